@@ -1,0 +1,1 @@
+"""Folders and tables of recordings: load, explore, audit, split."""

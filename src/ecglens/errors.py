@@ -1,0 +1,59 @@
+"""The exception tree.
+
+Every error that a user can cause is an ``EcgLensError`` whose text is one sentence: what was expected, what was
+found, what to do.
+
+::
+
+    EcgLensError
+     ├── EcgReadError        bytes that cannot become a page
+     ├── ModelError          a model folder that cannot be used
+     ├── DatasetError        a folder or table of recordings that cannot be used
+     ├── RenderError         a page that cannot be drawn as asked
+     ├── TrainingError       a training run that cannot go on
+     ├── SettingsError       a setting with a wrong value
+     └── MissingExtraError   an optional dependency that is not installed
+"""
+
+__all__ = [
+    "DatasetError",
+    "EcgLensError",
+    "EcgReadError",
+    "MissingExtraError",
+    "ModelError",
+    "RenderError",
+    "SettingsError",
+    "TrainingError",
+]
+
+
+class EcgLensError(Exception):
+    """Base of every error that a user of ecglens can cause."""
+
+
+class EcgReadError(EcgLensError):
+    """The file is not a page that can be read."""
+
+
+class ModelError(EcgLensError):
+    """The model folder is missing, incomplete, altered or does not fit the page."""
+
+
+class DatasetError(EcgLensError):
+    """The folder or table of recordings is not what was expected."""
+
+
+class RenderError(EcgLensError):
+    """The page cannot be drawn from these signals with these options."""
+
+
+class TrainingError(EcgLensError):
+    """The training run cannot start or go on."""
+
+
+class SettingsError(EcgLensError):
+    """A setting has a value that cannot be used."""
+
+
+class MissingExtraError(EcgLensError):
+    """An optional dependency is not installed; the text names the extra that brings it."""

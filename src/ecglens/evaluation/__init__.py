@@ -1,0 +1,1 @@
+"""Arrays and tables in, figures with intervals out; knows no model and no data set."""

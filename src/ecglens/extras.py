@@ -1,0 +1,32 @@
+"""Optional dependencies: imported where they are used, through one door that names the extra to install."""
+
+from importlib import import_module
+from types import ModuleType
+
+from ecglens.errors import MissingExtraError
+
+__all__ = ["require"]
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Import an optional dependency.
+
+    Args:
+        module: Dotted name of the module, such as ``"matplotlib.figure"``.
+        extra: The extra of ecglens that installs it.
+
+    Returns:
+        The imported module.
+
+    Raises:
+        MissingExtraError: The module is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        package = module.partition(".")[0]
+        raise MissingExtraError(
+            f"This needs {package}, which is not installed; install it with: pip install 'ecglens[{extra}]'"
+        ) from error

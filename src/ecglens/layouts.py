@@ -1,0 +1,83 @@
+"""Page layouts as data: which lead stands where. ``render`` draws by it, ``leads`` finds by it.
+
+A name reads rows x columns, then the number of full-width rhythm strips below: ``3x4+1`` is three rows of four
+2.5 s segments with one 10 s strip.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["CABRERA_LEADS", "LAYOUTS", "STANDARD_LEADS", "LayoutPlan", "plan"]
+
+STANDARD_LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+CABRERA_LEADS: tuple[str, ...] = ("aVL", "I", "-aVR", "II", "aVF", "III", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutPlan:
+    """Where each lead stands on a page.
+
+    Attributes:
+        name: Such as ``3x4+1``; ``-cabrera`` at the end where the limb leads stand in Cabrera order.
+        rows: Lead names row by row; all rows have the same number of segments.
+        rhythm: Leads of the full-width strips below the rows, top to bottom.
+    """
+
+    name: str
+    rows: tuple[tuple[str, ...], ...]
+    rhythm: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> int:
+        """Number of segments in a row."""
+        return len(self.rows[0])
+
+    @property
+    def lines(self) -> int:
+        """Number of traces from top to bottom, rhythm strips included."""
+        return len(self.rows) + len(self.rhythm)
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Every distinct lead on the page, in reading order by columns."""
+        by_column = [row[column] for column in range(self.columns) for row in self.rows]
+        return tuple(dict.fromkeys([*by_column, *self.rhythm]))
+
+
+def plan(name: str) -> LayoutPlan:
+    """Look a layout up by name.
+
+    Args:
+        name: One of ``LAYOUTS``.
+
+    Raises:
+        KeyError: There is no such layout.
+
+    >>> plan("3x4+1").rows[1]
+    ('II', 'aVL', 'V2', 'V5')
+    """
+    return LAYOUTS[name]
+
+
+def _by_columns(leads: tuple[str, ...], rows: int) -> tuple[tuple[str, ...], ...]:
+    return tuple(leads[row::rows] for row in range(rows))
+
+
+def _plans() -> dict[str, LayoutPlan]:
+    rhythm = {"": (), "+1": ("II",), "+2": ("II", "V1"), "+3": ("V1", "II", "V5")}
+    plans = [LayoutPlan(f"3x4{suffix}", _by_columns(STANDARD_LEADS, 3), strips) for suffix, strips in rhythm.items()]
+    plans += [LayoutPlan(f"6x2{suffix}", _by_columns(STANDARD_LEADS, 6), rhythm[suffix]) for suffix in ("", "+1")]
+    plans += [
+        LayoutPlan("12x1", _by_columns(STANDARD_LEADS, 12)),
+        LayoutPlan("6x1", _by_columns(STANDARD_LEADS[:6], 6)),
+        LayoutPlan("4x3", _by_columns(STANDARD_LEADS, 4)),
+        LayoutPlan("3x4+1-cabrera", _by_columns(CABRERA_LEADS, 3), ("II",)),
+        LayoutPlan("6x2-cabrera", _by_columns(CABRERA_LEADS, 6)),
+        LayoutPlan("12x1-cabrera", _by_columns(CABRERA_LEADS, 12)),
+        LayoutPlan("4x3-cabrera", _by_columns(CABRERA_LEADS, 4)),
+        LayoutPlan("1x1", (("II",),)),
+    ]
+    return {layout.name: layout for layout in plans}
+
+
+LAYOUTS: dict[str, LayoutPlan] = _plans()

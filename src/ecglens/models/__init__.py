@@ -1,0 +1,1 @@
+"""Models: their folders, their inputs, running them, and (extra ``train``) making them."""

@@ -1,0 +1,1 @@
+"""Bytes to pages, and the image steps on them."""

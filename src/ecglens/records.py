@@ -1,0 +1,283 @@
+"""The nouns that cross room borders: small frozen dataclasses, units in their field names, each with ``to_dict``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Abstention", "Box", "EcgRecord", "Layout", "LeadBox", "NotFound", "Page", "Prediction", "Reading"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One page of an ECG as pixels.
+
+    Attributes:
+        pixels: ``(height, width, 3)`` uint8 RGB, upright by its EXIF mark.
+        source: File name without its folder, or ``"bytes"``.
+        number: Which page of the file, from 1.
+        count: How many pages the file has.
+        warnings: What the reader of the file had to put up with, one sentence each.
+    """
+
+    pixels: NDArray[np.uint8]
+    source: str = "bytes"
+    number: int = 1
+    count: int = 1
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        """Height in px."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width in px."""
+        return int(self.pixels.shape[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pixels."""
+        return {
+            "source": self.source,
+            "page": self.number,
+            "pages": self.count,
+            "width_px": self.width,
+            "height_px": self.height,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels, rows before columns; ``bottom`` and ``right`` are exclusive."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+    @property
+    def height(self) -> float:
+        """Height in px."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> float:
+        """Width in px."""
+        return self.right - self.left
+
+    def to_dict(self) -> dict[str, float]:
+        """Edges in px, to a hundredth."""
+        edges = {"top": self.top, "left": self.left, "bottom": self.bottom, "right": self.right}
+        return {name: round(float(value), 2) for name, value in edges.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class LeadBox:
+    """Where one lead stands.
+
+    Attributes:
+        lead: Name such as ``aVR``.
+        box: On the upright page.
+        baseline_px: Row of 0 mV on the upright page.
+        rhythm: Whether this is a rhythm strip.
+    """
+
+    lead: str
+    box: Box
+    baseline_px: float
+    rhythm: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name, box and baseline."""
+        return {
+            "lead": self.lead,
+            "rhythm": self.rhythm,
+            "baseline_px": round(self.baseline_px, 2),
+            "box": self.box.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What stands where on a page.
+
+    Boxes are in pixels of the *upright* page: the page turned back by ``rotation_deg``. ``to_upright`` maps a point
+    ``(column, row, 1)`` of the page as it came to the upright page.
+
+    Attributes:
+        name: One of ``ecglens.layouts.LAYOUTS``.
+        leads: Every lead box, rows of the layout first, rhythm strips last.
+        trace_area: Around all traces and pulses, without header and footer.
+        rotation_deg: By how much the page was turned clockwise as it came.
+        px_per_mm: ``(vertical, horizontal)``.
+        px_per_mm_source: ``"grid"`` or ``"pulse"``.
+        pulse_mm: Height of the calibration pulse in mm by the grid, or ``None`` where none was found.
+        to_upright: Affine map, two rows of three.
+        warnings: What does not fit, one sentence each.
+    """
+
+    name: str
+    leads: tuple[LeadBox, ...]
+    trace_area: Box
+    rotation_deg: float
+    px_per_mm: tuple[float, float]
+    px_per_mm_source: str
+    pulse_mm: float | None
+    to_upright: tuple[tuple[float, float, float], tuple[float, float, float]]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rhythm_leads(self) -> tuple[str, ...]:
+        """Leads of the rhythm strips, top to bottom."""
+        return tuple(box.lead for box in self.leads if box.rhythm)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layout in plain types."""
+        return {
+            "name": self.name,
+            "rotation_deg": round(self.rotation_deg, 2),
+            "px_per_mm": {
+                "vertical": round(self.px_per_mm[0], 3),
+                "horizontal": round(self.px_per_mm[1], 3),
+                "source": self.px_per_mm_source,
+            },
+            "pulse_mm": None if self.pulse_mm is None else round(self.pulse_mm, 2),
+            "trace_area": self.trace_area.to_dict(),
+            "leads": [box.to_dict() for box in self.leads],
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """A falsy value in place of what was looked for, with the reason in one sentence."""
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EcgRecord:
+    """Signals of one recording.
+
+    Attributes:
+        signals_mv: ``(leads, samples)`` float32; NaN where nothing is known.
+        fs_hz: Sampling rate.
+        leads: Name of each row.
+        start_s: Where each lead begins on the page, in s from the start of the recording.
+        quality: In [0, 1] for each lead.
+        comments: Free text that came with the recording.
+    """
+
+    signals_mv: NDArray[np.float32]
+    fs_hz: float
+    leads: tuple[str, ...]
+    start_s: tuple[float, ...] = ()
+    quality: tuple[float, ...] = ()
+    comments: tuple[str, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the longest lead in s."""
+        return float(self.signals_mv.shape[1] / self.fs_hz)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record in plain types; unknown samples are ``None``."""
+        signals = {
+            lead: [None if np.isnan(value) else round(float(value), 4) for value in row]
+            for lead, row in zip(self.leads, self.signals_mv, strict=True)
+        }
+        return {
+            "fs_hz": self.fs_hz,
+            "leads": list(self.leads),
+            "start_s": list(self.start_s),
+            "quality": list(self.quality),
+            "unit": "mV",
+            "signals": signals,
+            "comments": list(self.comments),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """Why there is no label.
+
+    Attributes:
+        kind: ``"no_layout"`` (not recognized as an ECG page), ``"unfamiliar"`` (unlike the model's training pages) or
+            ``"uncertain"`` (no label is sure enough).
+        reason: One sentence for a person.
+    """
+
+    kind: str
+    reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Kind and reason."""
+        return {"kind": self.kind, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one page.
+
+    Attributes:
+        label: The answer, or ``None`` with an ``abstention``.
+        probabilities: Calibrated, by label; ``None`` where the page was not given to the model.
+        abstention: Why there is no label.
+        lead_probabilities: By lead, then label, where the model has them.
+        model: Name of the model.
+        model_version: Its version.
+        layout: Where the leads were found, or ``None``.
+        warnings: What a reader of the answer must know, one sentence each.
+    """
+
+    label: str | None
+    probabilities: Mapping[str, float] | None
+    model: str
+    model_version: str
+    abstention: Abstention | None = None
+    lead_probabilities: Mapping[str, Mapping[str, float]] | None = None
+    layout: Layout | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def confidence(self) -> float | None:
+        """Probability of the likeliest label, or ``None`` where the page was not given to the model."""
+        return max(self.probabilities.values()) if self.probabilities else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prediction in plain types."""
+        return {
+            "label": self.label,
+            "abstention": None if self.abstention is None else self.abstention.to_dict(),
+            "probabilities": _rounded(self.probabilities),
+            "lead_probabilities": None
+            if self.lead_probabilities is None
+            else {lead: _rounded(values) for lead, values in self.lead_probabilities.items()},
+            "model": {"name": self.model, "version": self.model_version},
+            "layout": None if self.layout is None else self.layout.to_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page with everything that was read from it."""
+
+    page: Page
+    layout: Layout | NotFound
+    prediction: Prediction
+
+    def to_dict(self) -> dict[str, Any]:
+        """Page and prediction in plain types."""
+        return {**self.page.to_dict(), **self.prediction.to_dict(), "warnings": list(self.prediction.warnings)}
+
+
+def _rounded(values: Mapping[str, float] | None) -> dict[str, float] | None:
+    return None if values is None else {name: round(float(value), 6) for name, value in values.items()}

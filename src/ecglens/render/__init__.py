@@ -1,0 +1,1 @@
+"""Signals to pages with exact truth."""

@@ -1,0 +1,1 @@
+"""Uploading a page and showing its reading."""

@@ -6,7 +6,7 @@ A name reads rows x columns, then the number of full-width rhythm strips below: 
 
 from dataclasses import dataclass
 
-__all__ = ["CABRERA_LEADS", "LAYOUTS", "STANDARD_LEADS", "LayoutPlan", "plan"]
+__all__ = ["CABRERA_LEADS", "LAYOUTS", "STANDARD_LEADS", "LayoutPlan", "canonical_lead", "plan"]
 
 STANDARD_LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -59,6 +59,18 @@ def plan(name: str) -> LayoutPlan:
     return LAYOUTS[name]
 
 
+def canonical_lead(name: str) -> str:
+    """The usual spelling of a lead's name; names that are none of the twelve (or ``-aVR``) come back as they are.
+
+    Args:
+        name: As a file spells it, such as ``AVR`` or ``avr``.
+
+    >>> canonical_lead("AVR"), canonical_lead("-avr"), canonical_lead("MLII")
+    ('aVR', '-aVR', 'MLII')
+    """
+    return _SPELLING.get(name.strip().lower(), name.strip())
+
+
 def _by_columns(leads: tuple[str, ...], rows: int) -> tuple[tuple[str, ...], ...]:
     return tuple(leads[row::rows] for row in range(rows))
 
@@ -81,3 +93,5 @@ def _plans() -> dict[str, LayoutPlan]:
 
 
 LAYOUTS: dict[str, LayoutPlan] = _plans()
+
+_SPELLING: dict[str, str] = {lead.lower(): lead for lead in (*STANDARD_LEADS, *CABRERA_LEADS)}

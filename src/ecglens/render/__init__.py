@@ -1,1 +1,18 @@
 """Signals to pages with exact truth."""
+
+from ecglens.render.pages import STYLES, PageStyle, random_style, render_page
+from ecglens.render.paper import GRIDS
+from ecglens.render.truth import LeadTruth, Mesh, PageTruth, RenderedPage, TextTruth
+
+__all__ = [
+    "GRIDS",
+    "STYLES",
+    "LeadTruth",
+    "Mesh",
+    "PageStyle",
+    "PageTruth",
+    "RenderedPage",
+    "TextTruth",
+    "random_style",
+    "render_page",
+]

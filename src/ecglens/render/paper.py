@@ -1,0 +1,148 @@
+"""ECG paper: grids of the common makers, drawn at any scale with sub-pixel accuracy.
+
+A line of the grid is as wide as it is on paper; a pixel that it covers by half is coloured by half, so that the spacing
+of the lines is exact in the mean at every resolution.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import RenderError
+
+__all__ = ["GRIDS", "GridStyle", "grid_style", "paper"]
+
+Colour = tuple[int, int, int]
+
+_LEVELS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class GridStyle:
+    """How a maker prints the grid.
+
+    Attributes:
+        minor: RGB of the lines or dots every millimetre, or ``None``.
+        major: RGB of the lines every 5 mm, or ``None``.
+        minor_mm: Width of a minor line, or diameter of a dot.
+        major_mm: Width of a major line.
+        dotted: Dots at the crossings of the minor lines, and major lines as rows of dots half a millimetre apart.
+        ground: RGB of the paper.
+    """
+
+    minor: Colour | None
+    major: Colour | None
+    minor_mm: float = 0.10
+    major_mm: float = 0.22
+    dotted: bool = False
+    ground: Colour = (255, 255, 255)
+
+
+_WHITE = (255, 255, 255)
+
+GRIDS: Mapping[str, GridStyle] = MappingProxyType(
+    {
+        "pink-dotted": GridStyle((176, 78, 92), (176, 78, 92), 0.13, 0.13, dotted=True),
+        "pink-lines": GridStyle((252, 218, 222), (244, 164, 172)),
+        "red-lines": GridStyle((244, 176, 168), (226, 96, 88), ground=(255, 250, 248)),
+        "red-dotted": GridStyle((214, 60, 60), (206, 40, 40), 0.16, 0.16, dotted=True),
+        "green-lines": GridStyle((196, 226, 200), (120, 182, 130), ground=(252, 255, 251)),
+        "green-dotted": GridStyle((84, 150, 96), (84, 150, 96), 0.16, 0.16, dotted=True),
+        "blue-lines": GridStyle((202, 218, 240), (134, 166, 214), ground=(252, 253, 255)),
+        "blue-dotted": GridStyle((86, 116, 180), (86, 116, 180), 0.16, 0.16, dotted=True),
+        "orange-lines": GridStyle((250, 214, 176), (238, 164, 98), ground=(255, 252, 246)),
+        "gray-lines": GridStyle((222, 222, 222), (172, 172, 172)),
+        "gray-dotted": GridStyle((128, 128, 128), (128, 128, 128), 0.16, 0.16, dotted=True),
+        "none": GridStyle(None, None),
+    }
+)
+
+
+def grid_style(name: str) -> GridStyle:
+    """Look a grid style up by name.
+
+    Args:
+        name: One of ``GRIDS``.
+
+    Raises:
+        RenderError: There is no such style.
+    """
+    try:
+        return GRIDS[name]
+    except KeyError:
+        raise RenderError(f"Expected a grid out of {', '.join(GRIDS)}, but got '{name}'.") from None
+
+
+@lru_cache(maxsize=8)
+def paper(
+    height: int, width: int, px_per_mm: float, grid: str, area: tuple[float, float, float, float] | None = None
+) -> NDArray[np.uint8]:
+    """Draw empty paper.
+
+    The result is kept and shared: copy it before drawing on it.
+
+    Args:
+        height: In px.
+        width: In px.
+        px_per_mm: Pixels per millimetre of paper.
+        grid: One of ``GRIDS``.
+        area: ``(top, left, bottom, right)`` in px that the grid fills, a major line standing on its top left corner;
+            the whole page where it is ``None``.
+
+    Returns:
+        ``(height, width, 3)`` uint8 RGB, read-only.
+
+    Raises:
+        RenderError: There is no such grid.
+    """
+    style = grid_style(grid)
+    top, left, bottom, right = area or (0.0, 0.0, float(height), float(width))
+    pixels = np.full((height, width, 3), style.ground if area is None else _WHITE, dtype=np.uint8)
+    rows = slice(max(0, round(top)), min(height, round(bottom) + 1))
+    columns = slice(max(0, round(left)), min(width, round(right) + 1))
+    y_mm = (np.arange(rows.start, rows.stop, dtype=np.float64) - top) / px_per_mm
+    x_mm = (np.arange(columns.start, columns.stop, dtype=np.float64) - left) / px_per_mm
+    pixels[rows, columns] = _grid(y_mm, x_mm, px_per_mm, style)
+    pixels.setflags(write=False)
+    return pixels
+
+
+def _grid(
+    y_mm: NDArray[np.float64], x_mm: NDArray[np.float64], px_per_mm: float, style: GridStyle
+) -> NDArray[np.uint8]:
+    pixel_mm = 1 / px_per_mm
+    minor_rows, minor_columns = (_lines(axis, 1.0, style.minor_mm, pixel_mm) for axis in (y_mm, x_mm))
+    major_rows, major_columns = (_lines(axis, 5.0, style.major_mm, pixel_mm) for axis in (y_mm, x_mm))
+    if style.dotted:
+        half_rows, half_columns = (_lines(axis, 0.5, style.minor_mm, pixel_mm) for axis in (y_mm, x_mm))
+        minor = np.multiply.outer(minor_rows, minor_columns)
+        major = np.maximum(np.multiply.outer(major_rows, half_columns), np.multiply.outer(half_rows, major_columns))
+    else:
+        minor = np.maximum.outer(minor_rows, minor_columns)
+        major = np.maximum.outer(major_rows, major_columns)
+    index = np.rint(minor * (_LEVELS - 1)).astype(np.uint8) * _LEVELS + np.rint(major * (_LEVELS - 1)).astype(np.uint8)
+    drawn = cv2.LUT(cv2.merge([index, index, index]), _blend_table(style))
+    return np.asarray(drawn, dtype=np.uint8)
+
+
+def _lines(axis_mm: NDArray[np.float64], period_mm: float, width_mm: float, pixel_mm: float) -> NDArray[np.float32]:
+    """Share of each pixel that the lines of one direction cover."""
+    distance = np.abs(axis_mm - np.rint(axis_mm / period_mm) * period_mm)
+    covered = (width_mm + pixel_mm) / 2 - distance
+    return np.clip(covered / pixel_mm, 0, min(1.0, width_mm / pixel_mm)).astype(np.float32)
+
+
+def _blend_table(style: GridStyle) -> NDArray[np.uint8]:
+    """RGB for each pair of minor and major coverage: ``(1, 256, 3)``."""
+    minor, major = np.divmod(np.arange(_LEVELS * _LEVELS), _LEVELS)
+    table = np.tile(np.array(style.ground, dtype=np.float64), (_LEVELS * _LEVELS, 1))
+    for level, colour in ((minor, style.minor), (major, style.major)):
+        if colour is not None:
+            share = (level / (_LEVELS - 1))[:, None]
+            table = table * (1 - share) + np.array(colour) * share
+    return np.rint(table).astype(np.uint8)[None]

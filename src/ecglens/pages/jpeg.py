@@ -1,0 +1,137 @@
+"""JPEG: OpenCV decodes it, the markers are read here.
+
+A page should cost one decoding and nothing more, so size, turn and completeness come from the markers. libjpeg fills
+what it has no data for with gray of exactly 128, which is how missing rows are told.
+
+Source: ITU-T T.81, annex B; markers of the JPEG file interchange format.
+"""
+
+import io
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import JpegImagePlugin
+
+from ecglens.errors import EcgReadError
+from ecglens.pages.ifd import exif_orientation
+from ecglens.pages.source import Decoded, SourceFile
+from ecglens.pages.upright import turned
+
+__all__ = ["decode_jpeg"]
+
+MAX_MISSING_SHARE = 1 / 3
+"""With more rows than this missing, the page has lost a line of leads."""
+
+_MAX_SCANS = 100
+_FILL = 128
+_MIN_FILL_ROWS = 8
+_SOI, _EOI, _SOS, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xE1, 0xEE
+_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+_STANDALONE = (0x01, _SOI, *range(0xD0, 0xD8))
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    width: int
+    height: int
+    components: int
+    progressive: bool
+    orientation: int
+    whole: bool
+    plain: bytes
+
+
+def decode_jpeg(file: SourceFile) -> Decoded:
+    """Decode a JPEG, upright by its EXIF mark.
+
+    Args:
+        file: Bytes that begin with a JPEG's mark.
+
+    Returns:
+        The page, with a warning where its last rows are missing.
+
+    Raises:
+        EcgReadError: It is too small, too large, or too much of it is missing.
+    """
+    header = _header(file)
+    file.check_size(header.width, header.height)
+    file.check_page(1)
+    if header.progressive and (not header.whole or file.data.count(b"\xff\xda") > _MAX_SCANS):
+        raise file.damaged("JPEG")
+    pixels = _pixels(file, header)
+    missing = _missing_rows(pixels)
+    warnings: tuple[str, ...] = ()
+    if missing > MAX_MISSING_SHARE * pixels.shape[0]:
+        raise EcgReadError(
+            f"{file.name}: expected a whole JPEG file, found one without the lower {missing / pixels.shape[0]:.0%} of "
+            "its rows; export or scan the page again."
+        )
+    if not header.whole or missing >= _MIN_FILL_ROWS:
+        warnings = (f"The file is cut short: the last {missing} of {pixels.shape[0]} rows of the page are missing.",)
+    return Decoded(turned(pixels, header.orientation), warnings=warnings)
+
+
+def _pixels(file: SourceFile, header: _Header) -> NDArray[np.uint8]:
+    if header.whole and header.components in (1, 3):
+        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        decoded = cv2.imdecode(np.frombuffer(file.data, np.uint8), flags)
+        if decoded is not None and decoded.shape == (header.height, header.width, 3):
+            return decoded.astype(np.uint8, copy=False)
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(header.plain)) as image:
+        file.check_size(*image.size)
+        return np.array(image.convert("RGB"))
+
+
+def _missing_rows(pixels: NDArray[np.uint8]) -> int:
+    if (pixels[-1] != _FILL).any():
+        return 0
+    rows = pixels.shape[0]
+    step = 64
+    for bottom in range(rows, 0, -step):
+        strip = pixels[max(bottom - step, 0) : bottom]
+        filled = (strip == _FILL).all(axis=(1, 2))
+        if not filled.all():
+            return rows - bottom + int(np.argmin(filled[::-1]))
+    return rows
+
+
+def _header(file: SourceFile) -> _Header:
+    """Walk the markers up to the first scan.
+
+    ``plain`` is the file without its metadata and with an end: what Pillow is given where OpenCV does not serve,
+    since Pillow would parse the metadata too.
+    """
+    data = file.data
+    frame: tuple[int, int, int, int] | None = None
+    orientation = 1
+    kept = [b"\xff\xd8"]
+    place = 2
+    while True:
+        place = data.find(b"\xff", place)
+        if place < 0 or place + 4 > len(data):
+            raise file.damaged("JPEG")
+        marker = data[place + 1]
+        if marker in (0x00, 0xFF) or marker in _STANDALONE:
+            place += 1 if marker == 0xFF else 2
+            continue
+        if marker in (_EOI, _SOS):
+            break
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        body = data[place + 4 : end]
+        if marker in _FRAMES and frame is None and len(body) >= 6:
+            frame = (marker, int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big"), body[5])
+        if marker == _APP1 and body.startswith(b"Exif\0\0") and orientation == 1:
+            orientation = exif_orientation(body)
+        if marker < 0xE0 or marker == _APP14:
+            kept.append(data[place:end])
+        place = end
+    if frame is None or marker == _EOI:
+        raise file.damaged("JPEG")
+    ending = data.find(b"\xff\xd9", place)
+    scans = data[place:] if ending < 0 else data[place : ending + 2]
+    kept.append(scans if ending >= 0 else scans + b"\xff\xd9")
+    kind, width, height, components = frame
+    return _Header(width, height, components, kind in _PROGRESSIVE, orientation, ending >= 0, b"".join(kept))

@@ -1,0 +1,71 @@
+"""PDF: one page drawn by PDFium at 200 dpi.
+
+PDFium is not safe to call from two threads, so one lock stands around every call. Its objects are closed while the
+lock is held, not whenever the garbage collector gets to them.
+"""
+
+import threading
+
+import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+from numpy.typing import NDArray
+
+from ecglens.errors import EcgReadError
+from ecglens.pages.source import Decoded, SourceFile
+
+__all__ = ["RENDER_DPI", "decode_pdf"]
+
+RENDER_DPI = 200
+"""7.87 px/mm, the resolution of the pages that the models know."""
+
+_POINTS_PER_INCH = 72
+_MAX_NESTING = 8
+_LOCK = threading.Lock()
+
+
+def decode_pdf(file: SourceFile) -> Decoded:
+    """Draw the wanted page of a PDF.
+
+    Raises:
+        EcgReadError: It is encrypted, has no such page, or the page or a picture in it is too small or too large.
+    """
+    with _LOCK:
+        try:
+            document = pdfium.PdfDocument(file.data)
+        except pdfium.PdfiumError as error:
+            if error.err_code in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
+                raise _encrypted(file) from error
+            raise file.damaged("PDF") from error
+        try:
+            if pdfium_c.FPDF_GetSecurityHandlerRevision(document) >= 0:
+                raise _encrypted(file)
+            file.check_page(len(document))
+            return Decoded(_drawn(document, file), len(document))
+        finally:
+            document.close()
+
+
+def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> NDArray[np.uint8]:
+    scale = RENDER_DPI / _POINTS_PER_INCH
+    width, height = document.get_page_size(file.page - 1)
+    file.check_size(width * scale, height * scale)
+    page = document[file.page - 1]
+    try:
+        for picture in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=_MAX_NESTING):
+            columns, rows = picture.get_px_size()
+            if columns * rows > file.max_pixels:
+                file.check_size(columns, rows, of="a picture")
+        bitmap = page.render(scale=scale, rev_byteorder=True)
+        try:
+            return np.array(bitmap.to_numpy()[:, :, :3])
+        finally:
+            bitmap.close()
+    finally:
+        page.close()
+
+
+def _encrypted(file: SourceFile) -> EcgReadError:
+    return EcgReadError(
+        f"{file.name}: expected a PDF without protection, found an encrypted one; save a copy without a password."
+    )

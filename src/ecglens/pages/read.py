@@ -1,0 +1,154 @@
+"""A file becomes a page: what it is, is told by its bytes, never by its name.
+
+The decoders behind it (OpenCV, Pillow, libheif, PDFium) answer damage with whatever exception it leads them to. All of
+them end here as ``EcgReadError``.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from ecglens.errors import EcgReadError
+from ecglens.pages.jpeg import decode_jpeg
+from ecglens.pages.pdf import decode_pdf
+from ecglens.pages.raster import decode_bmp, decode_heic, decode_png, decode_tiff, decode_webp
+from ecglens.pages.source import Decoded, SourceFile
+from ecglens.records import Page
+
+__all__ = ["MAX_FILE_BYTES", "read_page"]
+
+MAX_FILE_BYTES = 512 * 1024**2
+"""Files above this are refused unread: a page of 100 megapixels needs less in every format."""
+
+_Decoder = Callable[[SourceFile], Decoded]
+_EXPECTED = "JPEG, PNG, TIFF, BMP, WebP, HEIC or PDF"
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PDF_SEARCH_BYTES = 1024
+_STRANGERS = {
+    b"GIF8": "a GIF",
+    b"PK\x03\x04": "a ZIP or Office file",
+    b"\xd0\xcf\x11\xe0": "an old Office file",
+    b"%!PS": "a PostScript file",
+    b"<": "an HTML, SVG or XML file",
+    b"{": "a JSON file",
+    b"\x1f\x8b": "a gzip file",
+}
+
+
+def read_page(
+    source: str | os.PathLike[str] | bytes | BinaryIO, *, page: int = 1, max_megapixels: float = 100.0
+) -> Page:
+    """Read one page of an ECG from a photo, a scan or a PDF.
+
+    Reads JPEG, PNG, TIFF, BMP, WebP, HEIC and PDF (drawn at 200 dpi). The page is turned upright by its EXIF mark;
+    16-bit, CMYK and palette pixels become 8-bit RGB, and what is transparent becomes white paper.
+
+    Args:
+        source: Path, bytes, or a file object opened in binary mode.
+        page: Which page of a TIFF or PDF, from 1.
+        max_megapixels: Pages above this are refused before they are decoded.
+
+    Returns:
+        The page; its ``warnings`` say what the file lacks.
+
+    Raises:
+        EcgReadError: The file is missing, empty, damaged, encrypted, too small, too large, not an image, or has no
+            such page.
+    """
+    data, name = _bytes_and_name(source)
+    file = SourceFile(data, name, page, max_megapixels)
+    kind, decoder = _decoder(file)
+    try:
+        decoded = decoder(file)
+    except EcgReadError:
+        raise
+    except MemoryError as error:
+        raise EcgReadError(
+            f"{name}: expected a page that fits into memory, found one that does not; scan it at a lower resolution."
+        ) from error
+    # Decoders raise OSError, SyntaxError, ValueError, struct.error, RuntimeError and more for damaged bytes.
+    except Exception as error:
+        raise file.damaged(kind) from error
+    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings)
+
+
+def _bytes_and_name(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _checked(bytes(source), "bytes")
+    if isinstance(source, str | os.PathLike):
+        return _from_path(source)
+    name = getattr(source, "name", None)
+    name = Path(name).name if isinstance(name, str) and name else "bytes"
+    try:
+        data = source.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise EcgReadError(f"{name}: expected an open file, found one that cannot be read; open it again.") from error
+    if not isinstance(data, bytes):
+        raise EcgReadError(f"{name}: expected a file of bytes, found one of text; open it in binary mode.")
+    return _checked(data, name)
+
+
+def _from_path(source: str | os.PathLike[str]) -> tuple[bytes, str]:
+    name = os.path.basename(os.fspath(source)) or str(source)
+    try:
+        status = os.stat(source)
+        if stat.S_ISDIR(status.st_mode):
+            raise EcgReadError(f"{name}: expected a file, found a folder; name the files in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise EcgReadError(f"{name}: expected a file, found a device or pipe; save its content to a file first.")
+        with open(source, "rb") as stream:
+            return _checked(stream.read(MAX_FILE_BYTES + 1), name)
+    except FileNotFoundError as error:
+        raise EcgReadError(f"{name}: expected a file, found nothing at that path; check the path.") from error
+    except PermissionError as error:
+        raise EcgReadError(f"{name}: expected a file that may be read, found one that may not; allow it.") from error
+    except (OSError, ValueError) as error:
+        raise EcgReadError(
+            f"{name!a}: expected a path to a file, found one that cannot be opened; check it."
+        ) from error
+
+
+def _checked(data: bytes, name: str) -> tuple[bytes, str]:
+    if not data:
+        raise EcgReadError(f"{name}: expected a page, found an empty file; export or scan it again.")
+    if len(data) > MAX_FILE_BYTES:
+        raise EcgReadError(
+            f"{name}: expected a file of at most {MAX_FILE_BYTES // 1024**2} MB, found a larger one; "
+            "scan it at a lower resolution."
+        )
+    return data, name
+
+
+def _decoder(file: SourceFile) -> tuple[str, _Decoder]:
+    head = file.data[:_PDF_SEARCH_BYTES]
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG", decode_jpeg
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG", decode_png
+    if head.startswith(_TIFF_STARTS):
+        return "TIFF", decode_tiff
+    if head.startswith(b"BM"):
+        return "BMP", decode_bmp
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WebP", decode_webp
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return "HEIC", decode_heic
+    if b"%PDF-" in head:
+        return "PDF", decode_pdf
+    raise EcgReadError(
+        f"{file.name}: expected {_EXPECTED}, found {_stranger(file.data)}; save the page as one of these."
+    )
+
+
+def _stranger(data: bytes) -> str:
+    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if data[128:132] == b"DICM":
+        return "a DICOM file"
+    for mark, what in _STRANGERS.items():
+        if start.startswith(mark):
+            return what
+    printable = start.isascii() and not set(start) - set(range(32, 127)) - {9, 10, 13}
+    return "text" if start and printable else "bytes of another kind"

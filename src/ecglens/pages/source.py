@@ -1,0 +1,87 @@
+"""The file behind a page while it is being read, and what it must keep to before anything is decoded."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import EcgReadError
+
+__all__ = ["MIN_SIDE_PX", "Decoded", "SourceFile"]
+
+MIN_SIDE_PX = 300
+"""A page of thirteen leads below this height or width has no readable trace."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """Pixels as a decoder hands them over.
+
+    Attributes:
+        pixels: ``(height, width, 3)`` uint8 RGB, upright.
+        pages: How many pages the file has.
+        warnings: One sentence each.
+    """
+
+    pixels: NDArray[np.uint8]
+    pages: int = 1
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceFile:
+    """Bytes to read, with the limits they must keep.
+
+    Attributes:
+        data: The whole file.
+        name: File name without its folder, or ``"bytes"``.
+        page: Which page is wanted, from 1.
+        max_megapixels: Pages above this are refused.
+    """
+
+    data: bytes
+    name: str
+    page: int
+    max_megapixels: float
+
+    @property
+    def max_pixels(self) -> int:
+        """The limit in pixels."""
+        return int(self.max_megapixels * 1_000_000)
+
+    def check_size(self, width_px: float, height_px: float, *, of: str = "a page") -> None:
+        """Refuse a size that cannot be read or must not be decoded.
+
+        Raises:
+            EcgReadError: It is below ``MIN_SIDE_PX`` or above the limit.
+        """
+        found = f"found {width_px:,.0f} x {height_px:,.0f} px"
+        if width_px * height_px > self.max_pixels:
+            raise EcgReadError(
+                f"{self.name}: expected {of} of at most {self.max_megapixels:g} megapixels, {found}; "
+                "scan it at a lower resolution."
+            )
+        if min(width_px, height_px) < MIN_SIDE_PX:
+            raise EcgReadError(
+                f"{self.name}: expected a page of at least {MIN_SIDE_PX} px each way, {found}; "
+                "scan it at a higher resolution."
+            )
+
+    def check_page(self, pages: int) -> None:
+        """Refuse a page number that the file does not have.
+
+        Raises:
+            EcgReadError: ``page`` is not in ``1..pages``.
+        """
+        if not 1 <= self.page <= pages:
+            raise EcgReadError(
+                f"{self.name}: expected a page number from 1 to {pages}, found {self.page}; "
+                f"the file has {pages} page{'s' if pages > 1 else ''}."
+            )
+
+    def damaged(self, kind: str) -> EcgReadError:
+        """The error for bytes that begin as ``kind`` and cannot be decoded."""
+        return EcgReadError(
+            f"{self.name}: expected a whole {kind} file, found one that is damaged or cut short; "
+            "export or scan the page again."
+        )

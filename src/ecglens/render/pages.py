@@ -86,7 +86,7 @@ STYLES: Mapping[str, PageStyle] = MappingProxyType(
             name_mm=2.3,
             header="report",
             footer="report",
-            pen_mm=0.33,
+            pen_mm=0.38,
             ink=(0, 0, 0),
             print_ink=(0, 0, 0),
             font="serif",
@@ -150,7 +150,7 @@ def render_page(
 
     >>> beat = EcgRecord(np.zeros((12, 5000), np.float32), 500.0, tuple(LAYOUTS["12x1"].leads))
     >>> render_page(beat, dpi=100, header="line").page.pixels.shape
-    (726, 1089, 3)
+    (724, 1126, 3)
     """
     chosen = _style(style, changes)
     plan = _plan(layout, chosen, record)

@@ -20,6 +20,7 @@ RENDER_DPI = 200
 """7.87 px/mm, the resolution of the pages that the models know."""
 
 _POINTS_PER_INCH = 72
+_SINGLE_PRECISION = 1 - 1e-6
 _MAX_NESTING = 8
 _LOCK = threading.Lock()
 
@@ -47,7 +48,8 @@ def decode_pdf(file: SourceFile) -> Decoded:
 
 
 def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> NDArray[np.uint8]:
-    scale = RENDER_DPI / _POINTS_PER_INCH
+    # PDFium's sizes are single precision and the picture's are rounded up: without this 480 px become 481.
+    scale = RENDER_DPI / _POINTS_PER_INCH * _SINGLE_PRECISION
     width, height = document.get_page_size(file.page - 1)
     file.check_size(width * scale, height * scale)
     page = document[file.page - 1]

@@ -1,0 +1,505 @@
+import io
+import os
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pillow_heif
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ecglens.errors import EcgReadError
+from ecglens.pages import read_page
+
+DATA = Path(__file__).parents[1] / "data"
+PAGE = DATA / "Normal_1.jpg"
+WIDTH, HEIGHT = 480, 320
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def quarters() -> Image.Image:
+    """Red, green on top; blue, white below."""
+    pixels = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[: HEIGHT // 2, : WIDTH // 2], pixels[: HEIGHT // 2, WIDTH // 2 :] = RED, GREEN
+    pixels[HEIGHT // 2 :, : WIDTH // 2], pixels[HEIGHT // 2 :, WIDTH // 2 :] = BLUE, WHITE
+    return Image.fromarray(pixels)
+
+
+def ramp_16_bit() -> np.ndarray:
+    return np.tile(np.linspace(0, 65535, WIDTH).astype(np.uint16), (HEIGHT, 1))
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def heic(image: Image.Image, **options: object) -> bytes:
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(image).save(stream, quality=95, **options)
+    return stream.getvalue()
+
+
+def pdf(*pages: tuple[float, float], picture: bytes | None = None) -> bytes:
+    """A PDF with empty pages of these sizes in points; ``picture`` is an image object's dictionary and stream."""
+    objects = [b"<</Type/Catalog/Pages 2 0 R>>"]
+    kids = b" ".join(b"%d 0 R" % (3 + index) for index in range(len(pages)))
+    objects.append(b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(pages), kids))
+    extra = (
+        b"/Contents %d 0 R/Resources<</XObject<</P %d 0 R>>>>" % (3 + len(pages), 4 + len(pages)) if picture else b""
+    )
+    objects += [b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %g %g]%s>>" % (*size, extra) for size in pages]
+    if picture:
+        draw = b"q 400 0 0 400 0 0 cm /P Do Q"
+        objects += [b"<</Length %d>>stream\n%s\nendstream" % (len(draw), draw), picture]
+    out = bytearray(b"%PDF-1.7\n")
+    places = []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % place for place in places)
+    out += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    return bytes(out)
+
+
+def flate_picture(width: int, height: int) -> bytes:
+    body = zlib.compress(bytes(1_000_000), 9)
+    head = b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB" % (width, height)
+    return head + b"/BitsPerComponent 8/Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(body), body)
+
+
+def encrypted_pdf() -> bytes:
+    """The trailer names a security handler; no password opens it."""
+    whole = pdf((600, 400))
+    marks = (
+        b"/Encrypt<</Filter/Standard/V 2/R 3/Length 128/P -44/O(%s)/U(%s)>>/ID[(1234567890123456)(1234567890123456)]"
+    )
+    return whole.replace(b"trailer<<", b"trailer<<" + marks % (b"o" * 32, b"u" * 32))
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_bomb(width: int, height: int, body: bytes = b"") -> bytes:
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + png_chunk(b"IDAT", body or zlib.compress(bytes(10))) + png_chunk(b"IEND", b"")
+
+
+def tiff(*entries: tuple[int, int, int, int], tail: bytes = b"", following: int = 0) -> bytes:
+    body = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + struct.pack("<I", following) + tail
+
+
+def tiff_tag_bomb() -> bytes:
+    """Thousands of tags that all claim the same bytes."""
+    tail = bytes(1_000_000)
+    size = [(256, 3, 1, 400), (257, 3, 1, 400)]
+    return tiff(*size, *[(tag, 7, len(tail), 1000) for tag in range(1000, 5000)], tail=tail)
+
+
+def tiff_tile_bomb() -> bytes:
+    tags = [(256, 4, 1, 400), (257, 4, 1, 400), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
+    tiles = [(322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 200), (325, 4, 1, 5_000)]
+    return tiff(*tags, *tiles, tail=zlib.compress(bytes(1_000_000)))
+
+
+def webp_bomb() -> bytes:
+    size = (16_382).to_bytes(3, "little")
+    body = b"WEBPVP8X\x0a\0\0\0\0\0\0\0" + size + size + bytes(64)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def jpeg_sized(width: int, height: int) -> bytes:
+    data = bytearray(encoded(quarters(), "JPEG"))
+    place = data.index(b"\xff\xc0")
+    data[place + 5 : place + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def assert_quarters(pixels: np.ndarray, *, tolerance: int = 6) -> None:
+    height, width = pixels.shape[:2]
+    places = [(1, 1), (1, 3), (3, 1), (3, 3)]
+    found = [pixels[height * row // 4, width * column // 4] for row, column in places]
+    np.testing.assert_allclose(found, [RED, GREEN, BLUE, WHITE], atol=tolerance)
+
+
+BOMBS = {
+    "png": lambda: png_bomb(60_000, 60_000, zlib.compress(bytes(20_000_000), 9)),
+    "tiff": lambda: tiff((256, 4, 1, 60_000), (257, 4, 1, 60_000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8)),
+    "tiff tags": tiff_tag_bomb,
+    "tiff tiles": tiff_tile_bomb,
+    "webp": webp_bomb,
+    "jpeg": lambda: jpeg_sized(60_000, 60_000),
+    "pdf page": lambda: pdf((14_400, 14_400)),
+    "pdf picture": lambda: pdf((600, 400), picture=flate_picture(30_000, 30_000)),
+}
+
+
+class TestFormats:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            pytest.param(lambda: encoded(quarters(), "JPEG", quality=95), id="jpeg"),
+            pytest.param(lambda: encoded(quarters(), "JPEG", quality=95, progressive=True), id="jpeg-progressive"),
+            pytest.param(lambda: encoded(quarters().convert("CMYK"), "JPEG", quality=95), id="jpeg-cmyk"),
+            pytest.param(lambda: encoded(quarters(), "PNG"), id="png"),
+            pytest.param(lambda: encoded(quarters().quantize(8), "PNG"), id="png-palette"),
+            pytest.param(lambda: encoded(quarters(), "BMP"), id="bmp"),
+            pytest.param(lambda: encoded(quarters(), "WEBP", lossless=True), id="webp"),
+            pytest.param(lambda: encoded(quarters(), "WEBP", quality=95), id="webp-lossy"),
+            pytest.param(lambda: encoded(quarters(), "TIFF"), id="tiff"),
+            pytest.param(lambda: encoded(quarters(), "TIFF", compression="tiff_lzw"), id="tiff-lzw"),
+            pytest.param(lambda: encoded(quarters(), "TIFF", big_tiff=True), id="bigtiff"),
+            pytest.param(lambda: encoded(quarters().convert("CMYK"), "TIFF"), id="tiff-cmyk"),
+            pytest.param(lambda: heic(quarters()), id="heic"),
+            pytest.param(lambda: encoded(quarters(), "PDF", resolution=200), id="pdf"),
+        ],
+    )
+    def test_colours_and_places_are_kept(self, data):
+        page = read_page(data())
+
+        assert page.pixels.dtype == np.uint8
+        assert page.pixels.flags.c_contiguous
+        assert page.pixels.shape == (HEIGHT, WIDTH, 3)
+        assert_quarters(page.pixels, tolerance=12)
+        assert page.warnings == ()
+        assert (page.number, page.count, page.source) == (1, 1, "bytes")
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+    def test_16_bit_gray_is_scaled_to_its_full_range(self, kind):
+        pixels = read_page(encoded(Image.fromarray(ramp_16_bit()), kind)).pixels
+
+        np.testing.assert_array_equal(pixels[0, :, 0], np.rint(ramp_16_bit()[0] / 257))
+        assert (pixels == pixels[:, :, :1]).all()
+
+    def test_16_bit_colour_is_scaled(self):
+        deep = np.asarray(quarters()).astype(np.uint16)[:, :, ::-1] * 257
+
+        assert_quarters(read_page(cv2.imencode(".png", deep)[1].tobytes()).pixels, tolerance=1)
+
+    def test_white_is_zero_is_turned_to_black_on_white(self):
+        data = encoded(Image.fromarray(ramp_16_bit()), "TIFF", tiffinfo={262: 0})
+
+        assert read_page(data).pixels[0, 0, 0] == 255
+
+    @pytest.mark.parametrize(("mode", "kind"), [("RGBA", "PNG"), ("LA", "PNG"), ("RGBA", "TIFF"), ("RGBA", "WEBP")])
+    def test_what_is_transparent_becomes_white_paper(self, mode, kind):
+        clear = Image.new(mode, (WIDTH, HEIGHT), 0)
+
+        assert (read_page(encoded(clear, kind)).pixels == 255).all()
+
+    def test_half_transparent_ink_is_mixed_with_the_paper(self):
+        ink = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 128))
+
+        assert set(np.unique(read_page(encoded(ink, "PNG")).pixels)) == {127}
+
+    def test_a_transparent_palette_colour_becomes_white_paper(self):
+        data = encoded(Image.new("P", (WIDTH, HEIGHT), 0), "PNG", transparency=0)
+
+        assert (read_page(data).pixels == 255).all()
+
+    def test_one_bit_pixels_become_black_and_white(self):
+        page = Image.new("1", (WIDTH, HEIGHT), 1)
+        page.paste(0, (0, 0, WIDTH, 10))
+        pixels = read_page(encoded(page, "PNG")).pixels
+
+        assert (pixels[:10] == 0).all()
+        assert (pixels[10:] == 255).all()
+
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_the_page_stands_upright_by_its_exif_mark(self, kind, orientation):
+        back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+        image = quarters()
+        if orientation in back:
+            image = image.transpose(Image.Transpose(back[orientation]))
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        options = {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}
+
+        assert_quarters(read_page(encoded(image, kind, exif=exif, **options)).pixels, tolerance=12)
+
+    def test_the_first_frame_of_a_moving_picture_is_the_page(self):
+        black = Image.new("RGB", (WIDTH, HEIGHT))
+        for kind in ("PNG", "WEBP"):
+            data = encoded(quarters(), kind, save_all=True, append_images=[black], lossless=True)
+            assert_quarters(read_page(data).pixels)
+
+    def test_pages_of_a_tiff_are_counted_and_chosen(self):
+        data = encoded(Image.new("RGB", (WIDTH, HEIGHT)), "TIFF", save_all=True, append_images=[quarters()])
+        page = read_page(data, page=2)
+
+        assert_quarters(page.pixels)
+        assert (page.number, page.count) == (2, 2)
+
+    def test_pages_of_a_pdf_are_counted_and_drawn_at_200_dpi(self):
+        page = read_page(pdf((144, 144), (216, 144)), page=2)
+
+        assert (page.width, page.height, page.number, page.count) == (600, 400, 2, 2)
+
+    def test_a_real_pdf_page_shows_its_traces(self):
+        page = read_page(DATA / "00009_hr.pdf")
+
+        assert (page.width, page.height) == (2339, 1654)
+        assert (page.pixels.max(axis=2) < 100).mean() > 0.002
+
+
+class TestSources:
+    def test_a_path_bytes_and_a_file_object_give_the_same_page(self):
+        with PAGE.open("rb") as stream:
+            pages = [read_page(PAGE), read_page(str(PAGE)), read_page(stream), read_page(PAGE.read_bytes())]
+
+        assert [page.source for page in pages] == ["Normal_1.jpg"] * 3 + ["bytes"]
+        assert all((page.pixels == pages[0].pixels).all() for page in pages)
+
+    def test_the_name_says_nothing_about_the_format(self, tmp_path):
+        (tmp_path / "page.pdf").write_bytes(encoded(quarters(), "PNG"))
+
+        assert_quarters(read_page(tmp_path / "page.pdf").pixels)
+
+    def test_pixels_are_those_that_pillow_decodes(self):
+        with Image.open(PAGE) as image:
+            np.testing.assert_array_equal(read_page(PAGE).pixels, np.asarray(image))
+
+    def test_many_threads_read_at_once(self):
+        sources = [PAGE.read_bytes(), (DATA / "00009_hr.pdf").read_bytes(), heic(quarters())]
+        shapes: list[tuple[int, ...]] = []
+        threads = [threading.Thread(target=lambda s=s: shapes.append(read_page(s).pixels.shape)) for s in sources * 3]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(shapes) == sorted([(786, 1107, 3), (1654, 2339, 3), (HEIGHT, WIDTH, 3)] * 3)
+
+
+class TestCutJpeg:
+    @pytest.mark.parametrize("kept", [0.75, 0.9, 0.99])
+    def test_missing_last_rows_are_a_warning(self, kept):
+        data = PAGE.read_bytes()
+        page = read_page(data[: int(len(data) * kept)])
+        missing = int(page.warnings[0].split("the last ")[1].split()[0])
+
+        assert page.warnings == (f"The file is cut short: the last {missing} of 786 rows of the page are missing.",)
+        assert missing == pytest.approx(786 * (1 - kept), abs=50)
+        np.testing.assert_array_equal(page.pixels[: 786 - missing - 32], read_page(data).pixels[: 786 - missing - 32])
+
+    def test_a_missing_third_is_refused(self):
+        data = PAGE.read_bytes()
+        with pytest.raises(EcgReadError, match=r"without the lower 4\d% of its rows"):
+            read_page(data[: len(data) // 2])
+
+    def test_a_hole_that_leaves_the_end_mark_is_found(self):
+        data = PAGE.read_bytes()
+        with pytest.raises(EcgReadError, match=r"without the lower 4\d% of its rows"):
+            read_page(data[: len(data) // 2] + b"\xff\xd9")
+
+    def test_a_cut_progressive_jpeg_is_refused_since_its_detail_is_gone_everywhere(self):
+        data = encoded(quarters(), "JPEG", progressive=True)
+        with pytest.raises(EcgReadError, match="expected a whole JPEG file"):
+            read_page(data[: int(len(data) * 0.9)])
+
+    def test_a_thumbnail_does_not_pass_for_the_end_of_the_page(self):
+        exif = Image.Exif()
+        exif[0x010E] = "\xff\xd9"
+        data = encoded(Image.open(PAGE), "JPEG", exif=exif)
+
+        assert len(read_page(data[: int(len(data) * 0.9)]).warnings) == 1
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            pytest.param(lambda: b"", "found an empty file", id="empty"),
+            pytest.param(lambda: b"Dear colleague, ...", "expected JPEG, .* found text", id="text"),
+            pytest.param(lambda: b"GIF89a" + bytes(99), "found a GIF", id="gif"),
+            pytest.param(lambda: bytes(128) + b"DICM" + bytes(99), "found a DICOM file", id="dicom"),
+            pytest.param(lambda: b"<html><body>", "found an HTML, SVG or XML file", id="html"),
+            pytest.param(lambda: b"%!PS-Adobe EPSF", "found a PostScript file", id="eps"),
+            pytest.param(lambda: os.urandom(7) + bytes(300), "found bytes of another kind", id="noise"),
+            pytest.param(lambda: PAGE.read_bytes()[:300], "expected a whole JPEG file", id="jpeg-head"),
+            pytest.param(lambda: encoded(quarters(), "PNG")[:300], "expected a whole PNG file", id="png-cut"),
+            pytest.param(lambda: encoded(quarters(), "TIFF")[:300], "expected a whole TIFF file", id="tiff-cut"),
+            pytest.param(lambda: encoded(quarters(), "BMP")[:300], "expected a whole BMP file", id="bmp-cut"),
+            pytest.param(lambda: encoded(quarters(), "WEBP")[:200], "expected a whole WebP file", id="webp-cut"),
+            pytest.param(lambda: b"RIFF\0\0\0\0WEBPVP8?" + bytes(20), "expected a whole WebP", id="webp-unknown"),
+            pytest.param(lambda: heic(quarters())[:300], "expected a whole HEIC file", id="heic-cut"),
+            pytest.param(lambda: pdf((600, 400))[:60], "expected a whole PDF file", id="pdf-cut"),
+            pytest.param(encrypted_pdf, "found an encrypted one", id="pdf-encrypted"),
+            pytest.param(
+                lambda: encoded(quarters().resize((400, 299)), "PNG"), "at least 300 px .* found 400 x 299", id="small"
+            ),
+            pytest.param(lambda: pdf((100, 400)), "at least 300 px", id="pdf-small"),
+            pytest.param(lambda: png_bomb(10_001, 10_000), "at most 100 megapixels", id="large"),
+            pytest.param(
+                lambda: encoded(Image.new("F", (400, 400)), "TIFF"), "TIFF file with fractional numbers", id="float"
+            ),
+            pytest.param(
+                lambda: encoded(Image.fromarray(np.full((400, 400), 70_000, np.int32)), "TIFF"),
+                "expected pixels of 8 or 16 bits",
+                id="int32",
+            ),
+            pytest.param(BOMBS["png"], "found 60,000 x 60,000 px", id="png-bomb"),
+            pytest.param(BOMBS["tiff"], "found 60,000 x 60,000 px", id="tiff-bomb"),
+            pytest.param(BOMBS["tiff tags"], "expected a whole TIFF file", id="tiff-tag-bomb"),
+            pytest.param(BOMBS["tiff tiles"], "expected a whole TIFF file", id="tiff-tile-bomb"),
+            pytest.param(BOMBS["webp"], "found 16,383 x 16,383 px", id="webp-bomb"),
+            pytest.param(BOMBS["jpeg"], "found 60,000 x 60,000 px", id="jpeg-bomb"),
+            pytest.param(BOMBS["pdf page"], "found 40,000 x 40,000 px", id="pdf-page-bomb"),
+            pytest.param(BOMBS["pdf picture"], "a picture of at most .* found 30,000 x 30,000", id="pdf-picture-bomb"),
+        ],
+    )
+    def test_bytes_that_are_no_page(self, data, message):
+        with pytest.raises(EcgReadError, match=message):
+            read_page(data())
+
+    def test_the_limit_can_be_set(self):
+        with pytest.raises(EcgReadError, match=r"at most 0\.5 megapixels"):
+            read_page(PAGE, max_megapixels=0.5)
+
+    def test_a_missing_file(self, tmp_path):
+        with pytest.raises(EcgReadError, match=r"^page\.jpg: expected a file, found nothing"):
+            read_page(tmp_path / "page.jpg")
+
+    def test_a_folder(self, tmp_path):
+        with pytest.raises(EcgReadError, match="found a folder"):
+            read_page(tmp_path)
+
+    def test_a_path_that_cannot_be_one(self):
+        with pytest.raises(EcgReadError, match="expected a path to a file"):
+            read_page("page\0.jpg")
+
+    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+    def test_a_device_that_never_ends(self):
+        with pytest.raises(EcgReadError, match="found a device or pipe"):
+            read_page("/dev/zero")
+
+    def test_a_closed_file_and_one_of_text(self, tmp_path):
+        (tmp_path / "page.txt").write_text("a page")
+        with (tmp_path / "page.txt").open() as stream, pytest.raises(EcgReadError, match="open it in binary mode"):
+            read_page(stream)
+        with pytest.raises(EcgReadError, match=r"page\.txt: expected an open file"):
+            read_page(stream)
+
+    @pytest.mark.parametrize("page", [-1, 0, 2])
+    def test_a_page_that_the_file_does_not_have(self, page):
+        for data in (PAGE.read_bytes(), encoded(quarters(), "TIFF"), pdf((600, 400)), encoded(quarters(), "PNG")):
+            with pytest.raises(EcgReadError, match=f"from 1 to 1, found {page}"):
+                read_page(data, page=page)
+
+    def test_the_message_names_no_folder(self, tmp_path):
+        with pytest.raises(EcgReadError) as caught:
+            read_page(tmp_path / "secret" / "page.jpg")
+        assert str(tmp_path) not in str(caught.value)
+
+
+@cache
+def small_files() -> tuple[bytes, ...]:
+    with Image.open(PAGE) as image:
+        page = image.resize((440, 312))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return (
+        encoded(page, "JPEG", exif=exif),
+        encoded(page, "JPEG", progressive=True),
+        encoded(page.convert("CMYK"), "JPEG"),
+        encoded(page.quantize(32), "PNG"),
+        encoded(page.convert("RGBA"), "PNG", exif=exif),
+        encoded(Image.fromarray(ramp_16_bit()), "PNG"),
+        encoded(page, "TIFF", compression="tiff_lzw", save_all=True, append_images=[page]),
+        encoded(page, "TIFF", compression="jpeg"),
+        encoded(page.convert("1"), "TIFF", compression="group4"),
+        encoded(page, "BMP"),
+        encoded(page.quantize(16), "BMP"),
+        encoded(page, "WEBP"),
+        encoded(page, "WEBP", lossless=True, exif=exif),
+        heic(page),
+        encoded(page, "PDF"),
+        pdf((400, 300), (200, 200)),
+        (DATA / "00009_hr.pdf").read_bytes(),
+    )
+
+
+@st.composite
+def damaged_files(draw: st.DrawFn) -> bytes:
+    data = bytearray(draw(st.sampled_from(small_files())))
+    for _ in range(draw(st.integers(1, 6))):
+        place = draw(st.one_of(st.integers(0, 400), st.integers(0, len(data))))
+        how = draw(st.sampled_from(["flip", "cut", "insert", "overwrite", "remove", "repeat"]))
+        chunk = draw(st.one_of(st.binary(min_size=1, max_size=24), st.just(b"\xff" * 8), st.just(bytes(8))))
+        if how == "flip" and place < len(data):
+            data[place] ^= 1 << draw(st.integers(0, 7))
+        elif how == "cut":
+            del data[place:]
+        elif how == "insert":
+            data[place:place] = chunk
+        elif how == "overwrite":
+            data[place : place + len(chunk)] = chunk
+        elif how == "remove":
+            del data[place : place + draw(st.integers(1, 2000))]
+        elif how == "repeat":
+            data[place:place] = data[place : place + draw(st.integers(1, 2000))]
+    return bytes(data)
+
+
+def assert_read_or_refused(data: bytes) -> None:
+    try:
+        page = read_page(data)
+    except EcgReadError as error:
+        message = str(error)
+    else:
+        message = "."
+        assert page.pixels.dtype == np.uint8
+        assert page.pixels.ndim == 3
+        assert min(page.pixels.shape[:2]) >= 300
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+@given(damaged_files())
+@settings(max_examples=300, deadline=None, suppress_health_check=ANY_SPEED)
+def test_nothing_but_a_read_error_escapes_from_damaged_files(data):
+    assert_read_or_refused(data)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+@given(damaged_files())
+@settings(max_examples=10_000, deadline=None, suppress_health_check=ANY_SPEED)
+def test_nothing_but_a_read_error_escapes_from_ten_thousand_damaged_files(data):
+    assert_read_or_refused(data)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="measures with the resource module")
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_bomb_is_refused_in_little_memory(bomb, tmp_path):
+    (tmp_path / "bomb").write_bytes(BOMBS[bomb]())
+    measure = """
+import resource, sys
+from ecglens.errors import EcgReadError
+from ecglens.pages import read_page
+unit = 1 if sys.platform == "darwin" else 1024
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_page(sys.argv[1])
+except EcgReadError:
+    sys.stdout.write(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", measure, tmp_path / "bomb"], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert int(ran.stdout) < 100 * 1024**2

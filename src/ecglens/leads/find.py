@@ -1,0 +1,281 @@
+"""Where each lead stands on a page, found from what is printed: grid, pulses, traces, lead names.
+
+The page is laid flat at 4 px/mm; pulses, or else the traces, give the rows and their zero lines, the traces their start
+and end, and the lead names say whether the leads stand where the layout has them. What does not fit is refused with the
+reason.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.layouts import LayoutPlan, plan
+from ecglens.leads.names import match_names
+from ecglens.leads.pulses import Pulse, find_pulses
+from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_flat
+from ecglens.records import Layout, LeadBox, NotFound, Page
+
+__all__ = ["find_layout"]
+
+_PLAN = "3x4+1"
+_WIDTH_MM = 250.0
+"""Four segments of 2.5 s at 25 mm/s."""
+_WIDTH_TOLERANCE = 0.06
+_PITCH_RANGE_MM = (18.0, 60.0)
+_NAMES_FIT_NEEDED = 0.1
+"""Correlation of the right names above that of the wrong ones; 0 by chance, 0.17 to 0.47 on the public pages."""
+_COVERED_NEEDED = 0.95
+_ALONG_NEEDED = 0.25
+"""Share of the width along which the emptiest of the traces runs within 0.5 mm of its zero line."""
+_USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
+"""Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
+_BLACK = 90
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Zero lines on a sheet and the room above and below each."""
+
+    zeros: NDArray[np.float64]
+    pulses: tuple[Pulse, ...]
+
+    @property
+    def pitch(self) -> float:
+        return float(np.diff(self.zeros).mean())
+
+    def band(self, index: int, height: int) -> tuple[int, int]:
+        """Rows of the sheet that belong to trace ``index``."""
+        top = max(0, round(float(self.zeros[index]) - 0.62 * self.pitch))
+        return top, min(height, round(float(self.zeros[index]) + 0.62 * self.pitch))
+
+
+def find_layout(page: Page) -> Layout | NotFound:
+    """Find the leads of a page with three rows of four leads and one rhythm strip.
+
+    Args:
+        page: As it was read; turned by at most 10 degrees, any size.
+
+    Returns:
+        The layout, or a falsy reason: nothing is ever cut out of a page that was not understood.
+    """
+    sheet = lay_flat(page)
+    if isinstance(sheet, NotFound):
+        return sheet
+    layout = plan(_PLAN)
+    ink = _without_rules(sheet.ink)
+    pulses = find_pulses(sheet.ink)
+    rows = _rows_by_pulses(pulses, lines=layout.lines) or _rows_by_traces(ink, lines=layout.lines)
+    if isinstance(rows, NotFound):
+        return rows
+    span = _span(ink, rows)
+    if isinstance(span, NotFound):
+        return span
+    columns = np.linspace(*span, layout.columns + 1)
+    fit, down, right = _names_fit(ink, rows, columns, layout)
+    if fit < _NAMES_FIT_NEEDED:
+        return NotFound(
+            f"Four traces were seen, but the lead names of the layout {_PLAN} could not be read beside them."
+        )
+    if not rows.pulses:
+        rows = _Rows(zeros=rows.zeros + down, pulses=())
+    if np.abs(right).max() >= 2:
+        columns = _columns_by_names(columns, right)
+    rhythm, warnings = _rhythm_lead(ink, rows, columns, layout)
+    return _layout(sheet, rows, columns, pulses, rhythm, warnings)
+
+
+def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> _Rows | None:
+    """The zero lines as the feet of pulses that stand below each other at equal distances, one of each line."""
+    if len(pulses) < lines:
+        return None
+    lefts = np.array([pulse.left for pulse in pulses])
+    column = max(lefts, key=lambda left: int(np.sum(np.abs(lefts - left) < 1.5 * PX_PER_MM)))
+    aligned = tuple(pulse for pulse in pulses if abs(pulse.left - column) < 1.5 * PX_PER_MM)
+    zeros = np.array([pulse.bottom for pulse in aligned])
+    if len(aligned) != lines or np.diff(zeros).max() > 1.15 * np.diff(zeros).min():
+        return None
+    return _Rows(zeros=zeros, pulses=aligned)
+
+
+def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> _Rows | NotFound:
+    """The zero lines as the rows, at equal distances, along which most ink runs."""
+    along = (cv2.dilate(ink, np.ones((PX_PER_MM, 1), np.uint8)) > _BLACK).mean(axis=1)
+    height = len(along)
+    best, zeros = 0.0, np.zeros(0)
+    for pitch in np.arange(_PITCH_RANGE_MM[0], _PITCH_RANGE_MM[1], 0.5) * PX_PER_MM:
+        offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
+        room = height - int(offsets[-1])
+        if room <= 0:
+            break
+        score = along[np.arange(room)[:, None] + offsets].min(axis=1)
+        if score.max() > best:
+            best, zeros = float(score.max()), float(score.argmax()) + np.arange(lines) * pitch
+    if best < _ALONG_NEEDED:
+        return NotFound(f"A grid was seen, but not the {lines} traces of the layout {_PLAN} at equal distances.")
+    return _Rows(zeros=zeros, pulses=())
+
+
+def _without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Ink without upright lines of 25 mm or more: separators, table borders."""
+    black = np.asarray(ink > _BLACK, dtype=np.uint8)
+    rules = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((25 * PX_PER_MM, 1), np.uint8))
+    return np.where(cv2.dilate(rules, np.ones((1, 3), np.uint8)) > 0, 0, ink).astype(np.uint8)
+
+
+def _span(ink: NDArray[np.uint8], rows: _Rows) -> tuple[float, float] | NotFound:
+    """Columns of the sheet at which the traces begin and end."""
+    runs = []
+    for index in range(len(rows.zeros)):
+        top, bottom = rows.band(index, ink.shape[0])
+        covered = np.asarray((ink[top:bottom] > _BLACK).any(axis=0), dtype=np.bool_)
+        first, last = _beside_pulses(rows.pulses, len(covered))
+        covered[:first] = False
+        covered[last:] = False
+        runs.append(_longest_run(covered, gap=2 * PX_PER_MM))
+    starts, ends, shares = (np.array(column) for column in zip(*runs, strict=True))
+    start, end = float(np.median(starts)), float(np.median(ends))
+    if (end - start) / PX_PER_MM > _WIDTH_MM * (1 + _WIDTH_TOLERANCE):
+        start = end - _WIDTH_MM * PX_PER_MM
+    width_mm = (end - start) / PX_PER_MM
+    if abs(width_mm / _WIDTH_MM - 1) > _WIDTH_TOLERANCE:
+        return NotFound(
+            f"The traces are {width_mm:.0f} mm long; the layout {_PLAN} at 25 mm/s has {_WIDTH_MM:.0f} mm (10 s)."
+        )
+    if shares.min() < _COVERED_NEEDED or np.abs(starts - start).max() > 8 * PX_PER_MM:
+        return NotFound(f"The traces are broken: the weakest covers {shares.min():.0%} of its length.")
+    return start, end
+
+
+def _beside_pulses(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
+    """Columns between which traces may run: right of pulses at the left, left of pulses at the right."""
+    if not pulses:
+        return 0, width
+    left, right = min(pulse.left for pulse in pulses), max(pulse.right for pulse in pulses)
+    return (round(right) + 2, width) if left < width / 2 else (0, max(0, round(left) - 2))
+
+
+def _longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, float]:
+    """Ends of the longest stretch of True with gaps up to ``gap``, and the share of True in it."""
+    places = np.flatnonzero(covered)
+    if not places.size:
+        return 0, 0, 0.0
+    breaks = np.flatnonzero(np.diff(places) > gap + 1)
+    firsts = np.concatenate([places[:1], places[breaks + 1]])
+    lasts = np.concatenate([places[breaks], places[-1:]])
+    longest = int((lasts - firsts).argmax())
+    first, last = int(firsts[longest]), int(lasts[longest]) + 1
+    return first, last, float(covered[first:last].mean())
+
+
+def _names_fit(
+    ink: NDArray[np.uint8], rows: _Rows, columns: NDArray[np.float64], layout: LayoutPlan
+) -> tuple[float, float, NDArray[np.float64]]:
+    """How much better than all others the right names match, on average, and how far they stand off: down and right.
+
+    The last is one number a column.
+    """
+    margins, downs, rights = [], [], []
+    for row, names in enumerate(layout.rows):
+        for column, name in enumerate(names):
+            matches = match_names(ink, row=float(rows.zeros[row]), column=float(columns[column]))
+            right = matches.pop(name)
+            margins.append(right.score - float(np.mean([match.score for match in matches.values()])))
+            downs.append(right.down)
+            rights.append(right.right)
+    by_column = np.median(np.reshape(rights, (len(layout.rows), -1)), axis=0)
+    return float(np.mean(margins)), float(np.median(downs)), by_column
+
+
+def _columns_by_names(columns: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Heads of the columns on a straight line through the printed names: traces may be cut at the page's edge."""
+    index = np.arange(len(right))
+    width, start = np.polyfit(index, columns[:-1] + right, 1)
+    return np.asarray(start + width * np.arange(len(columns)), dtype=np.float64)
+
+
+def _rhythm_lead(
+    ink: NDArray[np.uint8], rows: _Rows, columns: NDArray[np.float64], layout: LayoutPlan
+) -> tuple[str, tuple[str, ...]]:
+    """The rhythm strip's lead, by its printed name and by the lead that it runs along with."""
+    matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]))
+    printed = {name: match.score for name, match in matches.items()}
+    strip = _curve(ink, rows, len(rows.zeros) - 1)
+    alike = {}
+    for row, names in enumerate(layout.rows):
+        curve = _curve(ink, rows, row)
+        for column, name in enumerate(names):
+            part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+            alike[name] = _likeness(strip[part], curve[part])
+    by_name = max(printed, key=lambda name: printed[name])
+    by_trace = max(alike, key=lambda name: alike[name])
+    together = max(layout.leads, key=lambda name: alike[name] + 0.25 * printed[name] + 0.1 * (name in _USUAL_RHYTHM))
+    if together == by_trace and (together == by_name or alike[together] > 0.8):
+        return together, ()
+    return together, (
+        f"The rhythm strip was taken for lead {together}, but its printed name looks like {by_name} "
+        f"and its trace like {by_trace}.",
+    )
+
+
+def _curve(ink: NDArray[np.uint8], rows: _Rows, index: int) -> NDArray[np.float64]:
+    """Centre of the ink in each column of a trace's band, px of the sheet; the zero line where there is none."""
+    top, bottom = rows.band(index, ink.shape[0])
+    band = np.where(ink[top:bottom] > _BLACK, ink[top:bottom], 0).astype(np.float32)
+    weight = band.sum(axis=0)
+    centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
+    return np.asarray(np.where(weight > 0, centre, rows.zeros[index]), dtype=np.float64)
+
+
+def _likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """1 for curves of one shape and size, 0 for unrelated ones; where neighbours' tall beats cross counts little."""
+    a, b = a - np.median(a), b - np.median(b)
+    apart, tall = (np.minimum(np.abs(x), 2 * PX_PER_MM).sum() for x in (a - b, np.abs(a) + np.abs(b)))
+    return 1.0 - float(apart / max(float(tall), 1e-9))
+
+
+def _layout(
+    sheet: Sheet,
+    rows: _Rows,
+    columns: NDArray[np.float64],
+    pulses: tuple[Pulse, ...],
+    rhythm: str,
+    warnings: tuple[str, ...],
+) -> Layout:
+    """Put what was found into px of the upright page."""
+    layout = plan(_PLAN)
+    half = rows.pitch / 2
+    leads = []
+    for row, names in enumerate(layout.rows):
+        zero = float(rows.zeros[row])
+        for column, name in enumerate(names):
+            box = sheet.box(zero - half, float(columns[column]), zero + half, float(columns[column + 1]))
+            leads.append(LeadBox(lead=name, box=box, baseline_px=sheet.row(zero)))
+    zero = float(rows.zeros[-1])
+    strip = sheet.box(zero - half, float(columns[0]), zero + half, float(columns[-1]))
+    leads.append(LeadBox(lead=rhythm, box=strip, baseline_px=sheet.row(zero), rhythm=True))
+    left = min([float(columns[0]), *(pulse.left for pulse in rows.pulses)]) - 2 * PX_PER_MM
+    right = max([float(columns[-1]), *(pulse.right for pulse in rows.pulses)]) + 2 * PX_PER_MM
+    top = max(0.0, float(rows.zeros[0]) - max(half, 20 * PX_PER_MM))
+    bottom = min(float(sheet.ink.shape[0]), float(rows.zeros[-1]) + half)
+    return Layout(
+        name=_PLAN,
+        leads=tuple(leads),
+        trace_area=sheet.box(top, max(0.0, left), bottom, min(float(sheet.ink.shape[1]), right)),
+        rotation_deg=sheet.rotation_deg,
+        px_per_mm=sheet.grid.px_per_mm,
+        px_per_mm_source="grid",
+        pulse_mm=float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None,
+        to_upright=sheet.to_upright,
+        warnings=warnings + _scale_warnings(pulses),
+    )
+
+
+def _scale_warnings(pulses: tuple[Pulse, ...]) -> tuple[str, ...]:
+    if not pulses:
+        return ("No calibration pulse was seen; the scale is the grid's alone.",)
+    height = float(np.median([pulse.height_mm for pulse in pulses]))
+    if abs(height / 10 - 1) <= 0.05:
+        return ()
+    return (f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.",)

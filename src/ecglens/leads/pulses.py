@@ -1,0 +1,87 @@
+"""Calibration pulses: 1 mV steps that say how tall a millivolt is and where each row's zero line runs."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.leads.sheet import PX_PER_MM
+
+__all__ = ["Pulse", "find_pulses"]
+
+_HEIGHTS_MM = (10.0, 5.0, 20.0)
+"""1 mV at the three usual gains."""
+_WIDTH_RANGE_MM = (1.5, 7.5)
+_HEIGHT_TOLERANCE = 0.15
+_LEVEL_MM = 0.75
+"""How far the tops, and the feet, of a pulse's two flanks may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A calibration pulse on a sheet, in px of the sheet; ``bottom`` is the zero line's row."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+    @property
+    def height_mm(self) -> float:
+        """Height in mm by the grid."""
+        return (self.bottom - self.top) / PX_PER_MM
+
+
+def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
+    """Find rectangular pulses: two upright flanks of one height, a flat top, nothing between the feet.
+
+    Args:
+        ink: ``(height, width)`` uint8 of a sheet.
+
+    Returns:
+        Pulses of the gain that most of them show, top to bottom.
+    """
+    black = np.asarray(ink > 90, dtype=np.uint8)
+    best: tuple[Pulse, ...] = ()
+    for height_mm in _HEIGHTS_MM:
+        flanks = _flanks(black, height_mm)
+        pairs = ((a, b) for i, a in enumerate(flanks) for b in flanks[i + 1 :])
+        found = tuple(Pulse(*_outline(a, b)) for a, b in pairs if _is_pulse(black, a, b))
+        if len(found) > len(best):
+            best = found
+    return tuple(sorted(best, key=lambda pulse: pulse.top))
+
+
+def _flanks(black: NDArray[np.uint8], height_mm: float) -> list[NDArray[np.int32]]:
+    """``(left, top, width, height)`` of upright strokes of about ``height_mm``, left to right."""
+    least = int((1 - _HEIGHT_TOLERANCE) * height_mm * PX_PER_MM)
+    most = int((1 + _HEIGHT_TOLERANCE) * height_mm * PX_PER_MM) + 2
+    strokes = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    kept = [row[:4] for row in stats[1:] if row[3] <= most and row[2] <= 1.5 * PX_PER_MM]
+    return sorted(kept, key=lambda row: int(row[0]))
+
+
+def _outline(a: NDArray[np.int32], b: NDArray[np.int32]) -> tuple[float, float, float, float]:
+    """Top, left, bottom, right along the middle of the pen."""
+    pen = (float(a[2]) + float(b[2])) / 4
+    top = (float(a[1]) + float(b[1])) / 2 + pen - 0.5
+    bottom = (float(a[1] + a[3]) + float(b[1] + b[3])) / 2 - pen - 0.5
+    return top, float(a[0]) + float(a[2]) / 2 - 0.5, bottom, float(b[0]) + float(b[2]) / 2 - 0.5
+
+
+def _is_pulse(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:
+    left, right = int(a[0] + a[2]), int(b[0])
+    level = _LEVEL_MM * PX_PER_MM
+    if not _WIDTH_RANGE_MM[0] * PX_PER_MM <= b[0] - a[0] <= _WIDTH_RANGE_MM[1] * PX_PER_MM or right - left < 2:
+        return False
+    if abs(int(a[1]) - int(b[1])) > level or abs(int(a[1] + a[3]) - int(b[1] + b[3])) > level:
+        return False
+    top, bottom = min(int(a[1]), int(b[1])), max(int(a[1] + a[3]), int(b[1] + b[3]))
+    inside = black[top:bottom, left:right]
+    margin = PX_PER_MM
+    roof = inside[:margin].max(axis=0).mean()
+    return bool(
+        roof >= 0.85 and inside[margin + 1 : -margin].mean() < 0.1 and inside[-margin:].max(axis=0).mean() < 0.6
+    )

@@ -1,0 +1,121 @@
+"""A page laid flat: turned upright and brought to one scale, so that everything after it can count in mm."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.pages.grid import Grid, find_grid_lines
+from ecglens.pages.preprocessing import ink, skew_deg, tint
+from ecglens.records import Box, NotFound, Page
+
+__all__ = ["PX_PER_MM", "Affine", "Sheet", "lay_flat"]
+
+Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
+
+PX_PER_MM = 4
+"""Scale of a sheet. Lead names are 12 px high at it, a thin trace 1 px wide."""
+
+_WORK_WIDTH_PX = 1100
+_SQUARE_DEG = 0.06
+"""Turns below this move a page's edge by less than a pixel of a sheet and are left alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """The part of a page that carries the grid, upright, at ``PX_PER_MM``.
+
+    Attributes:
+        ink: ``(height, width)`` uint8, 0 for paper and 255 for the blackest ink.
+        scale: Pixels of the upright page in one of the sheet, ``(vertical, horizontal)``.
+        origin: Row and column of the sheet's corner on the upright page.
+        rotation_deg: By how much the page was turned clockwise.
+        to_upright: Affine map from the page as it came to the upright page.
+        grid: The grid in px of the upright page.
+    """
+
+    ink: NDArray[np.uint8]
+    scale: tuple[float, float]
+    origin: tuple[float, float]
+    rotation_deg: float
+    to_upright: Affine
+    grid: Grid
+
+    def row(self, row: float) -> float:
+        """Row of the upright page for a row of the sheet."""
+        return self.origin[0] + row * self.scale[0]
+
+    def column(self, column: float) -> float:
+        """Column of the upright page for a column of the sheet."""
+        return self.origin[1] + column * self.scale[1]
+
+    def box(self, top: float, left: float, bottom: float, right: float) -> Box:
+        """A box of the sheet in px of the upright page."""
+        return Box(top=self.row(top), left=self.column(left), bottom=self.row(bottom), right=self.column(right))
+
+
+def lay_flat(page: Page) -> Sheet | NotFound:
+    """Find the grid, turn the page upright and bring its ink to ``PX_PER_MM``.
+
+    Args:
+        page: As it was read, turned by at most 10 degrees.
+
+    Returns:
+        The sheet, or a falsy reason.
+    """
+    reduction = max(1.0, page.width / _WORK_WIDTH_PX)
+    work = page.pixels
+    if reduction > 1:
+        size = (_WORK_WIDTH_PX, max(1, round(page.height / reduction)))
+        work = np.asarray(cv2.resize(work, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    angle = skew_deg(work)
+    lines, dark = tint(work), ink(work)
+    if abs(angle) < _SQUARE_DEG:
+        angle = 0.0
+    else:
+        lines = np.asarray(_warp(lines, _turn_back(work.shape, angle), (work.shape[1], work.shape[0])), dtype=np.uint8)
+    grid = find_grid_lines(lines)
+    if isinstance(grid, NotFound):
+        return grid
+    shrink = (page.height / work.shape[0], page.width / work.shape[1])
+    sheet, origin = _at_scale(dark, grid, _turn_back(work.shape, angle))
+    px_per_mm = (grid.px_per_mm[0] * shrink[0], grid.px_per_mm[1] * shrink[1])
+    box = grid.box
+    return Sheet(
+        ink=sheet,
+        scale=(px_per_mm[0] / PX_PER_MM, px_per_mm[1] / PX_PER_MM),
+        origin=(origin[0] * shrink[0], origin[1] * shrink[1]),
+        rotation_deg=angle,
+        to_upright=_turn_back(page.pixels.shape, angle),
+        grid=Grid(
+            px_per_mm=px_per_mm,
+            box=Box(box.top * shrink[0], box.left * shrink[1], box.bottom * shrink[0], box.right * shrink[1]),
+            strength=grid.strength,
+        ),
+    )
+
+
+def _at_scale(dark: NDArray[np.uint8], grid: Grid, to_upright: Affine) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """The grid's part of the ink at ``PX_PER_MM``, turned and scaled in one step, and that part's corner."""
+    top, left = int(grid.box.top), int(grid.box.left)
+    zoom = np.array([PX_PER_MM / grid.px_per_mm[1], PX_PER_MM / grid.px_per_mm[0]])
+    turned = np.array(to_upright) - [[0, 0, left], [0, 0, top]]
+    matrix = turned * zoom[:, None]
+    matrix[:, 2] += 0.5 * zoom - 0.5
+    size = (round((grid.box.right - left) * zoom[0]), round((grid.box.bottom - top) * zoom[1]))
+    flat = _warp(dark, matrix, size)
+    blackest = max(32.0, float(np.quantile(flat[::2, ::2], 0.998)))
+    return np.asarray(cv2.convertScaleAbs(flat, alpha=255.0 / blackest), dtype=np.uint8), (top, left)
+
+
+def _warp(image: NDArray[np.uint8], matrix: Affine | NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
+    warped = cv2.warpAffine(image, np.array(matrix, dtype=np.float64), size, flags=cv2.INTER_LINEAR, borderValue=0)
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def _turn_back(shape: tuple[int, ...], angle_deg: float) -> Affine:
+    """Affine map that turns a page of this shape back by ``angle_deg`` around its centre."""
+    matrix = cv2.getRotationMatrix2D(((shape[1] - 1) / 2, (shape[0] - 1) / 2), angle_deg, 1.0)
+    first, second = ([float(value) for value in row] for row in matrix)
+    return (first[0], first[1], first[2]), (second[0], second[1], second[2])

@@ -1,0 +1,175 @@
+"""Image steps: pure functions, array in and array out. OpenCV does the pixel work.
+
+``pixels`` is always ``(height, width, 3)`` uint8 RGB, ``image`` always ``(height, width)`` uint8; no step changes its
+input.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "canny",
+    "clahe",
+    "gaussian",
+    "gray",
+    "ink",
+    "median",
+    "otsu",
+    "paper",
+    "remove_grid",
+    "rotate",
+    "skew_deg",
+    "tint",
+]
+
+Image = NDArray[np.uint8]
+
+_SKEW_STRIPS = 48
+_PAPER_CELL_PX = 16
+
+
+def gray(pixels: Image) -> Image:
+    """Luma of each pixel (ITU-R BT.601), ``(height, width)``."""
+    return _u8(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+
+
+def clahe(image: Image, *, clip_limit: float = 2.0, tiles: int = 8) -> Image:
+    """Contrast-limited adaptive histogram equalization.
+
+    Args:
+        image: ``(height, width)``.
+        clip_limit: Contrast limit of each tile.
+        tiles: Number of tiles each way.
+
+    Source: Zuiderveld, Graphics Gems IV (1994), 474-485.
+    """
+    return _u8(cv2.createCLAHE(clip_limit, (tiles, tiles)).apply(image))
+
+
+def median(image: Image, *, size_px: int = 3) -> Image:
+    """Median over a square of ``size_px`` (odd) a side."""
+    return _u8(cv2.medianBlur(image, size_px))
+
+
+def gaussian(image: Image, *, sigma_px: float = 1.0) -> Image:
+    """Gaussian blur; ``sigma_px`` of 0 leaves the image as it is."""
+    return _u8(cv2.GaussianBlur(image, (0, 0), sigma_px)) if sigma_px > 0 else image.copy()
+
+
+def otsu(image: Image) -> Image:
+    """Binary image, 0 and 255, by Otsu's threshold (IEEE Trans. SMC 9 (1979), 62-66)."""
+    return _u8(cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1])
+
+
+def canny(image: Image, *, low: float = 50.0, high: float = 150.0) -> Image:
+    """Edges, 0 and 255 (Canny, IEEE Trans. PAMI 8 (1986), 679-698); ``low`` and ``high`` bound the hysteresis."""
+    return _u8(cv2.Canny(image, low, high))
+
+
+def paper(image: Image) -> Image:
+    """Brightness of the empty paper around each pixel, ``(height, width)``.
+
+    The brightest value in cells of 16 px, smoothed: thin dark lines leave no mark in it, shadows do.
+    """
+    height, width = image.shape
+    size = (max(1, -(-width // _PAPER_CELL_PX)), max(1, -(-height // _PAPER_CELL_PX)))
+    bright = cv2.dilate(image, np.ones((5, 5), np.uint8))
+    cells = cv2.resize(bright, size, interpolation=cv2.INTER_AREA)
+    cells = cv2.GaussianBlur(cv2.dilate(cells, np.ones((3, 3), np.uint8)), (0, 0), 2.0)
+    return _u8(cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def ink(pixels: Image) -> Image:
+    """How much darker than the paper each pixel is in *every* colour, 0 (paper) to 255 (black on white).
+
+    A coloured grid keeps one bright channel, so it nearly vanishes; black traces and print stay.
+    """
+    red, green, blue = cv2.split(pixels)
+    brightest = _u8(cv2.max(cv2.max(red, green), blue))
+    return _below_paper(brightest)
+
+
+def tint(pixels: Image) -> Image:
+    """How much darker than the paper each pixel is in *any* colour, without what :func:`ink` holds: the grid lines."""
+    red, green, blue = cv2.split(pixels)
+    lowest = _u8(cv2.min(cv2.min(red, green), blue))
+    faint = cv2.subtract(paper(lowest), lowest)
+    dark = ink(pixels)
+    limit = max(60.0, 0.4 * float(dark.max()))
+    black = cv2.dilate(cv2.threshold(dark, limit, 255, cv2.THRESH_BINARY)[1], np.ones((5, 5), np.uint8))
+    return _u8(cv2.bitwise_and(faint, cv2.bitwise_not(black)))
+
+
+def remove_grid(pixels: Image) -> Image:
+    """Traces and print in gray on white paper, without grid lines and shadows: 255 minus :func:`ink`, cleaned.
+
+    What is left of a grid after :func:`ink` lies below Otsu's threshold between the two; it is faded out.
+    """
+    dark = ink(pixels)
+    level, _ = cv2.threshold(dark[dark > 8].reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    floor = 0.5 * float(level)
+    ramp = np.clip((np.arange(256) - floor) / max(1.0, 255.0 - floor) * 255.0, 0, 255)
+    return _u8(cv2.LUT(dark, (255 - ramp).astype(np.uint8)))
+
+
+def rotate(pixels: Image, degrees: float) -> Image:
+    """Turn a page clockwise by ``degrees`` around its centre; the size stays, new corners take the paper's colour."""
+    height, width = pixels.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -degrees, 1.0)
+    border = tuple(int(value) for value in np.median(pixels.reshape(-1, pixels.shape[-1])[::97], axis=0))
+    return _u8(cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border))
+
+
+def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
+    """By how much a page is turned clockwise, from its grid and other long lines.
+
+    Row and column sums are sharpest across straight lines: the angle is the one at which the differences between
+    neighbouring sums, over strips slid against each other, are largest.
+
+    Args:
+        pixels: ``(height, width, 3)`` uint8 RGB, about 400 px or more a side.
+        limit_deg: Search range to either side.
+
+    Returns:
+        Degrees, to about 0.05.
+    """
+    lowest = cv2.min(cv2.min(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    dark = (255 - lowest).astype(np.float32)
+    half = np.asarray(cv2.resize(dark, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    coarse = _sharpest(half, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
+    fine = _sharpest(dark, coarse + np.arange(-0.5, 0.51, 0.1))
+    return _sharpest(dark, fine + np.arange(-0.1, 0.11, 0.025))
+
+
+def _below_paper(image: Image) -> Image:
+    """Darkness relative to the paper, scaled so that black is 255."""
+    bright = paper(image)
+    return _u8(255 - cv2.divide(image, np.maximum(bright, 1), scale=255.0))
+
+
+def _sharpest(dark: NDArray[np.float32], angles_deg: NDArray[np.float64]) -> float:
+    score = np.zeros(len(angles_deg))
+    for image, sign in ((dark, 1.0), (np.ascontiguousarray(dark.T), -1.0)):
+        each = _line_sharpness(image, sign * np.tan(np.radians(angles_deg)))
+        score += each / max(float(each.max()), 1e-9)
+    return float(angles_deg[score >= 0.999 * score.max()].mean())
+
+
+def _line_sharpness(image: NDArray[np.float32], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of squared differences of row sums, strips slid along each slope."""
+    height, width = image.shape
+    strip = max(1, width // _SKEW_STRIPS)
+    sums = np.ascontiguousarray(image[:, : strip * (width // strip)].reshape(height, -1, strip).sum(axis=2).T)
+    centres = (np.arange(len(sums)) + 0.5) * strip - width / 2
+    rows = np.arange(height)
+    out = np.empty(len(slopes))
+    for index, slope in enumerate(slopes):
+        shifts = np.rint(centres * slope).astype(np.intp)
+        slid = np.take_along_axis(sums, np.clip(rows[None, :] + shifts[:, None], 0, height - 1), axis=1)
+        out[index] = np.square(np.diff(slid.sum(axis=0))).sum()
+    return out
+
+
+def _u8(image: object) -> Image:
+    return np.asarray(image, dtype=np.uint8)

@@ -56,7 +56,7 @@ def test_the_centre_of_the_drawn_trace_is_the_truth_to_a_fraction_of_a_pixel(dpi
         weights = dark[top:bottom, columns]
         centre = (weights * np.arange(top, bottom)[:, None]).sum(axis=0) / weights.sum(axis=0)
         error = centre - np.interp(columns, x, y)
-        assert np.sqrt(np.mean(error**2)) < 0.15
+        assert np.sqrt(np.mean(error**2)) < 0.2
         assert abs(error.mean()) < 0.01
 
 
@@ -134,7 +134,7 @@ def test_major_lines_stand_every_5_mm(grid):
         return abs(np.sum((profile - profile.mean()) * np.exp(2j * np.pi * phase * periods)))
 
     strength, off = at(1.0), at(1.013)
-    assert strength > 3 * off
+    assert strength > 2 * off
 
 
 @pytest.mark.parametrize("style", STYLES)

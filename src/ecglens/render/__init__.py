@@ -1,10 +1,13 @@
 """Signals to pages with exact truth."""
 
+from ecglens.render.damage import DAMAGES, GEOMETRIC, damage
 from ecglens.render.pages import STYLES, PageStyle, random_style, render_page
 from ecglens.render.paper import GRIDS
 from ecglens.render.truth import LeadTruth, Mesh, PageTruth, RenderedPage, TextTruth
 
 __all__ = [
+    "DAMAGES",
+    "GEOMETRIC",
     "GRIDS",
     "STYLES",
     "LeadTruth",
@@ -13,6 +16,7 @@ __all__ = [
     "PageTruth",
     "RenderedPage",
     "TextTruth",
+    "damage",
     "random_style",
     "render_page",
 ]

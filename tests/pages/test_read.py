@@ -469,6 +469,9 @@ def assert_read_or_refused(data: bytes) -> None:
     assert "\n" not in message
 
 
+ANY_SPEED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
 @given(damaged_files())
 @settings(max_examples=300, deadline=None, suppress_health_check=ANY_SPEED)
 def test_nothing_but_a_read_error_escapes_from_damaged_files(data):

@@ -27,6 +27,7 @@ MAX_MISSING_SHARE = 1 / 3
 _MAX_SCANS = 100
 _FILL = 128
 _MIN_FILL_ROWS = 8
+_FILL_STEP_ROWS = 64
 _SOI, _EOI, _SOS, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xE1, 0xEE
 _FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
@@ -86,15 +87,14 @@ def _pixels(file: SourceFile, header: _Header) -> NDArray[np.uint8]:
 
 
 def _missing_rows(pixels: NDArray[np.uint8]) -> int:
-    if (pixels[-1] != _FILL).any():
-        return 0
-    rows = pixels.shape[0]
-    step = 64
-    for bottom in range(rows, 0, -step):
-        strip = pixels[max(bottom - step, 0) : bottom]
-        filled = (strip == _FILL).all(axis=(1, 2))
-        if not filled.all():
-            return rows - bottom + int(np.argmin(filled[::-1]))
+    rows = int(pixels.shape[0])
+    for bottom in range(rows, 0, -_FILL_STEP_ROWS):
+        strip = pixels[max(bottom - _FILL_STEP_ROWS, 0) : bottom]
+        if (strip[-1] != _FILL).any():
+            return rows - bottom
+        seen = np.flatnonzero((strip != _FILL).any(axis=(1, 2)))
+        if seen.size:
+            return rows - bottom + len(strip) - 1 - int(seen[-1])
     return rows
 
 

@@ -1,0 +1,37 @@
+"""The commands by name."""
+
+from typing import Annotated
+
+import typer
+
+from ecglens import __version__
+from ecglens.cli import models, read, serve
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="ecglens",
+    help="Read ECG pages: a photo, scan or PDF in; a label with honest probabilities and the leads out.",
+    epilog="For research and teaching; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("read")(read.command)
+app.command("models")(models.command)
+app.command("serve")(serve.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ecglens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options before a command."""

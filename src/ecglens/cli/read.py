@@ -1,0 +1,91 @@
+"""``ecglens read``: pages in, one answer each out."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+import ecglens
+from ecglens.cli.answers import DISCLAIMER, error_line, print_reading
+from ecglens.errors import EcgLensError
+from ecglens.records import Layout, Reading
+
+__all__ = ["command"]
+
+
+def command(
+    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a page and line.")] = False,
+    model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
+    leads: Annotated[
+        Path | None, typer.Option(help="Folder to write each lead to, as PNG.", show_default=False)
+    ] = None,
+    page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
+) -> None:
+    """Read ECG pages: label or abstention, probabilities, layout, warnings."""
+    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    stems: set[str] = set()
+    bad = 0
+    for path in _with_progress(pages, err):
+        try:
+            reading = ecglens.examine(path, model=model, page=page)
+            if leads is not None:
+                _write_leads(reading, leads, _own_stem(path.stem, stems))
+        except EcgLensError as error:
+            bad += 1
+            if as_json:
+                print(json.dumps({"file": path.name, "error": str(error)}))
+            else:
+                error_line(err, str(error))
+            continue
+        if as_json:
+            print(json.dumps({"file": path.name, **reading.prediction.to_dict()}, ensure_ascii=False))
+        else:
+            print_reading(out, path.name, reading)
+    if not as_json and bad < len(pages):
+        out.print(DISCLAIMER, style="dim")
+    if bad:
+        raise typer.Exit(2)
+
+
+def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:
+    if len(pages) < 2 or not console.is_terminal:
+        return pages
+    return track(pages, description="Reading", console=console, transient=True)
+
+
+def _own_stem(stem: str, taken: set[str]) -> str:
+    """Keep two pages of one name in different folders apart."""
+    own, number = stem, 1
+    while own in taken:
+        number += 1
+        own = f"{stem}-{number}"
+    taken.add(own)
+    return own
+
+
+def _write_leads(reading: Reading, folder: Path, stem: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        for name, pixels in _named_crops(reading):
+            Image.fromarray(pixels).save(folder / f"{stem}-{name}.png")
+    except OSError as error:
+        raise EcgLensError(
+            f"--leads: expected a folder that can be written to, found {folder.name}; name another."
+        ) from error
+
+
+def _named_crops(reading: Reading) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    from ecglens.leads.crop import lead_crops
+
+    if isinstance(reading.layout, Layout):
+        for box, pixels in lead_crops(reading.page, reading.layout):
+            yield f"rhythm-{box.lead}" if box.rhythm else box.lead, pixels

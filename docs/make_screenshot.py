@@ -1,0 +1,64 @@
+"""Make ``docs/images/disease-predict.png``: the web page after a real upload.
+
+Run from the repository: ``python docs/make_screenshot.py``. Needs the web extra, playwright and a Chromium.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "tests" / "data" / "Normal_1.jpg"
+PICTURE = ROOT / "docs" / "images" / "disease-predict.png"
+VIEW = {"width": 1200, "height": 1500}
+START_S = 30
+
+
+def main() -> None:
+    """Serve, upload, take the picture, stop."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from ecglens.cli import main; main()", "serve", "--port", str(port)]
+    with subprocess.Popen(command) as server:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/healthz")
+            _take(f"http://127.0.0.1:{port}/disease-predict")
+        finally:
+            server.terminate()
+
+
+def _wait_for(address: str) -> None:
+    end = time.monotonic() + START_S
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=1):
+                return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+def _take(address: str) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    PICTURE.parent.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport=VIEW, color_scheme="light")
+        page.goto(address)
+        page.set_input_files("#file", PAGE)
+        page.get_by_role("button", name="Read the page").click()
+        page.wait_for_selector("#answer")
+        page.screenshot(path=PICTURE)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

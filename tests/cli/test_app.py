@@ -1,0 +1,168 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import ecglens
+from ecglens.cli import main
+from ecglens.cli.app import app
+from ecglens.errors import EcgReadError, ModelError
+from ecglens.records import Abstention, Box, Layout, LeadBox, NotFound, Page, Prediction, Reading
+
+LAYOUT = Layout(
+    name="3x4+1",
+    leads=(
+        LeadBox("I", Box(10, 10, 60, 100), 35.0),
+        LeadBox("II", Box(70, 10, 120, 390), 95.0, rhythm=True),
+    ),
+    trace_area=Box(5, 5, 130, 395),
+    rotation_deg=0.0,
+    px_per_mm=(3.94, 3.93),
+    px_per_mm_source="grid",
+    pulse_mm=10.02,
+    to_upright=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+)
+SHARES = {"normal": 0.95, "mi": 0.03, "history_mi": 0.015, "abnormal_heartbeat": 0.005}
+
+
+def reading(name, *, label="normal", layout=LAYOUT, warnings=()):
+    pixels = np.full((300, 400, 3), 255, np.uint8)
+    abstention = None if label else Abstention("uncertain", "No label is sure enough.")
+    prediction = Prediction(
+        label, SHARES, "tiny", "1.0", abstention, layout=layout if layout else None, warnings=warnings
+    )
+    return Reading(Page(pixels, source=name), layout, prediction)
+
+
+@pytest.fixture
+def examine(monkeypatch):
+    """Answers by file name: ``bad`` is refused, ``unsure`` abstains, all else is normal."""
+    calls = []
+
+    def fake(source, *, model=None, page=1):
+        calls.append((source.name, model, page))
+        if "bad" in source.name:
+            raise EcgReadError(f"{source.name}: expected a page, found an empty file; export or scan it again.")
+        if "nolayout" in source.name:
+            return reading(source.name, label=None, layout=NotFound("No grid was found."))
+        return reading(source.name, label=None if "unsure" in source.name else "normal", warnings=("Look again.",))
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", fake)
+    return calls
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_the_answer_is_written_for_a_person(examine):
+    result = run("read", "page.jpg")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "page.jpg"
+    for words in (
+        "Normal",
+        "95.0%",
+        "Myocardial infarction",
+        "3x4+1, rhythm lead II, 3.93 x 3.94 px/mm by the grid, pulse 10.0 mm, turned by 0.0°",
+        "tiny 1.0",
+        "Look again.",
+    ):
+        assert words in result.stdout
+    assert result.stdout.rstrip().endswith("For research and teaching; not a diagnosis.")
+
+
+def test_an_abstention_says_why(examine):
+    assert "Cannot tell: No label is sure enough." in run("read", "unsure.jpg").stdout
+
+
+def test_json_is_the_prediction_with_its_file_one_object_a_line(examine):
+    result = run("read", "a.jpg", "b.jpg", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert [line.pop("file") for line in lines] == ["a.jpg", "b.jpg"]
+    assert lines[0] == reading("a.jpg", warnings=("Look again.",)).prediction.to_dict()
+
+
+def test_one_bad_page_does_not_stop_the_rest_and_shows_in_the_exit_code(examine):
+    result = run("read", "bad.jpg", "good.jpg", "--json")
+    first, second = (json.loads(line) for line in result.stdout.splitlines())
+
+    assert result.exit_code == 2
+    assert first == {
+        "file": "bad.jpg",
+        "error": "bad.jpg: expected a page, found an empty file; export or scan it again.",
+    }
+    assert second["label"] == "normal"
+
+
+def test_a_bad_page_is_one_line_on_stderr(examine):
+    result = run("read", "good.jpg", "bad.jpg")
+
+    assert result.exit_code == 2
+    assert result.stderr == "ecglens: bad.jpg: expected a page, found an empty file; export or scan it again.\n"
+    assert "bad.jpg" not in result.stdout
+
+
+def test_model_and_page_are_handed_on(examine):
+    run("read", "a.pdf", "--model", "other", "--page", "3")
+
+    assert examine == [("a.pdf", "other", 3)]
+
+
+def test_leads_are_written_by_page_and_name(examine, tmp_path):
+    result = run("read", "one/a.jpg", "two/a.jpg", "nolayout.jpg", "--leads", tmp_path / "out")
+
+    assert result.exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a-2-I.png", "a-2-rhythm-II.png", "a-I.png", "a-rhythm-II.png"]
+    with Image.open(tmp_path / "out" / "a-I.png") as image:
+        assert image.size == (90, 50)
+
+
+def test_a_leads_folder_that_cannot_be_made_is_an_error(examine, tmp_path):
+    (tmp_path / "file").touch()
+    result = run("read", "a.jpg", "--leads", tmp_path / "file")
+
+    assert result.exit_code == 2
+    assert "expected a folder that can be written to, found file" in result.stderr
+
+
+def test_the_version_is_printed():
+    assert run("--version").stdout == f"ecglens {ecglens.__version__}\n"
+
+
+def test_models_are_listed(monkeypatch):
+    registry = pytest.importorskip("ecglens.models.registry")
+
+    class Card:
+        name, version, title, labels, parameters, licence = "tiny", "1.0", "A tiny model", ("a", "b"), 1234, "CC-BY-4.0"
+
+    monkeypatch.setattr(registry, "list_models", lambda: [Card()])
+    result = run("models")
+
+    assert result.exit_code == 0
+    for words in ("tiny", "1,234", "a, b"):
+        assert words in result.stdout
+
+
+def test_an_error_outside_a_page_is_one_line_and_exit_code_2(monkeypatch, capsys):
+    def broken():
+        raise ModelError("There is no model.")
+
+    monkeypatch.setattr("ecglens.cli.app", broken)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+
+    assert capsys.readouterr().err == "ecglens: There is no model.\n"
+
+
+def test_serve_names_the_extra_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "django", None)
+    result = run("serve")
+
+    assert result.exit_code != 0
+    assert "pip install 'ecglens[web]'" in str(result.exception)

@@ -1,0 +1,222 @@
+import base64
+import html
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+import ecglens
+from ecglens.errors import EcgReadError, ModelError
+from ecglens.pages import read_page
+from ecglens.records import Abstention, Box, Layout, LeadBox, NotFound, Prediction, Reading
+
+PAGE = Path(__file__).parents[1] / "data" / "Normal_1.jpg"
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+SHARES = {"normal": 0.951, "mi": 0.03, "history_mi": 0.014, "abnormal_heartbeat": 0.005}
+
+
+def layout():
+    boxes = [
+        LeadBox(lead, Box(100 + 120 * (i % 3), 50 + 250 * (i // 3), 220 + 120 * (i % 3), 300 + 250 * (i // 3)), 150.0)
+        for i, lead in enumerate(LEADS)
+    ]
+    boxes.append(LeadBox("II", Box(470, 50, 590, 1050), 530.0, rhythm=True))
+    upright = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    return Layout("3x4+1", tuple(boxes), Box(90, 40, 600, 1060), 0.4, (3.94, 3.93), "grid", 10.0, upright)
+
+
+@pytest.fixture
+def examine(monkeypatch):
+    """The real reader of files with a made-up model; returns the arguments of each call."""
+    calls = []
+
+    def fake(source, *, model=None, page=1):
+        calls.append(page)
+        found = read_page(source, page=page)
+        prediction = Prediction("normal", SHARES, "tiny", "1.0", layout=layout(), warnings=("Look <again>.",))
+        return Reading(found, layout(), prediction)
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", fake)
+    return calls
+
+
+def upload(content=None, name="Normal_1.jpg", **fields):
+    content = PAGE.read_bytes() if content is None else content
+    return Client().post("/disease-predict", {"file": SimpleUploadedFile(name, content), **fields})
+
+
+def text(response):
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode())))
+
+
+def test_the_start_page_leads_to_the_form():
+    response = Client().get("/", follow=True)
+
+    assert response.redirect_chain == [("/disease-predict", 302)]
+    assert response.status_code == 200
+    assert 'enctype="multipart/form-data"' in response.content.decode()
+
+
+def test_healthz_answers():
+    assert Client().get("/healthz").content == b"ok\n"
+
+
+def test_an_upload_shows_label_probabilities_facts_and_what_it_is_not(examine):
+    response = upload()
+    shown = text(response)
+
+    assert response.status_code == 200
+    for words in (
+        "Normal_1.jpg",
+        "Normal",
+        "95.1 %",
+        "Myocardial infarction",
+        "3x4+1",
+        "3.93 × 3.94 px/mm, from the grid",
+        "10.0 mm",
+        "0.4°",
+        "tiny 1.0",
+        "Look <again>.",
+        "Not a diagnosis.",
+    ):
+        assert words in shown
+
+
+def test_the_page_its_gray_version_and_thirteen_leads_are_inside_the_answer(examine):
+    body = upload().content.decode()
+    pictures = re.findall(r'<img[^>]*src="data:image/jpeg;base64,([^"]+)"[^>]*alt="([^"]+)"', body)
+    names = [alt for _, alt in pictures]
+    decoded = [cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), -1) for data, _ in pictures]
+
+    assert names[:2] == ["The page as it came", "The page in gray"]
+    assert names[2:] == [f"Lead {lead}" for lead in LEADS] + ["Lead II (rhythm strip)"]
+    assert decoded[0].shape == (786, 1107, 3)
+    assert decoded[1].shape == (786, 1107)
+    assert decoded[-1].shape == (120, 1000, 3)
+    assert body.count("<details") == 3
+
+
+def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
+    def unsure(source, *, model=None, page=1):
+        reason = Abstention("no_layout", "This is not recognized as an ECG page.")
+        return Reading(
+            read_page(source), NotFound("No grid was found."), Prediction(None, None, "tiny", "1.0", abstention=reason)
+        )
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", unsure)
+    shown = text(upload())
+
+    assert "Cannot tell This is not recognized as an ECG page." in shown
+    assert "Calibrated probabilities" not in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "page.jpg: expected a page, found an empty file"),
+        (b"a letter", "page.jpg: expected JPEG, PNG"),
+        (PAGE.read_bytes()[:20_000], "page.jpg: expected a whole JPEG file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence_with_422_and_no_answer(examine, content, message):
+    response = upload(content, "page.jpg")
+
+    assert response.status_code == 422
+    assert message in text(response)
+    assert "probabilities" not in text(response)
+
+
+@pytest.mark.parametrize("error", [ModelError("The model is altered."), EcgReadError("bytes: no.")])
+def test_an_error_of_the_reader_is_never_an_answer(monkeypatch, error):
+    def broken(source, *, model=None, page=1):
+        raise error
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", broken)
+    response = upload()
+
+    assert response.status_code == 422
+    assert str(error).removeprefix("bytes: ") in text(response)
+
+
+def test_no_file_is_asked_for():
+    response = Client().post("/disease-predict", {})
+
+    assert response.status_code == 400
+    assert "choose a photo, scan or PDF" in text(response)
+
+
+def test_the_page_number_is_handed_on_and_checked(examine):
+    upload(page="1")
+    response = upload(page="first")
+
+    assert examine == [1]
+    assert response.status_code == 400
+    assert "Expected a page number" in text(response)
+
+
+def test_a_file_above_the_limit_is_refused_before_it_is_parsed(examine):
+    response = upload(bytes(django_settings.MAX_UPLOAD_BYTES + 200_000))
+
+    assert response.status_code == 413
+    assert "Expected a file of at most 25 MB" in text(response)
+    assert examine == []
+
+
+def test_a_file_just_above_the_limit_is_refused_too(examine):
+    response = upload(bytes(django_settings.MAX_UPLOAD_BYTES + 1))
+
+    assert response.status_code == 413
+    assert examine == []
+
+
+def test_a_form_from_elsewhere_is_refused(examine):
+    response = Client(enforce_csrf_checks=True).post("/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"a")})
+
+    assert response.status_code == 403
+    assert "choose the file again" in text(response)
+    assert examine == []
+
+
+def test_an_unknown_address_is_a_page_of_ours():
+    response = Client().get("/nothing")
+
+    assert response.status_code == 404
+    assert "There is no page at this address" in text(response)
+
+
+@pytest.mark.parametrize("path", ["/disease-predict", "/healthz", "/nothing"])
+def test_every_answer_carries_the_guarding_headers(path):
+    headers = Client().get(path).headers
+
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_nothing_inline_and_nothing_from_another_server(examine):
+    for response in (Client().get("/disease-predict"), upload()):
+        body = response.content.decode()
+        assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=", body)
+        assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", body)
+
+
+def test_the_name_of_an_upload_is_text_only(examine):
+    body = upload(name="<b>x</b>.jpg").content.decode()
+
+    assert "<b>" not in body
+
+
+def test_static_files_are_served_without_a_build_step():
+    for name in ("site.css", "upload.js", "mark.svg"):
+        response = Client().get(f"/static/readings/{name}")
+        assert response.status_code == 200
+        assert len(response.getvalue()) > 100
+        response.close()

@@ -209,8 +209,7 @@ class Abstention:
     """Why there is no label.
 
     Attributes:
-        kind: ``"no_layout"`` (not recognized as an ECG page), ``"unfamiliar"`` (unlike the model's training pages) or
-            ``"uncertain"`` (no label is sure enough).
+        kind: ``"no_layout"`` (not recognized as an ECG page) or ``"uncertain"`` (no label is sure enough).
         reason: One sentence for a person.
     """
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ecglens import __version__
-from ecglens.cli import models, read, serve
+from ecglens.cli import export, models, read, serve, train
 
 __all__ = ["app"]
 
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.command("read")(read.command)
 app.command("models")(models.command)
 app.command("serve")(serve.command)
+app.command("train")(train.command)
+app.command("export")(export.command)
 
 
 def _print_version(wanted: bool) -> None:

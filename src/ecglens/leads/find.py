@@ -80,7 +80,7 @@ def find_layout(page: Page) -> Layout | NotFound:
         )
     if not rows.pulses:
         rows = _Rows(zeros=rows.zeros + down, pulses=())
-    if np.abs(right).max() >= 2:
+    if min(span[0], ink.shape[1] - span[1]) < PX_PER_MM:
         columns = _columns_by_names(columns, right)
     rhythm, warnings = _rhythm_lead(ink, rows, columns, layout)
     return _layout(sheet, rows, columns, pulses, rhythm, warnings)

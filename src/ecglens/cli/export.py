@@ -1,0 +1,46 @@
+"""``ecglens export``: a run becomes a model folder."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecglens.cli.train import parse_seeds
+
+__all__ = ["command"]
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder of ecglens train.")],
+    data: Annotated[Path, typer.Option(help="Table of recordings that the run was made from.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
+    version: Annotated[str, typer.Option(help="Version of the weights.")],
+    trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")],
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    seeds: Annotated[str, typer.Option(help="Seeds whose folds are finished.")] = "0,1,2",
+    note: Annotated[list[str] | None, typer.Option(help="Sentence that stands beside every answer.")] = None,
+) -> None:
+    """Evaluate a run honestly and write the folder that ``ecglens read --model`` takes."""
+    from ecglens.datasets.recordings import Recordings
+    from ecglens.extras import require
+
+    require("torch", extra="train")
+    from ecglens.models.export import evaluate_run, export
+
+    recordings, numbers = Recordings.from_csv(data), parse_seeds(seeds)
+    typed = "ecglens " + shlex.join(sys.argv[1:])
+    evaluation = evaluate_run(recordings, run, seeds=numbers, command=typed)
+    export(
+        recordings,
+        run,
+        out,
+        version=version,
+        trained_on=trained_on,
+        licence=licence,
+        evaluation=evaluation,
+        seeds=numbers,
+        notes=note or (),
+    )
+    print((out / "card.md").read_text(encoding="utf-8"))

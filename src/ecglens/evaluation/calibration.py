@@ -1,0 +1,60 @@
+"""How far probabilities can be believed, and temperature scaling (Guo et al., arXiv 1706.04599)."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+__all__ = ["cross_fitted", "expected_calibration_error", "fit_temperature"]
+
+
+def expected_calibration_error(
+    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = 15
+) -> float:
+    """Mean distance between confidence and accuracy over bins of equal width, weighted by their pages.
+
+    Bins are open below and closed above, so a confidence of exactly 1 falls into the last.
+
+    Args:
+        targets: ``(pages,)``, index of the true label.
+        probabilities: ``(pages, labels)``.
+        bins: Number of bins over [0, 1].
+
+    >>> expected_calibration_error(np.array([0, 1]), np.array([[0.75, 0.25], [0.75, 0.25]]))
+    0.25
+    """
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == targets).astype(np.float64)
+    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    gaps = np.abs(np.bincount(place, right, bins) - np.bincount(place, confidence, bins))
+    return float(gaps.sum() / len(targets))
+
+
+def fit_temperature(targets: NDArray[np.intp], logits: NDArray[np.float32]) -> float:
+    """The temperature, in [0.05, 20], at which the logits' log loss is least."""
+
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
+        return float(-scaled[np.arange(len(targets)), targets].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+def cross_fitted(
+    targets: NDArray[np.intp], logits: NDArray[np.float32], folds: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Probabilities of each fold at the temperature that the *other* folds' answers ask for.
+
+    Args:
+        targets: ``(pages,)``.
+        logits: ``(pages, labels)``, out of fold.
+        folds: ``(pages,)``, the fold in which each page was unseen.
+
+    Returns:
+        ``(pages, labels)``; nothing in a row was fitted on its own fold.
+    """
+    out = np.empty(logits.shape, dtype=np.float64)
+    for fold in np.unique(folds):
+        here = folds == fold
+        out[here] = softmax(logits[here] / fit_temperature(targets[~here], logits[~here]), axis=1)
+    return out

@@ -1,0 +1,104 @@
+"""Model folders: everything that is needed to use a model and to know what it is worth, in one place.
+
+A folder holds ``model.json`` (this module's :class:`ModelCard`), ``model.onnx``, ``card.md`` for people and
+``evaluation.json`` as the command that measured it wrote it. The hash of the graph stands in ``model.json``.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ecglens.errors import ModelError
+
+__all__ = ["GRAPH_FILE", "ModelCard", "load_card", "save_card", "sha256_of"]
+
+CARD_FILE = "model.json"
+GRAPH_FILE = "model.onnx"
+
+
+class ModelCard(BaseModel):
+    """What a model is and how it is fed.
+
+    Attributes:
+        name: Short name, as used on the command line.
+        version: Version of the weights.
+        title: One line for people.
+        labels: In the order of the graph's outputs.
+        input: Recipe that turns a page into the graph's input; see ``ecglens.models.inputs``.
+        temperature: The logits are divided by it before the softmax.
+        abstain_below: Below this highest probability the answer is "cannot tell".
+        parameters: Number of trained weights.
+        trained_on: Data set and number of recordings.
+        licence: Of the weights.
+        graph_sha256: Hash of ``model.onnx``.
+        warnings: Sentences that stand beside every answer.
+        folder: Where the folder is; not stored.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+    version: str
+    title: str
+    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+    input: dict[str, Any]
+    temperature: Annotated[float, Field(gt=0)]
+    abstain_below: Annotated[float, Field(ge=0, le=1)]
+    parameters: int
+    trained_on: str
+    licence: str
+    graph_sha256: str
+    warnings: tuple[str, ...] = ()
+    folder: Annotated[Path, Field(exclude=True)] = Path()
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "ModelCard":
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ from each other")
+        return self
+
+
+def load_card(folder: Path) -> ModelCard:
+    """Read a model folder's card and check that the graph is the one that it describes.
+
+    Raises:
+        ModelError: A file is missing or not what it should be.
+    """
+    try:
+        text = (folder / CARD_FILE).read_text(encoding="utf-8")
+        graph = sha256_of(folder / GRAPH_FILE)
+    except OSError as error:
+        missing = Path(str(error.filename)).name
+        raise ModelError(
+            f"Expected a model folder with {CARD_FILE} and {GRAPH_FILE}, but {missing} cannot be read in '{folder}'."
+        ) from error
+    try:
+        card = ModelCard.model_validate({**json.loads(text), "folder": folder})
+    except (ValidationError, ValueError, TypeError) as error:
+        raise ModelError(f"The card {CARD_FILE} in '{folder}' cannot be used: {_first_line(error)}.") from error
+    if card.graph_sha256 != graph:
+        raise ModelError(
+            f"{GRAPH_FILE} in '{folder}' is not the graph that its card describes; export the model again."
+        )
+    return card
+
+
+def save_card(card: ModelCard, folder: Path) -> None:
+    """Write a model folder's card."""
+    (folder / CARD_FILE).write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc']) or 'content'}: {first['msg']}"
+    return str(error).splitlines()[0]

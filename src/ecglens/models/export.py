@@ -1,0 +1,262 @@
+"""From a finished run to a model folder: graph, card, evaluation, licence and hashes (extra ``train``).
+
+The evaluation is the honest one: out-of-fold answers, each fold at the temperature that the other folds ask for. The
+temperature and the abstention threshold that ship are fitted on all out-of-fold answers together.
+"""
+
+import json
+import shutil
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from scipy.special import softmax
+
+from ecglens.datasets.recordings import Recordings
+from ecglens.errors import ModelError
+from ecglens.evaluation.bootstrap import group_intervals
+from ecglens.evaluation.calibration import cross_fitted, fit_temperature
+from ecglens.evaluation.classification import figures
+from ecglens.leads.find import find_layout
+from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
+from ecglens.models.inputs import make_input
+from ecglens.models.runtime import Runtime
+from ecglens.models.train.fit import build, logits_of
+from ecglens.models.train.recipe import Recipe
+from ecglens.models.train.run import load_out_of_fold
+from ecglens.pages.read import read_page
+from ecglens.records import Layout
+
+__all__ = ["evaluate_run", "export"]
+
+_HEADLINES = ("accuracy", "macro_f1", "macro_auroc", "expected_calibration_error", "right_at_coverage")
+_AGREEMENT = 1e-4
+_RIGHT_WHEN_ANSWERED = 0.98
+
+
+def evaluate_run(
+    recordings: Recordings, run: Path, *, seeds: Sequence[int], command: str, draws: int = 2000
+) -> dict[str, Any]:
+    """Score a run's out-of-fold answers under the honest protocol.
+
+    Args:
+        recordings: The table that the run was made from.
+        run: Run folder.
+        seeds: Seeds whose folds are finished.
+        command: What was typed, kept with the figures.
+        draws: Of the bootstrap over groups.
+
+    Returns:
+        Figures of each seed with intervals, their mean and range, and the counts.
+    """
+    recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
+    groups = recordings.codes("group")
+    by_seed = {}
+    for seed in seeds:
+        rows, logits, folds = load_out_of_fold(run, seed=seed)
+        targets = _targets(recordings, rows, recipe.labels)
+        probabilities = cross_fitted(targets, logits, folds)
+        scored = figures(targets, probabilities, recipe.labels)
+        scored["intervals"] = group_intervals(
+            groups[rows],
+            partial(_drawn_headlines, targets, probabilities, recipe.labels),
+            rng=np.random.default_rng(seed),
+            draws=draws,
+        )
+        by_seed[f"seed {seed}"] = scored
+    chosen = recordings.canonical()
+    summary = {
+        name: {"mean": float(np.mean(values)), "least": float(np.min(values)), "most": float(np.max(values))}
+        for name in _HEADLINES
+        if (values := [scored[name] for scored in by_seed.values()])
+    }
+    return {
+        "protocol": "honest",
+        "command": command,
+        "data": {
+            "files": len(recordings),
+            "recordings": len(chosen),
+            "groups": len(set(chosen.column("group"))),
+            "labels": chosen.counts(),
+        },
+        "labels": list(recipe.labels),
+        "summary": summary,
+        "seeds": by_seed,
+    }
+
+
+def export(
+    recordings: Recordings,
+    run: Path,
+    folder: Path,
+    *,
+    version: str,
+    trained_on: str,
+    licence: str,
+    evaluation: dict[str, Any],
+    seeds: Sequence[int],
+    notes: Sequence[str] = (),
+) -> ModelCard:
+    """Write a model folder from a run.
+
+    Args:
+        recordings: The table that the run was made from.
+        run: Run folder with ``model.safetensors`` and finished folds.
+        folder: Where to write.
+        version: Of the weights.
+        trained_on: Sentence for the card.
+        licence: Of the weights.
+        evaluation: From :func:`evaluate_run`.
+        seeds: Whose out-of-fold answers fit the temperature and the threshold.
+        notes: Sentences that stand beside every answer.
+
+    Raises:
+        ModelError: The ONNX graph does not answer as the torch module does.
+    """
+    recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
+    model = build(recipe, seed=0)
+    model.load_state_dict(load_file(run / "model.safetensors"))
+    model.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_graph(model, recipe, folder / GRAPH_FILE)
+    temperature, threshold = _calibrate(recordings, run, recipe, seeds)
+    card = ModelCard(
+        name=folder.name,
+        version=version,
+        title=recipe.title,
+        labels=recipe.labels,
+        input=recipe.input.model_dump(),
+        temperature=temperature,
+        abstain_below=threshold,
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        trained_on=trained_on,
+        licence=licence,
+        graph_sha256=sha256_of(folder / GRAPH_FILE),
+        warnings=tuple(notes),
+        folder=folder,
+    )
+    _check_agreement(model, Runtime(card), recordings)
+    save_card(card, folder)
+    (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=1) + "\n", encoding="utf-8")
+    (folder / "card.md").write_text(card_text(card, evaluation), encoding="utf-8")
+    return card
+
+
+def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
+    """The card for people, from the same figures as ``evaluation.json``."""
+    rows = [
+        f"| {name.replace('_', ' ')} | {value['mean']:.3f} | {value['least']:.3f} to {value['most']:.3f} |"
+        for name, value in evaluation["summary"].items()
+    ]
+    data = evaluation["data"]
+    first = next(iter(evaluation["seeds"].values()))
+    by_label = [
+        f"| {name} | {value['pages']} | {_share(value['precision'])} | {_share(value['recall'])} "
+        f"| {_share(value['f1'])} | {_share(value['auroc'])} |"
+        for name, value in first["by_label"].items()
+    ]
+    return "\n".join(
+        [
+            f"# {card.name} {card.version}",
+            "",
+            f"{card.title}; {card.parameters:,} weights. For research and teaching; not a medical device.",
+            "",
+            f"- Trained on: {card.trained_on}",
+            f"- Labels, in the order of the outputs: {', '.join(card.labels)}",
+            f"- Licence of the weights: {card.licence}",
+            f"- Temperature {card.temperature:.3f}; below a probability of {card.abstain_below:.3f} it cannot tell",
+            *(f"- {warning}" for warning in card.warnings),
+            "",
+            "## Honest evaluation",
+            "",
+            f"`{evaluation['command']}` on {data['recordings']} recordings of {data['groups']} groups, out of fold, "
+            f"{len(evaluation['seeds'])} seeds.",
+            "",
+            "| figure | mean | range over seeds |",
+            "|---|---|---|",
+            *rows,
+            "",
+            f"`right at coverage` is the share of right answers among the {first['coverage']:.0%} of pages that it is "
+            "surest about. By label, seed 0:",
+            "",
+            "| label | pages | precision | recall | F1 | AUROC |",
+            "|---|---|---|---|---|---|",
+            *by_label,
+            "",
+            "All pages come from one kind of recorder in one hospital. How it does on other pages is not known.",
+            "",
+        ]
+    )
+
+
+def _headlines(scored: dict[str, Any]) -> dict[str, float | None]:
+    return {name: scored[name] for name in _HEADLINES}
+
+
+def _drawn_headlines(
+    targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str], drawn: NDArray[np.intp]
+) -> dict[str, float | None]:
+    return _headlines(figures(targets[drawn], probabilities[drawn], labels))
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[str]) -> NDArray[np.intp]:
+    return np.array([labels.index(recordings[int(row)].label) for row in rows], dtype=np.intp)
+
+
+def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequence[int]) -> tuple[float, float]:
+    """Temperature, and the lowest confidence from which on the answers are right often enough."""
+    parts = [load_out_of_fold(run, seed=seed) for seed in seeds]
+    logits = np.concatenate([part[1] for part in parts])
+    targets = np.concatenate([_targets(recordings, part[0], recipe.labels) for part in parts])
+    temperature = fit_temperature(targets, logits)
+    probabilities = softmax(logits.astype(np.float64) / temperature, axis=1)
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(-confidence)
+    right = np.cumsum((probabilities.argmax(axis=1) == targets)[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(right >= _RIGHT_WHEN_ANSWERED)
+    return temperature, float(confidence[order][enough[-1]]) if enough.size else 1.0
+
+
+def _write_graph(model: torch.nn.Module, recipe: Recipe, path: Path) -> None:
+    example = torch.zeros(2, *recipe.input.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            (example,),
+            str(path),
+            input_names=["page"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("pages")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _check_agreement(model: torch.nn.Module, runtime: Runtime, recordings: Recordings, *, pages: int = 24) -> None:
+    """Compare torch and ONNX Runtime on real pages spread over the table."""
+    rows = recordings.canonical_indices()
+    arrays = []
+    for row in rows[np.linspace(0, len(rows) - 1, min(pages, len(rows))).astype(np.intp)]:
+        page = read_page(recordings[int(row)].path)
+        layout = find_layout(page)
+        if isinstance(layout, Layout):
+            arrays.append(make_input(page, layout, runtime.recipe))
+    stacked = np.stack(arrays)
+    apart = float(np.abs(logits_of(model, torch.from_numpy(stacked)) - runtime.logits(stacked)).max())
+    if apart > _AGREEMENT:
+        shutil.rmtree(runtime.card.folder)
+        raise ModelError(
+            f"The exported graph differs from the trained model by {apart:.1e}; at most {_AGREEMENT} is allowed."
+        )

@@ -1,0 +1,134 @@
+"""From a page to a model's array, in training and in serving alike.
+
+A recipe is a small dictionary that travels inside the model folder: ``kind`` names the function, the rest are its
+parameters. A model can therefore not be served with another preprocessing than its own.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ecglens.errors import ModelError
+from ecglens.pages.preprocessing import ink
+from ecglens.records import Layout, LeadBox, Page
+
+__all__ = ["TraceCanvas", "make_input", "parse_recipe"]
+
+_PX_PER_MM = 4
+_BLACKEST = 0.998
+
+
+class TraceCanvas(BaseModel):
+    """The traces alone, on a canvas of fixed scale: one strip a line, its zero line in the middle.
+
+    Every line of the page spans the whole width, so that a pixel is the same time on every page; heights keep the
+    page's mm. Header, footer, pulses and grid do not reach the canvas.
+
+    Attributes:
+        width: Width of the canvas in px, for the length of a line (10 s).
+        height: Height in px, shared by the lines.
+        strip_mm: What one line shows, in mm on paper.
+        mean: Subtracted from the ink, which is 0 for paper and 1 for the blackest.
+        std: What is left is divided by it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["trace_canvas"] = "trace_canvas"
+    width: Annotated[int, Field(ge=32, le=4096)] = 512
+    height: Annotated[int, Field(ge=32, le=4096)] = 304
+    strip_mm: Annotated[float, Field(gt=5, le=100)] = 38.0
+    mean: float = 0.0
+    std: Annotated[float, Field(gt=0)] = 0.25
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of the array."""
+        return 1, self.height, self.width
+
+
+def parse_recipe(recipe: Mapping[str, Any]) -> TraceCanvas:
+    """Check a recipe.
+
+    Raises:
+        ModelError: The kind is unknown or a parameter cannot be used.
+    """
+    try:
+        return TraceCanvas.model_validate(dict(recipe))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"The model's input recipe cannot be used: {where}: {first['msg']}.") from error
+
+
+def make_input(page: Page, layout: Layout, recipe: TraceCanvas) -> NDArray[np.float32]:
+    """Build the array that a model reads.
+
+    Args:
+        page: As it was read.
+        layout: Where its leads were found.
+        recipe: From the model folder.
+
+    Returns:
+        ``recipe.shape`` float32.
+    """
+    canvas = trace_canvas(page, layout, recipe)
+    return ((canvas.astype(np.float32) / 255.0 - recipe.mean) / recipe.std)[None]
+
+
+def trace_canvas(page: Page, layout: Layout, recipe: TraceCanvas) -> NDArray[np.uint8]:
+    """The canvas before scaling, ``(height, width)`` uint8: 0 for paper, 255 for the blackest ink."""
+    dark, reduction = _ink_at_scale(page, layout)
+    lines = _lines(layout)
+    strip_px = round(recipe.strip_mm * _PX_PER_MM)
+    width_px = 2 * recipe.width
+    strips = [_strip(dark, reduction, layout, line, (width_px, strip_px)) for line in lines]
+    stacked = np.vstack(strips)
+    blackest = max(32.0, float(np.quantile(stacked[::2, ::2], _BLACKEST)))
+    scaled = cv2.convertScaleAbs(stacked, alpha=255.0 / blackest)
+    return np.asarray(cv2.resize(scaled, (recipe.width, recipe.height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _ink_at_scale(page: Page, layout: Layout) -> tuple[NDArray[np.uint8], float]:
+    """The page's ink at about ``_PX_PER_MM``, not yet upright, and the reduction."""
+    reduction = max(1.0, layout.px_per_mm[1] / _PX_PER_MM)
+    pixels = page.pixels
+    if reduction > 1:
+        size = (max(1, round(page.width / reduction)), max(1, round(page.height / reduction)))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return ink(pixels), page.width / pixels.shape[1]
+
+
+def _lines(layout: Layout) -> list[tuple[LeadBox, LeadBox]]:
+    """First and last lead of each line, top to bottom."""
+    lines: dict[float, list[LeadBox]] = {}
+    for lead in layout.leads:
+        lines.setdefault(lead.baseline_px, []).append(lead)
+    return [
+        (min(leads, key=lambda lead: lead.box.left), max(leads, key=lambda lead: lead.box.right))
+        for _, leads in sorted(lines.items())
+    ]
+
+
+def _strip(
+    dark: NDArray[np.uint8],
+    reduction: float,
+    layout: Layout,
+    line: tuple[LeadBox, LeadBox],
+    size: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """One line of the canvas, cut, turned and scaled in one step."""
+    first, last = line
+    across = size[0] / (last.box.right - first.box.left)
+    down = _PX_PER_MM / layout.px_per_mm[0]
+    turn = np.vstack([layout.to_upright, [0.0, 0.0, 1.0]])
+    grow = np.diag([reduction, reduction, 1.0])
+    place = np.array(
+        [[across, 0.0, -first.box.left * across], [0.0, down, size[1] / 2 - first.baseline_px * down], [0.0, 0.0, 1.0]]
+    )
+    matrix = (place @ turn @ grow)[:2]
+    return np.asarray(cv2.warpAffine(dark, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), dtype=np.uint8)

@@ -1,0 +1,49 @@
+"""One way to name a model: a shipped one, one in the user's models folder, or any model folder by its path."""
+
+import os
+from pathlib import Path
+
+from ecglens.errors import ModelError
+from ecglens.models.cards import CARD_FILE, ModelCard, load_card
+from ecglens.settings import load_settings
+
+__all__ = ["find_model", "list_models"]
+
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+
+
+def list_models() -> list[ModelCard]:
+    """Every model that can be used by name, shipped ones first; folders that cannot be used are left out."""
+    cards: dict[str, ModelCard] = {}
+    for folder in _folders():
+        try:
+            card = load_card(folder)
+        except ModelError:
+            continue
+        cards.setdefault(card.name, card)
+    return list(cards.values())
+
+
+def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
+    """The card of a model.
+
+    Args:
+        model: A name, a model folder, or ``None`` for the one that the settings name.
+
+    Raises:
+        ModelError: There is no such model, or its folder cannot be used.
+    """
+    wanted = os.fspath(model) if model is not None else load_settings().model
+    for folder in _folders():
+        if folder.name == wanted:
+            return load_card(folder)
+    if (Path(wanted) / CARD_FILE).is_file():
+        return load_card(Path(wanted))
+    names = ", ".join(card.name for card in list_models()) or "none"
+    raise ModelError(f"Expected a model's name or folder, but '{wanted}' is neither; installed models: {names}.")
+
+
+def _folders() -> list[Path]:
+    roots = [SHIPPED, load_settings().models_dir]
+    found = [sorted(root.iterdir()) for root in roots if root.is_dir()]
+    return [folder for folders in found for folder in folders if (folder / CARD_FILE).is_file()]

@@ -1,0 +1,61 @@
+"""``compact_cnn``: two small convolutional towers over the trace canvas, 211,496 weights.
+
+Both towers see the same one-channel canvas. The first keeps track of *where* on the page something is seen: its last
+map is averaged over four lines by four segments before the linear layer, so that ST elevation in V2 and in III are
+different things to it. The second asks *whether* it is seen anywhere: mean and maximum over the whole map. Their logits
+are averaged: two small towers with their own starts answer more surely than one, which is what an ensemble does
+(Lakshminarayanan et al., arXiv 1612.01474).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["CompactCNN", "compact_cnn"]
+
+_CHANNELS = (16, 32, 48, 64, 96)
+_CELLS = 4
+
+
+def compact_cnn(*, labels: int = 4, dropout: float = 0.3) -> "CompactCNN":
+    """Build the model; input ``(pages, 1, 304, 512)``, any size from 64 px works."""
+    return CompactCNN(labels=labels, dropout=dropout)
+
+
+class CompactCNN(nn.Module):
+    """Two towers, averaged."""
+
+    def __init__(self, *, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.place = _Tower(_CHANNELS[-1] * _CELLS**2, labels, dropout)
+        self.presence = _Tower(_CHANNELS[-1] * 2, labels, dropout)
+
+    def towers(self, pages: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of each tower, ``(pages, labels)``; each is trained by its own loss."""
+        by_place = self.place.features(pages)
+        cells = functional.adaptive_avg_pool2d(by_place, (_CELLS, _CELLS)).flatten(1)
+        anywhere = self.presence.features(pages)
+        pooled = torch.cat([anywhere.mean((2, 3)), anywhere.amax((2, 3))], dim=1)
+        return self.place.classify(cells), self.presence.classify(pooled)
+
+    def forward(self, pages: Tensor) -> Tensor:
+        """Logits, ``(pages, labels)``, of ``(pages, 1, height, width)``."""
+        first, second = self.towers(pages)
+        return (first + second) / 2
+
+
+class _Tower(nn.Module):
+    def __init__(self, pooled: int, labels: int, dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv2d(1, _CHANNELS[0], 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm2d(_CHANNELS[0]),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
+        for index, (before, after) in enumerate(zip(_CHANNELS, _CHANNELS[1:], strict=False), start=1):
+            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+            if index < len(_CHANNELS) - 1:
+                layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(pooled, labels))

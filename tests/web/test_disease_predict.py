@@ -189,6 +189,13 @@ def test_an_unknown_address_is_a_page_of_ours():
     assert "There is no page at this address" in text(response)
 
 
+def test_no_upload_is_written_to_disk(examine, monkeypatch):
+    monkeypatch.setattr("tempfile.mkstemp", lambda *a, **k: pytest.fail("a file was made"))
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", lambda *a, **k: pytest.fail("a file was made"))
+
+    assert upload(PAGE.read_bytes() + bytes(5_000_000)).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/disease-predict", "/healthz", "/nothing"])
 def test_every_answer_carries_the_guarding_headers(path):
     headers = Client().get(path).headers

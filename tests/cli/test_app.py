@@ -123,6 +123,12 @@ def test_leads_are_written_by_page_and_name(examine, tmp_path):
         assert image.size == (90, 50)
 
 
+def test_a_file_name_that_is_no_text_is_printed_all_the_same(examine):
+    for name in ("\udcff.jpg", "bad\udcff.jpg"):
+        assert "\ufffd.jpg" in run("read", name).output
+        assert "\ufffd.jpg" in json.loads(run("read", name, "--json").stdout)["file"]
+
+
 def test_a_leads_folder_that_cannot_be_made_is_an_error(examine, tmp_path):
     (tmp_path / "file").touch()
     result = run("read", "a.jpg", "--leads", tmp_path / "file")

@@ -35,6 +35,7 @@ def command(
     stems: set[str] = set()
     bad = 0
     for path in _with_progress(pages, err):
+        name = _printable(path.name)
         try:
             reading = ecglens.examine(path, model=model, page=page)
             if leads is not None:
@@ -42,14 +43,14 @@ def command(
         except EcgLensError as error:
             bad += 1
             if as_json:
-                print(json.dumps({"file": path.name, "error": str(error)}))
+                print(json.dumps({"file": name, "error": str(error)}))
             else:
-                error_line(err, str(error))
+                error_line(err, _printable(str(error)))
             continue
         if as_json:
-            print(json.dumps({"file": path.name, **reading.prediction.to_dict()}, ensure_ascii=False))
+            print(json.dumps({"file": name, **reading.prediction.to_dict()}))
         else:
-            print_reading(out, path.name, reading)
+            print_reading(out, name, reading)
     if not as_json and bad < len(pages):
         out.print(DISCLAIMER, style="dim")
     if bad:
@@ -60,6 +61,11 @@ def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:
     if len(pages) < 2 or not console.is_terminal:
         return pages
     return track(pages, description="Reading", console=console, transient=True)
+
+
+def _printable(text: str) -> str:
+    """Replace the bytes of a file name that are no text."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _own_stem(stem: str, taken: set[str]) -> str:

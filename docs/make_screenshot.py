@@ -3,6 +3,7 @@
 Run from the repository: ``python docs/make_screenshot.py``. Needs the web extra, playwright and a Chromium.
 """
 
+import io
 import shutil
 import socket
 import subprocess
@@ -11,12 +12,14 @@ import time
 import urllib.request
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "tests" / "data" / "Normal_1.jpg"
 PICTURE = ROOT / "docs" / "images" / "disease-predict.png"
-VIEW = {"width": 1200, "height": 1500}
+VIEW = {"width": 1100, "height": 1320}
+COLOURS = 128
 START_S = 30
 
 
@@ -56,8 +59,10 @@ def _take(address: str) -> None:
         page.set_input_files("#file", PAGE)
         page.get_by_role("button", name="Read the page").click()
         page.wait_for_selector("#answer")
-        page.screenshot(path=PICTURE)
+        taken = page.screenshot()
         browser.close()
+    with Image.open(io.BytesIO(taken)) as image:
+        image.convert("RGB").quantize(COLOURS).save(PICTURE, optimize=True)
 
 
 if __name__ == "__main__":

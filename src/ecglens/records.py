@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Abstention", "Box", "EcgRecord", "Layout", "LeadBox", "NotFound", "Page", "Prediction", "Reading"]
+__all__ = ["Abstention", "Box", "EcgRecord", "InkMap", "Layout", "LeadBox", "NotFound", "Page", "Prediction", "Reading"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +101,29 @@ class LeadBox:
         }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InkMap:
+    """The ink of a page's traces, upright and at one scale, so that nobody has to work it out twice.
+
+    Attributes:
+        pixels: ``(height, width)`` uint8, 0 for paper and 255 for the blackest ink.
+        scale: Pixels of the upright page in one of the map, ``(vertical, horizontal)``.
+        origin: Row and column of the map's corner on the upright page.
+    """
+
+    pixels: NDArray[np.uint8]
+    scale: tuple[float, float]
+    origin: tuple[float, float]
+
+    def row(self, page_row: float) -> float:
+        """Row of the map for a row of the upright page."""
+        return (page_row - self.origin[0]) / self.scale[0]
+
+    def column(self, page_column: float) -> float:
+        """Column of the map for a column of the upright page."""
+        return (page_column - self.origin[1]) / self.scale[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What stands where on a page.
@@ -117,6 +140,7 @@ class Layout:
         px_per_mm_source: ``"grid"`` or ``"pulse"``.
         pulse_mm: Height of the calibration pulse in mm by the grid, or ``None`` where none was found.
         to_upright: Affine map, two rows of three.
+        ink: The page's ink, upright, with separators and text as printed.
         warnings: What does not fit, one sentence each.
     """
 
@@ -128,6 +152,7 @@ class Layout:
     px_per_mm_source: str
     pulse_mm: float | None
     to_upright: tuple[tuple[float, float, float], tuple[float, float, float]]
+    ink: InkMap = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
 
     @property

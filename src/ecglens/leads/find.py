@@ -15,7 +15,7 @@ from ecglens.layouts import LayoutPlan, plan
 from ecglens.leads.names import match_names
 from ecglens.leads.pulses import Pulse, find_pulses
 from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_flat
-from ecglens.records import Layout, LeadBox, NotFound, Page
+from ecglens.records import InkMap, Layout, LeadBox, NotFound, Page
 
 __all__ = ["find_layout"]
 
@@ -268,6 +268,7 @@ def _layout(
         px_per_mm_source="grid",
         pulse_mm=float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None,
         to_upright=sheet.to_upright,
+        ink=InkMap(pixels=sheet.ink, scale=sheet.scale, origin=sheet.origin),
         warnings=warnings + _scale_warnings(pulses),
     )
 

@@ -12,6 +12,10 @@ __all__ = ["Pulse", "find_pulses"]
 
 _HEIGHTS_MM = (10.0, 5.0, 20.0)
 """1 mV at the three usual gains."""
+_END_MM = 40
+"""Pulses stand at the left or the right end of the traces."""
+_ENOUGH = 3
+_BLACK = 90
 _WIDTH_RANGE_MM = (1.5, 7.5)
 _HEIGHT_TOLERANCE = 0.15
 _LEVEL_MM = 0.75
@@ -42,14 +46,19 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
     Returns:
         Pulses of the gain that most of them show, top to bottom.
     """
-    black = np.asarray(ink > 90, dtype=np.uint8)
+    width = ink.shape[1]
+    ends = (slice(0, min(width, _END_MM * PX_PER_MM)), slice(max(0, width - _END_MM * PX_PER_MM), width))
     best: tuple[Pulse, ...] = ()
     for height_mm in _HEIGHTS_MM:
-        flanks = _flanks(black, height_mm)
-        pairs = ((a, b) for i, a in enumerate(flanks) for b in flanks[i + 1 :])
-        found = tuple(Pulse(*_outline(a, b)) for a, b in pairs if _is_pulse(black, a, b))
-        if len(found) > len(best):
-            best = found
+        for columns in ends:
+            black = np.asarray(ink[:, columns] > _BLACK, dtype=np.uint8)
+            flanks = _flanks(black, height_mm)
+            pairs = ((a, b) for i, a in enumerate(flanks) for b in flanks[i + 1 :])
+            found = tuple(Pulse(*_outline(a, b, columns.start)) for a, b in pairs if _is_pulse(black, a, b))
+            if len(found) > len(best):
+                best = found
+        if len(best) >= _ENOUGH:
+            break
     return tuple(sorted(best, key=lambda pulse: pulse.top))
 
 
@@ -63,12 +72,12 @@ def _flanks(black: NDArray[np.uint8], height_mm: float) -> list[NDArray[np.int32
     return sorted(kept, key=lambda row: int(row[0]))
 
 
-def _outline(a: NDArray[np.int32], b: NDArray[np.int32]) -> tuple[float, float, float, float]:
-    """Top, left, bottom, right along the middle of the pen."""
+def _outline(a: NDArray[np.int32], b: NDArray[np.int32], offset: int) -> tuple[float, float, float, float]:
+    """Top, left, bottom, right along the middle of the pen; ``offset`` is added to columns."""
     pen = (float(a[2]) + float(b[2])) / 4
     top = (float(a[1]) + float(b[1])) / 2 + pen - 0.5
     bottom = (float(a[1] + a[3]) + float(b[1] + b[3])) / 2 - pen - 0.5
-    return top, float(a[0]) + float(a[2]) / 2 - 0.5, bottom, float(b[0]) + float(b[2]) / 2 - 0.5
+    return top, offset + float(a[0]) + float(a[2]) / 2 - 0.5, bottom, offset + float(b[0]) + float(b[2]) / 2 - 0.5
 
 
 def _is_pulse(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:

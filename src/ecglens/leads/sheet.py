@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.pages.grid import Grid, find_grid_lines
-from ecglens.pages.preprocessing import ink, skew_deg, tint
+from ecglens.pages.preprocessing import ink, skew_deg, tint_beside
 from ecglens.records import Box, NotFound, Page
 
 __all__ = ["PX_PER_MM", "Affine", "Sheet", "lay_flat"]
@@ -64,13 +64,10 @@ def lay_flat(page: Page) -> Sheet | NotFound:
     Returns:
         The sheet, or a falsy reason.
     """
-    reduction = max(1.0, page.width / _WORK_WIDTH_PX)
-    work = page.pixels
-    if reduction > 1:
-        size = (_WORK_WIDTH_PX, max(1, round(page.height / reduction)))
-        work = np.asarray(cv2.resize(work, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    work = _reduced(page.pixels)
     angle = skew_deg(work)
-    lines, dark = tint(work), ink(work)
+    dark = ink(work)
+    lines = tint_beside(work, dark)
     if abs(angle) < _SQUARE_DEG:
         angle = 0.0
     else:
@@ -94,6 +91,16 @@ def lay_flat(page: Page) -> Sheet | NotFound:
             strength=grid.strength,
         ),
     )
+
+
+def _reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels averaged over squares so that the width comes near ``_WORK_WIDTH_PX``."""
+    step = max(1, round(pixels.shape[1] / _WORK_WIDTH_PX))
+    if step == 1:
+        return pixels
+    height, width = pixels.shape[0] // step, pixels.shape[1] // step
+    part = pixels[: height * step, : width * step]
+    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _at_scale(dark: NDArray[np.uint8], grid: Grid, to_upright: Affine) -> tuple[NDArray[np.uint8], tuple[int, int]]:

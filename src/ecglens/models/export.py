@@ -252,7 +252,7 @@ def _check_agreement(model: torch.nn.Module, runtime: Runtime, recordings: Recor
         page = read_page(recordings[int(row)].path)
         layout = find_layout(page)
         if isinstance(layout, Layout):
-            arrays.append(make_input(page, layout, runtime.recipe))
+            arrays.append(make_input(layout, runtime.recipe))
     stacked = np.stack(arrays)
     apart = float(np.abs(logits_of(model, torch.from_numpy(stacked)) - runtime.logits(stacked)).max())
     if apart > _AGREEMENT:

@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecglens.errors import ModelError
-from ecglens.pages.preprocessing import ink
-from ecglens.records import Layout, LeadBox, Page
+from ecglens.records import Layout, LeadBox
 
 __all__ = ["TraceCanvas", "make_input", "parse_recipe"]
 
 _PX_PER_MM = 4
-_BLACKEST = 0.998
 
 
 class TraceCanvas(BaseModel):
@@ -65,42 +63,25 @@ def parse_recipe(recipe: Mapping[str, Any]) -> TraceCanvas:
         raise ModelError(f"The model's input recipe cannot be used: {where}: {first['msg']}.") from error
 
 
-def make_input(page: Page, layout: Layout, recipe: TraceCanvas) -> NDArray[np.float32]:
+def make_input(layout: Layout, recipe: TraceCanvas) -> NDArray[np.float32]:
     """Build the array that a model reads.
 
     Args:
-        page: As it was read.
-        layout: Where its leads were found.
+        layout: Where the page's leads were found, with the page's ink.
         recipe: From the model folder.
 
     Returns:
         ``recipe.shape`` float32.
     """
-    canvas = trace_canvas(page, layout, recipe)
+    canvas = trace_canvas(layout, recipe)
     return ((canvas.astype(np.float32) / 255.0 - recipe.mean) / recipe.std)[None]
 
 
-def trace_canvas(page: Page, layout: Layout, recipe: TraceCanvas) -> NDArray[np.uint8]:
+def trace_canvas(layout: Layout, recipe: TraceCanvas) -> NDArray[np.uint8]:
     """The canvas before scaling, ``(height, width)`` uint8: 0 for paper, 255 for the blackest ink."""
-    dark, reduction = _ink_at_scale(page, layout)
-    lines = _lines(layout)
-    strip_px = round(recipe.strip_mm * _PX_PER_MM)
-    width_px = 2 * recipe.width
-    strips = [_strip(dark, reduction, layout, line, (width_px, strip_px)) for line in lines]
-    stacked = np.vstack(strips)
-    blackest = max(32.0, float(np.quantile(stacked[::2, ::2], _BLACKEST)))
-    scaled = cv2.convertScaleAbs(stacked, alpha=255.0 / blackest)
-    return np.asarray(cv2.resize(scaled, (recipe.width, recipe.height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _ink_at_scale(page: Page, layout: Layout) -> tuple[NDArray[np.uint8], float]:
-    """The page's ink at about ``_PX_PER_MM``, not yet upright, and the reduction."""
-    reduction = max(1.0, layout.px_per_mm[1] / _PX_PER_MM)
-    pixels = page.pixels
-    if reduction > 1:
-        size = (max(1, round(page.width / reduction)), max(1, round(page.height / reduction)))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return ink(pixels), page.width / pixels.shape[1]
+    size = (2 * recipe.width, round(recipe.strip_mm * _PX_PER_MM))
+    canvas = np.vstack([_strip(layout, *line, size) for line in _lines(layout)])
+    return np.asarray(cv2.resize(canvas, (recipe.width, recipe.height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _lines(layout: Layout) -> list[tuple[LeadBox, LeadBox]]:
@@ -114,21 +95,12 @@ def _lines(layout: Layout) -> list[tuple[LeadBox, LeadBox]]:
     ]
 
 
-def _strip(
-    dark: NDArray[np.uint8],
-    reduction: float,
-    layout: Layout,
-    line: tuple[LeadBox, LeadBox],
-    size: tuple[int, int],
-) -> NDArray[np.uint8]:
-    """One line of the canvas, cut, turned and scaled in one step."""
-    first, last = line
-    across = size[0] / (last.box.right - first.box.left)
-    down = _PX_PER_MM / layout.px_per_mm[0]
-    turn = np.vstack([layout.to_upright, [0.0, 0.0, 1.0]])
-    grow = np.diag([reduction, reduction, 1.0])
-    place = np.array(
-        [[across, 0.0, -first.box.left * across], [0.0, down, size[1] / 2 - first.baseline_px * down], [0.0, 0.0, 1.0]]
-    )
-    matrix = (place @ turn @ grow)[:2]
-    return np.asarray(cv2.warpAffine(dark, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), dtype=np.uint8)
+def _strip(layout: Layout, first: LeadBox, last: LeadBox, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """One line of the canvas, cut and scaled in one step."""
+    dark = layout.ink
+    left, right = dark.column(first.box.left), dark.column(last.box.right)
+    across = size[0] / (right - left)
+    down = _PX_PER_MM * dark.scale[0] / layout.px_per_mm[0]
+    zero = dark.row(first.baseline_px)
+    matrix = np.array([[across, 0.0, -left * across], [0.0, down, size[1] / 2 - zero * down]])
+    return np.asarray(cv2.warpAffine(dark.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), dtype=np.uint8)

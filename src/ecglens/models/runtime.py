@@ -69,7 +69,7 @@ class Runtime:
 
     def predict(self, page: Page, layout: Layout) -> Prediction:
         """Answer for one page, or abstain."""
-        logits = self.logits(make_input(page, layout, self.recipe)[None])[0]
+        logits = self.logits(make_input(layout, self.recipe)[None])[0]
         probabilities = self._probabilities(logits)
         likeliest = max(probabilities, key=lambda label: probabilities[label])
         abstention = None

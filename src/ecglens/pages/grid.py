@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, median_filter
+from scipy.ndimage import maximum_filter1d
 
 from ecglens.pages.preprocessing import tint
 from ecglens.records import Box, NotFound
@@ -18,9 +18,11 @@ __all__ = ["Grid", "find_grid", "find_grid_lines", "remove_header_footer"]
 
 _HARMONICS = np.arange(1, 6)
 _SPECTRUM = 1 << 14
+_BLOCK = 512
+"""Width of the stretches of a spectrum over which its background is taken."""
 _PITCH_RANGE_PX = (7.0, 66.0)
 """5 mm at 36 to 335 dpi; finer pages are reduced before."""
-_PITCHES_PX = np.geomspace(*_PITCH_RANGE_PX, 1500)
+_PITCHES_PX = np.geomspace(*_PITCH_RANGE_PX, 900)
 _ANISOTROPY = 0.05
 """How far the two pitches may differ from their common value; printers and scanners stretch by a few per cent."""
 _ANISOTROPY_STEPS = 2 * round(_ANISOTROPY / np.log(_PITCHES_PX[1] / _PITCHES_PX[0])) + 1
@@ -85,7 +87,8 @@ def _spectrum(profile: NDArray[np.float32]) -> NDArray[np.float64]:
     """Amplitudes of a profile's fluctuations over their running median: 1 is background."""
     flat = (profile - cv2.blur(profile.reshape(1, -1), (61, 1)).ravel()) * np.hanning(len(profile))
     spectrum = np.abs(np.fft.rfft(flat, _SPECTRUM))
-    floor = median_filter(spectrum[::8], 65, mode="nearest").repeat(8)[: len(spectrum)]
+    blocks = np.median(spectrum[: len(spectrum) // _BLOCK * _BLOCK].reshape(-1, _BLOCK), axis=1)
+    floor = np.interp(np.arange(len(spectrum)), (np.arange(len(blocks)) + 0.5) * _BLOCK, blocks)
     return np.asarray(spectrum / (floor + 1e-9), dtype=np.float64)
 
 
@@ -103,15 +106,16 @@ def _coarsest_peak(score: NDArray[np.float64]) -> int:
 
 def _refine(spectrum: NDArray[np.float64], rough: float) -> float:
     """The pitch near ``rough`` that carries most amplitude in its harmonics."""
-    near = np.linspace((1 - _ANISOTROPY) * rough, (1 + _ANISOTROPY) * rough, 1201)
+    near = np.linspace((1 - _ANISOTROPY) * rough, (1 + _ANISOTROPY) * rough, 801)
     return float(near[int(_comb_scores(spectrum, near).argmax())])
 
 
 def _carried(lines: NDArray[np.float32], pitch: float) -> NDArray[np.float64]:
     """For each row, how strongly it carries the comb of ``pitch`` along it."""
-    phase = 2j * np.pi * np.arange(lines.shape[1]) / pitch
-    carriers = np.stack([np.exp(-phase), np.exp(-5 * phase)], axis=1).astype(np.complex64)
-    return np.asarray(np.abs(lines @ carriers).sum(axis=1), dtype=np.float64)
+    phase = 2 * np.pi * np.arange(lines.shape[1]) / pitch
+    waves = np.stack([np.cos(phase), np.sin(phase), np.cos(5 * phase), np.sin(5 * phase)], axis=1)
+    parts = (lines @ waves.astype(np.float32)).astype(np.float64)
+    return np.hypot(parts[:, 0], parts[:, 1]) + np.hypot(parts[:, 2], parts[:, 3])
 
 
 def _extent(carried: NDArray[np.float64], pitch: float) -> tuple[int, int]:

@@ -21,11 +21,11 @@ __all__ = [
     "rotate",
     "skew_deg",
     "tint",
+    "tint_beside",
 ]
 
 Image = NDArray[np.uint8]
 
-_SKEW_STRIPS = 48
 _PAPER_CELL_PX = 16
 
 
@@ -86,17 +86,20 @@ def ink(pixels: Image) -> Image:
     A coloured grid keeps one bright channel, so it nearly vanishes; black traces and print stay.
     """
     red, green, blue = cv2.split(pixels)
-    brightest = _u8(cv2.max(cv2.max(red, green), blue))
-    return _below_paper(brightest)
+    return _below_paper(_u8(cv2.max(cv2.max(red, green), blue)))
 
 
 def tint(pixels: Image) -> Image:
     """How much darker than the paper each pixel is in *any* colour, without what :func:`ink` holds: the grid lines."""
+    return tint_beside(pixels, ink(pixels))
+
+
+def tint_beside(pixels: Image, dark: Image) -> Image:
+    """Like :func:`tint`, where the page's :func:`ink` is already at hand."""
     red, green, blue = cv2.split(pixels)
     lowest = _u8(cv2.min(cv2.min(red, green), blue))
     faint = cv2.subtract(paper(lowest), lowest)
-    dark = ink(pixels)
-    limit = max(60.0, 0.4 * float(dark.max()))
+    limit = max(60.0, 0.4 * float(cv2.minMaxLoc(dark)[1]))
     black = cv2.dilate(cv2.threshold(dark, limit, 255, cv2.THRESH_BINARY)[1], np.ones((5, 5), np.uint8))
     return _u8(cv2.bitwise_and(faint, cv2.bitwise_not(black)))
 
@@ -134,12 +137,13 @@ def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
     Returns:
         Degrees, to about 0.05.
     """
-    lowest = cv2.min(cv2.min(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
-    dark = (255 - lowest).astype(np.float32)
-    half = np.asarray(cv2.resize(dark, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    red, green, blue = cv2.split(pixels)
+    dark = cv2.bitwise_not(cv2.min(cv2.min(red, green), blue))
+    half = _strip_sums(_u8(cv2.resize(dark, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)), strips=32)
+    full = _strip_sums(_u8(dark), strips=48)
     coarse = _sharpest(half, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
-    fine = _sharpest(dark, coarse + np.arange(-0.5, 0.51, 0.1))
-    return _sharpest(dark, fine + np.arange(-0.1, 0.11, 0.025))
+    fine = _sharpest(full, coarse + np.arange(-0.4, 0.41, 0.1))
+    return _sharpest(full, fine + np.arange(-0.075, 0.08, 0.025))
 
 
 def _below_paper(image: Image) -> Image:
@@ -148,26 +152,41 @@ def _below_paper(image: Image) -> Image:
     return _u8(255 - cv2.divide(image, np.maximum(bright, 1), scale=255.0))
 
 
-def _sharpest(dark: NDArray[np.float32], angles_deg: NDArray[np.float64]) -> float:
+_Strips = tuple[NDArray[np.float32], NDArray[np.float64]]
+"""Sums across the lines in strips, ``(strips, places)``, and the distance of each strip from the middle."""
+
+
+def _strip_sums(dark: Image, *, strips: int) -> tuple[_Strips, _Strips]:
+    """Row sums in upright strips, and column sums in level strips."""
+    height, width = dark.shape
+    upright = cv2.resize(dark, (strips, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    level = cv2.resize(dark, (width, strips), interpolation=cv2.INTER_AREA).astype(np.float32)
+    middle = (np.arange(strips) + 0.5) / strips - 0.5
+    return (np.ascontiguousarray(upright.T), middle * width), (level, -middle * height)
+
+
+def _sharpest(sums: tuple[_Strips, _Strips], angles_deg: NDArray[np.float64]) -> float:
     score = np.zeros(len(angles_deg))
-    for image, sign in ((dark, 1.0), (np.ascontiguousarray(dark.T), -1.0)):
-        each = _line_sharpness(image, sign * np.tan(np.radians(angles_deg)))
+    for strips in sums:
+        each = _line_sharpness(*strips, np.tan(np.radians(angles_deg)))
         score += each / max(float(each.max()), 1e-9)
     return float(angles_deg[score >= 0.999 * score.max()].mean())
 
 
-def _line_sharpness(image: NDArray[np.float32], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of squared differences of row sums, strips slid along each slope."""
-    height, width = image.shape
-    strip = max(1, width // _SKEW_STRIPS)
-    sums = np.ascontiguousarray(image[:, : strip * (width // strip)].reshape(height, -1, strip).sum(axis=2).T)
-    centres = (np.arange(len(sums)) + 0.5) * strip - width / 2
-    rows = np.arange(height)
+def _line_sharpness(
+    sums: NDArray[np.float32], middles: NDArray[np.float64], slopes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum of squared differences of the sums, strips slid against each other along each slope."""
+    strips, length = sums.shape
+    reach = int(np.ceil(np.abs(middles).max() * np.abs(slopes).max())) + 1
+    padded = np.pad(sums, ((0, 0), (reach, reach)), mode="edge")
     out = np.empty(len(slopes))
     for index, slope in enumerate(slopes):
-        shifts = np.rint(centres * slope).astype(np.intp)
-        slid = np.take_along_axis(sums, np.clip(rows[None, :] + shifts[:, None], 0, height - 1), axis=1)
-        out[index] = np.square(np.diff(slid.sum(axis=0))).sum()
+        starts = np.rint(middles * slope).astype(np.intp) + reach
+        slid = np.zeros(length, dtype=np.float32)
+        for strip in range(strips):
+            slid += padded[strip, starts[strip] : starts[strip] + length]
+        out[index] = np.square(np.diff(slid)).sum()
     return out
 
 

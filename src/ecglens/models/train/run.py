@@ -134,7 +134,7 @@ def _arrays(recordings: Recordings, recipe: Recipe) -> tuple[torch.Tensor, torch
             raise TrainingError(
                 f"The leads of '{page.source}' were not found, so it cannot be trained on. {layout.reason}"
             )
-        arrays[index] = torch.from_numpy(make_input(page, layout, recipe.input))
+        arrays[index] = torch.from_numpy(make_input(layout, recipe.input))
     unknown = sorted(set(recordings.labels) - set(recipe.labels))
     if unknown:
         raise TrainingError(f"The recordings have the label {unknown[0]}, which the recipe does not name.")

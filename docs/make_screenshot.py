@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "tests" / "data" / "Normal_1.jpg"
 PICTURE = ROOT / "docs" / "images" / "disease-predict.png"
 VIEW = {"width": 1100, "height": 1320}
-COLOURS = 128
+COLOURS = 40
 START_S = 30
 
 
@@ -62,7 +62,7 @@ def _take(address: str) -> None:
         taken = page.screenshot()
         browser.close()
     with Image.open(io.BytesIO(taken)) as image:
-        image.convert("RGB").quantize(COLOURS).save(PICTURE, optimize=True)
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import json
+import socket
 import sys
 
 import numpy as np
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 import ecglens
 from ecglens.cli import main
 from ecglens.cli.app import app
-from ecglens.errors import EcgReadError, ModelError
+from ecglens.errors import EcgReadError, ModelError, SettingsError
 from ecglens.records import Abstention, Box, Layout, LeadBox, NotFound, Page, Prediction, Reading
 
 LAYOUT = Layout(
@@ -172,3 +173,11 @@ def test_serve_names_the_extra_where_it_is_missing(monkeypatch):
 
     assert result.exit_code != 0
     assert "pip install 'ecglens[web]'" in str(result.exception)
+
+
+def test_serve_says_in_one_sentence_that_a_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", "--port", taken.getsockname()[1])
+
+    assert isinstance(result.exception, SettingsError)
+    assert "taken or not of this machine; choose another" in str(result.exception)

@@ -1,10 +1,13 @@
 """gunicorn around the site."""
 
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+
+from ecglens.errors import SettingsError
 
 __all__ = ["serve"]
 
@@ -38,7 +41,11 @@ def serve(host: str, port: int, *, ready: Callable[[], None]) -> None:
         host: Address to listen on.
         port: Port to listen on.
         ready: Called once the address answers.
+
+    Raises:
+        SettingsError: The address cannot be listened on.
     """
+    _check_address(host, port)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
         "bind": address,
@@ -51,3 +58,16 @@ def serve(host: str, port: int, *, ready: Callable[[], None]) -> None:
         "when_ready": lambda server: ready(),
     }
     _Server(options).run()
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"Expected an address that is free to listen on, found {host} port {port} taken or not of this machine; "
+            "choose another with --host and --port."
+        ) from error

@@ -13,7 +13,7 @@ from django.test import Client
 import ecglens
 from ecglens.errors import EcgReadError, ModelError
 from ecglens.pages import read_page
-from ecglens.records import Abstention, Box, Layout, LeadBox, NotFound, Prediction, Reading
+from ecglens.records import Abstention, Box, InkMap, Layout, LeadBox, NotFound, Prediction, Reading
 
 PAGE = Path(__file__).parents[1] / "data" / "Normal_1.jpg"
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -26,8 +26,9 @@ def layout():
         for i, lead in enumerate(LEADS)
     ]
     boxes.append(LeadBox("II", Box(470, 50, 590, 1050), 530.0, rhythm=True))
+    ink = InkMap(np.zeros((786, 1107), np.uint8), 1.0, (0.0, 0.0))
     upright = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
-    return Layout("3x4+1", tuple(boxes), Box(90, 40, 600, 1060), 0.4, (3.94, 3.93), "grid", 10.0, upright)
+    return Layout("3x4+1", tuple(boxes), Box(90, 40, 600, 1060), 0.4, (3.94, 3.93), "grid", 10.0, upright, ink)
 
 
 @pytest.fixture

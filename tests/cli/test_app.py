@@ -25,7 +25,7 @@ LAYOUT = Layout(
     px_per_mm_source="grid",
     pulse_mm=10.02,
     to_upright=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
-    ink=InkMap(np.zeros((300, 400), np.uint8), 1.0, (0.0, 0.0)),
+    ink=InkMap(np.zeros((300, 400), np.uint8), (1.0, 1.0), (0.0, 0.0)),
 )
 SHARES = {"normal": 0.95, "mi": 0.03, "history_mi": 0.015, "abnormal_heartbeat": 0.005}
 

@@ -26,7 +26,7 @@ def layout():
         for i, lead in enumerate(LEADS)
     ]
     boxes.append(LeadBox("II", Box(470, 50, 590, 1050), 530.0, rhythm=True))
-    ink = InkMap(np.zeros((786, 1107), np.uint8), 1.0, (0.0, 0.0))
+    ink = InkMap(np.zeros((786, 1107), np.uint8), (1.0, 1.0), (0.0, 0.0))
     upright = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
     return Layout("3x4+1", tuple(boxes), Box(90, 40, 600, 1060), 0.4, (3.94, 3.93), "grid", 10.0, upright, ink)
 

@@ -108,7 +108,7 @@ def _rgb(image: Image.Image, file: SourceFile, kind: str, tags: Mapping[int, int
         paper = Image.new("RGB", image.size, "white")
         paper.paste(layer, mask=layer.getchannel("A"))
         return np.array(paper)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _from_16_bit(values: NDArray[Any], file: SourceFile, tags: Mapping[int, int]) -> NDArray[np.uint8]:

@@ -63,10 +63,14 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
 
 
 def _flanks(black: NDArray[np.uint8], height_mm: float) -> list[NDArray[np.int32]]:
-    """``(left, top, width, height)`` of upright strokes of about ``height_mm``, left to right."""
+    """``(left, top, width, height)`` of upright strokes of about ``height_mm``, left to right, a pixel wider than drawn.
+
+    A thin stroke between two columns of pixels is black now in one, now in the other; widened, it is whole.
+    """
     least = int((1 - _HEIGHT_TOLERANCE) * height_mm * PX_PER_MM)
     most = int((1 + _HEIGHT_TOLERANCE) * height_mm * PX_PER_MM) + 2
-    strokes = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
+    thick = cv2.dilate(black, np.ones((1, 3), np.uint8))
+    strokes = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     kept = [row[:4] for row in stats[1:] if row[3] <= most and row[2] <= 1.5 * PX_PER_MM]
     return sorted(kept, key=lambda row: int(row[0]))
@@ -74,7 +78,7 @@ def _flanks(black: NDArray[np.uint8], height_mm: float) -> list[NDArray[np.int32
 
 def _outline(a: NDArray[np.int32], b: NDArray[np.int32], offset: int) -> tuple[float, float, float, float]:
     """Top, left, bottom, right along the middle of the pen; ``offset`` is added to columns."""
-    pen = (float(a[2]) + float(b[2])) / 4
+    pen = (float(a[2]) + float(b[2])) / 4 - 1
     top = (float(a[1]) + float(b[1])) / 2 + pen - 0.5
     bottom = (float(a[1] + a[3]) + float(b[1] + b[3])) / 2 - pen - 0.5
     return top, offset + float(a[0]) + float(a[2]) / 2 - 0.5, bottom, offset + float(b[0]) + float(b[2]) / 2 - 0.5

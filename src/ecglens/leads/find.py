@@ -29,6 +29,8 @@ _NAMES_FIT_NEEDED = 0.1
 _COVERED_NEEDED = 0.95
 _ALONG_NEEDED = 0.25
 """Share of the width along which the emptiest of the traces runs within 0.5 mm of its zero line."""
+_NAME_REACH = 3
+"""How far a name may stand from its usual place, px of the sheet; twice that where no pulse tells the zero line."""
 _USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
 """Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
 _BLACK = 90
@@ -179,7 +181,8 @@ def _names_fit(
     margins, downs, rights = [], [], []
     for row, names in enumerate(layout.rows):
         for column, name in enumerate(names):
-            matches = match_names(ink, row=float(rows.zeros[row]), column=float(columns[column]))
+            at = {"row": float(rows.zeros[row]), "column": float(columns[column])}
+            matches = match_names(ink, **at, reach=_NAME_REACH if rows.pulses else 2 * _NAME_REACH)
             right = matches.pop(name)
             margins.append(right.score - float(np.mean([match.score for match in matches.values()])))
             downs.append(right.down)
@@ -199,7 +202,7 @@ def _rhythm_lead(
     ink: NDArray[np.uint8], rows: _Rows, columns: NDArray[np.float64], layout: LayoutPlan
 ) -> tuple[str, tuple[str, ...]]:
     """The rhythm strip's lead, by its printed name and by the lead that it runs along with."""
-    matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]))
+    matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]), reach=_NAME_REACH)
     printed = {name: match.score for name, match in matches.items()}
     strip = _curve(ink, rows, len(rows.zeros) - 1)
     alike = {}

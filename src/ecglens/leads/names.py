@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ecglens.layouts import STANDARD_LEADS
@@ -19,8 +20,6 @@ __all__ = ["TILE", "NameMatch", "match_names"]
 
 TILE = (14, 34)
 """Rows and columns of a template; its left edge is 1 px before the head of the lead, its bottom 3 px above 0 mV."""
-
-_REACH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +31,42 @@ class NameMatch:
     right: int
 
 
-def match_names(ink: NDArray[np.uint8], *, row: float, column: float) -> dict[str, NameMatch]:
+def match_names(ink: NDArray[np.uint8], *, row: float, column: float, reach: int = 6) -> dict[str, NameMatch]:
     """Compare every lead name with what is printed at the head of a lead.
 
     Args:
         ink: ``(height, width)`` uint8 of a sheet.
         row: Zero line of the lead, px of the sheet.
         column: Where the lead begins, px of the sheet.
+        reach: How far from its usual place a name may stand, px of the sheet.
 
     Returns:
         The best match of each name.
     """
-    height, width = TILE[0] + 2 * _REACH, TILE[1] + 2 * _REACH
-    top, left = round(row) - 3 - TILE[0] - _REACH, round(column) - 1 - _REACH
+    height, width = TILE[0] + 2 * reach, TILE[1] + 2 * reach
+    top, left = round(row) - 3 - TILE[0] - reach, round(column) - 1 - reach
     rows = np.clip(np.arange(top, top + height), 0, ink.shape[0] - 1)
     columns = np.clip(np.arange(left, left + width), 0, ink.shape[1] - 1)
-    patch = np.ascontiguousarray(ink[rows[:, None], columns])
-    matches = {}
-    for name, tile in _templates().items():
-        _, score, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(patch, tile, cv2.TM_CCOEFF_NORMED))
-        matches[name] = NameMatch(score=float(score), down=int(y) - _REACH, right=int(x) - _REACH)
-    return matches
+    windows = sliding_window_view(ink[rows[:, None], columns], TILE).reshape(-1, TILE[0] * TILE[1]).astype(np.float32)
+    windows -= windows.mean(axis=1, keepdims=True)
+    windows /= np.maximum(np.linalg.norm(windows, axis=1, keepdims=True), 1e-6)
+    scores = windows @ _templates()
+    places = scores.argmax(axis=0)
+    return {
+        name: NameMatch(
+            score=float(scores[place, index]),
+            down=int(place) // (2 * reach + 1) - reach,
+            right=int(place) % (2 * reach + 1) - reach,
+        )
+        for index, (name, place) in enumerate(zip(STANDARD_LEADS, places, strict=True))
+    }
 
 
 @cache
-def _templates() -> dict[str, NDArray[np.uint8]]:
+def _templates() -> NDArray[np.float32]:
+    """Every name's tile as a column of zero mean and length 1, ``(pixels, names)``."""
     data = files("ecglens.leads").joinpath("names.png").read_bytes()
-    strip = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
-    return {name: strip[index * TILE[0] : (index + 1) * TILE[0]] for index, name in enumerate(STANDARD_LEADS)}
+    strip = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.float32)
+    tiles = strip.reshape(len(STANDARD_LEADS), -1)
+    tiles = tiles - tiles.mean(axis=1, keepdims=True)
+    return np.ascontiguousarray((tiles / np.linalg.norm(tiles, axis=1, keepdims=True)).T)

@@ -63,7 +63,7 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
 
 
 def _flanks(black: NDArray[np.uint8], height_mm: float) -> list[NDArray[np.int32]]:
-    """``(left, top, width, height)`` of upright strokes of about ``height_mm``, left to right, a pixel wider than drawn.
+    """``(left, top, width, height)`` of strokes of about ``height_mm``, left to right, 2 px wider than drawn.
 
     A thin stroke between two columns of pixels is black now in one, now in the other; widened, it is whole.
     """

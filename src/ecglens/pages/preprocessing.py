@@ -73,11 +73,13 @@ def paper(image: Image) -> Image:
     The brightest value in cells of 16 px, smoothed: thin dark lines leave no mark in it, shadows do.
     """
     height, width = image.shape
-    size = (max(1, -(-width // _PAPER_CELL_PX)), max(1, -(-height // _PAPER_CELL_PX)))
     bright = cv2.dilate(image, np.ones((5, 5), np.uint8))
-    cells = cv2.resize(bright, size, interpolation=cv2.INTER_AREA)
+    whole = cv2.copyMakeBorder(bright, 0, -height % _PAPER_CELL_PX, 0, -width % _PAPER_CELL_PX, cv2.BORDER_REPLICATE)
+    size = (whole.shape[1] // _PAPER_CELL_PX, whole.shape[0] // _PAPER_CELL_PX)
+    cells = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     cells = cv2.GaussianBlur(cv2.dilate(cells, np.ones((3, 3), np.uint8)), (0, 0), 2.0)
-    return _u8(cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR))
+    full = cv2.resize(cells, (whole.shape[1], whole.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(_u8(full)[:height, :width])
 
 
 def ink(pixels: Image) -> Image:
@@ -139,11 +141,13 @@ def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
     """
     red, green, blue = cv2.split(pixels)
     dark = cv2.bitwise_not(cv2.min(cv2.min(red, green), blue))
-    half = _strip_sums(_u8(cv2.resize(dark, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)), strips=32)
-    full = _strip_sums(_u8(dark), strips=48)
-    coarse = _sharpest(half, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
-    fine = _sharpest(full, coarse + np.arange(-0.4, 0.41, 0.1))
-    return _sharpest(full, fine + np.arange(-0.075, 0.08, 0.025))
+    height, width = dark.shape
+    even = dark[: height // 2 * 2, : width // 2 * 2]
+    half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    coarse_strips, fine_strips = _strip_sums(_u8(half), strips=24), _strip_sums(_u8(dark), strips=40)
+    coarse = _sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
+    fine = _sharpest(fine_strips, coarse + np.arange(-0.4, 0.41, 0.1))
+    return _sharpest(fine_strips, fine + np.arange(-0.075, 0.08, 0.025))
 
 
 def _below_paper(image: Image) -> Image:
@@ -159,10 +163,16 @@ _Strips = tuple[NDArray[np.float32], NDArray[np.float64]]
 def _strip_sums(dark: Image, *, strips: int) -> tuple[_Strips, _Strips]:
     """Row sums in upright strips, and column sums in level strips."""
     height, width = dark.shape
-    upright = cv2.resize(dark, (strips, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-    level = cv2.resize(dark, (width, strips), interpolation=cv2.INTER_AREA).astype(np.float32)
+    integral = cv2.integral(dark, sdepth=cv2.CV_64F)
+    across = np.linspace(0, width, strips + 1).astype(np.intp)
+    down = np.linspace(0, height, strips + 1).astype(np.intp)
+    upright = np.diff(np.diff(integral[:, across], axis=1), axis=0).T
+    level = np.diff(np.diff(integral[down], axis=0), axis=1)
     middle = (np.arange(strips) + 0.5) / strips - 0.5
-    return (np.ascontiguousarray(upright.T), middle * width), (level, -middle * height)
+    return (
+        (np.ascontiguousarray(upright, dtype=np.float32), middle * width),
+        (np.ascontiguousarray(level, dtype=np.float32), -middle * height),
+    )
 
 
 def _sharpest(sums: tuple[_Strips, _Strips], angles_deg: NDArray[np.float64]) -> float:

@@ -121,9 +121,14 @@ def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> _Rows | NotFound:
 
 def _without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Ink without upright lines of 25 mm or more: separators, table borders."""
+    length = 25 * PX_PER_MM
     black = np.asarray(ink > _BLACK, dtype=np.uint8)
-    rules = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((25 * PX_PER_MM, 1), np.uint8))
-    return np.where(cv2.dilate(rules, np.ones((1, 3), np.uint8)) > 0, 0, ink).astype(np.uint8)
+    columns = np.flatnonzero(black.sum(axis=0, dtype=np.int32) >= length)
+    rules = np.zeros_like(black)
+    if columns.size:
+        rules[:, columns] = cv2.morphologyEx(black[:, columns], cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+        rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
+    return np.where(rules > 0, np.uint8(0), ink)
 
 
 def _span(ink: NDArray[np.uint8], rows: _Rows) -> tuple[float, float] | NotFound:

@@ -1,4 +1,4 @@
-"""Five hundred images without an ECG: photographs, text, charts, forms, empty grid paper, EEG- and seismograph-like traces."""
+"""Images without an ECG: photographs, text, charts, forms, empty grid paper, EEG- and seismograph-like traces."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
-_WORDS = "patient report of the left and right side shows no sign at rest under load since last visit I II III aVR V1".split()
+_WORDS = ("patient", "report", "of", "the", "left", "side", "shows", "no", "sign", "at", "rest", "I", "II", "aVR", "V1")
 _PHOTOS = ("astronaut", "camera", "coffee", "chelsea", "clock", "coins", "moon", "page", "rocket", "text", "cell")
 
 

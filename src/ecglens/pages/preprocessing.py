@@ -144,8 +144,8 @@ def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
     height, width = dark.shape
     even = dark[: height // 2 * 2, : width // 2 * 2]
     half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    coarse_strips, fine_strips = _strip_sums(_u8(half), strips=20), _strip_sums(_u8(dark), strips=32)
-    coarse = _sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.25, 0.5))
+    coarse_strips, fine_strips = _strip_sums(_u8(half), strips=32), _strip_sums(_u8(dark), strips=32)
+    coarse = _sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
     fine = _sharpest(fine_strips, coarse + np.arange(-0.4, 0.41, 0.1))
     return _sharpest(fine_strips, fine + np.arange(-0.075, 0.08, 0.025))
 

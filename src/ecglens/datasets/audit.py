@@ -1,0 +1,312 @@
+"""Audit a data set before it is used: copies, groups, shortcuts, broken files, and a verdict in words."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.datasets.facts import FileFacts, file_digest, gather
+from ecglens.datasets.headers import group_by_header
+from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.datasets.shortcuts import Shortcut, shortcuts
+from ecglens.datasets.traces import near_copies
+from ecglens.errors import DatasetError
+
+__all__ = ["Audit", "audit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        recordings: Every usable file with its recording, group, canonical file and reasons.
+        problems: Files that cannot be used, with why.
+        same_bytes: Files beyond the first of each content.
+        same_pixels: Files with other bytes that decode to the same pixels as an earlier one.
+        near: Files whose traces are those of an earlier one, pixels differing.
+        crossing: Recordings that stand on more than one side of the data set's own split.
+        two_labels: Recordings under more than one label.
+        grouped: Whether groups came from a printed field of the header.
+        mixed_groups: Groups of more than one recording with more than one label.
+        shortcuts: How well each thing that is not the trace predicts the label.
+    """
+
+    recordings: Recordings
+    problems: tuple[tuple[Path, str], ...]
+    same_bytes: int
+    same_pixels: int
+    near: int
+    crossing: tuple[str, ...]
+    two_labels: tuple[str, ...]
+    grouped: bool
+    mixed_groups: int
+    shortcuts: tuple[Shortcut, ...]
+
+    @property
+    def files(self) -> int:
+        """Number of files, unusable ones included."""
+        return len(self.recordings) + len(self.problems)
+
+    @property
+    def distinct(self) -> int:
+        """Number of distinct recordings."""
+        return len(set(self.recordings.column("recording")))
+
+    @property
+    def surplus(self) -> int:
+        """Number of files beyond one for each recording."""
+        return len(self.recordings) - self.distinct
+
+    def verdict(self) -> str:
+        """What to know before training, in words."""
+        groups = len(set(self.recordings.column("group")))
+        lines = [f"{self.files} files hold {self.distinct} distinct recordings; {self.surplus} are surplus copies."]
+        if self.crossing:
+            lines.append(
+                f"{len(self.crossing)} recordings stand on more than one side of the data set's own split: "
+                "figures measured on it are measured on training pages."
+            )
+        elif self.surplus:
+            lines.append("A random split of the files would put copies of training pages into the test side.")
+        if self.two_labels:
+            lines.append(f"{len(self.two_labels)} recordings stand under two labels, such as '{self.two_labels[0]}'.")
+        if self.grouped:
+            lines.append(
+                f"By the number printed in the header they are {groups} groups, {self.mixed_groups} of them with "
+                "several labels; keep groups on one side of a split."
+            )
+        telling = [item for item in self.shortcuts if item.low > 0.5 and item.auroc >= 0.6]
+        if telling:
+            named = ", ".join(f"{item.name} (AUROC {item.auroc:.2f})" for item in telling)
+            lines.append(f"The label can be guessed without the traces, from: {named}.")
+        if self.problems:
+            lines.append(f"{len(self.problems)} files cannot be used, the first: {self.problems[0][0].name}.")
+        if len(lines) == 1:
+            lines.append("Nothing was found that would spoil a random split.")
+        return " ".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The findings in plain types, without the table of files."""
+        return {
+            "verdict": self.verdict(),
+            "files": self.files,
+            "recordings": self.distinct,
+            "surplus_copies": self.surplus,
+            "same_bytes": self.same_bytes,
+            "same_pixels": self.same_pixels,
+            "near_copies": self.near,
+            "groups": len(set(self.recordings.column("group"))),
+            "groups_from_header": self.grouped,
+            "groups_with_several_labels": self.mixed_groups,
+            "recordings_across_splits": list(self.crossing),
+            "recordings_under_two_labels": list(self.two_labels),
+            "problems": [{"file": path.name, "reason": reason} for path, reason in self.problems],
+            "labels": [
+                {"label": label, "files": files, "recordings": self.recordings.canonical().counts().get(label, 0)}
+                for label, files in self.recordings.counts().items()
+            ],
+            "shortcuts": [item.to_dict() for item in self.shortcuts],
+        }
+
+    def to_markdown(self) -> str:
+        """The verdict, then the tables."""
+        found = self.to_dict()
+        lines = ["# Audit", "", found["verdict"], "", "| label | files | recordings |", "|---|---|---|"]
+        lines += [f"| {row['label']} | {row['files']} | {row['recordings']} |" for row in found["labels"]]
+        lines += ["", "| copies | files |", "|---|---|"]
+        lines += [
+            f"| {name.replace('_', ' ')} | {found[name]} |" for name in ("same_bytes", "same_pixels", "near_copies")
+        ]
+        if self.shortcuts:
+            lines += [
+                "",
+                "| read without the traces | AUROC | 95 % | accuracy | majority | n |",
+                "|---|---|---|---|---|---|",
+            ]
+            lines += [item.to_row() for item in self.shortcuts]
+        if self.problems:
+            lines += ["", "| file | why it cannot be used |", "|---|---|"]
+            lines += [f"| {path.name} | {reason} |" for path, reason in self.problems]
+        return "\n".join(lines) + "\n"
+
+    def write(self, folder: str | Path) -> None:
+        """Write ``recordings.csv``, ``audit.json`` and ``audit.md`` into a folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.recordings.to_csv(folder / "recordings.csv")
+        (folder / "audit.json").write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        (folder / "audit.md").write_text(self.to_markdown(), encoding="utf-8")
+
+
+def audit(
+    recordings: Recordings,
+    *,
+    store: Path | None = None,
+    workers: int = 2,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Audit:
+    """Audit a data set.
+
+    Each distinct file is read once. Equal bytes and pixels are found by SHA-256, near-copies by the signature of the
+    traces (``ecglens.datasets.traces``), groups by the header's most telling word (``ecglens.datasets.headers``).
+
+    Args:
+        recordings: The files, from ``ecglens.datasets.sources``.
+        store: A file that keeps what was read of each page, so that a stopped audit goes on.
+        workers: Processes.
+        seed: Of every draw.
+        progress: Called with the number of distinct files read and of all.
+
+    Raises:
+        DatasetError: No file can be read as an ECG page.
+    """
+    paths = [row.path for row in recordings]
+    digests = [file_digest(path) for path in paths]
+    facts = gather(paths, digests, store=store, workers=workers, progress=progress)
+    usable = [index for index, digest in enumerate(digests) if not facts[digest].problem]
+    problems = tuple((paths[i], facts[digests[i]].problem) for i in range(len(paths)) if i not in set(usable))
+    if not usable:
+        raise DatasetError(f"Expected ECG pages, but none of {len(paths)} files is one; the first: {problems[0][1]}")
+    known = [facts[digests[index]] for index in usable]
+    leader, why = _leaders([digests[index] for index in usable], known, seed)
+    chosen = sorted(set(leader))
+    group_of, grouped = _groups(recordings, usable, chosen, known)
+    rows = _rows(recordings, usable, leader, why, group_of)
+    return _findings(Recordings(tuple(rows)), problems, why, grouped, {i: known[i] for i in chosen}, chosen, seed)
+
+
+def _leaders(digests: Sequence[str], known: Sequence[FileFacts], seed: int) -> tuple[list[int], list[str]]:
+    """For each file the first file of its recording, and why it is a copy (``""`` for the first)."""
+    leader, why = list(range(len(known))), [""] * len(known)
+    by_bytes: dict[str, int] = {}
+    by_pixels: dict[str, int] = {}
+    for index, (digest, facts) in enumerate(zip(digests, known, strict=True)):
+        if digest in by_bytes:
+            leader[index], why[index] = leader[by_bytes[digest]], "same bytes"
+        elif facts.pixels in by_pixels:
+            leader[index], why[index] = by_pixels[facts.pixels], "same pixels"
+        by_bytes.setdefault(digest, index)
+        by_pixels.setdefault(facts.pixels, leader[index])
+    distinct = [index for index in range(len(known)) if leader[index] == index]
+    merged = {index: index for index in distinct}
+
+    def root(index: int) -> int:
+        while merged[index] != index:
+            index = merged[index]
+        return index
+
+    for one, other in near_copies([known[index].signature for index in distinct], seed=seed):
+        low, high = sorted((root(distinct[one]), root(distinct[other])))
+        merged[high] = low
+    for index in range(len(known)):
+        if leader[index] == index and root(index) != index:
+            why[index] = "same traces"
+        leader[index] = root(leader[index])
+    return leader, why
+
+
+def _groups(
+    recordings: Recordings, usable: Sequence[int], chosen: Sequence[int], known: Sequence[FileFacts]
+) -> tuple[dict[int, str], bool]:
+    """Group of each distinct recording: the header's number, or what the table said."""
+    numbers = group_by_header([known[index].words for index in chosen])
+    given = {index: recordings[usable[index]].group for index in chosen}
+    own = any(recordings[i].group != recordings[i].recording for i in usable)
+    if numbers is None or own:
+        return given, False
+    order = {number: rank for rank, number in enumerate(dict.fromkeys(numbers.tolist()), start=1)}
+    return {index: f"h{order[int(number)]:04d}" for index, number in zip(chosen, numbers, strict=True)}, True
+
+
+def _rows(
+    recordings: Recordings,
+    usable: Sequence[int],
+    leader: Sequence[int],
+    why: Sequence[str],
+    group_of: Mapping[int, str],
+) -> Iterable[Recording]:
+    for index, place in enumerate(usable):
+        row, first = recordings[place], recordings[usable[leader[index]]]
+        extra = {
+            **row.extra,
+            "canonical": "yes" if leader[index] == index else "no",
+            "copy_of": "" if leader[index] == index else first.recording,
+            "reasons": why[index],
+        }
+        yield Recording(
+            row.path,
+            row.label,
+            first.recording,
+            group_of[leader[index]],
+            row.split,
+            row.source,
+            MappingProxyType(extra),
+        )
+
+
+def _findings(
+    table: Recordings,
+    problems: tuple[tuple[Path, str], ...],
+    why: Sequence[str],
+    grouped: bool,
+    facts: Mapping[int, FileFacts],
+    chosen: Sequence[int],
+    seed: int,
+) -> Audit:
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    sides: defaultdict[str, set[str]] = defaultdict(set)
+    group_labels: defaultdict[str, set[str]] = defaultdict(set)
+    for row in table:
+        labels[row.recording].add(row.label)
+        group_labels[row.group].add(row.label)
+        if row.split:
+            sides[row.recording].add(row.split)
+    reasons = Counter(why)
+    return Audit(
+        recordings=table,
+        problems=problems,
+        same_bytes=reasons["same bytes"],
+        same_pixels=reasons["same pixels"],
+        near=reasons["same traces"],
+        crossing=tuple(sorted(name for name, found in sides.items() if len(found) > 1)),
+        two_labels=tuple(sorted(name for name, found in labels.items() if len(found) > 1)),
+        grouped=grouped,
+        mixed_groups=sum(len(found) > 1 for found in group_labels.values()),
+        shortcuts=shortcuts(table.subset(chosen), _probes(facts, chosen, table), seed=seed),
+    )
+
+
+def _probes(facts: Mapping[int, FileFacts], chosen: Sequence[int], table: Recordings) -> dict[str, NDArray[np.float64]]:
+    """What can be read of a page besides its traces: ``(recordings, values)`` each."""
+    pages = [facts[index] for index in chosen]
+
+    def numbers(*names: str) -> NDArray[np.float64]:
+        return np.array([[float(getattr(page, name)) for name in names] for page in pages])
+
+    def strips(name: str) -> NDArray[np.float64]:
+        arrays = [getattr(page, name) for page in pages]
+        size = max(len(array) for array in arrays)
+        return np.stack([array if len(array) == size else np.full(size, 255) for array in arrays]).astype(np.float64)
+
+    probes = {
+        "header": strips("header"),
+        "footer": strips("footer"),
+        "printed date": strips("date"),
+        "file size": numbers("size_bytes"),
+        "size in pixels": numbers("height", "width"),
+        "JPEG tables": numbers("tables"),
+        "sharpness": numbers("sharpness"),
+        "heart rate, measured": numbers("beats"),
+    }
+    if any(table[index].extra.get("printed_rate_bpm") for index in chosen):
+        rates = [[float(table[index].extra.get("printed_rate_bpm") or 0)] for index in chosen]
+        probes["heart rate, printed"] = np.array(rates)
+    return {name: values for name, values in probes.items() if values.shape[1]}

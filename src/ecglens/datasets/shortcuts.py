@@ -1,0 +1,131 @@
+"""How well something that is not the trace predicts the label, cross-validated over groups.
+
+A plain classifier by nearest neighbours is enough to show a shortcut: it needs no tuning and no training framework.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from ecglens.datasets.recordings import Recordings
+
+__all__ = ["Shortcut", "shortcuts"]
+
+_FOLDS = 5
+_NEIGHBOURS = 15
+_DRAWS = 500
+_COMPONENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """One thing that may give the label away.
+
+    Attributes:
+        name: What was read.
+        auroc: Macro mean of one label against the rest; 0.5 is chance.
+        low: Lower end of the 95 % interval by bootstrap over groups.
+        high: Upper end.
+        accuracy: Share of right labels.
+        base: Share of the commonest label.
+        count: Number of recordings.
+    """
+
+    name: str
+    auroc: float
+    low: float
+    high: float
+    accuracy: float
+    base: float
+    count: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, rounded."""
+        figures = {name: round(float(getattr(self, name)), 4) for name in ("auroc", "low", "high", "accuracy", "base")}
+        return {"name": self.name, **figures, "recordings": self.count}
+
+    def to_row(self) -> str:
+        """A row of a Markdown table."""
+        return (
+            f"| {self.name} | {self.auroc:.3f} | {self.low:.3f} to {self.high:.3f} | {self.accuracy:.3f} | "
+            f"{self.base:.3f} | {self.count} |"
+        )
+
+
+def shortcuts(recordings: Recordings, probes: Mapping[str, NDArray[np.float64]], *, seed: int) -> tuple[Shortcut, ...]:
+    """Measure each probe.
+
+    Args:
+        recordings: One row a recording.
+        probes: ``(recordings, values)`` by name.
+        seed: Of folds and bootstrap.
+
+    Returns:
+        One for each probe, the most telling first; none where there are fewer than two labels or ten groups.
+    """
+    labels, groups = recordings.codes("label"), recordings.codes("group")
+    if len(set(labels.tolist())) < 2 or len(set(groups.tolist())) < 2 * _FOLDS:
+        return ()
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(int(groups.max()) + 1)[groups] % _FOLDS
+    base = float(np.bincount(labels).max() / len(labels))
+    found = []
+    for name, values in probes.items():
+        shares = _neighbours(values, labels, fold, rng)
+        draws = [auroc_macro(shares[rows], labels[rows]) for rows in _draws(groups, rng)]
+        low, high = np.nanpercentile(draws, [2.5, 97.5])
+        right = float((shares.argmax(axis=1) == labels).mean())
+        found.append(Shortcut(name, auroc_macro(shares, labels), float(low), float(high), right, base, len(labels)))
+    return tuple(sorted(found, key=lambda item: -item.auroc))
+
+
+def auroc_macro(scores: NDArray[np.float64], labels: NDArray[np.intp]) -> float:
+    """Mean over labels of the area under the ROC curve of one against the rest, by ranks; NaN where none is defined.
+
+    Args:
+        scores: ``(n, labels)``.
+        labels: ``(n,)`` index of each right label.
+    """
+    areas = []
+    for label in range(scores.shape[1]):
+        positive = labels == label
+        count = int(positive.sum())
+        if 0 < count < len(labels):
+            ranks = rankdata(scores[:, label])
+            areas.append((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(labels) - count)))
+    return float(np.mean(areas)) if areas else float("nan")
+
+
+def _neighbours(
+    values: NDArray[np.float64], labels: NDArray[np.intp], fold: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Share of each label among the nearest recordings of the other folds; ties go by chance, not by the file order."""
+    shares = np.zeros((len(labels), int(labels.max()) + 1))
+    for held in range(_FOLDS):
+        train, test = rng.permutation(np.flatnonzero(fold != held)), np.flatnonzero(fold == held)
+        known, asked = _scaled(values[train], values[test])
+        for row, point in zip(test, asked, strict=True):
+            near = np.argsort(((known - point) ** 2).sum(axis=1), kind="stable")[:_NEIGHBOURS]
+            shares[row] = np.bincount(labels[train[near]], minlength=shares.shape[1]) / len(near)
+    return shares
+
+
+def _scaled(train: NDArray[np.float64], test: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both by the mean and spread of the first; many values become their main components."""
+    mean = train.mean(axis=0)
+    if train.shape[1] > _COMPONENTS:
+        _, _, axes = np.linalg.svd(train - mean, full_matrices=False)
+        return (train - mean) @ axes[:_COMPONENTS].T, (test - mean) @ axes[:_COMPONENTS].T
+    spread = train.std(axis=0) + 1e-9
+    return (train - mean) / spread, (test - mean) / spread
+
+
+def _draws(groups: NDArray[np.intp], rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
+    return [
+        np.concatenate([members[group] for group in rng.integers(0, len(members), len(members))]) for _ in range(_DRAWS)
+    ]

@@ -52,9 +52,16 @@ def cross_fitted(
 
     Returns:
         ``(pages, labels)``; nothing in a row was fitted on its own fold.
+
+    Raises:
+        ValueError: There is one fold only, or none.
     """
     out = np.empty(logits.shape, dtype=np.float64)
-    for fold in np.unique(folds):
+    names = np.unique(folds)
+    if len(names) < 2:
+        raise ValueError(f"Expected answers of at least two folds, but got {len(names)}.")
+    for fold in names:
         here = folds == fold
-        out[here] = softmax(logits[here] / fit_temperature(targets[~here], logits[~here]), axis=1)
+        temperature = fit_temperature(targets[~here], logits[~here])
+        out[here] = softmax(logits[here].astype(np.float64) / temperature, axis=1)
     return out

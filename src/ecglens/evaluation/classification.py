@@ -25,7 +25,12 @@ def figures(
 
     Returns:
         Macro figures, figures by label and the confusion matrix (rows are true labels).
+
+    Raises:
+        ValueError: There is no page.
     """
+    if not len(targets):
+        raise ValueError("Expected at least one page to score, but got none.")
     answers = probabilities.argmax(axis=1)
     count = len(labels)
     confusion = np.bincount(targets * count + answers, minlength=count * count).reshape(count, count)

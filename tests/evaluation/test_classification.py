@@ -1,0 +1,132 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn import metrics
+
+from ecglens.evaluation.classification import auroc, figures, right_at_coverage
+
+LABELS = ("normal", "mi", "history_mi", "abnormal_heartbeat")
+
+
+def answers(rng: np.random.Generator, pages: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    targets = rng.integers(0, 4, pages)
+    probabilities = rng.dirichlet(np.ones(4), pages) + 0.6 * np.eye(4)[targets]
+    return targets, probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(params=range(3))
+def scored(request):
+    targets, probabilities = answers(np.random.default_rng(request.param))
+    return targets, probabilities, figures(targets, probabilities, LABELS)
+
+
+def test_macro_figures_are_those_of_scikit_learn(scored):
+    targets, probabilities, mine = scored
+    answered = probabilities.argmax(axis=1)
+    assert mine["accuracy"] == pytest.approx(metrics.accuracy_score(targets, answered))
+    assert mine["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(targets, answered))
+    assert mine["macro_precision"] == pytest.approx(metrics.precision_score(targets, answered, average="macro"))
+    assert mine["macro_f1"] == pytest.approx(metrics.f1_score(targets, answered, average="macro"))
+    assert mine["macro_auroc"] == pytest.approx(metrics.roc_auc_score(targets, probabilities, multi_class="ovr"))
+    assert mine["log_loss"] == pytest.approx(metrics.log_loss(targets, probabilities))
+    assert mine["brier"] == pytest.approx(metrics.brier_score_loss(targets, probabilities, scale_by_half=False))
+
+
+def test_figures_by_label_are_those_of_scikit_learn(scored):
+    targets, probabilities, mine = scored
+    answered = probabilities.argmax(axis=1)
+    precision, recall, f1, pages = metrics.precision_recall_fscore_support(targets, answered)
+    for index, name in enumerate(LABELS):
+        by_label = mine["by_label"][name]
+        assert by_label["pages"] == pages[index]
+        assert by_label["precision"] == pytest.approx(precision[index])
+        assert by_label["recall"] == pytest.approx(recall[index])
+        assert by_label["f1"] == pytest.approx(f1[index])
+        assert by_label["specificity"] == pytest.approx(metrics.recall_score(targets != index, answered != index))
+        assert by_label["auroc"] == pytest.approx(metrics.roc_auc_score(targets == index, probabilities[:, index]))
+
+
+def test_the_confusion_matrix_has_true_labels_in_rows(scored):
+    targets, probabilities, mine = scored
+    assert mine["confusion"] == metrics.confusion_matrix(targets, probabilities.argmax(axis=1)).tolist()
+
+
+@given(
+    positive=arrays(np.bool_, 30),
+    score=arrays(np.float64, 30, elements=st.sampled_from([0.0, 0.1, 0.1000000001, 0.5, 1.0])),
+)
+def test_auroc_counts_ties_half_as_scikit_learn_does(positive, score):
+    if positive.all() or not positive.any():
+        assert auroc(positive, score) is None
+    else:
+        assert auroc(positive, score) == pytest.approx(metrics.roc_auc_score(positive, score))
+
+
+@given(
+    targets=arrays(np.intp, 20, elements=st.integers(0, 3)),
+    weights=arrays(np.float64, (20, 4), elements=st.floats(0, 1)),
+)
+def test_no_draw_of_pages_gives_a_wrong_number_for_an_undefined_one(targets, weights):
+    weights = weights + 1e-3
+    probabilities = weights / weights.sum(axis=1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mine = figures(targets, probabilities, LABELS)
+    answered = probabilities.argmax(axis=1)
+    seen = set(targets.tolist())
+    assert (mine["balanced_accuracy"] is None) == (len(seen) < 4)
+    assert (mine["macro_auroc"] is None) == (len(seen) < 4)
+    assert (mine["macro_precision"] is None) == (len(set(answered.tolist())) < 4)
+    if len(seen | set(answered.tolist())) == 4:
+        assert mine["macro_f1"] == pytest.approx(metrics.f1_score(targets, answered, average="macro"))
+    else:
+        assert mine["macro_f1"] is None
+    assert sum(map(sum, mine["confusion"])) == 20
+
+
+def test_with_one_class_its_own_figures_stand_and_the_rest_are_undefined():
+    mine = figures(np.zeros(3, np.intp), np.array([[0.9, 0.1]] * 3), ("normal", "mi"))
+    assert mine["accuracy"] == 1.0
+    assert mine["by_label"]["normal"]["recall"] == 1.0
+    assert mine["by_label"]["normal"]["specificity"] is None
+    assert mine["by_label"]["mi"] == {
+        "pages": 0,
+        "precision": None,
+        "recall": None,
+        "specificity": 1.0,
+        "f1": None,
+        "auroc": None,
+    }
+    assert mine["macro_f1"] is None
+
+
+def test_a_probability_of_zero_for_the_truth_costs_much_but_not_infinity():
+    mine = figures(np.array([0]), np.array([[0.0, 1.0]]), ("normal", "mi"))
+    assert mine["log_loss"] == pytest.approx(-np.log(1e-15))
+    assert mine["brier"] == 2.0
+
+
+def test_no_page_has_no_figures():
+    with pytest.raises(ValueError, match="Expected at least one page to score, but got none"):
+        figures(np.zeros(0, np.intp), np.zeros((0, 2)), ("normal", "mi"))
+
+
+def test_right_at_coverage_counts_the_surest_pages_only():
+    probabilities = np.array([[0.99, 0.01], [0.9, 0.1], [0.4, 0.6], [0.45, 0.55]])
+    targets = np.array([0, 0, 0, 0])
+    assert right_at_coverage(targets, probabilities, coverage=0.5) == 1.0
+    assert right_at_coverage(targets, probabilities, coverage=0.75) == pytest.approx(2 / 3)
+    assert right_at_coverage(targets, probabilities, coverage=1.0) == 0.5
+    assert right_at_coverage(targets, probabilities, coverage=0.01) == 1.0
+
+
+def test_right_at_full_coverage_is_accuracy(scored):
+    targets, probabilities, mine = scored
+    assert right_at_coverage(targets, probabilities, coverage=1.0) == pytest.approx(mine["accuracy"])
+    by_confidence = sorted(zip(-probabilities.max(1), probabilities.argmax(1) == targets, strict=True))
+    kept = by_confidence[: round(0.72 * len(targets))]
+    assert mine["right_at_coverage"] == pytest.approx(sum(right for _, right in kept) / len(kept))

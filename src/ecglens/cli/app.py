@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ecglens import __version__
-from ecglens.cli import export, models, read, serve, train
+from ecglens.cli import audit, export, models, read, render, serve, train
 
 __all__ = ["app"]
 
@@ -22,6 +22,8 @@ app.command("models")(models.command)
 app.command("serve")(serve.command)
 app.command("train")(train.command)
 app.command("export")(export.command)
+app.command("audit")(audit.command)
+app.command("render")(render.command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -22,7 +22,7 @@ from ecglens.pages.read import read_page
 
 __all__ = ["FileFacts", "file_digest", "gather"]
 
-_VERSION = 1
+_VERSION = 2
 _STRIP = (12, 64)
 """Rows and columns of the small images of header and footer."""
 
@@ -203,7 +203,7 @@ def _open(store: Path | None) -> sqlite3.Connection:
 def _pack(facts: FileFacts) -> bytes:
     stream = io.BytesIO()
     plain = {name: value for name, value in asdict(facts).items() if name not in (*_ARRAYS, "words")}
-    plain["places"] = [(word.line, word.place) for word in facts.words]
+    plain["places"] = [(word.parting, word.line, word.place) for word in facts.words]
     arrays = {name: getattr(facts, name) for name in _ARRAYS}
     arrays |= {f"word{number}": word.pixels for number, word in enumerate(facts.words)}
     np.savez(stream, plain=np.frombuffer(json.dumps(plain).encode(), np.uint8), **arrays)
@@ -214,6 +214,6 @@ def _unpack(blob: bytes) -> FileFacts:
     with np.load(io.BytesIO(blob), allow_pickle=False) as kept:
         plain = json.loads(kept["plain"].tobytes())
         places = plain.pop("places")
-        words = tuple(Word(line, place, kept[f"word{n}"]) for n, (line, place) in enumerate(places))
+        words = tuple(Word(parting, line, place, kept[f"word{n}"]) for n, (parting, line, place) in enumerate(places))
         arrays = {name: kept[name] for name in _ARRAYS}
     return FileFacts(**{**plain, "warnings": tuple(plain["warnings"])}, **arrays, words=words)

@@ -22,13 +22,13 @@ _DARK = 128
 _LINES, _WORDS = 4, 5
 """Lines of a header, and words of a line, that are kept."""
 
-_WORD_GAP = 0.45
-"""A gap wider than this share of the line's height parts two words."""
+_WORD_GAPS = (0.3, 0.38, 0.45)
+"""A gap wider than this share of the line's height parts two words; fonts differ, so each is tried."""
 
 _SPOT = 5
 """Side in px of the spots over which two words are compared."""
 
-_SAME_SPOT = 40.0
+_SAME_SPOT = 20.0
 """Mean difference in levels of the worst spot up to which two words are the same; measured in docs/audit.md."""
 
 _REACH = 4.0
@@ -46,11 +46,13 @@ class Word:
     """A word of a header.
 
     Attributes:
+        parting: Which of the widths of a gap parted it.
         line: Which line, from 0.
         place: Which word of the line, from 0.
         pixels: ``(height, width)`` uint8 gray, cut out one pixel wider than its ink.
     """
 
+    parting: int
     line: int
     place: int
     pixels: NDArray[np.uint8]
@@ -74,10 +76,11 @@ def header_words(gray: NDArray[np.uint8], top: int) -> list[Word]:
     words = []
     lines = [span for span in _runs(np.asarray(ink.any(axis=1)), 0) if span[1] - span[0] >= 5]
     for line, (upper, lower) in enumerate(lines[:_LINES]):
-        spans = _runs(np.asarray(ink[upper:lower].any(axis=0)), _WORD_GAP * (lower - upper))
-        for place, (left, right) in enumerate(spans[:_WORDS]):
-            cut = head[max(0, upper - 1) : lower + 1, max(0, left - 1) : right + 1]
-            words.append(Word(line, place, cut.copy()))
+        inked = np.asarray(ink[upper:lower].any(axis=0))
+        for parting, gap in enumerate(_WORD_GAPS):
+            for place, (left, right) in enumerate(_runs(inked, gap * (lower - upper))[:_WORDS]):
+                cut = head[max(0, upper - 1) : lower + 1, max(0, left - 1) : right + 1]
+                words.append(Word(parting, line, place, cut.copy()))
     return words
 
 
@@ -101,7 +104,7 @@ def group_by_header(pages: Sequence[Sequence[Word]]) -> NDArray[np.intp] | None:
     }
     if not telling or max(telling.values()) <= max(1.0, _MANY * count):
         return None
-    best = max(telling, key=lambda place: (telling[place], (-place[0], -place[1])))
+    best = max(telling, key=lambda place: (telling[place], place[0], -place[1], -place[2]))
     return _same_words(_places(pages)[best], len(pages))
 
 
@@ -120,11 +123,11 @@ def words_differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return worst
 
 
-def _places(pages: Sequence[Sequence[Word]]) -> dict[tuple[int, int], dict[int, NDArray[np.uint8]]]:
-    places: defaultdict[tuple[int, int], dict[int, NDArray[np.uint8]]] = defaultdict(dict)
+def _places(pages: Sequence[Sequence[Word]]) -> dict[tuple[int, int, int], dict[int, NDArray[np.uint8]]]:
+    places: defaultdict[tuple[int, int, int], dict[int, NDArray[np.uint8]]] = defaultdict(dict)
     for number, words in enumerate(pages):
         for word in words:
-            places[word.line, word.place][number] = word.pixels
+            places[word.parting, word.line, word.place][number] = word.pixels
     return places
 
 

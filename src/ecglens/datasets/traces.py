@@ -27,6 +27,9 @@ _INK = 0.6
 _LONG, _HIGH = 60, 36
 """Strokes of a trace reach further than this in px at the standard width; letters and words do not."""
 
+_FULL = 0.4
+"""Share of a signature above which it is a picture or noise; traces leave most of the paper free."""
+
 _SAME_INK = 0.942
 """Agreement of two pages from which on they are one recording. Of 393 distinct recordings the two most alike reach
 0.932; of 1,200 copies resized (0.5 to 1.5), recompressed (quality 30 to 80) and cropped (up to 3 % an edge), three stay
@@ -36,9 +39,12 @@ _COARSE = (64, 24)
 _LIKELY = 0.6
 """Correlation of two coarse signatures below which they are not laid over each other."""
 
-_TABLES, _BITS = 24, 12
+_TABLES, _BITS = 48, 12
 _BUCKET = 12
 """Distinct pages of one bucket that a page is compared with; this keeps the work in step with the number of pages."""
+
+_ALL_PAIRS = 2000
+"""Up to so many distinct pages, coarse signatures are all compared; above, random planes find the candidates."""
 
 _SHARED_FROM = 16
 """From so many pages on, what most of them share is taken out before they are compared."""
@@ -54,9 +60,11 @@ def grid_rows(gray: NDArray[np.uint8]) -> tuple[int, int] | None:
         Row where it begins and row after its end, or ``None`` where no such area is at least a tenth of the page high.
     """
     level = float(np.percentile(gray, 95))
-    share = (gray < 0.975 * level).mean(axis=1)
+    reach = max(3, gray.shape[1] // 160)
+    spread = cv2.erode(gray, np.ones((reach, reach), np.uint8))  # dots of a grid grow together, words do not
+    share = (spread < 0.975 * level).mean(axis=1)
     run = max(6, gray.shape[0] // 60)
-    filled = np.convolve(share > 0.25, np.ones(run), "valid") >= 0.9 * run
+    filled = np.convolve(share > 0.6, np.ones(run), "valid") >= 0.9 * run
     rows = np.flatnonzero(filled)
     if not len(rows) or rows[-1] + run - rows[0] < gray.shape[0] / 10:
         return None
@@ -80,7 +88,8 @@ def trace_signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         return None
     box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
     small = cv2.resize(box, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.packbits(small > 0.08)
+    inked = small > 0.08
+    return None if inked.mean() > _FULL else np.packbits(inked)
 
 
 def _ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -229,7 +238,11 @@ def _all_coarse(packed: NDArray[np.uint8], shared: NDArray[np.float32] | None) -
 
 
 def _buckets(coarse: NDArray[np.float32], seed: int) -> Iterator[list[int]]:
-    """Pages whose coarse signatures fall on the same sides of a table's random planes."""
+    """Pages that may be copies: alike ones of a small set; in a large one those on the same sides of random planes."""
+    if len(coarse) <= _ALL_PAIRS:
+        alike = np.triu(coarse @ coarse.T >= _LIKELY, 1)
+        yield from ([one, other] for one, other in np.argwhere(alike).tolist())
+        return
     rng = np.random.default_rng(seed)
     bits = int(np.clip(np.log2(len(coarse)) + 2, _BITS, 24))
     powers = 1 << np.arange(bits, dtype=np.int64)

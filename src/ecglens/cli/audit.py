@@ -1,0 +1,47 @@
+"""``ecglens audit``: what to know of a data set before training on it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ecglens.cli.progress import bar
+
+__all__ = ["command"]
+
+
+def command(
+    data: Annotated[Path, typer.Argument(help="Folder by label, or a CSV of recordings.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for recordings.csv, audit.json and audit.md.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes.", min=0)] = 2,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+) -> None:
+    """Find copies, groups, shortcuts and broken files; exit 1 if copies cross the data set's own split.
+
+    With --out, what was read is kept there, and a stopped audit goes on where it was.
+    """
+    from ecglens.datasets.audit import audit
+    from ecglens.datasets.sources import from_path
+
+    recordings = from_path(data)
+    with bar("Reading pages") as progress:
+        found = audit(
+            recordings,
+            store=None if out is None else out / "facts.sqlite",
+            workers=workers,
+            seed=seed,
+            progress=progress,
+        )
+    if out is not None:
+        found.write(out)
+    if as_json:
+        print(json.dumps(found.to_dict()))
+    else:
+        Console(highlight=False, soft_wrap=True).print(found.to_markdown(), markup=False)
+    if found.crossing:
+        raise typer.Exit(1)

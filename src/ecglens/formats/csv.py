@@ -1,0 +1,69 @@
+"""Records as CSV: a column of time in seconds, then a column of mV for each lead."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from ecglens.errors import DatasetError
+from ecglens.layouts import canonical_lead
+from ecglens.records import EcgRecord
+
+__all__ = ["read_csv", "write_csv"]
+
+_TIME = ("time_s", "time", "t", "seconds")
+
+
+def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
+    """Read a record from CSV.
+
+    Args:
+        path: A header line with lead names, then numbers in mV; an empty cell is NaN.
+        fs_hz: Sampling rate; needed where no column ``time_s`` tells it.
+
+    Raises:
+        DatasetError: The file cannot be read, has no lead, or nothing tells the sampling rate.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.reader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"Expected a CSV of signals at {path.name}, but it cannot be read.") from error
+    if len(rows) < 3 or len({len(row) for row in rows if row}) != 1:
+        raise DatasetError(f"Expected a header and equal rows of numbers in {path.name}, but found {len(rows)} rows.")
+    header = [name.strip() for name in rows[0]]
+    try:
+        values = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in rows[1:] if row])
+    except ValueError as error:
+        raise DatasetError(f"Expected numbers below the header of {path.name}, but {error}.") from error
+    clock = next((number for number, name in enumerate(header) if name.lower() in _TIME), None)
+    if clock is not None:
+        steps = np.diff(values[:, clock])
+        if not (np.all(steps > 0) and np.allclose(steps, steps.mean(), rtol=0.05)):
+            raise DatasetError(f"Expected even steps of time in {path.name}, but they differ.")
+        fs_hz = fs_hz or round(float(1 / steps.mean()), 3)
+    if fs_hz is None:
+        raise DatasetError(f"Expected a column time_s in {path.name} or a sampling rate, but found neither.")
+    leads = [number for number in range(len(header)) if number != clock]
+    if not leads:
+        raise DatasetError(f"Expected a column for each lead in {path.name}, but found only time.")
+    signals = np.ascontiguousarray(values[:, leads].T, dtype=np.float32)
+    return EcgRecord(signals, float(fs_hz), tuple(canonical_lead(header[number]) for number in leads))
+
+
+def write_csv(record: EcgRecord, path: str | Path) -> None:
+    """Write a record as CSV; unknown samples are empty cells.
+
+    Args:
+        record: Signals in mV.
+        path: Where to write; its folder is made where it is missing.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["time_s", *record.leads])
+        for number, sample in enumerate(record.signals_mv.T):
+            cells = ["" if np.isnan(value) else f"{value:.4f}" for value in sample]
+            writer.writerow([f"{number / record.fs_hz:.6g}", *cells])

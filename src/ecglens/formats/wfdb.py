@@ -1,0 +1,88 @@
+"""WFDB records (PhysioNet): header and signal files to and from ``EcgRecord``."""
+
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from ecglens.errors import DatasetError
+from ecglens.extras import require
+from ecglens.layouts import canonical_lead
+from ecglens.records import EcgRecord
+
+__all__ = ["read_wfdb", "write_wfdb"]
+
+_TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
+
+
+def read_wfdb(path: str | Path) -> EcgRecord:
+    """Read a WFDB record.
+
+    Args:
+        path: The header, with or without ``.hea``.
+
+    Returns:
+        Signals in mV; samples that are marked invalid are NaN.
+
+    Raises:
+        DatasetError: The record cannot be read, or a signal is not a voltage.
+        MissingExtraError: wfdb is not installed.
+    """
+    wfdb = _wfdb()
+    stem = Path(path).with_suffix("") if Path(path).suffix == ".hea" else Path(path)
+    if not stem.with_name(f"{stem.name}.hea").is_file():
+        raise DatasetError(f"Expected a WFDB header {stem.name}.hea in {stem.parent}, but none is there.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # wfdb warns of its own use of numpy and pandas
+            record = wfdb.rdrecord(str(stem))
+    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
+        raise DatasetError(f"Expected a WFDB record at {stem.name}, but it cannot be read: {error}.") from error
+    if record.p_signal is None or not record.n_sig:
+        raise DatasetError(f"Expected signals in the WFDB record {stem.name}, but it has none.")
+    strange = [unit for unit in record.units if unit.lower() not in _TO_MV]
+    if strange:
+        raise DatasetError(f"Expected voltages in the WFDB record {stem.name}, but found the unit '{strange[0]}'.")
+    scale = np.array([_TO_MV[unit.lower()] for unit in record.units])
+    signals = np.ascontiguousarray((record.p_signal * scale).T, dtype=np.float32)
+    return EcgRecord(
+        signals, float(record.fs), tuple(map(canonical_lead, record.sig_name)), comments=tuple(record.comments)
+    )
+
+
+def write_wfdb(record: EcgRecord, path: str | Path) -> None:
+    """Write a record as WFDB, format 16, one microvolt a step; unknown samples are marked invalid.
+
+    Args:
+        record: Signals in mV.
+        path: Where to write, without an ending; its folder is made where it is missing.
+
+    Raises:
+        MissingExtraError: wfdb is not installed.
+    """
+    wfdb = _wfdb()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digital = np.where(np.isnan(record.signals_mv), -32768, np.rint(record.signals_mv * 1000)).astype(np.int16).T
+    count = len(record.leads)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above
+        wfdb.wrsamp(
+            path.name,
+            fs=record.fs_hz,
+            units=["mV"] * count,
+            sig_name=list(record.leads),
+            d_signal=np.ascontiguousarray(digital),
+            fmt=["16"] * count,
+            adc_gain=[1000.0] * count,
+            baseline=[0] * count,
+            comments=list(record.comments),
+            write_dir=str(path.parent),
+        )
+
+
+def _wfdb() -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # importing wfdb makes pandas warn
+        return require("wfdb", extra="signal")

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from ecglens.errors import DatasetError
+from ecglens.formats.csv import read_csv, write_csv
+from ecglens.formats.wfdb import read_wfdb, write_wfdb
+from ecglens.records import EcgRecord
+
+
+@pytest.fixture
+def record() -> EcgRecord:
+    t = np.arange(1000) / 500
+    signals = np.float32([np.sin(7 * t), 0.3 * np.cos(5 * t)])
+    signals[1, 200:210] = np.nan
+    return EcgRecord(signals, 500.0, ("II", "aVR"))
+
+
+def test_csv_keeps_signals_to_a_tenth_of_a_microvolt_and_gaps(record, tmp_path):
+    write_csv(record, tmp_path / "new" / "a.csv")
+    back = read_csv(tmp_path / "new" / "a.csv")
+    assert (back.fs_hz, back.leads) == (500.0, ("II", "aVR"))
+    np.testing.assert_allclose(back.signals_mv, record.signals_mv, atol=6e-5)
+
+
+def test_wfdb_keeps_signals_to_a_microvolt_and_gaps(record, tmp_path):
+    write_wfdb(record, tmp_path / "new" / "rec")
+    back = read_wfdb(tmp_path / "new" / "rec.hea")
+    assert (back.fs_hz, back.leads) == (500.0, ("II", "aVR"))
+    np.testing.assert_allclose(back.signals_mv, record.signals_mv, atol=6e-4)
+
+
+def test_lead_names_are_spelled_as_usual(tmp_path):
+    (tmp_path / "a.csv").write_text("AVR,v1\n1,2\n3,4\n")
+    assert read_csv(tmp_path / "a.csv", fs_hz=100).leads == ("aVR", "V1")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("II\n1\n2\n", "Expected a column time_s in a.csv or a sampling rate"),
+        ("time_s,II\n0,1\n", "Expected a header and equal rows"),
+        ("time_s,II\n0,x\n1,2\n", "Expected numbers below the header of a.csv"),
+        ("time_s,II\n0,1\n1,1\n5,2\n", "Expected even steps of time"),
+        ("time_s\n0\n1\n2\n", "Expected a column for each lead"),
+    ],
+)
+def test_a_csv_that_is_no_record_is_refused_in_one_sentence(text, message, tmp_path):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_csv(tmp_path / "a.csv")
+
+
+def test_a_wfdb_record_that_is_not_there_or_is_broken_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"Expected a WFDB header no\.hea"):
+        read_wfdb(tmp_path / "no")
+    (tmp_path / "bad.hea").write_text("bad 1 500 10\nbad.dat 16 1000/mV 16 0 0 0 0 II\n")
+    with pytest.raises(DatasetError, match="Expected a WFDB record at bad, but it cannot be read"):
+        read_wfdb(tmp_path / "bad.hea")

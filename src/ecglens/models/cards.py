@@ -38,7 +38,7 @@ class ModelCard(BaseModel):
         folder: Where the folder is; not stored.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
     version: str
@@ -68,7 +68,7 @@ def load_card(folder: Path) -> ModelCard:
         ModelError: A file is missing or not what it should be.
     """
     try:
-        text = (folder / CARD_FILE).read_text(encoding="utf-8")
+        content = (folder / CARD_FILE).read_bytes()
         graph = sha256_of(folder / GRAPH_FILE)
     except OSError as error:
         missing = Path(str(error.filename)).name
@@ -76,7 +76,7 @@ def load_card(folder: Path) -> ModelCard:
             f"Expected a model folder with {CARD_FILE} and {GRAPH_FILE}, but {missing} cannot be read in '{folder}'."
         ) from error
     try:
-        card = ModelCard.model_validate({**json.loads(text), "folder": folder})
+        card = ModelCard.model_validate({**json.loads(content), "folder": folder})
     except (ValidationError, ValueError, TypeError) as error:
         raise ModelError(f"The card {CARD_FILE} in '{folder}' cannot be used: {_first_line(error)}.") from error
     if card.graph_sha256 != graph:

@@ -5,11 +5,12 @@ temperature and the abstention threshold that ship are fitted on all out-of-fold
 """
 
 import json
-import shutil
+import os
 import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 from scipy.special import softmax
 
 from ecglens.datasets.recordings import Recordings
-from ecglens.errors import ModelError
+from ecglens.errors import ModelError, TrainingError
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature
 from ecglens.evaluation.classification import figures
@@ -29,7 +30,7 @@ from ecglens.models.inputs import make_input
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.fit import build, logits_of
 from ecglens.models.train.recipe import Recipe
-from ecglens.models.train.run import load_out_of_fold
+from ecglens.models.train.run import load_out_of_fold, load_run
 from ecglens.pages.read import read_page
 from ecglens.records import Layout
 
@@ -55,11 +56,11 @@ def evaluate_run(
     Returns:
         Figures of each seed with intervals, their mean and range, and the counts.
     """
-    recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
+    recipe = load_run(recordings, run)
     groups = recordings.codes("group")
     by_seed = {}
     for seed in seeds:
-        rows, logits, folds = load_out_of_fold(run, seed=seed)
+        rows, logits, folds = load_out_of_fold(recordings, run, seed=seed)
         targets = _targets(recordings, rows, recipe.labels)
         probabilities = cross_fitted(targets, logits, folds)
         scored = figures(targets, probabilities, recipe.labels)
@@ -103,7 +104,7 @@ def export(
     seeds: Sequence[int],
     notes: Sequence[str] = (),
 ) -> ModelCard:
-    """Write a model folder from a run.
+    """Write a model folder from a run; an older model in it is replaced, and stays where this one fails.
 
     Args:
         recordings: The table that the run was made from.
@@ -118,34 +119,38 @@ def export(
 
     Raises:
         ModelError: The ONNX graph does not answer as the torch module does.
+        TrainingError: The run is not finished, or was made from other recordings.
     """
-    recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
-    model = build(recipe, seed=0)
-    model.load_state_dict(load_file(run / "model.safetensors"))
-    model.eval()
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_graph(model, recipe, folder / GRAPH_FILE)
+    recipe = load_run(recordings, run)
+    model = _trained(recipe, run)
     temperature, threshold = _calibrate(recordings, run, recipe, seeds)
-    card = ModelCard(
-        name=folder.name,
-        version=version,
-        title=recipe.title,
-        labels=recipe.labels,
-        input=recipe.input.model_dump(),
-        temperature=temperature,
-        abstain_below=threshold,
-        parameters=sum(weight.numel() for weight in model.parameters()),
-        trained_on=trained_on,
-        licence=licence,
-        graph_sha256=sha256_of(folder / GRAPH_FILE),
-        warnings=tuple(notes),
-        folder=folder,
-    )
-    _check_agreement(model, Runtime(card), recordings)
-    save_card(card, folder)
-    (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=1) + "\n", encoding="utf-8")
-    (folder / "card.md").write_text(card_text(card, evaluation), encoding="utf-8")
-    return card
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
+        part = Path(name)
+        _write_graph(model, recipe, part / GRAPH_FILE)
+        card = ModelCard(
+            name=folder.name,
+            version=version,
+            title=recipe.title,
+            labels=recipe.labels,
+            input=recipe.input.model_dump(),
+            temperature=temperature,
+            abstain_below=threshold,
+            parameters=sum(weight.numel() for weight in model.parameters()),
+            trained_on=trained_on,
+            licence=licence,
+            graph_sha256=sha256_of(part / GRAPH_FILE),
+            warnings=tuple(notes),
+            folder=part,
+        )
+        _check_agreement(model, Runtime(card), recordings)
+        save_card(card, part)
+        (part / "evaluation.json").write_text(json.dumps(evaluation, indent=1) + "\n", encoding="utf-8")
+        (part / "card.md").write_text(card_text(card, evaluation), encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        for path in part.iterdir():
+            os.replace(path, folder / path.name)
+    return card.model_copy(update={"folder": folder})
 
 
 def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
@@ -195,6 +200,15 @@ def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
     )
 
 
+def _trained(recipe: Recipe, run: Path) -> torch.nn.Module:
+    weights = run / "model.safetensors"
+    if not weights.is_file():
+        raise TrainingError(f"'{run}' has no {weights.name}; finish the run with --fit.")
+    model = build(recipe, seed=0)
+    model.load_state_dict(load_file(weights))
+    return model.eval()
+
+
 def _headlines(scored: dict[str, Any]) -> dict[str, float | None]:
     return {name: scored[name] for name in _HEADLINES}
 
@@ -215,7 +229,7 @@ def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[st
 
 def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequence[int]) -> tuple[float, float]:
     """Temperature, and the lowest confidence from which on the answers are right often enough."""
-    parts = [load_out_of_fold(run, seed=seed) for seed in seeds]
+    parts = [load_out_of_fold(recordings, run, seed=seed) for seed in seeds]
     logits = np.concatenate([part[1] for part in parts])
     targets = np.concatenate([_targets(recordings, part[0], recipe.labels) for part in parts])
     temperature = fit_temperature(targets, logits)
@@ -255,8 +269,7 @@ def _check_agreement(model: torch.nn.Module, runtime: Runtime, recordings: Recor
             arrays.append(make_input(layout, runtime.recipe))
     stacked = np.stack(arrays)
     apart = float(np.abs(logits_of(model, torch.from_numpy(stacked)) - runtime.logits(stacked)).max())
-    if apart > _AGREEMENT:
-        shutil.rmtree(runtime.card.folder)
+    if not apart <= _AGREEMENT:
         raise ModelError(
             f"The exported graph differs from the trained model by {apart:.1e}; at most {_AGREEMENT} is allowed."
         )

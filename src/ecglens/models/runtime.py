@@ -40,11 +40,7 @@ class Runtime:
         except Exception as error:  # onnxruntime has a family of errors without a public common base
             raise ModelError(f"The graph of model '{card.name}' cannot be loaded; export the model again.") from error
         self._lock = threading.Lock()
-        outputs = self._session.get_outputs()[0].shape[-1]
-        if outputs != len(card.labels):
-            raise ModelError(
-                f"Model '{card.name}' names {len(card.labels)} labels, but its graph has {outputs} outputs."
-            )
+        self._check_ends()
 
     def logits(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raw outputs.
@@ -88,6 +84,27 @@ class Runtime:
             layout=layout,
             warnings=(*page.warnings, *layout.warnings, *self.card.warnings),
         )
+
+    def _check_ends(self) -> None:
+        """Compare what goes into the graph and comes out of it with the card."""
+        name, labels = self.card.name, len(self.card.labels)
+        inputs, outputs = (
+            {end.name: end.shape for end in ends} for ends in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        if set(inputs) != {"page"} or set(outputs) != {"logits"}:
+            raise ModelError(
+                f"Expected a graph from 'page' to 'logits' in model '{name}', but it goes from "
+                f"'{', '.join(inputs)}' to '{', '.join(outputs)}'; export the model again."
+            )
+        if tuple(inputs["page"][1:]) != self.recipe.shape:
+            raise ModelError(
+                f"The input recipe of model '{name}' makes {self.recipe.shape}, but its graph reads "
+                f"{tuple(inputs['page'][1:])}; export the model again."
+            )
+        if len(outputs["logits"]) != 2 or outputs["logits"][1] != labels:
+            raise ModelError(
+                f"Model '{name}' names {labels} labels, but its graph answers {outputs['logits']}; export it again."
+            )
 
     def _probabilities(self, logits: NDArray[np.float32]) -> Mapping[str, float]:
         scaled = logits.astype(np.float64) / self.card.temperature

@@ -1,6 +1,7 @@
 """The training loop: arrays and labels in, a trained module out."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import torch
@@ -20,12 +21,17 @@ def build(recipe: Recipe, *, seed: int) -> nn.Module:
     """The recipe's model with weights drawn by ``seed``.
 
     Raises:
-        TrainingError: There is no such model.
+        TrainingError: There is no such model, or it has no such options.
     """
     if recipe.model not in ZOO:
         raise TrainingError(f"Expected one of the models {', '.join(ZOO)}, but the recipe names '{recipe.model}'.")
+    make = ZOO[recipe.model]
+    try:
+        signature(make).bind(labels=len(recipe.labels), **recipe.options)
+    except TypeError as error:
+        raise TrainingError(f"The options of model '{recipe.model}' cannot be used: {error}.") from error
     torch.manual_seed(seed)
-    return ZOO[recipe.model](labels=len(recipe.labels), **recipe.options)
+    return make(labels=len(recipe.labels), **recipe.options)
 
 
 def fit(

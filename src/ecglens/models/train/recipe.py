@@ -74,8 +74,8 @@ def load_recipe(path: Path) -> Recipe:
         return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise TrainingError(f"Expected a recipe file, but '{path}' cannot be read.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise TrainingError(f"The recipe '{path.name}' is not TOML: {error}.") from error
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise TrainingError(f"The recipe '{path.name}' cannot be used: {faults}.") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise TrainingError(f"The recipe '{path.name}' is not TOML: {error}.") from error

@@ -24,7 +24,7 @@ from ecglens.models.train.recipe import Recipe
 from ecglens.pages.read import read_page
 from ecglens.records import NotFound
 
-__all__ = ["Progress", "cross_validate", "fit_all", "load_out_of_fold", "start_run"]
+__all__ = ["Progress", "cross_validate", "fit_all", "load_out_of_fold", "load_run", "start_run"]
 
 Progress = Callable[[str], None]
 
@@ -41,6 +41,22 @@ def start_run(recordings: Recordings, recipe: Recipe, out: Path) -> None:
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise TrainingError(f"'{out}' holds a run with another {path.stem}; choose another folder.")
         path.write_text(text, encoding="utf-8")
+
+
+def load_run(recordings: Recordings, out: Path) -> Recipe:
+    """The recipe of a run folder that was made from these recordings.
+
+    Raises:
+        TrainingError: The folder holds no run, or one from other recordings.
+    """
+    try:
+        recipe = Recipe.model_validate_json((out / "recipe.json").read_bytes())
+        fingerprint = (out / "recordings.txt").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"Expected a run folder of ecglens train, but '{out}' cannot be read as one.") from error
+    if fingerprint != _fingerprint(recordings):
+        raise TrainingError(f"The run in '{out}' was made from other recordings; name the table that it was made from.")
+    return recipe
 
 
 def cross_validate(
@@ -103,14 +119,21 @@ def fit_all(
     os.replace(part, target)
 
 
-def load_out_of_fold(out: Path, *, seed: int) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
+def load_out_of_fold(
+    recordings: Recordings, out: Path, *, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
     """Answers of one seed's folds together.
+
+    Args:
+        recordings: The table that the run was made from.
+        out: Run folder.
+        seed: Of the folds.
 
     Returns:
         Rows of the table, logits ``(rows, labels)`` and each row's fold.
 
     Raises:
-        TrainingError: The run has no finished folds of this seed.
+        TrainingError: The folds of this seed do not hold each recording once.
     """
     files = sorted((out / f"seed{seed}").glob("fold*.npz"))
     if not files:
@@ -121,6 +144,12 @@ def load_out_of_fold(out: Path, *, seed: int) -> tuple[NDArray[np.intp], NDArray
             parts.append((data["rows"], data["logits"], np.full(len(data["rows"]), index)))
     rows, logits, folds = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(rows)
+    chosen = recordings.canonical_indices()
+    if not np.array_equal(rows[order], chosen):
+        raise TrainingError(
+            f"The folds of seed {seed} in '{out}' answer {len(rows)} times, {len(set(rows.tolist()))} of "
+            f"{len(chosen)} recordings; finish the run with the number of folds that it was begun with."
+        )
     return rows[order].astype(np.intp), logits[order].astype(np.float32), folds[order].astype(np.intp)
 
 

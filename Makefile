@@ -22,7 +22,7 @@ serve: setup ## Serve the web page on http://127.0.0.1:8000 (HOST=, PORT=)
 	$(BIN)/ecglens serve --host $(HOST) --port $(PORT)
 
 test: setup-dev ## Run the tests and show the coverage
-	$(BIN)/python -m pytest -m "not nightly" --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 nightly: setup-dev ## Run the tests that take many minutes
 	$(BIN)/python -m pytest -m nightly $(ARGS)

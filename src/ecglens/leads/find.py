@@ -27,6 +27,8 @@ _PITCH_RANGE_MM = (18.0, 60.0)
 _NAMES_FIT_NEEDED = 0.1
 """Correlation of the right names above that of the wrong ones; 0 by chance, 0.17 to 0.47 on the public pages."""
 _COVERED_NEEDED = 0.95
+_GAP_MM = 2
+"""Longest break in a trace; the foot of a pulse ends 2.5 mm before it."""
 _ALONG_NEEDED = 0.25
 """Share of the width along which the emptiest of the traces runs within 0.5 mm of its zero line."""
 _NAME_REACH = 3
@@ -140,7 +142,7 @@ def _span(ink: NDArray[np.uint8], rows: _Rows) -> tuple[float, float] | NotFound
         first, last = _beside_pulses(rows.pulses, len(covered))
         covered[:first] = False
         covered[last:] = False
-        runs.append(_longest_run(covered, gap=2 * PX_PER_MM))
+        runs.append(_longest_run(covered, gap=_GAP_MM * PX_PER_MM))
     starts, ends, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, end = float(np.median(starts)), float(np.median(ends))
     if (end - start) / PX_PER_MM > _WIDTH_MM * (1 + _WIDTH_TOLERANCE):
@@ -150,8 +152,9 @@ def _span(ink: NDArray[np.uint8], rows: _Rows) -> tuple[float, float] | NotFound
         return NotFound(
             f"The traces are {width_mm:.0f} mm long; the layout {_PLAN} at 25 mm/s has {_WIDTH_MM:.0f} mm (10 s)."
         )
-    if shares.min() < _COVERED_NEEDED or np.abs(starts - start).max() > 8 * PX_PER_MM:
-        return NotFound(f"The traces are broken: the weakest covers {shares.min():.0%} of its length.")
+    whole = (shares >= _COVERED_NEEDED) & (np.abs(starts - start) <= 8 * PX_PER_MM)
+    if whole.sum() < len(rows.zeros) - 1:
+        return NotFound(f"Only {whole.sum()} of the {len(rows.zeros)} traces run unbroken from one end to the other.")
     return start, end
 
 

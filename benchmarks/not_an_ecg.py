@@ -1,0 +1,55 @@
+"""How many images without an ECG are refused, and how many ECG pages are not: 500 drawn and shipped images against real pages.
+
+    python benchmarks/not_an_ecg.py [PAGES] [--write]
+
+PAGES is a folder of ECG pages; images come from ``tests/support/not_ecgs.py`` with seed 0.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from ecglens.leads import find_layout
+from ecglens.pages import read_page
+from ecglens.records import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from not_ecgs import not_ecgs  # noqa: E402  (the path to it is made one line above)
+
+
+def main() -> None:
+    """Count refusals by kind and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = ROOT.parent / "shared" / "data" / "mendeley" / "pages"
+    parser.add_argument("pages", type=Path, nargs="?", default=default)
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    seen, found = Counter[str](), Counter[str]()
+    for kind, pixels in not_ecgs(np.random.default_rng(0), 500):
+        seen[kind] += 1
+        found[kind] += bool(find_layout(Page(pixels)))
+    files = sorted(arguments.pages.glob("*.jpg"))
+    seen["real ECG pages"] = len(files)
+    found["real ECG pages"] = sum(bool(find_layout(read_page(path))) for path in files)
+    rows = [f"| {kind} | {seen[kind]} | {seen[kind] - found[kind]} | {found[kind]} |" for kind in seen]
+    table = "\n".join(
+        [
+            "`python benchmarks/not_an_ecg.py --write`",
+            "",
+            "| images | n | refused | leads found |",
+            "|---|---|---|---|",
+            *rows,
+        ]
+    )
+    print(table)
+    if arguments.write:
+        Path(__file__).with_suffix(".md").write_text(table + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ecglens import __version__
-from ecglens.cli import audit, export, models, read, render, serve, train
+from ecglens.cli import audit, explore, export, fetch, models, read, render, serve, train
 
 __all__ = ["app"]
 
@@ -23,6 +23,8 @@ app.command("serve")(serve.command)
 app.command("train")(train.command)
 app.command("export")(export.command)
 app.command("audit")(audit.command)
+app.command("explore")(explore.command)
+app.command("fetch")(fetch.command)
 app.command("render")(render.command)
 
 

@@ -1,0 +1,25 @@
+"""``ecglens fetch``: download a public data set."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecglens.cli.progress import bar
+
+__all__ = ["command"]
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="mendeley, ptbxl, ludb or mitbih.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the archive.")] = Path("data"),
+) -> None:
+    """Download a public data set: goes on where it stopped, checks what came, shows the licence."""
+    from ecglens.datasets.fetch import PUBLIC_SETS, fetch
+
+    if name in PUBLIC_SETS:
+        chosen = PUBLIC_SETS[name]
+        print(f"{chosen.title}\nLicence: {chosen.licence}\n{chosen.page}")
+    with bar("Downloading") as progress:
+        path = fetch(name, out, progress=progress)
+    print(path)

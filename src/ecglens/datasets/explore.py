@@ -1,0 +1,172 @@
+"""Look at a data set: counts, samples of each label, sizes, brightness and printed rates, as one HTML page and PNGs."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.datasets.recordings import Recordings
+from ecglens.errors import DatasetError, EcgReadError
+from ecglens.pages.read import read_page
+
+__all__ = ["Overview", "explore"]
+
+_TILE = (320, 228)
+_RATE = "printed_rate_bpm"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overview:
+    """What a data set looks like.
+
+    Attributes:
+        counts: Files by label, then by split; ``""`` where there is none.
+        sizes: Number of the files looked at by ``width x height``.
+        brightness: Gray level of each file that was looked at, by label.
+        rates_bpm: Printed rate of each file where the table has it, by label.
+        sheets: A contact sheet for each label, ``(height, width, 3)`` uint8 RGB.
+        broken: Files looked at that could not be read.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    sizes: Mapping[str, int]
+    brightness: Mapping[str, tuple[float, ...]]
+    rates_bpm: Mapping[str, tuple[float, ...]]
+    sheets: Mapping[str, NDArray[np.uint8]]
+    broken: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts and distributions in plain types."""
+        return {
+            "counts": {label: dict(splits) for label, splits in self.counts.items()},
+            "sizes": dict(self.sizes),
+            "brightness": {label: _five(values) for label, values in self.brightness.items()},
+            "printed_rate_bpm": {label: _five(values) for label, values in self.rates_bpm.items()},
+            "broken": list(self.broken),
+        }
+
+    def write(self, folder: str | Path) -> None:
+        """Write ``index.html`` and a PNG for each label into a folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        images = []
+        for number, (label, sheet) in enumerate(self.sheets.items()):
+            name = f"samples-{number}.png"
+            (folder / name).write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
+            images.append(f"<h2>{escape(label)}</h2><img src='{name}' alt='Samples labelled {escape(label)}'>")
+        (folder / "index.html").write_text(_html(self.to_dict(), images), encoding="utf-8")
+
+
+def explore(
+    recordings: Recordings,
+    *,
+    samples: int = 12,
+    looked: int = 400,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Overview:
+    """Look at a data set.
+
+    Args:
+        recordings: The files.
+        samples: Pages on the contact sheet of each label.
+        looked: At most so many files of each label are opened, drawn at random.
+        seed: Of the draw.
+        progress: Called with the number of files opened and of all to open.
+
+    Raises:
+        DatasetError: None of the files can be read.
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.array(recordings.column("label"))
+    drawn = {label: rng.permutation(np.flatnonzero(labels == label))[:looked] for label in recordings.labels}
+    total, done = sum(map(len, drawn.values())), 0
+    sizes: Counter[str] = Counter()
+    brightness: dict[str, list[float]] = {label: [] for label in drawn}
+    tiles: dict[str, list[NDArray[np.uint8]]] = {label: [] for label in drawn}
+    broken = []
+    for label, rows in drawn.items():
+        for row in rows:
+            done += 1
+            progress(done, total)
+            try:
+                page = read_page(recordings[int(row)].path)
+            except EcgReadError:
+                broken.append(recordings[int(row)].path.name)
+                continue
+            sizes[f"{page.width} x {page.height}"] += 1
+            brightness[label].append(float(page.pixels.mean()))
+            if len(tiles[label]) < samples:
+                tiles[label].append(_tile(page.pixels))
+    if not sizes:
+        raise DatasetError(f"Expected pages that can be read, but none of {total} files is one.")
+    counts = {label: Counter(row.split or "" for row in recordings if row.label == label) for label in drawn}
+    return Overview(
+        counts=MappingProxyType(counts),
+        sizes=MappingProxyType(dict(sizes.most_common())),
+        brightness=MappingProxyType({label: tuple(values) for label, values in brightness.items()}),
+        rates_bpm=MappingProxyType(_rates(recordings)),
+        sheets=MappingProxyType({label: _sheet(found) for label, found in tiles.items() if found}),
+        broken=tuple(broken),
+    )
+
+
+def _rates(recordings: Recordings) -> dict[str, tuple[float, ...]]:
+    rates: dict[str, list[float]] = {}
+    for row in recordings:
+        value = row.extra.get(_RATE, "")
+        if value.replace(".", "", 1).isdigit():
+            rates.setdefault(row.label, []).append(float(value))
+    return {label: tuple(values) for label, values in sorted(rates.items())}
+
+
+def _tile(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    scale = min(_TILE[0] / pixels.shape[1], _TILE[1] / pixels.shape[0])
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[: _TILE[1], : _TILE[0]]
+    tile = np.full((_TILE[1], _TILE[0], 3), 255, np.uint8)
+    tile[: small.shape[0], : small.shape[1]] = small
+    return tile
+
+
+def _sheet(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    filled = tiles + [np.full_like(tiles[0], 255)] * (-len(tiles) % 4)
+    return np.vstack([np.hstack(filled[start : start + 4]) for start in range(0, len(filled), 4)])
+
+
+def _five(values: tuple[float, ...]) -> dict[str, float]:
+    if not values:
+        return {}
+    low, middle, high = np.percentile(values, [5, 50, 95])
+    return {
+        "n": len(values),
+        "p5": round(float(low), 1),
+        "median": round(float(middle), 1),
+        "p95": round(float(high), 1),
+    }
+
+
+def _html(found: Mapping[str, Any], images: list[str]) -> str:
+    def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+        cells = ["".join(f"<td>{escape(str(value))}</td>" for value in row) for row in rows]
+        titles = "".join(f"<th>{escape(name)}</th>" for name in head)
+        return f"<table><tr>{titles}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+    counts = [(label, split or "-", n) for label, sides in found["counts"].items() for split, n in sides.items()]
+    parts = ["<h1>Data set</h1>", table(("label", "split", "files"), counts)]
+    parts += ["<h2>Size in px</h2>", table(("width x height", "files"), list(found["sizes"].items()))]
+    for title, name in (("Brightness", "brightness"), ("Printed rate, bpm", "printed_rate_bpm")):
+        rows = [(label, *five.values()) for label, five in found[name].items() if five]
+        if rows:
+            parts += [f"<h2>{title}</h2>", table(("label", "n", "5 %", "median", "95 %"), rows)]
+    style = "body{font:16px sans-serif;margin:2rem}td,th{padding:.2rem .8rem;text-align:left}img{max-width:100%}"
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Data set</title>"
+        f"<style>{style}</style></head><body>{''.join([*parts, *images])}</body></html>\n"
+    )

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from ecglens.datasets import sources
+from ecglens.datasets.explore import explore
+from ecglens.errors import DatasetError
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+FOLDERS = {
+    "Normal Person ECG Images (284x12=3408)": "normal",
+    "ECG Images of Myocardial Infarction Patients (240x12=2880)": "mi",
+    "ECG Images of Patient that have History of MI (172x12=2064)": "history_mi",
+    "ECG Images of Patient that have abnormal heartbeat (233x12=2796)": "abnormal_heartbeat",
+}
+
+
+def test_the_published_folder_names_become_short_labels_and_sides_become_splits(tmp_path):
+    for side in ("train", "test"):
+        for folder in FOLDERS:
+            (tmp_path / side / folder).mkdir(parents=True)
+            (tmp_path / side / folder / "a.jpg").touch()
+    table = sources.from_path(tmp_path)
+    assert {(row.split, row.label) for row in table} == {(s, x) for s in ("train", "test") for x in FOLDERS.values()}
+    assert len(set(table.column("recording"))) == 8
+
+
+def test_other_folders_are_their_own_labels_and_rules_can_be_given(tmp_path):
+    (tmp_path / "AFIB").mkdir()
+    (tmp_path / "AFIB" / "a.png").touch()
+    (tmp_path / "AFIB" / "notes.txt").touch()
+    assert sources.from_folders(tmp_path).labels == ("AFIB",)
+    assert sources.from_folders(tmp_path, rules=[("AF", "fibrillation")]).labels == ("fibrillation",)
+
+
+@pytest.mark.parametrize(
+    ("codes", "stages", "label"),
+    [
+        ({"NORM": 100.0, "SR": 0.0}, ("", ""), "normal"),
+        ({"IMI": 100.0}, ("", ""), "mi"),
+        ({"IMI": 100.0}, ("Stadium I", "Stadium III"), "mi"),
+        ({"IMI": 100.0}, ("unknown", ""), "mi"),
+        ({"IMI": 100.0}, ("Stadium III", ""), "history_mi"),
+        ({"AFIB": 0.0}, ("", ""), "abnormal_heartbeat"),
+        ({"LVH": 100.0}, ("", ""), None),
+        ({"NORM": 100.0, "LVH": 50.0}, ("", ""), None),
+    ],
+)
+def test_ptbxl_labels_follow_the_documented_rule(codes, stages, label):
+    classes = {"NORM": "NORM", "IMI": "MI", "LVH": "HYP", "SR": "", "AFIB": ""}
+    assert sources.ptbxl_label(codes, classes, stages) == label
+
+
+def test_ptbxl_without_its_tables_or_columns_is_refused(tmp_path):
+    (tmp_path / "ptbxl_database.csv").write_text("ecg_id\n1\n")
+    with pytest.raises(DatasetError, match="Expected the table scp_statements.csv"):
+        sources.from_path(tmp_path)
+    (tmp_path / "scp_statements.csv").write_text(",diagnostic_class\nIMI,MI\n")
+    with pytest.raises(DatasetError, match="Expected the column 'patient_id' in ptbxl_database.csv, but found ecg_id"):
+        sources.from_path(tmp_path)
+    with pytest.raises(DatasetError, match="Expected labels out of four, superclass, stage, but got 'x'"):
+        sources.from_ptbxl(tmp_path, labels="x")
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the repository")
+@pytest.mark.parametrize("labels", ["four", "superclass", "stage"])
+def test_ptbxl_in_its_official_layout_is_read(labels):
+    table = sources.from_ptbxl(SHARED / "ptbxl", labels=labels)
+    assert 1 < len(table) <= 200
+    assert len(table.labels) > 1
+    assert all(row.group.startswith("p") for row in table)
+
+
+def test_exploring_counts_shows_and_writes_outside_the_data(tmp_path):
+    for label, name in (("normal", "Normal_1.jpg"), ("mi", "MI_26.jpg")):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        (tmp_path / "set" / label / name).write_bytes((DATA / name).read_bytes())
+    (tmp_path / "set" / "mi" / "bad.jpg").write_text("x")
+    found = explore(sources.from_path(tmp_path / "set"))
+    assert found.to_dict()["counts"] == {"mi": {"": 2}, "normal": {"": 1}}
+    assert found.broken == ("bad.jpg",)
+    assert found.to_dict()["sizes"] == {"1107 x 786": 2}
+    found.write(tmp_path / "out")
+    assert "1107 x 786" in (tmp_path / "out" / "index.html").read_text()
+    assert len(list((tmp_path / "out").glob("*.png"))) == 2
+    with pytest.raises(DatasetError, match="none of 1 files is one"):
+        explore(sources.from_path(tmp_path / "set").subset([1]))

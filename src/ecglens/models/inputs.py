@@ -34,7 +34,7 @@ class TraceCanvas(BaseModel):
         std: What is left is divided by it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["trace_canvas"] = "trace_canvas"
     width: Annotated[int, Field(ge=32, le=4096)] = 512

@@ -1,0 +1,79 @@
+"""Make ``docs/reference.md`` from the commands, routes, settings and errors themselves; a test holds it current."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import typer
+
+from ecglens import errors, layouts, settings
+from ecglens.cli.app import app
+from ecglens.web.project.urls import urlpatterns
+
+TARGET = Path(__file__).resolve().parent / "reference.md"
+
+
+def reference() -> str:
+    """The whole page."""
+    parts = [
+        "# Reference",
+        "Made by `python docs/make_reference.py`; edit the code, not this page.",
+        "## Commands",
+        *_commands(),
+        "## Routes of the web page",
+        "\n".join(f"- `/{pattern.pattern}`" for pattern in urlpatterns),
+        "## Settings",
+        "From the environment or a file `.env`.",
+        *_settings(),
+        "## Layouts",
+        _layouts(),
+        "## Errors",
+        *_errors(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands() -> list[str]:
+    parts = []
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        rows = ["| | what | default |", "|---|---|---|"]
+        for parameter in command.params:
+            is_option = parameter.param_type_name == "option"
+            spelled = ", ".join(parameter.opts) if is_option else parameter.name.upper()
+            given = "needed" if parameter.required else _default(parameter.default)
+            rows.append(f"| `{spelled}` | {getattr(parameter, 'help', None) or ''} | {given} |")
+        parts += [f"### `ecglens {name}`", " ".join((command.help or "").split())]
+        parts += ["\n".join(rows)] if command.params else []
+    return parts
+
+
+def _default(value: object) -> str:
+    return "" if value in (None, False, "") else f"`{value}`"
+
+
+def _settings() -> list[str]:
+    rows = ["| variable | what | default |", "|---|---|---|"]
+    body = ast.parse(inspect.getsource(settings.Settings)).body[0].body  # type: ignore[attr-defined]
+    for field, text in zip(body, body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+            name = field.target.id  # type: ignore[union-attr]
+            default = str(settings.Settings.model_fields[name].default).replace(str(Path.home()), "~")
+            rows.append(f"| `ECGLENS_{name.upper()}` | {text.value.value} | `{default}` |")  # type: ignore[attr-defined]
+    return ["\n".join(rows)]
+
+
+def _layouts() -> str:
+    rows = ["| name | rows | rhythm strips |", "|---|---|---|"]
+    for name, layout in layouts.LAYOUTS.items():
+        drawn = " / ".join(" ".join(row) for row in layout.rows)
+        rows.append(f"| `{name}` | {drawn} | {' '.join(layout.rhythm) or '-'} |")
+    return "\n".join(rows)
+
+
+def _errors() -> list[str]:
+    classes = [getattr(errors, name) for name in errors.__all__]
+    return ["\n".join(f"- `{each.__name__}`: {inspect.getdoc(each)}" for each in classes)]
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")

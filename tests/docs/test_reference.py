@@ -1,0 +1,15 @@
+import runpy
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_reference_page_is_what_the_code_says() -> None:
+    made = runpy.run_path(str(DOCS / "make_reference.py"))["reference"]()
+    assert (DOCS / "reference.md").read_text(encoding="utf-8") == made, "run: python docs/make_reference.py"
+
+
+def test_every_setting_is_explained() -> None:
+    made = runpy.run_path(str(DOCS / "make_reference.py"))["reference"]()
+    for name in runpy.run_path(str(DOCS / "make_reference.py"))["settings"].Settings.model_fields:
+        assert f"`ECGLENS_{name.upper()}`" in made

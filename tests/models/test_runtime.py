@@ -1,0 +1,131 @@
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import LABELS, ecg_page, write_model
+
+from ecglens.errors import ModelError
+from ecglens.leads import find_layout
+from ecglens.models.cards import sha256_of
+from ecglens.models.inputs import make_input
+from ecglens.models.runtime import Runtime
+from ecglens.records import Layout, Page
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return ecg_page()
+
+
+@pytest.fixture(scope="module")
+def layout(page: Page) -> Layout:
+    found = find_layout(page)
+    assert isinstance(found, Layout), found
+    return found
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_probabilities_are_the_softmax_of_the_logits_over_the_temperature(tmp_path, page, layout, temperature):
+    runtime = Runtime(write_model(tmp_path / "tiny", (1.0, 3.0), temperature=temperature))
+    prediction = runtime.predict(page, layout)
+    odds = np.exp(np.array([1.0, 3.0]) / temperature)
+    assert prediction.probabilities == pytest.approx(dict(zip(LABELS, odds / odds.sum(), strict=True)))
+    assert prediction.label == "mi"
+    assert prediction.confidence == pytest.approx((odds / odds.sum())[1])
+
+
+def test_huge_logits_do_not_overflow(tmp_path, page, layout):
+    prediction = Runtime(write_model(tmp_path / "tiny", (1e30, -1e30), temperature=0.05)).predict(page, layout)
+    assert prediction.probabilities == {"normal": 1.0, "mi": 0.0}
+
+
+def test_labels_are_read_in_the_card_s_order(tmp_path, page, layout):
+    for order in (LABELS, LABELS[::-1]):
+        prediction = Runtime(write_model(tmp_path / order[0], (0.0, 5.0), labels=order)).predict(page, layout)
+        assert prediction.label == order[1]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "answered"), [(0.0, True), (0.5, True), (np.nextafter(0.5, 1), False), (1, False)]
+)
+def test_it_answers_from_the_threshold_on_and_abstains_below(tmp_path, page, layout, threshold, answered):
+    prediction = Runtime(write_model(tmp_path / "tiny", (0.0, 0.0), abstain_below=threshold)).predict(page, layout)
+    assert prediction.confidence == 0.5
+    assert (prediction.label == "normal") == answered
+    assert (prediction.abstention is None) == answered
+    if not answered:
+        assert prediction.label is None
+        assert prediction.abstention.kind == "uncertain"
+        assert "the likeliest has 50%" in prediction.abstention.reason
+        assert prediction.probabilities == {"normal": 0.5, "mi": 0.5}
+
+
+def test_certainty_answers_at_a_threshold_of_1(tmp_path, page, layout):
+    card = write_model(tmp_path / "tiny", (0.0, 900.0), abstain_below=1.0)
+    assert Runtime(card).predict(page, layout).label == "mi"
+
+
+def test_the_answer_depends_on_the_page_s_array(tmp_path, page, layout):
+    runtime = Runtime(write_model(tmp_path / "tiny", graph={"slope": 0.01}))
+    array = make_input(layout, runtime.recipe)
+    assert runtime.logits(array[None])[0] == pytest.approx([0, 0.01 * array.sum()], rel=1e-3)
+    assert runtime.logits(np.stack([array, 0 * array])).shape == (2, 2)
+
+
+def test_warnings_of_page_layout_and_model_stand_beside_the_answer(tmp_path, page, layout):
+    runtime = Runtime(write_model(tmp_path / "tiny", warnings=("One hospital only.",)))
+    cut = Page(page.pixels, warnings=("The file is cut short.",))
+    prediction = runtime.predict(cut, layout)
+    assert prediction.warnings == ("The file is cut short.", *layout.warnings, "One hospital only.")
+    assert (prediction.model, prediction.model_version) == ("tiny", "1.0")
+    assert prediction.layout is layout
+
+
+@pytest.mark.parametrize("logits", [(np.nan, 0.0), (np.inf, 0.0), (0.0, -np.inf)])
+def test_an_answer_that_is_no_number_is_an_error_not_a_label(tmp_path, page, layout, logits):
+    runtime = Runtime(write_model(tmp_path / "tiny", logits))
+    with pytest.raises(ModelError, match="Model 'tiny' gave no finite answer on this page"):
+        runtime.predict(page, layout)
+
+
+def test_an_array_of_another_shape_is_refused(tmp_path):
+    runtime = Runtime(write_model(tmp_path / "tiny"))
+    with pytest.raises(ModelError, match=r"Model 'tiny' reads \(1, 48, 64\), but got \(1, 64, 48\)"):
+        runtime.logits(np.zeros((1, 1, 64, 48), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"logits": (0.0, 0.0, 0.0)}, r"names 2 labels, but its graph answers \['pages', 3\]"),
+        ({"graph": {"ends": ("image", "logits")}}, "from 'page' to 'logits' .*goes from 'image' to 'logits'"),
+        ({"graph": {"ends": ("page", "scores")}}, "from 'page' to 'logits' .*goes from 'page' to 'scores'"),
+        ({"graph": {"shape": (3, 48, 64)}}, r"makes \(1, 48, 64\), but its graph reads \(3, 48, 64\)"),
+        ({"input": {"kind": "gray"}}, "input recipe cannot be used: kind"),
+    ],
+)
+def test_a_graph_that_does_not_fit_its_card_is_refused_at_loading(tmp_path, model, reason):
+    with pytest.raises(ModelError, match=reason):
+        Runtime(write_model(tmp_path / "tiny", **model))
+
+
+def test_a_file_that_is_no_graph_is_refused(tmp_path):
+    card = write_model(tmp_path / "tiny")
+    (card.folder / "model.onnx").write_bytes(b"not a graph")
+    with pytest.raises(ModelError, match="The graph of model 'tiny' cannot be loaded; export the model again"):
+        Runtime(card.model_copy(update={"graph_sha256": sha256_of(Path(card.folder) / "model.onnx")}))
+
+
+def test_threads_share_one_model(tmp_path, page, layout):
+    runtime = Runtime(write_model(tmp_path / "tiny", graph={"slope": 0.001}))
+    alone = runtime.predict(page, layout).to_dict()
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(runtime.predict(page, layout).to_dict())) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [alone] * 8

@@ -30,7 +30,7 @@ def array_of(pixels: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(params=[*SAMPLES, "rendered"])
 def pixels(request: pytest.FixtureRequest) -> np.ndarray:
-    return ecg_page().pixels if request.param == "rendered" else read_page(DATA / request.param).pixels
+    return ecg_page(dpi=200).pixels if request.param == "rendered" else read_page(DATA / request.param).pixels
 
 
 def header_of(layout: Layout) -> slice:

@@ -1,6 +1,6 @@
 """The demo pages that ship with the project, drawn by ``ecglens render`` from a record of tests/data.
 
-    python docs/make_demo_pages.py FOLDER
+python docs/make_demo_pages.py FOLDER
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""How many images without an ECG are refused, and how many ECG pages are not: 500 drawn and shipped images against real pages.
+"""How many images without an ECG are refused, and how many real ECG pages are found.
 
     python benchmarks/not_an_ecg.py [PAGES] [--write]
 

@@ -35,12 +35,15 @@ _SAME_INK = 0.942
 0.932; of 1,200 copies resized (0.5 to 1.5), recompressed (quality 30 to 80) and cropped (up to 3 % an edge), three stay
 below."""
 
+_WORTH_LAYING = 0.5
+"""Agreement below which two pages are not laid over each other; copies as above reach 0.6 before."""
+
 _COARSE = (64, 24)
 _LIKELY = 0.6
 """Correlation of two coarse signatures below which they are not laid over each other."""
 
 _TABLES, _BITS = 48, 12
-_BUCKET = 12
+_BUCKET = 6
 """Distinct pages of one bucket that a page is compared with; this keeps the work in step with the number of pages."""
 
 _ALL_PAIRS = 2000
@@ -180,7 +183,7 @@ def ink_overlap(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArra
     """Share of the ink of two signatures that lies on the other's, the smaller of both ways, after laying one over."""
     first, second = _image(one), _image(other)
     quick = _agreement(first, second, shared)
-    if quick >= _SAME_INK or quick < 0.2:
+    if quick >= _SAME_INK or quick < _WORTH_LAYING:
         return quick
     return max(quick, _agreement(first, _laid_over(first, second), shared))
 
@@ -244,7 +247,7 @@ def _buckets(coarse: NDArray[np.float32], seed: int) -> Iterator[list[int]]:
         yield from ([one, other] for one, other in np.argwhere(alike).tolist())
         return
     rng = np.random.default_rng(seed)
-    bits = int(np.clip(np.log2(len(coarse)) + 2, _BITS, 24))
+    bits = int(np.clip(np.log2(len(coarse)) + 4, _BITS, 24))
     powers = 1 << np.arange(bits, dtype=np.int64)
     for _ in range(_TABLES):
         planes = rng.standard_normal((coarse.shape[1], bits)).astype(np.float32)

@@ -122,6 +122,12 @@ def test_each_strip_has_its_zero_line_in_the_middle_and_1_mv_is_10_mm():
     assert (len(rhythm) / 2 - tallest) / len(rhythm) * 38 == pytest.approx(10, abs=1.6)
 
 
+def test_strips_stand_in_the_page_s_order_whatever_the_order_of_the_leads(pixels):
+    layout = layout_of(pixels)
+    mixed = replace(layout, leads=layout.leads[::-1])
+    np.testing.assert_array_equal(make_input(mixed, RECIPE), make_input(layout, RECIPE))
+
+
 @pytest.mark.parametrize(
     ("recipe", "reason"),
     [

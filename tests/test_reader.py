@@ -1,0 +1,130 @@
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from not_ecgs import not_ecgs
+from PIL import Image
+from tiny_models import write_graph, write_model
+
+import ecglens
+from ecglens.errors import EcgReadError, ModelError, SettingsError
+from ecglens.records import Layout, NotFound, Page
+from ecglens.settings import load_settings
+
+DATA = Path(__file__).resolve().parent / "data"
+PAGE = DATA / "MI_26.jpg"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model that says "mi" of every page that it is given."""
+    write_model(tmp_path / "tiny", (0.0, 5.0))
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def fresh_settings() -> Iterator[None]:
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+def test_path_text_bytes_and_file_answer_the_same(model):
+    answer = ecglens.read(PAGE, model=model).to_dict()
+    assert answer["label"] == "mi"
+    assert ecglens.read(str(PAGE), model=str(model)).to_dict() == answer
+    assert ecglens.read(PAGE.read_bytes(), model=model).to_dict() == answer
+    assert ecglens.read(io.BytesIO(PAGE.read_bytes()), model=model).to_dict() == answer
+    with PAGE.open("rb") as stream:
+        assert ecglens.read(stream, model=model).to_dict() == answer
+
+
+def test_examine_shows_the_page_and_its_layout_beside_the_answer(model):
+    reading = ecglens.examine(PAGE, model=model)
+    assert reading.page.source == "MI_26.jpg"
+    assert isinstance(reading.layout, Layout)
+    assert reading.prediction.layout is reading.layout
+    assert reading.prediction.to_dict() == ecglens.read(PAGE, model=model).to_dict()
+    assert reading.to_dict()["width_px"] == 1107
+
+
+def test_a_pdf_s_page_is_chosen_by_its_number(model):
+    assert ecglens.examine(DATA / "00009_hr.pdf", model=model, page=1).page.number == 1
+    with pytest.raises(EcgReadError, match="page number from 1 to 1, found 2"):
+        ecglens.read(DATA / "00009_hr.pdf", model=model, page=2)
+
+
+def test_what_is_no_ecg_is_abstained_on_and_never_labelled(model):
+    kinds = set()
+    for kind, pixels in not_ecgs(np.random.default_rng(3), 16):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "PNG")
+        reading = ecglens.examine(stream.getvalue(), model=model)
+        prediction = reading.prediction
+        assert prediction.abstention is not None, kind
+        assert prediction.abstention.kind == "no_layout", kind
+        assert prediction.abstention.reason.startswith("This was not recognized as an ECG page that can be read. ")
+        assert (prediction.label, prediction.probabilities, prediction.layout) == (None, None, None)
+        assert prediction.confidence is None
+        assert isinstance(reading.layout, NotFound)
+        assert reading.layout.reason in prediction.abstention.reason
+        kinds.add(kind)
+    assert len(kinds) == 8
+
+
+def test_a_refusal_carries_the_page_s_warnings_and_the_model_s_name(model):
+    from ecglens.reader import examine_page, load_runtime
+
+    blank = Page(np.full((600, 800, 3), 255, np.uint8), warnings=("The file is cut short.",))
+    prediction = examine_page(blank, load_runtime(model)).prediction
+    assert prediction.warnings == ("The file is cut short.",)
+    assert (prediction.model, prediction.model_version) == ("tiny", "1.0")
+
+
+def test_a_broken_model_is_an_error_not_an_answer(model):
+    assert ecglens.read(PAGE, model=model).label == "mi"
+    write_graph(model / "model.onnx", (5.0, 0.0))
+    with pytest.raises(ModelError, match="model.onnx in '.*tiny' is not the graph that its card describes"):
+        ecglens.read(PAGE, model=model)
+    (model / "model.onnx").unlink()
+    with pytest.raises(ModelError, match="but model.onnx cannot be read in"):
+        ecglens.read(PAGE, model=model)
+    (model / "model.json").unlink()
+    with pytest.raises(ModelError, match="Expected a model's name or folder, but '.*tiny' is neither"):
+        ecglens.read(PAGE, model=model)
+
+
+def test_a_model_that_is_no_number_is_an_error_not_an_answer(tmp_path):
+    write_model(tmp_path / "nan", (np.nan, 0.0))
+    with pytest.raises(ModelError, match="Model 'nan' gave no finite answer on this page"):
+        ecglens.read(PAGE, model=tmp_path / "nan")
+
+
+def test_a_model_that_was_exported_again_is_loaded_again(model):
+    assert ecglens.read(PAGE, model=model).label == "mi"
+    write_model(model, (5.0, 0.0), version="2.0")
+    answer = ecglens.read(PAGE, model=model)
+    assert (answer.label, answer.model_version) == ("normal", "2.0")
+
+
+def test_a_file_that_is_no_page_is_an_error(model):
+    with pytest.raises(EcgReadError, match="empty"):
+        ecglens.read(b"", model=model)
+    with pytest.raises(EcgReadError, match="nowhere.jpg"):
+        ecglens.read("nowhere.jpg", model=model)
+
+
+@pytest.mark.usefixtures("fresh_settings")
+def test_pages_above_the_settings_size_are_refused(model, monkeypatch):
+    monkeypatch.setenv("ECGLENS_MAX_MEGAPIXELS", "0.5")
+    with pytest.raises(EcgReadError, match="0.5 megapixel"):
+        ecglens.read(PAGE, model=model)
+
+
+@pytest.mark.usefixtures("fresh_settings")
+def test_a_setting_of_the_wrong_kind_is_named(model, monkeypatch):
+    monkeypatch.setenv("ECGLENS_MAX_MEGAPIXELS", "many")
+    with pytest.raises(SettingsError, match="Setting ECGLENS_MAX_MEGAPIXELS cannot be used: .*valid number"):
+        ecglens.read(PAGE, model=model)

@@ -17,20 +17,8 @@ MODULES = sorted(
     module.name for module in pkgutil.walk_packages(ecglens.__path__, "ecglens.") if ".migrations" not in module.name
 )
 EXPORTED = [
-    "Abstention",
-    "Box",
-    "EcgLensError",
-    "EcgReadError",
-    "EcgRecord",
-    "Layout",
-    "LeadBox",
-    "NotFound",
-    "Page",
-    "Prediction",
-    "Reading",
-    "__version__",
-    "examine",
-    "read",
+    *("Abstention", "Box", "EcgLensError", "EcgReadError", "EcgRecord", "Layout", "LeadBox", "NotFound", "Page"),
+    *("Prediction", "Reading", "__version__", "examine", "read"),
 ]
 
 

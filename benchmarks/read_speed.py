@@ -160,12 +160,12 @@ def table(
 ) -> str:
     """One table in Markdown, bars beside what was measured."""
     decode, chain = times["JPEG decode alone (cv2.imdecode)"], times["ecglens, the whole chain"]
-    ratio, chain_ms = float(np.median(chain / decode)), 1000 * float(np.median(chain))
+    ratio, chain_ms = float(np.median(chain) / np.median(decode)), 1000 * float(np.median(chain))
     rows = []
     for name, seconds in times.items():
         low, median, high = np.quantile(seconds, (0.25, 0.5, 0.75)) * 1000
         bar = f"<= {BARS['chain_ms']:.0f} ms: {verdict(chain_ms, 'chain_ms')}" if seconds is chain else ""
-        times_decode = float(np.median(seconds / decode))
+        times_decode = float(np.median(seconds) / np.median(decode))
         rows.append(f"| {name} | {median:.1f} ms | {low:.1f} to {high:.1f} ms | {times_decode:.2f} | {bar} |")
     rows.append(f"| chain over decode | {ratio:.2f} | | | <= {BARS['ratio']:.0f}: {verdict(ratio, 'ratio')} |")
     for name, (seconds, memory) in starts.items():

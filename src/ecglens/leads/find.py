@@ -29,7 +29,7 @@ _NAMES_FIT_NEEDED = 0.1
 _COVERED_NEEDED = 0.95
 _GAP_MM = 2
 """Longest break in a trace; the foot of a pulse ends 2.5 mm before it."""
-_ALONG_NEEDED = 0.25
+_ALONG_NEEDED = 0.15
 """Share of the width along which the emptiest of the traces runs within 0.5 mm of its zero line."""
 _NAME_REACH = 3
 """How far a name may stand from its usual place, px of the sheet; twice that where no pulse tells the zero line."""
@@ -222,7 +222,7 @@ def _rhythm_lead(
     by_name = max(printed, key=lambda name: printed[name])
     by_trace = max(alike, key=lambda name: alike[name])
     together = max(layout.leads, key=lambda name: alike[name] + 0.25 * printed[name] + 0.1 * (name in _USUAL_RHYTHM))
-    if together == by_trace and (together == by_name or alike[together] > 0.8):
+    if by_name == by_trace == together or (together in (by_name, by_trace) and alike[together] > 0.8):
         return together, ()
     return together, (
         f"The rhythm strip was taken for lead {together}, but its printed name looks like {by_name} "
@@ -233,7 +233,7 @@ def _rhythm_lead(
 def _curve(ink: NDArray[np.uint8], rows: _Rows, index: int) -> NDArray[np.float64]:
     """Centre of the ink in each column of a trace's band, px of the sheet; the zero line where there is none."""
     top, bottom = rows.band(index, ink.shape[0])
-    band = np.where(ink[top:bottom] > _BLACK, ink[top:bottom], 0).astype(np.float32)
+    band = np.asarray(cv2.threshold(ink[top:bottom], _BLACK, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
     weight = band.sum(axis=0)
     centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
     return np.asarray(np.where(weight > 0, centre, rows.zeros[index]), dtype=np.float64)

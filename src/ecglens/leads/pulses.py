@@ -14,7 +14,9 @@ _HEIGHTS_MM = (10.0, 5.0, 20.0)
 """1 mV at the three usual gains."""
 _END_MM = 40
 """Pulses stand at the left or the right end of the traces."""
-_ENOUGH = 3
+_ENOUGH = 4
+_ROOF_PX = 2
+"""How far above its flanks a roof may be black."""
 _BLACK = 90
 _WIDTH_RANGE_MM = (1.5, 7.5)
 _HEIGHT_TOLERANCE = 0.15
@@ -57,8 +59,8 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
             found = tuple(Pulse(*_outline(a, b, columns.start)) for a, b in pairs if _is_pulse(black, a, b))
             if len(found) > len(best):
                 best = found
-        if len(best) >= _ENOUGH:
-            break
+            if len(best) >= _ENOUGH:
+                return tuple(sorted(best, key=lambda pulse: pulse.top))
     return tuple(sorted(best, key=lambda pulse: pulse.top))
 
 
@@ -92,9 +94,9 @@ def _is_pulse(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np.int3
     if abs(int(a[1]) - int(b[1])) > level or abs(int(a[1] + a[3]) - int(b[1] + b[3])) > level:
         return False
     top, bottom = min(int(a[1]), int(b[1])), max(int(a[1] + a[3]), int(b[1] + b[3]))
-    inside = black[top:bottom, left:right]
-    margin = PX_PER_MM
+    inside = black[max(0, top - _ROOF_PX) : bottom, left:right]
+    margin = PX_PER_MM + _ROOF_PX
     roof = inside[:margin].max(axis=0).mean()
     return bool(
-        roof >= 0.85 and inside[margin + 1 : -margin].mean() < 0.1 and inside[-margin:].max(axis=0).mean() < 0.6
+        roof >= 0.85 and inside[margin + 1 : -PX_PER_MM].mean() < 0.1 and inside[-PX_PER_MM:].max(axis=0).mean() < 0.6
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.pages.grid import Grid, find_grid_lines
-from ecglens.pages.preprocessing import ink, skew_deg, tint_beside
+from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
 from ecglens.records import Box, NotFound, Page
 
 __all__ = ["PX_PER_MM", "Affine", "Sheet", "lay_flat"]
@@ -65,9 +65,10 @@ def lay_flat(page: Page) -> Sheet | NotFound:
         The sheet, or a falsy reason.
     """
     work = _reduced(page.pixels)
-    angle = skew_deg(work)
-    dark = ink(work)
-    lines = tint_beside(work, dark)
+    brightest, lowest = extremes(work)
+    angle = skew_from(lowest)
+    dark = ink_from(brightest)
+    lines = tint_from(lowest, dark)
     if abs(angle) < _SQUARE_DEG:
         angle = 0.0
     else:
@@ -112,8 +113,8 @@ def _at_scale(dark: NDArray[np.uint8], grid: Grid, to_upright: Affine) -> tuple[
     matrix[:, 2] += 0.5 * zoom - 0.5
     size = (round((grid.box.right - left) * zoom[0]), round((grid.box.bottom - top) * zoom[1]))
     flat = _warp(dark, matrix, size)
-    counts = np.bincount(flat[::2, ::2].ravel(), minlength=256)
-    blackest = max(32, int(np.searchsorted(np.cumsum(counts), 0.998 * counts.sum())))
+    counts = np.cumsum(cv2.calcHist([flat], [0], None, [256], [0, 256]))
+    blackest = max(32, int(np.searchsorted(counts, 0.998 * counts[-1])))
     return np.asarray(cv2.convertScaleAbs(flat, alpha=255.0 / blackest), dtype=np.uint8), (top, left)
 
 

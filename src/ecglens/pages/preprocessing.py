@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 __all__ = [
     "canny",
     "clahe",
+    "extremes",
     "gaussian",
     "gray",
     "ink",
+    "ink_from",
     "median",
     "otsu",
     "paper",
     "remove_grid",
     "rotate",
     "skew_deg",
+    "skew_from",
     "tint",
-    "tint_beside",
+    "tint_from",
 ]
 
 Image = NDArray[np.uint8]
@@ -82,24 +85,33 @@ def paper(image: Image) -> Image:
     return np.ascontiguousarray(_u8(full)[:height, :width])
 
 
+def extremes(pixels: Image) -> tuple[Image, Image]:
+    """The brightest and the darkest of each pixel's three colours, ``(height, width)`` each."""
+    red, green, blue = cv2.split(pixels)
+    return _u8(cv2.max(cv2.max(red, green), blue)), _u8(cv2.min(cv2.min(red, green), blue))
+
+
 def ink(pixels: Image) -> Image:
     """How much darker than the paper each pixel is in *every* colour, 0 (paper) to 255 (black on white).
 
     A coloured grid keeps one bright channel, so it nearly vanishes; black traces and print stay.
     """
-    red, green, blue = cv2.split(pixels)
-    return _below_paper(_u8(cv2.max(cv2.max(red, green), blue)))
+    return ink_from(extremes(pixels)[0])
+
+
+def ink_from(brightest: Image) -> Image:
+    """:func:`ink` of a page whose :func:`extremes` are at hand."""
+    return _u8(255 - cv2.divide(brightest, np.maximum(paper(brightest), 1), scale=255.0))
 
 
 def tint(pixels: Image) -> Image:
     """How much darker than the paper each pixel is in *any* colour, without what :func:`ink` holds: the grid lines."""
-    return tint_beside(pixels, ink(pixels))
+    brightest, lowest = extremes(pixels)
+    return tint_from(lowest, ink_from(brightest))
 
 
-def tint_beside(pixels: Image, dark: Image) -> Image:
-    """Like :func:`tint`, where the page's :func:`ink` is already at hand."""
-    red, green, blue = cv2.split(pixels)
-    lowest = _u8(cv2.min(cv2.min(red, green), blue))
+def tint_from(lowest: Image, dark: Image) -> Image:
+    """:func:`tint` of a page whose :func:`extremes` and :func:`ink` are at hand."""
     faint = cv2.subtract(paper(lowest), lowest)
     limit = max(60.0, 0.4 * float(cv2.minMaxLoc(dark)[1]))
     black = cv2.dilate(cv2.threshold(dark, limit, 255, cv2.THRESH_BINARY)[1], np.ones((5, 5), np.uint8))
@@ -139,8 +151,12 @@ def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
     Returns:
         Degrees, to about 0.05.
     """
-    red, green, blue = cv2.split(pixels)
-    dark = cv2.bitwise_not(cv2.min(cv2.min(red, green), blue))
+    return skew_from(extremes(pixels)[1], limit_deg=limit_deg)
+
+
+def skew_from(lowest: Image, *, limit_deg: float = 10.0) -> float:
+    """:func:`skew_deg` of a page whose :func:`extremes` are at hand."""
+    dark = cv2.bitwise_not(lowest)
     height, width = dark.shape
     even = dark[: height // 2 * 2, : width // 2 * 2]
     half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
@@ -148,12 +164,6 @@ def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
     coarse = _sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
     fine = _sharpest(fine_strips, coarse + np.arange(-0.4, 0.41, 0.1))
     return _sharpest(fine_strips, fine + np.arange(-0.075, 0.08, 0.025))
-
-
-def _below_paper(image: Image) -> Image:
-    """Darkness relative to the paper, scaled so that black is 255."""
-    bright = paper(image)
-    return _u8(255 - cv2.divide(image, np.maximum(bright, 1), scale=255.0))
 
 
 _Strips = tuple[NDArray[np.float32], NDArray[np.float64]]

@@ -160,10 +160,9 @@ def skew_from(lowest: Image, *, limit_deg: float = 10.0) -> float:
     height, width = dark.shape
     even = dark[: height // 2 * 2, : width // 2 * 2]
     half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    coarse_strips, fine_strips = _strip_sums(_u8(half), strips=32), _strip_sums(_u8(dark), strips=32)
-    coarse = _sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
-    fine = _sharpest(fine_strips, coarse + np.arange(-0.4, 0.41, 0.1))
-    return _sharpest(fine_strips, fine + np.arange(-0.075, 0.08, 0.025))
+    coarse_strips, fine_strips = _strip_sums(_u8(half), strips=24), _strip_sums(_u8(dark), strips=32)
+    coarse, _ = _sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
+    return float(np.add(*_sharpest(fine_strips, coarse + np.arange(-0.5, 0.51, 0.1))))
 
 
 _Strips = tuple[NDArray[np.float32], NDArray[np.float64]]
@@ -185,12 +184,19 @@ def _strip_sums(dark: Image, *, strips: int) -> tuple[_Strips, _Strips]:
     )
 
 
-def _sharpest(sums: tuple[_Strips, _Strips], angles_deg: NDArray[np.float64]) -> float:
+def _sharpest(sums: tuple[_Strips, _Strips], angles_deg: NDArray[np.float64]) -> tuple[float, float]:
+    """The angle at which the lines are sharpest, and how far beside it a parabola through its neighbours peaks."""
     score = np.zeros(len(angles_deg))
     for strips in sums:
         each = _line_sharpness(*strips, np.tan(np.radians(angles_deg)))
         score += each / max(float(each.max()), 1e-9)
-    return float(angles_deg[score >= 0.999 * score.max()].mean())
+    best = int(score.argmax())
+    if not 0 < best < len(score) - 1:
+        return float(angles_deg[best]), 0.0
+    before, here, after = score[best - 1 : best + 2]
+    bend = before - 2 * here + after
+    beside = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(angles_deg[best]), float(beside * (angles_deg[1] - angles_deg[0]))
 
 
 def _line_sharpness(

@@ -97,6 +97,21 @@ def test_files_that_are_no_pages_are_named_with_the_reason(found):
     assert "No ECG traces" in problems["snow.png"]
 
 
+def test_pages_that_are_cut_short_are_used_and_named(tmp_path):
+    (tmp_path / "set" / "mi").mkdir(parents=True)
+    whole = cv2.imencode(".jpg", render_page(heart(0), dpi=100).page.pixels[..., ::-1])[1].tobytes()
+    (tmp_path / "set" / "mi" / "cut.jpg").write_bytes(whole[: len(whole) * 9 // 10])
+    (tmp_path / "set" / "mi" / "whole.jpg").write_bytes(
+        cv2.imencode(".jpg", render_page(heart(1), dpi=100).page.pixels[..., ::-1])[1].tobytes()
+    )
+    found = audit(sources.from_path(tmp_path / "set"), workers=0)
+    assert found.files == found.distinct == 2
+    assert [path.name for path, _ in found.truncated] == ["cut.jpg"]
+    assert "The file is cut short" in found.to_dict()["truncated"][0]["reason"]
+    assert "1 files are cut short, the first: cut.jpg." in found.verdict()
+    assert "| truncated | why |" in found.to_markdown()
+
+
 def test_what_is_written_is_the_table_that_training_takes(found, tmp_path):
     found.write(tmp_path / "out")
     table = Recordings.from_csv(tmp_path / "out" / "recordings.csv")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.datasets.doubts import Doubt, doubts
 from ecglens.datasets.facts import FileFacts, file_digest, gather
 from ecglens.datasets.headers import group_by_header
 from ecglens.datasets.recordings import Recording, Recordings
@@ -36,6 +37,8 @@ class Audit:
         grouped: Whether groups came from a printed field of the header.
         mixed_groups: Groups of more than one recording with more than one label.
         shortcuts: How well each thing that is not the trace predicts the label.
+        doubtful: Files whose traces speak against their label; to be looked at.
+        truncated: Usable files that the reader had to put up with, with its warnings: the last rows are missing.
     """
 
     recordings: Recordings
@@ -48,6 +51,8 @@ class Audit:
     grouped: bool
     mixed_groups: int
     shortcuts: tuple[Shortcut, ...]
+    doubtful: tuple[Doubt, ...] = ()
+    truncated: tuple[tuple[Path, str], ...] = ()
 
     @property
     def files(self) -> int:
@@ -86,6 +91,12 @@ class Audit:
         if telling:
             named = ", ".join(f"{item.name} (AUROC {item.auroc:.2f})" for item in telling)
             lines.append(f"The label can be guessed without the traces, from: {named}.")
+        if self.doubtful:
+            lines.append(
+                f"{len(self.doubtful)} files look mislabelled, the first: {self.doubtful[0].path.name}; look at them."
+            )
+        if self.truncated:
+            lines.append(f"{len(self.truncated)} files are cut short, the first: {self.truncated[0][0].name}.")
         if self.problems:
             lines.append(f"{len(self.problems)} files cannot be used, the first: {self.problems[0][0].name}.")
         if len(lines) == 1:
@@ -108,6 +119,8 @@ class Audit:
             "recordings_across_splits": list(self.crossing),
             "recordings_under_two_labels": list(self.two_labels),
             "problems": [{"file": path.name, "reason": reason} for path, reason in self.problems],
+            "truncated": [{"file": path.name, "reason": reason} for path, reason in self.truncated],
+            "looks_mislabelled": [item.to_dict() for item in self.doubtful],
             "labels": [
                 {"label": label, "files": files, "recordings": self.recordings.canonical().counts().get(label, 0)}
                 for label, files in self.recordings.counts().items()
@@ -131,9 +144,17 @@ class Audit:
                 "|---|---|---|---|---|---|",
             ]
             lines += [item.to_row() for item in self.shortcuts]
-        if self.problems:
-            lines += ["", "| file | why it cannot be used |", "|---|---|"]
-            lines += [f"| {path.name} | {reason} |" for path, reason in self.problems]
+        if self.doubtful:
+            lines += [
+                "",
+                "| looks mislabelled, look at it | label | probability | likelier | its probability |",
+                "|---|---|---|---|---|",
+            ]
+            lines += ["| " + " | ".join(map(str, item.to_dict().values())) + " |" for item in self.doubtful]
+        for title, rows in (("truncated", self.truncated), ("cannot be used", self.problems)):
+            if rows:
+                lines += ["", f"| {title} | why |", "|---|---|"]
+                lines += [f"| {path.name} | {reason} |" for path, reason in rows]
         return "\n".join(lines) + "\n"
 
     def write(self, folder: str | Path) -> None:
@@ -172,7 +193,7 @@ def audit(
     digests = [file_digest(path) for path in paths]
     facts = gather(paths, digests, store=store, workers=workers, progress=progress)
     usable = [index for index, digest in enumerate(digests) if not facts[digest].problem]
-    problems = tuple((paths[i], facts[digests[i]].problem) for i in range(len(paths)) if i not in set(usable))
+    problems = tuple((path, facts[d].problem) for path, d in zip(paths, digests, strict=True) if facts[d].problem)
     if not usable:
         raise DatasetError(f"Expected ECG pages, but none of {len(paths)} files is one; the first: {problems[0][1]}")
     known = [facts[digests[index]] for index in usable]
@@ -180,7 +201,7 @@ def audit(
     chosen = sorted(set(leader))
     group_of, grouped = _groups(recordings, usable, chosen, known)
     rows = _rows(recordings, usable, leader, why, group_of)
-    return _findings(Recordings(tuple(rows)), problems, why, grouped, {i: known[i] for i in chosen}, chosen, seed)
+    return _findings(Recordings(tuple(rows)), problems, why, grouped, known, chosen, seed)
 
 
 def _leaders(digests: Sequence[str], known: Sequence[FileFacts], seed: int) -> tuple[list[int], list[str]]:
@@ -257,7 +278,7 @@ def _findings(
     problems: tuple[tuple[Path, str], ...],
     why: Sequence[str],
     grouped: bool,
-    facts: Mapping[int, FileFacts],
+    facts: Sequence[FileFacts],
     chosen: Sequence[int],
     seed: int,
 ) -> Audit:
@@ -270,6 +291,9 @@ def _findings(
         if row.split:
             sides[row.recording].add(row.split)
     reasons = Counter(why)
+    distinct = table.subset(chosen)
+    pages = [facts[index] for index in chosen]
+    beats = np.array([page.beats for page in pages])
     return Audit(
         recordings=table,
         problems=problems,
@@ -280,13 +304,16 @@ def _findings(
         two_labels=tuple(sorted(name for name, found in labels.items() if len(found) > 1)),
         grouped=grouped,
         mixed_groups=sum(len(found) > 1 for found in group_labels.values()),
-        shortcuts=shortcuts(table.subset(chosen), _probes(facts, chosen, table), seed=seed),
+        shortcuts=shortcuts(distinct, _probes(pages, distinct), seed=seed),
+        doubtful=doubts(distinct, [page.signature for page in pages], beats, seed=seed),
+        truncated=tuple(
+            (row.path, " ".join(page.warnings)) for row, page in zip(table, facts, strict=True) if page.warnings
+        ),
     )
 
 
-def _probes(facts: Mapping[int, FileFacts], chosen: Sequence[int], table: Recordings) -> dict[str, NDArray[np.float64]]:
+def _probes(pages: Sequence[FileFacts], table: Recordings) -> dict[str, NDArray[np.float64]]:
     """What can be read of a page besides its traces: ``(recordings, values)`` each."""
-    pages = [facts[index] for index in chosen]
 
     def numbers(*names: str) -> NDArray[np.float64]:
         return np.array([[float(getattr(page, name)) for name in names] for page in pages])
@@ -306,7 +333,6 @@ def _probes(facts: Mapping[int, FileFacts], chosen: Sequence[int], table: Record
         "sharpness": numbers("sharpness"),
         "heart rate, measured": numbers("beats"),
     }
-    if any(table[index].extra.get("printed_rate_bpm") for index in chosen):
-        rates = [[float(table[index].extra.get("printed_rate_bpm") or 0)] for index in chosen]
-        probes["heart rate, printed"] = np.array(rates)
+    if any(row.extra.get("printed_rate_bpm") for row in table):
+        probes["heart rate, printed"] = np.array([[float(row.extra.get("printed_rate_bpm") or 0)] for row in table])
     return {name: values for name, values in probes.items() if values.shape[1]}

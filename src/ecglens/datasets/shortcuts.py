@@ -13,12 +13,16 @@ from scipy.stats import rankdata
 
 from ecglens.datasets.recordings import Recordings
 
-__all__ = ["Shortcut", "shortcuts"]
+__all__ = ["FOLDS", "Shortcut", "auroc_macro", "group_folds", "shortcuts"]
 
-_FOLDS = 5
+FOLDS = 5
+"""Folds over groups."""
+
 _NEIGHBOURS = 15
 _DRAWS = 500
 _COMPONENTS = 20
+_MOST = 3000
+"""Recordings that are measured at most: whole groups drawn at random, so that the work does not grow without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,15 @@ def shortcuts(recordings: Recordings, probes: Mapping[str, NDArray[np.float64]],
     Returns:
         One for each probe, the most telling first; none where there are fewer than two labels or ten groups.
     """
-    labels, groups = recordings.codes("label"), recordings.codes("group")
-    if len(set(labels.tolist())) < 2 or len(set(groups.tolist())) < 2 * _FOLDS:
-        return ()
     rng = np.random.default_rng(seed)
-    fold = rng.permutation(int(groups.max()) + 1)[groups] % _FOLDS
+    labels, groups = recordings.codes("label"), recordings.codes("group")
+    if len(labels) > _MOST:
+        rows = _some(groups, rng)
+        labels, groups = (np.unique(codes[rows], return_inverse=True)[1] for codes in (labels, groups))
+        probes = {name: values[rows] for name, values in probes.items()}
+    fold = group_folds(labels, groups, rng)
+    if fold is None:
+        return ()
     base = float(np.bincount(labels).max() / len(labels))
     found = []
     for name, values in probes.items():
@@ -81,6 +89,15 @@ def shortcuts(recordings: Recordings, probes: Mapping[str, NDArray[np.float64]],
         right = float((shares.argmax(axis=1) == labels).mean())
         found.append(Shortcut(name, auroc_macro(shares, labels), float(low), float(high), right, base, len(labels)))
     return tuple(sorted(found, key=lambda item: -item.auroc))
+
+
+def group_folds(
+    labels: NDArray[np.intp], groups: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.intp] | None:
+    """Fold of each recording, drawn by group; ``None`` where there are fewer than two labels or ten groups."""
+    if len(set(labels.tolist())) < 2 or len(set(groups.tolist())) < 2 * FOLDS:
+        return None
+    return np.asarray(rng.permutation(int(groups.max()) + 1)[groups] % FOLDS, dtype=np.intp)
 
 
 def auroc_macro(scores: NDArray[np.float64], labels: NDArray[np.intp]) -> float:
@@ -105,13 +122,20 @@ def _neighbours(
 ) -> NDArray[np.float64]:
     """Share of each label among the nearest recordings of the other folds; ties go by chance, not by the file order."""
     shares = np.zeros((len(labels), int(labels.max()) + 1))
-    for held in range(_FOLDS):
+    for held in range(FOLDS):
         train, test = rng.permutation(np.flatnonzero(fold != held)), np.flatnonzero(fold == held)
         known, asked = _scaled(values[train], values[test])
         for row, point in zip(test, asked, strict=True):
             near = np.argsort(((known - point) ** 2).sum(axis=1), kind="stable")[:_NEIGHBOURS]
             shares[row] = np.bincount(labels[train[near]], minlength=shares.shape[1]) / len(near)
     return shares
+
+
+def _some(groups: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Rows of groups drawn until they are enough."""
+    drawn = rng.permutation(int(groups.max()) + 1)
+    filled = np.cumsum(np.bincount(groups)[drawn])
+    return np.flatnonzero(np.isin(groups, drawn[: max(1, int(np.searchsorted(filled, _MOST, "right")))]))
 
 
 def _scaled(train: NDArray[np.float64], test: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

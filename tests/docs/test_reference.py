@@ -13,3 +13,8 @@ def test_every_setting_is_explained() -> None:
     made = runpy.run_path(str(DOCS / "make_reference.py"))["reference"]()
     for name in runpy.run_path(str(DOCS / "make_reference.py"))["settings"].Settings.model_fields:
         assert f"`ECGLENS_{name.upper()}`" in made
+
+
+def test_the_readmes_figures_are_those_of_the_evaluation() -> None:
+    made = runpy.run_path(str(DOCS / "make_results.py"))["results"]()
+    assert made in (DOCS.parent / "README.md").read_text(encoding="utf-8"), "run: python docs/make_results.py"

@@ -170,7 +170,11 @@ def test_an_exported_folder_is_complete(exported, evaluation):
     ]
     card = load_card(exported)
     assert (card.labels, card.parameters, card.version) == (LABELS, 208_036, "0.1")
-    assert json.loads((exported / "evaluation.json").read_text()) == json.loads(json.dumps(evaluation))
+    written = json.loads((exported / "evaluation.json").read_text())
+    calibration = written.pop("calibration")
+    assert written == json.loads(json.dumps(evaluation))
+    assert (calibration["temperature"], calibration["abstain_below"]) == (card.temperature, card.abstain_below)
+    assert 0 < calibration["answered"] <= 1
     text = (exported / "card.md").read_text()
     assert f"| accuracy | {evaluation['summary']['accuracy']['mean']:.3f} |" in text
     assert "not a medical device" in text

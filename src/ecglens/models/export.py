@@ -24,6 +24,7 @@ from ecglens.errors import ModelError, TrainingError
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature
 from ecglens.evaluation.classification import figures
+from ecglens.evaluation.references import majority, nearest
 from ecglens.leads.find import find_layout
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.inputs import make_input
@@ -71,6 +72,8 @@ def evaluate_run(
             draws=draws,
         )
         by_seed[f"seed {seed}"] = scored
+    rows, _, folds = load_out_of_fold(recordings, run, seed=seeds[0])
+    references = _references(recordings, rows, folds, recipe.labels)
     chosen = recordings.canonical()
     summary = {
         name: {"mean": float(np.mean(values)), "least": float(np.min(values)), "most": float(np.max(values))}
@@ -88,6 +91,7 @@ def evaluate_run(
         },
         "labels": list(recipe.labels),
         "summary": summary,
+        "references": references,
         "seeds": by_seed,
     }
 
@@ -123,7 +127,8 @@ def export(
     """
     recipe = load_run(recordings, run)
     model = _trained(recipe, run)
-    temperature, threshold = _calibrate(recordings, run, recipe, seeds)
+    calibration = _calibrate(recordings, run, recipe, seeds)
+    evaluation = {**evaluation, "calibration": calibration}
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         part = Path(name)
@@ -134,8 +139,8 @@ def export(
             title=recipe.title,
             labels=recipe.labels,
             input=recipe.input.model_dump(),
-            temperature=temperature,
-            abstain_below=threshold,
+            temperature=calibration["temperature"],
+            abstain_below=calibration["abstain_below"],
             parameters=sum(weight.numel() for weight in model.parameters()),
             trained_on=trained_on,
             licence=licence,
@@ -156,10 +161,12 @@ def export(
 def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
     """The card for people, from the same figures as ``evaluation.json``."""
     rows = [
-        f"| {name.replace('_', ' ')} | {value['mean']:.3f} | {value['least']:.3f} to {value['most']:.3f} |"
+        f"| {name.replace('_', ' ')} | {value['mean']:.3f} | {value['least']:.3f} to {value['most']:.3f} | "
+        + " | ".join(_share(reference[name]) for reference in evaluation["references"].values())
+        + " |"
         for name, value in evaluation["summary"].items()
     ]
-    data = evaluation["data"]
+    data, calibration = evaluation["data"], evaluation["calibration"]
     first = next(iter(evaluation["seeds"].values()))
     by_label = [
         f"| {name} | {value['pages']} | {_share(value['precision'])} | {_share(value['recall'])} "
@@ -183,12 +190,14 @@ def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
             f"`{evaluation['command']}` on {data['recordings']} recordings of {data['groups']} groups, out of fold, "
             f"{len(evaluation['seeds'])} seeds.",
             "",
-            "| figure | mean | range over seeds |",
-            "|---|---|---|",
+            f"| figure | mean | range over seeds | {' | '.join(evaluation['references'])} |",
+            f"|---|---|---|{'---|' * len(evaluation['references'])}",
             *rows,
             "",
             f"`right at coverage` is the share of right answers among the {first['coverage']:.0%} of pages that it is "
-            "surest about. By label, seed 0:",
+            f"surest about. At the shipped threshold it answers {calibration['answered']:.0%} of pages and is right in "
+            f"{calibration['right_when_answered']:.1%} of them; the threshold was chosen on these very answers. "
+            "By label, first seed:",
             "",
             "| label | pages | precision | recall | F1 | AUROC |",
             "|---|---|---|---|---|---|",
@@ -227,8 +236,8 @@ def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[st
     return np.array([labels.index(recordings[int(row)].label) for row in rows], dtype=np.intp)
 
 
-def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequence[int]) -> tuple[float, float]:
-    """Temperature, and the lowest confidence from which on the answers are right often enough."""
+def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequence[int]) -> dict[str, float]:
+    """Temperature, the lowest confidence from which on the answers are right often enough, and what that leaves."""
     parts = [load_out_of_fold(recordings, run, seed=seed) for seed in seeds]
     logits = np.concatenate([part[1] for part in parts])
     targets = np.concatenate([_targets(recordings, part[0], recipe.labels) for part in parts])
@@ -238,7 +247,33 @@ def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequenc
     order = np.argsort(-confidence)
     right = np.cumsum((probabilities.argmax(axis=1) == targets)[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(right >= _RIGHT_WHEN_ANSWERED)
-    return temperature, float(confidence[order][enough[-1]]) if enough.size else 1.0
+    last = int(enough[-1]) if enough.size else -1
+    return {
+        "temperature": temperature,
+        "abstain_below": float(confidence[order][last]) if enough.size else 1.0,
+        "answered": (last + 1) / len(order),
+        "right_when_answered": float(right[last]) if enough.size else 0.0,
+    }
+
+
+def _references(
+    recordings: Recordings, rows: NDArray[np.intp], folds: NDArray[np.intp], labels: Sequence[str]
+) -> dict[str, dict[str, float | None]]:
+    """The commonest label, and the printed rate alone where the table has it, on the same folds."""
+    targets = _targets(recordings, rows, labels)
+    probabilities = {"majority label": np.empty((len(rows), len(labels)))}
+    texts = [recordings[int(row)].extra.get("printed_rate_bpm", "") for row in rows]
+    rates = np.array([float(text) if text else np.nan for text in texts])
+    if np.isfinite(rates).all():
+        probabilities["printed rate alone, 15 nearest"] = np.empty((len(rows), len(labels)))
+    for fold in np.unique(folds):
+        here = folds == fold
+        for name, out in probabilities.items():
+            if name == "majority label":
+                out[here] = majority(targets[~here], pages=int(here.sum()), labels=len(labels))
+            else:
+                out[here] = nearest(rates[~here], targets[~here], rates[here], labels=len(labels))
+    return {name: _headlines(figures(targets, out, labels)) for name, out in probabilities.items()}
 
 
 def _write_graph(model: torch.nn.Module, recipe: Recipe, path: Path) -> None:

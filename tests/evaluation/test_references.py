@@ -1,0 +1,17 @@
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+
+from ecglens.evaluation.references import majority, nearest
+
+
+def test_the_majority_is_the_commonest_label_of_the_training_side() -> None:
+    out = majority(np.array([2, 2, 0]), pages=4, labels=3)
+    np.testing.assert_array_equal(out, np.tile([0.0, 0.0, 1.0], (4, 1)))
+
+
+def test_nearest_votes_as_scikit_learn_does_where_no_distances_tie() -> None:
+    rng = np.random.default_rng(0)
+    train, values = rng.normal(80, 20, 200), rng.normal(80, 20, 50)
+    targets = rng.integers(0, 4, 200)
+    expected = KNeighborsClassifier(15).fit(train[:, None], targets).predict_proba(values[:, None])
+    np.testing.assert_allclose(nearest(train, targets, values, labels=4), expected)

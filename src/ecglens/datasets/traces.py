@@ -2,16 +2,18 @@
 
 All pages of a recorder look alike: frame, grid, separators, names and print are the same, and hashes of the whole page
 take any two of them for copies. The signature holds the ink of the traces alone, cut out by its own extent, so that it
-does not depend on margins, size, colour or compression. Candidates come from locality-sensitive hashing (Charikar
-2002, doi:10.1145/509907.509965) of signatures less what all pages share; each candidate is laid over the other by
-enhanced correlation (Evangelidis and Psarakis 2008, doi:10.1109/TPAMI.2008.113) and its ink compared point by point.
+does not depend on margins, size, colour or compression. Candidates are pages whose coarse signatures, less what all
+pages share, are alike (``ecglens.datasets.candidates``); one is laid over the other by enhanced correlation
+(Evangelidis and Psarakis 2008, doi:10.1109/TPAMI.2008.113) and their ink compared point by point.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from ecglens.datasets.candidates import candidate_pairs, link
 
 __all__ = ["HEIGHT", "WIDTH", "grid_rows", "near_copies", "same_traces", "trace_signature"]
 
@@ -38,17 +40,10 @@ below."""
 _WORTH_LAYING = 0.5
 """Agreement below which two pages are not laid over each other; copies as above reach 0.6 before."""
 
+_WORTH_REFINING = 0.9
+"""Correlation after laying over at half the size below which it is not done at the whole; copies reach 0.97."""
+
 _COARSE = (64, 24)
-_LIKELY = 0.6
-"""Correlation of two coarse signatures below which they are not laid over each other."""
-
-_TABLES, _BITS = 48, 12
-_BUCKET = 6
-"""Distinct pages of one bucket that a page is compared with; this keeps the work in step with the number of pages."""
-
-_ALL_PAIRS = 2000
-"""Up to so many distinct pages, coarse signatures are all compared; above, random planes find the candidates."""
-
 _SHARED_FROM = 16
 """From so many pages on, what most of them share is taken out before they are compared."""
 
@@ -127,8 +122,8 @@ def standard_size(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> list[tuple[int, int]]:
     """Pairs of pages that show the same traces.
 
-    Time grows with the number of pages: each is compared with a bounded number of others of each hash bucket. Memory is
-    10 kB a page.
+    Time grows with the number of pages: each is compared with a bounded number of others
+    (``ecglens.datasets.candidates``). Memory is 11 kB a page.
 
     Args:
         signatures: From :func:`trace_signature`.
@@ -141,31 +136,8 @@ def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> li
         return []
     packed = np.stack(signatures)
     shared = _shared(packed)
-    coarse = _all_coarse(packed, shared)
-    parent = list(range(len(packed)))
-
-    def root(page: int) -> int:
-        while parent[page] != page:
-            parent[page] = parent[parent[page]]
-            page = parent[page]
-        return page
-
-    pairs: list[tuple[int, int]] = []
-    seen: set[tuple[int, int]] = set()
-    for members in _buckets(coarse, seed):
-        known: list[int] = []
-        for page in members:
-            for other in known:
-                pair = (min(other, page), max(other, page))
-                if root(other) == root(page) or pair in seen or float(coarse[other] @ coarse[page]) < _LIKELY:
-                    continue
-                seen.add(pair)
-                if same_traces(packed[other], packed[page], shared):
-                    pairs.append(pair)
-                    parent[root(pair[1])] = root(pair[0])
-            if len(known) < _BUCKET and all(root(page) != root(other) for other in known):
-                known.append(page)
-    return pairs
+    pairs, tries = candidate_pairs(_all_coarse(packed, shared), seed=seed)
+    return link(len(packed), pairs, lambda one, other: same_traces(packed[one], packed[other], shared), tries)
 
 
 def same_traces(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None = None) -> bool:
@@ -211,15 +183,23 @@ def _covered(first: NDArray[np.float32], second: NDArray[np.float32], shared: ND
 
 def _laid_over(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """``second`` moved and scaled a little so that it lies on ``first``; as it was where no motion fits."""
-    motion = np.eye(2, 3, dtype=np.float32)
     blurred = [cv2.GaussianBlur(image, (0, 0), 2.0) for image in (first, second)]
-    ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
+    half = [cv2.resize(image, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA) for image in blurred]
     try:
-        _, found = cv2.findTransformECC(blurred[0], blurred[1], motion, cv2.MOTION_AFFINE, ends)
+        if _fitted(half, 15)[0] < _WORTH_REFINING:
+            return second
+        found = _fitted(blurred, 60)[1]
     except cv2.error:  # it did not converge: the two have nothing in common
         return second
     moved = cv2.warpAffine(second, found, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(moved > 0.4, dtype=np.float32)
+
+
+def _fitted(images: Sequence[np.ndarray], steps: int) -> tuple[float, np.ndarray]:
+    """Correlation of two images once the second is moved, and the motion."""
+    ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, 1e-4)
+    motion = np.eye(2, 3, dtype=np.float32)
+    return cv2.findTransformECC(images[0], images[1], motion, cv2.MOTION_AFFINE, ends)
 
 
 def _shared(packed: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -238,24 +218,6 @@ def _all_coarse(packed: NDArray[np.uint8], shared: NDArray[np.float32] | None) -
         rows -= _coarse(shared)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9
     return rows
-
-
-def _buckets(coarse: NDArray[np.float32], seed: int) -> Iterator[list[int]]:
-    """Pages that may be copies: alike ones of a small set; in a large one those on the same sides of random planes."""
-    if len(coarse) <= _ALL_PAIRS:
-        alike = np.triu(coarse @ coarse.T >= _LIKELY, 1)
-        yield from ([one, other] for one, other in np.argwhere(alike).tolist())
-        return
-    rng = np.random.default_rng(seed)
-    bits = int(np.clip(np.log2(len(coarse)) + 4, _BITS, 24))
-    powers = 1 << np.arange(bits, dtype=np.int64)
-    for _ in range(_TABLES):
-        planes = rng.standard_normal((coarse.shape[1], bits)).astype(np.float32)
-        codes = (coarse @ planes > 0) @ powers
-        order = np.argsort(codes, kind="stable")
-        for members in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-            if len(members) > 1:
-                yield members.tolist()
 
 
 def _coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Recordings from where data sets keep them: class folders, a table, PTB-XL, WFDB records with beat marks."""
+"""Recordings from where data sets keep them: class folders, a table, PTB-XL, LUDB, WFDB records with beat marks."""
 
 import ast
 import csv
@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from ecglens.datasets.marks import ludb
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.errors import DatasetError
 
-__all__ = ["AAMI", "FOLDER_RULES", "IMAGE_SUFFIXES", "from_folders", "from_path", "from_ptbxl", "ptbxl_label"]
+__all__ = ["AAMI", "FOLDER_RULES", "IMAGE_SUFFIXES", "from_folders", "from_path", "from_ptbxl", "ludb", "ptbxl_label"]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".pdf"})
 """Files of these endings are taken for pages."""

@@ -3,10 +3,8 @@ from pathlib import Path
 import pytest
 
 from ecglens.datasets import sources
-from ecglens.datasets.explore import explore
 from ecglens.errors import DatasetError
 
-DATA = Path(__file__).resolve().parents[1] / "data"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 FOLDERS = {
     "Normal Person ECG Images (284x12=3408)": "normal",
@@ -71,19 +69,3 @@ def test_ptbxl_in_its_official_layout_is_read(labels):
     assert 1 < len(table) <= 200
     assert len(table.labels) > 1
     assert all(row.group.startswith("p") for row in table)
-
-
-def test_exploring_counts_shows_and_writes_outside_the_data(tmp_path):
-    for label, name in (("normal", "Normal_1.jpg"), ("mi", "MI_26.jpg")):
-        (tmp_path / "set" / label).mkdir(parents=True)
-        (tmp_path / "set" / label / name).write_bytes((DATA / name).read_bytes())
-    (tmp_path / "set" / "mi" / "bad.jpg").write_text("x")
-    found = explore(sources.from_path(tmp_path / "set"))
-    assert found.to_dict()["counts"] == {"mi": {"": 2}, "normal": {"": 1}}
-    assert found.broken == ("bad.jpg",)
-    assert found.to_dict()["sizes"] == {"1107 x 786": 2}
-    found.write(tmp_path / "out")
-    assert "1107 x 786" in (tmp_path / "out" / "index.html").read_text()
-    assert len(list((tmp_path / "out").glob("*.png"))) == 2
-    with pytest.raises(DatasetError, match="none of 1 files is one"):
-        explore(sources.from_path(tmp_path / "set").subset([1]))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ecglens.cli.progress import bar
+from ecglens.extras import require
 
 __all__ = ["command"]
 
@@ -15,15 +16,18 @@ def command(
     data: Annotated[Path, typer.Argument(help="Folder by label, or a CSV of recordings.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="Folder for index.html and PNGs.", show_default=False)] = None,
     samples: Annotated[int, typer.Option(help="Pages shown of each label.", min=1)] = 12,
+    plots: Annotated[bool, typer.Option(help="Draw the distributions; needs the extra 'plot'.")] = True,
     seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
 ) -> None:
     """Count and show what a data set holds: labels, splits, sizes, brightness, printed rates."""
     from ecglens.datasets.explore import explore
     from ecglens.datasets.sources import from_path
 
+    if out is not None and plots:
+        require("matplotlib", extra="plot")
     recordings = from_path(data)
     with bar("Opening pages") as progress:
         found = explore(recordings, samples=samples, seed=seed, progress=progress)
     if out is not None:
-        found.write(out)
+        found.write(out, plots=plots)
     print(json.dumps(found.to_dict(), indent=1))

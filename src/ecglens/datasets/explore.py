@@ -1,7 +1,7 @@
 """Look at a data set: counts, samples of each label, sizes, brightness and printed rates, as one HTML page and PNGs."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.datasets.distributions import draw_histograms, draw_sizes
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError, EcgReadError
 from ecglens.pages.read import read_page
@@ -19,6 +20,7 @@ from ecglens.pages.read import read_page
 __all__ = ["Overview", "explore"]
 
 _TILE = (320, 228)
+_SIZES = 30
 _RATE = "printed_rate_bpm"
 
 
@@ -52,16 +54,32 @@ class Overview:
             "broken": list(self.broken),
         }
 
-    def write(self, folder: str | Path) -> None:
-        """Write ``index.html`` and a PNG for each label into a folder."""
-        folder = Path(folder)
+    def write(self, folder: str | Path, *, plots: bool = True) -> None:
+        """Write ``index.html`` and PNGs into a folder: the distributions, and samples of each label.
+
+        Args:
+            folder: Made where it is missing.
+            plots: Draw the distributions.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed, and ``plots`` are asked for.
+        """
+        folder, drawn = Path(folder), self._plots() if plots else {}
         folder.mkdir(parents=True, exist_ok=True)
+        for name, png in drawn.items():
+            (folder / f"{name}.png").write_bytes(png)
         images = []
         for number, (label, sheet) in enumerate(self.sheets.items()):
             name = f"samples-{number}.png"
             (folder / name).write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
             images.append(f"<h2>{escape(label)}</h2><img src='{name}' alt='Samples labelled {escape(label)}'>")
-        (folder / "index.html").write_text(_html(self.to_dict(), images), encoding="utf-8")
+        (folder / "index.html").write_text(_html(self.to_dict(), images, set(drawn)), encoding="utf-8")
+
+    def _plots(self) -> dict[str, bytes]:
+        drawn = {"sizes": draw_sizes(self.sizes), "brightness": draw_histograms(self.brightness, "mean gray level")}
+        if self.rates_bpm:
+            drawn["rates"] = draw_histograms(self.rates_bpm, "printed rate, bpm")
+        return drawn
 
 
 def explore(
@@ -152,20 +170,30 @@ def _five(values: tuple[float, ...]) -> dict[str, float]:
     }
 
 
-def _html(found: Mapping[str, Any], images: list[str]) -> str:
+def _html(found: Mapping[str, Any], images: list[str], drawn: Set[str]) -> str:
     def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
         cells = ["".join(f"<td>{escape(str(value))}</td>" for value in row) for row in rows]
         titles = "".join(f"<th>{escape(name)}</th>" for name in head)
         return f"<table><tr>{titles}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
+    def plot(name: str, title: str) -> list[str]:
+        return [f"<img class='plot' src='{name}.png' alt='{title} by number of files'>"] if name in drawn else []
+
     counts = [(label, split or "-", n) for label, sides in found["counts"].items() for split, n in sides.items()]
     parts = ["<h1>Data set</h1>", table(("label", "split", "files"), counts)]
-    parts += ["<h2>Size in px</h2>", table(("width x height", "files"), list(found["sizes"].items()))]
-    for title, name in (("Brightness", "brightness"), ("Printed rate, bpm", "printed_rate_bpm")):
+    parts += ["<h2>Size in px</h2>", table(("width x height", "files"), list(found["sizes"].items())[:_SIZES])]
+    parts += plot("sizes", "Size in px")
+    for title, name, picture in (
+        ("Brightness", "brightness", "brightness"),
+        ("Printed rate, bpm", "printed_rate_bpm", "rates"),
+    ):
         rows = [(label, *five.values()) for label, five in found[name].items() if five]
         if rows:
-            parts += [f"<h2>{title}</h2>", table(("label", "n", "5 %", "median", "95 %"), rows)]
-    style = "body{font:16px sans-serif;margin:2rem}td,th{padding:.2rem .8rem;text-align:left}img{max-width:100%}"
+            parts += [f"<h2>{title}</h2>", table(("label", "n", "5 %", "median", "95 %"), rows), *plot(picture, title)]
+    style = (
+        "body{font:16px sans-serif;margin:2rem}td,th{padding:.2rem .8rem;text-align:left}img{max-width:100%}"
+        ".plot{display:block;max-width:42rem}"
+    )
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Data set</title>"
         f"<style>{style}</style></head><body>{''.join([*parts, *images])}</body></html>\n"

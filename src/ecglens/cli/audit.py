@@ -1,6 +1,7 @@
 """``ecglens audit``: what to know of a data set before training on it."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from rich.console import Console
 
 from ecglens.cli.progress import bar
+from ecglens.errors import MissingExtraError
+from ecglens.extras import require
 
 __all__ = ["command"]
 
@@ -18,6 +21,7 @@ def command(
         Path | None, typer.Option(help="Folder for recordings.csv, audit.json and audit.md.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    ocr: Annotated[bool, typer.Option("--ocr", help="Read the printed fields too; needs the extra 'ocr'.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.", min=0)] = 2,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:
@@ -28,6 +32,12 @@ def command(
     from ecglens.datasets.audit import audit
     from ecglens.datasets.sources import from_path
 
+    if ocr:
+        try:
+            require("rapidocr", extra="ocr")
+        except MissingExtraError as error:
+            print(f"ecglens: The printed fields are left out. {error}", file=sys.stderr)
+            ocr = False
     recordings = from_path(data)
     with bar("Reading pages") as progress:
         found = audit(
@@ -35,6 +45,7 @@ def command(
             store=None if out is None else out / "facts.sqlite",
             workers=workers,
             seed=seed,
+            ocr=ocr,
             progress=progress,
         )
     if out is not None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ecglens.datasets.doubts import Doubt, doubts
 from ecglens.datasets.facts import FileFacts, file_digest, gather
 from ecglens.datasets.headers import group_by_header
+from ecglens.datasets.prints import read_prints
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.shortcuts import Shortcut, shortcuts
 from ecglens.datasets.traces import near_copies
@@ -172,6 +173,7 @@ def audit(
     store: Path | None = None,
     workers: int = 2,
     seed: int = 0,
+    ocr: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Audit:
     """Audit a data set.
@@ -184,10 +186,12 @@ def audit(
         store: A file that keeps what was read of each page, so that a stopped audit goes on.
         workers: Processes.
         seed: Of every draw.
+        ocr: Read exam number, date and rate of each distinct recording into columns of the table, some seconds each.
         progress: Called with the number of distinct files read and of all.
 
     Raises:
         DatasetError: No file can be read as an ECG page.
+        MissingExtraError: ``ocr`` is asked for, and rapidocr is not installed.
     """
     paths = [row.path for row in recordings]
     digests = [file_digest(path) for path in paths]
@@ -200,7 +204,8 @@ def audit(
     leader, why = _leaders([digests[index] for index in usable], known, seed)
     chosen = sorted(set(leader))
     group_of, grouped = _groups(recordings, usable, chosen, known)
-    rows = _rows(recordings, usable, leader, why, group_of)
+    prints = read_prints([paths[usable[index]] for index in chosen], progress=progress) if ocr else [{}] * len(chosen)
+    rows = _rows(recordings, usable, leader, why, group_of, dict(zip(chosen, prints, strict=True)))
     return _findings(Recordings(tuple(rows)), problems, why, grouped, known, chosen, seed)
 
 
@@ -253,10 +258,12 @@ def _rows(
     leader: Sequence[int],
     why: Sequence[str],
     group_of: Mapping[int, str],
+    print_of: Mapping[int, Mapping[str, str]],
 ) -> Iterable[Recording]:
     for index, place in enumerate(usable):
         row, first = recordings[place], recordings[usable[leader[index]]]
         extra = {
+            **print_of[leader[index]],
             **row.extra,
             "canonical": "yes" if leader[index] == index else "no",
             "copy_of": "" if leader[index] == index else first.recording,

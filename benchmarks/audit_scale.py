@@ -1,6 +1,6 @@
 """How time and memory of an audit grow with the number of files: made-up pages, variants and copies.
 
-nice python benchmarks/audit_scale.py > benchmarks/audit_scale.md
+OPENBLAS_NUM_THREADS=1 nice python benchmarks/audit_scale.py > benchmarks/audit_scale.md
 
 Of ten files four are pages of their own, three variants of these (ink changed, header recompressed) and three copies
 byte for byte. What reading a page would give is made up and put where a stopped audit keeps it, so that all but the

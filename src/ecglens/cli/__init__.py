@@ -15,3 +15,7 @@ def main() -> None:
     except EcgLensError as error:
         print(f"ecglens: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        where = f" '{error.filename}'" if error.filename else ""
+        print(f"ecglens: the file or folder{where} cannot be used: {error.strerror or error}.", file=sys.stderr)
+        sys.exit(2)

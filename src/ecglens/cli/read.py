@@ -64,8 +64,9 @@ def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:
 
 
 def _printable(text: str) -> str:
-    """Replace the bytes of a file name that are no text."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Replace what is no text, or could steer a terminal, in a file's name."""
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in decoded)
 
 
 def _own_stem(stem: str, taken: set[str]) -> str:

@@ -23,7 +23,7 @@ def command(
         list[str] | None, typer.Option(help="KIND or KIND:STRENGTH, as often as wanted.", show_default=False)
     ] = None,
     truth: Annotated[bool, typer.Option(help="Write the truth beside the page, as JSON.")] = True,
-    seed: Annotated[int, typer.Option(help="Of print and damage.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of print and damage.")] = 0,
 ) -> None:
     """Draw a page from signals; a CSV holds a column time_s and a column of mV for each lead."""
     from ecglens.datasets.drawing import draw_file

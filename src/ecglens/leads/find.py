@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan, plan
+from ecglens.leads.check import check_leads, likeness
 from ecglens.leads.names import match_names
 from ecglens.leads.pulses import Pulse, find_pulses
 from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_flat
@@ -35,6 +36,7 @@ _NAME_REACH = 3
 """How far a name may stand from its usual place, px of the sheet; twice that where no pulse tells the zero line."""
 _USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
 """Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
+_STRETCH_TOLERATED = 0.03
 _BLACK = 90
 
 
@@ -51,8 +53,8 @@ class _Rows:
 
     def band(self, index: int, height: int) -> tuple[int, int]:
         """Rows of the sheet that belong to trace ``index``."""
-        top = max(0, round(float(self.zeros[index]) - 0.62 * self.pitch))
-        return top, min(height, round(float(self.zeros[index]) + 0.62 * self.pitch))
+        top = max(0, round(float(self.zeros[index]) - 0.52 * self.pitch))
+        return top, min(height, round(float(self.zeros[index]) + 0.52 * self.pitch))
 
 
 def find_layout(page: Page) -> Layout | NotFound:
@@ -70,6 +72,10 @@ def find_layout(page: Page) -> Layout | NotFound:
     layout = plan(_PLAN)
     ink = _without_rules(sheet.ink)
     pulses = find_pulses(sheet.ink)
+    if len(pulses) > layout.lines:
+        return NotFound(
+            f"{len(pulses)} calibration pulses were seen, the layout {_PLAN} has {layout.lines}: one page at a time."
+        )
     rows = _rows_by_pulses(pulses, lines=layout.lines) or _rows_by_traces(ink, lines=layout.lines)
     if isinstance(rows, NotFound):
         return rows
@@ -86,7 +92,11 @@ def find_layout(page: Page) -> Layout | NotFound:
         rows = _Rows(zeros=rows.zeros + down, pulses=())
     if min(span[0], ink.shape[1] - span[1]) < PX_PER_MM:
         columns = _columns_by_names(columns, right)
-    rhythm, warnings = _rhythm_lead(ink, rows, columns, layout)
+    curves, covered = _curves(ink, rows)
+    doubt = check_leads(curves, covered, columns, layout)
+    if doubt is not None:
+        return doubt
+    rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
     return _layout(sheet, rows, columns, pulses, rhythm, warnings)
 
 
@@ -207,18 +217,16 @@ def _columns_by_names(columns: NDArray[np.float64], right: NDArray[np.float64]) 
 
 
 def _rhythm_lead(
-    ink: NDArray[np.uint8], rows: _Rows, columns: NDArray[np.float64], layout: LayoutPlan
+    ink: NDArray[np.uint8], curves: NDArray[np.float64], rows: _Rows, columns: NDArray[np.float64], layout: LayoutPlan
 ) -> tuple[str, tuple[str, ...]]:
     """The rhythm strip's lead, by its printed name and by the lead that it runs along with."""
     matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]), reach=_NAME_REACH)
     printed = {name: match.score for name, match in matches.items()}
-    strip = _curve(ink, rows, len(rows.zeros) - 1)
     alike = {}
     for row, names in enumerate(layout.rows):
-        curve = _curve(ink, rows, row)
         for column, name in enumerate(names):
             part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
-            alike[name] = _likeness(strip[part], curve[part])
+            alike[name] = likeness(curves[-1, part], curves[row, part])
     by_name = max(printed, key=lambda name: printed[name])
     by_trace = max(alike, key=lambda name: alike[name])
     together = max(layout.leads, key=lambda name: alike[name] + 0.25 * printed[name] + 0.1 * (name in _USUAL_RHYTHM))
@@ -230,20 +238,18 @@ def _rhythm_lead(
     )
 
 
-def _curve(ink: NDArray[np.uint8], rows: _Rows, index: int) -> NDArray[np.float64]:
-    """Centre of the ink in each column of a trace's band, px of the sheet; the zero line where there is none."""
-    top, bottom = rows.band(index, ink.shape[0])
-    band = np.asarray(cv2.threshold(ink[top:bottom], _BLACK, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
-    weight = band.sum(axis=0)
-    centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
-    return np.asarray(np.where(weight > 0, centre, rows.zeros[index]), dtype=np.float64)
-
-
-def _likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """1 for curves of one shape and size, 0 for unrelated ones; where neighbours' tall beats cross counts little."""
-    a, b = a - np.median(a), b - np.median(b)
-    apart, tall = (np.minimum(np.abs(x), 2 * PX_PER_MM).sum() for x in (a - b, np.abs(a) + np.abs(b)))
-    return 1.0 - float(apart / max(float(tall), 1e-9))
+def _curves(ink: NDArray[np.uint8], rows: _Rows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Each trace as the centre of its band's ink, px of the sheet below its zero line, and where there is ink."""
+    curves = np.zeros((len(rows.zeros), ink.shape[1]))
+    covered = np.zeros(curves.shape, dtype=np.bool_)
+    for index, zero in enumerate(rows.zeros):
+        top, bottom = rows.band(index, ink.shape[0])
+        band = np.asarray(cv2.threshold(ink[top:bottom], _BLACK, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
+        weight = band.sum(axis=0)
+        covered[index] = weight > 0
+        centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
+        curves[index] = np.where(covered[index], centre - zero, 0.0)
+    return curves, covered
 
 
 def _layout(
@@ -280,14 +286,19 @@ def _layout(
         pulse_mm=float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None,
         to_upright=sheet.to_upright,
         ink=InkMap(pixels=sheet.ink, scale=sheet.scale, origin=sheet.origin),
-        warnings=warnings + _scale_warnings(pulses),
+        warnings=warnings + _scale_warnings(pulses, sheet.grid.px_per_mm),
     )
 
 
-def _scale_warnings(pulses: tuple[Pulse, ...]) -> tuple[str, ...]:
+def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float]) -> tuple[str, ...]:
+    found = []
+    if abs(px_per_mm[0] / px_per_mm[1] - 1) > _STRETCH_TOLERATED:
+        found.append(
+            f"The grid has {px_per_mm[0]:.2f} px/mm down and {px_per_mm[1]:.2f} across: the page may be stretched."
+        )
     if not pulses:
-        return ("No calibration pulse was seen; the scale is the grid's alone.",)
+        return (*found, "No calibration pulse was seen; the scale is the grid's alone.")
     height = float(np.median([pulse.height_mm for pulse in pulses]))
-    if abs(height / 10 - 1) <= 0.05:
-        return ()
-    return (f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.",)
+    if abs(height / 10 - 1) > 0.05:
+        found.append(f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.")
+    return tuple(found)

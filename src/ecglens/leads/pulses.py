@@ -96,6 +96,8 @@ def _is_pulse(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np.int3
     top, bottom = min(int(a[1]), int(b[1])), max(int(a[1] + a[3]), int(b[1] + b[3]))
     inside = black[max(0, top - _ROOF_PX) : bottom, left:right]
     margin = PX_PER_MM + _ROOF_PX
+    if len(inside) < margin + 2 + PX_PER_MM:
+        return False
     roof = inside[:margin].max(axis=0).mean()
     return bool(
         roof >= 0.85 and inside[margin + 1 : -PX_PER_MM].mean() < 0.1 and inside[-PX_PER_MM:].max(axis=0).mean() < 0.6

@@ -37,6 +37,9 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
     for folder in _folders():
         if folder.name == wanted:
             return load_card(folder)
+    for card in list_models():
+        if card.name == wanted:
+            return card
     if (Path(wanted) / CARD_FILE).is_file():
         return load_card(Path(wanted))
     names = ", ".join(card.name for card in list_models()) or "none"

@@ -1,6 +1,5 @@
 """Running a model folder with ONNX Runtime: array in, calibrated probabilities out."""
 
-import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -39,7 +38,6 @@ class Runtime:
             )
         except Exception as error:  # onnxruntime has a family of errors without a public common base
             raise ModelError(f"The graph of model '{card.name}' cannot be loaded; export the model again.") from error
-        self._lock = threading.Lock()
         self._check_ends()
 
     def logits(self, arrays: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -56,8 +54,7 @@ class Runtime:
         """
         if arrays.shape[1:] != self.recipe.shape:
             raise ModelError(f"Model '{self.card.name}' reads {self.recipe.shape}, but got {arrays.shape[1:]}.")
-        with self._lock:
-            (out,) = self._session.run(["logits"], {"page": np.ascontiguousarray(arrays, dtype=np.float32)})
+        (out,) = self._session.run(["logits"], {"page": np.ascontiguousarray(arrays, dtype=np.float32)})
         result = np.asarray(out, dtype=np.float32)
         if not np.isfinite(result).all():
             raise ModelError(f"Model '{self.card.name}' gave no finite answer on this page.")
@@ -72,8 +69,8 @@ class Runtime:
         if probabilities[likeliest] < self.card.abstain_below:
             abstention = Abstention(
                 "uncertain",
-                f"No label is sure enough: the likeliest has {probabilities[likeliest]:.0%}, "
-                f"and this model answers from {self.card.abstain_below:.0%} on.",
+                f"No label is sure enough: the likeliest has {probabilities[likeliest]:.1%}, "
+                f"and this model answers from {self.card.abstain_below:.1%} on.",
             )
         return Prediction(
             label=None if abstention else likeliest,

@@ -58,6 +58,8 @@ def read_page(
         EcgReadError: The file is missing, empty, damaged, encrypted, too small, too large, not an image, or has no
             such page.
     """
+    if not isinstance(page, int):
+        raise EcgReadError(f"Expected a whole number as the page, found {type(page).__name__}; count pages from 1.")
     data, name = _bytes_and_name(source)
     file = SourceFile(data, name, page, max_megapixels)
     kind, decoder = _decoder(file)
@@ -80,6 +82,8 @@ def _bytes_and_name(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[
         return _checked(bytes(source), "bytes")
     if isinstance(source, str | os.PathLike):
         return _from_path(source)
+    if not hasattr(source, "read"):
+        raise EcgReadError(f"Expected a path, bytes or an open file, found {type(source).__name__}; give one of these.")
     name = getattr(source, "name", None)
     name = Path(name).name if isinstance(name, str) and name else "bytes"
     try:

@@ -38,6 +38,7 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + FORM_OVERHEAD_BYTES
 
 CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_AGE = None
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_FAILURE_VIEW = "ecglens.web.readings.views.form_expired"
 X_FRAME_OPTIONS = "DENY"

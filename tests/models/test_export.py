@@ -217,3 +217,9 @@ def test_a_run_without_its_final_model_is_not_exported(recordings, copy_of_run, 
     with pytest.raises(TrainingError, match="has no model.safetensors; finish the run with --fit"):
         export(recordings, copy_of_run, tmp_path / "tiny", evaluation=evaluation, **ORDERED)
     assert not (tmp_path / "tiny").exists()
+
+
+def test_a_graph_tells_nothing_of_the_machine_that_made_it(exported):
+    graph = (exported / "model.onnx").read_bytes()
+    assert b".py" not in graph
+    assert str(Path.home()).encode() not in graph

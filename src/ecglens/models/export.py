@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
@@ -291,6 +292,18 @@ def _write_graph(model: torch.nn.Module, recipe: Recipe, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
+    graph = onnx.load(path)
+    _forget_where(graph.graph)
+    onnx.save(graph, path)
+
+
+def _forget_where(graph: Any) -> None:
+    """Drop the notes of the exporter, which hold stack traces with the folders of the machine that made the graph."""
+    graph.doc_string = ""
+    for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    del graph.metadata_props[:]
 
 
 def _check_agreement(model: torch.nn.Module, runtime: Runtime, recordings: Recordings, *, pages: int = 24) -> None:

@@ -16,7 +16,7 @@ _MAX_WORKERS = 2
 _TIMEOUT_S = 60
 
 
-class _Server(BaseApplication):  # type: ignore[misc]
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
         super().__init__()

@@ -1,7 +1,7 @@
 """The nouns that cross room borders: small frozen dataclasses, units in their field names, each with ``to_dict``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -192,12 +192,15 @@ class EcgRecord:
     """Signals of one recording.
 
     Attributes:
-        signals_mv: ``(leads, samples)`` float32; NaN where nothing is known.
+        signals_mv: ``(leads, samples)`` float32; NaN where nothing is known. Each row begins where its lead does, so
+            that leads printed one after the other all begin in the first column; :meth:`on_one_clock` sets them apart.
         fs_hz: Sampling rate.
-        leads: Name of each row.
-        start_s: Where each lead begins on the page, in s from the start of the recording.
-        quality: In [0, 1] for each lead.
+        leads: Name of each row; a rhythm strip of a page is ``II-rhythm`` beside lead ``II`` of the rows.
+        start_s: When each lead begins, in s from the start of the recording; all at 0 where it is empty.
+        quality: In [0, 1] for each lead; below 0.5 a lead failed its own checks.
         comments: Free text that came with the recording.
+        confidence: ``(leads, samples)`` float32 in [0, 1] for each sample, or ``None`` where nobody said.
+        warnings: What a user of the signals must know, one sentence each.
     """
 
     signals_mv: NDArray[np.float32]
@@ -206,11 +209,36 @@ class EcgRecord:
     start_s: tuple[float, ...] = ()
     quality: tuple[float, ...] = ()
     comments: tuple[str, ...] = ()
+    confidence: NDArray[np.float32] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
         """Length of the longest lead in s."""
         return float(self.signals_mv.shape[1] / self.fs_hz)
+
+    def on_one_clock(self) -> "EcgRecord":
+        """The same with column 0 at the start of the recording in every lead; NaN before and after a lead.
+
+        >>> two = EcgRecord(np.ones((2, 2), np.float32), 2.0, ("I", "aVR"), start_s=(0.0, 1.0))
+        >>> two.on_one_clock().signals_mv.tolist()
+        [[1.0, 1.0, nan, nan], [nan, nan, 1.0, 1.0]]
+        """
+        if not any(self.start_s):
+            return self
+        shifts = [round(start * self.fs_hz) for start in self.start_s]
+        known = [int(np.flatnonzero(~np.isnan(row)).max(initial=-1)) + 1 for row in self.signals_mv]
+        length = max(shift + samples for shift, samples in zip(shifts, known, strict=True))
+
+        def moved(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+            out = np.full((len(rows), length), np.nan, dtype=np.float32)
+            for row, shift, samples, placed in zip(rows, shifts, known, out, strict=True):
+                placed[shift : shift + samples] = row[:samples]
+            return out
+
+        confidence = None if self.confidence is None else np.nan_to_num(moved(self.confidence))
+        zeros = (0.0,) * len(self.leads)
+        return replace(self, signals_mv=moved(self.signals_mv), confidence=confidence, start_s=zeros)
 
     def to_dict(self) -> dict[str, Any]:
         """The record in plain types; unknown samples are ``None``."""
@@ -226,6 +254,7 @@ class EcgRecord:
             "unit": "mV",
             "signals": signals,
             "comments": list(self.comments),
+            "warnings": list(self.warnings),
         }
 
 

@@ -1,8 +1,9 @@
 """Signals to pages with exact truth."""
 
 from ecglens.render.damage import DAMAGES, GEOMETRIC, damage
-from ecglens.render.pages import STYLES, PageStyle, random_style, render_page
+from ecglens.render.pages import render_page
 from ecglens.render.paper import GRIDS
+from ecglens.render.style import STYLES, PageStyle, random_style
 from ecglens.render.truth import LeadTruth, Mesh, PageTruth, RenderedPage, TextTruth
 
 __all__ = [

@@ -1,0 +1,180 @@
+"""Where things stand on a sheet: its measures in px, the leads of a layout, and which samples each segment shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import RenderError
+from ecglens.layouts import LAYOUTS, LayoutPlan, canonical_lead
+from ecglens.records import Box, EcgRecord
+from ecglens.render.furniture import furniture
+from ecglens.render.style import PageStyle
+from ecglens.render.truth import LeadTruth
+
+__all__ = ["PULSE_FOOT_MM", "Sheet", "lead_signal", "page_plan", "segments"]
+
+PULSE_FOOT_MM = 1.1
+"""Baseline before and after a calibration pulse."""
+
+_PAPER_MM = 250.0
+_PULSE_ROOM_MM = 3.0
+_EDGE_MM = 3.3
+
+_LIMB = {
+    "I": (1.0, 0.0),
+    "II": (0.0, 1.0),
+    "III": (-1.0, 1.0),
+    "aVR": (-0.5, -0.5),
+    "-aVR": (0.5, 0.5),
+    "aVL": (1.0, -0.5),
+    "aVF": (-0.5, 1.0),
+}
+"""Each limb lead as a sum of I and II (Einthoven 1913, Goldberger 1942)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Measures of a sheet, from a style's millimetres.
+
+    Attributes:
+        px: Pixels of one mm.
+        height: Rows of the page.
+        width: Columns of the page.
+        grid_area: Top, left, bottom and right of the grid in px.
+        pulse_x: Column where the calibration pulses begin.
+        trace_x: Column where the traces begin.
+        row_px: Distance of the traces.
+        first_baseline: Row of the first trace's 0 mV.
+        seconds: Seconds of paper in a full row.
+    """
+
+    px: float
+    height: int
+    width: int
+    grid_area: tuple[float, float, float, float]
+    pulse_x: float
+    trace_x: float
+    row_px: float
+    first_baseline: float
+    seconds: float
+
+    @classmethod
+    def measure(cls, plan: LayoutPlan, style: PageStyle) -> "Sheet":
+        """The sheet on which a layout fits in a style."""
+        px = style.dpi / 25.4
+        seconds = style.seconds or _PAPER_MM / style.speed_mm_s
+        trace_mm = seconds * style.speed_mm_s
+        pulse_mm = 0.0 if style.pulse is None else style.pulse_mm + 2 * PULSE_FOOT_MM + _PULSE_ROOM_MM
+        # A whole number of large squares, so that the grid ends on a line as on real paper.
+        grid_w = 5 * np.ceil((trace_mm + pulse_mm + 2 * _EDGE_MM) / 5)
+        row_mm = style.row_mm or _row_mm(plan.lines)
+        grid_h = 5 * np.ceil((row_mm * plan.lines + 2) / 5)
+        header_mm = furniture("header", style.header, style.margin_mm)[1]
+        footer_mm = furniture("footer", style.footer, style.margin_mm)[1]
+        left = style.margin_mm * px
+        grid = (header_mm * px, left, (header_mm + grid_h) * px, left + grid_w * px)
+        start = left + _EDGE_MM * px
+        return cls(
+            px=px,
+            height=round((header_mm + grid_h + footer_mm) * px),
+            width=round((grid_w + 2 * style.margin_mm) * px),
+            grid_area=grid,
+            pulse_x=start if style.pulse == "left" else start + (trace_mm + _PULSE_ROOM_MM) * px,
+            trace_x=start + (pulse_mm * px if style.pulse == "left" else 0.0),
+            row_px=row_mm * px,
+            first_baseline=grid[0] + ((grid_h - row_mm * plan.lines) / 2 + row_mm * 0.58) * px,
+            seconds=seconds,
+        )
+
+    def baseline(self, line: int) -> float:
+        """Row of 0 mV of a trace, counted from 0 at the top."""
+        return self.first_baseline + line * self.row_px
+
+
+def page_plan(layout: str, style: PageStyle, record: EcgRecord) -> LayoutPlan:
+    """The layout by name, with the rhythm leads that the style asks for.
+
+    Raises:
+        RenderError: There is no such layout, it does not fit the style, or the record is empty.
+    """
+    if layout not in LAYOUTS:
+        raise RenderError(f"Expected a layout out of {', '.join(LAYOUTS)}, but got '{layout}'.")
+    if not record.leads or record.signals_mv.shape[1] < 2:
+        raise RenderError("Expected a record with at least one lead of two samples, but this one is empty.")
+    plan = LAYOUTS[layout]
+    if layout == "1x1" and "II" not in map(canonical_lead, record.leads):
+        plan = replace(plan, rows=((record.leads[0],),))
+    if style.rhythm is None or not plan.rhythm:
+        return plan
+    if len(style.rhythm) != len(plan.rhythm):
+        raise RenderError(f"Expected {len(plan.rhythm)} rhythm leads for {layout}, but got {len(style.rhythm)}.")
+    return replace(plan, rhythm=style.rhythm)
+
+
+def lead_signal(record: EcgRecord, lead: str) -> NDArray[np.float32]:
+    """``(samples,)`` mV of a lead; a limb lead that the record lacks is computed from I and II.
+
+    Raises:
+        RenderError: The record has no such lead.
+    """
+    found: dict[str, NDArray[np.float32]] = {
+        canonical_lead(name): np.asarray(row) for name, row in zip(record.leads, record.signals_mv, strict=True)
+    }
+    if canonical_lead(lead) in found:
+        return found[canonical_lead(lead)]
+    if lead == "-aVR" and "aVR" in found:
+        return np.asarray(-found["aVR"], dtype=np.float32)
+    if lead in _LIMB and "I" in found and "II" in found:
+        first, second = _LIMB[lead]
+        return np.asarray(first * found["I"] + second * found["II"], dtype=np.float32)
+    raise RenderError(f"Expected lead {lead} in the record, but it has only {', '.join(record.leads)}.")
+
+
+def segments(
+    plan: LayoutPlan, sheet: Sheet, style: PageStyle, signals: Mapping[str, NDArray[np.float32]], fs_hz: float
+) -> list[LeadTruth]:
+    """What each segment of the page shows, and where.
+
+    Args:
+        plan: The layout.
+        sheet: Measures of the page.
+        style: Speed, and whether the segments of a row show the same time.
+        signals: ``(samples,)`` mV by lead.
+        fs_hz: Their sampling rate.
+
+    Raises:
+        RenderError: No signal reaches the page.
+    """
+    lines = [*((row, False) for row in plan.rows), *(((lead,), True) for lead in plan.rhythm)]
+    found = []
+    for number, (names, rhythm) in enumerate(lines):
+        length = sheet.seconds / len(names)
+        for column, lead in enumerate(names):
+            start = 0.0 if style.simultaneous else column * length
+            # The first sample at or after the border; its column follows, so that time on the page is exact.
+            first, last = int(np.ceil(start * fs_hz - 1e-6)), int(np.ceil((start + length) * fs_hz - 1e-6))
+            left = sheet.trace_x + column * length * style.speed_mm_s * sheet.px
+            right = left + length * style.speed_mm_s * sheet.px
+            baseline = sheet.baseline(number)
+            top, bottom = baseline - 0.58 * sheet.row_px, baseline + 0.42 * sheet.row_px
+            found.append(
+                LeadTruth(
+                    lead=lead,
+                    rhythm=rhythm,
+                    start_s=first / fs_hz,
+                    signal_mv=np.array(signals[lead][first:last], dtype=np.float32),
+                    x0_px=left + (first / fs_hz - start) * style.speed_mm_s * sheet.px,
+                    baseline_px=baseline,
+                    box=Box(top, left, bottom, right),
+                )
+            )
+    if not any(len(segment.signal_mv) for segment in found):
+        raise RenderError("Expected signals that reach the page, but the record ends before it begins.")
+    return found
+
+
+def _row_mm(lines: int) -> float:
+    """Distance of the traces that keeps a page of this many lines near 150 to 190 mm high."""
+    return float(np.clip(168 / lines, 14, 40))

@@ -1,0 +1,164 @@
+"""How recorders print a page, as data: grid, pen, font, names, pulses, and the looks of common makers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ecglens.errors import RenderError
+from ecglens.render.furniture import FOOTERS, HEADERS
+from ecglens.render.ink import FONTS
+from ecglens.render.paper import GRIDS
+
+__all__ = ["STYLES", "Colour", "PageStyle", "chosen_style", "random_style"]
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PageStyle:
+    """How a recorder prints a page.
+
+    Attributes:
+        speed_mm_s: Paper speed.
+        gain_mm_mv: Gain.
+        grid: One of ``ecglens.render.paper.GRIDS``.
+        dpi: Dots per inch, 100 to 600.
+        pulse: Calibration pulses ``"left"`` or ``"right"`` of the traces, or ``None``.
+        pulse_mm: Width of a pulse.
+        separators: Between the segments of a row: ``"line"`` over all rows, ``"dotted"``, a ``"tick"`` at each segment,
+            or ``None``.
+        names: Lead names ``"above"`` the beginning of a segment, ``"on-trace"``, ``"below"``, or ``None``.
+        name_mm: Height of a capital letter of the names.
+        rhythm: Leads of the rhythm strips in place of the layout's.
+        header: One of ``ecglens.render.furniture.HEADERS`` or ``None``.
+        footer: One of ``ecglens.render.furniture.FOOTERS`` or ``None``.
+        rate_bpm: Heart rate to print, or ``None`` for an invented one.
+        pen_mm: Width of the traces.
+        ink: RGB of traces and pulses.
+        print_ink: RGB of print.
+        font: One of ``ecglens.render.ink.FONTS`` or the path of a TrueType file.
+        frame: RGB of a frame around the grid, or ``None``.
+        margin_mm: Left and right of the grid, and above and below it where there is no header or footer.
+        row_mm: Distance of the traces, or ``None`` for what suits their number.
+        seconds: Seconds of paper in a full row, or ``None`` for what 250 mm hold.
+        simultaneous: Every segment of a row shows the same time instead of the next one.
+    """
+
+    speed_mm_s: float = 25.0
+    gain_mm_mv: float = 10.0
+    grid: str = "pink-lines"
+    dpi: float = 200.0
+    pulse: str | None = "left"
+    pulse_mm: float = 5.0
+    separators: str | None = "tick"
+    names: str | None = "above"
+    name_mm: float = 2.4
+    rhythm: tuple[str, ...] | None = None
+    header: str | None = None
+    footer: str | None = "scale"
+    rate_bpm: int | None = None
+    pen_mm: float = 0.3
+    ink: Colour = (20, 20, 24)
+    print_ink: Colour = (10, 10, 10)
+    font: str = "sans"
+    frame: Colour | None = None
+    margin_mm: float = 8.0
+    row_mm: float | None = None
+    seconds: float | None = None
+    simultaneous: bool = False
+
+
+STYLES: Mapping[str, PageStyle] = MappingProxyType(
+    {
+        "plain": PageStyle(),
+        "dotted-report": PageStyle(
+            grid="pink-dotted",
+            pulse_mm=2.2,
+            separators="line",
+            names="on-trace",
+            name_mm=2.3,
+            header="report",
+            footer="report",
+            pen_mm=0.38,
+            ink=(0, 0, 0),
+            print_ink=(0, 0, 0),
+            font="serif",
+            frame=(246, 164, 172),
+            margin_mm=8.8,
+            row_mm=38.1,
+        ),
+        "red-cart": PageStyle(grid="red-lines", header="cart", font="mono", pen_mm=0.25, name_mm=2.6),
+        "green-clinic": PageStyle(grid="green-lines", header="line", separators=None, pulse="right", pen_mm=0.28),
+        "blue-export": PageStyle(grid="blue-lines", header="line", names="below", pen_mm=0.22, ink=(16, 24, 70)),
+        "orange-strip": PageStyle(grid="orange-lines", separators="dotted", font="serif", pen_mm=0.35),
+        "gray-copy": PageStyle(grid="gray-lines", header="cart", font="mono", pen_mm=0.3, ink=(40, 40, 40)),
+        "bare": PageStyle(grid="none", separators=None, header=None, footer=None),
+    }
+)
+"""Looks of common recorders; ``dotted-report`` is a look-alike of the pages of DOI 10.17632/gwbz3fsgp8.2."""
+
+_SEPARATORS = ("line", "dotted", "tick")
+_NAMES = ("above", "on-trace", "below")
+
+
+def chosen_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyle:
+    """A style by name with some attributes changed, checked.
+
+    Args:
+        style: One of ``STYLES`` or a style of your own.
+        changes: Attributes in place of the style's.
+
+    Raises:
+        RenderError: The style or an attribute is unknown or out of range.
+    """
+    if isinstance(style, str):
+        if style not in STYLES:
+            raise RenderError(f"Expected a style out of {', '.join(STYLES)}, but got '{style}'.")
+        style = STYLES[style]
+    known = [field.name for field in fields(PageStyle)]
+    unknown = [name for name in changes if name not in known]
+    if unknown:
+        raise RenderError(f"Expected attributes out of {', '.join(known)}, but got '{unknown[0]}'.")
+    chosen = replace(style, **changes)
+    ranges = (("dpi", 100, 600), ("speed_mm_s", 5, 200), ("gain_mm_mv", 1, 80), ("pen_mm", 0.05, 2))
+    for name, low, high in ranges:
+        value = getattr(chosen, name)
+        if not low <= value <= high:
+            raise RenderError(f"Expected {name} between {low} and {high}, but got {value}.")
+    for name, allowed in (("pulse", ("left", "right")), ("separators", _SEPARATORS), ("names", _NAMES)):
+        value = getattr(chosen, name)
+        if value is not None and value not in allowed:
+            raise RenderError(f"Expected {name} out of {', '.join(allowed)} or none, but got '{value}'.")
+    return chosen
+
+
+def random_style(rng: np.random.Generator, *, dpi: float = 200.0) -> PageStyle:
+    """Draw a style: a look of a common recorder with another grid, pen, font and print, for training and tests.
+
+    Args:
+        rng: Draws it.
+        dpi: Dots per inch.
+    """
+
+    def one_of(values: Any) -> Any:
+        values = list(values)
+        return values[int(rng.integers(len(values)))]
+
+    base = STYLES[one_of(STYLES)]
+    return replace(
+        base,
+        dpi=dpi,
+        grid=one_of(GRIDS),
+        pulse=one_of(("left", "left", "right", None)),
+        separators=one_of((*_SEPARATORS, None)),
+        names=one_of(_NAMES),
+        header=one_of((*HEADERS, None)),
+        footer=one_of((*FOOTERS, None)),
+        font=one_of(FONTS),
+        pen_mm=float(rng.uniform(0.2, 0.45)),
+        margin_mm=float(rng.uniform(4, 14)),
+        row_mm=None,
+    )

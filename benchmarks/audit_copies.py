@@ -1,8 +1,10 @@
-"""Near-copies planted among real pages, alone and among thousands of made-up ones.
+"""Near-copies planted among real pages: alone, among made-up pages, and among pages of four other recorders.
 
-python benchmarks/audit_copies.py FOLDER_OF_PAGES [SEEDS]
+python benchmarks/audit_copies.py FOLDER_OF_PAGES [--seeds 5] [--signals FOLDER_OF_WFDB] > benchmarks/audit_copies.md
 """
 
+import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,27 +13,44 @@ import numpy as np
 
 from ecglens.datasets.candidates import ALL_PAIRS
 from ecglens.datasets.traces import HEIGHT, WIDTH, near_copies, trace_signature
+from ecglens.formats.wfdb import read_wfdb
+from ecglens.records import EcgRecord
+from ecglens.render import render_page
 
-SEEDS = 5
 COPIES = 40
-MANY = (0, 2 * ALL_PAIRS)
-"""Made-up pages around the real ones: none, and enough that not all pairs are compared."""
+AROUND = 2 * ALL_PAIRS
+"""Pages around the real ones: enough that not all pairs are compared."""
+
+RECORDERS = (("red-cart", "3x4+1"), ("green-clinic", "6x2"), ("blue-export", "12x1"), ("gray-copy", "3x4+3"))
+"""Style and layout of the pages of each other recorder."""
 
 
 def main() -> None:
     """Print the table."""
-    pages = sorted(Path(sys.argv[1]).glob("*.jpg"))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pages", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--signals", type=Path, help="records to render as the pages of other recorders")
+    asked = parser.parse_args()
+    pages = sorted(asked.pages.glob("*.jpg"))
     signatures = [trace_signature(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in pages]
-    print(f"{len(pages)} distinct pages\n\n| seed | made-up pages around | planted | found | false |")
-    print("|---|---|---|---|---|")
-    for seed in range(int(sys.argv[2]) if len(sys.argv) > 2 else SEEDS):
+    around = {"none": [], f"{AROUND} made-up": [_made(np.random.default_rng(n)) for n in range(AROUND)]}
+    if asked.signals is not None:
+        around[f"{AROUND} of four recorders"] = _rendered(asked.signals)
+    print(
+        f"# Near-copies planted\n\n`python benchmarks/audit_copies.py {shlex.join(sys.argv[1:])}`: {COPIES} copies ",
+        end="",
+    )
+    print(f"among {len(pages)} distinct pages.\n\n| seed | pages around | planted | found | false |")
+    print("|---|---|---|---|---|", flush=True)
+    for seed in range(asked.seeds):
         rng = np.random.default_rng(seed)
         owners = rng.choice(len(pages), COPIES, replace=False)
         planted = [trace_signature(_copy(cv2.imread(str(pages[owner])), rng)) for owner in owners]
         right = {(int(owner), len(pages) + number) for number, owner in enumerate(owners)}
-        for many in MANY:
-            pairs = set(near_copies(signatures + planted + [_made(rng) for _ in range(many)]))
-            print(f"| {seed} | {many} | {COPIES} | {len(right & pairs)} | {len(pairs - right)} |", flush=True)
+        for name, others in around.items():
+            pairs = set(near_copies(signatures + planted + others))
+            print(f"| {seed} | {name} | {COPIES} | {len(right & pairs)} | {len(pairs - right)} |", flush=True)
 
 
 def _copy(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -60,6 +79,25 @@ def _made(rng: np.random.Generator) -> np.ndarray:
         points = np.stack([np.arange(WIDTH), wave], axis=1).round().astype(np.int32)
         cv2.polylines(ink, [points[:, None]], False, 1, 2)
     return np.packbits(ink > 0)
+
+
+def _rendered(folder: Path) -> list[np.ndarray]:
+    """Signatures of pages at 100 dpi, each of its own: leads of a record in another order, turned in time, scaled."""
+    rng = np.random.default_rng(0)
+    records = [read_wfdb(path) for path in sorted(folder.rglob("*.hea"))]
+    signatures = []
+    for number in range(AROUND):
+        record = records[int(rng.integers(len(records)))]
+        count, length = record.signals_mv.shape
+        rows = [
+            np.roll(record.signals_mv[lead], int(rng.integers(length))) * rng.uniform(0.7, 1.4)
+            for lead in rng.permutation(count)
+        ]
+        style, layout = RECORDERS[number % len(RECORDERS)]
+        mixed = EcgRecord(np.float32(rows), record.fs_hz, record.leads)
+        page = render_page(mixed, layout=layout, style=style, dpi=100, rng=rng).page
+        signatures.append(trace_signature(cv2.cvtColor(page.pixels, cv2.COLOR_RGB2GRAY)))
+    return signatures
 
 
 if __name__ == "__main__":

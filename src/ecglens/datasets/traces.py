@@ -4,7 +4,8 @@ All pages of a recorder look alike: frame, grid, separators, names and print are
 take any two of them for copies. The signature holds the ink of the traces alone, cut out by its own extent, so that it
 does not depend on margins, size, colour or compression. Candidates are pages whose coarse signatures, less what all
 pages share, are alike (``ecglens.datasets.candidates``); one is laid over the other by enhanced correlation
-(Evangelidis and Psarakis 2008, doi:10.1109/TPAMI.2008.113) and their ink compared point by point.
+(Evangelidis and Psarakis 2008, doi:10.1109/TPAMI.2008.113) and their ink compared point by point, in the end without
+what pages of their look share (``ecglens.datasets.looks``).
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ecglens.datasets.candidates import candidate_pairs, link
+from ecglens.datasets.looks import FEWEST, Looks
 
 __all__ = ["HEIGHT", "WIDTH", "grid_rows", "near_copies", "same_traces", "trace_signature"]
 
@@ -34,7 +38,7 @@ _FULL = 0.4
 
 _SAME_INK = 0.942
 """Agreement of two pages from which on they are one recording. Of 393 distinct recordings the two most alike reach
-0.932; of 1,200 copies resized (0.5 to 1.5), recompressed (quality 30 to 80) and cropped (up to 3 % an edge), three stay
+0.932; of 1,200 copies resized (0.5 to 1.5), recompressed (quality 30 to 80) and cropped (up to 3 % an edge), seven stay
 below."""
 
 _WORTH_LAYING = 0.5
@@ -43,9 +47,11 @@ _WORTH_LAYING = 0.5
 _WORTH_REFINING = 0.9
 """Correlation after laying over at half the size below which it is not done at the whole; copies reach 0.97."""
 
+_STILL_SAME = 0.92
+"""Agreement from which on two pages are one recording even without what pages of their look share. It parts no copy of
+the 1,200 above from its page."""
+
 _COARSE = (64, 24)
-_SHARED_FROM = 16
-"""From so many pages on, what most of them share is taken out before they are compared."""
 
 
 def grid_rows(gray: NDArray[np.uint8]) -> tuple[int, int] | None:
@@ -123,7 +129,8 @@ def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> li
     """Pairs of pages that show the same traces.
 
     Time grows with the number of pages: each is compared with a bounded number of others
-    (``ecglens.datasets.candidates``). Memory is 11 kB a page.
+    (``ecglens.datasets.candidates``). Pages that are linked so are compared once more without what the pages of their
+    look share (``ecglens.datasets.looks``). Memory is 11 kB a page.
 
     Args:
         signatures: From :func:`trace_signature`.
@@ -137,7 +144,13 @@ def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> li
     packed = np.stack(signatures)
     shared = _shared(packed)
     pairs, tries = candidate_pairs(_all_coarse(packed, shared), seed=seed)
-    return link(len(packed), pairs, lambda one, other: same_traces(packed[one], packed[other], shared), tries)
+    linked = link(len(packed), pairs, lambda one, other: same_traces(packed[one], packed[other], shared), tries)
+    part = _components(len(packed), linked)
+    looks = Looks(packed, np.unique(part, return_index=True)[1], seed=seed)
+    if not linked or not looks:
+        return linked
+    within = pairs[part[pairs[:, 0]] == part[pairs[:, 1]]]
+    return link(len(packed), within, lambda one, other: _same_beyond(packed[one], packed[other], shared, looks), tries)
 
 
 def same_traces(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None = None) -> bool:
@@ -153,11 +166,31 @@ def same_traces(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArra
 
 def ink_overlap(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None = None) -> float:
     """Share of the ink of two signatures that lies on the other's, the smaller of both ways, after laying one over."""
-    first, second = _image(one), _image(other)
+    return _laid_best(_image(one), _image(other), shared)[0]
+
+
+def _same_beyond(
+    one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None, looks: Looks
+) -> bool:
+    """Whether two signatures show the same curves, and still do without what pages of their look share."""
+    first = _image(one)
+    agreement, second = _laid_best(first, _image(other), shared)
+    if agreement < _SAME_INK:
+        return False
+    common = (first > 0) & (cv2.dilate(second, np.ones((3, 3), np.uint8)) > 0)
+    return _agreement(first, second, looks.share(common)) >= _STILL_SAME
+
+
+def _laid_best(
+    first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None
+) -> tuple[float, NDArray[np.float32]]:
+    """Agreement of two images, and the second as it lies best on the first: as it was, or moved."""
     quick = _agreement(first, second, shared)
     if quick >= _SAME_INK or quick < _WORTH_LAYING:
-        return quick
-    return max(quick, _agreement(first, _laid_over(first, second), shared))
+        return quick, second
+    moved = _laid_over(first, second)
+    slow = _agreement(first, moved, shared)
+    return (slow, moved) if slow > quick else (quick, second)
 
 
 def _agreement(first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None) -> float:
@@ -202,8 +235,15 @@ def _fitted(images: Sequence[np.ndarray], steps: int) -> tuple[float, np.ndarray
     return cv2.findTransformECC(images[0], images[1], motion, cv2.MOTION_AFFINE, ends)
 
 
+def _components(count: int, linked: Sequence[tuple[int, int]]) -> NDArray[np.intp]:
+    """Number of the recording of each page, by the pairs that link them."""
+    rows, columns = np.array(linked, dtype=np.intp).reshape(-1, 2).T
+    links = coo_array((np.ones(len(linked)), (rows, columns)), shape=(count, count))
+    return connected_components(links, directed=False)[1].astype(np.intp)
+
+
 def _shared(packed: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    if len(packed) < _SHARED_FROM:
+    if len(packed) < FEWEST:
         return None
     total = np.zeros(HEIGHT * WIDTH, dtype=np.float64)
     for start in range(0, len(packed), 512):

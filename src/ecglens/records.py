@@ -7,7 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Abstention", "Box", "EcgRecord", "InkMap", "Layout", "LeadBox", "NotFound", "Page", "Prediction", "Reading"]
+__all__ = [
+    "Abstention",
+    "Box",
+    "EcgRecord",
+    "InkMap",
+    "Layout",
+    "LeadBox",
+    "Measured",
+    "Measurements",
+    "NotFound",
+    "Page",
+    "Prediction",
+    "Reading",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,6 +271,68 @@ class EcgRecord:
         }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LeadTrace:
+    """The line of a lead as it was read on the upright page.
+
+    Attributes:
+        lead: As in the record; ``II-rhythm`` for a rhythm strip.
+        columns_px: ``(samples,)`` float64, where each sample stands.
+        rows_px: ``(samples,)`` float64, NaN where the trace is hidden.
+        baseline_px: Row of 0 mV.
+    """
+
+    lead: str
+    columns_px: NDArray[np.float64]
+    rows_px: NDArray[np.float64]
+    baseline_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """What was digitized of a page.
+
+    Attributes:
+        layout: Where the leads stand.
+        record: Signals in mV, or ``None`` where nothing tells the scale.
+        traces: The same on the page, in the record's order.
+        speed_mm_s: Paper speed.
+        gain_mm_mv: Millimetres of paper for a millivolt, or ``None``.
+        gain_source: ``"pulse"``, ``"given"``, ``"usual"`` (10 mm/mV, no pulse was seen) or ``None``.
+        einthoven_mv: Root mean square of I + III - II in mV where the three stand side by side, or ``None``.
+        goldberger_mv: The same of aVR + aVL + aVF.
+        warnings: What does not fit, one sentence each.
+    """
+
+    layout: Layout
+    record: EcgRecord | None
+    traces: tuple[LeadTrace, ...]
+    speed_mm_s: float
+    gain_mm_mv: float | None
+    gain_source: str | None
+    einthoven_mv: float | None = None
+    goldberger_mv: float | None = None
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Layout, scale, checks and the record in plain types, without the places on the page."""
+        return {
+            "layout": self.layout.to_dict(),
+            "scale": {
+                "speed_mm_s": self.speed_mm_s,
+                "gain_mm_mv": self.gain_mm_mv,
+                "gain_source": self.gain_source,
+                "px_per_mm": [round(value, 4) for value in self.layout.px_per_mm],
+                "px_per_mm_source": self.layout.px_per_mm_source,
+                "pulse_mm": None if self.layout.pulse_mm is None else round(self.layout.pulse_mm, 2),
+            },
+            "einthoven_rmse_mv": None if self.einthoven_mv is None else round(self.einthoven_mv, 4),
+            "goldberger_rmse_mv": None if self.goldberger_mv is None else round(self.goldberger_mv, 4),
+            "record": None if self.record is None else self.record.to_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Abstention:
     """Why there is no label.
@@ -330,6 +405,118 @@ class Reading:
     def to_dict(self) -> dict[str, Any]:
         """Page and prediction in plain types."""
         return {**self.page.to_dict(), **self.prediction.to_dict(), "warnings": list(self.prediction.warnings)}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure with its error bar.
+
+    Attributes:
+        value: The figure.
+        error: One standard uncertainty, in the same unit.
+        unit: ``"ms"``, ``"mV"``, ``"1/min"`` or ``"deg"``.
+        usual: Lowest and highest usual value in adults, ``None`` on a side without a limit; ``None`` where no range
+            holds for all adults.
+    """
+
+    value: float
+    error: float
+    unit: str
+    usual: tuple[float | None, float | None] | None = None
+
+    @property
+    def stands(self) -> str | None:
+        """``"below"``, ``"within"`` or ``"above"`` the usual range; ``None`` where there is none.
+
+        >>> Measured(132.0, 8.0, "ms", (70.0, 110.0)).stands
+        'above'
+        """
+        if self.usual is None:
+            return None
+        low, high = self.usual
+        if low is not None and self.value < low:
+            return "below"
+        return "above" if high is not None and self.value > high else "within"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figure in plain types."""
+        return {
+            "value": round(self.value, 3),
+            "error": round(self.error, 3),
+            "unit": self.unit,
+            "usual": None if self.usual is None else list(self.usual),
+            "stands": self.stands,
+        }
+
+
+_FIGURES = (
+    "rate_bpm",
+    "rr_ms",
+    "sdnn_ms",
+    "rmssd_ms",
+    "p_ms",
+    "pr_ms",
+    "qrs_ms",
+    "qt_ms",
+    "qtc_bazett_ms",
+    "qtc_fridericia_ms",
+    "axis_deg",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What was measured in a record; a figure that could not be told reliably is ``None``.
+
+    Attributes:
+        rate_bpm: Ventricular rate over all beats.
+        rr_ms: Mean distance of beats.
+        sdnn_ms: Standard deviation of the distances of beats of the usual shape; over seconds, not over 5 min.
+        rmssd_ms: Root mean square of their successive differences.
+        p_ms: P wave.
+        pr_ms: Beginning of P to beginning of QRS.
+        qrs_ms: QRS complex, over all leads.
+        qt_ms: Beginning of QRS to end of T.
+        qtc_bazett_ms: QT / sqrt(RR).
+        qtc_fridericia_ms: QT / cbrt(RR).
+        axis_deg: Frontal axis of the QRS complex, in (-180, 180].
+        st_j_mv: By lead, level at the J point against the level before QRS.
+        st_j60_mv: The same 60 ms later.
+        r_peaks_s: Every beat, in s on the clock of the recording.
+        edges_s: ``p_on``, ``p_end``, ``qrs_on``, ``qrs_end``, ``t_end`` of the usual beat in s from its R peak, those
+            that were found.
+        warnings: What a user of the figures must know, one sentence each.
+    """
+
+    rate_bpm: Measured | None = None
+    rr_ms: Measured | None = None
+    sdnn_ms: Measured | None = None
+    rmssd_ms: Measured | None = None
+    p_ms: Measured | None = None
+    pr_ms: Measured | None = None
+    qrs_ms: Measured | None = None
+    qt_ms: Measured | None = None
+    qtc_bazett_ms: Measured | None = None
+    qtc_fridericia_ms: Measured | None = None
+    axis_deg: Measured | None = None
+    st_j_mv: Mapping[str, Measured | None] = field(default_factory=dict)
+    st_j60_mv: Mapping[str, Measured | None] = field(default_factory=dict)
+    r_peaks_s: tuple[float, ...] = ()
+    edges_s: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures in plain types."""
+        found = {name: getattr(self, name) for name in _FIGURES}
+        plain = {name: None if value is None else value.to_dict() for name, value in found.items()}
+        for name, leads in (("st_j_mv", self.st_j_mv), ("st_j60_mv", self.st_j60_mv)):
+            plain[name] = {lead: None if value is None else value.to_dict() for lead, value in leads.items()}
+        return {
+            **plain,
+            "r_peaks_s": [round(second, 4) for second in self.r_peaks_s],
+            "edges_s": {name: round(second, 4) for name, second in self.edges_s.items()},
+            "warnings": list(self.warnings),
+        }
 
 
 def _rounded(values: Mapping[str, float] | None) -> dict[str, float] | None:

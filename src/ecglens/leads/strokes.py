@@ -1,0 +1,109 @@
+"""Which ink belongs to which trace: upright runs of ink, column by column, and the cheapest way through them.
+
+A pen never leaves the paper, so a trace's runs in neighbouring columns touch. All lines of a page are followed at once,
+each by dynamic programming over the runs of its columns (Viterbi 1967): jumps cost their height, straying from the line's
+zero costs a little, and a line may stay hidden for a while where its ink is missing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["HIDDEN", "Runs", "follow", "runs_of"]
+
+HIDDEN = -1
+
+_NOWHERE = -1e6
+_MOST = 48
+_FORBIDDEN = 1e9
+_JUMP_PER_MM = 2.0
+_EMERGE_PER_MM = 0.3
+_SHAPE_PER_MM = 0.1
+_STRAY_PER_MM = 0.02
+_STRAY_MOST = 1.0
+_HIDDEN_COST = 3.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """Upright runs of ink, ``(columns, most)`` each: first and last row; far above the page where there is none."""
+
+    top: NDArray[np.float32]
+    bottom: NDArray[np.float32]
+
+
+def runs_of(black: NDArray[np.bool_]) -> Runs:
+    """Upright runs of True in ``(height, width)``, top to bottom; of a column with very many the ``_MOST`` longest."""
+    height, width = black.shape
+    edges = np.zeros((width, height + 1), dtype=np.int8)
+    edges[:, :-1] = black.T
+    edges[:, 1:] -= black.T
+    columns, tops = np.nonzero(edges == 1)
+    _, ends = np.nonzero(edges == -1)
+    counts = np.bincount(columns, minlength=width)
+    for column in np.flatnonzero(counts > _MOST):
+        there = np.flatnonzero(columns == column)
+        kept = np.argsort(tops[there] - ends[there], kind="stable")[:_MOST]
+        dropped = np.delete(there, kept)
+        columns, tops, ends = (np.delete(values, dropped) for values in (columns, tops, ends))
+    counts = np.minimum(counts, _MOST)
+    place = np.arange(len(columns)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = (width, max(1, int(counts.max(initial=0))))
+    top, bottom = (np.full(shape, _NOWHERE, dtype=np.float32) for _ in range(2))
+    top[columns, place] = tops
+    bottom[columns, place] = ends - 1
+    return Runs(top, bottom)
+
+
+def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px: float) -> NDArray[np.intp]:
+    """The run of each line in each column.
+
+    Args:
+        runs: Of the page's ink between the first and the last column of the traces.
+        zeros: ``(lines,)``, rows of 0 mV.
+        px_per_mm: Pixels per millimetre.
+        reach_px: How far from its zero line a trace may stand.
+
+    Returns:
+        ``(lines, columns)``, place among the column's runs or ``HIDDEN``.
+    """
+    columns, most = runs.top.shape
+    lines = len(zeros)
+    zero = np.asarray(zeros, dtype=np.float32)[:, None]
+    weights = (_JUMP_PER_MM, _EMERGE_PER_MM, _SHAPE_PER_MM, _STRAY_PER_MM)
+    jump, emerge, shape, stray = (weight / px_per_mm for weight in weights)
+    back = np.zeros((columns, lines, most + 1), dtype=np.int16)
+    cost = np.zeros((lines, most + 1), dtype=np.float32)
+    last_row = np.array(zeros, dtype=np.float32)
+    for column in range(columns):
+        top, bottom = runs.top[column], runs.bottom[column]
+        away = np.maximum(0, np.maximum(top - zero, zero - bottom))
+        here = np.where(away > reach_px, _FORBIDDEN, np.minimum(stray * away, _STRAY_MOST)).astype(np.float32)
+        new = np.empty_like(cost)
+        if column == 0:
+            new[:, :most], new[:, most] = here, _HIDDEN_COST
+        else:
+            before_top, before_bottom = runs.top[column - 1], runs.bottom[column - 1]
+            gap = np.maximum(top - before_bottom[:, None], before_top[:, None] - bottom) - 1
+            from_hidden = np.maximum(top - last_row[:, None], last_row[:, None] - bottom)
+            step = np.empty((lines, most + 1, most), dtype=np.float32)
+            bend = np.minimum(np.abs(top - before_top[:, None]), np.abs(bottom - before_bottom[:, None]))
+            step[:, :most] = cost[:, :most, None] + (jump * np.maximum(gap, 0) + shape * bend)
+            step[:, most] = cost[:, most, None] + emerge * np.maximum(from_hidden, 0)
+            best = step.argmin(axis=1)
+            new[:, :most] = np.take_along_axis(step, best[:, None], axis=1)[:, 0] + here
+            back[column, :, :most] = best
+            seen = cost[:, :most].argmin(axis=1)
+            dive = cost[np.arange(lines), seen] + _HIDDEN_COST
+            stay = cost[:, most] <= dive
+            new[:, most] = np.where(stay, cost[:, most], dive) + _HIDDEN_COST
+            back[column, :, most] = np.where(stay, most, seen)
+            last_row = np.where(stay, last_row, (before_top + before_bottom)[seen] / 2)
+        cost = new - new.min(axis=1, keepdims=True)
+    path = np.empty((lines, columns), dtype=np.intp)
+    state = cost.argmin(axis=1)
+    for column in range(columns - 1, -1, -1):
+        path[:, column] = state
+        state = back[column, np.arange(lines), state].astype(np.intp)
+    return np.where(path == most, HIDDEN, path)

@@ -1,0 +1,268 @@
+"""Leads of a page to signals in mV.
+
+The upright page's ink is followed line by line (``strokes``), the outline of each trace becomes the line of the pen's
+middle (``pen``), and grid, pulse and paper speed turn pixels into seconds and millivolts.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from ecglens.leads.crop import upright
+from ecglens.leads.pen import OVERSAMPLE, centre_line, outline, pen_radius
+from ecglens.leads.relations import goldberger_rmse, einthoven_rmse
+from ecglens.leads.strokes import HIDDEN, Runs, follow, runs_of
+from ecglens.pages.preprocessing import ink
+from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
+
+__all__ = ["RHYTHM", "trace_page"]
+
+RHYTHM = "-rhythm"
+"""Ending of a rhythm strip's name in a record, where the lead itself may stand in the rows too."""
+
+_FINEST_PX_PER_MM = 9.0
+_WORK_PX_PER_MM = 8.0
+_REACH_PITCHES = 1.4
+_ALONE_MM = 45.0
+_USUAL_GAIN_MM_MV = 10.0
+_GAINS_MM_MV = (2.5, 5.0, 10.0, 20.0, 40.0)
+_PULSE_TOLERANCE = 0.12
+_START_SEARCH_MM = 3.0
+_RULE_MM = 30.0
+_DASH_GAP_MM = 1.2
+_SPECK_MM = 0.6
+_CAP = 0.7
+"""Radii of the pen from the edge of a trace's round end to its first sample, as far as half-covered pixels show it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ink:
+    """Ink of the traces' part of the upright page, and what its pixels are there."""
+
+    pixels: NDArray[np.uint8]
+    level: float
+    shrink: float
+    top: float
+    left: float
+
+    def row(self, page_row: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((page_row - self.top + 0.5) / self.shrink - 0.5, dtype=np.float64)
+
+    def column(self, page_column: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((page_column - self.left + 0.5) / self.shrink - 0.5, dtype=np.float64)
+
+    def page_row(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((row + 0.5) * self.shrink - 0.5 + self.top, dtype=np.float64)
+
+    def page_column(self, column: float) -> float:
+        return (column + 0.5) * self.shrink - 0.5 + self.left
+
+
+def trace_page(
+    page: Page, layout: Layout, *, fs_hz: float = 500.0, speed_mm_s: float = 25.0, gain_mm_mv: float | None = None
+) -> Tracing:
+    """Digitize the leads of a page.
+
+    Args:
+        page: As it was read.
+        layout: Where its leads stand, found or given by hand.
+        fs_hz: Sampling rate of the record.
+        speed_mm_s: Paper speed.
+        gain_mm_mv: Gain; from the calibration pulse where it is ``None``, and the usual 10 mm/mV without one.
+
+    Returns:
+        Signals, the lines on the page and what speaks for or against them.
+    """
+    gain, source, warnings = _gain(layout, gain_mm_mv)
+    dark = _ink(page, layout)
+    lines = _lines(layout)
+    down, across = (value / dark.shrink for value in layout.px_per_mm)
+    zeros = np.array([float(dark.row(line[0].baseline_px)) for line in lines])
+    pitch = float(np.diff(zeros).min()) if len(zeros) > 1 else _ALONE_MM * down
+    runs = runs_of(_traces_alone(dark.pixels >= dark.level, down))
+    path = follow(runs, zeros, px_per_mm=down, reach_px=max(_REACH_PITCHES * pitch, 25 * down))
+    top, bottom, shared = _own_parts(runs, path, zeros)
+    outlines = [outline(dark.pixels, a, b, level=dark.level) for a, b in zip(top, bottom, strict=True)]
+    radius = float(np.median([pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
+    shift = _start_shift(outlines, lines, dark, across, radius)
+    traces, rows, sure = [], [], []
+    for number, line in enumerate(lines):
+        hidden = binary_dilation(np.isnan(outlines[number][0]), iterations=OVERSAMPLE)
+        filled = _filled(outlines[number][0]), _filled(outlines[number][1])
+        centre, apart = centre_line(filled, radius)
+        borders = (dark.column(np.array([box.box.left + shift for box in line[1:]])) + 0.5) * OVERSAMPLE - 0.5
+        hidden |= _at_jumps(centre, borders, radius)
+        doubt = np.clip(apart / (4 * radius), 0, 0.5) + 0.5 * np.repeat(shared[number], OVERSAMPLE)
+        for box in line:
+            seconds = _length(box, layout, speed_mm_s)
+            count = round(seconds * fs_hz)
+            columns = box.box.left + shift + np.arange(count) / fs_hz * speed_mm_s * layout.px_per_mm[1]
+            place = (dark.column(columns) + 0.5) * OVERSAMPLE - 0.5
+            lost = np.interp(place, np.arange(len(hidden)), hidden, left=1, right=1) > 0.5
+            row = np.where(lost, np.nan, dark.page_row(np.interp(place, np.arange(len(centre)), centre)))
+            name = f"{box.lead}{RHYTHM}" if box.rhythm else box.lead
+            traces.append(LeadTrace(name, columns, row, box.baseline_px))
+            sure.append(np.where(lost, 0.0, 1 - np.interp(place, np.arange(len(doubt)), doubt)))
+    record = None if gain is None else _record(traces, sure, layout, lines, gain, fs_hz, speed_mm_s)
+    return Tracing(
+        layout=layout,
+        record=record,
+        traces=tuple(traces),
+        speed_mm_s=speed_mm_s,
+        gain_mm_mv=gain,
+        gain_source=source,
+        einthoven_mv=None if record is None else einthoven_rmse(record),
+        goldberger_mv=None if record is None else goldberger_rmse(record),
+        warnings=warnings,
+    )
+
+
+def _gain(layout: Layout, given: float | None) -> tuple[float | None, str | None, tuple[str, ...]]:
+    if given is not None:
+        return given, "given", ()
+    if layout.pulse_mm is None:
+        return _USUAL_GAIN_MM_MV, "usual", ("No calibration pulse was seen: 10 mm/mV was taken for granted.",)
+    nearest = min(_GAINS_MM_MV, key=lambda gain: abs(np.log(gain / layout.pulse_mm)))
+    return nearest, "pulse", ()
+
+
+def _ink(page: Page, layout: Layout) -> _Ink:
+    """The traces' part of the upright page's ink, at ``_WORK_PX_PER_MM`` or what the page has."""
+    pixels = upright(page, layout)
+    box = layout.trace_area
+    top, left = max(0, int(box.top)), max(0, int(box.left))
+    part = pixels[top : int(np.ceil(box.bottom)), left : int(np.ceil(box.right))]
+    mean = float(np.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1]))
+    shrink = 1.0 if mean <= _FINEST_PX_PER_MM else mean / _WORK_PX_PER_MM
+    dark = ink(np.ascontiguousarray(part))
+    if shrink > 1:
+        size = round(dark.shape[1] / shrink), round(dark.shape[0] / shrink)
+        dark = np.asarray(cv2.resize(dark, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return _Ink(dark, _edge_level(dark), shrink, top, left)
+
+
+def _edge_level(dark: NDArray[np.uint8]) -> float:
+    """Halfway between what is left of the grid and the ink of the traces."""
+    some = dark[dark > 8]
+    if some.size < 100:
+        return 128.0
+    between = float(cv2.threshold(some.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    full = float(np.percentile(dark[dark > between], 70))
+    near = cv2.dilate(np.asarray(dark > 0.6 * between, dtype=np.uint8), np.ones((5, 5), np.uint8))
+    far = dark[near == 0]
+    grid = min(0.5 * full, float(np.percentile(far, 99)) if far.size else 0.0)
+    return max(1.0, (grid + full) / 2)
+
+
+def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.bool_]:
+    """Ink without specks, such as the dots of a grid, and without upright lines of 30 mm or more, such as separators."""
+    drawn = np.asarray(black, dtype=np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+    extent = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    large = np.asarray(extent > max(2.0, _SPECK_MM * px_per_mm), dtype=np.uint8)
+    large[0] = 0
+    drawn = np.take(large, labels)
+    length = round(_RULE_MM * px_per_mm)
+    suspects = np.flatnonzero(drawn.sum(axis=0, dtype=np.int32) >= 0.5 * length)
+    if suspects.size:
+        part = np.ascontiguousarray(drawn[:, suspects])
+        joined = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((round(_DASH_GAP_MM * px_per_mm) | 1, 1), np.uint8))
+        rules = np.zeros_like(drawn)
+        rules[:, suspects] = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+        drawn[cv2.dilate(rules, np.ones((1, 3), np.uint8)) > 0] = 0
+    return np.asarray(drawn > 0, dtype=np.bool_)
+
+
+def _lines(layout: Layout) -> list[tuple[LeadBox, ...]]:
+    """Lead boxes line by line, top to bottom and left to right."""
+    lines: dict[tuple[float, bool], list[LeadBox]] = {}
+    for box in layout.leads:
+        lines.setdefault((round(box.baseline_px, 1), box.rhythm), []).append(box)
+    return [tuple(sorted(boxes, key=lambda box: box.box.left)) for _, boxes in sorted(lines.items())]
+
+
+def _own_parts(
+    runs: Runs, path: NDArray[np.intp], zeros: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """First and last row of each line's ink in each column, NaN where hidden, and where it is shared with a neighbour.
+
+    A run that two lines share is cut between them where least ink stands.
+    """
+    columns = np.arange(path.shape[1])
+    seen = path != HIDDEN
+    place = np.where(seen, path, 0)
+    top = np.where(seen, runs.top[columns, place], np.nan).astype(np.float64)
+    bottom = np.where(seen, runs.bottom[columns, place], np.nan).astype(np.float64)
+    shared = np.zeros(path.shape, dtype=np.bool_)
+    for upper in range(len(zeros) - 1):
+        lower = upper + 1
+        both = seen[upper] & seen[lower] & (path[upper] == path[lower])
+        if not both.any():
+            continue
+        cut = np.clip((zeros[upper] + zeros[lower]) / 2, top[upper], bottom[upper])
+        bottom[upper] = np.where(both, np.minimum(bottom[upper], cut), bottom[upper])
+        top[lower] = np.where(both, np.maximum(top[lower], cut), top[lower])
+        shared[upper] |= both
+        shared[lower] |= both
+    return top, bottom, shared
+
+
+def _start_shift(outlines, lines, dark: _Ink, across: float, radius: float) -> float:
+    """How far right of the boxes' left edges the traces begin, px of the page; 0 where that cannot be seen."""
+    shifts = []
+    reach = int(_START_SEARCH_MM * across * OVERSAMPLE)
+    for edges, line in zip(outlines, lines, strict=True):
+        place = int((float(dark.column(line[0].box.left)) + 0.5) * OVERSAMPLE)
+        there = ~np.isnan(edges[0])
+        if place + reach >= len(there) or not there[place + reach]:
+            continue
+        gaps = np.flatnonzero(~there[max(0, place - reach) : place + reach])
+        if gaps.size:
+            start = (max(0, place - reach) + gaps[-1] + 1) / OVERSAMPLE - 0.5
+            shifts.append(dark.page_column(start + _CAP * radius) - line[0].box.left)
+    return float(np.median(shifts)) if shifts else 0.0
+
+
+
+
+def _at_jumps(centre: NDArray[np.float64], borders: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
+    """Places so near to a border of leads that the pen covers both where the trace jumps from one to the other."""
+    near = np.zeros(len(centre), dtype=np.bool_)
+    reach = round((radius + 0.5) * OVERSAMPLE)
+    for border in np.rint(borders).astype(int):
+        before, after = border - 2 * reach, border + 2 * reach
+        if before >= 0 and after < len(centre) and abs(centre[before] - centre[after]) > 2 * radius:
+            near[border - reach : border + reach + 1] = True
+    return near
+
+
+def _length(box: LeadBox, layout: Layout, speed_mm_s: float) -> float:
+    """Seconds that a box holds, to a hundredth: recorders cut at round times."""
+    return round(box.box.width / layout.px_per_mm[1] / speed_mm_s, 2)
+
+
+def _filled(edge: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = np.flatnonzero(~np.isnan(edge))
+    return np.interp(np.arange(len(edge)), known, edge[known]) if known.size else np.zeros(len(edge))
+
+
+def _record(traces, sure, layout: Layout, lines, gain: float, fs_hz: float, speed_mm_s: float) -> EcgRecord:
+    """Rows in mV in the layout's order, filled with NaN to one length."""
+    length = max(len(trace.rows_px) for trace in traces)
+    signals, confidence = (np.full((len(traces), length), fill, dtype=np.float32) for fill in (np.nan, 0.0))
+    px_per_mv = gain * layout.px_per_mm[0]
+    starts = []
+    boxes = [box for line in lines for box in line]
+    begin = min(box.box.left for box in boxes)
+    for number, (trace, box) in enumerate(zip(traces, boxes, strict=True)):
+        samples = len(trace.rows_px)
+        signals[number, :samples] = (trace.baseline_px - trace.rows_px) / px_per_mv
+        confidence[number, :samples] = sure[number]
+        starts.append(round((box.box.left - begin) / layout.px_per_mm[1] / speed_mm_s, 2))
+    return EcgRecord(
+        signals, fs_hz, tuple(trace.lead for trace in traces), start_s=tuple(starts), confidence=confidence,
+        quality=tuple(1.0 for _ in traces),
+    )

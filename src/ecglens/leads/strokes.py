@@ -20,6 +20,7 @@ _FORBIDDEN = 1e9
 _JUMP_PER_MM = 2.0
 _EMERGE_PER_MM = 0.3
 _SHAPE_PER_MM = 0.1
+_ALONE_MOST_MM = 60.0
 _STRAY_PER_MM = 0.02
 _STRAY_MOST = 1.0
 _HIDDEN_COST = 3.0
@@ -73,6 +74,7 @@ def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px
     zero = np.asarray(zeros, dtype=np.float32)[:, None]
     weights = (_JUMP_PER_MM, _EMERGE_PER_MM, _SHAPE_PER_MM, _STRAY_PER_MM)
     jump, emerge, shape, stray = (weight / px_per_mm for weight in weights)
+    most_alone = np.float32(_ALONE_MOST_MM * px_per_mm)
     back = np.zeros((columns, lines, most + 1), dtype=np.int16)
     cost = np.zeros((lines, most + 1), dtype=np.float32)
     last_row = np.array(zeros, dtype=np.float32)
@@ -88,8 +90,9 @@ def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px
             gap = np.maximum(top - before_bottom[:, None], before_top[:, None] - bottom) - 1
             from_hidden = np.maximum(top - last_row[:, None], last_row[:, None] - bottom)
             step = np.empty((lines, most + 1, most), dtype=np.float32)
-            bend = np.minimum(np.abs(top - before_top[:, None]), np.abs(bottom - before_bottom[:, None]))
-            step[:, :most] = cost[:, :most, None] + (jump * np.maximum(gap, 0) + shape * bend)
+            # Ink that only one of two touching runs covers: a flank goes on to the tip, not to a dot beside it.
+            alone = np.minimum(np.abs(top - before_top[:, None]) + np.abs(bottom - before_bottom[:, None]), most_alone)
+            step[:, :most] = cost[:, :most, None] + (jump * np.maximum(gap, 0) + shape * alone)
             step[:, most] = cost[:, most, None] + emerge * np.maximum(from_hidden, 0)
             best = step.argmin(axis=1)
             new[:, :most] = np.take_along_axis(step, best[:, None], axis=1)[:, 0] + here

@@ -1,0 +1,302 @@
+"""Measurements beside cardiologists' marks (LUDB) and beside NeuroKit2; rates of PTB-XL by both.
+
+python benchmarks/measure.py [--write] [--data ../shared/data] [--without-neurokit]
+
+``compare`` takes any ``EcgRecord`` for each marked record, so that traced pages are held against the same marks.
+
+The reference of a record, from the marks of its twelve leads: of each beat that six leads or more mark, the third
+earliest beginning and the third latest end over the leads; of these spans the median over beats. Three leads must
+agree, so that no one mark decides; the twelve marks of a beat scatter by 8 ms (beginning) and 9 ms (end), so that the
+first and last of them overstate a span, and a single lead understates it. The same figures against the extremes and
+against the median lead are printed beside. Records are numbered in the order of their names; constants of the
+program were set on the odd ones (first, third, ...), and none of the even ones was looked at for that.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ecglens.datasets.marks import MarkedRecord, WaveMark, ludb
+from ecglens.formats.wfdb import read_wfdb
+from ecglens.layouts import plan
+from ecglens.leads.measure import measure
+from ecglens.records import EcgRecord, Measurements
+
+NAMES = {"qrs": "QRS", "qt": "QT", "pr": "PR", "p": "P"}
+BARS = {"qrs": (5.0, 15.0), "qt": (10.0, 25.0)}
+LEAST_LEADS = 6
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One record: its marks, what was measured, and which half it is of."""
+
+    marked: MarkedRecord
+    found: Measurements
+    odd: bool
+
+
+def compare(pairs: Iterable[tuple[MarkedRecord, EcgRecord]], **options: float) -> list[Case]:
+    """Measure a record for each marked one; the order tells the halves."""
+    return [Case(marked, measure(record, **options), number % 2 == 0) for number, (marked, record) in enumerate(pairs)]
+
+
+def beats_of(marks: Mapping[str, tuple[WaveMark, ...]], wave: str) -> list[list[WaveMark]]:
+    """The marks of one wave, beat by beat over all leads."""
+    marked = sorted(
+        (mark for waves in marks.values() for mark in waves if mark.wave == wave), key=lambda mark: mark.peak
+    )
+    beats: list[list[WaveMark]] = []
+    for mark in marked:
+        if beats and mark.peak - beats[-1][-1].peak < 100 and mark.peak - beats[-1][0].peak < 200:
+            beats[-1].append(mark)
+        else:
+            beats.append([mark])
+    return [beat for beat in beats if len(beat) >= min(LEAST_LEADS, len(marks))]
+
+
+def edges(beat: list[WaveMark], rank: int | None) -> tuple[float, float]:
+    """Beginning and end of a wave in samples: by the mark of a rank from outside, or the median of the leads."""
+    ons = sorted(mark.onset for mark in beat if mark.onset is not None)
+    ends = sorted(mark.end for mark in beat if mark.end is not None)
+    if min(len(ons), len(ends)) < (rank or 1):
+        return np.nan, np.nan
+    return (float(np.median(ons)), float(np.median(ends))) if rank is None else (ons[rank - 1], ends[-rank])
+
+
+def reference(marks: Mapping[str, tuple[WaveMark, ...]], fs_hz: float, rank: int | None = 3) -> dict[str, float]:
+    """Spans in ms as the module's text says; NaN where they are not marked."""
+    complexes = [edges(beat, rank) for beat in beats_of(marks, "QRS")]
+    t_ends = np.array([edges(beat, rank)[1] for beat in beats_of(marks, "T")])
+    p_waves = [edges(beat, rank) for beat in beats_of(marks, "P")]
+    p_ons = np.array([on for on, _ in p_waves])
+    spans: dict[str, list[float]] = {name: [] for name in NAMES}
+    spans["p"] = [end - on for on, end in p_waves]
+    for on, end in complexes:
+        spans["qrs"].append(end - on)
+        spans["qt"] += [
+            float(t_ends[near][0] - on) for near in [(t_ends > end) & (t_ends < on + 0.7 * fs_hz)] if near.any()
+        ]
+        spans["pr"] += [
+            float(on - p_ons[near][-1]) for near in [(p_ons < on) & (p_ons > on - 0.4 * fs_hz)] if near.any()
+        ]
+    return {
+        name: 1000 * float(np.nanmedian(span)) / fs_hz if np.isfinite(span).any() else np.nan
+        for name, span in spans.items()
+    }
+
+
+def page_shaped(record: EcgRecord) -> EcgRecord:
+    """The leads cut as on a 3x4 page, 2.5 s each, with the rhythm strip II whole."""
+    rows = plan("3x4+1").rows
+    quarter = round(2.5 * record.fs_hz)
+    strip = record.signals_mv[record.leads.index("II")]
+    signals = np.full((13, len(strip)), np.nan, np.float32)
+    starts = [next(column for row in rows for column, name in enumerate(row) if name == lead) for lead in record.leads]
+    for row, lead, start in zip(signals, record.signals_mv, starts, strict=False):
+        row[:quarter] = lead[start * quarter : (start + 1) * quarter]
+    signals[-1] = strip
+    return replace(
+        record,
+        signals_mv=signals,
+        leads=(*record.leads, "II-rhythm"),
+        start_s=(*(2.5 * start for start in starts), 0.0),
+    )
+
+
+def peaks_table(columns: Mapping[str, list[Case]]) -> list[str]:
+    """F1 of R peaks within 150 and 50 ms; only between the first and the last marked beat, as LUDB marks no others."""
+    lines = [
+        "| | beats | F1, 150 ms | missed | extra | F1, 50 ms | F1 odd / even, 150 ms |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for title, cases in columns.items():
+        wide, narrow = counts(cases, 0.15), counts(cases, 0.05)
+        halves = " / ".join(f"{f1(counts([c for c in cases if c.odd == odd], 0.15)):.4f}" for odd in (True, False))
+        lines.append(
+            f"| {title} | {wide[0] + wide[1]} | {f1(wide):.4f} | {wide[1]} | {wide[2]} | {f1(narrow):.4f} | {halves} |"
+        )
+    return lines
+
+
+def counts(cases: list[Case], tolerance_s: float) -> tuple[int, int, int]:
+    """Found, missed and extra beats."""
+    hits = missed = extra = 0
+    for case in cases:
+        fs_hz = case.marked.record.fs_hz
+        marked = (
+            np.array([np.median([mark.peak for mark in beat]) for beat in beats_of(case.marked.marks, "QRS")]) / fs_hz
+        )
+        found = np.array(case.found.r_peaks_s)
+        found = found[(found >= marked[0] - tolerance_s) & (found <= marked[-1] + tolerance_s)]
+        near = np.abs(found[:, None] - marked[None]) <= tolerance_s
+        paired = int(min(near.any(axis=0).sum(), near.any(axis=1).sum()))
+        hits, missed, extra = hits + paired, missed + len(marked) - paired, extra + len(found) - paired
+    return hits, missed, extra
+
+
+def f1(counted: tuple[int, int, int]) -> float:
+    """Of found, missed and extra."""
+    return 2 * counted[0] / (2 * counted[0] + counted[1] + counted[2])
+
+
+def spans_table(columns: Mapping[str, list[Case]]) -> list[str]:
+    """Differences of the spans against the reference, and how often two error bars cover them."""
+    lines = [
+        "| | figure | told / marked | mean error, ms | SD, ms | within 2 error bars | odd: mean, SD | even: mean, SD | "
+        "mean against extremes / median lead | told, not marked |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for title, cases in columns.items():
+        for name, printed in NAMES.items():
+            off, bars = differences(cases, name)
+            known = ~np.isnan(off)
+            marked = sum(not np.isnan(reference(c.marked.marks, c.marked.record.fs_hz)[name]) for c in cases)
+            odd = np.array([case.odd for case in cases])
+            halves = " | ".join(f"{np.nanmean(off[half]):+.1f}, {np.nanstd(off[half]):.1f}" for half in (odd, ~odd))
+            others = " / ".join(f"{np.nanmean(differences(cases, name, rank)[0]):+.1f}" for rank in (1, None))
+            extra = sum(
+                getattr(case.found, f"{name}_ms") is not None
+                and np.isnan(reference(case.marked.marks, case.marked.record.fs_hz)[name])
+                for case in cases
+            )
+            covered = (np.abs(off[known]) <= 2 * bars[known]).mean()
+            lines.append(
+                f"| {title} | {printed} | {known.sum()} / {marked} | {off[known].mean():+.1f} | {off[known].std():.1f} "
+                f"| {100 * covered:.0f} % | {halves} | {others} | {extra} |"
+            )
+    return lines
+
+
+def differences(cases: list[Case], name: str, rank: int | None = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Measured less marked in ms, NaN where one is missing; and the error bars."""
+    off, bars = [], []
+    for case in cases:
+        figure = getattr(case.found, f"{name}_ms")
+        marked = reference(case.marked.marks, case.marked.record.fs_hz, rank)[name]
+        off.append(np.nan if figure is None else figure.value - marked)
+        bars.append(np.nan if figure is None else figure.error)
+    return np.array(off), np.array(bars)
+
+
+def neurokit_marks(record: EcgRecord) -> dict[str, tuple[WaveMark, ...]]:
+    """What NeuroKit2's discrete wavelet delineator marks in each lead, in the form of the cardiologists' marks."""
+    import neurokit2
+
+    marks = {}
+    for lead, row in zip(record.leads, record.signals_mv, strict=True):
+        found: list[WaveMark] = []
+        try:
+            clean = neurokit2.ecg_clean(row.astype(float), sampling_rate=int(record.fs_hz))
+            _, peaks = neurokit2.ecg_peaks(clean, sampling_rate=int(record.fs_hz))
+            _, at = neurokit2.ecg_delineate(clean, peaks["ECG_R_Peaks"], int(record.fs_hz), method="dwt")
+        except (ValueError, IndexError, ZeroDivisionError, TypeError):
+            marks[lead] = ()
+            continue
+        at["ECG_R_Peaks"] = peaks["ECG_R_Peaks"]
+        for wave, letter in (("P", "P"), ("QRS", "R"), ("T", "T")):
+            ons, ends = at[f"ECG_{letter}_Onsets"], at[f"ECG_{letter}_Offsets"]
+            for on, peak, end in zip(ons, at[f"ECG_{letter}_Peaks"], ends, strict=True):
+                if not np.isnan(peak):
+                    edges_known = (None if np.isnan(edge) else int(edge) for edge in (on, end))
+                    begin, finish = edges_known
+                    found.append(WaveMark(wave, begin, int(peak), finish))
+        marks[lead] = tuple(found)
+    return marks
+
+
+def neurokit_table(marked: tuple[MarkedRecord, ...]) -> list[str]:
+    """NeuroKit2 lead by lead, its marks put together like the readers': by the rule, and by the median lead."""
+    start = time.perf_counter()
+    theirs = [neurokit_marks(item.record) for item in marked]
+    seconds = (time.perf_counter() - start) / len(marked)
+    lines = [f"NeuroKit2 takes {1000 * seconds:.0f} ms a record (12 leads).\n"]
+    lines += ["| NeuroKit2 (dwt) | told / marked | mean error, SD, ms | of the median lead, ms | told, not marked |"]
+    lines += ["|---|---|---|---|---|"]
+    for name, printed in NAMES.items():
+        off = {}
+        for rank in (3, None):
+            ours = np.array([reference(item.marks, item.record.fs_hz, rank)[name] for item in marked])
+            other = np.array(
+                [reference(marks, item.record.fs_hz, rank)[name] for marks, item in zip(theirs, marked, strict=True)]
+            )
+            off[rank] = other - ours
+        both = [f"{np.nanmean(off[rank]):+.1f}, {np.nanstd(off[rank]):.1f}" for rank in (3, None)]
+        known = (~np.isnan(off[None])).sum()
+        extra = (np.isnan(ours) & ~np.isnan(other)).sum()
+        lines.append(f"| {printed} | {known} / {(~np.isnan(ours)).sum()} | {both[0]} | {both[1]} | {extra} |")
+    return lines
+
+
+def rates(root: Path, *, with_neurokit: bool) -> list[str]:
+    """Rate of each PTB-XL record, beside NeuroKit2's in the median lead; those apart by more than 3 bpm by name."""
+    found = {header.stem: (record := read_wfdb(header), measure(record)) for header in sorted(root.rglob("*.hea"))}
+    told = {name: m.rate_bpm.value for name, (_, m) in found.items() if m.rate_bpm is not None}
+    lines = [f"Rate told in {len(told)} of {len(found)} records."]
+    if with_neurokit:
+        other = {name: neurokit_rate(found[name][0]) for name in told}
+        apart = [name for name in told if not abs(told[name] - other[name]) <= 3]
+        named = ", ".join(f"{name} ({told[name]:.0f} / {other[name]:.0f})" for name in apart)
+        lines.append(f"Within 3 bpm of NeuroKit2: {len(told) - len(apart)}. Apart (ours / theirs): {named}.")
+    return lines
+
+
+def neurokit_rate(record: EcgRecord) -> float:
+    """Median over the leads of NeuroKit2's mean rate in 1/min."""
+    import neurokit2
+
+    found = []
+    for row in record.signals_mv.astype(float):
+        clean = neurokit2.ecg_clean(row, sampling_rate=int(record.fs_hz))
+        try:
+            peaks = neurokit2.ecg_peaks(clean, sampling_rate=int(record.fs_hz))[1]["ECG_R_Peaks"]
+        except (ValueError, IndexError):
+            continue
+        if len(peaks) > 1:
+            found.append(60 * record.fs_hz / float(np.diff(peaks).mean()))
+    return float(np.median(found)) if found else np.nan
+
+
+def speed(record: EcgRecord) -> float:
+    """Median of 30 runs in ms."""
+    taken = []
+    for _ in range(30):
+        start = time.perf_counter()
+        measure(record)
+        taken.append(time.perf_counter() - start)
+    return 1000 * float(np.median(taken))
+
+
+def main() -> None:
+    """Print the tables; keep them where asked."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--write", action="store_true", help="Keep the tables in benchmarks/measure.md.")
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
+    parser.add_argument("--without-neurokit", action="store_true")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")  # NeuroKit2 and pandas warn of their own use of each other
+    marked = ludb(chosen.data / "ludb")
+    shapes: dict[str, Callable[[EcgRecord], EcgRecord]] = {"signals": lambda record: record, "page-shaped": page_shaped}
+    columns = {title: compare((item, shape(item.record)) for item in marked) for title, shape in shapes.items()}
+    bars = "; ".join(f"{NAMES[name]} mean within {mean:g} ms, SD <= {sd:g} ms" for name, (mean, sd) in BARS.items())
+    out = ["# Measuring beside the marks of LUDB", "", "`python benchmarks/measure.py --write`", ""]
+    out += [__doc__.split("\n\n", 3)[3].strip(), "", f"Bars: F1 of R peaks >= 0.995 within 150 ms; {bars}.", ""]
+    out += [*peaks_table(columns), "", *spans_table(columns), ""]
+    out += [f"One record of 12 leads, 10 s, 500 Hz: {speed(marked[0].record):.0f} ms on one core (bar 60 ms).", ""]
+    if not chosen.without_neurokit:
+        out += [*neurokit_table(marked), ""]
+    out += ["## Rates of PTB-XL", "", *rates(chosen.data / "ptbxl", with_neurokit=not chosen.without_neurokit)]
+    text = "\n".join(out) + "\n"
+    print(text)
+    if chosen.write:
+        (HERE / "measure.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -150,11 +150,14 @@ class Layout:
         trace_area: Around all traces and pulses, without header and footer.
         rotation_deg: By how much the page was turned clockwise as it came.
         px_per_mm: ``(vertical, horizontal)``.
-        px_per_mm_source: ``"grid"`` or ``"pulse"``.
+        px_per_mm_source: ``"grid"``, ``"pulse"`` (10 mm high, no grid was seen) or ``"none"`` (a guess from the
+            traces' length, fit for showing, not for measuring).
         pulse_mm: Height of the calibration pulse in mm by the grid, or ``None`` where none was found.
         to_upright: Affine map, two rows of three.
         ink: The page's ink, upright, with separators and text as printed.
         warnings: What does not fit, one sentence each.
+        known_print: Whether names and lines are in the print of the public set's recorder.
+        doubt: Why the leads may not be one heart's recording, or ``None``.
     """
 
     name: str
@@ -167,6 +170,8 @@ class Layout:
     to_upright: tuple[tuple[float, float, float], tuple[float, float, float]]
     ink: InkMap = field(repr=False, compare=False)
     warnings: tuple[str, ...] = ()
+    known_print: bool = False
+    doubt: str | None = None
 
     @property
     def rhythm_leads(self) -> tuple[str, ...]:

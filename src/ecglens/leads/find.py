@@ -5,7 +5,7 @@ and end, and the lead names say whether the leads stand where the layout has the
 reason.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan, plan
 from ecglens.leads.check import check_leads, likeness
+from ecglens.leads.lines import BLACK, Rows, line_curves, put_on_page, without_rules
 from ecglens.leads.names import match_names
+from ecglens.leads.printed import find_printed
 from ecglens.leads.pulses import Pulse, find_pulses
 from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_flat
-from ecglens.records import InkMap, Layout, LeadBox, NotFound, Page
+from ecglens.records import Layout, NotFound, Page
 
 __all__ = ["find_layout"]
 
@@ -36,41 +38,36 @@ _NAME_REACH = 3
 """How far a name may stand from its usual place, px of the sheet; twice that where no pulse tells the zero line."""
 _USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
 """Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
-_STRETCH_TOLERATED = 0.03
-_BLACK = 90
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """Zero lines on a sheet and the room above and below each."""
-
-    zeros: NDArray[np.float64]
-    pulses: tuple[Pulse, ...]
-
-    @property
-    def pitch(self) -> float:
-        return float(np.diff(self.zeros).mean())
-
-    def band(self, index: int, height: int) -> tuple[int, int]:
-        """Rows of the sheet that belong to trace ``index``."""
-        top = max(0, round(float(self.zeros[index]) - 0.52 * self.pitch))
-        return top, min(height, round(float(self.zeros[index]) + 0.52 * self.pitch))
-
-
-def find_layout(page: Page) -> Layout | NotFound:
-    """Find the leads of a page with three rows of four leads and one rhythm strip.
+def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) -> Layout | NotFound:
+    """Find the leads of a page.
 
     Args:
         page: As it was read; turned by at most 10 degrees, any size.
+        name: Layout that the page has, where it is known; found by the lead names where it is ``None``.
+        doubtful: Also return a layout whose leads may not be one heart's, with its ``doubt``.
 
     Returns:
         The layout, or a falsy reason: nothing is ever cut out of a page that was not understood.
     """
     sheet = lay_flat(page)
     if isinstance(sheet, NotFound):
-        return sheet
+        found = find_printed(page, None, name=name)
+        return found if isinstance(found, Layout) else sheet
+    found = _known_print(sheet) if name in (None, _PLAN) else NotFound("")
+    if isinstance(found, NotFound):
+        other = find_printed(page, sheet, name=name)
+        found = found if isinstance(other, NotFound) and found.reason else other
+    if isinstance(found, Layout) and found.doubt is not None and not doubtful:
+        return NotFound(found.doubt)
+    return found
+
+
+def _known_print(sheet: Sheet) -> Layout | NotFound:
+    """The layout of a page in the print of the public set's recorder: three rows of four leads and a rhythm strip."""
     layout = plan(_PLAN)
-    ink = _without_rules(sheet.ink)
+    ink = without_rules(sheet.ink)
     pulses = find_pulses(sheet.ink)
     if len(pulses) > layout.lines:
         return NotFound(
@@ -89,18 +86,17 @@ def find_layout(page: Page) -> Layout | NotFound:
             f"Four traces were seen, but the lead names of the layout {_PLAN} could not be read beside them."
         )
     if not rows.pulses:
-        rows = _Rows(zeros=rows.zeros + down, pulses=())
+        rows = Rows(zeros=rows.zeros + down, pulses=())
     if min(span[0], ink.shape[1] - span[1]) < PX_PER_MM:
         columns = _columns_by_names(columns, right)
-    curves, covered = _curves(ink, rows)
+    curves, covered = line_curves(ink, rows)
     doubt = check_leads(curves, covered, columns, layout)
-    if doubt is not None:
-        return doubt
     rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
-    return _layout(sheet, rows, columns, pulses, rhythm, warnings)
+    found = put_on_page(sheet, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings)
+    return replace(found, known_print=True, doubt=doubt.reason if doubt else None)
 
 
-def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> _Rows | None:
+def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> Rows | None:
     """The zero lines as the feet of pulses that stand below each other at equal distances, one of each line."""
     if len(pulses) < lines:
         return None
@@ -110,12 +106,12 @@ def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> _Rows | None:
     zeros = np.array([pulse.bottom for pulse in aligned])
     if len(aligned) != lines or np.diff(zeros).max() > 1.15 * np.diff(zeros).min():
         return None
-    return _Rows(zeros=zeros, pulses=aligned)
+    return Rows(zeros=zeros, pulses=aligned)
 
 
-def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> _Rows | NotFound:
+def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> Rows | NotFound:
     """The zero lines as the rows, at equal distances, along which most ink runs."""
-    along = (cv2.dilate(ink, np.ones((PX_PER_MM, 1), np.uint8)) > _BLACK).mean(axis=1)
+    along = (cv2.dilate(ink, np.ones((PX_PER_MM, 1), np.uint8)) > BLACK).mean(axis=1)
     height = len(along)
     best, zeros = 0.0, np.zeros(0)
     for pitch in np.arange(_PITCH_RANGE_MM[0], _PITCH_RANGE_MM[1], 0.5) * PX_PER_MM:
@@ -128,27 +124,15 @@ def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> _Rows | NotFound:
             best, zeros = float(score.max()), float(score.argmax()) + np.arange(lines) * pitch
     if best < _ALONG_NEEDED:
         return NotFound(f"A grid was seen, but not the {lines} traces of the layout {_PLAN} at equal distances.")
-    return _Rows(zeros=zeros, pulses=())
+    return Rows(zeros=zeros, pulses=())
 
 
-def _without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Ink without upright lines of 25 mm or more: separators, table borders."""
-    length = 25 * PX_PER_MM
-    black = np.asarray(ink > _BLACK, dtype=np.uint8)
-    columns = np.flatnonzero(black.sum(axis=0, dtype=np.int32) >= length)
-    rules = np.zeros_like(black)
-    if columns.size:
-        rules[:, columns] = cv2.morphologyEx(black[:, columns], cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
-        rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
-    return np.where(rules > 0, np.uint8(0), ink)
-
-
-def _span(ink: NDArray[np.uint8], rows: _Rows) -> tuple[float, float] | NotFound:
+def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
     """Columns of the sheet at which the traces begin and end."""
     runs = []
     for index in range(len(rows.zeros)):
         top, bottom = rows.band(index, ink.shape[0])
-        covered = np.asarray((ink[top:bottom] > _BLACK).any(axis=0), dtype=np.bool_)
+        covered = np.asarray((ink[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
         first, last = _beside_pulses(rows.pulses, len(covered))
         covered[:first] = False
         covered[last:] = False
@@ -190,7 +174,7 @@ def _longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, flo
 
 
 def _names_fit(
-    ink: NDArray[np.uint8], rows: _Rows, columns: NDArray[np.float64], layout: LayoutPlan
+    ink: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan
 ) -> tuple[float, float, NDArray[np.float64]]:
     """How much better than all others the right names match, on average, and how far they stand off: down and right.
 
@@ -217,7 +201,7 @@ def _columns_by_names(columns: NDArray[np.float64], right: NDArray[np.float64]) 
 
 
 def _rhythm_lead(
-    ink: NDArray[np.uint8], curves: NDArray[np.float64], rows: _Rows, columns: NDArray[np.float64], layout: LayoutPlan
+    ink: NDArray[np.uint8], curves: NDArray[np.float64], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan
 ) -> tuple[str, tuple[str, ...]]:
     """The rhythm strip's lead, by its printed name and by the lead that it runs along with."""
     matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]), reach=_NAME_REACH)
@@ -236,69 +220,3 @@ def _rhythm_lead(
         f"The rhythm strip was taken for lead {together}, but its printed name looks like {by_name} "
         f"and its trace like {by_trace}.",
     )
-
-
-def _curves(ink: NDArray[np.uint8], rows: _Rows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Each trace as the centre of its band's ink, px of the sheet below its zero line, and where there is ink."""
-    curves = np.zeros((len(rows.zeros), ink.shape[1]))
-    covered = np.zeros(curves.shape, dtype=np.bool_)
-    for index, zero in enumerate(rows.zeros):
-        top, bottom = rows.band(index, ink.shape[0])
-        band = np.asarray(cv2.threshold(ink[top:bottom], _BLACK, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
-        weight = band.sum(axis=0)
-        covered[index] = weight > 0
-        centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
-        curves[index] = np.where(covered[index], centre - zero, 0.0)
-    return curves, covered
-
-
-def _layout(
-    sheet: Sheet,
-    rows: _Rows,
-    columns: NDArray[np.float64],
-    pulses: tuple[Pulse, ...],
-    rhythm: str,
-    warnings: tuple[str, ...],
-) -> Layout:
-    """Put what was found into px of the upright page."""
-    layout = plan(_PLAN)
-    half = rows.pitch / 2
-    leads = []
-    for row, names in enumerate(layout.rows):
-        zero = float(rows.zeros[row])
-        for column, name in enumerate(names):
-            box = sheet.box(zero - half, float(columns[column]), zero + half, float(columns[column + 1]))
-            leads.append(LeadBox(lead=name, box=box, baseline_px=sheet.row(zero)))
-    zero = float(rows.zeros[-1])
-    strip = sheet.box(zero - half, float(columns[0]), zero + half, float(columns[-1]))
-    leads.append(LeadBox(lead=rhythm, box=strip, baseline_px=sheet.row(zero), rhythm=True))
-    left = min([float(columns[0]), *(pulse.left for pulse in rows.pulses)]) - 2 * PX_PER_MM
-    right = max([float(columns[-1]), *(pulse.right for pulse in rows.pulses)]) + 2 * PX_PER_MM
-    top = max(0.0, float(rows.zeros[0]) - max(half, 20 * PX_PER_MM))
-    bottom = min(float(sheet.ink.shape[0]), float(rows.zeros[-1]) + half)
-    return Layout(
-        name=_PLAN,
-        leads=tuple(leads),
-        trace_area=sheet.box(top, max(0.0, left), bottom, min(float(sheet.ink.shape[1]), right)),
-        rotation_deg=sheet.rotation_deg,
-        px_per_mm=sheet.grid.px_per_mm,
-        px_per_mm_source="grid",
-        pulse_mm=float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None,
-        to_upright=sheet.to_upright,
-        ink=InkMap(pixels=sheet.ink, scale=sheet.scale, origin=sheet.origin),
-        warnings=warnings + _scale_warnings(pulses, sheet.grid.px_per_mm),
-    )
-
-
-def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float]) -> tuple[str, ...]:
-    found = []
-    if abs(px_per_mm[0] / px_per_mm[1] - 1) > _STRETCH_TOLERATED:
-        found.append(
-            f"The grid has {px_per_mm[0]:.2f} px/mm down and {px_per_mm[1]:.2f} across: the page may be stretched."
-        )
-    if not pulses:
-        return (*found, "No calibration pulse was seen; the scale is the grid's alone.")
-    height = float(np.median([pulse.height_mm for pulse in pulses]))
-    if abs(height / 10 - 1) > 0.05:
-        found.append(f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.")
-    return tuple(found)

@@ -10,7 +10,7 @@ from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
 from ecglens.records import Box, NotFound, Page
 
-__all__ = ["PX_PER_MM", "Affine", "Sheet", "lay_flat"]
+__all__ = ["PX_PER_MM", "Affine", "Sheet", "lay_at", "lay_flat"]
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 
@@ -76,19 +76,37 @@ def lay_flat(page: Page) -> Sheet | NotFound:
     grid = find_grid_lines(lines)
     if isinstance(grid, NotFound):
         return grid
-    shrink = (page.height / work.shape[0], page.width / work.shape[1])
-    sheet, origin = _at_scale(dark, grid, _turn_back(work.shape, angle))
-    px_per_mm = (grid.px_per_mm[0] * shrink[0], grid.px_per_mm[1] * shrink[1])
+    return _sheet(page, dark, grid, angle)
+
+
+def lay_at(page: Page, px_per_mm: float) -> Sheet:
+    """A sheet of a page without a grid, taken to be upright and of a known scale.
+
+    Args:
+        page: As it was read.
+        px_per_mm: Pixels of the page per millimetre of paper, both ways.
+    """
+    work = _reduced(page.pixels)
+    scale = px_per_mm / _step(page.width)
+    whole = Box(0.0, 0.0, float(work.shape[0]), float(work.shape[1]))
+    return _sheet(page, ink_from(extremes(work)[0]), Grid((scale, scale), whole, 0.0), 0.0)
+
+
+def _sheet(page: Page, dark: NDArray[np.uint8], grid: Grid, angle: float) -> Sheet:
+    """The grid's part of a page whose reduced ink and grid are known."""
+    shrink = _step(page.width)
+    sheet, origin = _at_scale(dark, grid, _turn_back(dark.shape, angle))
+    px_per_mm = (grid.px_per_mm[0] * shrink, grid.px_per_mm[1] * shrink)
     box = grid.box
     return Sheet(
         ink=sheet,
         scale=(px_per_mm[0] / PX_PER_MM, px_per_mm[1] / PX_PER_MM),
-        origin=(origin[0] * shrink[0], origin[1] * shrink[1]),
+        origin=(origin[0] * shrink, origin[1] * shrink),
         rotation_deg=angle,
         to_upright=_turn_back(page.pixels.shape, angle),
         grid=Grid(
             px_per_mm=px_per_mm,
-            box=Box(box.top * shrink[0], box.left * shrink[1], box.bottom * shrink[0], box.right * shrink[1]),
+            box=Box(box.top * shrink, box.left * shrink, box.bottom * shrink, box.right * shrink),
             strength=grid.strength,
         ),
     )
@@ -96,12 +114,16 @@ def lay_flat(page: Page) -> Sheet | NotFound:
 
 def _reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pixels averaged over squares so that the width comes near ``_WORK_WIDTH_PX``."""
-    step = max(1, round(pixels.shape[1] / _WORK_WIDTH_PX))
+    step = _step(pixels.shape[1])
     if step == 1:
         return pixels
     height, width = pixels.shape[0] // step, pixels.shape[1] // step
     part = pixels[: height * step, : width * step]
     return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _step(width: int) -> int:
+    return max(1, round(width / _WORK_WIDTH_PX))
 
 
 def _at_scale(dark: NDArray[np.uint8], grid: Grid, to_upright: Affine) -> tuple[NDArray[np.uint8], tuple[int, int]]:

@@ -15,7 +15,7 @@ from ecglens.leads.crop import upright
 from ecglens.leads.pen import OVERSAMPLE, centre_line, outline, pen_radius
 from ecglens.leads.relations import goldberger_rmse, einthoven_rmse
 from ecglens.leads.strokes import HIDDEN, Runs, follow, runs_of
-from ecglens.pages.preprocessing import ink
+from ecglens.pages.preprocessing import edge_level, ink
 from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
 
 __all__ = ["RHYTHM", "trace_page"]
@@ -141,20 +141,7 @@ def _ink(page: Page, layout: Layout) -> _Ink:
     if shrink > 1:
         size = round(dark.shape[1] / shrink), round(dark.shape[0] / shrink)
         dark = np.asarray(cv2.resize(dark, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return _Ink(dark, _edge_level(dark), shrink, top, left)
-
-
-def _edge_level(dark: NDArray[np.uint8]) -> float:
-    """Halfway between what is left of the grid and the ink of the traces."""
-    some = dark[dark > 8]
-    if some.size < 100:
-        return 128.0
-    between = float(cv2.threshold(some.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
-    full = float(np.percentile(dark[dark > between], 70))
-    near = cv2.dilate(np.asarray(dark > 0.6 * between, dtype=np.uint8), np.ones((5, 5), np.uint8))
-    far = dark[near == 0]
-    grid = min(0.5 * full, float(np.percentile(far, 99)) if far.size else 0.0)
-    return max(1.0, (grid + full) / 2)
+    return _Ink(dark, edge_level(dark), shrink, top, left)
 
 
 def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.bool_]:
@@ -226,8 +213,6 @@ def _start_shift(outlines, lines, dark: _Ink, across: float, radius: float) -> f
     return float(np.median(shifts)) if shifts else 0.0
 
 
-
-
 def _at_jumps(centre: NDArray[np.float64], borders: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
     """Places so near to a border of leads that the pen covers both where the trace jumps from one to the other."""
     near = np.zeros(len(centre), dtype=np.bool_)
@@ -263,6 +248,10 @@ def _record(traces, sure, layout: Layout, lines, gain: float, fs_hz: float, spee
         confidence[number, :samples] = sure[number]
         starts.append(round((box.box.left - begin) / layout.px_per_mm[1] / speed_mm_s, 2))
     return EcgRecord(
-        signals, fs_hz, tuple(trace.lead for trace in traces), start_s=tuple(starts), confidence=confidence,
+        signals,
+        fs_hz,
+        tuple(trace.lead for trace in traces),
+        start_s=tuple(starts),
+        confidence=confidence,
         quality=tuple(1.0 for _ in traces),
     )

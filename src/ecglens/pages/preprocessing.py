@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 __all__ = [
     "canny",
     "clahe",
+    "edge_level",
     "extremes",
     "gaussian",
     "gray",
@@ -102,6 +103,19 @@ def ink(pixels: Image) -> Image:
 def ink_from(brightest: Image) -> Image:
     """:func:`ink` of a page whose :func:`extremes` are at hand."""
     return _u8(255 - cv2.divide(brightest, np.maximum(paper(brightest), 1), scale=255.0))
+
+
+def edge_level(dark: Image) -> float:
+    """The value of :func:`ink` at the edge of a stroke: halfway between the traces and what is left of the grid."""
+    some = dark[dark > 8]
+    if some.size < 100:
+        return 128.0
+    between = float(cv2.threshold(some.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    full = float(np.percentile(dark[dark > between], 70))
+    near = cv2.dilate(np.asarray(dark > 0.6 * between, dtype=np.uint8), np.ones((5, 5), np.uint8))
+    far = dark[near == 0]
+    grid = min(0.5 * full, float(np.percentile(far, 99)) if far.size else 0.0)
+    return max(1.0, (grid + full) / 2)
 
 
 def tint(pixels: Image) -> Image:

@@ -1,0 +1,121 @@
+"""Lines of traces on a sheet, and a layout laid over them in px of the upright page."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.layouts import LayoutPlan
+from ecglens.leads.pulses import Pulse
+from ecglens.leads.sheet import PX_PER_MM, Sheet
+from ecglens.records import InkMap, Layout, LeadBox
+
+__all__ = ["BLACK", "Rows", "line_curves", "put_on_page", "without_rules"]
+
+BLACK = 90
+"""From which value a sheet's ink counts."""
+
+_STRETCH_TOLERATED = 0.03
+_ALONE_MM = 40.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Zero lines on a sheet and the room above and below each."""
+
+    zeros: NDArray[np.float64]
+    pulses: tuple[Pulse, ...]
+
+    @property
+    def pitch(self) -> float:
+        """Distance of the lines; what one takes up where it is alone."""
+        return float(np.diff(self.zeros).mean()) if len(self.zeros) > 1 else _ALONE_MM * PX_PER_MM
+
+    def band(self, index: int, height: int) -> tuple[int, int]:
+        """Rows of the sheet that belong to trace ``index``."""
+        top = max(0, round(float(self.zeros[index]) - 0.52 * self.pitch))
+        return top, min(height, round(float(self.zeros[index]) + 0.52 * self.pitch))
+
+
+def without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Ink without upright lines of 25 mm or more: separators, table borders."""
+    length = 25 * PX_PER_MM
+    black = np.asarray(ink > BLACK, dtype=np.uint8)
+    columns = np.flatnonzero(black.sum(axis=0, dtype=np.int32) >= length)
+    rules = np.zeros_like(black)
+    if columns.size:
+        rules[:, columns] = cv2.morphologyEx(black[:, columns], cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+        rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
+    return np.where(rules > 0, np.uint8(0), ink)
+
+
+def line_curves(ink: NDArray[np.uint8], rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Each trace as the centre of its band's ink, px of the sheet below its zero line, and where there is ink."""
+    curves = np.zeros((len(rows.zeros), ink.shape[1]))
+    covered = np.zeros(curves.shape, dtype=np.bool_)
+    for index, zero in enumerate(rows.zeros):
+        top, bottom = rows.band(index, ink.shape[0])
+        band = np.asarray(cv2.threshold(ink[top:bottom], BLACK, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
+        weight = band.sum(axis=0)
+        covered[index] = weight > 0
+        centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
+        curves[index] = np.where(covered[index], centre - zero, 0.0)
+    return curves, covered
+
+
+def put_on_page(
+    sheet: Sheet,
+    rows: Rows,
+    columns: NDArray[np.float64],
+    layout: LayoutPlan,
+    pulses: tuple[Pulse, ...],
+    warnings: tuple[str, ...] = (),
+    source: str = "grid",
+) -> Layout:
+    """Put what was found on a sheet into px of the upright page."""
+    half = rows.pitch / 2
+    leads = []
+    for row, names in enumerate(layout.rows):
+        zero = float(rows.zeros[row])
+        for column, name in enumerate(names):
+            box = sheet.box(zero - half, float(columns[column]), zero + half, float(columns[column + 1]))
+            leads.append(LeadBox(lead=name, box=box, baseline_px=sheet.row(zero)))
+    for strip, name in enumerate(layout.rhythm, start=len(layout.rows)):
+        zero = float(rows.zeros[strip])
+        box = sheet.box(zero - half, float(columns[0]), zero + half, float(columns[-1]))
+        leads.append(LeadBox(lead=name, box=box, baseline_px=sheet.row(zero), rhythm=True))
+    left = min([float(columns[0]), *(pulse.left for pulse in rows.pulses)]) - 2 * PX_PER_MM
+    right = max([float(columns[-1]), *(pulse.right for pulse in rows.pulses)]) + 2 * PX_PER_MM
+    top = max(0.0, float(rows.zeros[0]) - max(half, 20 * PX_PER_MM))
+    bottom = min(float(sheet.ink.shape[0]), float(rows.zeros[-1]) + half)
+    return Layout(
+        name=layout.name,
+        leads=tuple(leads),
+        trace_area=sheet.box(top, max(0.0, left), bottom, min(float(sheet.ink.shape[1]), right)),
+        rotation_deg=sheet.rotation_deg,
+        px_per_mm=sheet.grid.px_per_mm,
+        px_per_mm_source=source,
+        pulse_mm=float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None,
+        to_upright=sheet.to_upright,
+        ink=InkMap(pixels=sheet.ink, scale=sheet.scale, origin=sheet.origin),
+        warnings=warnings + _scale_warnings(pulses, sheet.grid.px_per_mm, source),
+    )
+
+
+def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float], source: str) -> tuple[str, ...]:
+    if source == "pulse":
+        return ("No grid was seen; the scale is the calibration pulse's, taken as 10 mm high at 25 mm/s.",)
+    if source == "none":
+        return ("Neither grid nor calibration pulse was seen: nothing tells the scale, so there are no millivolts.",)
+    found = []
+    if abs(px_per_mm[0] / px_per_mm[1] - 1) > _STRETCH_TOLERATED:
+        found.append(
+            f"The grid has {px_per_mm[0]:.2f} px/mm down and {px_per_mm[1]:.2f} across: the page may be stretched."
+        )
+    if not pulses:
+        return (*found, "No calibration pulse was seen; the scale is the grid's alone.")
+    height = float(np.median([pulse.height_mm for pulse in pulses]))
+    if abs(height / 10 - 1) > 0.05:
+        found.append(f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.")
+    return tuple(found)

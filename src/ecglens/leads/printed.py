@@ -1,0 +1,348 @@
+"""Layouts of any recorder, told by the printed lead names.
+
+The traces give the lines and their ends; the names say which of the known layouts it is: in the right one they all stand
+at the same place beside the heads of their leads.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+
+from ecglens.layouts import LAYOUTS, LayoutPlan
+from ecglens.leads.check import likeness, relation_doubt
+from ecglens.leads.lines import BLACK, Rows, line_curves, put_on_page, without_rules
+from ecglens.leads.pulses import Pulse, find_pulses
+from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at
+from ecglens.leads.words import Word, lead_words
+from ecglens.pages.preprocessing import edge_level, ink
+from ecglens.records import Layout, NotFound, Page
+
+__all__ = ["find_printed"]
+
+_PITCHES_MM = (9.0, 62.0)
+_ALONG_NEEDED = 0.15
+_ALONG_OF_BEST = 0.35
+_LOOSE = 0.06
+"""How far a line may stand from equal distances, of the pitch."""
+_COVERED_NEEDED = 0.9
+_GAP_MM = 1.2
+_SAME_PLACE_MM = 2.5
+_RIGHT_MM = (-5.0, 16.0)
+_DOWN_MM = (-20.0, 14.0)
+_NAMES_NEEDED = 0.4
+_CLEAR_BY = 0.1
+_SURE = 0.8
+
+
+_WORD_PX_PER_MM = 8
+_TEN_SECONDS_MM = 250.0
+_PEN_MM = 0.12
+_SNAP_MM = 0.8
+_SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
+_STRIP_LIKENESS = 0.65
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A layout laid over the lines of a page.
+
+    Attributes:
+        plan: Which lead stands where.
+        named: Leads whose names stand where they should, out of all that the layout shows.
+        words: Those names.
+        right_mm: Where names stand, right of the heads of their leads.
+        down_mm: Below their zero lines.
+    """
+
+    plan: LayoutPlan
+    named: float
+    words: tuple[Word, ...]
+    right_mm: float
+    down_mm: float
+
+
+def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) -> Layout | NotFound:
+    """Find the leads of a page of any recorder.
+
+    Args:
+        page: As it was read.
+        sheet: The page laid flat by its grid, or ``None`` where it has none: calibration pulses then give the scale.
+        name: Layout that it must be.
+
+    Returns:
+        The layout, with a ``doubt`` where its leads do not fit each other, or a falsy reason.
+    """
+    source = "grid"
+    if sheet is None:
+        source = "pulse"
+        sheet = _laid_by_pulses(page)
+        if sheet is None:
+            return NotFound("No regular grid and no calibration pulses were seen.")
+    bare = without_rules(sheet.ink)
+    pulses = find_pulses(sheet.ink)
+    words = _words(page, sheet)
+    best: tuple[Fit, Rows, tuple[float, float]] | None = None
+    for rows in _possible_rows(bare, pulses, name):
+        span = line_span(bare, rows.zeros, ends=_beside(rows.pulses or pulses, bare.shape[1]))
+        if span is None:
+            continue
+        fit = best_fit(words, rows.zeros, span, only=name)
+        if fit is not None and (best is None or fit.named > best[0].named):
+            best = fit, rows, span
+    if best is None:
+        return NotFound(
+            "The lead names could not be read beside the traces, so that nothing tells which lead is which."
+        )
+    fit, rows, span = best
+    columns = np.linspace(*_snapped(span), fit.plan.columns + 1)
+    curves, covered = line_curves(bare, rows)
+    plan, warnings = _with_strips(fit, words, rows, columns, curves)
+    missing = len(fit.plan.leads) - len({word.name for word in fit.words})
+    if missing:
+        warnings += (
+            f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} tells them.",
+        )
+    found = put_on_page(sheet, rows, columns, plan, pulses, warnings, source)
+    return replace(found, doubt=relation_doubt(curves, covered, columns, plan))
+
+
+def _laid_by_pulses(page: Page) -> Sheet | None:
+    """The page at the scale at which most calibration pulses are 10 mm high, or ``None`` where no two are seen."""
+    best, scale = 1, 0.0
+    for px_per_mm in _SCALES_PX_PER_MM:
+        if page.width / px_per_mm > 2000:
+            continue
+        pulses = [pulse for pulse in find_pulses(lay_at(page, float(px_per_mm)).ink) if 8 < pulse.height_mm < 12]
+        if len(pulses) > best:
+            best = len(pulses)
+            scale = float(px_per_mm * np.median([pulse.height_mm for pulse in pulses]) / 10)
+    return lay_at(page, scale) if scale else None
+
+
+def _words(page: Page, sheet: Sheet) -> list[Word]:
+    """Lead names on the page, in px of the sheet."""
+    finer = _WORD_PX_PER_MM / PX_PER_MM
+    zoom = finer / np.array([sheet.scale[1], sheet.scale[0]])
+    matrix = (np.array(sheet.to_upright) - [[0, 0, sheet.origin[1]], [0, 0, sheet.origin[0]]]) * zoom[:, None]
+    matrix[:, 2] += 0.5 * zoom - 0.5
+    size = (round(sheet.ink.shape[1] * finer), round(sheet.ink.shape[0] * finer))
+    dark = ink(page.pixels)
+    shrink = max(1, int(1 / zoom.max()))
+    if shrink > 1:
+        dark = np.asarray(cv2.blur(dark, (shrink, shrink)), dtype=np.uint8)
+    dark = np.asarray(cv2.warpAffine(dark, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), dtype=np.uint8)
+    return [
+        replace(
+            word,
+            top=round(word.top / finer),
+            left=round(word.left / finer),
+            bottom=round(word.bottom / finer),
+            right=round(word.right / finer),
+        )
+        for word in lead_words(dark >= edge_level(dark), px_per_mm=_WORD_PX_PER_MM)
+    ]
+
+
+def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str | None) -> list[Rows]:
+    """Lines by the feet of pulses where they stand below each other at equal distances, and by the traces."""
+    counts = {plan.lines for plan in LAYOUTS.values() if name in (None, plan.name)}
+    found = []
+    if pulses:
+        lefts = np.array([pulse.left for pulse in pulses])
+        column = max(lefts, key=lambda left: int(np.sum(np.abs(lefts - left) < 1.5 * PX_PER_MM)))
+        aligned = tuple(pulse for pulse in pulses if abs(pulse.left - column) < 1.5 * PX_PER_MM)
+        zeros = np.array([pulse.bottom for pulse in aligned])
+        even = len(zeros) < 2 or np.diff(zeros).max() <= 1.25 * np.diff(zeros).min()
+        if len(zeros) in counts and even:
+            found.append(Rows(zeros=zeros, pulses=aligned))
+    return found + [Rows(zeros=zeros, pulses=()) for zeros in line_zeros(bare, counts=counts)]
+
+
+def _beside(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
+    """Columns between which traces may run: right of pulses at the left, left of pulses at the right."""
+    if not pulses:
+        return 0, width
+    left, right = min(pulse.left for pulse in pulses), max(pulse.right for pulse in pulses)
+    return (round(right) + 2, width) if left < width / 2 else (0, max(0, round(left) - 2))
+
+
+def _snapped(span: tuple[float, float]) -> tuple[float, float]:
+    """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
+    start, stop = span[0] + _PEN_MM * PX_PER_MM - 0.5, span[1] - _PEN_MM * PX_PER_MM - 0.5
+    if abs((stop - start) / PX_PER_MM - _TEN_SECONDS_MM) < _SNAP_MM:
+        middle, half = (start + stop) / 2, _TEN_SECONDS_MM * PX_PER_MM / 2
+        return middle - half, middle + half
+    return start, stop
+
+
+def _with_strips(
+    fit: Fit, words: list[Word], rows: Rows, columns: NDArray[np.float64], curves: NDArray[np.float64]
+) -> tuple[LayoutPlan, tuple[str, ...]]:
+    """The layout with the leads of its rhythm strips as printed, or by the lead that each runs along with."""
+    plan = fit.plan
+    strips, warnings = list(plan.rhythm), []
+    for strip, usual in enumerate(plan.rhythm):
+        row = len(plan.rows) + strip
+        zero = float(rows.zeros[row])
+        printed = [
+            word
+            for word in words
+            if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < _SAME_PLACE_MM
+            and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < _SAME_PLACE_MM
+        ]
+        if printed:
+            strips[strip] = max(printed, key=lambda word: word.score * _weight(word.name) + (word.name == usual)).name
+            continue
+        alike = {}
+        for line, names in enumerate(plan.rows):
+            for column, name in enumerate(names):
+                part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+                alike[name] = likeness(curves[row, part], curves[line, part])
+        best = max(alike, key=lambda name: alike[name] + 0.1 * (name == usual))
+        strips[strip] = best if alike[best] > _STRIP_LIKENESS else usual
+        warnings.append(
+            f"The name of rhythm strip {strip + 1} could not be read; it was taken for lead {strips[strip]}."
+        )
+    return replace(plan, rhythm=tuple(strips)), tuple(warnings)
+
+
+def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArray[np.float64]]:
+    """Zero lines for each number of lines that the ink allows, most lines first.
+
+    Args:
+        bare: ``(height, width)`` uint8, ink of a sheet without rules.
+        counts: Numbers of lines to try.
+
+    Returns:
+        Rows of the zero lines, top to bottom, one array for each number of lines that fits.
+    """
+    widened = cv2.dilate(bare, np.ones((PX_PER_MM, 1), np.uint8)) > BLACK
+    along = widened.mean(axis=1)
+    found = []
+    for lines in sorted(set(counts), reverse=True):
+        if lines == 1:
+            found.append((float(along.max()), np.array([float(along.argmax())])))
+            continue
+        best, zeros = 0.0, np.zeros(0)
+        for pitch in np.arange(_PITCHES_MM[0], _PITCHES_MM[1], 0.25) * PX_PER_MM:
+            loose = maximum_filter1d(along, 2 * round(_LOOSE * pitch) + 1)
+            offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
+            room = len(along) - int(offsets[-1])
+            if room <= 0:
+                break
+            rows = loose[np.arange(room)[:, None] + offsets]
+            score = rows.min(axis=1) + 0.02 * rows.mean(axis=1)
+            if score.max() > best:
+                best, zeros = float(score.max()), _settled(along, float(score.argmax()) + offsets, _LOOSE * pitch)
+        found.append((best, zeros))
+    most = max(score for score, _ in found)
+    return [zeros for score, zeros in found if score >= max(_ALONG_NEEDED, _ALONG_OF_BEST * most)]
+
+
+def _settled(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    """Each row moved to the fullest one near it."""
+    out = []
+    for row in rows:
+        first, last = max(0, int(row - reach)), min(len(along), int(row + reach) + 1)
+        near = along[first:last]
+        out.append(first + float(np.flatnonzero(near == near.max()).mean()))
+    return np.array(out)
+
+
+def line_span(
+    bare: NDArray[np.uint8], zeros: NDArray[np.float64], *, ends: tuple[int, int]
+) -> tuple[float, float] | None:
+    """Columns at which the traces begin and end, or ``None`` where most of them do not run through.
+
+    Args:
+        bare: As for :func:`line_zeros`.
+        zeros: Rows of the zero lines.
+        ends: Columns between which traces may run, beside the pulses.
+    """
+    pitch = float(np.diff(zeros).mean()) if len(zeros) > 1 else 30.0 * PX_PER_MM
+    gap = round(_GAP_MM * PX_PER_MM)
+    runs = []
+    for zero in zeros:
+        band = bare[max(0, round(zero - 0.52 * pitch)) : round(zero + 0.52 * pitch) + 1]
+        covered = np.asarray((band > BLACK).any(axis=0), dtype=np.bool_)
+        covered[: ends[0]] = covered[ends[1] :] = False
+        places = np.flatnonzero(covered)
+        if not places.size:
+            return None
+        breaks = np.flatnonzero(np.diff(places) > gap + 1)
+        firsts = np.concatenate([places[:1], places[breaks + 1]])
+        lasts = np.concatenate([places[breaks], places[-1:]])
+        longest = int((lasts - firsts).argmax())
+        first, last = int(firsts[longest]), int(lasts[longest]) + 1
+        runs.append((first, last, float(covered[first:last].mean())))
+    starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
+    start, stop = float(np.median(starts)), float(np.median(stops))
+    whole = (shares >= _COVERED_NEEDED) & (np.abs(starts - start) <= 8 * PX_PER_MM)
+    whole &= np.abs(stops - stop) <= 8 * PX_PER_MM
+    return (start, stop) if whole.sum() >= max(1, 0.6 * len(zeros)) else None
+
+
+def best_fit(
+    words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float], *, only: str | None = None
+) -> Fit | None:
+    """The layout of ``len(zeros)`` lines whose names stand where they should, or ``None`` where none is clear.
+
+    Args:
+        words: Lead names that were read, in the pixels of ``zeros`` and ``span``.
+        zeros: Rows of the zero lines.
+        span: Columns at which the traces begin and end.
+        only: Name of the layout that it must be.
+    """
+    plans = [plan for plan in LAYOUTS.values() if plan.lines == len(zeros) and only in (None, plan.name)]
+    fits = sorted((_fit(plan, words, zeros, span) for plan in plans), key=lambda fit: -fit.named)
+    if not fits or fits[0].named < _NAMES_NEEDED:
+        return None
+    if len(fits) > 1 and fits[0].named < fits[1].named + _CLEAR_BY:
+        return None
+    return fits[0]
+
+
+def _fit(plan: LayoutPlan, words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> Fit:
+    """The place beside the heads at which most of the layout's names stand."""
+    heads = np.linspace(*span, plan.columns + 1)
+    slots = [(name, row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)]
+    slots += [(name, len(plan.rows) + strip, 0) for strip, name in enumerate(plan.rhythm)]
+    pairs = []
+    for number, (name, row, column) in enumerate(slots):
+        for word in words:
+            right = (word.left - heads[column]) / PX_PER_MM
+            down = (word.bottom - zeros[row]) / PX_PER_MM
+            fits = _RIGHT_MM[0] <= right <= _RIGHT_MM[1] and _DOWN_MM[0] <= down <= _DOWN_MM[1]
+            if fits and (word.name == name):
+                pairs.append((number, right, down, word))
+    best: list[tuple[int, float, float, Word]] = []
+    weight = 0.0
+    for _, right, down, _ in pairs:
+        near: dict[int, tuple[int, float, float, Word]] = {}
+        for pair in pairs:
+            apart = max(abs(pair[1] - right), abs(pair[2] - down))
+            if apart <= _SAME_PLACE_MM and (pair[0] not in near or pair[3].score > near[pair[0]][3].score):
+                near[pair[0]] = pair
+        total = sum(pair[3].score * _weight(slots[pair[0]][0]) for pair in near.values())
+        if total > weight:
+            weight, best = total, list(near.values())
+    whole = max(
+        sum(_weight(name) for name, _, _ in slots),
+        sum(word.score for word in words if word.score > _SURE and _weight(word.name) == 1),
+    )
+    return Fit(
+        plan=plan,
+        named=weight / whole,
+        words=tuple(pair[3] for pair in best),
+        right_mm=float(np.median([pair[1] for pair in best])) if best else 0.0,
+        down_mm=float(np.median([pair[2] for pair in best])) if best else 0.0,
+    )
+
+
+def _weight(name: str) -> float:
+    """Bars are easily seen where none is printed; V and aV are not."""
+    return {"I": 0.3, "II": 0.5, "III": 0.7}.get(name, 1.0)

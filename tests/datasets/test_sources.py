@@ -32,6 +32,54 @@ def test_other_folders_are_their_own_labels_and_rules_can_be_given(tmp_path):
     assert sources.from_folders(tmp_path, rules=[("AF", "fibrillation")]).labels == ("fibrillation",)
 
 
+def test_rules_for_folder_names_are_read_from_csv_or_toml(tmp_path):
+    (tmp_path / "r.csv").write_text("folder,label\n^AF,fibrillation\n.*,other\n")
+    (tmp_path / "r.toml").write_text('[labels]\n"^AF" = "fibrillation"\n".*" = "other"\n')
+    for name in ("AFIB", "SR"):
+        (tmp_path / "pages" / name).mkdir(parents=True)
+        (tmp_path / "pages" / name / "a.png").touch()
+    for name in ("r.csv", "r.toml"):
+        rules = sources.read_rules(tmp_path / name)
+        assert sources.from_path(tmp_path / "pages", rules=rules).labels == ("fibrillation", "other")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("r.csv", "a,b\n1,2\n", "Expected the column 'folder' in r.csv, but found a, b"),
+        ("r.csv", "folder,label\n", "Expected at least one rule in r.csv, but it holds none"),
+        ("r.csv", "folder,label\nx,\n", "Expected a pattern and a label in each rule of r.csv"),
+        ("r.csv", "folder,label\n(,x\n", r"Expected a regular expression in r.csv, but '\(' is none"),
+        ("r.toml", "x = 1\n", r"Expected a table \[labels\] of \"pattern\" = \"label\" in r.toml"),
+        ("r.toml", "x", "Expected label rules in r.toml, but it cannot be read"),
+    ],
+)
+def test_rules_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        sources.read_rules(tmp_path / name)
+
+
+def test_rules_and_schemes_are_refused_where_they_mean_nothing(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label\na.png,x\n")
+    with pytest.raises(DatasetError, match="Expected folders by label for label rules, but .*t.csv brings its own"):
+        sources.from_path(tmp_path / "t.csv", rules=[("a", "b")])
+    with pytest.raises(DatasetError, match=r"Expected PTB-XL with its ptbxl_database.csv for a label scheme"):
+        sources.from_path(tmp_path, scheme="stage")
+
+
+def test_signals_are_records_by_folder_and_no_pages(tmp_path):
+    (tmp_path / "in" / "lbbb").mkdir(parents=True)
+    (tmp_path / "in" / "lbbb" / "r1.hea").touch()
+    table = sources.records_from_path(tmp_path / "in")
+    assert [(row.label, row.recording) for row in table] == [("lbbb", "lbbb/r1")]
+    table.to_csv(tmp_path / "t.csv")
+    with pytest.raises(DatasetError, match=r"found signals such as r1.hea; draw them first with: ecglens render"):
+        sources.pages_from_path(tmp_path / "t.csv")
+    with pytest.raises(DatasetError, match="Expected WFDB records below .*, but found none"):
+        sources.records_from_path(tmp_path / "in" / "lbbb" / "none")
+
+
 @pytest.mark.parametrize(
     ("codes", "stages", "label"),
     [

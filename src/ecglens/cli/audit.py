@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from ecglens.cli.progress import bar
+from ecglens.cli.sources import Rules, load_pages
 from ecglens.errors import MissingExtraError
 from ecglens.extras import require
 
@@ -20,6 +21,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Folder for recordings.csv, audit.json and audit.md.", show_default=False)
     ] = None,
+    labels: Rules = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     ocr: Annotated[bool, typer.Option("--ocr", help="Read the printed fields too; needs the extra 'ocr'.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.", min=0)] = 2,
@@ -30,7 +32,6 @@ def command(
     With --out, what was read is kept there, and a stopped audit goes on where it was.
     """
     from ecglens.datasets.audit import audit
-    from ecglens.datasets.sources import from_path
 
     if ocr:
         try:
@@ -38,7 +39,7 @@ def command(
         except MissingExtraError as error:
             print(f"ecglens: The printed fields are left out. {error}", file=sys.stderr)
             ocr = False
-    recordings = from_path(data)
+    recordings = load_pages(data, labels)
     with bar("Reading pages") as progress:
         found = audit(
             recordings,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ecglens.cli.sources import Rules, load_pages
 from ecglens.cli.train import parse_seeds
 
 __all__ = ["command"]
@@ -14,22 +15,22 @@ __all__ = ["command"]
 
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of ecglens train.")],
-    data: Annotated[Path, typer.Option(help="Table of recordings that the run was made from.")],
+    data: Annotated[Path, typer.Option(help="CSV or folder that the run was made from.")],
     out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
     version: Annotated[str, typer.Option(help="Version of the weights.")],
     trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")],
     licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    labels: Rules = None,
     seeds: Annotated[str, typer.Option(help="Seeds whose folds are finished.")] = "0,1,2",
     note: Annotated[list[str] | None, typer.Option(help="Sentence that stands beside every answer.")] = None,
 ) -> None:
     """Evaluate a run honestly and write the folder that ``ecglens read --model`` takes."""
-    from ecglens.datasets.recordings import Recordings
     from ecglens.extras import require
 
     require("torch", extra="train")
     from ecglens.models.export import evaluate_run, export
 
-    recordings, numbers = Recordings.from_csv(data), parse_seeds(seeds)
+    recordings, numbers = load_pages(data, labels), parse_seeds(seeds)
     typed = "ecglens " + shlex.join(sys.argv[1:])
     evaluation = evaluate_run(recordings, run, seeds=numbers, command=typed)
     export(

@@ -1,18 +1,23 @@
-"""``ecglens render``: a page from signals, with its truth."""
+"""``ecglens render``: pages from signals, with their truth."""
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ecglens.cli.progress import bar
+from ecglens.cli.sources import Scheme
+from ecglens.errors import RenderError
 
 __all__ = ["command"]
 
 
 def command(
-    signals: Annotated[Path, typer.Argument(help="A WFDB header or a CSV.", show_default=False)],
-    out: Annotated[Path, typer.Argument(help="PNG or JPEG to write.", show_default=False)],
-    layout: Annotated[str, typer.Option(help="Such as 3x4+1, 6x2, 12x1, 3x4+1-cabrera.")] = "3x4+1",
+    signals: Annotated[Path, typer.Argument(help="WFDB header, CSV, or a folder of records.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="PNG or JPEG to write; a folder for many.", show_default=False)],
+    layout: Annotated[
+        str | None, typer.Option(help="Such as 3x4+1 (usual), 6x2, 12x1, 3x4+1-cabrera.", show_default=False)
+    ] = None,
     style: Annotated[str, typer.Option(help="Look of a recorder.")] = "plain",
     grid: Annotated[str | None, typer.Option(help="Grid in place of the style's.", show_default=False)] = None,
     speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = 25.0,
@@ -23,25 +28,39 @@ def command(
         list[str] | None, typer.Option(help="KIND or KIND:STRENGTH, as often as wanted.", show_default=False)
     ] = None,
     truth: Annotated[bool, typer.Option(help="Write the truth beside the page, as JSON.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Of print and damage.")] = 0,
+    scheme: Scheme = None,
+    beats: Annotated[bool, typer.Option("--beats", help="A strip around each marked beat, by AAMI class.")] = False,
+    most: Annotated[int, typer.Option(help="Beats of each class of a record at most.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of print, damage and draw.")] = 0,
 ) -> None:
-    """Draw a page from signals; a CSV holds a column time_s and a column of mV for each lead."""
-    from ecglens.datasets.drawing import draw_file
+    """Draw a page from signals; of a folder, a page a record or --beats, with a table recordings.csv.
 
-    rendered = draw_file(
-        signals,
-        out,
-        damages=damage or [],
-        seed=seed,
-        fs_hz=rate,
-        layout=layout,
-        style=style,
-        speed_mm_s=speed,
-        gain_mm_mv=gain,
-        dpi=dpi,
-        **({} if grid is None else {"grid": grid}),
-    )
-    if truth:
-        path = out.with_suffix(".json")
-        path.write_text(json.dumps(rendered.truth.to_dict()) + "\n", encoding="utf-8")
-    print(f"{out.name}: {rendered.page.width} x {rendered.page.height} px, {rendered.truth.layout}")
+    A CSV holds a column time_s and a column of mV for each lead.
+    """
+    from ecglens.datasets import beats as strips
+    from ecglens.datasets import drawing, sources
+
+    if beats and damage:
+        raise RenderError("Expected --damage for pages, but --beats draws strips; leave one of them out.")
+    chosen: dict[str, Any] = {"style": style, "speed_mm_s": speed, "gain_mm_mv": gain, "dpi": dpi}
+    chosen |= {name: value for name, value in (("layout", layout), ("grid", grid)) if value is not None}
+    if not signals.is_dir() and not beats:
+        rendered = drawing.draw_file(signals, out, damages=damage or [], seed=seed, fs_hz=rate, **chosen)
+        if truth:
+            drawing.write_truth(rendered, out)
+        print(f"{out.name}: {rendered.page.width} x {rendered.page.height} px, {rendered.truth.layout}")
+        return
+    with bar("Drawing") as progress:
+        if beats:
+            table = strips.draw_beats(signals, out, most=most, seed=seed, progress=progress, **chosen)
+        else:
+            table = drawing.draw_records(
+                sources.records_from_path(signals, scheme=scheme),
+                out,
+                damages=damage or [],
+                seed=seed,
+                truth=truth,
+                progress=progress,
+                **chosen,
+            )
+    print(f"{out / 'recordings.csv'}: {', '.join(f'{count} {label}' for label, count in table.counts().items())}")

@@ -6,19 +6,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ecglens.cli.sources import Rules, load_pages
+
 __all__ = ["command"]
 
 
 def command(
     recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file.")],
-    data: Annotated[Path, typer.Option(help="Table of recordings, a CSV file.")],
+    data: Annotated[Path, typer.Option(help="CSV of recordings, such as the audit writes, or a folder by label.")],
     out: Annotated[Path, typer.Option(help="Run folder; an unfinished run is taken up again.")],
+    labels: Rules = None,
     seeds: Annotated[str, typer.Option(help="Seeds of the folds, separated by commas.")] = "0,1,2",
     folds: Annotated[int, typer.Option(min=2, help="Folds of the honest protocol.")] = 5,
     fit: Annotated[bool, typer.Option("--fit/--no-fit", help="Also fit one model on all recordings.")] = True,
 ) -> None:
     """Train a recipe: out-of-fold answers for honest figures, then one model on all recordings."""
-    from ecglens.datasets.recordings import Recordings
     from ecglens.extras import require
 
     require("torch", extra="train")
@@ -26,7 +28,7 @@ def command(
     from ecglens.models.train.recipe import load_recipe
 
     say = Console(stderr=True, highlight=False).print
-    recordings, loaded = Recordings.from_csv(data), load_recipe(recipe)
+    recordings, loaded = load_pages(data, labels), load_recipe(recipe)
     run.start_run(recordings, loaded, out)
     run.cross_validate(recordings, loaded, out, seeds=parse_seeds(seeds), folds=folds, progress=say)
     if fit:

@@ -1,19 +1,23 @@
 """Pages drawn from files of signals, with their truth: what ``ecglens render`` does."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from ecglens.datasets.recordings import Recordings
 from ecglens.errors import RenderError
 from ecglens.formats.csv import read_csv
 from ecglens.formats.wfdb import read_wfdb
-from ecglens.records import EcgRecord
+from ecglens.pages.read import read_page
+from ecglens.records import EcgRecord, Page
 from ecglens.render import RenderedPage, damage, render_page
 
-__all__ = ["draw_file", "read_signals", "write_page"]
+__all__ = ["draw_file", "draw_records", "open_page", "read_signals", "write_page", "write_truth"]
 
 
 def read_signals(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
@@ -56,16 +60,63 @@ def draw_file(
         DatasetError: The signals cannot be read.
         RenderError: The page cannot be drawn or written as asked.
     """
-    rendered = render_page(read_signals(signals, fs_hz=fs_hz), rng=np.random.default_rng(seed), **options)
-    for number, asked in enumerate(damages):
-        kind, _, strength = asked.partition(":")
-        try:
-            share = float(strength) if strength else 0.5
-        except ValueError:
-            raise RenderError(f"Expected a damage as KIND or KIND:STRENGTH, but got '{asked}'.") from None
-        rendered = damage(rendered, kind, share, seed + number)
+    rendered = _drawn(read_signals(signals, fs_hz=fs_hz), damages, seed, options)
     write_page(rendered, out)
     return rendered
+
+
+def draw_records(
+    records: Recordings,
+    out: str | Path,
+    *,
+    damages: Sequence[str] = (),
+    seed: int = 0,
+    truth: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    **options: Any,
+) -> Recordings:
+    """Draw a page of each record of a table, into a folder for each label; pages that are there already are kept.
+
+    Args:
+        records: Rows whose files are WFDB headers or CSVs, such as those of PTB-XL.
+        out: Folder for the pages and their table ``recordings.csv``.
+        damages: As in :func:`draw_file`.
+        seed: Of print and damage; each page has its own.
+        truth: Write each page's truth beside it, as JSON.
+        progress: Called with the number of pages done and of all.
+        **options: For :func:`ecglens.render.render_page`.
+
+    Returns:
+        The table of the pages, with the groups and columns of the records.
+
+    Raises:
+        DatasetError: A record cannot be read.
+        RenderError: A page cannot be drawn as asked.
+    """
+    out, rows = Path(out), []
+    for number, row in enumerate(records):
+        path = out / row.label.replace("/", "-") / f"{row.recording.replace('/', '-')}.png"
+        if not path.is_file():
+            rendered = _drawn(read_signals(row.path), damages, seed + number, options)
+            if truth:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_truth(rendered, path)
+            write_page(rendered, path)
+        rows.append(replace(row, path=path))
+        progress(number + 1, len(records))
+    table = Recordings(tuple(rows))
+    table.to_csv(out / "recordings.csv")
+    return table
+
+
+def open_page(path: Path) -> Page:
+    """The page in a file; of signals, the page that they make at 100 dpi.
+
+    Raises:
+        DatasetError: The signals cannot be read.
+        EcgReadError: The file is no page.
+    """
+    return render_page(read_wfdb(path), dpi=100).page if path.suffix.lower() == ".hea" else read_page(path)
 
 
 def write_page(rendered: RenderedPage, out: str | Path) -> None:
@@ -87,3 +138,22 @@ def write_page(rendered: RenderedPage, out: str | Path) -> None:
     if not good:
         raise RenderError(f"Expected a file ending in .png, .jpg, .tif, .bmp or .webp, but got '{out.name}'.")
     out.write_bytes(data.tobytes())
+
+
+def write_truth(rendered: RenderedPage, out: str | Path) -> Path:
+    """Write the truth of a page as JSON beside its file; returns where."""
+    path = Path(out).with_suffix(".json")
+    path.write_text(json.dumps(rendered.truth.to_dict()) + "\n", encoding="utf-8")
+    return path
+
+
+def _drawn(record: EcgRecord, damages: Sequence[str], seed: int, options: Mapping[str, Any]) -> RenderedPage:
+    rendered = render_page(record, rng=np.random.default_rng(seed), **options)
+    for number, asked in enumerate(damages):
+        kind, _, strength = asked.partition(":")
+        try:
+            share = float(strength) if strength else 0.5
+        except ValueError:
+            raise RenderError(f"Expected a damage as KIND or KIND:STRENGTH, but got '{asked}'.") from None
+        rendered = damage(rendered, kind, share, seed + number)
+    return rendered

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.datasets.distributions import draw_histograms, draw_sizes
+from ecglens.datasets.drawing import open_page
 from ecglens.datasets.recordings import Recordings
-from ecglens.errors import DatasetError, EcgReadError
-from ecglens.pages.read import read_page
+from ecglens.errors import DatasetError, EcgReadError, RenderError
 
 __all__ = ["Overview", "explore"]
 
@@ -115,8 +115,8 @@ def explore(
             done += 1
             progress(done, total)
             try:
-                page = read_page(recordings[int(row)].path)
-            except EcgReadError:
+                page = open_page(recordings[int(row)].path)
+            except (EcgReadError, DatasetError, RenderError):
                 broken.append(recordings[int(row)].path.name)
                 continue
             sizes[f"{page.width} x {page.height}"] += 1

@@ -3,6 +3,7 @@
 import ast
 import csv
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,21 @@ from ecglens.datasets.marks import ludb
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.errors import DatasetError
 
-__all__ = ["AAMI", "FOLDER_RULES", "IMAGE_SUFFIXES", "from_folders", "from_path", "from_ptbxl", "ludb", "ptbxl_label"]
+__all__ = [
+    "AAMI",
+    "FOLDER_RULES",
+    "IMAGE_SUFFIXES",
+    "SCHEMES",
+    "from_folders",
+    "from_path",
+    "from_ptbxl",
+    "is_ptbxl",
+    "ludb",
+    "pages_from_path",
+    "ptbxl_label",
+    "read_rules",
+    "records_from_path",
+]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".pdf"})
 """Files of these endings are taken for pages."""
@@ -49,6 +64,9 @@ AAMI: Mapping[str, str] = MappingProxyType(
 )
 """Classes of ANSI/AAMI EC57:2012 for the beat symbols of MIT-BIH."""
 
+SCHEMES = ("four", "superclass", "stage")
+"""Labels of PTB-XL: this project's four, the likeliest diagnostic superclass, or the infarction stage."""
+
 _INFARCTION = "MI"
 _OLD_STAGES = frozenset({"Stadium II-III", "Stadium III"})
 """Infarction stages of PTB-XL that mean a healed infarction."""
@@ -57,24 +75,111 @@ _ABNORMAL_RHYTHMS = frozenset(
 )
 
 
-def from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_RULES) -> Recordings:
+def from_path(
+    path: str | Path, *, rules: Iterable[tuple[str, str]] | None = None, scheme: str | None = None
+) -> Recordings:
     """Recordings from a CSV, a PTB-XL folder or folders by class, whichever stands there.
 
     Args:
         path: A CSV file or a folder.
-        rules: Patterns and labels for folder names.
+        rules: Patterns and labels for folder names; ``FOLDER_RULES`` where it is ``None``.
+        scheme: One of ``SCHEMES`` for PTB-XL; ``"four"`` where it is ``None``.
 
     Raises:
-        DatasetError: Nothing stands there, or nothing that can be used.
+        DatasetError: Nothing stands there, nothing that can be used, or what ``rules`` or ``scheme`` are not for.
     """
     path = Path(path)
+    if not path.exists():
+        raise DatasetError(f"Expected a folder of pages or a CSV at {path}, but nothing is there.")
+    if scheme is not None and not is_ptbxl(path):
+        raise DatasetError(f"Expected PTB-XL with its ptbxl_database.csv for a label scheme, but {path} is not.")
+    if rules is not None and (path.is_file() or is_ptbxl(path)):
+        raise DatasetError(f"Expected folders by label for label rules, but {path} brings its own labels.")
     if path.is_file():
         return Recordings.from_csv(path)
-    if not path.is_dir():
-        raise DatasetError(f"Expected a folder of pages or a CSV at {path}, but nothing is there.")
-    if (path / "ptbxl_database.csv").is_file():
-        return from_ptbxl(path)
-    return from_folders(path, rules=rules)
+    if is_ptbxl(path):
+        return from_ptbxl(path, labels=scheme or SCHEMES[0])
+    return from_folders(path, rules=FOLDER_RULES if rules is None else rules)
+
+
+def pages_from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] | None = None) -> Recordings:
+    """Recordings whose files are pages, from a CSV or folders by class.
+
+    Args:
+        path: A CSV file or a folder.
+        rules: As in :func:`from_path`.
+
+    Raises:
+        DatasetError: As in :func:`from_path`, or the files are signals.
+    """
+    found = from_path(path, rules=rules)
+    signals = next((row.path for row in found if row.path.suffix.lower() == ".hea"), None)
+    if signals is not None:
+        raise DatasetError(
+            f"Expected pages in {path}, but found signals such as {signals.name}; draw them first with: "
+            f"ecglens render {path} PAGES, and give PAGES/recordings.csv."
+        )
+    return found
+
+
+def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordings:
+    """Recordings whose files are signals: PTB-XL, a table, or any folder of WFDB records, labelled by their folders.
+
+    Args:
+        path: A CSV file or a folder.
+        scheme: As in :func:`from_path`.
+
+    Raises:
+        DatasetError: As in :func:`from_path`, or there is no record.
+    """
+    path = Path(path)
+    if path.is_file() or is_ptbxl(path) or scheme is not None:
+        return from_path(path, scheme=scheme)
+    rows = []
+    for header in sorted(path.rglob("*.hea")):
+        key = header.relative_to(path).with_suffix("")
+        label = key.parent.name or path.resolve().name
+        rows.append(Recording(header, label, key.as_posix(), key.as_posix(), None, "wfdb"))
+    if not rows:
+        raise DatasetError(f"Expected WFDB records below {path}, but found none.")
+    return Recordings(tuple(rows))
+
+
+def is_ptbxl(path: Path) -> bool:
+    """Whether a folder is PTB-XL in its official layout."""
+    return (path / "ptbxl_database.csv").is_file()
+
+
+def read_rules(path: str | Path) -> tuple[tuple[str, str], ...]:
+    """Rules that turn folder names into labels, from a file.
+
+    A pattern is a regular expression that is looked for anywhere in a folder's name, in any case; the first that is
+    found counts, and a folder that none fits is its own label.
+
+    Args:
+        path: A CSV with the columns ``folder`` and ``label``, or a TOML file with patterns and labels in a table
+            ``[labels]``.
+
+    Raises:
+        DatasetError: The file cannot be read so, holds no rule, or a pattern is no regular expression.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".toml":
+        rules = tuple(_toml_rules(path).items())
+    else:
+        rules = tuple((row["folder"], row["label"]) for row in _table(path, ("folder", "label")))
+    if not rules:
+        raise DatasetError(f"Expected at least one rule in {path.name}, but it holds none.")
+    for pattern, label in rules:
+        if not pattern or not label:
+            raise DatasetError(f"Expected a pattern and a label in each rule of {path.name}, but one of them is empty.")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise DatasetError(
+                f"Expected a regular expression in {path.name}, but '{pattern}' is none: {error}."
+            ) from error
+    return rules
 
 
 def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_RULES) -> Recordings:
@@ -113,8 +218,7 @@ def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: fl
 
     Args:
         root: The folder with ``ptbxl_database.csv`` and ``scp_statements.csv``.
-        labels: ``"four"`` for this project's labels, ``"superclass"`` for the likeliest diagnostic superclass,
-            ``"stage"`` for the infarction stage.
+        labels: One of ``SCHEMES``.
         minimum_likelihood: Statements below this are not counted, in percent; 0, which PTB-XL writes for statements
             without one, is counted.
 
@@ -122,8 +226,8 @@ def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: fl
         DatasetError: A file or column is missing, or nothing is left.
     """
     root = Path(root)
-    if labels not in {"four", "superclass", "stage"}:
-        raise DatasetError(f"Expected labels out of four, superclass, stage, but got '{labels}'.")
+    if labels not in SCHEMES:
+        raise DatasetError(f"Expected labels out of {', '.join(SCHEMES)}, but got '{labels}'.")
     statements = {row[""]: row for row in _table(root / "scp_statements.csv", ("", "diagnostic_class"))}
     rows = []
     for row in _table(root / "ptbxl_database.csv", ("ecg_id", "patient_id", "scp_codes", "filename_hr")):
@@ -181,14 +285,26 @@ def _short(folder: str, rules: tuple[tuple[str, str], ...]) -> str:
     return next((label for pattern, label in rules if re.search(pattern, folder, re.IGNORECASE)), folder)
 
 
+def _toml_rules(path: Path) -> dict[str, str]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8")).get("labels")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DatasetError(f"Expected label rules in {path.name}, but it cannot be read: {error}.") from error
+    if not isinstance(found, dict) or not all(isinstance(label, str) for label in found.values()):
+        raise DatasetError(f'Expected a table [labels] of "pattern" = "label" in {path.name}, but found none.')
+    return found
+
+
 def _table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             header, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"Expected the table {path.name} in {path.parent}, but it cannot be read.") from error
     missing = [name for name in needed if name not in header]
     if missing:
-        raise DatasetError(f"Expected the column '{missing[0]}' in {path.name}, but found {', '.join(header)}.")
+        raise DatasetError(
+            f"Expected the column '{missing[0]}' in {path.name}, but found {', '.join(header) or 'no header'}."
+        )
     return rows

@@ -1,0 +1,27 @@
+"""Options that say where recordings come from, shared by the commands that take a data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ecglens.datasets.recordings import Recordings
+
+__all__ = ["Rules", "Scheme", "load_pages"]
+
+Rules = Annotated[
+    Path | None,
+    typer.Option("--labels", help="CSV (folder,label) or TOML ([labels]) of folder patterns.", show_default=False),
+]
+
+Scheme = Annotated[
+    str | None, typer.Option(help="Labels of PTB-XL: four, superclass or stage.", show_default=False, metavar="NAME")
+]
+
+
+def load_pages(data: Path, rules: Path | None) -> "Recordings":
+    """The pages of a folder or table, labelled by the user's rules where there are any."""
+    from ecglens.datasets.sources import pages_from_path, read_rules
+
+    return pages_from_path(data, rules=None if rules is None else read_rules(rules))

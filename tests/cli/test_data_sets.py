@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ecglens.cli.app import app
+from ecglens.datasets.recordings import Recordings
+from ecglens.errors import DatasetError
+from ecglens.formats.wfdb import write_wfdb
+from ecglens.layouts import STANDARD_LEADS
+from ecglens.records import EcgRecord
+
+CODES = {"1": "{'NORM': 100.0}", "2": "{'IMI': 100.0}", "3": "{'LVH': 100.0}"}
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def ptbxl(tmp_path_factory) -> Path:
+    """Three records in the layout of PTB-XL."""
+    root = tmp_path_factory.mktemp("ptbxl")
+    head = "ecg_id,patient_id,scp_codes,infarction_stadium1,infarction_stadium2,filename_hr"
+    lines = [f'{key},{key}.0,"{codes}",{"Stadium III" if key == "2" else ""},,r/{key}' for key, codes in CODES.items()]
+    (root / "ptbxl_database.csv").write_text("\n".join([head, *lines]))
+    (root / "scp_statements.csv").write_text(",diagnostic_class\nNORM,NORM\nIMI,MI\nLVH,HYP\n")
+    rng = np.random.default_rng(0)
+    for key in CODES:
+        signals = np.cumsum(rng.normal(0, 0.02, (12, 2500)), axis=1).astype(np.float32)
+        write_wfdb(EcgRecord(signals, 250.0, STANDARD_LEADS), root / "r" / key)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("scheme", "labels"),
+    [
+        ("four", {"normal", "history_mi"}),
+        ("superclass", {"NORM", "MI", "HYP"}),
+        ("stage", {"Stadium III"}),
+    ],
+)
+def test_ptbxl_is_shown_and_drawn_by_the_scheme_that_is_asked_for(ptbxl, tmp_path, scheme, labels):
+    shown = run("explore", ptbxl, "--scheme", scheme)
+    assert set(json.loads(shown.stdout)["counts"]) == labels
+    drawn = run("render", ptbxl, tmp_path / "out", "--scheme", scheme, "--dpi", 100)
+    assert drawn.exit_code == 0
+    table = Recordings.from_csv(tmp_path / "out" / "recordings.csv")
+    assert set(table.labels) == labels
+    for row in table:
+        assert row.path.is_file()
+        assert json.loads(row.path.with_suffix(".json").read_text())["layout"] == "3x4+1"
+        assert row.group == f"p{row.recording}.0"
+
+
+def test_a_stopped_drawing_goes_on_with_the_pages_that_are_missing(ptbxl, tmp_path):
+    options = ("render", ptbxl, tmp_path, "--dpi", 100)
+    run(*options)
+    pages = sorted(tmp_path.rglob("*.png"))
+    before = [page.read_bytes() for page in pages]
+    pages[0].unlink()
+    times = [page.stat().st_mtime_ns for page in pages[1:]]
+    run(*options)
+    assert [page.read_bytes() for page in pages] == before
+    assert [page.stat().st_mtime_ns for page in pages[1:]] == times
+
+
+def test_signals_are_refused_by_the_audit_with_what_to_do(ptbxl):
+    failed = run("audit", ptbxl).exception
+    assert isinstance(failed, DatasetError)
+    assert "draw them first with: ecglens render" in str(failed)
+
+
+def test_folder_names_become_labels_by_the_user_s_rules(ptbxl, tmp_path):
+    run("render", ptbxl, tmp_path / "pages", "--dpi", 100, "--no-truth")
+    (tmp_path / "rules.csv").write_text("folder,label\n_mi$,scar\n")
+    for command in ("explore", "audit"):
+        answer = run(
+            command, tmp_path / "pages", "--labels", tmp_path / "rules.csv", *(["--json"] * (command == "audit"))
+        )
+        assert answer.exit_code == 0
+        assert "scar" in answer.stdout
+        assert "history_mi" not in answer.stdout
+
+
+def test_damage_and_beats_do_not_go_together(tmp_path):
+    failed = run("render", tmp_path, tmp_path, "--beats", "--damage", "blur").exception
+    assert str(failed) == "Expected --damage for pages, but --beats draws strips; leave one of them out."

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from ecglens.cli.app import app
 from ecglens.datasets.recordings import Recordings
-from ecglens.errors import DatasetError
+from ecglens.errors import DatasetError, EcgLensError
 from ecglens.formats.wfdb import write_wfdb
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
@@ -88,3 +88,33 @@ def test_folder_names_become_labels_by_the_user_s_rules(ptbxl, tmp_path):
 def test_damage_and_beats_do_not_go_together(tmp_path):
     failed = run("render", tmp_path, tmp_path, "--beats", "--damage", "blur").exception
     assert str(failed) == "Expected --damage for pages, but --beats draws strips; leave one of them out."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("audit", "none"), "Expected images in folders by label below none, but found none."),
+        (("explore", "none"), "Expected images in folders by label below none, but found none."),
+        (("train", "recipe.toml", "--out", "run", "--data", "columns.csv"), "but found x, y."),
+        (("explore", "columns.csv"), "Expected the columns 'path' and 'label' in columns.csv, but found x, y."),
+        (("audit", "header.csv"), "Expected at least one recording in header.csv, but it has a header only."),
+        (("audit", "gone.csv"), "Expected ECG pages, but none of 1 files is one; the first: a.jpg: expected a file"),
+        (("render", "two.csv", "page.png"), "Expected lead V1 in the record, but it has only I, II."),
+        (("render", "none", "out"), "Expected WFDB records below none, but found none."),
+        (("render", "none", "out", "--beats"), "Expected WFDB records with .atr marks below none, but found none."),
+    ],
+)
+def test_bad_input_is_one_sentence_on_what_was_expected_and_found(tmp_path, monkeypatch, arguments, message):
+    if arguments[0] == "train":
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    Path("none").mkdir()
+    Path("columns.csv").write_text("x,y\n1,2\n")
+    Path("header.csv").write_text("path,label\n")
+    Path("gone.csv").write_text("path,label\na.jpg,mi\n")
+    Path("two.csv").write_text("time_s,I,II\n0,0,0\n0.002,0,0\n0.004,0,0\n")
+    failed = run(*arguments).exception
+    assert isinstance(failed, EcgLensError)
+    assert message in str(failed)
+    assert "\n" not in str(failed)
+    assert not list(Path("none").iterdir())

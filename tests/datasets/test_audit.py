@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -151,6 +152,18 @@ def test_a_folder_without_pages_is_refused(tmp_path):
         audit(sources.from_path(tmp_path), workers=0)
     with pytest.raises(DatasetError, match="nothing is there"):
         sources.from_path(tmp_path / "none")
+
+
+def test_a_label_with_one_recording_is_named_and_nothing_is_measured_on_it(folder, tmp_path):
+    table = sources.from_path(folder).canonical()
+    rows = [row for row in table if row.label == "normal"][:12]
+    rare = replace(rows[0], label="rare")
+    found = audit(Recordings((*rows[1:], rare)), workers=0)
+    assert found.rare == (("rare", 1),)
+    assert "Expected at least 5 groups of recordings of each label, but found only 1 of 'rare'" in found.verdict()
+    assert found.shortcuts == found.doubtful == ()
+    assert found.to_dict()["labels_with_too_few_groups"] == [{"label": "rare", "groups": 1}]
+    assert audit(Recordings((rare,)), workers=0).rare == (("rare", 1),)
 
 
 @pytest.mark.shared

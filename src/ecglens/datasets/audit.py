@@ -16,7 +16,7 @@ from ecglens.datasets.facts import FileFacts, file_digest, gather
 from ecglens.datasets.headers import group_by_header
 from ecglens.datasets.prints import read_prints
 from ecglens.datasets.recordings import Recording, Recordings
-from ecglens.datasets.shortcuts import Shortcut, shortcuts
+from ecglens.datasets.shortcuts import FOLDS, Shortcut, shortcuts
 from ecglens.datasets.traces import near_copies
 from ecglens.errors import DatasetError
 
@@ -40,6 +40,7 @@ class Audit:
         shortcuts: How well each thing that is not the trace predicts the label.
         doubtful: Files whose traces speak against their label; to be looked at.
         truncated: Usable files that the reader had to put up with, with its warnings: the last rows are missing.
+        rare: Labels with too few groups for folds, with their groups; nothing is measured on them.
     """
 
     recordings: Recordings
@@ -54,6 +55,7 @@ class Audit:
     shortcuts: tuple[Shortcut, ...]
     doubtful: tuple[Doubt, ...] = ()
     truncated: tuple[tuple[Path, str], ...] = ()
+    rare: tuple[tuple[str, int], ...] = ()
 
     @property
     def files(self) -> int:
@@ -88,6 +90,12 @@ class Audit:
                 f"By the number printed in the header they are {groups} groups, {self.mixed_groups} of them with "
                 "several labels; keep groups on one side of a split."
             )
+        if self.rare:
+            named = ", ".join(f"{count} of '{label}'" for label, count in self.rare)
+            lines.append(
+                f"Expected at least {FOLDS} groups of recordings of each label, but found only {named}: nothing is "
+                "measured on them, and an honest split is refused; add recordings, merge labels or leave them out."
+            )
         telling = [item for item in self.shortcuts if item.low > 0.5 and item.auroc >= 0.6]
         if telling:
             named = ", ".join(f"{item.name} (AUROC {item.auroc:.2f})" for item in telling)
@@ -119,6 +127,7 @@ class Audit:
             "groups_with_several_labels": self.mixed_groups,
             "recordings_across_splits": list(self.crossing),
             "recordings_under_two_labels": list(self.two_labels),
+            "labels_with_too_few_groups": [{"label": label, "groups": count} for label, count in self.rare],
             "problems": [{"file": path.name, "reason": reason} for path, reason in self.problems],
             "truncated": [{"file": path.name, "reason": reason} for path, reason in self.truncated],
             "looks_mislabelled": [item.to_dict() for item in self.doubtful],
@@ -298,8 +307,10 @@ def _findings(
         if row.split:
             sides[row.recording].add(row.split)
     reasons = Counter(why)
-    distinct = table.subset(chosen)
-    pages = [facts[index] for index in chosen]
+    rare = _rare(table)
+    judged = [index for index in chosen if table[index].label not in dict(rare)]
+    distinct = table.subset(judged)
+    pages = [facts[index] for index in judged]
     beats = np.array([page.beats for page in pages])
     return Audit(
         recordings=table,
@@ -311,12 +322,21 @@ def _findings(
         two_labels=tuple(sorted(name for name, found in labels.items() if len(found) > 1)),
         grouped=grouped,
         mixed_groups=sum(len(found) > 1 for found in group_labels.values()),
-        shortcuts=shortcuts(distinct, _probes(pages, distinct), seed=seed),
-        doubtful=doubts(distinct, [page.signature for page in pages], beats, seed=seed),
+        shortcuts=shortcuts(distinct, _probes(pages, distinct), seed=seed) if judged else (),
+        doubtful=doubts(distinct, [page.signature for page in pages], beats, seed=seed) if judged else (),
         truncated=tuple(
             (row.path, " ".join(page.warnings)) for row, page in zip(table, facts, strict=True) if page.warnings
         ),
+        rare=rare,
     )
+
+
+def _rare(table: Recordings) -> tuple[tuple[str, int], ...]:
+    """Labels with fewer groups than there are folds, and their groups, the rarest first."""
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for row in table:
+        groups[row.label].add(row.group)
+    return tuple(sorted(((x, len(g)) for x, g in groups.items() if len(g) < FOLDS), key=lambda item: item[::-1]))
 
 
 def _probes(pages: Sequence[FileFacts], table: Recordings) -> dict[str, NDArray[np.float64]]:

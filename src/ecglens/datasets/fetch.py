@@ -1,6 +1,13 @@
-"""Download public data sets: with resume, checksum and the licence said first."""
+"""Download public data sets: with resume, checksums and the licence said first.
+
+PhysioNet gives no checksum of its archives but a list of the SHA-256 of every file in them, ``SHA256SUMS.txt``: the
+list is downloaded too, and every file of the archive is held against it.
+"""
 
 import hashlib
+import re
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +17,10 @@ from urllib.request import Request, urlopen
 
 from ecglens.errors import DatasetError
 
-__all__ = ["PUBLIC_SETS", "PublicSet", "download", "fetch"]
+__all__ = ["PUBLIC_SETS", "PublicSet", "check_archive", "download", "fetch"]
 
 _BLOCK = 1 << 18
+_SHA256 = re.compile("[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class PublicSet:
         page: Where it is described.
         url: The archive, or ``None`` where the site asks for a click.
         sha256: Of the archive, or ``None`` where the publisher gives none.
+        sums_url: The publisher's list of the SHA-256 of each file in the archive, or ``None`` where there is none.
     """
 
     name: str
@@ -34,9 +43,24 @@ class PublicSet:
     page: str
     url: str | None = None
     sha256: str | None = None
+    sums_url: str | None = None
 
 
 _PHYSIONET = "https://physionet.org"
+
+
+def _physionet(name: str, title: str, licence: str, project: str) -> PublicSet:
+    """A set by its place on PhysioNet, such as ``mitdb/1.0.0``."""
+    slug, version = project.split("/")
+    return PublicSet(
+        name,
+        title,
+        licence,
+        f"{_PHYSIONET}/content/{project}/",
+        f"{_PHYSIONET}/content/{slug}/get-zip/{version}/",
+        sums_url=f"{_PHYSIONET}/files/{project}/SHA256SUMS.txt",
+    )
+
 
 PUBLIC_SETS: Mapping[str, PublicSet] = MappingProxyType(
     {
@@ -48,27 +72,14 @@ PUBLIC_SETS: Mapping[str, PublicSet] = MappingProxyType(
                 "CC BY 4.0",
                 "https://data.mendeley.com/datasets/gwbz3fsgp8/2",
             ),
-            PublicSet(
-                "ptbxl",
-                "PTB-XL 1.0.3, Wagner et al.",
-                "CC BY 4.0",
-                f"{_PHYSIONET}/content/ptb-xl/1.0.3/",
-                f"{_PHYSIONET}/content/ptb-xl/get-zip/1.0.3/",
-            ),
-            PublicSet(
+            _physionet("ptbxl", "PTB-XL 1.0.3, Wagner et al.", "CC BY 4.0", "ptb-xl/1.0.3"),
+            _physionet(
                 "ludb",
                 "Lobachevsky University Electrocardiography Database 1.0.1, Kalyakulina et al.",
                 "ODC-By 1.0",
-                f"{_PHYSIONET}/content/ludb/1.0.1/",
-                f"{_PHYSIONET}/content/ludb/get-zip/1.0.1/",
+                "ludb/1.0.1",
             ),
-            PublicSet(
-                "mitbih",
-                "MIT-BIH Arrhythmia Database 1.0.0, Moody and Mark",
-                "ODC-By 1.0",
-                f"{_PHYSIONET}/content/mitdb/1.0.0/",
-                f"{_PHYSIONET}/content/mitdb/get-zip/1.0.0/",
-            ),
+            _physionet("mitbih", "MIT-BIH Arrhythmia Database 1.0.0, Moody and Mark", "ODC-By 1.0", "mitdb/1.0.0"),
         )
     }
 )
@@ -82,7 +93,7 @@ def fetch(
     sets: Mapping[str, PublicSet] = PUBLIC_SETS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Download a public set's archive.
+    """Download a public set's archive and hold it against the publisher's checksums, where there are any.
 
     Args:
         name: One of ``sets``.
@@ -94,7 +105,8 @@ def fetch(
         The archive.
 
     Raises:
-        DatasetError: There is no such set, its site asks for a click, or the download fails.
+        DatasetError: There is no such set, its site asks for a click, the download fails, or a file in the archive is
+            not what the publisher's list says.
     """
     if name not in sets:
         raise DatasetError(f"Expected a data set out of {', '.join(sets)}, but got '{name}'.")
@@ -104,7 +116,58 @@ def fetch(
             f"The site of {name} asks for a click: open {chosen.page}, choose Download all, unpack the archive, and "
             "give its folder to ecglens."
         )
-    return download(chosen.url, Path(folder) / f"{name}.zip", sha256=chosen.sha256, progress=progress)
+    archive = download(chosen.url, Path(folder) / f"{name}.zip", sha256=chosen.sha256, progress=progress)
+    if chosen.sums_url is not None:
+        check_archive(archive, download(chosen.sums_url, archive.with_suffix(".SHA256SUMS.txt")))
+    return archive
+
+
+def check_archive(archive: Path, sums: Path) -> None:
+    """Hold every file of an archive against the publisher's list; an archive that fails is removed with the list.
+
+    Args:
+        archive: A ZIP file; one folder above all files is left out of their names.
+        sums: Lines of a SHA-256 and a name.
+
+    Raises:
+        DatasetError: The list is none, or a file is missing, damaged or another than the list says.
+    """
+    expected = _listed(sums)
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            members = {entry.filename: entry for entry in packed.infolist() if not entry.is_dir()}
+            tops = {name.partition("/")[0] for name in members}
+            top = f"{tops.pop()}/" if len(tops) == 1 and not members.keys() & expected.keys() else ""
+            for name, sha256 in expected.items():
+                if top + name not in members:
+                    raise _refused(archive, sums, f"{name} is missing")
+                digest = hashlib.sha256()
+                with packed.open(members[top + name]) as stream:
+                    while block := stream.read(_BLOCK):
+                        digest.update(block)
+                if digest.hexdigest() != sha256:
+                    raise _refused(archive, sums, f"{name} has SHA-256 {digest.hexdigest()} in place of {sha256}")
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise _refused(archive, sums, f"it cannot be unpacked ({error})") from error
+
+
+def _listed(sums: Path) -> dict[str, str]:
+    pairs = [line.split(maxsplit=1) for line in sums.read_text(encoding="utf-8", errors="replace").splitlines() if line]
+    if not pairs or any(len(pair) != 2 or not _SHA256.fullmatch(pair[0]) for pair in pairs):
+        sums.unlink()
+        raise DatasetError(
+            f"Expected a list of SHA-256 and names in {sums.name}, but it is none; run it again, or check the archive "
+            "by hand."
+        )
+    return {name.strip().removeprefix("*").removeprefix("./"): sha256.lower() for sha256, name in pairs}
+
+
+def _refused(archive: Path, sums: Path, what: str) -> DatasetError:
+    archive.unlink()
+    sums.unlink()
+    return DatasetError(
+        f"Expected {archive.name} to hold what its publisher lists, but {what}; it was removed, run it again."
+    )
 
 
 def download(

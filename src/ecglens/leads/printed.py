@@ -24,11 +24,15 @@ from ecglens.records import Layout, NotFound, Page
 __all__ = ["find_printed"]
 
 _PITCHES_MM = (9.0, 62.0)
-_ALONG_NEEDED = 0.15
-_ALONG_OF_BEST = 0.35
+_ALONG_NEEDED = 0.08
+_ALONG_OF_BEST = 0.2
 _LOOSE = 0.06
 """How far a line may stand from equal distances, of the pitch."""
 _COVERED_NEEDED = 0.9
+_ENDS_MM = 8.0
+_THROUGH_NEEDED = 0.6
+_PULSES_WORTH = 0.1
+_LINE_WORTH = 0.02
 _GAP_MM = 1.2
 _SAME_PLACE_MM = 2.5
 _RIGHT_MM = (-5.0, 16.0)
@@ -36,6 +40,10 @@ _DOWN_MM = (-20.0, 14.0)
 _NAMES_NEEDED = 0.4
 _CLEAR_BY = 0.1
 _SURE = 0.8
+_STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
+"""Some programs print the names farther apart than the leads."""
+_ALONE_SHARE = 0.6
+"""Share of a page's ink on the line of a page with one line."""
 
 
 _WORD_PX_PER_MM = 8
@@ -86,13 +94,19 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
     pulses = find_pulses(sheet.ink)
     words = _words(page, sheet)
     best: tuple[Fit, Rows, tuple[float, float]] | None = None
+    most = 0.0
     for rows in _possible_rows(bare, pulses, name):
-        span = line_span(bare, rows.zeros, ends=_beside(rows.pulses or pulses, bare.shape[1]))
-        if span is None:
+        span, through = line_span(bare, rows, ends=_beside(rows.pulses or pulses, bare.shape[1]))
+        if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
             continue
         fit = best_fit(words, rows.zeros, span, only=name)
-        if fit is not None and (best is None or fit.named > best[0].named):
-            best = fit, rows, span
+        if len(rows.zeros) == 1 and not _alone(bare, rows):
+            continue
+        if fit is None or not through[len(fit.plan.rows) :].all():
+            continue
+        worth = fit.named + _PULSES_WORTH * bool(rows.pulses) + _LINE_WORTH * len(rows.zeros)
+        if worth > most:
+            most, best = worth, (fit, rows, span)
     if best is None:
         return NotFound(
             "The lead names could not be read beside the traces, so that nothing tells which lead is which."
@@ -162,6 +176,13 @@ def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str
     return found + [Rows(zeros=zeros, pulses=()) for zeros in line_zeros(bare, counts=counts)]
 
 
+def _alone(bare: NDArray[np.uint8], rows: Rows) -> bool:
+    """Whether the page's only line holds most of its ink."""
+    top, bottom = rows.band(0, bare.shape[0])
+    black = bare > BLACK
+    return bool(black[top:bottom].sum() > _ALONE_SHARE * max(1, int(black.sum())))
+
+
 def _beside(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
     """Columns between which traces may run: right of pulses at the left, left of pulses at the right."""
     if not pulses:
@@ -194,15 +215,16 @@ def _with_strips(
             if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < _SAME_PLACE_MM
             and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < _SAME_PLACE_MM
         ]
-        if printed:
-            strips[strip] = max(printed, key=lambda word: word.score * _weight(word.name) + (word.name == usual)).name
+        sure = [word for word in printed if word.name == usual or _weight(word.name) == 1]
+        if sure:
+            strips[strip] = max(sure, key=lambda word: word.score).name
             continue
         alike = {}
         for line, names in enumerate(plan.rows):
             for column, name in enumerate(names):
                 part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
                 alike[name] = likeness(curves[row, part], curves[line, part])
-        best = max(alike, key=lambda name: alike[name] + 0.1 * (name == usual))
+        best = max(alike, key=lambda name: alike[name] + 0.15 * (name == usual))
         strips[strip] = best if alike[best] > _STRIP_LIKENESS else usual
         warnings.append(
             f"The name of rhythm strip {strip + 1} could not be read; it was taken for lead {strips[strip]}."
@@ -254,25 +276,25 @@ def _settled(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float
 
 
 def line_span(
-    bare: NDArray[np.uint8], zeros: NDArray[np.float64], *, ends: tuple[int, int]
-) -> tuple[float, float] | None:
-    """Columns at which the traces begin and end, or ``None`` where most of them do not run through.
+    bare: NDArray[np.uint8], rows: Rows, *, ends: tuple[int, int]
+) -> tuple[tuple[float, float], NDArray[np.bool_]]:
+    """Columns at which the traces begin and end, and which of the lines run through from one to the other.
 
     Args:
         bare: As for :func:`line_zeros`.
-        zeros: Rows of the zero lines.
+        rows: Zero lines.
         ends: Columns between which traces may run, beside the pulses.
     """
-    pitch = float(np.diff(zeros).mean()) if len(zeros) > 1 else 30.0 * PX_PER_MM
     gap = round(_GAP_MM * PX_PER_MM)
     runs = []
-    for zero in zeros:
-        band = bare[max(0, round(zero - 0.52 * pitch)) : round(zero + 0.52 * pitch) + 1]
-        covered = np.asarray((band > BLACK).any(axis=0), dtype=np.bool_)
+    for line in range(len(rows.zeros)):
+        top, bottom = rows.band(line, bare.shape[0])
+        covered = np.asarray((bare[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
         covered[: ends[0]] = covered[ends[1] :] = False
         places = np.flatnonzero(covered)
         if not places.size:
-            return None
+            runs.append((0, 0, 0.0))
+            continue
         breaks = np.flatnonzero(np.diff(places) > gap + 1)
         firsts = np.concatenate([places[:1], places[breaks + 1]])
         lasts = np.concatenate([places[breaks], places[-1:]])
@@ -281,9 +303,8 @@ def line_span(
         runs.append((first, last, float(covered[first:last].mean())))
     starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, stop = float(np.median(starts)), float(np.median(stops))
-    whole = (shares >= _COVERED_NEEDED) & (np.abs(starts - start) <= 8 * PX_PER_MM)
-    whole &= np.abs(stops - stop) <= 8 * PX_PER_MM
-    return (start, stop) if whole.sum() >= max(1, 0.6 * len(zeros)) else None
+    near = (np.abs(starts - start) <= _ENDS_MM * PX_PER_MM) & (np.abs(stops - stop) <= _ENDS_MM * PX_PER_MM)
+    return (start, stop), (shares >= _COVERED_NEEDED) & near
 
 
 def best_fit(
@@ -298,7 +319,8 @@ def best_fit(
         only: Name of the layout that it must be.
     """
     plans = [plan for plan in LAYOUTS.values() if plan.lines == len(zeros) and only in (None, plan.name)]
-    fits = sorted((_fit(plan, words, zeros, span) for plan in plans), key=lambda fit: -fit.named)
+    fits = [max((_fit(plan, words, zeros, span, by) for by in _STRETCHES), key=lambda fit: fit.named) for plan in plans]
+    fits.sort(key=lambda fit: -fit.named)
     if not fits or fits[0].named < _NAMES_NEEDED:
         return None
     if len(fits) > 1 and fits[0].named < fits[1].named + _CLEAR_BY:
@@ -306,9 +328,11 @@ def best_fit(
     return fits[0]
 
 
-def _fit(plan: LayoutPlan, words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> Fit:
-    """The place beside the heads at which most of the layout's names stand."""
-    heads = np.linspace(*span, plan.columns + 1)
+def _fit(
+    plan: LayoutPlan, words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float], stretch: float
+) -> Fit:
+    """The place beside the heads, ``stretch`` times as far apart as the leads, at which most of the names stand."""
+    heads = span[0] + stretch * (np.linspace(*span, plan.columns + 1) - span[0])
     slots = [(name, row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)]
     slots += [(name, len(plan.rows) + strip, 0) for strip, name in enumerate(plan.rhythm)]
     pairs = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from ecglens.leads.crop import upright
-from ecglens.leads.pen import OVERSAMPLE, centre_line, outline, pen_radius
+from ecglens.leads.pen import OVERSAMPLE, Outline, centre_line, outline, pen_radius
 from ecglens.leads.relations import goldberger_rmse, einthoven_rmse
 from ecglens.leads.strokes import HIDDEN, Runs, follow, runs_of
 from ecglens.pages.preprocessing import edge_level, ink
@@ -30,7 +30,7 @@ _ALONE_MM = 45.0
 _USUAL_GAIN_MM_MV = 10.0
 _GAINS_MM_MV = (2.5, 5.0, 10.0, 20.0, 40.0)
 _PULSE_TOLERANCE = 0.12
-_START_SEARCH_MM = 3.0
+_START_MM = 3.0
 _RULE_MM = 30.0
 _DASH_GAP_MM = 1.2
 _SPECK_MM = 0.6
@@ -40,9 +40,21 @@ _CAP = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ink:
-    """Ink of the traces' part of the upright page, and what its pixels are there."""
+    """Ink of the traces' part of the upright page, and what its pixels are there.
+
+    Attributes:
+        pixels: ``(height, width)`` uint8.
+        black: ``(height, width)``, ink that may be a trace.
+        rules: ``(width,)``, columns in which a separator was taken out.
+        level: Ink at the edge of a stroke.
+        shrink: Pixels of the page in one of these.
+        top: Row of the page at which they begin.
+        left: Column of the page.
+    """
 
     pixels: NDArray[np.uint8]
+    black: NDArray[np.bool_]
+    rules: NDArray[np.bool_]
     level: float
     shrink: float
     top: float
@@ -82,12 +94,12 @@ def trace_page(
     down, across = (value / dark.shrink for value in layout.px_per_mm)
     zeros = np.array([float(dark.row(line[0].baseline_px)) for line in lines])
     pitch = float(np.diff(zeros).min()) if len(zeros) > 1 else _ALONE_MM * down
-    runs = runs_of(_traces_alone(dark.pixels >= dark.level, down))
+    runs = runs_of(dark.black)
     path = follow(runs, zeros, px_per_mm=down, reach_px=max(_REACH_PITCHES * pitch, 25 * down))
     top, bottom, shared = _own_parts(runs, path, zeros)
     outlines = [outline(dark.pixels, a, b, level=dark.level) for a, b in zip(top, bottom, strict=True)]
     radius = float(np.median([pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
-    shift = _start_shift(outlines, lines, dark, across, radius)
+    shift = _shift(outlines, lines, dark, across, radius)
     traces, rows, sure = [], [], []
     for number, line in enumerate(lines):
         hidden = binary_dilation(np.isnan(outlines[number][0]), iterations=OVERSAMPLE)
@@ -141,11 +153,17 @@ def _ink(page: Page, layout: Layout) -> _Ink:
     if shrink > 1:
         size = round(dark.shape[1] / shrink), round(dark.shape[0] / shrink)
         dark = np.asarray(cv2.resize(dark, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return _Ink(dark, edge_level(dark), shrink, top, left)
+    level = edge_level(dark)
+    black, rules = _traces_alone(dark >= level, mean / shrink)
+    return _Ink(dark, black, rules, level, shrink, top, left)
 
 
-def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.bool_]:
-    """Ink without specks, such as the dots of a grid, and without upright lines of 30 mm or more, such as separators."""
+def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Ink without specks, such as the dots of a grid, and without upright lines of 30 mm or more, such as separators.
+
+    Returns:
+        The ink, and the columns in which there were such lines.
+    """
     drawn = np.asarray(black, dtype=np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
     extent = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
@@ -153,14 +171,15 @@ def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> NDArray[np.bool
     large[0] = 0
     drawn = np.take(large, labels)
     length = round(_RULE_MM * px_per_mm)
+    rules = np.zeros_like(drawn)
     suspects = np.flatnonzero(drawn.sum(axis=0, dtype=np.int32) >= 0.5 * length)
     if suspects.size:
         part = np.ascontiguousarray(drawn[:, suspects])
         joined = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((round(_DASH_GAP_MM * px_per_mm) | 1, 1), np.uint8))
-        rules = np.zeros_like(drawn)
         rules[:, suspects] = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
-        drawn[cv2.dilate(rules, np.ones((1, 3), np.uint8)) > 0] = 0
-    return np.asarray(drawn > 0, dtype=np.bool_)
+        rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
+        drawn[rules > 0] = 0
+    return drawn > 0, rules.any(axis=0)
 
 
 def _lines(layout: Layout) -> list[tuple[LeadBox, ...]]:
@@ -197,20 +216,39 @@ def _own_parts(
     return top, bottom, shared
 
 
-def _start_shift(outlines, lines, dark: _Ink, across: float, radius: float) -> float:
-    """How far right of the boxes' left edges the traces begin, px of the page; 0 where that cannot be seen."""
+def _shift(
+    outlines: list[Outline], lines: list[tuple[LeadBox, ...]], dark: _Ink, across: float, radius: float
+) -> float:
+    """How far right of the boxes' left edges the traces begin, px of the page; 0 where that cannot be seen.
+
+    Where they begin under a frame or at the page's edge, that is their beginning.
+    """
     shifts = []
-    reach = int(_START_SEARCH_MM * across * OVERSAMPLE)
+    reach = int(_START_MM * across * OVERSAMPLE)
+    border = dark.page_column(_first_rule(dark.rules))
     for edges, line in zip(outlines, lines, strict=True):
-        place = int((float(dark.column(line[0].box.left)) + 0.5) * OVERSAMPLE)
         there = ~np.isnan(edges[0])
-        if place + reach >= len(there) or not there[place + reach]:
+        left = line[0].box.left
+        place = int((float(dark.column(left)) + 0.5) * OVERSAMPLE)
+        window = np.arange(place + reach, max(-1, place - reach), -1)
+        if window[0] >= len(there) or not there[window[0]]:
             continue
-        gaps = np.flatnonzero(~there[max(0, place - reach) : place + reach])
-        if gaps.size:
-            start = (max(0, place - reach) + gaps[-1] + 1) / OVERSAMPLE - 0.5
-            shifts.append(dark.page_column(start + _CAP * radius) - line[0].box.left)
+        gaps = np.flatnonzero(~there[window])
+        if not gaps.size and window[-1] > 0:
+            continue
+        start = int(window[gaps[0]]) + 1 if gaps.size else 0
+        if start <= OVERSAMPLE or dark.rules[max(0, start // OVERSAMPLE - 2) : start // OVERSAMPLE + 1].any():
+            if abs(border - left) < _START_MM * across * dark.shrink:
+                shifts.append(border - left)
+        else:
+            shifts.append(dark.page_column(start / OVERSAMPLE - 0.5 + _CAP * radius) - left)
     return float(np.median(shifts)) if shifts else 0.0
+
+
+def _first_rule(rules: NDArray[np.bool_]) -> float:
+    """Left edge of the leftmost upright line, which was widened by 1 px, or of the picture."""
+    columns = np.flatnonzero(rules)
+    return max(0.0, float(columns[0]) + (columns[0] > 0)) - 0.5 if columns.size else -0.5
 
 
 def _at_jumps(centre: NDArray[np.float64], borders: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,47 @@ def test_a_wfdb_record_that_is_not_there_or_is_broken_is_refused(tmp_path):
     (tmp_path / "bad.hea").write_text("bad 1 500 10\nbad.dat 16 1000/mV 16 0 0 0 0 II\n")
     with pytest.raises(DatasetError, match="Expected a WFDB record at bad, but it cannot be read"):
         read_wfdb(tmp_path / "bad.hea")
+
+
+def test_csv_has_a_line_of_units_and_is_read_with_and_without_it(record, tmp_path):
+    write_csv(record, tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[:2] == ["time_s,II,aVR", "s,mV,mV"]
+    (tmp_path / "b.csv").write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    first, second = read_csv(tmp_path / "a.csv"), read_csv(tmp_path / "b.csv")
+    assert (first.fs_hz, first.leads) == (second.fs_hz, second.leads)
+    np.testing.assert_array_equal(first.signals_mv, second.signals_mv)
+
+
+def test_units_of_a_csv_are_heeded(tmp_path):
+    (tmp_path / "a.csv").write_text("t,I,V1\nms,uV,V\n0,100,0.001\n4,,0.002\n8,300,0.003\n")
+    found = read_csv(tmp_path / "a.csv")
+    assert found.fs_hz == 250
+    np.testing.assert_allclose(found.signals_mv, [[0.1, np.nan, 0.3], [1, 2, 3]])
+    (tmp_path / "a.csv").write_text("t,I\ns,mmHg\n0,1\n1,2\n")
+    with pytest.raises(DatasetError, match="Expected a unit of mv, uv, .* but found 'mmHg'"):
+        read_csv(tmp_path / "a.csv")
+
+
+def test_a_csv_of_one_sample_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("time_s,I\ns,mV\n0,1\n")
+    with pytest.raises(DatasetError, match="Expected two samples or more"):
+        read_csv(tmp_path / "a.csv")
+
+
+def test_the_wfdb_package_reads_names_units_gain_and_comments(page, tmp_path):
+    wfdb = pytest.importorskip("wfdb")
+    write_wfdb(page, tmp_path / "rec.hea")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = wfdb.rdrecord(str(tmp_path / "rec"))
+    assert tuple(found.sig_name) == page.leads
+    assert set(found.units) == {"mV"}
+    assert set(found.adc_gain) == {1000.0}
+    assert found.comments[:2] == list(page.comments)
+    np.testing.assert_allclose(found.p_signal.T, page.on_one_clock().signals_mv, atol=6e-4)
+
+
+def test_a_name_that_wfdb_does_not_allow_is_refused(record, tmp_path):
+    with pytest.raises(DatasetError, match="Expected letters, digits, - and _ .* 'my page'"):
+        write_wfdb(record, tmp_path / "my page")

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, made_ecg
+from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, made_ecg, page_of
 from numpy.typing import NDArray
 
 from ecglens.formats.csv import read_csv
-from ecglens.layouts import STANDARD_LEADS, plan
+from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads.measure import measure
 from ecglens.records import EcgRecord, Measured, Measurements
 
@@ -23,20 +23,6 @@ FIGURES = ("rate_bpm", "rr_ms", "sdnn_ms", "rmssd_ms", "p_ms", "pr_ms", "qrs_ms"
 def value(figure: Measured | None) -> float:
     assert figure is not None
     return figure.value
-
-
-def page_of(record: EcgRecord, *, strip: bool = True) -> EcgRecord:
-    """As a 3x4 page shows it, 2.5 s of each lead, with or without the strip."""
-    quarter = round(2.5 * record.fs_hz)
-    columns = {lead: column for row in plan("3x4").rows for column, lead in enumerate(row)}
-    signals = np.full((13 if strip else 12, record.signals_mv.shape[1]), np.nan, np.float32)
-    for row, lead, signal in zip(signals, record.leads, record.signals_mv, strict=False):
-        row[:quarter] = signal[columns[lead] * quarter : (columns[lead] + 1) * quarter]
-    starts = tuple(2.5 * columns[lead] for lead in record.leads)
-    if not strip:
-        return replace(record, signals_mv=signals, start_s=starts)
-    signals[-1] = record.signals_mv[1]
-    return replace(record, signals_mv=signals, leads=(*record.leads, "II-rhythm"), start_s=(*starts, 0.0))
 
 
 @pytest.mark.parametrize("fs_hz", [250.0, 360.0, 500.0, 1000.0])

@@ -1,9 +1,11 @@
 """Records made of raised cosines, whose edges are known."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.layouts import STANDARD_LEADS
+from ecglens.layouts import STANDARD_LEADS, plan
 from ecglens.records import EcgRecord
 
 P_MS, PR_MS, QRS_MS, QT_MS = 100.0, 160.0, 90.0, 400.0
@@ -53,3 +55,17 @@ def made_ecg(
     if noise_mv:
         signals += noise_mv * (rng or np.random.default_rng(0)).standard_normal(signals.shape)
     return EcgRecord(signals.astype(np.float32), fs_hz, STANDARD_LEADS)
+
+
+def page_of(record: EcgRecord, *, strip: bool = True) -> EcgRecord:
+    """As a 3x4 page shows it, 2.5 s of each lead, with or without the strip."""
+    quarter = round(2.5 * record.fs_hz)
+    columns = {lead: column for row in plan("3x4").rows for column, lead in enumerate(row)}
+    signals = np.full((13 if strip else 12, record.signals_mv.shape[1]), np.nan, np.float32)
+    for row, lead, signal in zip(signals, record.leads, record.signals_mv, strict=False):
+        row[:quarter] = signal[columns[lead] * quarter : (columns[lead] + 1) * quarter]
+    starts = tuple(2.5 * columns[lead] for lead in record.leads)
+    if not strip:
+        return replace(record, signals_mv=signals, start_s=starts)
+    signals[-1] = record.signals_mv[1]
+    return replace(record, signals_mv=signals, leads=(*record.leads, "II-rhythm"), start_s=(*starts, 0.0))

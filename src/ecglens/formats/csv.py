@@ -1,7 +1,10 @@
-"""Records as CSV: a column of time in seconds, then a column of mV for each lead."""
+"""Records as CSV: a column of time, then a column for each lead, with a line of units below the names."""
 
 import csv
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,17 +15,20 @@ from ecglens.records import EcgRecord
 __all__ = ["read_csv", "write_csv"]
 
 _TIME = ("time_s", "time", "t", "seconds")
+_TO_S = MappingProxyType({"s": 1.0, "ms": 1e-3})
+_TO_MV = MappingProxyType({"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3})
 
 
 def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     """Read a record from CSV.
 
     Args:
-        path: A header line with lead names, then numbers in mV; an empty cell is NaN.
+        path: A line with lead names, if wanted a line of units (``s,mV,mV``), then numbers; in mV where no line says
+            otherwise. An empty cell is NaN.
         fs_hz: Sampling rate; needed where no column ``time_s`` tells it.
 
     Raises:
-        DatasetError: The file cannot be read, has no lead, or nothing tells the sampling rate.
+        DatasetError: The file cannot be read, has no lead, a unit is not a voltage, or nothing tells the sampling rate.
     """
     path = Path(path)
     try:
@@ -33,12 +39,18 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     if len(rows) < 3 or len({len(row) for row in rows if row}) != 1:
         raise DatasetError(f"Expected a header and equal rows of numbers in {path.name}, but found {len(rows)} rows.")
     header = [name.strip() for name in rows[0]]
+    units = [cell.strip() for cell in rows[1]]
+    has_units = bool(units) and all(re.fullmatch("[a-zA-Zµμ]+", unit) and unit.lower() != "nan" for unit in units)
     try:
-        values = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in rows[1:] if row])
+        body = rows[2:] if has_units else rows[1:]
+        values = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in body if row])
     except ValueError as error:
         raise DatasetError(f"Expected numbers below the header of {path.name}, but {error}.") from error
+    if len(values) < 2:
+        raise DatasetError(f"Expected two samples or more in {path.name}, but found {len(values)}.")
     clock = next((number for number, name in enumerate(header) if name.lower() in _TIME), None)
     if clock is not None:
+        values[:, clock] *= _scale(units[clock], _TO_S, path) if has_units else 1.0
         steps = np.diff(values[:, clock])
         if not (np.all(steps > 0) and np.allclose(steps, steps.mean(), rtol=0.05)):
             raise DatasetError(f"Expected even steps of time in {path.name}, but they differ.")
@@ -48,12 +60,13 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     leads = [number for number in range(len(header)) if number != clock]
     if not leads:
         raise DatasetError(f"Expected a column for each lead in {path.name}, but found only time.")
-    signals = np.ascontiguousarray(values[:, leads].T, dtype=np.float32)
+    scale = np.array([_scale(units[number], _TO_MV, path) if has_units else 1.0 for number in leads])
+    signals = np.ascontiguousarray((values[:, leads] * scale).T, dtype=np.float32)
     return EcgRecord(signals, float(fs_hz), tuple(canonical_lead(header[number]) for number in leads))
 
 
 def write_csv(record: EcgRecord, path: str | Path) -> None:
-    """Write a record as CSV; unknown samples are empty cells.
+    """Write a record as CSV, column by column on one clock; unknown samples are empty cells.
 
     Args:
         record: Signals in mV.
@@ -64,6 +77,13 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["time_s", *record.leads])
-        for number, sample in enumerate(record.signals_mv.T):
+        writer.writerow(["s", *["mV"] * len(record.leads)])
+        for number, sample in enumerate(record.on_one_clock().signals_mv.T):
             cells = ["" if np.isnan(value) else f"{value:.4f}" for value in sample]
             writer.writerow([f"{number / record.fs_hz:.6g}", *cells])
+
+
+def _scale(unit: str, known: Mapping[str, float], path: Path) -> float:
+    if unit.lower() not in known:
+        raise DatasetError(f"Expected a unit of {', '.join(known)} in {path.name}, but found '{unit}'.")
+    return known[unit.lower()]

@@ -1,5 +1,6 @@
 """WFDB records (PhysioNet): header and signal files to and from ``EcgRecord``."""
 
+import re
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +9,7 @@ import numpy as np
 
 from ecglens.errors import DatasetError
 from ecglens.extras import require
+from ecglens.formats.coded import microvolts, remarks
 from ecglens.layouts import canonical_lead
 from ecglens.records import EcgRecord
 
@@ -54,17 +56,23 @@ def read_wfdb(path: str | Path) -> EcgRecord:
 def write_wfdb(record: EcgRecord, path: str | Path) -> None:
     """Write a record as WFDB, format 16, one microvolt a step; unknown samples are marked invalid.
 
+    Column 0 is the start of the recording; comments, quality and warnings are comment lines.
+
     Args:
         record: Signals in mV.
-        path: Where to write, without an ending; its folder is made where it is missing.
+        path: The header, with or without ``.hea``; its folder is made where it is missing.
 
     Raises:
+        DatasetError: The name is not of letters, digits, ``-`` and ``_``, or a sample is beyond 32.7 mV.
         MissingExtraError: wfdb is not installed.
     """
     wfdb = _wfdb()
-    path = Path(path)
+    path = Path(path).with_suffix("") if Path(path).suffix == ".hea" else Path(path)
+    if not re.fullmatch(r"[\w-]+", path.name, flags=re.ASCII):
+        raise DatasetError(f"Expected letters, digits, - and _ in the name of a WFDB record, but found '{path.name}'.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    digital = np.where(np.isnan(record.signals_mv), -32768, np.rint(record.signals_mv * 1000)).astype(np.int16).T
+    placed = record.on_one_clock()
+    digital = microvolts(placed.signals_mv).T
     count = len(record.leads)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as above
@@ -77,7 +85,7 @@ def write_wfdb(record: EcgRecord, path: str | Path) -> None:
             fmt=["16"] * count,
             adc_gain=[1000.0] * count,
             baseline=[0] * count,
-            comments=list(record.comments),
+            comments=list(remarks(record)),
             write_dir=str(path.parent),
         )
 

@@ -1,0 +1,224 @@
+"""Records as DICOM 12-lead ECG waveforms (PS3.3 A.34.3) in and out, by pydicom.
+
+The rows of a page and its rhythm strips are multiplex groups of their own; in each, column 0 is the start of the
+recording. A file says nothing of a person: the patient is ``Anonymous``, and times are those that the caller gives.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import DatasetError
+from ecglens.extras import require
+from ecglens.formats.coded import (
+    HIDDEN,
+    LEAD_NUMBERS,
+    NUMBERED_LEADS,
+    STRIP,
+    content_uuid,
+    lead_number,
+    microvolts,
+    remarks,
+)
+from ecglens.layouts import canonical_lead
+from ecglens.records import EcgRecord
+
+__all__ = ["UNKNOWN_TIME", "read_dicom", "write_dicom"]
+
+UNKNOWN_TIME = datetime(1900, 1, 1)
+"""Stands for a time that nobody gave, where DICOM wants one."""
+
+_TWELVE_LEAD = "1.2.840.10008.5.1.4.1.1.9.1.1"
+_RATES_HZ = (200, 1000)
+_CHANNELS, _SAMPLES = 13, 16384
+"""Limits of a multiplex group of this kind (PS3.3 A.34.3.4)."""
+
+_TO_MV = {"uv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
+
+
+def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | None = None) -> None:
+    """Write a record, one microvolt a step; unknown samples have the padding value.
+
+    UIDs follow from the content, so that the same record gives the same file.
+
+    Args:
+        record: Signals in mV, at 200 to 1000 Hz.
+        path: Where to write; its folder is made where it is missing.
+        recorded: When the recording began; ``UNKNOWN_TIME`` stands in the file where it is not given.
+
+    Raises:
+        DatasetError: Rate, number of leads, length or height is beyond what this kind of file may hold.
+        MissingExtraError: pydicom is not installed.
+    """
+    pydicom = _pydicom()
+    placed = record.on_one_clock()
+    strips = [row for row, lead in enumerate(placed.leads) if lead.endswith(STRIP)]
+    rows = [row for row in range(len(placed.leads)) if row not in strips]
+    groups = [(label, chosen) for label, chosen in (("RHYTHM", rows), ("RHYTHM STRIPS", strips)) if chosen]
+    _check(placed, groups)
+    when = recorded or UNKNOWN_TIME
+    found = pydicom.Dataset()
+    _describe(found, record, when, recorded is not None)
+    found.WaveformSequence = [_group(placed, label, chosen) for label, chosen in groups]
+    found.WaveformAnnotationSequence = [_note(text) for text in remarks(record)]
+    if not found.WaveformAnnotationSequence:
+        del found.WaveformAnnotationSequence
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pydicom.dcmwrite(path, found, enforce_file_format=True, implicit_vr=False, little_endian=True)
+
+
+def read_dicom(path: str | Path) -> EcgRecord:
+    """Read the waveforms of a DICOM file; groups of median beats are left out.
+
+    Args:
+        path: A file with a waveform sequence of voltages.
+
+    Returns:
+        Rows of all groups with the rate of the first; a later group's lead of the same name is a rhythm strip.
+
+    Raises:
+        DatasetError: The file cannot be read or has no such waveform.
+        MissingExtraError: pydicom is not installed.
+    """
+    path = Path(path)
+    pydicom = _pydicom()
+    try:
+        found = pydicom.dcmread(path)
+        groups = [group for group in found.get("WaveformSequence", ()) if _is_rhythm(group)]
+        parts = [_rows(group) for group in groups]
+        rates = [float(group.SamplingFrequency) for group in groups]
+        offsets = [float(group.get("MultiplexGroupTimeOffset", 0) or 0) / 1000 for group in groups]
+    except (OSError, AttributeError, KeyError, ValueError, pydicom.errors.InvalidDicomError) as error:
+        raise DatasetError(f"Expected a DICOM file with an ECG at {path.name}, but it cannot be read.") from error
+    if not parts:
+        raise DatasetError(f"Expected a waveform in the DICOM file {path.name}, but it has none.")
+    kept = [number for number, rate in enumerate(rates) if rate == rates[0]]
+    leads: list[str] = []
+    for number in kept:
+        leads += [f"{lead}{STRIP}" if lead in leads else lead for lead in parts[number][0]]
+    rows = [row for number in kept for row in parts[number][1]]
+    signals = np.full((len(rows), max(len(row) for row in rows)), np.nan, np.float32)
+    for line, row in zip(signals, rows, strict=True):
+        line[: len(row)] = row
+    starts = tuple(offsets[number] for number in kept for _ in parts[number][0])
+    notes = [item.get("UnformattedTextValue") for item in found.get("WaveformAnnotationSequence", ())]
+    comments = tuple(str(note) for note in notes if note)
+    return EcgRecord(signals, rates[0], tuple(leads), start_s=starts if any(starts) else (), comments=comments)
+
+
+def _pydicom() -> ModuleType:
+    return require("pydicom", extra="signal")
+
+
+def _check(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> None:
+    low, high = _RATES_HZ
+    if not low <= record.fs_hz <= high:
+        raise DatasetError(f"Expected {low} to {high} Hz for a DICOM 12-lead ECG, but found {record.fs_hz:g} Hz.")
+    most = max((len(rows) for _, rows in groups), default=0)
+    length = record.signals_mv.shape[1]
+    if not 1 <= most <= _CHANNELS or not 1 <= length <= _SAMPLES:
+        raise DatasetError(
+            f"Expected at most {_CHANNELS} leads of {_SAMPLES} samples for a DICOM 12-lead ECG, but found {most} leads "
+            f"of {length}."
+        )
+
+
+def _describe(found: Any, record: EcgRecord, when: datetime, known: bool) -> None:
+    """Everything but the waveforms: file, patient, study, series, equipment, acquisition."""
+    pydicom = _pydicom()
+    uids = {purpose: f"2.25.{content_uuid(record, purpose).int}" for purpose in ("instance", "series", "study")}
+    found.file_meta = pydicom.dataset.FileMetaDataset()
+    found.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    found.SOPClassUID, found.SOPInstanceUID = _TWELVE_LEAD, uids["instance"]
+    found.StudyInstanceUID, found.SeriesInstanceUID = uids["study"], uids["series"]
+    found.PatientName, found.PatientID, found.PatientBirthDate, found.PatientSex = "Anonymous", "", "", ""
+    found.PatientIdentityRemoved, found.DeidentificationMethod = "YES", "Holds signals only"
+    found.StudyDate = when.strftime("%Y%m%d") if known else ""
+    found.StudyTime = when.strftime("%H%M%S") if known else ""
+    found.StudyID, found.AccessionNumber, found.ReferringPhysicianName = "", "", ""
+    found.Modality, found.SeriesNumber, found.InstanceNumber = "ECG", 1, 1
+    found.Manufacturer = "ecglens"
+    found.ContentDate, found.ContentTime = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
+    found.AcquisitionDateTime = when.strftime("%Y%m%d%H%M%S")
+    found.AcquisitionContextSequence = []
+
+
+def _group(record: EcgRecord, label: str, rows: list[int]) -> Any:
+    group = _pydicom().Dataset()
+    samples = microvolts(record.signals_mv[rows])
+    group.MultiplexGroupTimeOffset = 0
+    group.WaveformOriginality = "DERIVED"
+    group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = samples.shape
+    group.SamplingFrequency = f"{record.fs_hz:g}"
+    group.MultiplexGroupLabel = label
+    group.ChannelDefinitionSequence = [_channel(record.leads[row]) for row in rows]
+    group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
+    group.add_new("WaveformPaddingValue", "OW", np.array(HIDDEN, "<i2").tobytes())
+    group.add_new("WaveformData", "OW", samples.T.astype("<i2").tobytes())
+    return group
+
+
+def _channel(row: str) -> Any:
+    channel = _pydicom().Dataset()
+    lead = row.removesuffix(STRIP)
+    meaning = f"Lead {lead}" if lead in LEAD_NUMBERS else "Unspecified lead"
+    channel.ChannelLabel = row[:16]
+    channel.ChannelSourceSequence = [_code(f"2:{lead_number(row)}", "MDC", meaning)]
+    channel.ChannelSensitivity, channel.ChannelSensitivityCorrectionFactor = "1", "1"
+    channel.ChannelSensitivityUnitsSequence = [_code("uV", "UCUM", "microvolt")]
+    channel.ChannelBaseline, channel.ChannelSampleSkew = "0", "0"
+    channel.WaveformBitsStored = 16
+    return channel
+
+
+def _code(value: str, scheme: str, meaning: str) -> Any:
+    code = _pydicom().Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
+
+
+def _note(text: str) -> Any:
+    """A comment on the whole first group."""
+    note = _pydicom().Dataset()
+    note.ReferencedWaveformChannels = [1, 0]
+    note.UnformattedTextValue = text[:1024]
+    return note
+
+
+def _is_rhythm(group: Any) -> bool:
+    return "MEDIAN" not in str(group.get("MultiplexGroupLabel", "")).upper()
+
+
+def _rows(group: Any) -> tuple[list[str], NDArray[np.float64]]:
+    """Names and signals in mV of a group, NaN where the samples have the padding value."""
+    count, bits = int(group.NumberOfWaveformChannels), int(group.WaveformBitsAllocated)
+    kinds = {(16, "SS"): "<i2", (16, "US"): "<u2", (8, "SB"): "i1", (8, "UB"): "u1", (32, "SL"): "<i4"}
+    kind = kinds[bits, str(group.WaveformSampleInterpretation)]
+    raw = np.frombuffer(group.WaveformData, kind)
+    raw = raw[: count * int(group.NumberOfWaveformSamples)].reshape(-1, count).T
+    rows = raw.astype(float)
+    padding = group.get("WaveformPaddingValue")
+    if padding is not None:
+        rows[raw == np.frombuffer(padding, kind)[0]] = np.nan
+    for row, channel in zip(rows, group.ChannelDefinitionSequence, strict=True):
+        unit = str(channel.ChannelSensitivityUnitsSequence[0].CodeValue).lower()
+        step = float(channel.ChannelSensitivity) * float(channel.get("ChannelSensitivityCorrectionFactor", 1))
+        row[:] = (row * step + float(channel.get("ChannelBaseline", 0))) * _TO_MV[unit]
+    return [_lead(channel) for channel in group.ChannelDefinitionSequence], rows
+
+
+def _lead(channel: Any) -> str:
+    """Name of a channel: its own label where that is a lead's, else by its code, ``2:61`` or ``5.6.3-9-61``."""
+    label = canonical_lead(str(channel.get("ChannelLabel", "")))
+    if label.removesuffix(STRIP) in LEAD_NUMBERS:
+        return label
+    code = channel.ChannelSourceSequence[0]
+    number = str(code.CodeValue).replace("-", ":").rpartition(":")[2]
+    meaning = str(code.get("CodeMeaning", "")).removeprefix("Lead ")
+    return NUMBERED_LEADS.get(int(number), label or meaning) if number.isdigit() else label or meaning

@@ -1,0 +1,119 @@
+"""Records as FHIR R4 Observations in and out: a component of SampledData for each lead.
+
+As the example ``observation-example-sample-data`` of the standard has it: codes of ISO/IEEE 11073 for the leads, one
+string of whole steps for the samples, ``E`` for one that is not known. Column 0 is the start of the recording.
+"""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecglens.errors import DatasetError
+from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, STRIP, content_uuid, lead_number, microvolts, remarks
+from ecglens.records import EcgRecord
+
+__all__ = ["read_fhir", "write_fhir"]
+
+_POTENTIAL = 131328
+"""``MDC_ECG_ELEC_POTL``; the code of a lead is this and its number."""
+
+_MDC = "urn:oid:2.16.840.1.113883.6.24"
+_LOINC = "http://loinc.org"
+_UCUM = "http://unitsofmeasure.org"
+_CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
+_TO_MV = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
+
+
+def write_fhir(record: EcgRecord, path: str | Path, *, recorded: datetime | None = None) -> None:
+    """Write a record as an Observation, one microvolt a step, without a subject.
+
+    Args:
+        record: Signals in mV.
+        path: Where to write; its folder is made where it is missing.
+        recorded: When the recording began; without a zone it is written as UTC. Left out where it is not given.
+
+    Raises:
+        DatasetError: A sample is beyond 32.7 mV.
+    """
+    placed = record.on_one_clock()
+    rows = zip(placed.leads, microvolts(placed.signals_mv).tolist(), strict=True)
+    found: dict[str, Any] = {
+        "resourceType": "Observation",
+        "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{content_uuid(record, 'observation')}"}],
+        "status": "final",
+        "category": [{"coding": [{"system": _CATEGORIES, "code": "procedure", "display": "Procedure"}]}],
+        "code": {
+            "coding": [{"system": _LOINC, "code": "11524-6", "display": "EKG study"}],
+            "text": "Electrocardiogram",
+        },
+        "component": [_component(lead, row, 1000 / placed.fs_hz) for lead, row in rows],
+    }
+    if recorded is not None:
+        found["effectiveDateTime"] = recorded.isoformat() if recorded.tzinfo else f"{recorded.isoformat()}Z"
+    notes = remarks(record)
+    if notes:
+        found["note"] = [{"text": text} for text in notes]
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found) + "\n", encoding="utf-8")
+
+
+def read_fhir(path: str | Path) -> EcgRecord:
+    """Read an Observation whose components are SampledData of voltages at one rate.
+
+    Raises:
+        DatasetError: The file cannot be read or holds no such Observation.
+    """
+    path = Path(path)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        parts = [part for part in found["component"] if "valueSampledData" in part]
+        rows = [_samples(part["valueSampledData"]) for part in parts]
+        periods = {float(part["valueSampledData"]["period"]) for part in parts}
+        notes = tuple(note["text"] for note in found.get("note", ()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, but found none.") from error
+    if len(periods) != 1:
+        raise DatasetError(f"Expected leads of one rate in the Observation {path.name}, but found {len(periods)}.")
+    signals = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
+    for line, row in zip(signals, rows, strict=True):
+        line[: len(row)] = row
+    return EcgRecord(signals, round(1000 / periods.pop(), 3), tuple(map(_lead, parts)), comments=notes)
+
+
+def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
+    number = lead_number(lead)
+    coding = {"system": _MDC, "code": str(_POTENTIAL + number), "display": "MDC_ECG_ELEC_POTL"}
+    if number and not lead.startswith("-"):
+        coding["display"] += f"_{lead.removesuffix(STRIP).upper()}"
+    return {
+        "code": {"coding": [coding], "text": lead},
+        "valueSampledData": {
+            "origin": {"value": 0, "unit": "mV", "system": _UCUM, "code": "mV"},
+            "period": round(period_ms, 9),
+            "factor": 0.001,
+            "dimensions": 1,
+            "data": " ".join("E" if sample == HIDDEN else str(sample) for sample in row),
+        },
+    }
+
+
+def _samples(data: dict[str, Any]) -> list[float]:
+    """In mV; errors and values beyond the limits are NaN."""
+    origin = data["origin"]
+    scale = _TO_MV[origin["code"] if "code" in origin else origin["unit"]]
+    factor, zero = float(data.get("factor", 1)), float(origin.get("value", 0))
+    return [
+        np.nan if word in {"E", "L", "U"} else (float(word) * factor + zero) * scale for word in data["data"].split()
+    ]
+
+
+def _lead(part: dict[str, Any]) -> str:
+    code = part["code"]
+    numbers = [int(item["code"]) - _POTENTIAL for item in code.get("coding", ()) if item.get("system") == _MDC]
+    return str(
+        code.get("text") or next((NUMBERED_LEADS[number] for number in numbers if number in NUMBERED_LEADS), "?")
+    )

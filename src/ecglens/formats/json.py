@@ -1,0 +1,91 @@
+"""Records as JSON, with everything that an ``EcgRecord`` knows; ``SCHEMA`` describes the file."""
+
+import json
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import DatasetError
+from ecglens.records import EcgRecord
+
+__all__ = ["SCHEMA", "read_json", "write_json"]
+
+_NAME = "ecglens-record"
+_NUMBERS = {"type": "array", "items": {"type": ["number", "null"]}}
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_GRADES = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}}
+
+SCHEMA = MappingProxyType(
+    {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A record of an electrocardiogram",
+        "type": "object",
+        "required": ["format", "fs_hz", "leads", "start_s", "quality", "unit", "signals", "comments", "warnings"],
+        "properties": {
+            "format": {"const": _NAME},
+            "fs_hz": {"type": "number", "exclusiveMinimum": 0},
+            "leads": _TEXTS,
+            "start_s": {"type": "array", "items": {"type": "number", "minimum": 0}},
+            "quality": _GRADES,
+            "unit": {"const": "mV"},
+            "signals": {"type": "object", "additionalProperties": _NUMBERS},
+            "confidence": {"type": "object", "additionalProperties": _GRADES},
+            "comments": _TEXTS,
+            "warnings": _TEXTS,
+        },
+        "additionalProperties": False,
+    }
+)
+"""JSON Schema; ``null`` is a sample that is not known, and each lead begins at its own ``start_s``."""
+
+
+def read_json(path: str | Path) -> EcgRecord:
+    """Read a record that :func:`write_json` wrote.
+
+    Raises:
+        DatasetError: The file cannot be read or is something else.
+    """
+    path = Path(path)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"Expected a record as JSON at {path.name}, but it cannot be read.") from error
+    if not isinstance(found, dict) or found.get("format") != _NAME:
+        raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, but found something else.")
+    try:
+        leads = tuple(found["leads"])
+        return EcgRecord(
+            _rows(found["signals"], leads),
+            float(found["fs_hz"]),
+            leads,
+            start_s=tuple(found["start_s"]),
+            quality=tuple(found["quality"]),
+            comments=tuple(found["comments"]),
+            confidence=_rows(found["confidence"], leads) if "confidence" in found else None,
+            warnings=tuple(found["warnings"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"Expected a whole record in {path.name}, but a part is missing or damaged.") from error
+
+
+def write_json(record: EcgRecord, path: str | Path) -> None:
+    """Write a record, samples to a tenth of a microvolt.
+
+    Args:
+        record: Signals in mV.
+        path: Where to write; its folder is made where it is missing.
+    """
+    path = Path(path)
+    found: dict[str, Any] = {"format": _NAME, **record.to_dict()}
+    if record.confidence is not None:
+        rows = zip(record.leads, record.confidence, strict=True)
+        found["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _rows(by_lead: dict[str, list[float | None]], leads: tuple[str, ...]) -> NDArray[np.float32]:
+    return np.array([by_lead[lead] for lead in leads], dtype=np.float32)

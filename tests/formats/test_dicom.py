@@ -1,0 +1,110 @@
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecglens.errors import DatasetError
+from ecglens.formats.coded import LEAD_NUMBERS
+from ecglens.formats.dicom import read_dicom, write_dicom
+from ecglens.layouts import STANDARD_LEADS
+from ecglens.records import EcgRecord
+
+pydicom = pytest.importorskip("pydicom")
+
+
+def test_pydicom_reads_the_voltages_of_each_group(page: EcgRecord, tmp_path: Path) -> None:
+    write_dicom(page, tmp_path / "a.dcm")
+    found = pydicom.dcmread(tmp_path / "a.dcm")
+    assert found.SOPClassUID.name == "12-lead ECG Waveform Storage"
+    assert [group.NumberOfWaveformChannels for group in found.WaveformSequence] == [12, 1]
+    placed = page.on_one_clock().signals_mv
+    for number, rows in ((0, placed[:12]), (1, placed[12:])):
+        group = found.WaveformSequence[number]
+        assert float(group.SamplingFrequency) == 500
+        hidden = np.frombuffer(group.WaveformPaddingValue, "<i2")[0]
+        raw = pydicom.waveforms.numpy_handler.multiplex_array(found, number, as_raw=True)
+        volts = pydicom.waveforms.numpy_handler.multiplex_array(found, number, as_raw=False)
+        mv = np.where(raw == hidden, np.nan, volts / 1000).T
+        np.testing.assert_allclose(mv, rows, atol=6e-4)
+
+
+def test_lead_codes_are_those_of_the_standard(page: EcgRecord, tmp_path: Path) -> None:
+    from pydicom.sr._concepts_dict import concepts
+
+    meanings = {code: meaning for entry in concepts["MDC"].values() for code, (meaning, _) in entry.items()}
+    for lead, number in LEAD_NUMBERS.items():
+        spelled = meanings[f"2:{number}"].replace("\N{MINUS SIGN}", "-").removeprefix("Lead ")
+        assert spelled.split(",")[0] == lead
+    write_dicom(page, tmp_path / "a.dcm")
+    found = pydicom.dcmread(tmp_path / "a.dcm")
+    for group in found.WaveformSequence:
+        for channel in group.ChannelDefinitionSequence:
+            source, unit = channel.ChannelSourceSequence[0], channel.ChannelSensitivityUnitsSequence[0]
+            lead = channel.ChannelLabel.removesuffix("-rhythm")
+            assert (source.CodeValue, source.CodingSchemeDesignator) == (f"2:{LEAD_NUMBERS[lead]}", "MDC")
+            assert (unit.CodeValue, unit.CodingSchemeDesignator) == ("uV", "UCUM")
+
+
+def test_nothing_tells_a_person_and_the_time_is_the_callers(whole: EcgRecord, tmp_path: Path) -> None:
+    write_dicom(whole, tmp_path / "a.dcm")
+    write_dicom(whole, tmp_path / "b.dcm", recorded=datetime(2020, 8, 5, 14, 30, 1))
+    none, given = (pydicom.dcmread(tmp_path / name) for name in ("a.dcm", "b.dcm"))
+    assert str(none.PatientName) == "Anonymous"
+    assert (none.PatientID, none.PatientBirthDate, none.PatientSex, none.StudyDate) == ("", "", "", "")
+    assert none.AcquisitionDateTime.startswith("19000101")
+    assert (given.AcquisitionDateTime, given.StudyDate) == ("20200805143001", "20200805")
+
+
+def test_uids_follow_from_the_content(whole: EcgRecord, tmp_path: Path) -> None:
+    other = replace(whole, comments=())
+    uids = []
+    for record in (whole, whole, other):
+        write_dicom(record, tmp_path / "a.dcm")
+        found = pydicom.dcmread(tmp_path / "a.dcm")
+        uids.append(found.SOPInstanceUID)
+        assert found.SOPInstanceUID.is_valid
+        assert len({found.SOPInstanceUID, found.SeriesInstanceUID, found.StudyInstanceUID}) == 3
+    assert uids[0] == uids[1] != uids[2]
+
+
+@pytest.mark.parametrize(("fs_hz", "message"), [(100.0, "but found 100 Hz"), (2000.0, "but found 2000 Hz")])
+def test_a_rate_beyond_the_standard_is_refused(fs_hz: float, message: str, whole: EcgRecord, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=message):
+        write_dicom(replace(whole, fs_hz=fs_hz), tmp_path / "a.dcm")
+
+
+def test_a_recording_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="but found 1 leads of 20000"):
+        write_dicom(EcgRecord(np.zeros((1, 20000), np.float32), 500.0, ("II",)), tmp_path / "a.dcm")
+
+
+def test_files_of_other_makers_are_read(whole: EcgRecord, tmp_path: Path) -> None:
+    """Codes of SCP-ECG, a gain of 2.5 uV, no label, a baseline, and a group of median beats."""
+    write_dicom(whole, tmp_path / "a.dcm")
+    found = pydicom.dcmread(tmp_path / "a.dcm")
+    group = found.WaveformSequence[0]
+    for channel in group.ChannelDefinitionSequence:
+        source = channel.ChannelSourceSequence[0]
+        source.CodeValue = source.CodeValue.replace("2:", "5.6.3-9-")
+        source.CodingSchemeDesignator = "SCPECG"
+        channel.ChannelSensitivity, channel.ChannelBaseline = "2.5", "100"
+        del channel.ChannelLabel
+    beats = pydicom.Dataset()
+    beats.update(group)
+    beats.MultiplexGroupLabel = "MEDIAN BEAT"
+    found.WaveformSequence.append(beats)
+    found.save_as(tmp_path / "b.dcm")
+    back = read_dicom(tmp_path / "b.dcm")
+    assert back.leads == STANDARD_LEADS
+    np.testing.assert_allclose(back.signals_mv, whole.signals_mv * 2.5 + 0.1, atol=2e-3)
+
+
+def test_a_dicom_file_without_waveforms_is_refused(whole: EcgRecord, tmp_path: Path) -> None:
+    write_dicom(whole, tmp_path / "a.dcm")
+    found = pydicom.dcmread(tmp_path / "a.dcm")
+    del found.WaveformSequence
+    found.save_as(tmp_path / "b.dcm")
+    with pytest.raises(DatasetError, match=r"Expected a waveform in the DICOM file b\.dcm"):
+        read_dicom(tmp_path / "b.dcm")

@@ -1,0 +1,90 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from ecglens.errors import DatasetError
+from ecglens.formats.files import FORMATS, read_record, write_record
+from ecglens.records import EcgRecord
+
+pytest.importorskip("wfdb")
+pytest.importorskip("pydicom")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_gives_back_leads_rate_places_and_gaps(form: str, page: EcgRecord, tmp_path: Path) -> None:
+    path = write_record(page, tmp_path / "new" / "page one", form)
+    assert path.is_file()
+    assert path.name.endswith(FORMATS[form].ending)
+    back, placed = read_record(path).on_one_clock(), page.on_one_clock()
+    assert (back.fs_hz, back.leads) == (500.0, page.leads)
+    assert back.signals_mv.shape == placed.signals_mv.shape
+    np.testing.assert_allclose(back.signals_mv, placed.signals_mv, atol=6e-4)
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "csv"])
+def test_comments_quality_and_warnings_travel_along(form: str, page: EcgRecord, tmp_path: Path) -> None:
+    back = read_record(write_record(page, tmp_path / "page", form))
+    assert back.comments[:2] == page.comments
+    if form == "json":
+        assert (back.quality, back.warnings) == (page.quality, page.warnings)
+    else:
+        assert back.comments[2].startswith("quality: I 0.80, II 0.80")
+        assert back.comments[3] == "warning: V1 is cut off."
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_record_gives_the_same_file_without_a_name_or_a_date(
+    form: str, whole: EcgRecord, tmp_path: Path
+) -> None:
+    first, second = (write_record(whole, tmp_path / folder / "a", form).parent for folder in ("one", "two"))
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes()
+
+
+def test_an_unknown_format_or_ending_is_refused_with_those_that_work(whole: EcgRecord, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, but found 'xml'"):
+        write_record(whole, tmp_path / "a", "xml")
+    with pytest.raises(DatasetError, match=re.escape("ends in one of .hea, .csv, .json, .dcm, .fhir.json")):
+        read_record(tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize("form", ["wfdb", "dicom", "fhir"])
+def test_a_sample_that_does_not_fit_is_refused_and_not_wrapped(form: str, whole: EcgRecord, tmp_path: Path) -> None:
+    high = whole.signals_mv.copy()
+    high[0, 0] = 40
+    with pytest.raises(DatasetError, match=r"within 32\.767 mV .* but found 40 mV"):
+        write_record(replace(whole, signals_mv=high), tmp_path / "a", form)
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "wfdb"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff\xfe\x00 nonsense", b"a,b\n1,2\n"])
+def test_files_of_something_else_are_refused_in_one_sentence(form: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"a{FORMATS[form].ending}"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"^Expected "):
+        read_record(path)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(
+    signals=arrays(
+        np.float32,
+        st.tuples(st.integers(1, 12), st.integers(2, 50)),
+        elements=st.floats(-30, 30, width=32) | st.just(float("nan")),
+    )
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_wild_samples_come_back_within_half_a_microvolt(
+    form: str, signals: NDArray[np.float32], tmp_path: Path
+) -> None:
+    leads = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "X")[: len(signals)]
+    back = read_record(write_record(EcgRecord(signals, 250.0, leads), tmp_path / "wild", form))
+    assert (back.fs_hz, back.leads) == (250.0, leads)
+    np.testing.assert_allclose(back.signals_mv, signals, atol=5.1e-4)

@@ -1,23 +1,45 @@
-"""The demo pages that ship with the project, drawn by ``ecglens render`` from a record of tests/data.
+"""Make the demo pages that ship, with ``ecglens render``, from records of PTB-XL (CC BY 4.0).
 
-python docs/make_demo_pages.py FOLDER
+python docs/make_demo_pages.py [PTBXL_FOLDER]
 """
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
-from ecglens.datasets.drawing import draw_file
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "src" / "ecglens" / "demo"
+REPORT = ("--style", "dotted-report", "--dpi", "100", "--quality", "75")
 
-RECORD = Path(__file__).resolve().parent.parent / "tests" / "data" / "ptbxl_00001.csv"
+PAGES = (
+    ("normal", "Sinus rhythm, normal", "normal", 10, 64, REPORT),
+    ("infarction", "Acute myocardial infarction, posterior and inferior", "mi", 15059, 83, REPORT),
+    ("old-infarction", "Old anteroseptal infarction, right bundle branch block", "history_mi", 310, 59, REPORT),
+    ("atrial-fibrillation", "Atrial fibrillation", "abnormal_heartbeat", 321, 96, REPORT),
+    ("extrasystoles", "Ventricular extrasystoles", "abnormal_heartbeat", 10240, 102, REPORT),
+    (
+        "photo",
+        "Sinus tachycardia, as a photo",
+        "abnormal_heartbeat",
+        108,
+        121,
+        (*REPORT, "--damage", "perspective:0.1", "--damage", "uneven-light:0.4", "--damage", "noise:0.1"),
+    ),
+)
+"""Name, title, label, record, heart rate (counted in the record) and options of each page."""
 
 
 def main() -> None:
-    """Draw a clean page, a photo and a fax."""
-    out = Path(sys.argv[1])
-    draw_file(RECORD, out / "clean.png", style="dotted-report", dpi=150)
-    photo = ("perspective:0.3", "uneven-light:0.4", "noise:0.15")
-    draw_file(RECORD, out / "photo.jpg", damages=photo, style="dotted-report", dpi=200)
-    draw_file(RECORD, out / "fax.png", damages=("fax:0.4",), style="red-cart", dpi=150)
+    """Draw each page and write the list of all."""
+    source = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "data" / "ptbxl"
+    rows = []
+    for seed, (name, title, label, record, rate_bpm, options) in enumerate(PAGES):
+        (header,) = source.rglob(f"{record:05d}_hr.hea")
+        asked = [str(header), str(OUT / f"{name}.jpg"), "--heart-rate", str(rate_bpm), "--seed", str(seed), *options]
+        subprocess.run([sys.executable, "-c", "from ecglens.cli import main; main()", "render", *asked], check=True)
+        rows.append({"name": name, "title": title, "label": label, "record": record})
+    (OUT / "pages.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ecglens import __version__
-from ecglens.cli import audit, explore, export, fetch, models, read, render, serve, train
+from ecglens.cli import audit, demo, explore, export, fetch, models, read, render, serve, train
 
 __all__ = ["app"]
 
@@ -26,6 +26,7 @@ app.command("audit")(audit.command)
 app.command("explore")(explore.command)
 app.command("fetch")(fetch.command)
 app.command("render")(render.command)
+app.command("demo")(demo.command)
 
 
 def _print_version(wanted: bool) -> None:

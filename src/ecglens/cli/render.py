@@ -24,9 +24,13 @@ def command(
     gain: Annotated[float, typer.Option(help="Gain in mm/mV.")] = 10.0,
     dpi: Annotated[float, typer.Option(help="Dots per inch, 100 to 600.")] = 200.0,
     rate: Annotated[float | None, typer.Option(help="Sampling rate of a CSV without time.", show_default=False)] = None,
+    heart_rate: Annotated[
+        int | None, typer.Option(help="Heart rate to print; an invented one where none is given.", show_default=False)
+    ] = None,
     damage: Annotated[
         list[str] | None, typer.Option(help="KIND or KIND:STRENGTH, as often as wanted.", show_default=False)
     ] = None,
+    quality: Annotated[int, typer.Option(help="Of a single JPEG.", min=1, max=100)] = 95,
     truth: Annotated[bool, typer.Option(help="Write the truth beside the page, as JSON.")] = True,
     scheme: Scheme = None,
     beats: Annotated[bool, typer.Option("--beats", help="A strip around each marked beat, by AAMI class.")] = False,
@@ -43,9 +47,12 @@ def command(
     if beats and damage:
         raise RenderError("Expected --damage for pages, but --beats draws strips; leave one of them out.")
     chosen: dict[str, Any] = {"style": style, "speed_mm_s": speed, "gain_mm_mv": gain, "dpi": dpi}
-    chosen |= {name: value for name, value in (("layout", layout), ("grid", grid)) if value is not None}
+    named = {"layout": layout, "grid": grid, "rate_bpm": heart_rate}
+    chosen |= {name: value for name, value in named.items() if value is not None}
     if not signals.is_dir() and not beats:
-        rendered = drawing.draw_file(signals, out, damages=damage or [], seed=seed, fs_hz=rate, **chosen)
+        rendered = drawing.draw_file(
+            signals, out, damages=damage or [], seed=seed, fs_hz=rate, quality=quality, **chosen
+        )
         if truth:
             drawing.write_truth(rendered, out)
         print(f"{out.name}: {rendered.page.width} x {rendered.page.height} px, {rendered.truth.layout}")

@@ -41,6 +41,7 @@ def draw_file(
     damages: Sequence[str] = (),
     seed: int = 0,
     fs_hz: float | None = None,
+    quality: int = 95,
     **options: Any,
 ) -> RenderedPage:
     """Draw a page from a file of signals and write it.
@@ -51,6 +52,7 @@ def draw_file(
         damages: ``KIND`` or ``KIND:STRENGTH``, in the order in which they are done; 0.5 where no strength is said.
         seed: Of print and damage.
         fs_hz: Sampling rate of a CSV without a column of time.
+        quality: Of a JPEG, 1 to 100.
         **options: For :func:`ecglens.render.render_page`.
 
     Returns:
@@ -61,7 +63,7 @@ def draw_file(
         RenderError: The page cannot be drawn or written as asked.
     """
     rendered = _drawn(read_signals(signals, fs_hz=fs_hz), damages, seed, options)
-    write_page(rendered, out)
+    write_page(rendered, out, quality=quality)
     return rendered
 
 
@@ -119,12 +121,13 @@ def open_page(path: Path) -> Page:
     return render_page(read_wfdb(path), dpi=100).page if path.suffix.lower() == ".hea" else read_page(path)
 
 
-def write_page(rendered: RenderedPage, out: str | Path) -> None:
+def write_page(rendered: RenderedPage, out: str | Path, *, quality: int = 95) -> None:
     """Write the pixels of a page.
 
     Args:
         rendered: The page.
         out: Its ending says the format: PNG, JPEG, TIFF, BMP or WebP.
+        quality: Of a JPEG, 1 to 100.
 
     Raises:
         RenderError: The ending is none of these, or the file cannot be written.
@@ -132,7 +135,9 @@ def write_page(rendered: RenderedPage, out: str | Path) -> None:
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        good, data = cv2.imencode(out.suffix.lower() or ".none", rendered.page.pixels[..., ::-1])
+        good, data = cv2.imencode(
+            out.suffix.lower() or ".none", rendered.page.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
+        )
     except cv2.error:
         good = False
     if not good:

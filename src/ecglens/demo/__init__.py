@@ -1,0 +1,61 @@
+"""Pages that ship with ecglens, to try it on: drawn by ``ecglens render`` from public records, with their truth.
+
+The records are of PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6, CC BY 4.0); print around the traces is
+invented but for the heart rate. ``docs/make_demo_pages.py`` makes them.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["FOLDER", "DemoPage", "copy_demo_pages", "demo_pages"]
+
+FOLDER = Path(__file__).resolve().parent
+"""Where the pages, their truth, ``pages.json`` and the licence note stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPage:
+    """A page that ships.
+
+    Attributes:
+        name: Short name, for addresses.
+        title: What it shows, for people.
+        label: Label of the record by the rule of ``ecglens.datasets.sources.ptbxl_label``.
+        record: Number of the record in PTB-XL.
+        path: The page, a JPEG.
+        truth: Its truth as ``ecglens.render.PageTruth.to_dict`` writes it, JSON.
+    """
+
+    name: str
+    title: str
+    label: str
+    record: int
+    path: Path
+    truth: Path
+
+
+def demo_pages() -> tuple[DemoPage, ...]:
+    """The pages that ship, in the order in which to show them."""
+    rows = json.loads((FOLDER / "pages.json").read_text(encoding="utf-8"))
+    return tuple(
+        DemoPage(**row, path=FOLDER / f"{row['name']}.jpg", truth=FOLDER / f"{row['name']}.json") for row in rows
+    )
+
+
+def copy_demo_pages(folder: str | Path) -> tuple[Path, ...]:
+    """Copy the pages, their truth and the licence note.
+
+    Args:
+        folder: Made where it is missing.
+
+    Returns:
+        The copies of the pages.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FOLDER / "LICENCE.md", folder)
+    for page in demo_pages():
+        shutil.copy(page.truth, folder)
+    return tuple(Path(shutil.copy(page.path, folder)) for page in demo_pages())

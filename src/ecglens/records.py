@@ -33,6 +33,8 @@ class Page:
         number: Which page of the file, from 1.
         count: How many pages the file has.
         warnings: What the reader of the file had to put up with, one sentence each.
+        curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
+            whole numbers being pixel centres.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,6 +42,7 @@ class Page:
     number: int = 1
     count: int = 1
     warnings: tuple[str, ...] = ()
+    curves: tuple[NDArray[np.float32], ...] = ()
 
     @property
     def height(self) -> int:

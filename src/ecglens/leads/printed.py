@@ -97,6 +97,9 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
     most = 0.0
     for rows in _possible_rows(bare, pulses, name):
         span, through = line_span(bare, rows, ends=_beside(rows.pulses or pulses, bare.shape[1]))
+        beside = _beside(rows.pulses, bare.shape[1])[0]
+        if rows.pulses and 0 < beside >= span[0] - 1:
+            span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
         if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
             continue
         fit = best_fit(words, rows.zeros, span, only=name)

@@ -30,7 +30,8 @@ _ALONE_MM = 45.0
 _USUAL_GAIN_MM_MV = 10.0
 _GAINS_MM_MV = (2.5, 5.0, 10.0, 20.0, 40.0)
 _PULSE_TOLERANCE = 0.12
-_START_MM = 3.0
+_START_MM = 1.2
+_CURVE_SLACK_MM = 3.0
 _RULE_MM = 30.0
 _DASH_GAP_MM = 1.2
 _SPECK_MM = 0.6
@@ -100,7 +101,9 @@ def trace_page(
     outlines = [outline(dark.pixels, a, b, level=dark.level) for a, b in zip(top, bottom, strict=True)]
     radius = float(np.median([pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
     shift = _shift(outlines, lines, dark, across, radius)
-    traces, rows, sure = [], [], []
+    curves = [_upright_curve(curve, layout) for curve in page.curves]
+    traces: list[LeadTrace] = []
+    sure: list[NDArray[np.float64]] = []
     for number, line in enumerate(lines):
         hidden = binary_dilation(np.isnan(outlines[number][0]), iterations=OVERSAMPLE)
         filled = _filled(outlines[number][0]), _filled(outlines[number][1])
@@ -116,8 +119,14 @@ def trace_page(
             lost = np.interp(place, np.arange(len(hidden)), hidden, left=1, right=1) > 0.5
             row = np.where(lost, np.nan, dark.page_row(np.interp(place, np.arange(len(centre)), centre)))
             name = f"{box.lead}{RHYTHM}" if box.rhythm else box.lead
+            exact = _curve_in(curves, box, layout)
+            if exact is not None:
+                columns = exact[0, 0] + np.arange(count) / fs_hz * speed_mm_s * layout.px_per_mm[1]
+                row = np.interp(columns, exact[:, 0], exact[:, 1], right=np.nan)
+                lost = np.isnan(row)
             traces.append(LeadTrace(name, columns, row, box.baseline_px))
-            sure.append(np.where(lost, 0.0, 1 - np.interp(place, np.arange(len(doubt)), doubt)))
+            unsure = 0.0 if exact is not None else np.interp(place, np.arange(len(doubt)), doubt)
+            sure.append(np.where(lost, 0.0, 1 - unsure))
     record = None if gain is None else _record(traces, sure, layout, lines, gain, fs_hz, speed_mm_s)
     return Tracing(
         layout=layout,
@@ -249,6 +258,26 @@ def _first_rule(rules: NDArray[np.bool_]) -> float:
     """Left edge of the leftmost upright line, which was widened by 1 px, or of the picture."""
     columns = np.flatnonzero(rules)
     return max(0.0, float(columns[0]) + (columns[0] > 0)) - 0.5 if columns.size else -0.5
+
+
+def _upright_curve(curve: NDArray[np.float32], layout: Layout) -> NDArray[np.float64]:
+    matrix = np.array(layout.to_upright, dtype=np.float64)
+    return np.asarray(curve @ matrix[:, :2].T + matrix[:, 2], dtype=np.float64)
+
+
+def _curve_in(curves: list[NDArray[np.float64]], box: LeadBox, layout: Layout) -> NDArray[np.float64] | None:
+    """The part in a lead's box of the one vector curve that runs through it near its zero line, or ``None``."""
+    slack = _CURVE_SLACK_MM * layout.px_per_mm[1]
+    nearest, distance = None, box.box.height / 2
+    for curve in curves:
+        if curve[0, 0] > box.box.left + slack or curve[-1, 0] < box.box.right - slack:
+            continue
+        first = box.box.left if curve[0, 0] < box.box.left - slack else curve[0, 0]
+        part = curve[(curve[:, 0] >= first) & (curve[:, 0] <= box.box.right + slack)]
+        away = abs(float(np.median(part[:, 1])) - box.baseline_px) if len(part) > 2 else np.inf
+        if away < distance:
+            nearest, distance = part, away
+    return nearest
 
 
 def _at_jumps(centre: NDArray[np.float64], borders: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
 from ecglens.pages.source import Decoded, SourceFile
+from ecglens.pages.vectors import curves_of
 
 __all__ = ["RENDER_DPI", "decode_pdf"]
 
@@ -42,12 +43,13 @@ def decode_pdf(file: SourceFile) -> Decoded:
             if pdfium_c.FPDF_GetSecurityHandlerRevision(document) >= 0:
                 raise _encrypted(file)
             file.check_page(len(document))
-            return Decoded(_drawn(document, file), len(document))
+            pixels, curves = _drawn(document, file)
+            return Decoded(pixels, len(document), curves=curves)
         finally:
             document.close()
 
 
-def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> NDArray[np.uint8]:
+def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> tuple[NDArray[np.uint8], tuple[NDArray[np.float32], ...]]:
     # PDFium's sizes are single precision and the picture's are rounded up: without this 480 px become 481.
     scale = RENDER_DPI / _POINTS_PER_INCH * _SINGLE_PRECISION
     width, height = document.get_page_size(file.page - 1)
@@ -60,9 +62,10 @@ def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> NDArray[np.uint8]:
                 file.check_size(columns, rows, of="a picture")
         bitmap = page.render(scale=scale, rev_byteorder=True)
         try:
-            return np.array(bitmap.to_numpy()[:, :, :3])
+            pixels = np.array(bitmap.to_numpy()[:, :, :3])
         finally:
             bitmap.close()
+        return pixels, curves_of(page, pixels, scale)
     finally:
         page.close()
 

@@ -74,7 +74,7 @@ def read_page(
     # Decoders raise OSError, SyntaxError, ValueError, struct.error, RuntimeError and more for damaged bytes.
     except Exception as error:
         raise file.damaged(kind) from error
-    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings)
+    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves)
 
 
 def _bytes_and_name(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:

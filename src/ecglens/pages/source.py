@@ -21,11 +21,13 @@ class Decoded:
         pixels: ``(height, width, 3)`` uint8 RGB, upright.
         pages: How many pages the file has.
         warnings: One sentence each.
+        curves: As in ``ecglens.records.Page``.
     """
 
     pixels: NDArray[np.uint8]
     pages: int = 1
     warnings: tuple[str, ...] = ()
+    curves: tuple[NDArray[np.float32], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

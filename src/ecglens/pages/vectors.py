@@ -1,0 +1,74 @@
+"""Curves that a PDF holds as paths, in pixels of its drawn page: exact where pixels are not."""
+
+import ctypes
+
+import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+from numpy.typing import NDArray
+
+__all__ = ["curves_of"]
+
+_FEWEST_POINTS = 60
+_MOST_POINTS = 200_000
+_MOST_PATHS = 20_000
+_LEVEL_SHARE = 0.98
+"""Share of steps that do not go back in time; outlines of letters and frames do."""
+_INK_SHARE = 0.9
+_DARK = 160
+
+
+def curves_of(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.float32], ...]:
+    """Every path of many points that runs from left to right and lies on ink.
+
+    Args:
+        page: An open page.
+        pixels: The page as it was drawn, ``(height, width, 3)`` uint8 RGB.
+        scale: Pixels per point of the page.
+
+    Returns:
+        ``(points, 2)`` float32 each, column and row of pixel centres. Empty where paths lie elsewhere than their ink, as
+        on pages that are turned or nested in a way that is not understood.
+    """
+    dark = pixels.min(axis=2) < _DARK
+    _, page_height = page.get_size()
+    found: list[NDArray[np.float32]] = []
+    budget = _MOST_POINTS
+    for number, path in enumerate(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=1)):
+        count = int(pdfium_c.FPDFPath_CountSegments(path))
+        budget -= count
+        if number > _MOST_PATHS or budget < 0:
+            return ()
+        if count < _FEWEST_POINTS:
+            continue
+        points = _points(path, count) * scale
+        points[:, 1] = page_height * scale - points[:, 1]
+        curve = np.asarray(points - 0.5, dtype=np.float32)
+        if np.mean(np.diff(curve[:, 0]) >= 0) >= _LEVEL_SHARE and _on_ink(curve, dark):
+            found.append(curve)
+    return tuple(found)
+
+
+def _points(path: pdfium.PdfObject, count: int) -> NDArray[np.float64]:
+    """The path's points on the page, in points from its lower left corner."""
+    x, y = ctypes.c_float(), ctypes.c_float()
+    points = np.empty((count, 2))
+    for index in range(count):
+        segment = pdfium_c.FPDFPath_GetPathSegment(path, index)
+        pdfium_c.FPDFPathSegment_GetPoint(segment, x, y)
+        points[index] = x.value, y.value
+    matrix = path.get_matrix()
+    across = matrix.a * points[:, 0] + matrix.c * points[:, 1] + matrix.e
+    up = matrix.b * points[:, 0] + matrix.d * points[:, 1] + matrix.f
+    return np.stack([across, up], axis=1)
+
+
+def _on_ink(curve: NDArray[np.float32], dark: NDArray[np.bool_]) -> bool:
+    """Whether the middles of a curve's steps are on dark pixels."""
+    column, row = np.rint((curve[:-1] + curve[1:]) / 2).astype(np.intp).T
+    inside = (row >= 1) & (row < dark.shape[0] - 1) & (column >= 0) & (column < dark.shape[1])
+    if not inside.any():
+        return False
+    row, column = row[inside], column[inside]
+    near = dark[row, column] | dark[row - 1, column] | dark[row + 1, column]
+    return bool(near.mean() >= _INK_SHARE)

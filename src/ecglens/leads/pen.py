@@ -1,10 +1,10 @@
 """From the outline of a stroke to the line that the pen's middle went.
 
-A round pen of radius r that follows a curve leaves ink whose upper edge is the curve, lifted by rolling a disc along it.
-Rolling the disc back under that edge gives the curve again, exactly at upward spikes however narrow, while valleys
-narrower than the pen stay filled; rolling it back over the lower edge is exact at downward spikes. Where both agree that
-is the curve; where they do not, the curve goes with the one that leaves its surroundings (closing by a disc: Serra,
-Image Analysis and Mathematical Morphology, 1982).
+A round pen of radius r that follows a curve leaves ink whose upper edge is the curve, lifted by rolling a disc along
+it. Rolling the disc back under that edge gives the curve again, exactly at upward spikes however narrow, while valleys
+narrower than the pen stay filled; rolling it back over the lower edge is exact at downward spikes. Where both agree
+that is the curve; where they do not, the curve goes with the one that leaves its surroundings (closing by a disc:
+Serra, Image Analysis and Mathematical Morphology, 1982).
 """
 
 import cv2
@@ -52,11 +52,12 @@ def outline(ink: NDArray[np.uint8], top: NDArray[np.float64], bottom: NDArray[np
         rows <= np.nan_to_num(bottom, nan=-np.inf) + _MARGIN_PX
     )
     own = np.where(inside, ink[first:last], np.uint8(0))
-    fine = np.asarray(cv2.resize(own, (width * OVERSAMPLE, last - first), interpolation=cv2.INTER_LINEAR))
+    size = (width * OVERSAMPLE, last - first)
+    fine = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     black = fine >= level
     there = black.any(axis=0)
-    up = black.argmax(axis=0)
-    down = len(black) - 1 - black[::-1].argmax(axis=0)
+    up = np.asarray(black.argmax(axis=0), dtype=np.intp)
+    down = np.asarray(len(black) - 1 - black[::-1].argmax(axis=0), dtype=np.intp)
     upper = first + up - _beyond(fine, up, -1, level)
     lower = first + down + _beyond(fine, down, 1, level)
     return np.where(there, upper, np.nan), np.where(there, lower, np.nan)

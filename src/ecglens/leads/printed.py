@@ -1,7 +1,7 @@
 """Layouts of any recorder, told by the printed lead names.
 
-The traces give the lines and their ends; the names say which of the known layouts it is: in the right one they all stand
-at the same place beside the heads of their leads.
+The traces give the lines and their ends; the names say which of the known layouts it is: in the right one they all
+stand at the same place beside the heads of their leads.
 """
 
 from collections.abc import Iterable
@@ -262,7 +262,8 @@ def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArra
             rows = loose[np.arange(room)[:, None] + offsets]
             score = rows.min(axis=1) + 0.02 * rows.mean(axis=1)
             if score.max() > best:
-                best, zeros = float(score.max()), _settled(along, float(score.argmax()) + offsets, _LOOSE * pitch)
+                best = float(score.max())
+                zeros = _settled(along, float(score.argmax()) + offsets.astype(np.float64), _LOOSE * pitch)
         found.append((best, zeros))
     most = max(score for score, _ in found)
     return [zeros for score, zeros in found if score >= max(_ALONG_NEEDED, _ALONG_OF_BEST * most)]

@@ -1,8 +1,8 @@
 """Which ink belongs to which trace: upright runs of ink, column by column, and the cheapest way through them.
 
-A pen never leaves the paper, so a trace's runs in neighbouring columns touch. All lines of a page are followed at once,
-each by dynamic programming over the runs of its columns (Viterbi 1967): jumps cost their height, straying from the line's
-zero costs a little, and a line may stay hidden for a while where its ink is missing.
+A pen never leaves the paper, so a trace's runs in neighbouring columns touch. All lines of a page are followed at
+once, each by dynamic programming over the runs of its columns (Viterbi 1967): jumps cost their height, straying from
+the line's zero costs a little, and a line may stay hidden for a while where its ink is missing.
 """
 
 from dataclasses import dataclass

@@ -1,21 +1,21 @@
 """Leads of a page to signals in mV.
 
 The upright page's ink is followed line by line (``strokes``), the outline of each trace becomes the line of the pen's
-middle (``pen``), and grid, pulse and paper speed turn pixels into seconds and millivolts.
+middle (``pen``), and grid, pulse and paper speed turn pixels into seconds and millivolts. Where the page holds its
+traces as vectors, these are taken instead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from ecglens.leads.crop import upright
+from ecglens.leads.dark import TraceInk, trace_ink
 from ecglens.leads.pen import OVERSAMPLE, Outline, centre_line, outline, pen_radius
-from ecglens.leads.relations import goldberger_rmse, einthoven_rmse
+from ecglens.leads.quality import LeadFacts, lead_quality, lead_warnings
+from ecglens.leads.relations import einthoven_rmse, goldberger_rmse, mended
 from ecglens.leads.strokes import HIDDEN, Runs, follow, runs_of
-from ecglens.pages.preprocessing import edge_level, ink
 from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
 
 __all__ = ["RHYTHM", "trace_page"]
@@ -23,55 +23,26 @@ __all__ = ["RHYTHM", "trace_page"]
 RHYTHM = "-rhythm"
 """Ending of a rhythm strip's name in a record, where the lead itself may stand in the rows too."""
 
-_FINEST_PX_PER_MM = 9.0
-_WORK_PX_PER_MM = 8.0
 _REACH_PITCHES = 1.4
+_REACH_MM = 25.0
 _ALONE_MM = 45.0
 _USUAL_GAIN_MM_MV = 10.0
 _GAINS_MM_MV = (2.5, 5.0, 10.0, 20.0, 40.0)
-_PULSE_TOLERANCE = 0.12
-_START_MM = 1.2
+_GAIN_TOLERANCE = 0.12
 _CURVE_SLACK_MM = 3.0
-_RULE_MM = 30.0
-_DASH_GAP_MM = 1.2
-_SPECK_MM = 0.6
+_START_MM = 1.2
 _CAP = 0.7
 """Radii of the pen from the edge of a trace's round end to its first sample, as far as half-covered pixels show it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ink:
-    """Ink of the traces' part of the upright page, and what its pixels are there.
+class _Line:
+    """One line of traces as it was followed, ``(places,)`` each, ``OVERSAMPLE`` places to a column of the ink."""
 
-    Attributes:
-        pixels: ``(height, width)`` uint8.
-        black: ``(height, width)``, ink that may be a trace.
-        rules: ``(width,)``, columns in which a separator was taken out.
-        level: Ink at the edge of a stroke.
-        shrink: Pixels of the page in one of these.
-        top: Row of the page at which they begin.
-        left: Column of the page.
-    """
-
-    pixels: NDArray[np.uint8]
-    black: NDArray[np.bool_]
-    rules: NDArray[np.bool_]
-    level: float
-    shrink: float
-    top: float
-    left: float
-
-    def row(self, page_row: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((page_row - self.top + 0.5) / self.shrink - 0.5, dtype=np.float64)
-
-    def column(self, page_column: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((page_column - self.left + 0.5) / self.shrink - 0.5, dtype=np.float64)
-
-    def page_row(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((row + 0.5) * self.shrink - 0.5 + self.top, dtype=np.float64)
-
-    def page_column(self, column: float) -> float:
-        return (column + 0.5) * self.shrink - 0.5 + self.left
+    centre: NDArray[np.float64]
+    hidden: NDArray[np.bool_]
+    sure: NDArray[np.float64]
+    shared: NDArray[np.bool_]
 
 
 def trace_page(
@@ -90,44 +61,33 @@ def trace_page(
         Signals, the lines on the page and what speaks for or against them.
     """
     gain, source, warnings = _gain(layout, gain_mm_mv)
-    dark = _ink(page, layout)
-    lines = _lines(layout)
-    down, across = (value / dark.shrink for value in layout.px_per_mm)
-    zeros = np.array([float(dark.row(line[0].baseline_px)) for line in lines])
-    pitch = float(np.diff(zeros).min()) if len(zeros) > 1 else _ALONE_MM * down
-    runs = runs_of(dark.black)
-    path = follow(runs, zeros, px_per_mm=down, reach_px=max(_REACH_PITCHES * pitch, 25 * down))
-    top, bottom, shared = _own_parts(runs, path, zeros)
-    outlines = [outline(dark.pixels, a, b, level=dark.level) for a, b in zip(top, bottom, strict=True)]
-    radius = float(np.median([pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
-    shift = _shift(outlines, lines, dark, across, radius)
+    dark = trace_ink(page, layout)
+    boxes = _by_lines(layout)
+    followed, shift = _followed(dark, layout, boxes)
     curves = [_upright_curve(curve, layout) for curve in page.curves]
+    px_per_s = speed_mm_s * layout.px_per_mm[1]
     traces: list[LeadTrace] = []
-    sure: list[NDArray[np.float64]] = []
-    for number, line in enumerate(lines):
-        hidden = binary_dilation(np.isnan(outlines[number][0]), iterations=OVERSAMPLE)
-        filled = _filled(outlines[number][0]), _filled(outlines[number][1])
-        centre, apart = centre_line(filled, radius)
-        borders = (dark.column(np.array([box.box.left + shift for box in line[1:]])) + 0.5) * OVERSAMPLE - 0.5
-        hidden |= _at_jumps(centre, borders, radius)
-        doubt = np.clip(apart / (4 * radius), 0, 0.5) + 0.5 * np.repeat(shared[number], OVERSAMPLE)
-        for box in line:
-            seconds = _length(box, layout, speed_mm_s)
-            count = round(seconds * fs_hz)
-            columns = box.box.left + shift + np.arange(count) / fs_hz * speed_mm_s * layout.px_per_mm[1]
-            place = (dark.column(columns) + 0.5) * OVERSAMPLE - 0.5
-            lost = np.interp(place, np.arange(len(hidden)), hidden, left=1, right=1) > 0.5
-            row = np.where(lost, np.nan, dark.page_row(np.interp(place, np.arange(len(centre)), centre)))
+    facts: list[LeadFacts] = []
+    for line, leads in zip(followed, boxes, strict=True):
+        for box in leads:
+            count = round(_length(box, px_per_s) * fs_hz)
+            curve = _curve_in(curves, box, layout)
+            if curve is None:
+                columns = box.box.left + shift + np.arange(count) / fs_hz * px_per_s
+                rows, fact = _sampled(line, dark, columns)
+            else:
+                columns = curve[0, 0] + np.arange(count) / fs_hz * px_per_s
+                rows = np.interp(columns, curve[:, 0], curve[:, 1], right=np.nan)
+                fact = LeadFacts.exact(rows)
             name = f"{box.lead}{RHYTHM}" if box.rhythm else box.lead
-            exact = _curve_in(curves, box, layout)
-            if exact is not None:
-                columns = exact[0, 0] + np.arange(count) / fs_hz * speed_mm_s * layout.px_per_mm[1]
-                row = np.interp(columns, exact[:, 0], exact[:, 1], right=np.nan)
-                lost = np.isnan(row)
-            traces.append(LeadTrace(name, columns, row, box.baseline_px))
-            unsure = 0.0 if exact is not None else np.interp(place, np.arange(len(doubt)), doubt)
-            sure.append(np.where(lost, 0.0, 1 - unsure))
-    record = None if gain is None else _record(traces, sure, layout, lines, gain, fs_hz, speed_mm_s)
+            traces.append(LeadTrace(name, columns, rows, box.baseline_px))
+            facts.append(fact)
+    record = None
+    if gain is not None:
+        record = _record(traces, facts, boxes, gain * layout.px_per_mm[0], fs_hz, px_per_s)
+        record = mended(record)
+        record = replace(record, quality=lead_quality(record, facts), warnings=lead_warnings(record, facts))
+        record = replace(record, comments=_comments(layout, gain, source, speed_mm_s))
     return Tracing(
         layout=layout,
         record=record,
@@ -137,66 +97,76 @@ def trace_page(
         gain_source=source,
         einthoven_mv=None if record is None else einthoven_rmse(record),
         goldberger_mv=None if record is None else goldberger_rmse(record),
-        warnings=warnings,
+        warnings=(*page.warnings, *layout.warnings, *warnings, *(() if record is None else record.warnings)),
     )
 
 
 def _gain(layout: Layout, given: float | None) -> tuple[float | None, str | None, tuple[str, ...]]:
+    """Gain in mm/mV, where it is from, and what does not fit."""
+    pulse = layout.pulse_mm
+    if layout.px_per_mm_source == "none":
+        return None, None, ()
     if given is not None:
-        return given, "given", ()
-    if layout.pulse_mm is None:
-        return _USUAL_GAIN_MM_MV, "usual", ("No calibration pulse was seen: 10 mm/mV was taken for granted.",)
-    nearest = min(_GAINS_MM_MV, key=lambda gain: abs(np.log(gain / layout.pulse_mm)))
+        off = pulse is not None and abs(pulse / given - 1) > _GAIN_TOLERANCE
+        said = f"The calibration pulse is {pulse:.1f} mm high, but {given:g} mm/mV was given." if off else None
+        return given, "given", (said,) if said else ()
+    if pulse is None:
+        return (
+            _USUAL_GAIN_MM_MV,
+            "usual",
+            ("No calibration pulse was seen: 10 mm/mV was taken for granted, and every mV hangs on it.",),
+        )
+    nearest = min(_GAINS_MM_MV, key=lambda gain: abs(float(np.log(gain / pulse))))
     return nearest, "pulse", ()
 
 
-def _ink(page: Page, layout: Layout) -> _Ink:
-    """The traces' part of the upright page's ink, at ``_WORK_PX_PER_MM`` or what the page has."""
-    pixels = upright(page, layout)
-    box = layout.trace_area
-    top, left = max(0, int(box.top)), max(0, int(box.left))
-    part = pixels[top : int(np.ceil(box.bottom)), left : int(np.ceil(box.right))]
-    mean = float(np.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1]))
-    shrink = 1.0 if mean <= _FINEST_PX_PER_MM else mean / _WORK_PX_PER_MM
-    dark = ink(np.ascontiguousarray(part))
-    if shrink > 1:
-        size = round(dark.shape[1] / shrink), round(dark.shape[0] / shrink)
-        dark = np.asarray(cv2.resize(dark, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    level = edge_level(dark)
-    black, rules = _traces_alone(dark >= level, mean / shrink)
-    return _Ink(dark, black, rules, level, shrink, top, left)
+def _comments(layout: Layout, gain: float, source: str | None, speed_mm_s: float) -> tuple[str, ...]:
+    return (
+        f"Read from a page of layout {layout.name} by ecglens; not for diagnosis.",
+        f"Paper {speed_mm_s:g} mm/s, {gain:g} mm/mV ({source}), "
+        f"{layout.px_per_mm[1]:.3f} x {layout.px_per_mm[0]:.3f} px/mm ({layout.px_per_mm_source}).",
+    )
 
 
-def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Ink without specks, such as the dots of a grid, and without upright lines of 30 mm or more, such as separators.
-
-    Returns:
-        The ink, and the columns in which there were such lines.
-    """
-    drawn = np.asarray(black, dtype=np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
-    extent = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    large = np.asarray(extent > max(2.0, _SPECK_MM * px_per_mm), dtype=np.uint8)
-    large[0] = 0
-    drawn = np.take(large, labels)
-    length = round(_RULE_MM * px_per_mm)
-    rules = np.zeros_like(drawn)
-    suspects = np.flatnonzero(drawn.sum(axis=0, dtype=np.int32) >= 0.5 * length)
-    if suspects.size:
-        part = np.ascontiguousarray(drawn[:, suspects])
-        joined = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((round(_DASH_GAP_MM * px_per_mm) | 1, 1), np.uint8))
-        rules[:, suspects] = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
-        rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
-        drawn[rules > 0] = 0
-    return drawn > 0, rules.any(axis=0)
-
-
-def _lines(layout: Layout) -> list[tuple[LeadBox, ...]]:
+def _by_lines(layout: Layout) -> list[tuple[LeadBox, ...]]:
     """Lead boxes line by line, top to bottom and left to right."""
     lines: dict[tuple[float, bool], list[LeadBox]] = {}
     for box in layout.leads:
         lines.setdefault((round(box.baseline_px, 1), box.rhythm), []).append(box)
     return [tuple(sorted(boxes, key=lambda box: box.box.left)) for _, boxes in sorted(lines.items())]
+
+
+def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) -> tuple[list[_Line], float]:
+    """Every line as the pen went, and how far right of its boxes it begins, px of the page."""
+    down, across = (value / dark.shrink for value in layout.px_per_mm)
+    zeros = np.array([float(dark.row(line[0].baseline_px)) for line in boxes])
+    pitch = float(np.diff(zeros).min()) if len(zeros) > 1 else _ALONE_MM * down
+    runs = runs_of(dark.black)
+    path = follow(runs, zeros, px_per_mm=down, reach_px=max(_REACH_PITCHES * pitch, _REACH_MM * down))
+    top, bottom, shared = _own_parts(runs, path, zeros)
+    outlines = [outline(dark.pixels, a, b, level=dark.level) for a, b in zip(top, bottom, strict=True)]
+    radius = float(np.median([pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
+    shift = _shift(outlines, boxes, dark, across, radius)
+    lines = []
+    for edges, line, common in zip(outlines, boxes, shared, strict=True):
+        centre, apart = centre_line((_filled(edges[0]), _filled(edges[1])), radius)
+        hidden = binary_dilation(np.isnan(edges[0]), iterations=OVERSAMPLE)
+        borders = (dark.column(np.array([box.box.left + shift for box in line[1:]])) + 0.5) * OVERSAMPLE - 0.5
+        hidden = np.asarray(hidden | _at_jumps(centre, borders, radius), dtype=np.bool_)
+        both = np.repeat(common, OVERSAMPLE)
+        sure = np.where(hidden, 0.0, 1 - np.clip(apart / (4 * radius), 0, 0.5) - 0.5 * both)
+        lines.append(_Line(centre, hidden, sure, both))
+    return lines, shift
+
+
+def _sampled(line: _Line, dark: TraceInk, columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], LeadFacts]:
+    """Rows on the page at these columns of it, NaN where the trace is hidden, and what is to be known of them."""
+    place = (dark.column(columns) + 0.5) * OVERSAMPLE - 0.5
+    places = np.arange(len(line.centre))
+    hidden = np.interp(place, places, line.hidden, left=1, right=1) > 0.5
+    rows = np.where(hidden, np.nan, dark.page_row(np.interp(place, places, line.centre)))
+    sure = np.where(hidden, 0.0, np.interp(place, places, line.sure, left=0, right=0))
+    return rows, LeadFacts(sure=sure, shared=float(np.interp(place, places, line.shared).mean()))
 
 
 def _own_parts(
@@ -226,7 +196,7 @@ def _own_parts(
 
 
 def _shift(
-    outlines: list[Outline], lines: list[tuple[LeadBox, ...]], dark: _Ink, across: float, radius: float
+    outlines: list[Outline], lines: list[tuple[LeadBox, ...]], dark: TraceInk, across: float, radius: float
 ) -> float:
     """How far right of the boxes' left edges the traces begin, px of the page; 0 where that cannot be seen.
 
@@ -291,9 +261,9 @@ def _at_jumps(centre: NDArray[np.float64], borders: NDArray[np.float64], radius:
     return near
 
 
-def _length(box: LeadBox, layout: Layout, speed_mm_s: float) -> float:
+def _length(box: LeadBox, px_per_s: float) -> float:
     """Seconds that a box holds, to a hundredth: recorders cut at round times."""
-    return round(box.box.width / layout.px_per_mm[1] / speed_mm_s, 2)
+    return round(box.box.width / px_per_s, 2)
 
 
 def _filled(edge: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -301,24 +271,27 @@ def _filled(edge: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.interp(np.arange(len(edge)), known, edge[known]) if known.size else np.zeros(len(edge))
 
 
-def _record(traces, sure, layout: Layout, lines, gain: float, fs_hz: float, speed_mm_s: float) -> EcgRecord:
-    """Rows in mV in the layout's order, filled with NaN to one length."""
+def _record(
+    traces: list[LeadTrace],
+    facts: list[LeadFacts],
+    boxes: list[tuple[LeadBox, ...]],
+    px_per_mv: float,
+    fs_hz: float,
+    px_per_s: float,
+) -> EcgRecord:
+    """Rows in mV line by line, filled with NaN to one length."""
     length = max(len(trace.rows_px) for trace in traces)
     signals, confidence = (np.full((len(traces), length), fill, dtype=np.float32) for fill in (np.nan, 0.0))
-    px_per_mv = gain * layout.px_per_mm[0]
-    starts = []
-    boxes = [box for line in lines for box in line]
-    begin = min(box.box.left for box in boxes)
-    for number, (trace, box) in enumerate(zip(traces, boxes, strict=True)):
+    flat = [box for line in boxes for box in line]
+    begin = min(box.box.left for box in flat)
+    for number, (trace, fact) in enumerate(zip(traces, facts, strict=True)):
         samples = len(trace.rows_px)
         signals[number, :samples] = (trace.baseline_px - trace.rows_px) / px_per_mv
-        confidence[number, :samples] = sure[number]
-        starts.append(round((box.box.left - begin) / layout.px_per_mm[1] / speed_mm_s, 2))
+        confidence[number, :samples] = fact.sure
     return EcgRecord(
         signals,
         fs_hz,
         tuple(trace.lead for trace in traces),
-        start_s=tuple(starts),
+        start_s=tuple(round((box.box.left - begin) / px_per_s, 2) for box in flat),
         confidence=confidence,
-        quality=tuple(1.0 for _ in traces),
     )

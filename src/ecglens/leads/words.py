@@ -1,8 +1,8 @@
 """Printed lead names, told by their shape in whatever size and common typeface they stand.
 
-Letters are pieces of ink that touch nothing else; neighbours on one line are a word. A word is stretched to one size and
-compared with every lead name in the typefaces of ``words.png``, which ``docs/make_lead_words.py`` makes. A name that
-touches a trace is not seen; the other names of the page are enough.
+Letters are pieces of ink that touch nothing else; neighbours on one line are a word. A word is stretched to one size
+and compared with every lead name in the typefaces of ``words.png``, which ``docs/make_lead_words.py`` makes. A name
+that touches a trace is not seen; the other names of the page are enough.
 """
 
 from dataclasses import dataclass
@@ -79,8 +79,7 @@ def lead_words(black: NDArray[np.bool_], *, px_per_mm: float) -> list[Word]:
 
 def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     """Letters on one line, left to right, closer together than ``_GAP`` of their height; at most ``_LONGEST``."""
-    order = np.argsort(boxes[:, 1], kind="stable")
-    boxes = boxes[order]
+    boxes = boxes[np.argsort(boxes[:, 1], kind="stable")]
     taken = np.zeros(len(boxes), dtype=np.bool_)
     words = []
     for index in range(len(boxes)):
@@ -124,9 +123,9 @@ def _shape(word: NDArray[np.uint8]) -> NDArray[np.float32]:
     inner = (_SHAPE[1] - 2 * _MARGIN, _SHAPE[0] - 2 * _MARGIN)
     shape = np.zeros(_SHAPE, dtype=np.float32)
     shape[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = cv2.resize(word, inner, interpolation=cv2.INTER_AREA)
-    shape = cv2.GaussianBlur(shape, (0, 0), 0.8).ravel() if word.size else shape.ravel()
-    shape = shape - shape.mean()
-    return np.asarray(shape / max(float(np.linalg.norm(shape)), 1e-6), dtype=np.float32)
+    vector = np.asarray(cv2.GaussianBlur(shape, (0, 0), 0.8), dtype=np.float32).ravel()
+    vector = vector - vector.mean()
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), dtype=np.float32)
 
 
 @cache

@@ -1,0 +1,99 @@
+"""The ink of a page's traces at full resolution, without grid dots and separators."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.leads.crop import upright
+from ecglens.pages.preprocessing import edge_level, ink
+from ecglens.records import Layout, Page
+
+__all__ = ["TraceInk", "trace_ink"]
+
+_FINEST_PX_PER_MM = 9.0
+_WORK_PX_PER_MM = 8.0
+_RULE_MM = 30.0
+_DASH_GAP_MM = 1.2
+_SPECK_MM = 0.6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TraceInk:
+    """Ink of the traces' part of the upright page, and what its pixels are there.
+
+    Attributes:
+        pixels: ``(height, width)`` uint8.
+        black: ``(height, width)``, ink that may be a trace.
+        rules: ``(width,)``, columns in which a separator was taken out.
+        level: Ink at the edge of a stroke.
+        shrink: Pixels of the page in one of these.
+        top: Row of the page at which they begin.
+        left: Column of the page.
+    """
+
+    pixels: NDArray[np.uint8]
+    black: NDArray[np.bool_]
+    rules: NDArray[np.bool_]
+    level: float
+    shrink: float
+    top: float
+    left: float
+
+    def row(self, page_row: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Row here of a row of the upright page."""
+        return np.asarray((page_row - self.top + 0.5) / self.shrink - 0.5, dtype=np.float64)
+
+    def column(self, page_column: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Column here of a column of the upright page."""
+        return np.asarray((page_column - self.left + 0.5) / self.shrink - 0.5, dtype=np.float64)
+
+    def page_row(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Row of the upright page of a row here."""
+        return np.asarray((row + 0.5) * self.shrink - 0.5 + self.top, dtype=np.float64)
+
+    def page_column(self, column: float) -> float:
+        """Column of the upright page of a column here."""
+        return (column + 0.5) * self.shrink - 0.5 + self.left
+
+
+def trace_ink(page: Page, layout: Layout) -> TraceInk:
+    """The traces' part of the upright page's ink, at ``_WORK_PX_PER_MM`` or what the page has."""
+    pixels = upright(page, layout)
+    box = layout.trace_area
+    top, left = max(0, int(box.top)), max(0, int(box.left))
+    part = pixels[top : int(np.ceil(box.bottom)), left : int(np.ceil(box.right))]
+    mean = float(np.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1]))
+    shrink = 1.0 if mean <= _FINEST_PX_PER_MM else mean / _WORK_PX_PER_MM
+    dark = ink(np.ascontiguousarray(part))
+    if shrink > 1:
+        size = round(dark.shape[1] / shrink), round(dark.shape[0] / shrink)
+        dark = np.asarray(cv2.resize(dark, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    level = edge_level(dark)
+    black, rules = _traces_alone(dark >= level, mean / shrink)
+    return TraceInk(dark, black, rules, level, shrink, top, left)
+
+
+def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Ink without specks, such as the dots of a grid, and without upright lines of 30 mm or more, such as separators.
+
+    Returns:
+        The ink, and the columns in which there were such lines.
+    """
+    drawn = np.asarray(black, dtype=np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+    extent = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    large = np.asarray(extent > max(2.0, _SPECK_MM * px_per_mm), dtype=np.uint8)
+    large[0] = 0
+    drawn = large[np.asarray(labels, dtype=np.intp)]
+    length = round(_RULE_MM * px_per_mm)
+    rules = np.zeros_like(drawn)
+    suspects = np.flatnonzero(drawn.sum(axis=0, dtype=np.int32) >= 0.5 * length)
+    if suspects.size:
+        part = np.ascontiguousarray(drawn[:, suspects])
+        joined = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((round(_DASH_GAP_MM * px_per_mm) | 1, 1), np.uint8))
+        rules[:, suspects] = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+        rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
+        drawn[rules > 0] = 0
+    return np.asarray(drawn > 0), np.asarray(rules.any(axis=0))

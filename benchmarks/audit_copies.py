@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from ecglens.datasets.candidates import ALL_PAIRS
-from ecglens.datasets.traces import HEIGHT, WIDTH, near_copies, trace_signature
+from ecglens.datasets.traces import HEIGHT, WIDTH, near_copies, same_traces, trace_gray, trace_signature
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.records import EcgRecord
-from ecglens.render import render_page
+from ecglens.render import STYLES, render_page
 
 COPIES = 40
 AROUND = 2 * ALL_PAIRS
@@ -33,27 +33,31 @@ def main() -> None:
     parser.add_argument("--signals", type=Path, help="records to render as the pages of other recorders")
     asked = parser.parse_args()
     pages = sorted(asked.pages.glob("*.jpg"))
-    signatures = [trace_signature(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in pages]
+    signatures = [_signature(cv2.imread(str(path))) for path in pages]
     around = {"none": [], f"{AROUND} made-up": [_made(np.random.default_rng(n)) for n in range(AROUND)]}
     if asked.signals is not None:
         around[f"{AROUND} of four recorders"] = _rendered(asked.signals)
-    print(
-        f"# Near-copies planted\n\n`python benchmarks/audit_copies.py {shlex.join(sys.argv[1:])}`: {COPIES} copies ",
-        end="",
-    )
-    print(f"among {len(pages)} distinct pages.\n\n| seed | pages around | planted | found | false |")
+    print(f"# Near-copies planted\n\n`python benchmarks/audit_copies.py {shlex.join(sys.argv[1:])}`: ", end="")
+    print(f"{COPIES} copies among {len(pages)} distinct pages.\n\n| seed | pages around | planted | found | false |")
     print("|---|---|---|---|---|", flush=True)
     for seed in range(asked.seeds):
         rng = np.random.default_rng(seed)
         owners = rng.choice(len(pages), COPIES, replace=False)
-        planted = [trace_signature(_copy(cv2.imread(str(pages[owner])), rng)) for owner in owners]
+        planted = [_signature(copied(cv2.imread(str(pages[owner])), rng)) for owner in owners]
         right = {(int(owner), len(pages) + number) for number, owner in enumerate(owners)}
         for name, others in around.items():
             pairs = set(near_copies(signatures + planted + others))
             print(f"| {seed} | {name} | {COPIES} | {len(right & pairs)} | {len(pairs - right)} |", flush=True)
+    if asked.signals is not None:
+        records = records_below(asked.signals)
+        print(f"\nCopies of {COPIES} rendered pages that are not known again, pair by pair:\n")
+        print("| style | 100 dpi | 200 dpi |")
+        print("|---|---|---|")
+        for style in STYLES:
+            print(f"| {style} | {_missed(records, style, 100)} | {_missed(records, style, 200)} |", flush=True)
 
 
-def _copy(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def copied(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Cropped by up to 3 % an edge, resized by 0.6 to 1.4, recompressed with quality 40 to 85: one to all of it."""
     height, width = page.shape[:2]
     cut = (rng.uniform(0, 0.03, 4) * [height, height, width, width]).astype(int)
@@ -67,7 +71,29 @@ def _copy(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         )
     if asked & 4:
         page = cv2.imdecode(cv2.imencode(".jpg", page, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 86))])[1], 1)
-    return cv2.cvtColor(page, cv2.COLOR_BGR2GRAY)
+    return page
+
+
+def other_page(records: list[EcgRecord], number: int, rng: np.random.Generator) -> np.ndarray:
+    """A page of its own at 100 dpi, BGR: a record's leads in another order, turned in time, scaled."""
+    record = records[int(rng.integers(len(records)))]
+    count, length = record.signals_mv.shape
+    rows = [
+        np.roll(record.signals_mv[lead], int(rng.integers(length))) * rng.uniform(0.7, 1.4)
+        for lead in rng.permutation(count)
+    ]
+    style, layout = RECORDERS[number % len(RECORDERS)]
+    mixed = EcgRecord(np.float32(rows), record.fs_hz, record.leads)
+    return cv2.cvtColor(render_page(mixed, layout=layout, style=style, dpi=100, rng=rng).page.pixels, cv2.COLOR_RGB2BGR)
+
+
+def records_below(folder: Path) -> list[EcgRecord]:
+    """Every WFDB record below a folder."""
+    return [read_wfdb(path) for path in sorted(folder.rglob("*.hea"))]
+
+
+def _signature(page: np.ndarray) -> np.ndarray | None:
+    return trace_signature(trace_gray(page[..., ::-1]))
 
 
 def _made(rng: np.random.Generator) -> np.ndarray:
@@ -82,22 +108,18 @@ def _made(rng: np.random.Generator) -> np.ndarray:
 
 
 def _rendered(folder: Path) -> list[np.ndarray]:
-    """Signatures of pages at 100 dpi, each of its own: leads of a record in another order, turned in time, scaled."""
-    rng = np.random.default_rng(0)
-    records = [read_wfdb(path) for path in sorted(folder.rglob("*.hea"))]
-    signatures = []
-    for number in range(AROUND):
-        record = records[int(rng.integers(len(records)))]
-        count, length = record.signals_mv.shape
-        rows = [
-            np.roll(record.signals_mv[lead], int(rng.integers(length))) * rng.uniform(0.7, 1.4)
-            for lead in rng.permutation(count)
-        ]
-        style, layout = RECORDERS[number % len(RECORDERS)]
-        mixed = EcgRecord(np.float32(rows), record.fs_hz, record.leads)
-        page = render_page(mixed, layout=layout, style=style, dpi=100, rng=rng).page
-        signatures.append(trace_signature(cv2.cvtColor(page.pixels, cv2.COLOR_RGB2GRAY)))
-    return signatures
+    rng, records = np.random.default_rng(0), records_below(folder)
+    return [_signature(other_page(records, number, rng)) for number in range(AROUND)]
+
+
+def _missed(records: list[EcgRecord], style: str, dpi: int) -> int:
+    """How many copies of one page each of the first records are not known again."""
+    rng, missed = np.random.default_rng(0), 0
+    for record in records[:COPIES]:
+        page = cv2.cvtColor(render_page(record, style=style, dpi=dpi, rng=rng).page.pixels, cv2.COLOR_RGB2BGR)
+        one, other = _signature(page), _signature(copied(page, rng))
+        missed += one is None or other is None or not same_traces(one, other)
+    return missed
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def main() -> None:
 def make(folder: Path, count: int) -> None:
     """Files of a few bytes, and the store of what an audit would have read of them."""
     rng = np.random.default_rng(0)
-    store = kept._open(folder / "all.sqlite")
+    store = kept.open_store(folder / "all.sqlite")
     pages: list[kept.FileFacts] = []
     for number in range(count):
         path = folder / f"{number:06d}.jpg"

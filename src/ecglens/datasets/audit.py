@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecglens.datasets.doubts import Doubt, doubts
 from ecglens.datasets.facts import FileFacts, file_digest, gather
 from ecglens.datasets.headers import group_by_header
-from ecglens.datasets.prints import read_prints
+from ecglens.datasets.prints import join_by_exam, read_prints
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.shortcuts import FOLDS, Shortcut, shortcuts
 from ecglens.datasets.traces import near_copies
@@ -195,7 +195,8 @@ def audit(
         store: A file that keeps what was read of each page, so that a stopped audit goes on.
         workers: Processes.
         seed: Of every draw.
-        ocr: Read exam number, date and rate of each distinct recording into columns of the table, some seconds each.
+        ocr: Read exam number, date and rate of each distinct recording into columns of the table, some seconds each,
+            and group by the exam number where the header's pixels cannot. ``store`` keeps these too.
         progress: Called with the number of distinct files read and of all.
 
     Raises:
@@ -212,8 +213,11 @@ def audit(
     known = [facts[digests[index]] for index in usable]
     leader, why = _leaders([digests[index] for index in usable], known, seed)
     chosen = sorted(set(leader))
-    group_of, grouped = _groups(recordings, usable, chosen, known)
-    prints = read_prints([paths[usable[index]] for index in chosen], progress=progress) if ocr else [{}] * len(chosen)
+    places = [usable[index] for index in chosen]
+    prints: list[dict[str, str]] = [{}] * len(chosen)
+    if ocr:
+        prints = read_prints([paths[i] for i in places], [digests[i] for i in places], store=store, progress=progress)
+    group_of, grouped = _groups(recordings, usable, chosen, known, [found.get("exam_number", "") for found in prints])
     rows = _rows(recordings, usable, leader, why, group_of, dict(zip(chosen, prints, strict=True)))
     return _findings(Recordings(tuple(rows)), problems, why, grouped, known, chosen, seed)
 
@@ -249,10 +253,14 @@ def _leaders(digests: Sequence[str], known: Sequence[FileFacts], seed: int) -> t
 
 
 def _groups(
-    recordings: Recordings, usable: Sequence[int], chosen: Sequence[int], known: Sequence[FileFacts]
+    recordings: Recordings,
+    usable: Sequence[int],
+    chosen: Sequence[int],
+    known: Sequence[FileFacts],
+    exams: Sequence[str],
 ) -> tuple[dict[int, str], bool]:
-    """Group of each distinct recording: the header's number, or what the table said."""
-    numbers = group_by_header([known[index].words for index in chosen])
+    """Group of each distinct recording: the header's number, by pixels or as it was read, or what the table said."""
+    numbers = join_by_exam(group_by_header([known[index].words for index in chosen]), exams)
     given = {index: recordings[usable[index]].group for index in chosen}
     own = any(recordings[i].group != recordings[i].recording for i in usable)
     if numbers is None or own:

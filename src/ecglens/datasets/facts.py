@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ecglens.datasets.headers import Word, header_words
-from ecglens.datasets.traces import grid_rows, trace_signature
+from ecglens.datasets.traces import grid_rows, trace_gray, trace_signature
 from ecglens.errors import EcgReadError
 from ecglens.pages.read import read_page
 
-__all__ = ["FileFacts", "file_digest", "gather"]
+__all__ = ["FileFacts", "file_digest", "gather", "open_store"]
 
-_VERSION = 2
+_VERSION = 3
 _STRIP = (12, 64)
 """Rows and columns of the small images of header and footer."""
 
@@ -102,7 +102,7 @@ def gather(
     for path, digest in zip(paths, digests, strict=True):
         first.setdefault(digest, path)
     found: dict[str, FileFacts] = {}
-    with closing(_open(store)) as kept:
+    with closing(open_store(store)) as kept:
         for digest, blob in kept.execute("SELECT digest, facts FROM facts WHERE version = ?", (_VERSION,)):
             if digest in first:
                 found[digest] = _unpack(blob)
@@ -118,6 +118,18 @@ def gather(
     return found
 
 
+def open_store(store: Path | None) -> sqlite3.Connection:
+    """Open the file that keeps what an audit has read, or a store in memory where it is ``None``."""
+    if store is not None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(":memory:" if store is None else store)
+    for table in ("facts", "prints"):
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (digest TEXT PRIMARY KEY, version INTEGER, {table} BLOB)"
+        )
+    return connection
+
+
 def examine(path: Path) -> FileFacts:
     """Read one file and take its facts; a file that is no page has a ``problem``."""
     try:
@@ -126,7 +138,7 @@ def examine(path: Path) -> FileFacts:
         return FileFacts(problem=str(error), size_bytes=path.stat().st_size if path.is_file() else 0)
     gray = np.asarray(cv2.cvtColor(page.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     rows = grid_rows(gray)
-    signature = trace_signature(gray)
+    signature = trace_signature(trace_gray(page.pixels))
     nothing = np.empty(0, np.uint8)
     top, bottom = rows or (0, page.height)
     return FileFacts(
@@ -190,14 +202,6 @@ def _beats(body: NDArray[np.uint8]) -> float:
     first, last = size // 35, size // 5
     lag = first + int(np.argmax(likeness[first:last]))
     return float(size / lag) if likeness[lag] > 0.15 * likeness[0] else 0.0
-
-
-def _open(store: Path | None) -> sqlite3.Connection:
-    if store is not None:
-        store.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(":memory:" if store is None else store)
-    connection.execute("CREATE TABLE IF NOT EXISTS facts (digest TEXT PRIMARY KEY, version INTEGER, facts BLOB)")
-    return connection
 
 
 def _pack(facts: FileFacts) -> bytes:

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from ecglens.datasets.candidates import candidate_pairs, link
 from ecglens.datasets.looks import FEWEST, Looks
 
-__all__ = ["HEIGHT", "WIDTH", "grid_rows", "near_copies", "same_traces", "trace_signature"]
+__all__ = ["HEIGHT", "WIDTH", "grid_rows", "near_copies", "same_traces", "trace_gray", "trace_signature"]
 
 WIDTH, HEIGHT = 320, 120
 """Columns and rows of a signature."""
@@ -53,6 +53,9 @@ the 1,200 above from its page."""
 
 _COARSE = (64, 24)
 
+Motion = NDArray[np.float32]
+"""``(2, 3)``: an affine map from one signature's places to another's."""
+
 
 def grid_rows(gray: NDArray[np.uint8]) -> tuple[int, int] | None:
     """First and last row of the trace area of a page: where nearly every stretch of a row has grid or ink.
@@ -75,11 +78,20 @@ def grid_rows(gray: NDArray[np.uint8]) -> tuple[int, int] | None:
     return int(rows[0]), int(rows[-1] + run)
 
 
+def trace_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The page in gray with red, pink and orange grids as light as paper, whatever lies on them.
+
+    Args:
+        pixels: ``(height, width, 3)`` uint8 RGB.
+    """
+    return np.asarray(np.maximum(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), pixels[..., 0]), dtype=np.uint8)
+
+
 def trace_signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Signature of a page.
 
     Args:
-        gray: ``(height, width)`` uint8, any size.
+        gray: ``(height, width)`` uint8, any size, from :func:`trace_gray`.
 
     Returns:
         Packed bits of a ``(HEIGHT, WIDTH)`` image of the ink, cut out by the extent of the traces, or ``None`` where
@@ -144,13 +156,28 @@ def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> li
     packed = np.stack(signatures)
     shared = _shared(packed)
     pairs, tries = candidate_pairs(_all_coarse(packed, shared), seed=seed)
-    linked = link(len(packed), pairs, lambda one, other: same_traces(packed[one], packed[other], shared), tries)
+    motions: dict[tuple[int, int], Motion | None] = {}
+
+    def same(one: int, other: int) -> bool:
+        agreement, motion = _laid_best(_image(packed[one]), _image(packed[other]), shared)
+        if agreement >= _SAME_INK:
+            motions[one, other] = motion
+        return agreement >= _SAME_INK
+
+    linked = link(len(packed), pairs, same, tries)
     part = _components(len(packed), linked)
     looks = Looks(packed, np.unique(part, return_index=True)[1], seed=seed)
     if not linked or not looks:
         return linked
-    within = pairs[part[pairs[:, 0]] == part[pairs[:, 1]]]
-    return link(len(packed), within, lambda one, other: _same_beyond(packed[one], packed[other], shared, looks), tries)
+
+    def same_beyond_looks(one: int, other: int) -> bool:
+        if (one, other) not in motions and not same(one, other):
+            return False
+        first, second = _image(packed[one]), _moved(_image(packed[other]), motions[one, other])
+        common = (first > 0) & (cv2.dilate(second, np.ones((3, 3), np.uint8)) > 0)
+        return _agreement(first, second, looks.share(common)) >= _STILL_SAME
+
+    return link(len(packed), pairs[part[pairs[:, 0]] == part[pairs[:, 1]]], same_beyond_looks, tries)
 
 
 def same_traces(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None = None) -> bool:
@@ -169,28 +196,16 @@ def ink_overlap(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArra
     return _laid_best(_image(one), _image(other), shared)[0]
 
 
-def _same_beyond(
-    one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None, looks: Looks
-) -> bool:
-    """Whether two signatures show the same curves, and still do without what pages of their look share."""
-    first = _image(one)
-    agreement, second = _laid_best(first, _image(other), shared)
-    if agreement < _SAME_INK:
-        return False
-    common = (first > 0) & (cv2.dilate(second, np.ones((3, 3), np.uint8)) > 0)
-    return _agreement(first, second, looks.share(common)) >= _STILL_SAME
-
-
 def _laid_best(
     first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None
-) -> tuple[float, NDArray[np.float32]]:
-    """Agreement of two images, and the second as it lies best on the first: as it was, or moved."""
+) -> tuple[float, Motion | None]:
+    """Agreement of two images as the second lies best on the first, and the motion that lays it so, if any."""
     quick = _agreement(first, second, shared)
     if quick >= _SAME_INK or quick < _WORTH_LAYING:
-        return quick, second
-    moved = _laid_over(first, second)
-    slow = _agreement(first, moved, shared)
-    return (slow, moved) if slow > quick else (quick, second)
+        return quick, None
+    motion = _fitting(first, second)
+    slow = quick if motion is None else _agreement(first, _moved(second, motion), shared)
+    return (slow, motion) if slow > quick else (quick, None)
 
 
 def _agreement(first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None) -> float:
@@ -214,25 +229,29 @@ def _covered(first: NDArray[np.float32], second: NDArray[np.float32], shared: ND
     return min(shares)
 
 
-def _laid_over(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``second`` moved and scaled a little so that it lies on ``first``; as it was where no motion fits."""
+def _fitting(first: NDArray[np.float32], second: NDArray[np.float32]) -> Motion | None:
+    """The small motion and scaling that lays ``second`` on ``first``, or ``None`` where none fits."""
     blurred = [cv2.GaussianBlur(image, (0, 0), 2.0) for image in (first, second)]
     half = [cv2.resize(image, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA) for image in blurred]
     try:
-        if _fitted(half, 15)[0] < _WORTH_REFINING:
-            return second
-        found = _fitted(blurred, 60)[1]
+        return None if _fitted(half, 15)[0] < _WORTH_REFINING else _fitted(blurred, 60)[1]
     except cv2.error:  # it did not converge: the two have nothing in common
-        return second
-    moved = cv2.warpAffine(second, found, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        return None
+
+
+def _moved(image: NDArray[np.float32], motion: Motion | None) -> NDArray[np.float32]:
+    if motion is None:
+        return image
+    moved = cv2.warpAffine(image, motion, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(moved > 0.4, dtype=np.float32)
 
 
-def _fitted(images: Sequence[np.ndarray], steps: int) -> tuple[float, np.ndarray]:
+def _fitted(images: Sequence[np.ndarray], steps: int) -> tuple[float, Motion]:
     """Correlation of two images once the second is moved, and the motion."""
     ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, 1e-4)
     motion = np.eye(2, 3, dtype=np.float32)
-    return cv2.findTransformECC(images[0], images[1], motion, cv2.MOTION_AFFINE, ends)
+    likeness, found = cv2.findTransformECC(images[0], images[1], motion, cv2.MOTION_AFFINE, ends)
+    return likeness, np.asarray(found, dtype=np.float32)
 
 
 def _components(count: int, linked: Sequence[tuple[int, int]]) -> NDArray[np.intp]:

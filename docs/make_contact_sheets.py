@@ -4,6 +4,7 @@ python docs/make_contact_sheets.py
 """
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,41 +16,59 @@ from ecglens.render import DAMAGES, GRIDS, STYLES, RenderedPage, damage, render_
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE.parent / "tests" / "data" / "ptbxl_00001.csv"
-TILE = (440, 320)
+RATE_BPM = 64
+"""Of the record, so that the printed rate is the drawn one."""
+
+PAGE_WIDTH, GAP, TITLE = 1760, 14, 22
+COLOURS = 256
 
 
 def main() -> None:
     """Draw every sheet."""
     record = read_signals(RECORD)
-    _sheet("layouts", {name: render_page(record, layout=name, dpi=120) for name in LAYOUTS})
-    _sheet("styles", {name: render_page(record, style=name, dpi=120) for name in STYLES})
-    near = {name: render_page(record, grid=name, dpi=200) for name in GRIDS}
-    _sheet("grids", near, window=(300, 700, 100, 660))
-    page = render_page(record, style="dotted-report", dpi=120)
-    _sheet("damage", {f"{kind} {share}": damage(page, kind, share, 1) for kind in DAMAGES for share in (0.4, 1.0)})
+
+    def page(**options: Any) -> RenderedPage:
+        return render_page(record, **{"dpi": 120, "rate_bpm": RATE_BPM, **options})
+
+    _sheet("layouts", {name: page(layout=name) for name in LAYOUTS}, across=3)
+    _sheet("styles", {name: page(style=name) for name in STYLES}, across=2)
+    near = {name: page(grid=name, dpi=200) for name in GRIDS}
+    _sheet("grids", near, across=4, window=(300, 700, 100, 660))
+    report = page(style="dotted-report")
+    _sheet("damage", {f"{kind} {x}": damage(report, kind, x, 1) for kind in DAMAGES for x in (0.4, 1.0)}, across=4)
 
 
-def _sheet(name: str, pages: dict[str, RenderedPage], window: tuple[int, int, int, int] | None = None) -> None:
-    tiles = [_tile(title, page, window) for title, page in pages.items()]
-    while len(tiles) % 4:
-        tiles.append(np.full_like(tiles[0], 255))
-    rows = [np.hstack(tiles[start : start + 4]) for start in range(0, len(tiles), 4)]
+def _sheet(
+    name: str, pages: dict[str, RenderedPage], *, across: int, window: tuple[int, int, int, int] | None = None
+) -> None:
+    width = PAGE_WIDTH // across - GAP
+    tiles = [_tile(title, page, width, window) for title, page in pages.items()]
+    rows = []
+    for start in range(0, len(tiles), across):
+        row = tiles[start : start + across]
+        height = max(len(tile) for tile in row)
+        canvas = np.full((height + GAP, PAGE_WIDTH, 3), 255, np.uint8)
+        for place, tile in enumerate(row):
+            left = place * (width + GAP)
+            canvas[: len(tile), left : left + width] = tile
+        rows.append(canvas)
     out = HERE / "images" / f"render-{name}.png"
     out.parent.mkdir(exist_ok=True)
     # A palette keeps the sheets small; the pages themselves are not reduced.
-    Image.fromarray(np.vstack(rows)).quantize(96).save(out, optimize=True)
+    Image.fromarray(np.vstack(rows)).quantize(COLOURS).save(out, optimize=True)
 
 
-def _tile(title: str, page: RenderedPage, window: tuple[int, int, int, int] | None) -> np.ndarray:
+def _tile(title: str, page: RenderedPage, width: int, window: tuple[int, int, int, int] | None) -> np.ndarray:
     pixels = page.page.pixels
     if window is not None:
         top, bottom, left, right = window
         pixels = pixels[top:bottom, left:right]
-    scale = min(TILE[0] / pixels.shape[1], (TILE[1] - 20) / pixels.shape[0])
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    tile = np.full((TILE[1], TILE[0], 3), 255, np.uint8)
-    tile[20 : 20 + small.shape[0], : small.shape[1]] = small
-    cv2.putText(tile, title, (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    scale = (width - 2) / pixels.shape[1]
+    small = cv2.resize(pixels, (width - 2, round(pixels.shape[0] * scale)), interpolation=cv2.INTER_AREA)
+    framed = cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(170, 170, 170))
+    tile = np.full((len(framed) + TITLE, width, 3), 255, np.uint8)
+    tile[TITLE:] = framed
+    cv2.putText(tile, title, (2, TITLE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     return tile
 
 

@@ -143,7 +143,7 @@ def counts(cases: list[Case], tolerance_s: float) -> tuple[int, int, int]:
 
 def f1(counted: tuple[int, int, int]) -> float:
     """Of found, missed and extra."""
-    return 2 * counted[0] / (2 * counted[0] + counted[1] + counted[2])
+    return 2 * counted[0] / (2 * counted[0] + counted[1] + counted[2]) if any(counted) else np.nan
 
 
 def spans_table(columns: Mapping[str, list[Case]]) -> list[str]:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from ecglens.cli.app import app
 from ecglens.datasets.recordings import Recordings
-from ecglens.errors import DatasetError, EcgLensError
+from ecglens.errors import DatasetError, EcgLensError, RenderError
 from ecglens.formats.wfdb import write_wfdb
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
@@ -65,6 +65,13 @@ def test_a_stopped_drawing_goes_on_with_the_pages_that_are_missing(ptbxl, tmp_pa
     run(*options)
     assert [page.read_bytes() for page in pages] == before
     assert [page.stat().st_mtime_ns for page in pages[1:]] == times
+
+
+def test_a_folder_of_pages_that_were_drawn_otherwise_is_refused(ptbxl, tmp_path):
+    run("render", ptbxl, tmp_path, "--dpi", 100)
+    failed = run("render", ptbxl, tmp_path, "--dpi", 100, "--style", "red-cart").exception
+    assert isinstance(failed, RenderError)
+    assert "Expected a new folder or one of the same records and options" in str(failed)
 
 
 def test_signals_are_refused_by_the_audit_with_what_to_do(ptbxl):

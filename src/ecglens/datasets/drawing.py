@@ -93,11 +93,13 @@ def draw_records(
 
     Raises:
         DatasetError: A record cannot be read.
-        RenderError: A page cannot be drawn as asked.
+        RenderError: A page cannot be drawn as asked, or the folder holds pages that were drawn otherwise.
     """
     out, rows = Path(out), []
+    named = [[row.label, row.recording] for row in records]
+    _begin(out, {"damages": list(damages), "seed": seed, "truth": truth, "options": options, "records": named})
     for number, row in enumerate(records):
-        path = out / row.label.replace("/", "-") / f"{row.recording.replace('/', '-')}.png"
+        path = out / _file_name(row.label) / f"{_file_name(row.recording)}.png"
         if not path.is_file():
             rendered = _drawn(read_signals(row.path), damages, seed + number, options)
             if truth:
@@ -142,7 +144,9 @@ def write_page(rendered: RenderedPage, out: str | Path, *, quality: int = 95) ->
         good = False
     if not good:
         raise RenderError(f"Expected a file ending in .png, .jpg, .tif, .bmp or .webp, but got '{out.name}'.")
-    out.write_bytes(data.tobytes())
+    part = out.with_name(f"{out.name}.part")
+    part.write_bytes(data.tobytes())
+    part.replace(out)
 
 
 def write_truth(rendered: RenderedPage, out: str | Path) -> Path:
@@ -150,6 +154,20 @@ def write_truth(rendered: RenderedPage, out: str | Path) -> Path:
     path = Path(out).with_suffix(".json")
     path.write_text(json.dumps(rendered.truth.to_dict()) + "\n", encoding="utf-8")
     return path
+
+
+def _begin(out: Path, asked: Mapping[str, Any]) -> None:
+    """Note in the folder what is drawn, or check that what was begun there is the same."""
+    path = out / "render.json"
+    text = json.dumps(asked, default=str) + "\n"
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise RenderError(f"Expected a new folder or one of the same records and options, but {out} holds other pages.")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _file_name(text: str) -> str:
+    return text.replace("/", "-").lstrip(".") or "-"
 
 
 def _drawn(record: EcgRecord, damages: Sequence[str], seed: int, options: Mapping[str, Any]) -> RenderedPage:

@@ -1,7 +1,11 @@
 import csv
+import itertools
 import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import pytest
 
 from ecglens.datasets import sources
 from ecglens.datasets.audit import audit
+from ecglens.datasets.facts import file_digest
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError
 from ecglens.records import EcgRecord
@@ -192,3 +197,25 @@ def test_near_copies_planted_among_public_pages_are_found_without_a_false_one(tm
     pairs = {row.path.stem: row.recording for row in found.recordings}
     for number, row in enumerate(rows[::5]):
         assert pairs[f"copy{number}"] == pairs[Path(row["page"]).stem]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the repository")
+def test_the_published_tree_is_393_recordings_in_the_groups_of_their_exam_numbers(tmp_path):
+    subprocess.run([sys.executable, SHARED / "mendeley_tree.py", tmp_path / "tree"], check=True, capture_output=True)
+    with (SHARED / "mendeley" / "manifest.csv").open(newline="") as stream:
+        group_of = {
+            file_digest(SHARED / "mendeley" / row["page"]): row["group"]
+            for row in csv.DictReader(stream)
+            if row["page"]
+        }
+    start = time.monotonic()
+    found = audit(sources.from_path(tmp_path / "tree"), workers=2)
+    assert time.monotonic() - start < 180
+    assert (found.files, found.distinct, found.surplus, found.near) == (743, 393, 350, 0)
+    pages = [(row.group, group_of[file_digest(row.path)]) for row in found.recordings.canonical()]
+    same = [(one[0] == other[0], one[1] == other[1]) for one, other in itertools.combinations(pages, 2)]
+    together = sum(printed for _, printed in same)
+    assert together == 368
+    assert sum(ours and printed for ours, printed in same) >= 0.98 * together
+    assert sum(ours and not printed for ours, printed in same) <= 0.02 * together

@@ -35,6 +35,7 @@ class Page:
         warnings: What the reader of the file had to put up with, one sentence each.
         curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
             whole numbers being pixel centres.
+        bend_mm: How far the paper was bent before it was laid flat.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,6 +44,7 @@ class Page:
     count: int = 1
     warnings: tuple[str, ...] = ()
     curves: tuple[NDArray[np.float32], ...] = ()
+    bend_mm: float = 0.0
 
     @property
     def height(self) -> int:

@@ -1,0 +1,200 @@
+"""Bent pages made flat by their grid.
+
+A photograph's perspective, a curl or a fold bends the printed grid with the paper. Demodulating the page with the grid's
+own 5 mm pitch gives, place by place, how far each line stands from where it belongs (Takeda et al. 1982, fringe analysis
+by Fourier transform); the page is then drawn anew with every line in its place.
+"""
+
+import heapq
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from ecglens.pages.grid import Grid, find_grid_lines
+from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
+from ecglens.records import NotFound, Page
+
+__all__ = ["Bend", "bend_of", "flatten"]
+
+_WORK_WIDTH_PX = 1100
+_WINDOW = 2.0
+"""Side of the window over which a line's place is taken, in large squares."""
+_STRONG = 0.35
+"""Amplitude that a place needs, of the page's 80th percentile."""
+_SMOOTH = 1.5
+_FLAT_MM = 1.0
+_INK = 90
+_SPAN_PERCENTILE = 97
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bend:
+    """How far the grid's lines stand from where they belong.
+
+    Attributes:
+        across_px: ``(rows, columns)``, to the right, px of the page turned upright, at places ``step_px`` apart.
+        down_px: The same, downwards.
+        step_px: Distance of the places.
+        angle_deg: By how much the page is turned clockwise.
+        px_per_mm: Of the page, ``(vertical, horizontal)``.
+        seen: ``(rows, columns)``, where the grid was strong enough to tell.
+        most_mm: How far a smooth surface through them stands off, but for the farthest few places.
+    """
+
+    across_px: NDArray[np.float64]
+    down_px: NDArray[np.float64]
+    step_px: float
+    angle_deg: float
+    px_per_mm: tuple[float, float]
+    seen: NDArray[np.bool_]
+    most_mm: float
+
+
+def flatten(page: Page) -> Page:
+    """The page with its grid's lines in their places; the same page where they are, or where it has no grid.
+
+    Args:
+        page: As it was read, turned by at most 10 degrees.
+    """
+    bend = bend_of(page)
+    if bend is None or bend.most_mm < _FLAT_MM:
+        return page
+    height, width = page.height, page.width
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    columns += _full(bend.across_px, bend.step_px, (height, width))
+    rows += _full(bend.down_px, bend.step_px, (height, width))
+    back = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -bend.angle_deg, 1.0)
+    from_columns = np.asarray(back[0, 0] * columns + back[0, 1] * rows + back[0, 2], dtype=np.float32)
+    from_rows = np.asarray(back[1, 0] * columns + back[1, 1] * rows + back[1, 2], dtype=np.float32)
+    flat = cv2.remap(page.pixels, from_columns, from_rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    said = (
+        f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was laid flat by its grid."
+    )
+    warnings = (*page.warnings, said)
+    return replace(page, pixels=np.asarray(flat, dtype=np.uint8), warnings=warnings, curves=(), bend_mm=bend.most_mm)
+
+
+def bend_of(page: Page) -> Bend | None:
+    """How the page's grid is bent, or ``None`` where no grid is seen."""
+    step = max(1, round(page.width / _WORK_WIDTH_PX))
+    height, width = page.height // step, page.width // step
+    work = page.pixels[: height * step, : width * step]
+    if step > 1:
+        work = np.asarray(cv2.resize(work, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    brightest, lowest = extremes(work)
+    dark = ink_from(brightest)
+    lines = tint_from(lowest, dark)
+    paper = np.where(cv2.dilate(dark, np.ones((7, 7), np.uint8)) < _INK, np.uint8(255), np.uint8(0))
+    angle = skew_from(lowest)
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    lines, paper = (
+        np.asarray(cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR), dtype=np.uint8)
+        for image in (lines, paper)
+    )
+    grid = find_grid_lines(lines)
+    if isinstance(grid, NotFound):
+        return None
+    across, down, rough_mm, seen, places = _phases(_evened(lines, paper), grid)
+    return Bend(
+        most_mm=rough_mm,
+        across_px=across * step,
+        down_px=down * step,
+        step_px=places * step,
+        angle_deg=angle,
+        px_per_mm=(grid.px_per_mm[0] * step, grid.px_per_mm[1] * step),
+        seen=seen,
+    )
+
+
+def _evened(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grid lines about a mean of nothing, and nothing where ink hides them: a hole must not look like a line."""
+    known = (paper > 127).astype(np.float32)
+    window = (61, 61)
+    mean = cv2.blur(lines * known, window) / (cv2.blur(known, window) + 1e-3)
+    return np.asarray((lines - mean) * known, dtype=np.float32)
+
+
+def _phases(
+    lines: NDArray[np.float32], grid: Grid
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.bool_], float]:
+    """Displacements across and down in px, how far they go in mm, where they were seen, and the places' distance."""
+    pitches = [5 * value for value in grid.px_per_mm]
+    places = float(np.mean(pitches)) / 2
+    rows = np.arange(0, lines.shape[0], places)
+    columns = np.arange(0, lines.shape[1], places)
+    at = np.ix_(
+        np.rint(rows).astype(np.intp).clip(0, lines.shape[0] - 1),
+        np.rint(columns).astype(np.intp).clip(0, lines.shape[1] - 1),
+    )
+    waves = []
+    for axis, pitch in ((1, pitches[1]), (0, pitches[0])):
+        phase = (-2 * np.pi / pitch * np.arange(lines.shape[axis])).astype(np.float32)
+        wave = np.stack([np.cos(phase), np.sin(phase)])
+        wave = wave[:, None, :] if axis == 1 else wave[:, :, None]
+        window = (round(_WINDOW * pitches[1]) | 1, round(_WINDOW * pitches[0]) | 1)
+        real, imaginary = (cv2.blur(lines * part, window) for part in wave)
+        waves.append((real + 1j * imaginary)[at])
+    strength = np.minimum(*(np.abs(wave) / (np.percentile(np.abs(wave), 80) + 1e-9) for wave in waves))
+    seen = strength > _STRONG
+    found, rough = [], []
+    for wave, pitch in zip(waves, reversed(pitches), strict=True):
+        turned = _unwrapped(np.angle(wave), strength, seen)
+        moved = -turned * pitch / (2 * np.pi)
+        moved -= np.median(moved[seen]) if seen.any() else 0.0
+        surface, whole = _surfaces(moved, np.where(seen, np.minimum(strength, 1.0), 0.0))
+        rough.append(surface * 5 / pitch)
+        found.append(whole)
+    apart = np.hypot(*rough)[seen]
+    return found[0], found[1], float(np.percentile(apart, _SPAN_PERCENTILE)) if apart.size else 0.0, seen, places
+
+
+def _unwrapped(
+    phase: NDArray[np.float64], strength: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Phases without jumps of whole turns, from the strongest place outwards over the strongest neighbours."""
+    out = phase.copy()
+    if not seen.any():
+        return np.zeros_like(phase)
+    start = np.unravel_index(int(np.where(seen, strength, 0).argmax()), phase.shape)
+    done = np.zeros_like(seen)
+    queue = [(-float(strength[start]), int(start[0]), int(start[1]), float(phase[start]))]
+    while queue:
+        _, row, column, before = heapq.heappop(queue)
+        if done[row, column]:
+            continue
+        done[row, column] = True
+        out[row, column] = phase[row, column] + 2 * np.pi * round((before - phase[row, column]) / (2 * np.pi))
+        for near_row, near_column in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            inside = 0 <= near_row < phase.shape[0] and 0 <= near_column < phase.shape[1]
+            if inside and seen[near_row, near_column] and not done[near_row, near_column]:
+                weight = -float(strength[near_row, near_column])
+                heapq.heappush(queue, (weight, near_row, near_column, float(out[row, column])))
+    seen &= done
+    return out
+
+
+def _surfaces(
+    moved: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Through the weighted places: a cubic over the whole page, and the same with what it leaves, smoothed."""
+    y, x = np.mgrid[-1 : 1 : moved.shape[0] * 1j, -1 : 1 : moved.shape[1] * 1j]
+    terms = np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], axis=-1)
+    flat_terms, flat_moved, root = terms.reshape(-1, terms.shape[-1]), moved.ravel(), np.sqrt(weight).ravel()
+    solution = np.linalg.lstsq(flat_terms * root[:, None], flat_moved * root, rcond=None)[0]
+    surface = np.asarray(terms @ solution, dtype=np.float64)
+    rest = gaussian_filter((moved - surface) * weight, _SMOOTH) / (gaussian_filter(weight, _SMOOTH) + 0.05)
+    return surface, surface + rest
+
+
+def _full(moved: NDArray[np.float64], step: float, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Displacements at every pixel, bilinear between places."""
+    columns = (np.arange(size[1]) / step).astype(np.float32)
+    rows = (np.arange(size[0]) / step).astype(np.float32)
+    grid_columns, grid_rows = np.meshgrid(columns, rows)
+    full = cv2.remap(
+        moved.astype(np.float32), grid_columns, grid_rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(full, dtype=np.float32)

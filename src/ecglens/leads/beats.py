@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-__all__ = ["FS_HZ", "Beats", "find_beats", "median", "velocity", "windows", "without_spikes"]
+__all__ = ["FS_HZ", "Beats", "find_beats", "median", "windows", "without_spikes"]
 
 FS_HZ = 500.0
 """All measuring is done at this rate."""
@@ -18,13 +18,16 @@ FS_HZ = 500.0
 _SLOPE = 11
 """Samples over which a slope is taken: 22 ms, a low pass near 35 Hz."""
 
+_SLOW_SLOPE = 61
+"""Slopes over 82 ms are taken off those over 22 ms, as QRS complexes turn faster than T waves."""
+
 _SPIKE_MV = 0.12
 _SPIKE_QUIET_S = 0.04
 _SPIKES = 3
 
 _ENERGY_S = 0.08
 _REFRACTORY_S = 0.22
-_THRESHOLD = 0.46
+_THRESHOLD = 0.36
 """Part of the usual height of a beat's energy that makes a beat."""
 
 _T_WAVE_S = 0.42
@@ -33,6 +36,7 @@ _SEARCHBACK = 0.2
 """The same where a beat is missing in the rhythm."""
 
 _TEMPLATE_S = (0.08, 0.12)
+_MANY_LEADS = 6
 _REACH_S = 0.05
 _GAIN = 1.7
 
@@ -55,13 +59,9 @@ class Beats:
     height: float
 
 
-def velocity(signals: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Slope of each lead in mV/s, smoothed over 22 ms; NaN where the lead is.
-
-    Args:
-        signals: ``(leads, samples)`` at ``FS_HZ``, mV.
-    """
-    slopes = signal.savgol_filter(_filled(signals), _SLOPE, 2, deriv=1, delta=1 / FS_HZ, axis=1, mode="nearest")
+def _slopes(signals: NDArray[np.floating], width: int) -> NDArray[np.float64]:
+    """Slope of each lead in mV/s, from parabolas over ``width`` samples; NaN where the lead is."""
+    slopes = signal.savgol_filter(_filled(signals), width, 2, deriv=1, delta=1 / FS_HZ, axis=1, mode="nearest")
     return np.where(np.isnan(signals), np.nan, slopes)
 
 
@@ -71,8 +71,8 @@ def find_beats(signals: NDArray[np.floating]) -> Beats:
     Args:
         signals: ``(leads, samples)`` at ``FS_HZ``, mV, all on one clock, without spikes; NaN where nothing is known.
     """
-    slopes = velocity(signals)
-    energy = _energy(slopes)
+    slopes = _slopes(signals, _SLOPE)
+    energy = _energy(slopes - _slopes(signals, _SLOW_SLOPE))
     peaks, height = _peaks(energy)
     if len(peaks) == 0:
         return Beats(np.empty(0), np.empty(0, np.intp), height)
@@ -126,7 +126,7 @@ def _filled(signals: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _energy(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One curve for all leads, 1 where each is as steep as it ever is; the steepest of three or more has no vote."""
+    """One curve for all leads, 1 where each is as steep as it ever is; the steepest of many has no vote."""
     weighted, weights = np.zeros((2, *slopes.shape))
     for number, steep in enumerate(np.abs(slopes)):
         known = ~np.isnan(steep)
@@ -137,7 +137,7 @@ def _energy(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
             weights[number, known] = np.clip((most / max(usual, 1e-9) - 4) / 8, 0.02, 1)
             weighted[number, known] = weights[number, known] * np.minimum(steep[known] / most, 1.5) ** 2
     total, weight = weighted.sum(axis=0), weights.sum(axis=0)
-    outvoted = (weights > 0).sum(axis=0) >= 3
+    outvoted = (weights > 0).sum(axis=0) >= _MANY_LEADS
     loudest = weighted.argmax(axis=0)[None]
     total -= np.where(outvoted, np.take_along_axis(weighted, loudest, 0)[0], 0)
     weight -= np.where(outvoted, np.take_along_axis(weights, loudest, 0)[0], 0)

@@ -41,6 +41,12 @@ class TraceInk:
     top: float
     left: float
 
+    @property
+    def edge_share(self) -> float:
+        """How many pixels are neither black nor paper, for each black one."""
+        between = (self.pixels > 0.25 * self.level) & (self.pixels < 1.2 * self.level)
+        return float(between.sum() / max(1, int(self.black.sum())))
+
     def row(self, page_row: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Row here of a row of the upright page."""
         return np.asarray((page_row - self.top + 0.5) / self.shrink - 0.5, dtype=np.float64)

@@ -8,12 +8,41 @@ from numpy.typing import NDArray
 from ecglens.leads.relations import relation_rests
 from ecglens.records import EcgRecord
 
-__all__ = ["LeadFacts", "lead_quality", "lead_warnings"]
+__all__ = ["LeadFacts", "PageFacts", "lead_quality", "lead_warnings"]
 
 _FLAT_MV = 0.03
-_DOUBTFUL = 0.5
+_KNOWN_NEEDED = 0.5
 _REST_TOLERATED = 0.25
 """Root mean square of what should be nothing, of the tallest of the three leads' standard deviations."""
+_UNKNOWN_REST = 0.2
+_HALF_DB = 10.0
+_DB_STEP = 4.0
+_WEIGHTS = {
+    "constant": 16.02,
+    "rest": -3.92,
+    "bend": -4.91,
+    "shared": -55.88,
+    "pen": -86.1,
+    "edge": 2.9,
+    "jitter": -3.38,
+}
+"""Expected SNR in dB as a sum over what can be seen, fitted on damaged pages whose truth is known
+(``benchmarks/quality.py --fit``); quality is 0.5 where 10 dB are expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What a page's ink says of how well it can be read.
+
+    Attributes:
+        pen_mm: Radius of the pen.
+        edge: Share of the ink that is neither black nor paper; a page without it was thresholded.
+        bend_mm: How far the paper was bent.
+    """
+
+    pen_mm: float
+    edge: float
+    bend_mm: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,24 +63,38 @@ class LeadFacts:
         return cls(np.where(np.isnan(rows), 0.0, 1.0), 0.0)
 
 
-def lead_quality(record: EcgRecord, facts: list[LeadFacts]) -> tuple[float, ...]:
-    """A figure in [0, 1] for each lead; below 0.5 it failed a check.
+def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> tuple[float, ...]:
+    """A figure in [0, 1] for each lead; below 0.5 it failed a check, or less than 10 dB are expected of it.
 
     Args:
         record: Signals in mV.
         facts: Of each lead, in the record's order.
+        page: Of the whole page.
     """
-    factors = _relation_factors(record)
+    rests = {tuple(names): rest / max(size, 1e-6) for names, rest, size in relation_rests(record)}
+    worst = max(rests.values(), default=_UNKNOWN_REST)
     found = []
     for name, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
         known = row[: len(fact.sure)]
         known = known[~np.isnan(known)]
-        if known.size < 0.5 * len(fact.sure) or np.ptp(known) < _FLAT_MV:
-            found.append(0.0 if known.size < 2 else 0.3 * known.size / len(fact.sure))
+        share = known.size / max(1, len(fact.sure))
+        if share < _KNOWN_NEEDED or np.ptp(known) < _FLAT_MV:
+            found.append(0.3 * share)
             continue
-        quality = float(fact.sure.mean()) * (1 - min(0.8, 4 * fact.shared)) * _smoothness(known)
-        found.append(quality * factors.get(name, 1.0))
-    return tuple(round(float(np.clip(quality, 0, 1)), 3) for quality in found)
+        size = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
+        own = max((rest for names, rest in rests.items() if name in names), default=worst)
+        seen = {
+            "constant": 1.0,
+            "rest": float(np.log(max(own, worst) + 0.02)),
+            "bend": float(np.log1p(page.bend_mm)),
+            "shared": float(np.sqrt(fact.shared)),
+            "pen": page.pen_mm,
+            "edge": float(np.log(page.edge + 0.01)),
+            "jitter": float(np.log(np.percentile(np.abs(np.diff(known, n=2)), 95) / size + 1e-4)),
+        }
+        expected = sum(_WEIGHTS[key] * value for key, value in seen.items())
+        found.append(share / (1 + float(np.exp((_HALF_DB - expected) / _DB_STEP))))
+    return tuple(round(quality, 3) for quality in found)
 
 
 def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
@@ -60,7 +103,7 @@ def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
     for name, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
         known = row[: len(fact.sure)]
         known = known[~np.isnan(known)]
-        if known.size < 0.5 * max(1, len(fact.sure)):
+        if known.size < _KNOWN_NEEDED * max(1, len(fact.sure)):
             said.append(
                 f"Lead {name} could not be followed over {1 - known.size / max(1, len(fact.sure)):.0%} of its length."
             )
@@ -70,21 +113,3 @@ def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
         if rest > _REST_TOLERATED * size:
             said.append(f"Leads {', '.join(names)} do not add up: {rest:.2f} mV are left over.")
     return tuple(said)
-
-
-def _relation_factors(record: EcgRecord) -> dict[str, float]:
-    """By how much the leads of a relation that does not hold are trusted less."""
-    factors: dict[str, float] = {}
-    for names, rest, size in relation_rests(record):
-        share = rest / max(size, 1e-6)
-        factor = 1.0 if share <= 0.1 else max(0.2, 1 - 2 * (share - 0.1))
-        for name in names:
-            factors[name] = min(factors.get(name, 1.0), factor)
-    return factors
-
-
-def _smoothness(known: NDArray[np.float32]) -> float:
-    """Near 1 for a line that a pen drew, less for one that jumps from sample to sample."""
-    size = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
-    jitter = float(np.median(np.abs(np.diff(known, n=2)))) / size
-    return 1 / (1 + 20 * jitter)

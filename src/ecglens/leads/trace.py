@@ -13,7 +13,7 @@ from scipy.ndimage import binary_dilation
 
 from ecglens.leads.dark import TraceInk, trace_ink
 from ecglens.leads.pen import OVERSAMPLE, Outline, centre_line, outline, pen_radius
-from ecglens.leads.quality import LeadFacts, lead_quality, lead_warnings
+from ecglens.leads.quality import LeadFacts, PageFacts, lead_quality, lead_warnings
 from ecglens.leads.relations import einthoven_rmse, goldberger_rmse, mended
 from ecglens.leads.strokes import HIDDEN, Runs, follow, runs_of
 from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
@@ -63,7 +63,8 @@ def trace_page(
     gain, source, warnings = _gain(layout, gain_mm_mv)
     dark = trace_ink(page, layout)
     boxes = _by_lines(layout)
-    followed, shift = _followed(dark, layout, boxes)
+    followed, shift, radius = _followed(dark, layout, boxes)
+    seen = PageFacts(radius * dark.shrink / float(np.mean(layout.px_per_mm)), dark.edge_share, page.bend_mm)
     curves = [_upright_curve(curve, layout) for curve in page.curves]
     px_per_s = speed_mm_s * layout.px_per_mm[1]
     traces: list[LeadTrace] = []
@@ -86,7 +87,7 @@ def trace_page(
     if gain is not None:
         record = _record(traces, facts, boxes, gain * layout.px_per_mm[0], fs_hz, px_per_s)
         record = mended(record)
-        record = replace(record, quality=lead_quality(record, facts), warnings=lead_warnings(record, facts))
+        record = replace(record, quality=lead_quality(record, facts, seen), warnings=lead_warnings(record, facts))
         record = replace(record, comments=_comments(layout, gain, source, speed_mm_s))
     return Tracing(
         layout=layout,
@@ -136,8 +137,8 @@ def _by_lines(layout: Layout) -> list[tuple[LeadBox, ...]]:
     return [tuple(sorted(boxes, key=lambda box: box.box.left)) for _, boxes in sorted(lines.items())]
 
 
-def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) -> tuple[list[_Line], float]:
-    """Every line as the pen went, and how far right of its boxes it begins, px of the page."""
+def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) -> tuple[list[_Line], float, float]:
+    """Every line as the pen went, how far right of its boxes it begins in px of the page, and the pen's radius."""
     down, across = (value / dark.shrink for value in layout.px_per_mm)
     zeros = np.array([float(dark.row(line[0].baseline_px)) for line in boxes])
     pitch = float(np.diff(zeros).min()) if len(zeros) > 1 else _ALONE_MM * down
@@ -156,7 +157,7 @@ def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) 
         both = np.repeat(common, OVERSAMPLE)
         sure = np.where(hidden, 0.0, 1 - np.clip(apart / (4 * radius), 0, 0.5) - 0.5 * both)
         lines.append(_Line(centre, hidden, sure, both))
-    return lines, shift
+    return lines, shift, radius
 
 
 def _sampled(line: _Line, dark: TraceInk, columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], LeadFacts]:

@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ecglens.errors import EcgLensError, EcgReadError
-from ecglens.records import Abstention, Box, EcgRecord, Layout, LeadBox, NotFound, Page, Prediction, Reading
+from ecglens.records import Abstention, Box, EcgRecord, Layout, LeadBox, NotFound, Page, Prediction, Reading, Tracing
 
 if TYPE_CHECKING:
-    from ecglens.reader import examine, read
+    from ecglens.reader import digitize, examine, read
 
 __all__ = [
     "Abstention",
@@ -26,7 +26,9 @@ __all__ = [
     "Page",
     "Prediction",
     "Reading",
+    "Tracing",
     "__version__",
+    "digitize",
     "examine",
     "read",
 ]
@@ -35,6 +37,6 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"examine", "read"}:
+    if name in {"digitize", "examine", "read"}:
         return getattr(import_module("ecglens.reader"), name)
     raise AttributeError(f"module 'ecglens' has no attribute {name!r}")

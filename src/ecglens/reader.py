@@ -1,19 +1,25 @@
 """The whole path: file to page, page to leads, leads to prediction. Every surface calls this."""
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from ecglens.errors import EcgReadError
+from ecglens.layouts import LAYOUTS
 from ecglens.leads.find import find_layout
+from ecglens.leads.trace import trace_page
 from ecglens.models.cards import sha256_of
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
+from ecglens.pages.flatten import flatten, straighten
 from ecglens.pages.read import read_page
-from ecglens.records import Abstention, Layout, NotFound, Page, Prediction, Reading
+from ecglens.records import Abstention, Box, Layout, NotFound, Page, Prediction, Reading, Tracing
 from ecglens.settings import load_settings
 
-__all__ = ["examine", "examine_page", "load_runtime", "read"]
+__all__ = ["digitize", "digitize_page", "examine", "examine_page", "load_runtime", "read"]
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -47,6 +53,96 @@ def examine_page(page: Page, runtime: Runtime) -> Reading:
     layout = find_layout(page)
     prediction = runtime.predict(page, layout) if isinstance(layout, Layout) else _refusal(page, layout, runtime)
     return Reading(page=page, layout=layout, prediction=prediction)
+
+
+def digitize(
+    source: Source,
+    *,
+    page: int = 1,
+    layout: str | None = None,
+    corners: Sequence[tuple[float, float]] | None = None,
+    boxes: Mapping[str, Box] | None = None,
+    speed_mm_s: float = 25.0,
+    gain_mm_mv: float | None = None,
+    fs_hz: float = 500.0,
+) -> Tracing:
+    """Read the signals of one ECG page.
+
+    Args:
+        source: As for :func:`read`.
+        page: Which page of the file, from 1.
+        layout: One of ``ecglens.layouts.LAYOUTS`` where the page's is known; told by the lead names otherwise.
+        corners: Corners of the paper, ``(column, row)`` in px clockwise from the top left, where it was photographed at
+            an angle that the grid does not tell.
+        boxes: Boxes of leads in px, in place of those found.
+        speed_mm_s: Paper speed.
+        gain_mm_mv: Gain; told by the calibration pulse where it is ``None``.
+        fs_hz: Sampling rate of the signals.
+
+    Returns:
+        Signals in mV with their quality, the lines on the page, scale, checks and warnings.
+
+    Raises:
+        EcgReadError: The file is not a page that can be read, its leads were not found, or an argument is out of range.
+    """
+    _check_scale(layout, speed_mm_s, gain_mm_mv, fs_hz)
+    whole = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+    if corners is not None:
+        whole = straighten(whole, corners)
+    return digitize_page(whole, layout=layout, boxes=boxes, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+
+
+def digitize_page(
+    page: Page,
+    *,
+    layout: str | None = None,
+    boxes: Mapping[str, Box] | None = None,
+    speed_mm_s: float = 25.0,
+    gain_mm_mv: float | None = None,
+    fs_hz: float = 500.0,
+) -> Tracing:
+    """:func:`digitize` for a page that was read already."""
+    flat = flatten(page)
+    found = find_layout(flat, name=layout, doubtful=True)
+    if isinstance(found, NotFound):
+        raise EcgReadError(
+            f"{page.source}: expected the leads of an ECG page. {found.reason} "
+            "Where the layout or the paper's corners are known, tell them."
+        )
+    if boxes:
+        found = _with_boxes(found, boxes)
+    return trace_page(flat, found, fs_hz=fs_hz, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv)
+
+
+def _check_scale(layout: str | None, speed_mm_s: float, gain_mm_mv: float | None, fs_hz: float) -> None:
+    if layout is not None and layout not in LAYOUTS:
+        raise EcgReadError(f"Expected a layout out of {', '.join(LAYOUTS)}, found '{layout}'.")
+    for name, value, low, high in (
+        ("speed in mm/s", speed_mm_s, 5, 200),
+        ("gain in mm/mV", gain_mm_mv, 1, 80),
+        ("sampling rate in Hz", fs_hz, 50, 4000),
+    ):
+        if value is not None and not low <= value <= high:
+            raise EcgReadError(f"Expected a {name} from {low} to {high}, found {value:g}.")
+
+
+def _with_boxes(layout: Layout, boxes: Mapping[str, Box]) -> Layout:
+    """The layout with some leads' boxes given by hand; a zero line outside its box moves to the box's middle."""
+    unknown = set(boxes) - {lead.lead for lead in layout.leads}
+    if unknown:
+        raise EcgReadError(
+            f"Expected boxes of leads of the layout {layout.name}, found one of {', '.join(sorted(unknown))}."
+        )
+    leads = []
+    for lead in layout.leads:
+        box = None if lead.rhythm else boxes.get(lead.lead)
+        if box is None:
+            leads.append(lead)
+            continue
+        inside = box.top <= lead.baseline_px <= box.bottom
+        zero = lead.baseline_px if inside else (box.top + box.bottom) / 2
+        leads.append(replace(lead, box=box, baseline_px=zero))
+    return replace(layout, leads=tuple(leads))
 
 
 def load_runtime(model: str | os.PathLike[str] | None = None) -> Runtime:

@@ -303,7 +303,8 @@ class Tracing:
     """What was digitized of a page.
 
     Attributes:
-        layout: Where the leads stand.
+        page: The page whose pixels were followed, laid flat where it was bent.
+        layout: Where the leads stand on it.
         record: Signals in mV, or ``None`` where nothing tells the scale.
         traces: The same on the page, in the record's order.
         speed_mm_s: Paper speed.
@@ -314,9 +315,10 @@ class Tracing:
         warnings: What does not fit, one sentence each.
     """
 
+    page: Page = field(repr=False)
     layout: Layout
     record: EcgRecord | None
-    traces: tuple[LeadTrace, ...]
+    traces: tuple[LeadTrace, ...] = field(repr=False)
     speed_mm_s: float
     gain_mm_mv: float | None
     gain_source: str | None
@@ -325,8 +327,9 @@ class Tracing:
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Layout, scale, checks and the record in plain types, without the places on the page."""
+        """Page, layout, scale, checks and the record in plain types, without the places on the page."""
         return {
+            **self.page.to_dict(),
             "layout": self.layout.to_dict(),
             "scale": {
                 "speed_mm_s": self.speed_mm_s,

@@ -15,6 +15,7 @@ from rich.progress import track
 
 import ecglens
 from ecglens.cli.answers import DISCLAIMER, error_line, print_reading
+from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.records import Layout, Reading
 
@@ -35,17 +36,17 @@ def command(
     stems: set[str] = set()
     bad = 0
     for path in _with_progress(pages, err):
-        name = _printable(path.name)
+        name = printable(path.name)
         try:
             reading = ecglens.examine(path, model=model, page=page)
             if leads is not None:
-                _write_leads(reading, leads, _own_stem(path.stem, stems))
+                _write_leads(reading, leads, own_stem(path.stem, stems))
         except EcgLensError as error:
             bad += 1
             if as_json:
                 print(json.dumps({"file": name, "error": str(error)}))
             else:
-                error_line(err, _printable(str(error)))
+                error_line(err, printable(str(error)))
             continue
         if as_json:
             print(json.dumps({"file": name, **reading.prediction.to_dict()}))
@@ -61,22 +62,6 @@ def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:
     if len(pages) < 2 or not console.is_terminal:
         return pages
     return track(pages, description="Reading", console=console, transient=True)
-
-
-def _printable(text: str) -> str:
-    """Replace what is no text, or could steer a terminal, in a file's name."""
-    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in decoded)
-
-
-def _own_stem(stem: str, taken: set[str]) -> str:
-    """Keep two pages of one name in different folders apart."""
-    own, number = stem, 1
-    while own in taken:
-        number += 1
-        own = f"{stem}-{number}"
-    taken.add(own)
-    return own
 
 
 def _write_leads(reading: Reading, folder: Path, stem: str) -> None:

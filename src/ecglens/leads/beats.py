@@ -27,7 +27,7 @@ _SPIKES = 3
 
 _ENERGY_S = 0.08
 _REFRACTORY_S = 0.22
-_THRESHOLD = 0.36
+_THRESHOLD = 0.46
 """Part of the usual height of a beat's energy that makes a beat."""
 
 _T_WAVE_S = 0.42
@@ -37,6 +37,10 @@ _SEARCHBACK = 0.2
 
 _TEMPLATE_S = (0.08, 0.12)
 _MANY_LEADS = 6
+_STRAY, _STRAY_END = 0.8, 0.65
+"""Height against the usual beat's below which a shape that no other beat has is doubted."""
+
+_STEADY = 0.1
 _REACH_S = 0.05
 _GAIN = 1.7
 
@@ -76,11 +80,10 @@ def find_beats(signals: NDArray[np.floating]) -> Beats:
     peaks, height = _peaks(energy)
     if len(peaks) == 0:
         return Beats(np.empty(0), np.empty(0, np.intp), height)
-    fiducials = peaks.astype(float)
-    shapes = np.zeros(len(peaks), np.intp)
-    for _ in range(2):
-        fiducials = _aligned(slopes, fiducials, shapes)
-        shapes = _shapes(slopes, fiducials)
+    fiducials, shapes = _settled(slopes, peaks.astype(float))
+    kept = ~_stray(fiducials, shapes, np.nan_to_num(energy)[peaks])
+    if not kept.all():
+        fiducials, shapes = _settled(slopes, fiducials[kept])
     return Beats(fiducials, shapes, height)
 
 
@@ -178,6 +181,30 @@ def _missed(energy: NDArray[np.float64], beats: NDArray[np.intp], low: NDArray[n
         if len(gaps) > 1 and gap > 1.6 * usual and len(inside):
             found.append(int(inside[np.argmax(energy[inside])]))
     return found
+
+
+def _settled(
+    slopes: NDArray[np.float64], fiducials: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Fiducials and shapes, each by the other, twice."""
+    shapes = np.zeros(len(fiducials), np.intp)
+    for _ in range(2):
+        fiducials = _aligned(slopes, fiducials, shapes)
+        shapes = _shapes(slopes, fiducials)
+    return fiducials, shapes
+
+
+def _stray(fiducials: NDArray[np.float64], shapes: NDArray[np.intp], heights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Low peaks of a shape of their own that the rhythm goes on without, or that stand first or last."""
+    lone = np.bincount(shapes)[shapes] == 1
+    low = heights / np.median(heights)
+    gaps = np.diff(fiducials)
+    fits = np.zeros(len(fiducials), bool)
+    if len(gaps) > 2:
+        fits[1:-1] = np.abs((gaps[1:] + gaps[:-1]) / np.median(gaps) - 1) < _STEADY
+    ends = np.zeros(len(fiducials), bool)
+    ends[[0, -1]] = True
+    return np.asarray(lone & ((fits & (low < _STRAY)) | (ends & (low < _STRAY_END))))
 
 
 def _clock(slopes: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -75,7 +75,7 @@ def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def relation_doubt(
     curves: NDArray[np.float64], covered: NDArray[np.bool_], columns: NDArray[np.float64], layout: LayoutPlan
 ) -> str | None:
-    """Why the leads of any layout may not be one heart's, or ``None``: as :func:`check_leads`, where leads are side by side.
+    """Why the leads of any layout may not be one heart's, or ``None``: :func:`check_leads` for those side by side.
 
     Args:
         curves: As for :func:`check_leads`.

@@ -94,6 +94,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
     pulses = find_pulses(sheet.ink)
     words = _words(page, sheet)
     best: tuple[Fit, Rows, tuple[float, float]] | None = None
+    unread: tuple[Fit, Rows, tuple[float, float]] | None = None
     most = 0.0
     for rows in _possible_rows(bare, pulses, name):
         span, through = line_span(bare, rows, ends=_beside(rows.pulses or pulses, bare.shape[1]))
@@ -102,6 +103,8 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
             span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
         if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
             continue
+        if name is not None and unread is None and through.all():
+            unread = Fit(LAYOUTS[name], 0.0, (), 0.0, 0.0), rows, span
         fit = best_fit(words, rows.zeros, span, only=name)
         if len(rows.zeros) == 1 and not _alone(bare, rows):
             continue
@@ -110,6 +113,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
         worth = fit.named + _PULSES_WORTH * bool(rows.pulses) + _LINE_WORTH * len(rows.zeros)
         if worth > most:
             most, best = worth, (fit, rows, span)
+    best = best or unread
     if best is None:
         return NotFound(
             "The lead names could not be read beside the traces, so that nothing tells which lead is which."

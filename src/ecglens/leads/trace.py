@@ -90,6 +90,7 @@ def trace_page(
         record = replace(record, quality=lead_quality(record, facts, seen), warnings=lead_warnings(record, facts))
         record = replace(record, comments=_comments(layout, gain, source, speed_mm_s))
     return Tracing(
+        page=page,
         layout=layout,
         record=record,
         traces=tuple(traces),

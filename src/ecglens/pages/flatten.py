@@ -1,11 +1,12 @@
 """Bent pages made flat by their grid.
 
-A photograph's perspective, a curl or a fold bends the printed grid with the paper. Demodulating the page with the grid's
-own 5 mm pitch gives, place by place, how far each line stands from where it belongs (Takeda et al. 1982, fringe analysis
-by Fourier transform); the page is then drawn anew with every line in its place.
+A photograph's perspective, a curl or a fold bends the printed grid with the paper. Demodulating the page with the
+grid's own 5 mm pitch gives, place by place, how far each line stands from where it belongs (Takeda et al. 1982,
+fringe analysis by Fourier transform); the page is then drawn anew with every line in its place.
 """
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from ecglens.errors import EcgReadError
 from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
 from ecglens.records import NotFound, Page
 
-__all__ = ["Bend", "bend_of", "flatten"]
+__all__ = ["Bend", "bend_of", "flatten", "straighten"]
 
 _WORK_WIDTH_PX = 1100
 _WINDOW = 2.0
@@ -28,6 +30,7 @@ _SMOOTH = 1.5
 _FLAT_MM = 1.0
 _INK = 90
 _SPAN_PERCENTILE = 97
+_LEAST_AREA_PX = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,3 +201,32 @@ def _full(moved: NDArray[np.float64], step: float, size: tuple[int, int]) -> NDA
         moved.astype(np.float32), grid_columns, grid_rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(full, dtype=np.float32)
+
+
+def straighten(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
+    """The part of a page inside four corners, as if seen from straight above.
+
+    Args:
+        page: As it was read.
+        corners: ``(column, row)`` of the paper's corners in px: top left, top right, bottom right, bottom left.
+
+    Raises:
+        EcgReadError: The corners are not a quadrangle on the page.
+    """
+    points = np.array(corners, dtype=np.float32)
+    inside = points.shape == (4, 2) and (points >= -0.5).all() and (points <= (page.width, page.height)).all()
+    if (
+        not inside
+        or not cv2.isContourConvex(points[:, None])
+        or cv2.contourArea(points, oriented=True) < _LEAST_AREA_PX
+    ):
+        raise EcgReadError(
+            f"Expected four corners on a page of {page.width} x {page.height} px, clockwise from the top left, "
+            f"found {', '.join(f'{x:g},{y:g}' for x, y in corners)}."
+        )
+    sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
+    width, height = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
+    target = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(points, target)
+    pixels = cv2.warpPerspective(page.pixels, matrix, (width, height), flags=cv2.INTER_CUBIC)
+    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())

@@ -27,8 +27,8 @@ def curves_of(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> 
         scale: Pixels per point of the page.
 
     Returns:
-        ``(points, 2)`` float32 each, column and row of pixel centres. Empty where paths lie elsewhere than their ink, as
-        on pages that are turned or nested in a way that is not understood.
+        ``(points, 2)`` float32 each, column and row of pixel centres. Empty where paths lie elsewhere than
+        their ink, as on pages that are turned or nested in a way that is not understood.
     """
     dark = pixels.min(axis=2) < _DARK
     _, page_height = page.get_size()

@@ -1,0 +1,172 @@
+"""``ecglens digitize``: pages in, signals in mV out."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.text import Text
+
+import ecglens
+from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.names import own_stem, printable
+from ecglens.errors import EcgLensError
+from ecglens.records import Box, Tracing
+
+__all__ = ["command"]
+
+
+def command(
+    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
+    formats: Annotated[str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir.")] = "csv",
+    with_overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write a picture of what was read on what was printed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a page and line, without signals.")] = False,
+    layout: Annotated[str | None, typer.Option(help="The page's layout, such as 6x2.", show_default=False)] = None,
+    corners: Annotated[
+        str | None,
+        typer.Option(help="The paper's corners in px, x,y four times, clockwise from top left.", show_default=False),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(help="A lead's box in px, such as V1=top,left,bottom,right.", show_default=False),
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = 25.0,
+    gain: Annotated[
+        float | None, typer.Option(help="Gain in mm/mV; from the pulse otherwise.", show_default=False)
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Samples a second.")] = 500.0,
+    page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
+) -> None:
+    """Digitize ECG pages: signals in mV for each lead, with their quality."""
+    from ecglens.formats.files import FORMATS, write_record
+
+    console, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    stems: set[str] = set()
+    bad = 0
+    try:
+        wanted = _formats(formats, tuple(FORMATS))
+        given_corners = None if corners is None else _corners(corners)
+        boxes = dict(_box(text) for text in box or ())
+    except EcgLensError as error:
+        error_line(err, printable(str(error)))
+        raise typer.Exit(2) from None
+    for path in pages:
+        name = printable(path.name)
+        try:
+            tracing = ecglens.digitize(
+                path,
+                page=page,
+                layout=layout,
+                corners=given_corners,
+                boxes=boxes,
+                speed_mm_s=speed,
+                gain_mm_mv=gain,
+                fs_hz=rate,
+            )
+            stem = out / own_stem(path.stem, stems)
+            written = []
+            if tracing.record is not None:
+                written = [write_record(tracing.record, stem, form).name for form in wanted]
+            if with_overlay:
+                written.append(_write_overlay(tracing, stem))
+        except EcgLensError as error:
+            bad += 1
+            print(json.dumps({"file": name, "error": str(error)})) if as_json else error_line(
+                err, printable(str(error))
+            )
+            continue
+        except OSError as error:
+            bad += 1
+            error_line(
+                err, f"--out: expected a folder that can be written to, found {printable(out.name)}: {error.strerror}."
+            )
+            break
+        if as_json:
+            print(json.dumps({"file": name, "written": written, **_without_signals(tracing)}))
+        else:
+            _print(console, name, tracing, written)
+    if not as_json and bad < len(pages):
+        console.print(DISCLAIMER, style="dim")
+    if bad:
+        raise typer.Exit(2)
+
+
+def _formats(text: str, known: tuple[str, ...]) -> list[str]:
+    wanted = [form.strip() for form in text.split(",") if form.strip()]
+    strange = [form for form in wanted if form not in known]
+    if strange or not wanted:
+        raise EcgLensError(f"--format: expected any of {','.join(known)}, found '{text}'.")
+    return wanted
+
+
+def _corners(text: str) -> list[tuple[float, float]]:
+    values = _numbers(text, "--corners", 8)
+    return list(zip(values[::2], values[1::2], strict=True))
+
+
+def _box(text: str) -> tuple[str, Box]:
+    lead, _, numbers = text.partition("=")
+    top, left, bottom, right = _numbers(numbers, "--box", 4)
+    if not (top < bottom and left < right):
+        raise EcgLensError(f"--box: expected LEAD=top,left,bottom,right with top above bottom, found '{text}'.")
+    return lead.strip(), Box(top, left, bottom, right)
+
+
+def _numbers(text: str, option: str, count: int) -> list[float]:
+    try:
+        values = [float(part) for part in text.replace(";", ",").replace(" ", ",").split(",") if part]
+    except ValueError:
+        values = []
+    if len(values) != count:
+        raise EcgLensError(f"{option}: expected {count} numbers with commas between them, found '{text}'.")
+    return values
+
+
+def _write_overlay(tracing: Tracing, stem: Path) -> str:
+    from ecglens.leads.overlay import overlay
+
+    path = stem.with_name(f"{stem.name}.overlay.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(overlay(tracing)).save(path)
+    return path.name
+
+
+def _without_signals(tracing: Tracing) -> dict[str, object]:
+    told = tracing.to_dict()
+    if told["record"] is not None:
+        told["record"] = {key: value for key, value in told["record"].items() if key != "signals"}
+    return told
+
+
+def _print(console: Console, name: str, tracing: Tracing, written: list[str]) -> None:
+    console.print(Text(name, style="bold"), soft_wrap=True)
+    layout, record = tracing.layout, tracing.record
+    gain = "no gain" if tracing.gain_mm_mv is None else f"{tracing.gain_mm_mv:g} mm/mV ({tracing.gain_source})"
+    scale = f"{layout.px_per_mm[1]:.2f} x {layout.px_per_mm[0]:.2f} px/mm ({layout.px_per_mm_source})"
+    rows = [("Layout", layout.name), ("Scale", f"{scale}, {tracing.speed_mm_s:g} mm/s, {gain}")]
+    if record is not None:
+        worst = [f"{lead} {value:.2f}" for lead, value in zip(record.leads, record.quality, strict=True) if value < 0.5]
+        rows.append(
+            (
+                "Quality",
+                f"{min(record.quality):.2f} to {max(record.quality):.2f}"
+                + (f"; poor: {', '.join(worst)}" if worst else ""),
+            )
+        )
+    checks = [
+        f"{who} {value:.3f} mV"
+        for who, value in (("Einthoven", tracing.einthoven_mv), ("Goldberger", tracing.goldberger_mv))
+        if value is not None
+    ]
+    if checks:
+        rows.append(("Checks", f"left over: {', '.join(checks)}"))
+    rows += [("Warning", warning) for warning in tracing.warnings]
+    rows.append(("Written", ", ".join(written) or "nothing"))
+    for title, fact in rows:
+        console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
+    console.print()

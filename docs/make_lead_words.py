@@ -1,7 +1,7 @@
 """Make ``src/ecglens/leads/words.png``: lead names in common typefaces, for telling names by their print.
 
-Rows of tiles, one row a name, one tile a typeface: the name's ink in a box of its own height, left-aligned. Needs Debian's
-``fonts-dejavu`` and ``fonts-liberation`` beside the typefaces that come with ecglens and Pillow.
+Rows of tiles, one row a name, one tile a typeface: the name's ink in a box of its own height, left-aligned. Needs
+Debian's ``fonts-dejavu`` and ``fonts-liberation`` beside the typefaces that come with ecglens and Pillow.
 """
 
 from pathlib import Path

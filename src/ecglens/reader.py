@@ -10,6 +10,7 @@ from typing import BinaryIO
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS
 from ecglens.leads.find import find_layout
+from ecglens.leads.measure import measure as measurements_of
 from ecglens.leads.trace import trace_page
 from ecglens.models.cards import sha256_of
 from ecglens.models.registry import find_model
@@ -42,17 +43,37 @@ def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: i
     return examine(source, model=model, page=page).prediction
 
 
-def examine(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Reading:
-    """Like :func:`read`, with the page and its layout beside the prediction."""
+def examine(
+    source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1, measure: bool = False
+) -> Reading:
+    """Like :func:`read`, with the page and its layout beside the prediction.
+
+    Args:
+        source: As for :func:`read`.
+        model: As for :func:`read`.
+        page: As for :func:`read`.
+        measure: Also digitize the page and measure its signals, which takes some ten times as long.
+    """
     runtime = load_runtime(model)
-    return examine_page(read_page(source, page=page, max_megapixels=load_settings().max_megapixels), runtime)
+    return examine_page(
+        read_page(source, page=page, max_megapixels=load_settings().max_megapixels), runtime, measure=measure
+    )
 
 
-def examine_page(page: Page, runtime: Runtime) -> Reading:
-    """Find the leads of a page and let a loaded model answer."""
+def examine_page(page: Page, runtime: Runtime, *, measure: bool = False) -> Reading:
+    """:func:`examine` for a page that was read already, by a loaded model."""
     layout = find_layout(page)
     prediction = runtime.predict(page, layout) if isinstance(layout, Layout) else _refusal(page, layout, runtime)
-    return Reading(page=page, layout=layout, prediction=prediction)
+    tracing = _traced(page) if measure else None
+    figures = None if tracing is None or tracing.record is None else measurements_of(tracing.record)
+    return Reading(page=page, layout=layout, prediction=prediction, tracing=tracing, measurements=figures)
+
+
+def _traced(page: Page) -> Tracing | None:
+    try:
+        return digitize_page(page)
+    except EcgReadError:
+        return None
 
 
 def digitize(

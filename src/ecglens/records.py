@@ -351,7 +351,8 @@ class Abstention:
     """Why there is no label.
 
     Attributes:
-        kind: ``"no_layout"`` (not recognized as an ECG page) or ``"uncertain"`` (no label is sure enough).
+        kind: ``"no_layout"`` (not recognized as an ECG page), ``"unfamiliar"`` (a page of another print or layout than
+            the model learned from) or ``"uncertain"`` (no label is sure enough).
         reason: One sentence for a person.
     """
 
@@ -409,15 +410,30 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A page with everything that was read from it."""
+    """A page with everything that was read from it.
+
+    Attributes:
+        page: As it came.
+        layout: Where its leads stand.
+        prediction: What a model says of it.
+        tracing: Its signals, where they were asked for and could be read.
+        measurements: What was measured in them.
+    """
 
     page: Page
     layout: Layout | NotFound
     prediction: Prediction
+    tracing: Tracing | None = None
+    measurements: "Measurements | None" = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Page and prediction in plain types."""
-        return {**self.page.to_dict(), **self.prediction.to_dict(), "warnings": list(self.prediction.warnings)}
+        """Page, prediction and measurements in plain types, without the signals."""
+        return {
+            **self.page.to_dict(),
+            **self.prediction.to_dict(),
+            "measurements": None if self.measurements is None else self.measurements.to_dict(),
+            "warnings": list(self.prediction.warnings),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +480,7 @@ class Measured:
 
 _FIGURES = (
     "rate_bpm",
+    "basic_rate_bpm",
     "rr_ms",
     "sdnn_ms",
     "rmssd_ms",
@@ -482,7 +499,9 @@ class Measurements:
     """What was measured in a record; a figure that could not be told reliably is ``None``.
 
     Attributes:
-        rate_bpm: Ventricular rate over all beats.
+        rate_bpm: Ventricular rate over all beats, as one who counts them finds it.
+        basic_rate_bpm: Rate of the middle half of the distances of beats, nearer to what recorders print where beats
+            come early or late.
         rr_ms: Mean distance of beats.
         sdnn_ms: Standard deviation of the distances of beats of the usual shape; over seconds, not over 5 min.
         rmssd_ms: Root mean square of their successive differences.
@@ -502,6 +521,7 @@ class Measurements:
     """
 
     rate_bpm: Measured | None = None
+    basic_rate_bpm: Measured | None = None
     rr_ms: Measured | None = None
     sdnn_ms: Measured | None = None
     rmssd_ms: Measured | None = None

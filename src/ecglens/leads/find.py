@@ -93,7 +93,7 @@ def _known_print(sheet: Sheet) -> Layout | NotFound:
     doubt = check_leads(curves, covered, columns, layout)
     rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
     found = put_on_page(sheet, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings)
-    return replace(found, known_print=True, doubt=doubt.reason if doubt else None)
+    return replace(found, known_print=True, doubt=None if doubt is None else doubt.reason)
 
 
 def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> Rows | None:

@@ -37,7 +37,7 @@ _GAP_MM = 1.2
 _SAME_PLACE_MM = 2.5
 _RIGHT_MM = (-5.0, 16.0)
 _DOWN_MM = (-20.0, 14.0)
-_NAMES_NEEDED = 0.4
+_NAMES_NEEDED = 0.25
 _CLEAR_BY = 0.1
 _SURE = 0.8
 _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
@@ -50,6 +50,8 @@ _WORD_PX_PER_MM = 8
 _TEN_SECONDS_MM = 250.0
 _PEN_MM = 0.12
 _SNAP_MM = 0.8
+_PITCH_TOLERANCE = 0.012
+_NAME_RIGHT_MM = 0.5
 _SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
 _STRIP_LIKENESS = 0.65
 
@@ -62,6 +64,7 @@ class Fit:
         plan: Which lead stands where.
         named: Leads whose names stand where they should, out of all that the layout shows.
         words: Those names.
+        columns: Column of the layout in which each of them stands.
         right_mm: Where names stand, right of the heads of their leads.
         down_mm: Below their zero lines.
     """
@@ -69,6 +72,7 @@ class Fit:
     plan: LayoutPlan
     named: float
     words: tuple[Word, ...]
+    columns: tuple[int, ...]
     right_mm: float
     down_mm: float
 
@@ -104,7 +108,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
         if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
             continue
         if name is not None and unread is None and through.all():
-            unread = Fit(LAYOUTS[name], 0.0, (), 0.0, 0.0), rows, span
+            unread = Fit(LAYOUTS[name], 0.0, (), (), 0.0, 0.0), rows, span
         fit = best_fit(words, rows.zeros, span, only=name)
         if len(rows.zeros) == 1 and not _alone(bare, rows):
             continue
@@ -119,7 +123,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
             "The lead names could not be read beside the traces, so that nothing tells which lead is which."
         )
     fit, rows, span = best
-    columns = np.linspace(*_snapped(span), fit.plan.columns + 1)
+    columns = _columns(fit, span)
     curves, covered = line_curves(bare, rows)
     plan, warnings = _with_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
@@ -205,6 +209,23 @@ def _snapped(span: tuple[float, float]) -> tuple[float, float]:
         middle, half = (start + stop) / 2, _TEN_SECONDS_MM * PX_PER_MM / 2
         return middle - half, middle + half
     return start, stop
+
+
+def _columns(fit: Fit, span: tuple[float, float]) -> NDArray[np.float64]:
+    """Heads of the columns and the end of the last: equal parts of the traces, or as the names stand.
+
+    Where the names are as far apart as the columns of a 10 s page and the traces' ends are not, the traces were cut at
+    the page's edge or something before them was taken for them; recorders print a name where its lead begins.
+    """
+    count = fit.plan.columns
+    equal = np.linspace(*_snapped(span), count + 1)
+    nominal = _TEN_SECONDS_MM * PX_PER_MM / count
+    if abs((equal[1] - equal[0]) / nominal - 1) < _PITCH_TOLERANCE or len(set(fit.columns)) < 3:
+        return equal
+    pitch, first = np.polyfit(fit.columns, [word.left for word in fit.words], 1)
+    if abs(pitch / nominal - 1) > _PITCH_TOLERANCE:
+        return equal
+    return np.asarray(first - _NAME_RIGHT_MM * PX_PER_MM + pitch * np.arange(count + 1), dtype=np.float64)
 
 
 def _with_strips(
@@ -370,6 +391,7 @@ def _fit(
         plan=plan,
         named=weight / whole,
         words=tuple(pair[3] for pair in best),
+        columns=tuple(slots[pair[0]][2] for pair in best),
         right_mm=float(np.median([pair[1] for pair in best])) if best else 0.0,
         down_mm=float(np.median([pair[2] for pair in best])) if best else 0.0,
     )

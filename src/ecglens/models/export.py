@@ -28,7 +28,7 @@ from ecglens.evaluation.classification import figures
 from ecglens.evaluation.references import majority, nearest
 from ecglens.leads.find import find_layout
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
-from ecglens.models.inputs import make_input
+from ecglens.models.inputs import make_input, unsuitable
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.fit import build, logits_of
 from ecglens.models.train.recipe import Recipe
@@ -313,7 +313,7 @@ def _check_agreement(model: torch.nn.Module, runtime: Runtime, recordings: Recor
     for row in rows[np.linspace(0, len(rows) - 1, min(pages, len(rows))).astype(np.intp)]:
         page = read_page(recordings[int(row)].path)
         layout = find_layout(page)
-        if isinstance(layout, Layout):
+        if isinstance(layout, Layout) and unsuitable(layout, runtime.recipe) is None:
             arrays.append(make_input(layout, runtime.recipe))
     stacked = np.stack(arrays)
     apart = float(np.abs(logits_of(model, torch.from_numpy(stacked)) - runtime.logits(stacked)).max())

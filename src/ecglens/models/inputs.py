@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecglens.errors import ModelError
 from ecglens.records import Layout, LeadBox
 
-__all__ = ["TraceCanvas", "make_input", "parse_recipe"]
+__all__ = ["TraceCanvas", "make_input", "parse_recipe", "unsuitable"]
 
 _PX_PER_MM = 4
+_CANVAS_LAYOUT = "3x4+1"
 
 
 class TraceCanvas(BaseModel):
@@ -27,6 +28,8 @@ class TraceCanvas(BaseModel):
     page's mm. Header, footer, pulses and grid do not reach the canvas.
 
     Attributes:
+        known_print: Whether the model answers only for pages in the print of the public set's recorder, as it must
+            where it has seen no other.
         width: Width of the canvas in px, for the length of a line (10 s).
         height: Height in px, shared by the lines.
         strip_mm: What one line shows, in mm on paper.
@@ -37,6 +40,7 @@ class TraceCanvas(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["trace_canvas"] = "trace_canvas"
+    known_print: bool = True
     width: Annotated[int, Field(ge=32, le=4096)] = 512
     height: Annotated[int, Field(ge=32, le=4096)] = 304
     strip_mm: Annotated[float, Field(gt=5, le=100)] = 38.0
@@ -63,6 +67,15 @@ def parse_recipe(recipe: Mapping[str, Any]) -> TraceCanvas:
         raise ModelError(f"The model's input recipe cannot be used: {where}: {first['msg']}.") from error
 
 
+def unsuitable(layout: Layout, recipe: TraceCanvas) -> str | None:
+    """Why a page is none that a model with this recipe can read, or ``None``."""
+    if layout.name != _CANVAS_LAYOUT:
+        return f"The model reads pages of the layout {_CANVAS_LAYOUT}, and this one is {layout.name}."
+    if recipe.known_print and not layout.known_print:
+        return "The model has only learned pages of one recorder, and this one is in another print."
+    return None
+
+
 def make_input(layout: Layout, recipe: TraceCanvas) -> NDArray[np.float32]:
     """Build the array that a model reads.
 
@@ -72,7 +85,13 @@ def make_input(layout: Layout, recipe: TraceCanvas) -> NDArray[np.float32]:
 
     Returns:
         ``recipe.shape`` float32.
+
+    Raises:
+        ModelError: The page is none that the model can read.
     """
+    reason = unsuitable(layout, recipe)
+    if reason is not None:
+        raise ModelError(reason)
     canvas = trace_canvas(layout, recipe)
     return ((canvas.astype(np.float32) / 255.0 - recipe.mean) / recipe.std)[None]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
 from ecglens.models.cards import GRAPH_FILE, ModelCard
-from ecglens.models.inputs import TraceCanvas, make_input, parse_recipe
+from ecglens.models.inputs import TraceCanvas, make_input, parse_recipe, unsuitable
 from ecglens.records import Abstention, Layout, Page, Prediction
 
 __all__ = ["Runtime"]
@@ -62,6 +62,17 @@ class Runtime:
 
     def predict(self, page: Page, layout: Layout) -> Prediction:
         """Answer for one page, or abstain."""
+        reason = unsuitable(layout, self.recipe)
+        if reason is not None:
+            return Prediction(
+                label=None,
+                probabilities=None,
+                abstention=Abstention("unfamiliar", reason),
+                model=self.card.name,
+                model_version=self.card.version,
+                layout=layout,
+                warnings=(*page.warnings, *layout.warnings),
+            )
         logits = self.logits(make_input(layout, self.recipe)[None])[0]
         probabilities = self._probabilities(logits)
         likeliest = max(probabilities, key=lambda label: probabilities[label])

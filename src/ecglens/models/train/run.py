@@ -18,7 +18,7 @@ from ecglens.datasets import splits
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import TrainingError
 from ecglens.leads.find import find_layout
-from ecglens.models.inputs import make_input
+from ecglens.models.inputs import make_input, unsuitable
 from ecglens.models.train.fit import fit, logits_of
 from ecglens.models.train.recipe import Recipe
 from ecglens.pages.read import read_page
@@ -162,6 +162,12 @@ def _arrays(recordings: Recordings, recipe: Recipe) -> tuple[torch.Tensor, torch
         if isinstance(layout, NotFound):
             raise TrainingError(
                 f"The leads of '{page.source}' were not found, so it cannot be trained on. {layout.reason}"
+            )
+        reason = unsuitable(layout, recipe.input)
+        if reason is not None:
+            raise TrainingError(
+                f"'{page.source}' cannot be trained on. {reason} "
+                "Set input.known_print to false to train on other prints."
             )
         arrays[index] = torch.from_numpy(make_input(layout, recipe.input))
     unknown = sorted(set(recordings.labels) - set(recipe.labels))

@@ -18,7 +18,7 @@ MODULES = sorted(
 )
 EXPORTED = [
     *("Abstention", "Box", "EcgLensError", "EcgReadError", "EcgRecord", "Layout", "LeadBox", "NotFound", "Page"),
-    *("Prediction", "Reading", "__version__", "examine", "read"),
+    *("Prediction", "Reading", "Tracing", "__version__", "digitize", "examine", "read"),
 ]
 
 

@@ -10,14 +10,13 @@ from typing import BinaryIO
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS
 from ecglens.leads.find import find_layout
-from ecglens.leads.measure import measure as measurements_of
 from ecglens.leads.trace import trace_page
 from ecglens.models.cards import sha256_of
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.pages.flatten import flatten, straighten
 from ecglens.pages.read import read_page
-from ecglens.records import Abstention, Box, Layout, NotFound, Page, Prediction, Reading, Tracing
+from ecglens.records import Abstention, Box, Layout, Measurements, NotFound, Page, Prediction, Reading, Tracing
 from ecglens.settings import load_settings
 
 __all__ = ["digitize", "digitize_page", "examine", "examine_page", "load_runtime", "read"]
@@ -64,9 +63,18 @@ def examine_page(page: Page, runtime: Runtime, *, measure: bool = False) -> Read
     """:func:`examine` for a page that was read already, by a loaded model."""
     layout = find_layout(page)
     prediction = runtime.predict(page, layout) if isinstance(layout, Layout) else _refusal(page, layout, runtime)
-    tracing = _traced(page) if measure else None
-    figures = None if tracing is None or tracing.record is None else measurements_of(tracing.record)
-    return Reading(page=page, layout=layout, prediction=prediction, tracing=tracing, measurements=figures)
+    if not measure:
+        return Reading(page=page, layout=layout, prediction=prediction)
+    tracing = _traced(page)
+    return Reading(page, layout, prediction, tracing, _measured(tracing))
+
+
+def _measured(tracing: Tracing | None) -> Measurements | None:
+    if tracing is None or tracing.record is None:
+        return None
+    from ecglens.leads.measure import measure  # brings scipy.signal, which a label alone should not wait for
+
+    return measure(tracing.record)
 
 
 def _traced(page: Page) -> Tracing | None:

@@ -29,6 +29,7 @@ _WIDE = 15
 GLOBAL_FEATURES = MappingProxyType(
     {
         "rate_bpm": "ventricular rate, 1/min",
+        "basic_rate_bpm": "rate of the middle half of the distances of beats, 1/min",
         "rr_ms": "mean distance of beats, ms",
         "sdnn_ms": "standard deviation of the distances of usual beats, ms",
         "rmssd_ms": "root mean square of their successive differences, ms",

@@ -171,7 +171,8 @@ def _r_peak(found: Analysis) -> int:
     on, end = found.waves.qrs_on, found.waves.qrs_end
     first, last = _FIRST_COMPLEX if on is None or end is None else (on, end)
     complexes = np.abs(np.nan_to_num(median(found.cut)[:, BEFORE + first : BEFORE + last + 1]))
-    return first + int(np.median(complexes.argmax(axis=1)[complexes.any(axis=1)]))
+    shown = complexes.any(axis=1)
+    return first + int(np.median(complexes.argmax(axis=1)[shown])) if shown.any() else 0
 
 
 def _named(waves: Waves) -> tuple[tuple[str, int | None], ...]:

@@ -50,10 +50,11 @@ def rhythm(beats: Beats, rr: NDArray[np.float64]) -> dict[str, Measured | None]:
         rr: Their distances in samples, as :func:`distances` gives them.
     """
     known = rr[~np.isnan(rr)] * 1000 / FS_HZ
-    none = dict.fromkeys(("rate_bpm", "rr_ms", "sdnn_ms", "rmssd_ms"))
+    none = dict.fromkeys(("rate_bpm", "basic_rate_bpm", "rr_ms", "sdnn_ms", "rmssd_ms"))
     if len(known) < 1:
         return none
     mean = float(known.mean())
+    basic = 60_000 / _middle_mean(known)
     spread = float(known.std(ddof=1)) / len(known) ** 0.5 if len(known) > 1 else 0.0
     error = float(np.hypot(spread, _FIDUCIAL_MS * 2**0.5 / len(known)))
     usual = np.where((beats.shapes[:-1] == 0) & (beats.shapes[1:] == 0), rr, np.nan) * 1000 / FS_HZ
@@ -62,6 +63,7 @@ def rhythm(beats: Beats, rr: NDArray[np.float64]) -> dict[str, Measured | None]:
     found: dict[str, Measured | None] = {
         **none,
         "rate_bpm": Measured(60_000 / mean, 60_000 / mean**2 * error, "1/min", (60.0, 100.0)),
+        "basic_rate_bpm": Measured(basic, basic**2 / 60_000 * error, "1/min", (60.0, 100.0)),
         "rr_ms": Measured(mean, error, "ms", (600.0, 1000.0)),
     }
     if len(steps) >= _LEAST_STEPS:
@@ -69,6 +71,14 @@ def rhythm(beats: Beats, rr: NDArray[np.float64]) -> dict[str, Measured | None]:
         found["sdnn_ms"] = Measured(sdnn, float(np.hypot(sdnn / (2 * (len(normal) - 1)) ** 0.5, _FIDUCIAL_MS)), "ms")
         found["rmssd_ms"] = Measured(rmssd, float(np.hypot(rmssd / (2 * len(steps)) ** 0.5, _FIDUCIAL_MS)), "ms")
     return found
+
+
+def _middle_mean(values: NDArray[np.float64]) -> float:
+    """Mean of the middle half, values on its edges in part: early beats and pauses hardly move it."""
+    ranks = np.arange(1, len(values) + 1)
+    aside = len(values) / 4
+    weights = np.clip(np.minimum(ranks - aside, len(values) + 1 - ranks - aside), 0, 1)
+    return float((np.sort(values) * weights).sum() / weights.sum())
 
 
 def corrected(qt: Measured | None, rr: Measured | None) -> dict[str, Measured | None]:

@@ -100,6 +100,8 @@ def delineate(beat: NDArray[np.float64], rr: float) -> Waves:
         return Waves()
     activity = _activity(shown, _QRS_SLOPE)
     top = float(activity[low:high].max())
+    if top <= 0:
+        return Waves()
     strong = np.flatnonzero(activity[low:high] > 0.3 * top) + low
     noise = 3 * float(np.percentile(activity, 15))
     on = _quiet(activity, int(strong[0]), -1, _QRS_ON[0] * top + float(np.hypot(_QRS_ON[1], noise)))
@@ -164,6 +166,8 @@ def _t_end(beat: NDArray[np.float64], qrs_end: int, rr: float) -> int | None:
         return None
     activity = _activity(shown, _T_SLOPE)[first:last]
     flanks = signal.find_peaks(np.r_[0, activity, 0])[0] - 1
+    if not len(flanks):
+        return None
     flank = int(flanks[activity[flanks] >= 0.7 * activity.max()][-1])
     floor = float(activity[flank:].min())
     below = np.flatnonzero(activity[flank:] < floor + _T_END * (activity[flank] - floor))

@@ -10,7 +10,7 @@ Serra, Image Analysis and Mathematical Morphology, 1982).
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 __all__ = ["OVERSAMPLE", "Outline", "centre_line", "outline", "pen_radius"]
 
@@ -21,6 +21,7 @@ Outline = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Upper and lower edge of a trace, ``(places,)`` rows each, NaN where it is hidden."""
 
 _MARGIN_PX = 2.5
+_FLANK_PX = 6.0
 _THIN_PERCENTILE = 10
 _APART_PX = 3.0
 _SURROUNDINGS = 3.0
@@ -48,9 +49,10 @@ def outline(ink: NDArray[np.uint8], top: NDArray[np.float64], bottom: NDArray[np
     first = max(0, int(np.nanmin(top) - _MARGIN_PX) - 1)
     last = min(height, int(np.nanmax(bottom) + _MARGIN_PX) + 2)
     rows = np.arange(first, last, dtype=np.float32)[:, None]
-    inside = (rows >= np.nan_to_num(top, nan=np.inf) - _MARGIN_PX) & (
-        rows <= np.nan_to_num(bottom, nan=-np.inf) + _MARGIN_PX
-    )
+    # Beside a steep stroke stand half-covered pixels, in rows that only the next column's run reaches.
+    highest = np.maximum(minimum_filter1d(np.nan_to_num(top, nan=np.inf), 3), top - _FLANK_PX) - _MARGIN_PX
+    lowest = np.minimum(maximum_filter1d(np.nan_to_num(bottom, nan=-np.inf), 3), bottom + _FLANK_PX) + _MARGIN_PX
+    inside = (rows >= highest) & (rows <= lowest) & ~np.isnan(top)
     own = np.where(inside, ink[first:last], np.uint8(0))
     size = (width * OVERSAMPLE, last - first)
     fine = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

@@ -30,6 +30,8 @@ _USUAL_GAIN_MM_MV = 10.0
 _GAINS_MM_MV = (2.5, 5.0, 10.0, 20.0, 40.0)
 _GAIN_TOLERANCE = 0.12
 _CURVE_SLACK_MM = 3.0
+_ROUND_S = (2.5, 5.0, 10.0)
+_ROUND_TOLERANCE = 0.012
 _START_MM = 1.2
 _CAP = 0.7
 """Radii of the pen from the edge of a trace's round end to its first sample, as far as half-covered pixels show it."""
@@ -66,7 +68,7 @@ def trace_page(
     followed, shift, radius = _followed(dark, layout, boxes)
     seen = PageFacts(radius * dark.shrink / float(np.mean(layout.px_per_mm)), dark.edge_share, page.bend_mm)
     curves = [_upright_curve(curve, layout) for curve in page.curves]
-    px_per_s = speed_mm_s * layout.px_per_mm[1]
+    px_per_s = _px_per_s(boxes, speed_mm_s * layout.px_per_mm[1])
     traces: list[LeadTrace] = []
     facts: list[LeadFacts] = []
     for line, leads in zip(followed, boxes, strict=True):
@@ -120,6 +122,16 @@ def _gain(layout: Layout, given: float | None) -> tuple[float | None, str | None
         )
     nearest = min(_GAINS_MM_MV, key=lambda gain: abs(float(np.log(gain / pulse))))
     return nearest, "pulse", ()
+
+
+def _px_per_s(boxes: list[tuple[LeadBox, ...]], by_grid: float) -> float:
+    """Pixels of a second: by the grid, or by the lines' length where that is nearly a round time.
+
+    Recorders cut leads at round times; some print the grid up to a hundredth too wide for them.
+    """
+    width = max(line[-1].box.right - line[0].box.left for line in boxes)
+    nearest = min(_ROUND_S, key=lambda seconds: abs(width / by_grid - seconds))
+    return width / nearest if abs(width / by_grid / nearest - 1) < _ROUND_TOLERANCE else by_grid
 
 
 def _comments(layout: Layout, gain: float, source: str | None, speed_mm_s: float) -> tuple[str, ...]:

@@ -107,7 +107,14 @@ def _coarsest_peak(score: NDArray[np.float64]) -> int:
 def _refine(spectrum: NDArray[np.float64], rough: float) -> float:
     """The pitch near ``rough`` that carries most amplitude in its harmonics."""
     near = np.linspace((1 - _ANISOTROPY) * rough, (1 + _ANISOTROPY) * rough, 801)
-    return float(near[int(_comb_scores(spectrum, near).argmax())])
+    scores = _comb_scores(spectrum, near)
+    best = int(scores.argmax())
+    if not 0 < best < len(near) - 1:
+        return float(near[best])
+    before, here, after = scores[best - 1 : best + 2]
+    bend = before - 2 * here + after
+    beside = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(near[best] + beside * (near[1] - near[0]))
 
 
 def _carried(lines: NDArray[np.float32], pitch: float) -> NDArray[np.float64]:

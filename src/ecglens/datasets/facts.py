@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -164,7 +165,9 @@ def _examined(paths: Sequence[Path], workers: int) -> Iterator[FileFacts]:
     if workers < 2 or len(paths) < 8:
         yield from map(examine, paths)
         return
-    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
+    # A fork of a process in which OpenCV has threads can hang.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=_one_thread) as pool:
         yield from pool.map(examine, paths, chunksize=8)
 
 

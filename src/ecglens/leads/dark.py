@@ -12,7 +12,6 @@ from ecglens.records import Layout, Page
 
 __all__ = ["TraceInk", "trace_ink"]
 
-_FINEST_PX_PER_MM = 9.0
 _WORK_PX_PER_MM = 8.0
 _RULE_MM = 30.0
 _DASH_GAP_MM = 1.2
@@ -37,7 +36,7 @@ class TraceInk:
     black: NDArray[np.bool_]
     rules: NDArray[np.bool_]
     level: float
-    shrink: float
+    shrink: int
     top: float
     left: float
 
@@ -65,17 +64,18 @@ class TraceInk:
 
 
 def trace_ink(page: Page, layout: Layout) -> TraceInk:
-    """The traces' part of the upright page's ink, at ``_WORK_PX_PER_MM`` or what the page has."""
+    """The traces' part of the upright page's ink, whole pixels taken together down to about ``_WORK_PX_PER_MM``."""
     pixels = upright(page, layout)
     box = layout.trace_area
     top, left = max(0, int(box.top)), max(0, int(box.left))
     part = pixels[top : int(np.ceil(box.bottom)), left : int(np.ceil(box.right))]
     mean = float(np.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1]))
-    shrink = 1.0 if mean <= _FINEST_PX_PER_MM else mean / _WORK_PX_PER_MM
+    shrink = max(1, int(mean / _WORK_PX_PER_MM))
     dark = ink(np.ascontiguousarray(part))
     if shrink > 1:
-        size = round(dark.shape[1] / shrink), round(dark.shape[0] / shrink)
-        dark = np.asarray(cv2.resize(dark, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        size = dark.shape[1] // shrink, dark.shape[0] // shrink
+        whole = np.ascontiguousarray(dark[: size[1] * shrink, : size[0] * shrink])
+        dark = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     level = edge_level(dark)
     black, rules = _traces_alone(dark >= level, mean / shrink)
     return TraceInk(dark, black, rules, level, shrink, top, left)

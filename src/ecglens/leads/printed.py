@@ -37,6 +37,8 @@ _GAP_MM = 1.2
 _SAME_PLACE_MM = 2.5
 _RIGHT_MM = (-5.0, 16.0)
 _DOWN_MM = (-20.0, 14.0)
+_NAME_REACH = 0.7
+"""How far above or below its zero line a name may stand, of the lines' distance."""
 _NAMES_NEEDED = 0.25
 _CLEAR_BY = 0.1
 _SURE = 0.8
@@ -364,12 +366,13 @@ def _fit(
     heads = span[0] + stretch * (np.linspace(*span, plan.columns + 1) - span[0])
     slots = [(name, row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)]
     slots += [(name, len(plan.rows) + strip, 0) for strip, name in enumerate(plan.rhythm)]
+    reach = _NAME_REACH * float(np.diff(zeros).min()) / PX_PER_MM if len(zeros) > 1 else -_DOWN_MM[0]
     pairs = []
     for number, (name, row, column) in enumerate(slots):
         for word in words:
             right = (word.left - heads[column]) / PX_PER_MM
             down = (word.bottom - zeros[row]) / PX_PER_MM
-            fits = _RIGHT_MM[0] <= right <= _RIGHT_MM[1] and _DOWN_MM[0] <= down <= _DOWN_MM[1]
+            fits = _RIGHT_MM[0] <= right <= _RIGHT_MM[1] and max(-reach, _DOWN_MM[0]) <= down <= min(reach, _DOWN_MM[1])
             if fits and (word.name == name):
                 pairs.append((number, right, down, word))
     best: list[tuple[int, float, float, Word]] = []

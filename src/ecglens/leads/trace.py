@@ -33,8 +33,8 @@ _CURVE_SLACK_MM = 3.0
 _ROUND_S = (2.5, 5.0, 10.0)
 _ROUND_TOLERANCE = 0.012
 _START_MM = 1.2
-_CAP = 0.7
-"""Radii of the pen from the edge of a trace's round end to its first sample, as far as half-covered pixels show it."""
+_HALF_COVERED_PX = 0.34
+"""By how much less than the pen's radius a trace's round end stands out, as half-covered pixels show it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,7 +234,7 @@ def _shift(
             if abs(border - left) < _START_MM * across * dark.shrink:
                 shifts.append(border - left)
         else:
-            shifts.append(dark.page_column(start / OVERSAMPLE - 0.5 + _CAP * radius) - left)
+            shifts.append(dark.page_column(start / OVERSAMPLE - 0.5 + radius - _HALF_COVERED_PX) - left)
     return float(np.median(shifts)) if shifts else 0.0
 
 

@@ -1,0 +1,222 @@
+"""How well pages are digitized: rendered ones against truth, another program's, real ones against their own print.
+
+    python benchmarks/digitize.py [--data ../shared/data] [--write]
+
+SNR is 10 log10(sum of squares of the truth / of the error) for each lead, means removed, no time alignment; gaps of the
+tracing are filled by straight lines before. "Aligned" is the best of shifts up to 60 ms. ``--write`` keeps the table in
+``digitize.md``.
+"""
+
+import argparse
+import csv
+import os
+import time
+from pathlib import Path
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import cv2
+import numpy as np
+
+from ecglens.errors import EcgReadError
+from ecglens.formats.wfdb import read_wfdb
+from ecglens.layouts import LAYOUTS
+from ecglens.leads.measure import measure
+from ecglens.pages.read import read_page
+from ecglens.reader import digitize_page
+from ecglens.records import Page, Tracing
+from ecglens.render import GRIDS, render_page
+
+HERE = Path(__file__).resolve().parent
+RHYTHM = "-rhythm"
+DPI = (150.0, 200.0, 250.0, 300.0)
+SHIFTS = range(-30, 31)
+
+
+def main() -> None:
+    """Measure and print every table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", nargs="*", default=["clean", "layouts", "miner", "mendeley", "speed"])
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    sections = {"clean": clean, "layouts": layouts, "miner": miner, "mendeley": mendeley, "speed": speed}
+    text = "\n\n".join(sections[name](given.data) for name in given.only)
+    print(text)
+    if given.write:
+        command = "python benchmarks/digitize.py --write"
+        (HERE / "digitize.md").write_text(f"# Digitizing\n\n`{command}` printed:\n\n{text}\n", encoding="utf-8")
+
+
+def clean(data: Path) -> str:
+    """Rendered pages, 3x4 with a rhythm strip, 200 dpi, every record of PTB-XL at hand."""
+    errors, missed = [], 0
+    for path in sorted((data / "ptbxl").rglob("*.hea")):
+        rendered = render_page(read_wfdb(path), layout="3x4+1")
+        found, lost = against_render(rendered)
+        errors += found
+        missed += lost
+    return table("Rendered clean pages, 3x4+1, 200 dpi, 200 PTB-XL records", errors, missed, "25 dB, 0.998, 0.010 mV")
+
+
+def layouts(data: Path) -> str:
+    """Every layout on every grid, at four resolutions, each page of another record."""
+    records = sorted((data / "ptbxl").rglob("*.hea"))
+    errors, missed, number = [], 0, 0
+    by_layout: dict[str, list[float]] = {}
+    for layout in LAYOUTS:
+        for grid in GRIDS:
+            number += 1
+            record = read_wfdb(records[number * 7 % len(records)])
+            rendered = render_page(record, layout=layout, grid=grid, dpi=DPI[number % len(DPI)])
+            found, lost = against_render(rendered)
+            errors += found
+            missed += lost
+            by_layout.setdefault(layout, []).extend(error[0] for error in found)
+    whole = table(
+        f"{len(LAYOUTS)} layouts x {len(GRIDS)} grids, 150 to 300 dpi", errors, missed, "22 dB, 99 % of leads"
+    )
+    rows = [f"| {name} | {len(values)} | {np.median(values):.1f} |" for name, values in by_layout.items() if values]
+    return whole + "\n\n| layout | leads found | median SNR dB |\n|---|---|---|\n" + "\n".join(rows)
+
+
+def miner(data: Path) -> str:
+    """Pages that ECGMiner's renderer drew from LUDB."""
+    errors, missed = [], 0
+    for row in rows_of(data / "rendered_pages" / "index.csv"):
+        if not row["page"].startswith("miner/ludb"):
+            continue
+        truth = read_wfdb(data / "rendered_pages" / row["truth"])
+        tracing = traced(read_page(data / "rendered_pages" / row["page"]))
+        if tracing is None or tracing.record is None:
+            missed += 13
+            continue
+        record = tracing.record
+        names = [lead.lower() for lead in truth.leads]
+        for lead, signal, start in zip(record.leads, record.signals_mv, record.start_s, strict=True):
+            whole = truth.signals_mv[names.index(lead.removesuffix(RHYTHM).lower())]
+            first = round(start * truth.fs_hz)
+            length = int(np.flatnonzero(~np.isnan(signal)).max()) + 1
+            errors.append(compared(whole[first : first + length], signal))
+    return table("24 LUDB pages drawn by ECGMiner", errors, missed, "22 dB, 0.997, 0.009 mV")
+
+
+def mendeley(data: Path) -> str:
+    """The public set's pages: rate against the printed one, Einthoven's relation on the originals."""
+    folder = data / "mendeley"
+    near = done = rated = 0
+    rests = []
+    manifest = rows_of(folder / "manifest.csv")
+    for row in manifest:
+        tracing = traced(read_page(folder / row["page"]))
+        if tracing is None or tracing.record is None:
+            continue
+        done += 1
+        rate = measure(tracing.record).rate_bpm
+        if rate is not None and row["printed_rate_bpm"]:
+            rated += 1
+            near += abs(rate.value - float(row["printed_rate_bpm"])) <= 2
+    for row in manifest:
+        if row["original_full_size"]:
+            tracing = traced(read_page(folder / row["original_full_size"]))
+            if tracing is not None and tracing.einthoven_mv is not None:
+                rests.append(tracing.einthoven_mv)
+    printed = sum(bool(row["printed_rate_bpm"]) for row in manifest)
+    return (
+        "## Public pages (Mendeley)\n\n| what | measured | bar |\n|---|---|---|\n"
+        f"| pages done, of {len(manifest)} | {done / len(manifest):.1%} | 99 % |\n"
+        f"| rate within 2/min of the printed one, of {printed} | {near / printed:.1%} ({rated} rated) | 98 % |\n"
+        f"| median of I + III - II on {len(rests)} originals | {np.median(rests):.4f} mV | 0.017 mV |"
+    )
+
+
+def speed(data: Path) -> str:
+    """Seconds for one page of 2213 x 1572 px on one core, file to signals; the best of five rounds."""
+    page = read_page(sorted((data / "mendeley" / "originals").glob("*.jpg"))[0])
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        digitize_page(page)
+        seconds.append(time.perf_counter() - began)
+    return (
+        "## Time\n\n| what | measured | bar |\n|---|---|---|\n"
+        f"| page of {page.width} x {page.height} px, decoded, one core | {min(seconds):.2f} s | 0.4 s |\n"
+        f"| peak memory of this process | {peak_mb():.0f} MB | 500 MB |"
+    )
+
+
+def against_render(rendered: object) -> tuple[list[tuple[float, float, float, float]], int]:
+    """Figures of every lead of a rendered page, and how many leads were missed."""
+    page, truth = rendered.page, rendered.truth  # type: ignore[attr-defined]
+    tracing = traced(page)
+    record = None if tracing is None else tracing.record
+    found, missed = [], 0
+    for segment in truth.leads:
+        name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
+        if record is None or name not in record.leads:
+            missed += 1
+        else:
+            found.append(compared(segment.signal_mv, record.signals_mv[record.leads.index(name)]))
+    return found, missed
+
+
+def traced(page: Page) -> Tracing | None:
+    """A page digitized, or nothing."""
+    try:
+        return digitize_page(page)
+    except EcgReadError:
+        return None
+
+
+def compared(truth: np.ndarray, signal: np.ndarray) -> tuple[float, float, float, float]:
+    """SNR in dB, Pearson's r, root mean square error in mV, and the SNR at the best shift."""
+    known = np.flatnonzero(~np.isnan(signal))
+    if not known.size:
+        return -99.0, 0.0, float(np.nanstd(truth)), -99.0
+    filled = np.interp(np.arange(len(truth)), known, signal[known])
+    there = ~np.isnan(truth)
+    aligned = max(ratio(truth, np.roll(filled, shift), there) for shift in SHIFTS)
+    a, b = truth[there] - truth[there].mean(), filled[there] - filled[there].mean()
+    r = float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))
+    return ratio(truth, filled, there), r, float(np.sqrt(np.mean((a - b) ** 2))), aligned
+
+
+def ratio(truth: np.ndarray, signal: np.ndarray, there: np.ndarray) -> float:
+    """10 log10 of the power of the truth over that of the error, means removed."""
+    a, b = truth[there] - truth[there].mean(), signal[there] - signal[there].mean()
+    return float(10 * np.log10(np.sum(a**2) / max(float(np.sum((a - b) ** 2)), 1e-12)))
+
+
+def table(title: str, errors: list[tuple[float, float, float, float]], missed: int, bar: str) -> str:
+    """Medians and the weakest twentieth."""
+    values = np.array(errors)
+    lines = [f"## {title}", "", f"Bar: {bar}. Leads missed: {missed} of {missed + len(errors)}.", ""]
+    lines += ["| figure | median | weakest 5 % | weakest |", "|---|---|---|---|"]
+    for name, column, worse, form in (
+        ("SNR dB", 0, 5, ".1f"),
+        ("SNR dB, aligned", 3, 5, ".1f"),
+        ("Pearson r", 1, 5, ".4f"),
+        ("RMSE mV", 2, 95, ".4f"),
+    ):
+        weakest = values[:, column].max() if worse == 95 else values[:, column].min()
+        cells = (np.median(values[:, column]), np.percentile(values[:, column], worse), weakest)
+        lines.append(f"| {name} | " + " | ".join(format(cell, form) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def peak_mb() -> float:
+    """Largest memory that this process has held."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+if __name__ == "__main__":
+    main()

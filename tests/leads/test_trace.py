@@ -1,0 +1,252 @@
+"""Digitizing against the exact truth of rendered pages."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ecglens
+from ecglens.errors import EcgReadError
+from ecglens.formats.csv import read_csv
+from ecglens.layouts import LAYOUTS
+from ecglens.leads import find_layout
+from ecglens.leads.overlay import overlay
+from ecglens.leads.pen import OVERSAMPLE, centre_line, outline, pen_radius
+from ecglens.leads.relations import einthoven_rmse, mended
+from ecglens.leads.strokes import HIDDEN, follow, runs_of
+from ecglens.pages import read_page
+from ecglens.pages.flatten import bend_of, flatten, straighten
+from ecglens.reader import digitize_page
+from ecglens.records import Box, EcgRecord, Layout, Page, Tracing
+from ecglens.render import RenderedPage, damage, render_page
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
+
+
+def snr_db(truth: np.ndarray, signal: np.ndarray) -> float:
+    known = np.flatnonzero(~np.isnan(signal))
+    filled = np.interp(np.arange(len(truth)), known, signal[known])
+    there = ~np.isnan(truth)
+    a, b = truth[there] - truth[there].mean(), filled[there] - filled[there].mean()
+    return float(10 * np.log10(np.sum(a**2) / np.sum((a - b) ** 2)))
+
+
+def against_truth(rendered: RenderedPage, tracing: Tracing) -> dict[str, float]:
+    record = tracing.record
+    assert record is not None
+    found = {}
+    for segment in rendered.truth.leads:
+        name = f"{segment.lead}-rhythm" if segment.rhythm else segment.lead
+        found[name] = snr_db(segment.signal_mv, record.signals_mv[record.leads.index(name)])
+    return found
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "1x1"])
+def test_every_layout_is_found_and_read_without_being_told(layout: str) -> None:
+    rendered = render_page(RECORD, layout=layout)
+    tracing = digitize_page(rendered.page)
+    assert tracing.layout.name == layout
+    assert np.median(list(against_truth(rendered, tracing).values())) > 16
+
+
+@pytest.mark.parametrize(
+    "grid", ["red-dotted", "green-lines", "blue-dotted", "orange-lines", "gray-lines", "gray-dotted"]
+)
+def test_every_kind_of_grid_is_told_from_the_traces(grid: str) -> None:
+    rendered = render_page(RECORD, grid=grid)
+    assert np.median(list(against_truth(rendered, digitize_page(rendered.page)).values())) > 16
+
+
+@pytest.mark.parametrize("dpi", [150, 300])
+def test_the_signals_do_not_hang_on_the_resolution(dpi: int) -> None:
+    rendered = render_page(RECORD, dpi=dpi)
+    tracing = digitize_page(rendered.page, fs_hz=RECORD.fs_hz)
+    assert tracing.layout.px_per_mm == pytest.approx((dpi / 25.4,) * 2, rel=1e-3)
+    assert np.median(list(against_truth(rendered, tracing).values())) > 15
+
+
+def test_a_page_without_a_grid_is_read_by_its_pulses_and_says_so() -> None:
+    rendered = render_page(RECORD, style="bare")
+    tracing = digitize_page(rendered.page)
+    assert tracing.layout.px_per_mm_source == "pulse"
+    assert any("No grid was seen" in warning for warning in tracing.warnings)
+    assert np.median(list(against_truth(rendered, tracing).values())) > 8
+
+
+def test_without_grid_and_pulse_nothing_is_invented() -> None:
+    with pytest.raises(EcgReadError, match="No regular grid"):
+        digitize_page(render_page(RECORD, style="bare", pulse=None).page)
+
+
+def test_half_the_gain_is_told_by_the_pulse() -> None:
+    rendered = render_page(RECORD, gain_mm_mv=5.0)
+    tracing = digitize_page(rendered.page)
+    assert (tracing.gain_mm_mv, tracing.gain_source) == (5.0, "pulse")
+    assert np.median(list(against_truth(rendered, tracing).values())) > 12
+
+
+def test_no_pulse_is_warned_about_and_a_given_gain_is_taken() -> None:
+    page = render_page(RECORD, gain_mm_mv=5.0, pulse=None).page
+    guessed = digitize_page(page)
+    assert guessed.gain_source == "usual"
+    assert any("10 mm/mV was taken for granted" in warning for warning in guessed.warnings)
+    told = digitize_page(page, gain_mm_mv=5.0)
+    assert told.record is not None
+    assert guessed.record is not None
+    assert np.nanmax(told.record.signals_mv[0]) == pytest.approx(2 * np.nanmax(guessed.record.signals_mv[0]), rel=0.01)
+
+
+def test_each_lead_starts_when_its_column_does() -> None:
+    record = digitize_page(render_page(RECORD).page).record
+    assert record is not None
+    starts = dict(zip(record.leads, record.start_s, strict=True))
+    assert starts["I"] == starts["II-rhythm"] == 0
+    assert starts["V1"] == pytest.approx(5.0, abs=0.03)
+    assert record.on_one_clock().duration_s == pytest.approx(10, abs=0.03)
+
+
+def test_limb_leads_add_up_on_a_public_page() -> None:
+    tracing = ecglens.digitize(DATA / "HB_1.jpg")
+    assert tracing.einthoven_mv is not None
+    assert tracing.einthoven_mv < 0.03
+    assert tracing.gain_mm_mv == 10
+    assert tracing.record is not None
+    assert min(tracing.record.quality) > 0.4
+
+
+def test_a_pdf_is_read_from_its_vectors() -> None:
+    page = read_page(DATA / "00009_hr.pdf")
+    assert len(page.curves) == 13
+    tracing = digitize_page(page)
+    assert tracing.record is not None
+    assert min(tracing.record.quality) > 0.9
+    assert tracing.einthoven_mv is not None
+    assert tracing.einthoven_mv < 0.005
+
+
+def test_a_bent_page_is_laid_flat_by_its_grid() -> None:
+    rendered = damage(render_page(RECORD), kind="curl", strength=0.4, seed=3)
+    before = bend_of(rendered.page)
+    assert before is not None
+    assert before.most_mm > 2
+    after = bend_of(flatten(rendered.page))
+    assert after is not None
+    assert after.most_mm < 0.5
+    tracing = digitize_page(rendered.page)
+    assert any("bent or photographed" in warning for warning in tracing.warnings)
+    assert np.median(list(against_truth(rendered, tracing).values())) > 5
+
+
+def test_a_flat_page_is_left_as_it_is() -> None:
+    page = read_page(DATA / "MI_26.jpg")
+    assert flatten(page) is page
+
+
+def test_corners_by_hand_undo_a_photograph_at_an_angle() -> None:
+    page = render_page(RECORD).page
+    whole = straighten(page, [(0, 0), (page.width - 1, 0), (page.width - 1, page.height - 1), (0, page.height - 1)])
+    assert abs(whole.width - page.width) <= 1
+    assert abs(whole.height - page.height) <= 1
+    with pytest.raises(EcgReadError, match="Expected four corners"):
+        straighten(page, [(0, 0), (0, 10), (10, 10), (10, 0)])
+
+
+def test_corrections_by_hand_are_arguments() -> None:
+    page = render_page(RECORD).page
+    plain = digitize_page(page)
+    box = next(lead.box for lead in plain.layout.leads if lead.lead == "V1")
+    moved = digitize_page(page, boxes={"V1": Box(box.top, box.left + 20, box.bottom, box.right)})
+    assert moved.traces[2].lead == "V1"
+    assert len(moved.traces[2].rows_px) < len(plain.traces[2].rows_px)
+    with pytest.raises(EcgReadError, match="found one of V9"):
+        digitize_page(page, boxes={"V9": box})
+    with pytest.raises(EcgReadError, match="Expected a layout out of"):
+        ecglens.digitize(b"", layout="5x5")
+    with pytest.raises(EcgReadError, match="Expected a gain in mm/mV from 1 to 80, found 0"):
+        ecglens.digitize(b"", gain_mm_mv=0)
+
+
+def test_a_flat_lead_is_named_and_distrusted() -> None:
+    signals = RECORD.signals_mv.copy()
+    signals[RECORD.leads.index("V3")] = 0
+    page = render_page(EcgRecord(signals, RECORD.fs_hz, RECORD.leads)).page
+    tracing = digitize_page(page)
+    assert tracing.record is not None
+    quality = dict(zip(tracing.record.leads, tracing.record.quality, strict=True))
+    assert quality["V3"] < 0.5
+    assert any("V3" in warning and "flat" in warning for warning in tracing.warnings)
+
+
+def test_the_overlay_is_the_page_with_the_lines_on_it() -> None:
+    rendered = render_page(RECORD, dpi=100)
+    picture = overlay(digitize_page(rendered.page))
+    assert picture.shape == rendered.page.pixels.shape
+    assert np.all(picture == (0, 90, 200), axis=2).sum() > 20
+
+
+def test_a_page_of_another_recorder_is_measured_but_gets_no_label() -> None:
+    page = render_page(RECORD).page
+    layout = find_layout(page)
+    assert isinstance(layout, Layout)
+    assert not layout.known_print
+    from ecglens.reader import examine_page, load_runtime
+
+    reading = examine_page(page, load_runtime(), measure=True)
+    assert reading.prediction.label is None
+    assert reading.prediction.abstention is not None
+    assert reading.prediction.abstention.kind == "unfamiliar"
+    assert reading.measurements is not None
+    assert reading.measurements.rate_bpm is not None
+
+
+@given(st.floats(0.8, 3.0), st.floats(-30, 30), st.floats(4, 30))
+@settings(max_examples=40, deadline=None)
+def test_the_pen_is_rolled_back_to_the_curve_it_followed(radius: float, height: float, width: float) -> None:
+    places = np.arange(120 * OVERSAMPLE) / OVERSAMPLE
+    curve = 60 + height * np.exp(-(((places - 60) / width) ** 2))
+    reach = int(radius * OVERSAMPLE)
+    shifts = range(-reach, reach + 1)
+    lifts = [np.sqrt(max(radius**2 - (shift / OVERSAMPLE) ** 2, 0)) for shift in shifts]
+    padded = np.pad(curve, reach, mode="edge")
+    windows = [padded[reach + shift : reach + shift + len(curve)] for shift in shifts]
+    upper = np.min([window - lift for window, lift in zip(windows, lifts, strict=True)], axis=0)
+    lower = np.max([window + lift for window, lift in zip(windows, lifts, strict=True)], axis=0)
+    found, _ = centre_line((upper, lower), radius)
+    inner = slice(4 * reach, -4 * reach)
+    assert np.abs(found - curve)[inner].max() < 0.35 + 0.5 * abs(height) / width
+
+
+def test_runs_are_followed_through_a_gap_and_past_a_speck() -> None:
+    black = np.zeros((60, 50), dtype=bool)
+    black[30:33] = True
+    black[30:33, 20:24] = False
+    black[5:7, 21] = True
+    runs = runs_of(black)
+    path = follow(runs, np.array([31.0]), px_per_mm=4.0, reach_px=40)
+    assert (path[0, 20:24] == HIDDEN).all()
+    assert (path[0, :20] != HIDDEN).all()
+    assert (path[0, 24:] != HIDDEN).all()
+    top, bottom = np.full(50, 30.0), np.full(50, 32.0)
+    upper, lower = outline((black * 255).astype(np.uint8), top, bottom, level=128)
+    assert pen_radius((upper, lower)) == pytest.approx(1.5, abs=0.3)
+
+
+def test_a_short_gap_is_mended_by_the_other_limb_leads() -> None:
+    signals = RECORD.signals_mv[:3].copy()
+    gap = slice(500, 540)
+    truth = signals[0, gap].copy()
+    signals[0, gap] = np.nan
+    record = EcgRecord(signals, RECORD.fs_hz, RECORD.leads[:3], (0.0,) * 3, confidence=np.ones_like(signals))
+    whole = mended(record)
+    assert whole.signals_mv[0, gap] == pytest.approx(truth, abs=0.01)
+    assert whole.confidence is not None
+    assert (whole.confidence[0, gap] == 0.5).all()
+    assert np.isnan(record.signals_mv[0, gap]).all()
+    assert einthoven_rmse(whole) == pytest.approx(0, abs=0.01)
+
+
+def test_pixels_alone_are_no_curves() -> None:
+    assert Page(np.zeros((600, 600, 3), np.uint8)).curves == ()

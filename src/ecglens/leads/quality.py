@@ -27,7 +27,7 @@ _WEIGHTS = {
     "jitter": -3.38,
 }
 """Expected SNR in dB as a sum over what can be seen, fitted on damaged pages whose truth is known
-(``benchmarks/quality.py --fit``); quality is 0.5 where 10 dB are expected."""
+(``benchmarks/quality.py`` says how well it holds on others); quality is 0.5 where 10 dB are expected."""
 
 
 @dataclass(frozen=True, slots=True)

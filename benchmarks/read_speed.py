@@ -135,10 +135,10 @@ def take_turns(ways: dict[str, Contestant], pages: list[bytes], *, rounds: int) 
 def start_commands(page: Path, model: str | None) -> dict[str, list[str]]:
     """Processes that start, read one page and stop."""
     code = f"import ecglens; print(ecglens.read({str(page)!r}, model={model!r}).label)"
-    command = [str(Path(sys.executable).parent / "ecglens"), "read", str(page)]
+    command = [str(Path(sys.executable).parent / "ecglens"), "read", "--no-measure", str(page)]
     return {
         'python -c "import ecglens; ecglens.read(page)"': [sys.executable, "-c", code],
-        "ecglens read PAGE": command + (["--model", model] if model else []),
+        "ecglens read --no-measure PAGE": command + (["--model", model] if model else []),
     }
 
 

@@ -426,13 +426,19 @@ class Reading:
     tracing: Tracing | None = None
     measurements: "Measurements | None" = None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know, of the page, its layout, the prediction, the signals and the figures, each once."""
+        parts = (self.page, self.layout, self.prediction, self.tracing, self.measurements)
+        return tuple(dict.fromkeys(text for part in parts for text in getattr(part, "warnings", ())))
+
     def to_dict(self) -> dict[str, Any]:
         """Page, prediction and measurements in plain types, without the signals."""
         return {
             **self.page.to_dict(),
             **self.prediction.to_dict(),
             "measurements": None if self.measurements is None else self.measurements.to_dict(),
-            "warnings": list(self.prediction.warnings),
+            "warnings": list(self.warnings),
         }
 
 

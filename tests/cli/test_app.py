@@ -11,7 +11,19 @@ import ecglens
 from ecglens.cli import main
 from ecglens.cli.app import app
 from ecglens.errors import EcgReadError, ModelError, SettingsError
-from ecglens.records import Abstention, Box, InkMap, Layout, LeadBox, NotFound, Page, Prediction, Reading
+from ecglens.records import (
+    Abstention,
+    Box,
+    InkMap,
+    Layout,
+    LeadBox,
+    Measured,
+    Measurements,
+    NotFound,
+    Page,
+    Prediction,
+    Reading,
+)
 
 LAYOUT = Layout(
     name="3x4+1",
@@ -30,13 +42,29 @@ LAYOUT = Layout(
 SHARES = {"normal": 0.95, "mi": 0.03, "history_mi": 0.015, "abnormal_heartbeat": 0.005}
 
 
-def reading(name, *, label="normal", layout=LAYOUT, warnings=()):
+FIGURES = Measurements(
+    rate_bpm=Measured(53.51, 0.06, "1/min", (60.0, 100.0)),
+    basic_rate_bpm=Measured(53.5, 0.06, "1/min", (60.0, 100.0)),
+    qrs_ms=Measured(102.0, 10.5, "ms", (70.0, 110.0)),
+    qt_ms=Measured(450.0, 16.2, "ms"),
+    axis_deg=Measured(-44.6, 3.8, "deg", (-30.0, 90.0)),
+    st_j_mv={
+        "V2": Measured(0.31, 0.02, "mV", (-0.05, 0.2)),
+        "I": Measured(0.02, 0.02, "mV", (-0.05, 0.1)),
+        "II": Measured(-0.11, 0.02, "mV", (-0.05, 0.1)),
+    },
+    st_j60_mv={"V2": Measured(0.12, 0.02, "mV", (-0.05, 0.2)), "I": Measured(0.03, 0.02, "mV", (-0.05, 0.1))},
+    warnings=("No P wave stands before the beats in one way.", "Look again."),
+)
+
+
+def reading(name, *, label="normal", layout=LAYOUT, warnings=(), measurements=None):
     pixels = np.full((300, 400, 3), 255, np.uint8)
     abstention = None if label else Abstention("uncertain", "No label is sure enough.")
     prediction = Prediction(
         label, SHARES, "tiny", "1.0", abstention, layout=layout if layout else None, warnings=warnings
     )
-    return Reading(Page(pixels, source=name), layout, prediction)
+    return Reading(Page(pixels, source=name), layout, prediction, measurements=measurements)
 
 
 @pytest.fixture
@@ -44,13 +72,14 @@ def examine(monkeypatch):
     """Answers by file name: ``bad`` is refused, ``unsure`` abstains, all else is normal."""
     calls = []
 
-    def fake(source, *, model=None, page=1):
-        calls.append((source.name, model, page))
+    def fake(source, *, model=None, page=1, measure=False):
+        calls.append((source.name, model, page, measure))
         if "bad" in source.name:
             raise EcgReadError(f"{source.name}: expected a page, found an empty file; export or scan it again.")
         if "nolayout" in source.name:
             return reading(source.name, label=None, layout=NotFound("No grid was found."))
-        return reading(source.name, label=None if "unsure" in source.name else "normal", warnings=("Look again.",))
+        label = None if "unsure" in source.name else "normal"
+        return reading(source.name, label=label, warnings=("Look again.",), measurements=FIGURES if measure else None)
 
     monkeypatch.setitem(ecglens.__dict__, "examine", fake)
     return calls
@@ -81,12 +110,55 @@ def test_an_abstention_says_why(examine):
     assert "Cannot tell: No label is sure enough." in run("read", "unsure.jpg").stdout
 
 
-def test_json_is_the_prediction_with_its_file_one_object_a_line(examine):
+def test_a_page_of_another_print_has_figures_and_no_label(monkeypatch):
+    reason = Abstention("unfamiliar", "The model reads pages of the layout 3x4+1, and this one is 6x2.")
+    pixels = np.full((300, 400, 3), 255, np.uint8)
+    foreign = Reading(
+        Page(pixels), LAYOUT, Prediction(None, None, "tiny", "1.0", abstention=reason), measurements=FIGURES
+    )
+    monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: foreign)
+    shown = run("read", "page.jpg").stdout
+
+    assert f"No label: {reason.reason}" in shown
+    assert "102 ± 10" in shown
+
+
+def test_figures_stand_beside_their_usual_ranges_with_a_word_where_outside(examine):
+    lines = run("read", "page.jpg").stdout.splitlines()
+    rows = [" ".join(line.split()) for line in lines]
+
+    assert "Ventricular rate 54 ± 1 1/min 60 to 100 below" in rows
+    assert "QRS duration 102 ± 10 ms 70 to 110" in rows
+    assert "QT interval 450 ± 16 ms" in rows
+    assert "QRS axis −45 ± 4 ° −30 to 90 below" in rows
+    assert "II −0.11 ± 0.02 below - −0.05 to 0.10" in rows
+    assert "V2 0.31 ± 0.02 above 0.12 ± 0.02 −0.05 to 0.20" in rows
+    assert not any(row.startswith(("I 0", "Rate, middle half")) for row in rows)
+    assert "Not measured: RR, SDNN, RMSSD, P, PR, QTc by Bazett, QTc by Fridericia, ST in II" in rows
+    assert rows.count("Warning Look again.") == 1
+    assert "Warning No P wave stands before the beats in one way." in rows
+    table = lines[lines.index(next(line for line in lines if "Measured" in line)) :]
+    assert all(len(line) <= 80 for line in table if "±" in line)
+
+
+def test_the_label_alone_is_read_where_nothing_is_to_be_measured(examine):
+    result = run("read", "page.jpg", "--no-measure")
+
+    assert examine == [("page.jpg", None, 1, False)]
+    assert "easured" not in result.stdout
+
+
+def test_signals_that_could_not_be_read_are_said_so(examine):
+    assert "Not measured: no signals could be read from this page." in run("read", "nolayout.jpg").stdout
+
+
+def test_json_is_the_reading_with_its_file_one_object_a_line(examine):
     result = run("read", "a.jpg", "b.jpg", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
 
     assert [line.pop("file") for line in lines] == ["a.jpg", "b.jpg"]
-    assert lines[0] == reading("a.jpg", warnings=("Look again.",)).prediction.to_dict()
+    assert lines[0] == reading("a.jpg", warnings=("Look again.",), measurements=FIGURES).to_dict()
+    assert lines[0]["measurements"]["qrs_ms"]["stands"] == "within"
 
 
 def test_one_bad_page_does_not_stop_the_rest_and_shows_in_the_exit_code(examine):
@@ -112,7 +184,7 @@ def test_a_bad_page_is_one_line_on_stderr(examine):
 def test_model_and_page_are_handed_on(examine):
     run("read", "a.pdf", "--model", "other", "--page", "3")
 
-    assert examine == [("a.pdf", "other", 3)]
+    assert examine == [("a.pdf", "other", 3, True)]
 
 
 def test_leads_are_written_by_page_and_name(examine, tmp_path):

@@ -5,7 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ecglens.labels import TITLES
-from ecglens.records import Layout, Prediction, Reading
+from ecglens.leads.figures import Figure, missing, st_leads, told
+from ecglens.records import Layout, Measurements, Prediction, Reading
 
 __all__ = ["DISCLAIMER", "error_line", "print_reading"]
 
@@ -19,19 +20,22 @@ def error_line(console: Console, message: str) -> None:
     console.print(Text(f"ecglens: {message}", style="red"), soft_wrap=True)
 
 
-def print_reading(console: Console, name: str, reading: Reading) -> None:
+def print_reading(console: Console, name: str, reading: Reading, *, measured: bool = True) -> None:
     """Print the answer for one page.
 
     Args:
         console: Where to.
         name: File name without its folder.
         reading: What was read from it.
+        measured: Whether measurements were asked for.
     """
     prediction = reading.prediction
     console.print(Text(name, style="bold"), soft_wrap=True)
     console.print(Text("  ") + _answer(prediction), soft_wrap=True)
     if prediction.probabilities:
         console.print(_bars(prediction))
+    if measured:
+        _print_measurements(console, reading.measurements)
     for title, fact in _facts(reading):
         console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
     console.print()
@@ -41,7 +45,8 @@ def _answer(prediction: Prediction) -> Text:
     if prediction.label is not None:
         return Text(TITLES.get(prediction.label, prediction.label), style="bold green")
     reason = prediction.abstention.reason if prediction.abstention else "no reason was given."
-    return Text.assemble(("Cannot tell: ", "bold yellow"), reason)
+    unfamiliar = prediction.abstention is not None and prediction.abstention.kind == "unfamiliar"
+    return Text.assemble(("No label: " if unfamiliar else "Cannot tell: ", "bold yellow"), reason)
 
 
 def _bars(prediction: Prediction) -> Table:
@@ -55,6 +60,44 @@ def _bars(prediction: Prediction) -> Table:
         bar = "█" * round(probability * _BAR_CELLS)
         table.add_row("", TITLES.get(label, label), f"{probability:.1%}", Text(bar, style="cyan"))
     return table
+
+
+def _print_measurements(console: Console, found: Measurements | None) -> None:
+    if found is None:
+        console.print(Text("  Not measured: no signals could be read from this page."), soft_wrap=True)
+        return
+    figures, outside = told(found), [lead for lead in st_leads(found) if lead.outside]
+    if figures:
+        table = _grid("Measured", ">", "", "", "usual", "")
+        for figure in figures:
+            table.add_row("", figure.title, figure.value, figure.error, figure.unit, figure.usual, _mark(figure))
+        console.print(table)
+    if outside:
+        table = _grid("ST, mV", ">J point", "", "", ">60 ms later", "", "", "usual")
+        for lead in outside:
+            table.add_row("", lead.lead, *_st(lead.at_j), *_st(lead.later), lead.usual)
+        console.print(table)
+    not_told = missing(found)
+    if not_told:
+        console.print(Text(f"  Not measured: {', '.join(not_told)}"), soft_wrap=True)
+
+
+def _st(figure: Figure | None) -> tuple[str, str, Text]:
+    return ("-", "", Text()) if figure is None else (figure.value, figure.error, _mark(figure))
+
+
+def _grid(*titles: str) -> Table:
+    """Columns by their titles, after an indent; one that begins with ``>`` is set to the right."""
+    table = Table(box=None, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="dim")
+    table.add_column(min_width=1)
+    for title in titles:
+        table.add_column(title.removeprefix(">"), justify="right" if title.startswith(">") else "left", no_wrap=True)
+    return table
+
+
+def _mark(figure: Figure | None) -> Text:
+    outside = figure is not None and figure.stands in {"below", "above"}
+    return Text(figure.stands, style="bold") if figure is not None and outside else Text()
 
 
 def _facts(reading: Reading) -> list[tuple[str, str]]:
@@ -72,5 +115,5 @@ def _facts(reading: Reading) -> list[tuple[str, str]]:
             )
         )
     facts.append(("Model", f"{reading.prediction.model} {reading.prediction.model_version}"))
-    facts += [("Warning", warning) for warning in reading.prediction.warnings]
+    facts += [("Warning", warning) for warning in reading.warnings]
     return facts

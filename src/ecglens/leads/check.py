@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecglens.layouts import LayoutPlan
 from ecglens.records import NotFound
 
-__all__ = ["check_leads", "likeness", "relation_doubt"]
+__all__ = ["check_leads", "likeness"]
 
 _COVERED = 0.85
 """Share of a lead's columns with ink (0.94)."""
@@ -70,40 +70,3 @@ def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     a, b = a - np.median(a), b - np.median(b)
     apart, tall = (np.minimum(np.abs(x), _CAP_PX).sum() for x in (a - b, np.abs(a) + np.abs(b)))
     return 1.0 - float(apart / max(float(tall), 1e-9))
-
-
-def relation_doubt(
-    curves: NDArray[np.float64], covered: NDArray[np.bool_], columns: NDArray[np.float64], layout: LayoutPlan
-) -> str | None:
-    """Why the leads of any layout may not be one heart's, or ``None``: :func:`check_leads` for those side by side.
-
-    Args:
-        curves: As for :func:`check_leads`.
-        covered: As for :func:`check_leads`.
-        columns: Heads of the layout's columns and the end of the last.
-        layout: Which lead stands where.
-    """
-    parts = [slice(round(a) + _HEAD_PX, round(b) - _TAIL_PX) for a, b in zip(columns[:-1], columns[1:], strict=True)]
-    places = {
-        name: (line, part) for line, names in enumerate(layout.rows) for name, part in zip(names, parts, strict=True)
-    }
-    for name, (line, part) in places.items():
-        if not covered[line, part].size or covered[line, part].mean() < _COVERED:
-            return f"Lead {name} has no trace over part of its length."
-        low, high = np.percentile(curves[line, part], [0.5, 99.5])
-        if high - low < _TALL_PX:
-            return f"Lead {name} is a flat line."
-
-    def curve(name: str) -> NDArray[np.float64]:
-        line, part = places[name]
-        return curves[line, part]
-
-    def together(*names: str) -> bool:
-        return set(names) <= set(places) and len({places[name][1].start for name in names}) == 1
-
-    if together("I", "II", "III") and likeness(curve("I") + curve("III"), curve("II")) < _EINTHOVEN:
-        return "Leads I and III do not add up to II: they may not be one recording."
-    for right, sign in (("aVR", -1.0), ("-aVR", 1.0)):
-        if together(right, "aVL", "aVF") and likeness(sign * curve(right), curve("aVL") + curve("aVF")) < _GOLDBERGER:
-            return f"Leads {right}, aVL and aVF do not add up to nothing: they may not be one recording."
-    return None

@@ -35,7 +35,8 @@ _GAP_MM = 2
 _ALONG_NEEDED = 0.15
 """Share of the width along which the emptiest of the traces runs within 0.5 mm of its zero line."""
 _NAME_REACH = 3
-"""How far a name may stand from its usual place, px of the sheet; twice that where no pulse tells the zero line."""
+"""How far a name may stand from its usual place, px of the sheet; twice that without pulses or where lines are cut."""
+_HEADS_NEEDED = 3
 _USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
 """Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
 
@@ -80,15 +81,17 @@ def _known_print(sheet: Sheet) -> Layout | NotFound:
     if isinstance(span, NotFound):
         return span
     columns = np.linspace(*span, layout.columns + 1)
-    fit, down, right = _names_fit(ink, rows, columns, layout)
+    cut = min(span[0], ink.shape[1] - span[1]) < PX_PER_MM
+    reach = 2 * _NAME_REACH if cut or not rows.pulses else _NAME_REACH
+    fit, down, right = _names_fit(ink, rows, columns, layout, reach)
     if fit < _NAMES_FIT_NEEDED:
         return NotFound(
             f"Four traces were seen, but the lead names of the layout {_PLAN} could not be read beside them."
         )
     if not rows.pulses:
         rows = Rows(zeros=rows.zeros + down, pulses=())
-    if min(span[0], ink.shape[1] - span[1]) < PX_PER_MM:
-        columns = _columns_by_names(columns, right)
+    if cut:
+        columns = _columns_by_names(columns, right, reach)
     curves, covered = line_curves(ink, rows)
     doubt = check_leads(curves, covered, columns, layout)
     rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
@@ -174,7 +177,7 @@ def _longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, flo
 
 
 def _names_fit(
-    ink: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan
+    ink: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan, reach: int
 ) -> tuple[float, float, NDArray[np.float64]]:
     """How much better than all others the right names match, on average, and how far they stand off: down and right.
 
@@ -184,7 +187,7 @@ def _names_fit(
     for row, names in enumerate(layout.rows):
         for column, name in enumerate(names):
             at = {"row": float(rows.zeros[row]), "column": float(columns[column])}
-            matches = match_names(ink, **at, reach=_NAME_REACH if rows.pulses else 2 * _NAME_REACH)
+            matches = match_names(ink, **at, reach=reach)
             right = matches.pop(name)
             margins.append(right.score - float(np.mean([match.score for match in matches.values()])))
             downs.append(right.down)
@@ -193,10 +196,13 @@ def _names_fit(
     return float(np.mean(margins)), float(np.median(downs)), by_column
 
 
-def _columns_by_names(columns: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+def _columns_by_names(columns: NDArray[np.float64], right: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
     """Heads of the columns on a straight line through the printed names: traces may be cut at the page's edge."""
     index = np.arange(len(right))
-    width, start = np.polyfit(index, columns[:-1] + right, 1)
+    seen = np.abs(right) < reach  # a name at the end of the search was not found
+    if seen.sum() < _HEADS_NEEDED:
+        seen[:] = True
+    width, start = np.polyfit(index[seen], (columns[:-1] + right)[seen], 1)
     return np.asarray(start + width * np.arange(len(columns)), dtype=np.float64)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from ecglens.layouts import LAYOUTS, LayoutPlan
-from ecglens.leads.check import likeness, relation_doubt
+from ecglens.leads.check import likeness
 from ecglens.leads.lines import BLACK, Rows, line_curves, put_on_page, without_rules
 from ecglens.leads.pulses import Pulse, find_pulses
 from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at
@@ -88,7 +88,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
         name: Layout that it must be.
 
     Returns:
-        The layout, with a ``doubt`` where its leads do not fit each other, or a falsy reason.
+        The layout, or a falsy reason.
     """
     source = "grid"
     if sheet is None:
@@ -126,15 +126,14 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
         )
     fit, rows, span = best
     columns = _columns(fit, span)
-    curves, covered = line_curves(bare, rows)
+    curves, _ = line_curves(bare, rows)
     plan, warnings = _with_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
     if missing:
         warnings += (
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} tells them.",
         )
-    found = put_on_page(sheet, rows, columns, plan, pulses, warnings, source)
-    return replace(found, doubt=relation_doubt(curves, covered, columns, plan))
+    return put_on_page(sheet, rows, columns, plan, pulses, warnings, source)
 
 
 def _laid_by_pulses(page: Page) -> Sheet | None:

@@ -185,6 +185,11 @@ def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str
         even = len(zeros) < 2 or np.diff(zeros).max() <= 1.25 * np.diff(zeros).min()
         if len(zeros) in counts and even:
             found.append(Rows(zeros=zeros, pulses=aligned))
+        if len(zeros) > 2 and len(zeros) + 1 in counts and even:  # one pulse was not seen, above or below the others
+            pitch = float(np.diff(zeros).mean())
+            for more in (np.append(zeros[0] - pitch, zeros), np.append(zeros, zeros[-1] + pitch)):
+                if more[0] > 0 and more[-1] < bare.shape[0]:
+                    found.append(Rows(zeros=more, pulses=aligned))
     return found + [Rows(zeros=zeros, pulses=()) for zeros in line_zeros(bare, counts=counts)]
 
 

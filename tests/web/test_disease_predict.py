@@ -13,7 +13,21 @@ from django.test import Client
 import ecglens
 from ecglens.errors import EcgReadError, ModelError
 from ecglens.pages import read_page
-from ecglens.records import Abstention, Box, InkMap, Layout, LeadBox, NotFound, Prediction, Reading
+from ecglens.records import (
+    Abstention,
+    Box,
+    EcgRecord,
+    InkMap,
+    Layout,
+    LeadBox,
+    LeadTrace,
+    Measured,
+    Measurements,
+    NotFound,
+    Prediction,
+    Reading,
+    Tracing,
+)
 
 PAGE = Path(__file__).parents[1] / "data" / "Normal_1.jpg"
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -31,16 +45,37 @@ def layout():
     return Layout("3x4+1", tuple(boxes), Box(90, 40, 600, 1060), 0.4, (3.94, 3.93), "grid", 10.0, upright, ink)
 
 
+def tracing(page):
+    """Thirteen level lines, lead V6 badly read."""
+    names = (*LEADS, "II-rhythm")
+    columns = np.linspace(100.0, 1000.0, 50)
+    traces = tuple(LeadTrace(name, columns, np.full(50, 40.0 * number), 40.0) for number, name in enumerate(names, 2))
+    quality = tuple(0.31 if name == "V6" else 0.9 for name in names)
+    record = EcgRecord(np.zeros((13, 50), np.float32), 500.0, names, quality=quality)
+    return Tracing(page, layout(), record, traces, 25.0, 10.0, "pulse", warnings=("Lead V6 is poor.", "Look <again>."))
+
+
+MEASURED = Measurements(
+    rate_bpm=Measured(53.5, 0.1, "1/min", (60.0, 100.0)),
+    qrs_ms=Measured(102.0, 10.5, "ms", (70.0, 110.0)),
+    qt_ms=Measured(450.0, 16.2, "ms"),
+    st_j_mv={"V1": Measured(-0.11, 0.02, "mV", (-0.05, 0.1)), "II": Measured(0.42, 0.01, "mV", (-0.05, 0.1))},
+    st_j60_mv={"V1": None, "II": Measured(0.02, 0.01, "mV", (-0.05, 0.1))},
+    warnings=("No P wave stands before the beats in one way.",),
+)
+
+
 @pytest.fixture
 def examine(monkeypatch):
     """The real reader of files with a made-up model; returns the arguments of each call."""
     calls = []
 
-    def fake(source, *, model=None, page=1):
+    def fake(source, *, model=None, page=1, measure=False):
+        assert measure
         calls.append(page)
         found = read_page(source, page=page)
         prediction = Prediction("normal", SHARES, "tiny", "1.0", layout=layout(), warnings=("Look <again>.",))
-        return Reading(found, layout(), prediction)
+        return Reading(found, layout(), prediction, tracing(found), MEASURED)
 
     monkeypatch.setitem(ecglens.__dict__, "examine", fake)
     return calls
@@ -94,16 +129,69 @@ def test_the_page_its_gray_version_and_thirteen_leads_are_inside_the_answer(exam
     names = [alt for _, alt in pictures]
     decoded = [cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), -1) for data, _ in pictures]
 
-    assert names[:2] == ["The page as it came", "The page in gray"]
-    assert names[2:] == [f"Lead {lead}" for lead in LEADS] + ["Lead II (rhythm strip)"]
-    assert decoded[0].shape == (786, 1107, 3)
-    assert decoded[1].shape == (786, 1107)
+    assert names[:3] == ["What was read, drawn on the page", "The page as it came", "The page in gray"]
+    assert names[3:] == [f"Lead {lead}" for lead in LEADS] + ["Lead II (rhythm strip)"]
+    assert decoded[0].shape == decoded[1].shape == (786, 1107, 3)
+    assert decoded[2].shape == (786, 1107)
     assert decoded[-1].shape == (120, 1000, 3)
-    assert body.count("<details") == 3
+    assert body.count("<details") == 4
+
+
+def test_figures_stand_beside_their_usual_ranges_in_words(examine):
+    shown = text(upload())
+
+    for words in (
+        "Ventricular rate 54 ± 1 1/min 60 to 100 below",
+        "QRS duration 102 ± 10 ms 70 to 110 within",
+        "QT interval 450 ± 16 ms – –",
+        "II 0.42 ± 0.01 above 0.02 ± 0.01 within −0.05 to 0.10",
+        "V1 −0.11 ± 0.02 below not measured −0.05 to 0.10",
+        "Not measured: basic rate, RR, SDNN, RMSSD, P, PR, QTc by Bazett, QTc by Fridericia, axis, ST in V1",
+        "V5 90 % V6 31 % poor II rhythm 90 %",
+        "Gain 10 mm/mV, from the pulse",
+        "What was read on what was printed",
+    ):
+        assert words in shown
+
+
+def test_every_warning_is_shown_once(examine):
+    shown = text(upload())
+
+    for warning in ("Look <again>.", "Lead V6 is poor.", "No P wave stands before the beats in one way."):
+        assert shown.count(warning) == 1
+
+
+def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatch):
+    reason = "The model reads pages of the layout 3x4+1, and this one is 6x2."
+
+    def foreign(source, *, model=None, page=1, measure=False):
+        found = read_page(source)
+        prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("unfamiliar", reason))
+        return Reading(found, layout(), prediction, tracing(found), MEASURED)
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", foreign)
+    response = upload()
+    shown = text(response)
+
+    assert f"No label {reason} The signals were read and measured all the same" in shown
+    assert "QRS duration 102 ± 10 ms" in shown
+    assert "Calibrated probabilities" not in shown
+    assert len(re.findall("<figure", response.content.decode())) == 13
+
+
+def test_signals_are_shown_where_only_the_digitizer_found_the_leads(monkeypatch):
+    def doubtful(source, *, model=None, page=1, measure=False):
+        found = read_page(source)
+        prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("no_layout", "No grid."))
+        return Reading(found, NotFound("No grid."), prediction, tracing(found), MEASURED)
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", doubtful)
+
+    assert len(re.findall("<figure", upload().content.decode())) == 13
 
 
 def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
-    def unsure(source, *, model=None, page=1):
+    def unsure(source, *, model=None, page=1, measure=False):
         reason = Abstention("no_layout", "This is not recognized as an ECG page.")
         return Reading(
             read_page(source), NotFound("No grid was found."), Prediction(None, None, "tiny", "1.0", abstention=reason)
@@ -114,6 +202,7 @@ def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
 
     assert "Cannot tell This is not recognized as an ECG page." in shown
     assert "Calibrated probabilities" not in shown
+    assert "No signals could be read from this page, so nothing was measured." in shown
 
 
 @pytest.mark.parametrize(
@@ -134,7 +223,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence_with_422_and_no_answer(exami
 
 @pytest.mark.parametrize("error", [ModelError("The model is altered."), EcgReadError("bytes: no.")])
 def test_an_error_of_the_reader_is_never_an_answer(monkeypatch, error):
-    def broken(source, *, model=None, page=1):
+    def broken(source, *, model=None, page=1, measure=False):
         raise error
 
     monkeypatch.setitem(ecglens.__dict__, "examine", broken)

@@ -58,7 +58,7 @@ def browser():
         browser.close()
 
 
-@pytest.mark.parametrize(("width", "javascript"), [(1280, True), (360, True), (360, False)])
+@pytest.mark.parametrize(("width", "javascript"), [(1280, True), (390, True), (360, False)])
 def test_a_real_page_is_uploaded_and_shown(address, browser, tmp_path, width, javascript):
     context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=javascript)
     page = context.new_page()
@@ -76,6 +76,9 @@ def test_a_real_page_is_uploaded_and_shown(address, browser, tmp_path, width, ja
     assert page.locator("figure").count() == 13
     assert page.locator(".bar").count() == 4
     assert "Not a diagnosis." in page.inner_text("main")
+    assert page.locator(".measured tbody tr").count() > 15
+    page.get_by_text("What was read on what was printed").click()
+    assert page.get_by_alt_text("What was read, drawn on the page").is_visible()
     assert page.locator("html").evaluate("root => root.scrollWidth") <= width
     assert troubles == []
     assert elsewhere == []

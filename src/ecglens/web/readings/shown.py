@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.labels import TITLES
+from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads.crop import lead_crops
+from ecglens.leads.figures import Figure, StLead, missing, st_leads, told
+from ecglens.leads.overlay import overlay
 from ecglens.pages.preprocessing import gray
-from ecglens.records import Layout, Reading
+from ecglens.records import Layout, Prediction, Reading, Tracing
 
-__all__ = ["Bar", "Picture", "Shown", "show"]
+__all__ = ["Bar", "Picture", "Quality", "Shown", "show"]
 
 _PAGE_WIDTH_PX = 1400
 _JPEG_QUALITY = 82
+_GOOD_QUALITY = 0.5
+"""As ``EcgRecord.quality`` says: a lead below it failed its own checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,32 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """How well the signal of one lead was read."""
+
+    lead: str
+    percent: int
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """Everything that the template draws."""
 
     name: str
     answer: str | None
+    heading: str
     reason: str
     bars: tuple[Bar, ...]
     page: Picture
     gray: Picture
     leads: tuple[Picture, ...]
+    traced: Picture | None
+    quality: tuple[Quality, ...]
+    measured: bool
+    figures: tuple[Figure, ...]
+    st: tuple[StLead, ...]
+    missing: str
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     model: str
@@ -62,29 +83,59 @@ def show(reading: Reading, name: str) -> Shown:
         reading: What was read.
         name: File name as it was uploaded.
     """
-    prediction = reading.prediction
+    prediction, found, tracing = reading.prediction, reading.measurements, reading.tracing
     ranked = sorted((prediction.probabilities or {}).items(), key=lambda item: -item[1])
     return Shown(
         name=name,
         answer=None if prediction.label is None else TITLES.get(prediction.label, prediction.label),
+        heading=_heading(prediction),
         reason=prediction.abstention.reason if prediction.abstention else "",
         bars=tuple(Bar(TITLES.get(label, label), 100 * share, label == prediction.label) for label, share in ranked),
         page=_picture("The page as it came", reading.page.pixels),
         gray=_picture("The page in gray", gray(reading.page.pixels)),
         leads=_leads(reading),
+        traced=None if tracing is None else _picture("What was read, drawn on the page", overlay(tracing)),
+        quality=_quality(tracing),
+        measured=found is not None,
+        figures=() if found is None else told(found),
+        st=() if found is None else st_leads(found),
+        missing="" if found is None else ", ".join(missing(found)),
         facts=_facts(reading),
-        warnings=tuple(dict.fromkeys((*reading.page.warnings, *prediction.warnings))),
+        warnings=reading.warnings,
         model=prediction.model,
         version=prediction.model_version,
     )
 
 
+def _heading(prediction: Prediction) -> str:
+    if prediction.label is not None:
+        return TITLES.get(prediction.label, prediction.label)
+    unfamiliar = prediction.abstention is not None and prediction.abstention.kind == "unfamiliar"
+    return "No label" if unfamiliar else "Cannot tell"
+
+
 def _leads(reading: Reading) -> tuple[Picture, ...]:
-    if not isinstance(reading.layout, Layout):
-        return ()
+    page, layout = reading.page, reading.layout
+    if not isinstance(layout, Layout):
+        if reading.tracing is None:
+            return ()
+        page, layout = reading.tracing.page, reading.tracing.layout
     return tuple(
         _picture(f"{box.lead} (rhythm strip)" if box.rhythm else box.lead, pixels, wide=box.rhythm)
-        for box, pixels in lead_crops(reading.page, reading.layout)
+        for box, pixels in lead_crops(page, layout)
+    )
+
+
+def _quality(tracing: Tracing | None) -> tuple[Quality, ...]:
+    if tracing is None or tracing.record is None:
+        return ()
+    record = tracing.record
+    read = dict(zip(record.leads, record.quality, strict=True))
+    ranked = [lead for lead in STANDARD_LEADS if lead in read]
+    ranked += [lead for lead in record.leads if lead not in ranked]
+    return tuple(
+        Quality(lead.replace("-rhythm", " rhythm"), round(100 * read[lead]), read[lead] >= _GOOD_QUALITY)
+        for lead in ranked
     )
 
 
@@ -101,8 +152,16 @@ def _facts(reading: Reading) -> tuple[tuple[str, str], ...]:
         ("Rhythm lead", ", ".join(layout.rhythm_leads) or "none"),
         ("Scale", f"{horizontal:.2f} × {vertical:.2f} px/mm, from the {layout.px_per_mm_source}"),
         ("Calibration pulse", pulse),
+        *_gain(reading.tracing),
         ("Rotation", f"{layout.rotation_deg:.1f}°"),
     )
+
+
+def _gain(tracing: Tracing | None) -> tuple[tuple[str, str], ...]:
+    if tracing is None or tracing.gain_mm_mv is None:
+        return ()
+    source = {"pulse": "from the pulse", "usual": "the usual one"}.get(tracing.gain_source or "", "as given")
+    return (("Gain", f"{tracing.gain_mm_mv:g} mm/mV, {source}"),)
 
 
 def _picture(title: str, pixels: NDArray[np.uint8], *, wide: bool = False) -> Picture:

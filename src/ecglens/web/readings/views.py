@@ -27,7 +27,7 @@ def disease_predict(request: HttpRequest) -> HttpResponse:
     file = form.cleaned_data["file"]
     name = PurePosixPath(file.name).name
     try:
-        reading = ecglens.examine(file.read(), page=form.cleaned_data["page"] or 1)
+        reading = ecglens.examine(file.read(), page=form.cleaned_data["page"] or 1, measure=True)
     except EcgLensError as error:
         return refusal(request, f"{name}: {str(error).removeprefix('bytes: ')}", status=422)
     return render(request, "readings/reading.html", {"shown": show(reading, name), "limit_mb": _limit_mb()})

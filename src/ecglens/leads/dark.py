@@ -13,6 +13,8 @@ from ecglens.records import Layout, Page
 __all__ = ["TraceInk", "trace_ink"]
 
 _WORK_PX_PER_MM = 8.0
+_FOLLOWED = 0.75
+"""From which share of the edge's level ink is followed: thin and pale strokes are nowhere quite black."""
 _RULE_MM = 30.0
 _DASH_GAP_MM = 1.2
 _SPECK_MM = 0.6
@@ -77,7 +79,7 @@ def trace_ink(page: Page, layout: Layout) -> TraceInk:
         whole = np.ascontiguousarray(dark[: size[1] * shrink, : size[0] * shrink])
         dark = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     level = edge_level(dark)
-    black, rules = _traces_alone(dark >= level, mean / shrink)
+    black, rules = _traces_alone(dark >= _FOLLOWED * level, mean / shrink)
     return TraceInk(dark, black, rules, level, shrink, top, left)
 
 

@@ -10,7 +10,7 @@ Serra, Image Analysis and Mathematical Morphology, 1982).
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from scipy.ndimage import binary_opening, maximum_filter1d, minimum_filter1d
 
 __all__ = ["OVERSAMPLE", "Outline", "centre_line", "outline", "pen_radius"]
 
@@ -22,6 +22,7 @@ Outline = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _MARGIN_PX = 2.5
 _FLANK_PX = 6.0
+_FAINT_PX = 2
 _THIN_PERCENTILE = 10
 _APART_PX = 3.0
 _SURROUNDINGS = 3.0
@@ -56,24 +57,30 @@ def outline(ink: NDArray[np.uint8], top: NDArray[np.float64], bottom: NDArray[np
     own = np.where(inside, ink[first:last], np.uint8(0))
     size = (width * OVERSAMPLE, last - first)
     fine = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    black = fine >= level
+    peak = fine.max(axis=0).astype(np.float64)
+    # A thin stroke can be nowhere quite black; a half-covered column at a stroke's end is none.
+    faint = binary_opening((peak < level) & (peak > 0), np.ones(_FAINT_PX * OVERSAMPLE))
+    levels = np.where(faint, peak / 2, level)
+    black = fine >= levels
     there = black.any(axis=0)
     up = np.asarray(black.argmax(axis=0), dtype=np.intp)
     down = np.asarray(len(black) - 1 - black[::-1].argmax(axis=0), dtype=np.intp)
-    upper = first + up - _beyond(fine, up, -1, level)
-    lower = first + down + _beyond(fine, down, 1, level)
+    upper = first + up - _beyond(fine, up, -1, levels)
+    lower = first + down + _beyond(fine, down, 1, levels)
     return np.where(there, upper, np.nan), np.where(there, lower, np.nan)
 
 
-def _beyond(fine: NDArray[np.uint8], edge: NDArray[np.intp], step: int, level: float) -> NDArray[np.float64]:
-    """How far past the last black row, in [0, 1), the ink falls to ``level``."""
+def _beyond(
+    fine: NDArray[np.uint8], edge: NDArray[np.intp], step: int, levels: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far past the last black row, in [0, 1), the ink falls to each column's level."""
     columns = np.arange(fine.shape[1])
     outside = edge + step
     inner = fine[edge, columns].astype(np.float64)
     outer = np.where(
         (outside >= 0) & (outside < len(fine)), fine[np.clip(outside, 0, len(fine) - 1), columns], 0
     ).astype(np.float64)
-    return np.asarray((inner - level) / np.maximum(inner - outer, 1e-3), dtype=np.float64)
+    return np.asarray((inner - levels) / np.maximum(inner - outer, 1e-3), dtype=np.float64)
 
 
 def pen_radius(edges: Outline) -> float:

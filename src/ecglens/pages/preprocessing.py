@@ -115,7 +115,7 @@ def edge_level(dark: Image) -> float:
     near = cv2.dilate(np.asarray(dark > 0.6 * between, dtype=np.uint8), np.ones((5, 5), np.uint8))
     far = dark[near == 0]
     grid = min(0.5 * full, float(np.percentile(far, 99)) if far.size else 0.0)
-    return max(1.0, (grid + full) / 2)
+    return max(1.0, grid + 0.5 * (full - grid))
 
 
 def tint(pixels: Image) -> Image:

@@ -254,3 +254,74 @@ def test_serve_says_in_one_sentence_that_a_port_is_taken():
 
     assert isinstance(result.exception, SettingsError)
     assert "taken or not of this machine; choose another" in str(result.exception)
+
+
+@pytest.fixture
+def feature_row(monkeypatch):
+    """Rows without reading: ``bad`` has a reason in place of figures, ``stop`` is Ctrl+C."""
+    batch = pytest.importorskip("ecglens.batch")
+
+    def fake(path):
+        if "stop" in path.name:
+            raise KeyboardInterrupt
+        bad = "bad" in path.name
+        return {
+            "file": path.name,
+            "layout": "" if bad else "6x2",
+            "error": "expected a page." if bad else "",
+            "rate_bpm": float("nan") if bad else 64.0,
+        }
+
+    monkeypatch.setattr(batch, "feature_row", fake)
+
+
+def test_features_are_a_row_a_file_and_bad_files_do_not_stop_the_rest(feature_row, tmp_path):
+    for name in ("a.jpg", "bad.jpg", "c.png"):
+        (tmp_path / name).touch()
+    result = run("features", tmp_path, "--out", tmp_path / "out" / "features.csv")
+
+    assert result.exit_code == 2
+    assert result.stderr == "ecglens: bad.jpg: expected a page.\n"
+    assert "3 files, 1 without features; features.csv written." in result.stdout
+    assert (tmp_path / "out" / "features.csv").read_text().splitlines() == [
+        "file,layout,error,rate_bpm",
+        "a.jpg,6x2,,64.0",
+        "bad.jpg,,expected a page.,",
+        "c.png,6x2,,64.0",
+    ]
+
+
+def test_features_come_as_parquet_too(feature_row, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "a.jpg").touch()
+
+    assert run("features", tmp_path / "a.jpg", "--out", tmp_path / "f.parquet").exit_code == 0
+    assert parquet.read_table(tmp_path / "f.parquet").to_pylist() == [
+        {"file": "a.jpg", "layout": "6x2", "error": "", "rate_bpm": 64.0}
+    ]
+
+
+def test_what_was_measured_before_ctrl_c_is_written(feature_row, tmp_path):
+    for name in ("a.jpg", "b.jpg", "stop.jpg", "z.jpg"):
+        (tmp_path / name).touch()
+    result = run("features", tmp_path, "--out", tmp_path / "f.csv")
+
+    assert result.exit_code == 130
+    assert "2 of 4 files" in result.stdout
+    assert len((tmp_path / "f.csv").read_text().splitlines()) == 3
+
+
+def test_the_table_itself_is_not_read_as_a_record(feature_row, tmp_path):
+    (tmp_path / "a.jpg").touch()
+    for _ in range(2):
+        assert "1 file," in run("features", tmp_path, "--out", tmp_path / "f.csv").stdout
+
+
+def test_a_table_that_cannot_be_written_is_refused_before_the_work(feature_row, tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "f.csv").mkdir()
+
+    assert "ends in .parquet or .csv" in str(run("features", tmp_path, "--out", tmp_path / "f.xls").exception)
+    assert "expected a file that can be written" in str(
+        run("features", tmp_path, "--out", tmp_path / "f.csv").exception
+    )

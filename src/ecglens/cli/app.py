@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ecglens import __version__
-from ecglens.cli import audit, demo, digitize, explore, export, fetch, models, read, render, serve, train
+from ecglens.cli import audit, demo, digitize, explore, export, features, fetch, models, read, render, serve, train
 
 __all__ = ["app"]
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("read")(read.command)
 app.command("digitize")(digitize.command)
+app.command("features")(features.command)
 app.command("models")(models.command)
 app.command("serve")(serve.command)
 app.command("train")(train.command)

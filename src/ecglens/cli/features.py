@@ -1,0 +1,84 @@
+"""``ecglens features``: pages and records in, one table out."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.names import printable
+from ecglens.errors import EcgLensError
+from ecglens.extras import require
+
+__all__ = ["command"]
+
+_INTERRUPTED = 130
+"""As a shell says of a process that SIGINT stopped."""
+
+
+def command(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Folders of pages and records, or single files.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.", show_default=False)],
+) -> None:
+    """Digitize and measure many pages or records into a table of features, a row a file.
+
+    A file that cannot be read is a row with its reason, and the exit code is 2. Ctrl+C writes what is there.
+    """
+    from ecglens.batch import feature_row, files_below
+    from ecglens.formats.table import write_table
+
+    _check(out)
+    files = [path for path in files_below(sources) if path.resolve() != out.resolve()]
+    err = Console(stderr=True, highlight=False)
+    rows: list[dict[str, float | str]] = []
+    stopped = False
+    try:
+        for path in _with_progress(files, err):
+            rows.append(_printable(feature_row(path)))
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        if rows:
+            write_table(rows, out)
+    bad = [row for row in rows if row["error"]]
+    for row in bad:
+        error_line(err, f"{row['file']}: {row['error']}")
+    console = Console(highlight=False)
+    done = f"{len(rows)} of {len(files)} files" if stopped else _counted(len(files), "file")
+    console.print(f"{done}, {len(bad)} without features; {printable(out.name) if rows else 'nothing'} written.")
+    console.print(DISCLAIMER, style="dim")
+    if stopped or bad:
+        raise typer.Exit(_INTERRUPTED if stopped else 2)
+
+
+def _check(out: Path) -> None:
+    """Tell before hours of work what would fail after them."""
+    if out.suffix.lower() not in {".parquet", ".csv"}:
+        raise EcgLensError(f"--out: expected a table that ends in .parquet or .csv, found {printable(out.name)}.")
+    if out.suffix.lower() == ".parquet":
+        require("pyarrow", extra="table")
+    folder = out.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if out.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
+        raise EcgLensError(f"--out: expected a file that can be written, found {printable(str(out))}; name another.")
+
+
+def _with_progress(files: Sequence[Path], console: Console) -> Iterator[Path]:
+    if len(files) < 2 or not console.is_terminal:
+        yield from files
+    else:
+        yield from track(files, description="Measuring", console=console, transient=True)
+
+
+def _printable(row: dict[str, float | str]) -> dict[str, float | str]:
+    return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -149,7 +149,7 @@ def test_the_label_alone_is_read_where_nothing_is_to_be_measured(examine):
 
 
 def test_signals_that_could_not_be_read_are_said_so(examine):
-    assert "Not measured: no signals could be read from this page." in run("read", "nolayout.jpg").stdout
+    assert "Not measured: the signals or their scale could not be read." in run("read", "nolayout.jpg").stdout
 
 
 def test_json_is_the_reading_with_its_file_one_object_a_line(examine):

@@ -202,7 +202,7 @@ def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
 
     assert "Cannot tell This is not recognized as an ECG page." in shown
     assert "Calibrated probabilities" not in shown
-    assert "No signals could be read from this page, so nothing was measured." in shown
+    assert "Nothing could be measured on this page: its signals or their scale could not be read." in shown
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def _bars(prediction: Prediction) -> Table:
 
 def _print_measurements(console: Console, found: Measurements | None) -> None:
     if found is None:
-        console.print(Text("  Not measured: no signals could be read from this page."), soft_wrap=True)
+        console.print(Text("  Not measured: the signals or their scale could not be read."), soft_wrap=True)
         return
     figures, outside = told(found), [lead for lead in st_leads(found) if lead.outside]
     if figures:

@@ -59,7 +59,7 @@ def outline(ink: NDArray[np.uint8], top: NDArray[np.float64], bottom: NDArray[np
     fine = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     peak = fine.max(axis=0).astype(np.float64)
     # A thin stroke can be nowhere quite black; a half-covered column at a stroke's end is none.
-    faint = binary_opening((peak < level) & (peak > 0), np.ones(_FAINT_PX * OVERSAMPLE))
+    faint = binary_opening((peak < level) & (peak > 0), np.ones(_FAINT_PX * OVERSAMPLE, dtype=np.bool_))
     levels = np.where(faint, peak / 2, level)
     black = fine >= levels
     there = black.any(axis=0)

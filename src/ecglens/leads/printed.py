@@ -44,8 +44,8 @@ _CLEAR_BY = 0.1
 _SURE = 0.8
 _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
 """Some programs print the names farther apart than the leads."""
-_ALONE_SHARE = 0.6
-"""Share of a page's ink on the line of a page with one line."""
+_SHARE_NEEDED = 0.6
+"""Share of the ink between the traces' ends that a layout's lines must hold."""
 
 
 _WORD_PX_PER_MM = 8
@@ -112,11 +112,12 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
         if name is not None and unread is None and through.all():
             unread = Fit(LAYOUTS[name], 0.0, (), (), 0.0, 0.0), rows, span
         fit = best_fit(words, rows.zeros, span, only=name)
-        if len(rows.zeros) == 1 and not _alone(bare, rows):
+        share = _ink_share(bare, rows, span)
+        if share < _SHARE_NEEDED:
             continue
         if fit is None or not through[len(fit.plan.rows) :].all():
             continue
-        worth = fit.named + _PULSES_WORTH * bool(rows.pulses) + _LINE_WORTH * len(rows.zeros)
+        worth = fit.named + _PULSES_WORTH * bool(rows.pulses) + _LINE_WORTH * len(rows.zeros) + share
         if worth > most:
             most, best = worth, (fit, rows, span)
     best = best or unread
@@ -193,11 +194,12 @@ def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str
     return found + [Rows(zeros=zeros, pulses=()) for zeros in line_zeros(bare, counts=counts)]
 
 
-def _alone(bare: NDArray[np.uint8], rows: Rows) -> bool:
-    """Whether the page's only line holds most of its ink."""
-    top, bottom = rows.band(0, bare.shape[0])
-    black = bare > BLACK
-    return bool(black[top:bottom].sum() > _ALONE_SHARE * max(1, int(black.sum())))
+def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -> float:
+    """Share of the ink between the traces' ends that lies on the lines: six lines of twelve are half a layout."""
+    black = bare[:, max(0, round(span[0])) : round(span[1])] > BLACK
+    top = max(0, round(float(rows.zeros[0]) - 0.6 * rows.pitch))
+    bottom = round(float(rows.zeros[-1]) + 0.6 * rows.pitch)
+    return float(black[top:bottom].sum() / max(1, int(black.sum())))
 
 
 def _beside(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:

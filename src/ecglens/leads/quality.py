@@ -15,6 +15,7 @@ _KNOWN_NEEDED = 0.5
 _REST_TOLERATED = 0.25
 """Root mean square of what should be nothing, of the tallest of the three leads' standard deviations."""
 _UNKNOWN_REST = 0.2
+_REST_ALWAYS_MV = 0.08
 _HALF_DB = 10.0
 _DB_STEP = 4.0
 _WEIGHTS = {
@@ -110,6 +111,6 @@ def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
         elif np.ptp(known) < _FLAT_MV:
             said.append(f"Lead {name} is a flat line.")
     for names, rest, size in relation_rests(record):
-        if rest > _REST_TOLERATED * size:
+        if rest > max(_REST_TOLERATED * size, _REST_ALWAYS_MV):
             said.append(f"Leads {', '.join(names)} do not add up: {rest:.2f} mV are left over.")
     return tuple(said)

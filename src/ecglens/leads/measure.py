@@ -162,7 +162,8 @@ def _st(
         found[lead] = None
         if at is not None:
             error = float(np.linalg.norm((at[1], _LEVEL_MV, _LOW_PASS_ST_MV if soft else 0)))
-            found[lead] = Measured(at[0], error, "mV", (-0.05, 0.2 if lead in {"V2", "V3"} else 0.1))
+            usual = (-0.1, 0.05) if lead == "aVR" else (-0.05, 0.2 if lead in {"V2", "V3"} else 0.1)
+            found[lead] = Measured(at[0], error, "mV", usual)
     return found
 
 

@@ -18,6 +18,8 @@ __all__ = ["Grid", "find_grid", "find_grid_lines", "remove_header_footer"]
 
 _HARMONICS = np.arange(1, 6)
 _SPECTRUM = 1 << 14
+_FINEST_STEP = 0.2
+"""Steps of a refined pitch, of the search's: 0.0025 %."""
 _BLOCK = 512
 """Width of the stretches of a spectrum over which its background is taken."""
 _PITCH_RANGE_PX = (7.0, 66.0)
@@ -114,6 +116,7 @@ def _refine(spectrum: NDArray[np.float64], rough: float) -> float:
     before, here, after = scores[best - 1 : best + 2]
     bend = before - 2 * here + after
     beside = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    beside = round(beside / _FINEST_STEP) * _FINEST_STEP  # print beside the grid moves it by less
     return float(near[best] + beside * (near[1] - near[0]))
 
 

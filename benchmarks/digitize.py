@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--only", nargs="*", default=["clean", "layouts", "miner", "mendeley", "speed"])
+    parser.add_argument("--only", nargs="*", default=["speed", "clean", "layouts", "miner", "mendeley"])
     given = parser.parse_args()
     cv2.setNumThreads(1)
     sections = {"clean": clean, "layouts": layouts, "miner": miner, "mendeley": mendeley, "speed": speed}

@@ -13,8 +13,6 @@ from ecglens.records import Layout, Page
 __all__ = ["TraceInk", "trace_ink"]
 
 _WORK_PX_PER_MM = 8.0
-_FOLLOWED = 0.75
-"""From which share of the edge's level ink is followed: thin and pale strokes are nowhere quite black."""
 _RULE_MM = 30.0
 _DASH_GAP_MM = 1.2
 _SPECK_MM = 0.6
@@ -65,8 +63,14 @@ class TraceInk:
         return (column + 0.5) * self.shrink - 0.5 + self.left
 
 
-def trace_ink(page: Page, layout: Layout) -> TraceInk:
-    """The traces' part of the upright page's ink, whole pixels taken together down to about ``_WORK_PX_PER_MM``."""
+def trace_ink(page: Page, layout: Layout, *, followed: float = 1.0) -> TraceInk:
+    """The traces' part of the upright page's ink, pixels taken together down to about ``_WORK_PX_PER_MM``.
+
+    Args:
+        page: As it was read.
+        layout: Where its leads stand.
+        followed: From which share of the edge's level ink may be a trace.
+    """
     pixels = upright(page, layout)
     box = layout.trace_area
     top, left = max(0, int(box.top)), max(0, int(box.left))
@@ -79,7 +83,7 @@ def trace_ink(page: Page, layout: Layout) -> TraceInk:
         whole = np.ascontiguousarray(dark[: size[1] * shrink, : size[0] * shrink])
         dark = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     level = edge_level(dark)
-    black, rules = _traces_alone(dark >= _FOLLOWED * level, mean / shrink)
+    black, rules = _traces_alone(dark >= followed * level, mean / shrink)
     return TraceInk(dark, black, rules, level, shrink, top, left)
 
 

@@ -33,6 +33,9 @@ _CURVE_SLACK_MM = 3.0
 _ROUND_S = (2.5, 5.0, 10.0)
 _ROUND_TOLERANCE = 0.012
 _START_MM = 1.2
+_PALE = 0.75
+"""From which share of the edge's level the ink of pale pages is followed: thin strokes are nowhere quite black."""
+_PALE_HIDDEN = 0.05
 _HALF_COVERED_PX = 0.34
 """By how much less than the pen's radius a trace's round end stands out, as half-covered pixels show it."""
 
@@ -66,6 +69,11 @@ def trace_page(
     dark = trace_ink(page, layout)
     boxes = _by_lines(layout)
     followed, shift, radius = _followed(dark, layout, boxes)
+    if _hidden_share(followed) > _PALE_HIDDEN:
+        paler = trace_ink(page, layout, followed=_PALE)
+        again = _followed(paler, layout, boxes)
+        if _hidden_share(again[0]) < _hidden_share(followed):
+            dark, (followed, shift, radius) = paler, again
     seen = PageFacts(radius * dark.shrink / float(np.mean(layout.px_per_mm)), dark.edge_share, page.bend_mm)
     curves = [_upright_curve(curve, layout) for curve in page.curves]
     px_per_s = _px_per_s(boxes, speed_mm_s * layout.px_per_mm[1])
@@ -171,6 +179,15 @@ def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) 
         sure = np.where(hidden, 0.0, 1 - np.clip(apart / (4 * radius), 0, 0.5) - 0.5 * both)
         lines.append(_Line(centre, hidden, sure, both))
     return lines, shift, radius
+
+
+def _hidden_share(lines: list[_Line]) -> float:
+    """Share of the places between the first and the last seen one of each line at which it is hidden."""
+    shares = []
+    for line in lines:
+        seen = np.flatnonzero(~line.hidden)
+        shares.append(float(line.hidden[seen[0] : seen[-1]].mean()) if seen.size > 1 else 1.0)
+    return float(np.mean(shares))
 
 
 def _sampled(line: _Line, dark: TraceInk, columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], LeadFacts]:

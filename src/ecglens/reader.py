@@ -23,6 +23,8 @@ __all__ = ["digitize", "digitize_page", "examine", "examine_page", "load_runtime
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
+_LEAST_BOX_MM = 5.0
+
 
 def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Prediction:
     """Read one ECG page.
@@ -139,7 +141,7 @@ def digitize_page(
             "Where the layout or the paper's corners are known, tell them."
         )
     if boxes:
-        found = _with_boxes(found, boxes)
+        found = _with_boxes(found, boxes, flat)
     return trace_page(flat, found, fs_hz=fs_hz, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv)
 
 
@@ -155,22 +157,31 @@ def _check_scale(layout: str | None, speed_mm_s: float, gain_mm_mv: float | None
             raise EcgReadError(f"Expected a {name} from {low} to {high}, found {value:g}.")
 
 
-def _with_boxes(layout: Layout, boxes: Mapping[str, Box]) -> Layout:
+def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
     """The layout with some leads' boxes given by hand; a zero line outside its box moves to the box's middle."""
     unknown = set(boxes) - {lead.lead for lead in layout.leads}
     if unknown:
         raise EcgReadError(
             f"Expected boxes of leads of the layout {layout.name}, found one of {', '.join(sorted(unknown))}."
         )
+    for name, box in boxes.items():
+        inside = 0 <= box.left < box.right <= page.width and 0 <= box.top < box.bottom <= page.height
+        down, across = (_LEAST_BOX_MM * scale for scale in layout.px_per_mm)
+        if not inside or box.width < across or box.height < down:
+            raise EcgReadError(
+                f"Expected a box of {name} on the page of {page.width} x {page.height} px, at least "
+                f"{across:.0f} x {down:.0f} px, found top {box.top:g}, left {box.left:g}, bottom {box.bottom:g}, "
+                f"right {box.right:g}."
+            )
     leads = []
     for lead in layout.leads:
-        box = None if lead.rhythm else boxes.get(lead.lead)
-        if box is None:
+        given = None if lead.rhythm else boxes.get(lead.lead)
+        if given is None:
             leads.append(lead)
             continue
-        inside = box.top <= lead.baseline_px <= box.bottom
-        zero = lead.baseline_px if inside else (box.top + box.bottom) / 2
-        leads.append(replace(lead, box=box, baseline_px=zero))
+        middle = (given.top + given.bottom) / 2
+        zero = lead.baseline_px if given.top <= lead.baseline_px <= given.bottom else middle
+        leads.append(replace(lead, box=given, baseline_px=zero))
     return replace(layout, leads=tuple(leads))
 
 

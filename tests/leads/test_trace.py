@@ -163,6 +163,8 @@ def test_corrections_by_hand_are_arguments() -> None:
     assert len(moved.traces[2].rows_px) < len(plain.traces[2].rows_px)
     with pytest.raises(EcgReadError, match="found one of V9"):
         digitize_page(page, boxes={"V9": box})
+    with pytest.raises(EcgReadError, match="Expected a box of V1 on the page"):
+        digitize_page(page, boxes={"V1": Box(0, 0, 5, 5)})
     with pytest.raises(EcgReadError, match="Expected a layout out of"):
         ecglens.digitize(b"", layout="5x5")
     with pytest.raises(EcgReadError, match="Expected a gain in mm/mV from 1 to 80, found 0"):

@@ -21,7 +21,7 @@ import numpy as np
 
 from ecglens.errors import EcgReadError
 from ecglens.formats.wfdb import read_wfdb
-from ecglens.layouts import LAYOUTS
+from ecglens.layouts import LAYOUTS, RHYTHM
 from ecglens.leads.measure import measure
 from ecglens.pages.read import read_page
 from ecglens.reader import digitize_page
@@ -29,7 +29,6 @@ from ecglens.records import Page, Tracing
 from ecglens.render import GRIDS, render_page
 
 HERE = Path(__file__).resolve().parent
-RHYTHM = "-rhythm"
 DPI = (150.0, 200.0, 250.0, 300.0)
 SHIFTS = range(-30, 31)
 

@@ -15,10 +15,11 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import cv2
 import numpy as np
-from digitize import RHYTHM, compared, traced
+from digitize import compared, traced
 from scipy.stats import spearmanr
 
 from ecglens.formats.wfdb import read_wfdb
+from ecglens.layouts import RHYTHM
 from ecglens.render import DAMAGES, damage, render_page
 
 HERE = Path(__file__).resolve().parent

@@ -6,7 +6,10 @@ A name reads rows x columns, then the number of full-width rhythm strips below: 
 
 from dataclasses import dataclass
 
-__all__ = ["CABRERA_LEADS", "LAYOUTS", "STANDARD_LEADS", "LayoutPlan", "canonical_lead", "plan"]
+__all__ = ["CABRERA_LEADS", "LAYOUTS", "RHYTHM", "STANDARD_LEADS", "LayoutPlan", "canonical_lead", "plan"]
+
+RHYTHM = "-rhythm"
+"""Ending of a rhythm strip's name in a record, where the lead itself may stand in the rows too."""
 
 STANDARD_LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 

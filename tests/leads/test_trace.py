@@ -19,7 +19,7 @@ from ecglens.leads.strokes import HIDDEN, follow, runs_of
 from ecglens.pages import read_page
 from ecglens.pages.flatten import bend_of, flatten, straighten
 from ecglens.reader import digitize_page
-from ecglens.records import Box, EcgRecord, Layout, Page, Tracing
+from ecglens.records import Box, EcgRecord, Layout, Tracing
 from ecglens.render import RenderedPage, damage, render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -186,7 +186,9 @@ def test_the_overlay_is_the_page_with_the_lines_on_it() -> None:
     rendered = render_page(RECORD, dpi=100)
     picture = overlay(digitize_page(rendered.page))
     assert picture.shape == rendered.page.pixels.shape
-    assert np.all(picture == (0, 90, 200), axis=2).sum() > 20
+    blue = picture[..., 2].astype(int) - picture[..., 0] > 60
+    assert blue.sum() > 5000
+    assert (rendered.page.pixels[..., 2].astype(int) - rendered.page.pixels[..., 0] > 60).sum() < 100
 
 
 def test_a_page_of_another_recorder_is_measured_but_gets_no_label() -> None:
@@ -248,7 +250,3 @@ def test_a_short_gap_is_mended_by_the_other_limb_leads() -> None:
     assert (whole.confidence[0, gap] == 0.5).all()
     assert np.isnan(record.signals_mv[0, gap]).all()
     assert einthoven_rmse(whole) == pytest.approx(0, abs=0.01)
-
-
-def test_pixels_alone_are_no_curves() -> None:
-    assert Page(np.zeros((600, 600, 3), np.uint8)).curves == ()

@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
+from ecglens.layouts import RHYTHM
 from ecglens.records import EcgRecord
 
-__all__ = ["HIDDEN", "LEAD_NUMBERS", "NUMBERED_LEADS", "STRIP", "content_uuid", "lead_number", "microvolts", "remarks"]
-
-STRIP = "-rhythm"
-"""End of the name of a row that is a rhythm strip."""
+__all__ = ["HIDDEN", "LEAD_NUMBERS", "NUMBERED_LEADS", "content_uuid", "lead_number", "microvolts", "remarks"]
 
 HIDDEN = -32768
 """Stands for a sample that is not known."""
@@ -35,7 +33,7 @@ def lead_number(row: str) -> int:
     >>> lead_number("II-rhythm"), lead_number("MLII")
     (2, 0)
     """
-    return LEAD_NUMBERS.get(row.removesuffix(STRIP), 0)
+    return LEAD_NUMBERS.get(row.removesuffix(RHYTHM), 0)
 
 
 def microvolts(signals_mv: NDArray[np.floating]) -> NDArray[np.int16]:

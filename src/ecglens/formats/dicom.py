@@ -19,13 +19,12 @@ from ecglens.formats.coded import (
     HIDDEN,
     LEAD_NUMBERS,
     NUMBERED_LEADS,
-    STRIP,
     content_uuid,
     lead_number,
     microvolts,
     remarks,
 )
-from ecglens.layouts import canonical_lead
+from ecglens.layouts import RHYTHM, canonical_lead
 from ecglens.records import EcgRecord
 
 __all__ = ["UNKNOWN_TIME", "read_dicom", "write_dicom"]
@@ -57,7 +56,7 @@ def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | Non
     """
     pydicom = _pydicom()
     placed = record.on_one_clock()
-    strips = [row for row, lead in enumerate(placed.leads) if lead.endswith(STRIP)]
+    strips = [row for row, lead in enumerate(placed.leads) if lead.endswith(RHYTHM)]
     rows = [row for row in range(len(placed.leads)) if row not in strips]
     groups = [(label, chosen) for label, chosen in (("RHYTHM", rows), ("RHYTHM STRIPS", strips)) if chosen]
     _check(placed, groups)
@@ -101,7 +100,7 @@ def read_dicom(path: str | Path) -> EcgRecord:
     kept = [number for number, rate in enumerate(rates) if rate == rates[0]]
     leads: list[str] = []
     for number in kept:
-        leads += [f"{lead}{STRIP}" if lead in leads else lead for lead in parts[number][0]]
+        leads += [f"{lead}{RHYTHM}" if lead in leads else lead for lead in parts[number][0]]
     rows = [row for number in kept for row in parts[number][1]]
     signals = np.full((len(rows), max(len(row) for row in rows)), np.nan, np.float32)
     for line, row in zip(signals, rows, strict=True):
@@ -166,7 +165,7 @@ def _group(record: EcgRecord, label: str, rows: list[int]) -> Any:
 
 def _channel(row: str) -> Any:
     channel = _pydicom().Dataset()
-    lead = row.removesuffix(STRIP)
+    lead = row.removesuffix(RHYTHM)
     meaning = f"Lead {lead}" if lead in LEAD_NUMBERS else "Unspecified lead"
     channel.ChannelLabel = row[:16]
     channel.ChannelSourceSequence = [_code(f"2:{lead_number(row)}", "MDC", meaning)]
@@ -216,7 +215,7 @@ def _rows(group: Any) -> tuple[list[str], NDArray[np.float64]]:
 def _lead(channel: Any) -> str:
     """Name of a channel: its own label where that is a lead's, else by its code, ``2:61`` or ``5.6.3-9-61``."""
     label = canonical_lead(str(channel.get("ChannelLabel", "")))
-    if label.removesuffix(STRIP) in LEAD_NUMBERS:
+    if label.removesuffix(RHYTHM) in LEAD_NUMBERS:
         return label
     code = channel.ChannelSourceSequence[0]
     number = str(code.CodeValue).replace("-", ":").rpartition(":")[2]

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ecglens.errors import DatasetError
-from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, STRIP, content_uuid, lead_number, microvolts, remarks
+from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, content_uuid, lead_number, microvolts, remarks
+from ecglens.layouts import RHYTHM
 from ecglens.records import EcgRecord
 
 __all__ = ["read_fhir", "write_fhir"]
@@ -88,7 +89,7 @@ def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
     number = lead_number(lead)
     coding = {"system": _MDC, "code": str(_POTENTIAL + number), "display": "MDC_ECG_ELEC_POTL"}
     if number and not lead.startswith("-"):
-        coding["display"] += f"_{lead.removesuffix(STRIP).upper()}"
+        coding["display"] += f"_{lead.removesuffix(RHYTHM).upper()}"
     return {
         "code": {"coding": [coding], "text": lead},
         "valueSampledData": {

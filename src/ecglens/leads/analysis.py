@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from ecglens.layouts import RHYTHM
 from ecglens.leads.beats import FS_HZ, Beats, find_beats, median, without_spikes
 from ecglens.leads.rhythm import distances, lone_part, usual_distance
 from ecglens.leads.waves import BEFORE, Waves, beat_windows, delineate
@@ -61,7 +62,7 @@ class Analysis:
         for number, name in enumerate(self.leads):
             rows = self.cut[:, number]
             whole = rows[~np.isnan(rows[:, first - 10 : last + 1]).any(axis=1)]
-            lead = name.removesuffix("-rhythm")
+            lead = name.removesuffix(RHYTHM)
             if len(whole) and len(whole) > len(shown.get(lead, ())):
                 shown[lead] = whole
         return shown

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from ecglens.layouts import STANDARD_LEADS
+from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.leads.analysis import Analysis, analyse
 from ecglens.leads.beats import FS_HZ, median
 from ecglens.leads.measure import measured
@@ -98,7 +98,7 @@ def features(record: EcgRecord) -> dict[str, float]:
     figures = measured(found, step_ms=1000 / min(record.fs_hz, FS_HZ))
     row.update(_of_record(found, figures))
     shown = found.by_lead() if figures.qrs_ms is not None else {}
-    for name in dict.fromkeys(lead.removesuffix("-rhythm") for lead in found.leads):
+    for name in dict.fromkeys(lead.removesuffix(RHYTHM) for lead in found.leads):
         lead, sign = ("aVR", -1.0) if name == "-aVR" else (name, 1.0)
         if lead in STANDARD_LEADS:
             parts = _spectrum(_longest(found, name))
@@ -159,7 +159,7 @@ def _smooth(stretch: NDArray[np.float64]) -> NDArray[np.float64]:
 def _longest(found: Analysis, lead: str) -> NDArray[np.float64]:
     """The longest stretch without a gap of the rows that show a lead."""
     best = np.empty(0)
-    for row in (number for number, name in enumerate(found.leads) if name.removesuffix("-rhythm") == lead):
+    for row in (number for number, name in enumerate(found.leads) if name.removesuffix(RHYTHM) == lead):
         known = np.flatnonzero(~np.isnan(found.signals[row]))
         for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
             best = found.signals[row][run] if len(run) > len(best) else best

@@ -12,8 +12,8 @@ __all__ = ["overlay"]
 _FADE = 0.45
 _SURE = (0, 90, 200)
 _DOUBTFUL = (213, 94, 0)
-_BOX = (150, 150, 150)
 """Blue and vermilion of Okabe and Ito's palette (2008), which colour-blind people tell apart."""
+_BOX = (150, 150, 150)
 _FINE = 4
 _GOOD_QUALITY = 0.5
 

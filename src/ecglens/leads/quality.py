@@ -72,10 +72,10 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
         facts: Of each lead, in the record's order.
         page: Of the whole page.
     """
-    rests = {tuple(names): rest / max(size, 1e-6) for names, rest, size in relation_rests(record)}
-    worst = max(rests.values(), default=_UNKNOWN_REST)
+    rests = [rest / max(size, 1e-6) for _, rest, size in relation_rests(record)]
+    worst = max(rests, default=_UNKNOWN_REST)
     found = []
-    for name, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
+    for row, fact in zip(record.signals_mv, facts, strict=True):
         known = row[: len(fact.sure)]
         known = known[~np.isnan(known)]
         share = known.size / max(1, len(fact.sure))
@@ -83,10 +83,9 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
             found.append(0.3 * share)
             continue
         size = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
-        own = max((rest for names, rest in rests.items() if name in names), default=worst)
         seen = {
             "constant": 1.0,
-            "rest": float(np.log(max(own, worst) + 0.02)),
+            "rest": float(np.log(worst + 0.02)),
             "bend": float(np.log1p(page.bend_mm)),
             "shared": float(np.sqrt(fact.shared)),
             "pen": page.pen_mm,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
+from ecglens.layouts import RHYTHM
 from ecglens.leads.dark import TraceInk, trace_ink
 from ecglens.leads.pen import OVERSAMPLE, Outline, centre_line, outline, pen_radius
 from ecglens.leads.quality import LeadFacts, PageFacts, lead_quality, lead_warnings
@@ -18,10 +19,7 @@ from ecglens.leads.relations import einthoven_rmse, goldberger_rmse, mended
 from ecglens.leads.strokes import HIDDEN, Runs, follow, runs_of
 from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
 
-__all__ = ["RHYTHM", "trace_page"]
-
-RHYTHM = "-rhythm"
-"""Ending of a rhythm strip's name in a record, where the lead itself may stand in the rows too."""
+__all__ = ["trace_page"]
 
 _REACH_PITCHES = 1.4
 _REACH_MM = 25.0

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.labels import TITLES
-from ecglens.layouts import STANDARD_LEADS
+from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.leads.crop import lead_crops
 from ecglens.leads.figures import Figure, StLead, missing, st_leads, told
 from ecglens.leads.overlay import overlay
@@ -134,7 +134,7 @@ def _quality(tracing: Tracing | None) -> tuple[Quality, ...]:
     ranked = [lead for lead in STANDARD_LEADS if lead in read]
     ranked += [lead for lead in record.leads if lead not in ranked]
     return tuple(
-        Quality(lead.replace("-rhythm", " rhythm"), round(100 * read[lead]), read[lead] >= _GOOD_QUALITY)
+        Quality(lead.replace(RHYTHM, " rhythm"), round(100 * read[lead]), read[lead] >= _GOOD_QUALITY)
         for lead in ranked
     )
 

@@ -12,6 +12,7 @@ from ecglens.layouts import LAYOUTS
 from ecglens.leads.find import find_layout
 from ecglens.leads.trace import trace_page
 from ecglens.models.cards import sha256_of
+from ecglens.models.inputs import needs_record
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.pages.flatten import flatten, straighten
@@ -64,10 +65,14 @@ def examine(
 def examine_page(page: Page, runtime: Runtime, *, measure: bool = False) -> Reading:
     """:func:`examine` for a page that was read already, by a loaded model."""
     layout = find_layout(page)
-    prediction = runtime.predict(page, layout) if isinstance(layout, Layout) else _refusal(page, layout, runtime)
+    reads_signals = isinstance(layout, Layout) and needs_record(runtime.recipe)
+    tracing = _traced(page) if measure or reads_signals else None
+    record = None if tracing is None else tracing.record
+    prediction = (
+        runtime.predict(page, layout, record) if isinstance(layout, Layout) else _refusal(page, layout, runtime)
+    )
     if not measure:
         return Reading(page=page, layout=layout, prediction=prediction)
-    tracing = _traced(page)
     return Reading(page, layout, prediction, tracing, _measured(tracing))
 
 

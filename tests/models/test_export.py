@@ -184,17 +184,19 @@ def test_an_exported_folder_is_complete(exported, evaluation):
 def test_torch_and_onnx_answer_alike(exported, finished, recordings):
     runtime = Runtime(load_card(exported))
     model = exporting._trained(RECIPE, finished)
-    arrays = np.stack([make_input(find_layout(read_page(row.path)), runtime.recipe) for row in recordings])
-    np.testing.assert_allclose(runtime.logits(arrays), logits_of(model, torch.from_numpy(arrays)), atol=1e-4)
-    np.testing.assert_allclose(runtime.logits(arrays[:1]), runtime.logits(arrays)[:1], atol=1e-5)
+    pages = [read_page(row.path) for row in recordings]
+    arrays = np.concatenate([make_input(page, find_layout(page), runtime.recipe)["page"] for page in pages])
+    answers = runtime.logits({"page": arrays})
+    np.testing.assert_allclose(answers, logits_of(model, torch.from_numpy(arrays)), atol=1e-4)
+    np.testing.assert_allclose(runtime.logits({"page": arrays[:1]}), answers[:1], atol=1e-5)
 
 
-def wrong_graph(model, recipe, path):
-    write_graph(path, (5.0, 0.0), shape=recipe.input.shape)
+def wrong_graph(model, shapes, path):
+    write_graph(path, (5.0, 0.0), shape=shapes["page"])
 
 
 def test_a_graph_that_answers_otherwise_is_not_exported(recordings, finished, evaluation, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_write_graph", wrong_graph)
+    monkeypatch.setattr(exporting, "write_graph", wrong_graph)
     with pytest.raises(ModelError, match="graph differs from the trained model by .*; at most 0.0001 is allowed"):
         export(recordings, finished, tmp_path / "tiny", evaluation=evaluation, **ORDERED)
     assert list(tmp_path.iterdir()) == []
@@ -204,7 +206,7 @@ def test_a_failed_export_leaves_the_older_model_as_it_was(
     recordings, finished, evaluation, exported, tmp_path, monkeypatch
 ):
     folder = Path(shutil.copytree(exported, tmp_path / "tiny"))
-    monkeypatch.setattr(exporting, "_write_graph", wrong_graph)
+    monkeypatch.setattr(exporting, "write_graph", wrong_graph)
     with pytest.raises(ModelError, match="differs from the trained model"):
         export(recordings, finished, folder, evaluation=evaluation, **ORDERED)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {

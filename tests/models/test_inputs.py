@@ -16,6 +16,7 @@ from ecglens.records import InkMap, Layout, Page
 DATA = Path(__file__).resolve().parents[1] / "data"
 SAMPLES = ["Normal_1.jpg", "HB_1.jpg", "MI_26.jpg", "PMI_18.jpg"]
 RECIPE = TraceCanvas()
+NO_PAGE = Page(np.zeros((1, 1, 3), np.uint8))
 
 
 def layout_of(pixels: np.ndarray) -> Layout:
@@ -24,8 +25,14 @@ def layout_of(pixels: np.ndarray) -> Layout:
     return layout
 
 
+def canvas_of(layout: Layout, recipe: TraceCanvas = RECIPE) -> np.ndarray:
+    """The array of a recipe that needs no more of a page than its layout."""
+    (array,) = make_input(NO_PAGE, layout, recipe)["page"]
+    return array
+
+
 def array_of(pixels: np.ndarray) -> np.ndarray:
-    return make_input(layout_of(pixels), RECIPE)
+    return canvas_of(layout_of(pixels))
 
 
 @pytest.fixture(params=[*SAMPLES, "rendered"])
@@ -43,7 +50,7 @@ def test_the_array_has_the_recipe_s_shape_and_scale(pixels):
     assert array.dtype == np.float32
     assert array.min() >= 0
     assert 3 < array.max() <= 4
-    scaled = make_input(layout_of(pixels), TraceCanvas(mean=0.5, std=0.5))
+    scaled = canvas_of(layout_of(pixels), TraceCanvas(mean=0.5, std=0.5))
     np.testing.assert_allclose(scaled, (array * 0.25 - 0.5) / 0.5, atol=1e-6)
 
 
@@ -72,7 +79,7 @@ def test_pulses_and_what_is_left_and_right_of_the_traces_never_reach_the_array(p
     painted[:, :left] = 255 - painted[:, :left]
     painted[:, right:] = 255 - painted[:, right:]
     other = replace(layout, ink=InkMap(painted, ink.scale, ink.origin))
-    np.testing.assert_array_equal(make_input(other, RECIPE), make_input(layout, RECIPE))
+    np.testing.assert_array_equal(canvas_of(other), canvas_of(layout))
 
 
 def test_what_stands_above_and_below_the_strips_never_reaches_the_array(pixels):
@@ -85,14 +92,14 @@ def test_what_stands_above_and_below_the_strips_never_reaches_the_array(pixels):
     painted[: max(0, top)] = 255
     painted[bottom:] = 255
     other = replace(layout, ink=InkMap(painted, ink.scale, ink.origin))
-    np.testing.assert_array_equal(make_input(other, RECIPE), make_input(layout, RECIPE))
+    np.testing.assert_array_equal(canvas_of(other), canvas_of(layout))
 
 
 def test_the_traces_do_reach_the_array(pixels):
     layout = layout_of(pixels)
     blank = replace(layout, ink=InkMap(np.zeros_like(layout.ink.pixels), layout.ink.scale, layout.ink.origin))
-    assert make_input(blank, RECIPE).max() == 0
-    assert (make_input(layout, RECIPE) > 1).mean() > 0.01
+    assert canvas_of(blank).max() == 0
+    assert (canvas_of(layout) > 1).mean() > 0.01
 
 
 def test_a_page_of_twice_the_size_gives_the_same_array(pixels):
@@ -125,19 +132,23 @@ def test_each_strip_has_its_zero_line_in_the_middle_and_1_mv_is_10_mm():
 def test_strips_stand_in_the_page_s_order_whatever_the_order_of_the_leads(pixels):
     layout = layout_of(pixels)
     mixed = replace(layout, leads=layout.leads[::-1])
-    np.testing.assert_array_equal(make_input(mixed, RECIPE), make_input(layout, RECIPE))
+    np.testing.assert_array_equal(canvas_of(mixed), canvas_of(layout))
 
 
 @pytest.mark.parametrize(
     ("recipe", "reason"),
     [
-        ({"kind": "gray_page"}, "kind: Input should be 'trace_canvas'"),
-        ({"colour": 3}, "colour: Extra inputs are not permitted"),
-        ({"width": 8}, "width: .*greater than or equal to 32"),
-        ({"height": 10_000}, "height: .*less than or equal to 4096"),
-        ({"std": 0}, "std: .*greater than 0"),
-        ({"std": float("inf")}, "std: .*finite"),
-        ({"strip_mm": "wide"}, "strip_mm: .*valid number"),
+        (
+            {"kind": "gray_page"},
+            "kind: Input tag 'gray_page' .*does not match any of the expected tags: 'trace_canvas'",
+        ),
+        ({"width": 64}, "kind: Unable to extract tag"),
+        ({"kind": "trace_canvas", "colour": 3}, "colour: Extra inputs are not permitted"),
+        ({"kind": "trace_canvas", "width": 8}, "width: .*greater than or equal to 32"),
+        ({"kind": "trace_canvas", "height": 10_000}, "height: .*less than or equal to 4096"),
+        ({"kind": "trace_canvas", "std": 0}, "std: .*greater than 0"),
+        ({"kind": "trace_canvas", "std": float("inf")}, "std: .*finite"),
+        ({"kind": "trace_canvas", "strip_mm": "wide"}, "strip_mm: .*valid number"),
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_named(recipe, reason):
@@ -148,4 +159,4 @@ def test_a_recipe_that_cannot_be_used_is_named(recipe, reason):
 def test_a_recipe_travels_as_plain_values():
     recipe = TraceCanvas(width=64, height=48, strip_mm=30.0)
     assert parse_recipe(recipe.model_dump()) == recipe
-    assert recipe.shape == (1, 48, 64)
+    assert recipe.shapes == {"page": (1, 48, 64)}

@@ -68,9 +68,9 @@ def test_certainty_answers_at_a_threshold_of_1(tmp_path, page, layout):
 
 def test_the_answer_depends_on_the_page_s_array(tmp_path, page, layout):
     runtime = Runtime(write_model(tmp_path / "tiny", graph={"slope": 0.01}))
-    array = make_input(layout, runtime.recipe)
-    assert runtime.logits(array[None])[0] == pytest.approx([0, 0.01 * array.sum()], rel=1e-3)
-    assert runtime.logits(np.stack([array, 0 * array])).shape == (2, 2)
+    array = make_input(page, layout, runtime.recipe)["page"]
+    assert runtime.logits({"page": array})[0] == pytest.approx([0, 0.01 * array.sum()], rel=1e-3)
+    assert runtime.logits({"page": np.concatenate([array, 0 * array])}).shape == (2, 2)
 
 
 def test_warnings_of_page_layout_and_model_stand_beside_the_answer(tmp_path, page, layout):
@@ -91,8 +91,10 @@ def test_an_answer_that_is_no_number_is_an_error_not_a_label(tmp_path, page, lay
 
 def test_an_array_of_another_shape_is_refused(tmp_path):
     runtime = Runtime(write_model(tmp_path / "tiny"))
-    with pytest.raises(ModelError, match=r"Model 'tiny' reads \(1, 48, 64\), but got \(1, 64, 48\)"):
-        runtime.logits(np.zeros((1, 1, 64, 48), np.float32))
+    with pytest.raises(ModelError, match=r"Model 'tiny' reads page \(1, 48, 64\), but got page \(1, 64, 48\)"):
+        runtime.logits({"page": np.zeros((1, 1, 64, 48), np.float32)})
+    with pytest.raises(ModelError, match=r"Model 'tiny' reads page \(1, 48, 64\), but got nothing"):
+        runtime.logits({})
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_compact_cnn_has_211496_weights_of_the_423000_that_it_may_have():
 
 
 @pytest.mark.parametrize("labels", [2, 4])
-@pytest.mark.parametrize("shape", [TraceCanvas().shape, (1, 64, 96)])
+@pytest.mark.parametrize("shape", [TraceCanvas().shapes["page"], (1, 64, 96)])
 def test_a_model_answers_one_logit_a_label(make, labels, shape):
     model = make(labels=labels).eval()
     with torch.inference_mode():

@@ -25,7 +25,7 @@ def test_a_recipe_says_what_it_says_and_has_defaults_for_the_rest(tmp_path):
     recipe = load_recipe(write(tmp_path, GOOD + "[optimization]\nepochs = 3\n[input]\nwidth = 64\n"))
     assert recipe.labels == ("normal", "mi")
     assert (recipe.optimization.epochs, recipe.optimization.batch_size) == (3, 16)
-    assert recipe.input.shape == (1, 304, 64)
+    assert recipe.input.shapes["page"] == (1, 304, 64)
     assert recipe.augmentation.noise == 0
 
 

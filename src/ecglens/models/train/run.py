@@ -155,7 +155,7 @@ def load_out_of_fold(
 
 def _arrays(recordings: Recordings, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
     """Every recording's array and target; rows of copies stay zero and are never asked for."""
-    arrays = torch.zeros(len(recordings), *recipe.input.shape)
+    arrays = torch.zeros(len(recordings), *recipe.input.shapes["page"])
     for index in recordings.canonical_indices():
         page = read_page(recordings[int(index)].path)
         layout = find_layout(page)
@@ -169,7 +169,7 @@ def _arrays(recordings: Recordings, recipe: Recipe) -> tuple[torch.Tensor, torch
                 f"'{page.source}' cannot be trained on. {reason} "
                 "Set input.known_print to false to train on other prints."
             )
-        arrays[index] = torch.from_numpy(make_input(layout, recipe.input))
+        arrays[index] = torch.from_numpy(make_input(page, layout, recipe.input)["page"][0])
     unknown = sorted(set(recordings.labels) - set(recipe.labels))
     if unknown:
         raise TrainingError(f"The recordings have the label {unknown[0]}, which the recipe does not name.")

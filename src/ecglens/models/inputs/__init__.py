@@ -1,0 +1,151 @@
+"""From a page to a model's arrays, in training and in serving alike.
+
+The recipe travels inside the model folder, so that a model cannot be served with another preprocessing than its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from ecglens.errors import ModelError
+from ecglens.models.inputs.canvas import trace_canvas
+from ecglens.models.inputs.images import lead_boxes, lead_crops, page_image
+from ecglens.models.inputs.recipes import (
+    CANVAS_LAYOUT,
+    InputRecipe,
+    LeadCrops,
+    LeadSignals,
+    PageAndSignal,
+    PageImage,
+    TraceCanvas,
+)
+from ecglens.models.inputs.signals import known_share, signal_array
+from ecglens.records import EcgRecord, Layout, Page
+
+__all__ = [
+    "InputRecipe",
+    "LeadCrops",
+    "LeadSignals",
+    "PageAndSignal",
+    "PageImage",
+    "TraceCanvas",
+    "known_share",
+    "lead_crops",
+    "make_input",
+    "needs_record",
+    "page_image",
+    "parse_recipe",
+    "scaled",
+    "signal_array",
+    "stored_input",
+    "trace_canvas",
+    "unsuitable",
+]
+
+_RECIPES: TypeAdapter[InputRecipe] = TypeAdapter(InputRecipe)
+
+
+def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
+    """Check a recipe.
+
+    Raises:
+        ModelError: The kind is unknown or a parameter cannot be used.
+    """
+    try:
+        return _RECIPES.validate_python(dict(recipe))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ["kind"] if first["type"].startswith("union_tag") else [str(part) for part in first["loc"][1:]]
+        where = ".".join(path)
+        raise ModelError(
+            f"The model's input recipe cannot be used: {f'{where}: ' if where else ''}{first['msg']}."
+        ) from error
+
+
+def needs_record(recipe: InputRecipe) -> bool:
+    """Whether a model with this recipe reads signals."""
+    return "signal" in recipe.shapes
+
+
+def unsuitable(layout: Layout, recipe: InputRecipe) -> str | None:
+    """Why a page is none that a model with this recipe can read, or ``None``."""
+    if isinstance(recipe, PageAndSignal):
+        return unsuitable(layout, recipe.page) or unsuitable(layout, recipe.signal)
+    if not isinstance(recipe, LeadSignals):
+        layouts = (CANVAS_LAYOUT,) if isinstance(recipe, TraceCanvas) else recipe.layouts
+        if layout.name not in layouts:
+            return f"The model reads pages of the layout {' or '.join(layouts)}, and this one is {layout.name}."
+    if isinstance(recipe, LeadCrops | LeadSignals):
+        missing = [name for name in recipe.leads if name not in _leads(layout, recipe)]
+        if missing:
+            return f"The model reads the leads {', '.join(recipe.leads)}, and this page has no {missing[0]}."
+    if recipe.known_print and not layout.known_print:
+        return "The model has only learned pages of one recorder, and this one is in another print."
+    return None
+
+
+def stored_input(
+    page: Page, layout: Layout, recipe: InputRecipe, record: EcgRecord | None = None
+) -> dict[str, NDArray[np.generic]]:
+    """Build what a model reads in the unit that is worth keeping.
+
+    Args:
+        page: As it came.
+        layout: Where its leads were found, with the page's ink.
+        recipe: From the model folder.
+        record: The page's signals, for recipes that read them.
+
+    Returns:
+        By the graph's input: ``(rows, *shape)``, uint8 for pixels and float32 in mV for signals.
+
+    Raises:
+        ModelError: The page is none that the model can read, or its signals are missing.
+    """
+    reason = unsuitable(layout, recipe)
+    if reason is not None:
+        raise ModelError(reason)
+    if isinstance(recipe, TraceCanvas):
+        return {"page": trace_canvas(layout, recipe)[None, None]}
+    if isinstance(recipe, PageImage):
+        return {"page": page_image(page, layout, recipe)[None]}
+    if isinstance(recipe, LeadCrops):
+        return {"page": lead_crops(page, layout, recipe)}
+    if record is None:
+        raise ModelError("The model reads signals, but none of this page came; digitize it and give its record.")
+    if isinstance(recipe, LeadSignals):
+        return {"signal": signal_array(record, recipe)[None]}
+    return {**stored_input(page, layout, recipe.page), "signal": signal_array(record, recipe.signal)[None]}
+
+
+def make_input(
+    page: Page, layout: Layout, recipe: InputRecipe, record: EcgRecord | None = None
+) -> dict[str, NDArray[np.float32]]:
+    """Build the arrays that a model reads: :func:`stored_input`, scaled.
+
+    Returns:
+        By the graph's input: ``(rows, *shape)`` float32.
+
+    Raises:
+        ModelError: The page is none that the model can read, or its signals are missing.
+    """
+    return scaled(stored_input(page, layout, recipe, record), recipe)
+
+
+def scaled(stored: Mapping[str, NDArray[np.generic]], recipe: InputRecipe) -> dict[str, NDArray[np.float32]]:
+    """Stored values in the graph's unit."""
+    arrays = {}
+    for name, values in stored.items():
+        mean, std = recipe.scaling(name)
+        array = values.astype(np.float32)
+        array -= mean
+        array /= std
+        arrays[name] = array
+    return arrays
+
+
+def _leads(layout: Layout, recipe: LeadCrops | LeadSignals) -> set[str]:
+    names = set(lead_boxes(layout))
+    return names | {"aVR"} if isinstance(recipe, LeadSignals) and "-aVR" in names else names

@@ -1,0 +1,91 @@
+"""Pages and leads as images of a model's size, before scaling."""
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.layouts import RHYTHM
+from ecglens.models.inputs.recipes import RHYTHM_STRIP, LeadCrops, PageImage
+from ecglens.pages import preprocessing
+from ecglens.records import Box, Layout, LeadBox, Page
+
+__all__ = ["lead_boxes", "lead_crops", "page_image"]
+
+Image = NDArray[np.uint8]
+
+_AT_OWN_SIZE: dict[str, Callable[[Image], Image]] = {
+    "gray": preprocessing.gray,
+    "remove_grid": preprocessing.remove_grid,
+}
+_AT_MODEL_SIZE: dict[str, Callable[[Image], Image]] = {
+    "clahe": preprocessing.clahe,
+    "median": preprocessing.median,
+    "gaussian": preprocessing.gaussian,
+    "otsu": preprocessing.otsu,
+    "canny": preprocessing.canny,
+}
+
+
+def page_image(page: Page, layout: Layout, recipe: PageImage) -> Image:
+    """A page's image, ``(channels, height, width)`` uint8."""
+    pixels = page.pixels if recipe.area == "page" else _upright(page, layout, layout.trace_area)
+    return _finished(_first_step(pixels, recipe), recipe)
+
+
+def lead_crops(page: Page, layout: Layout, recipe: LeadCrops) -> Image:
+    """Images of a page's leads, ``(leads, channels, height, width)`` uint8, in the recipe's order."""
+    boxes = lead_boxes(layout)
+    wanted = [boxes[name].box for name in recipe.leads]
+    around = Box(
+        max(0.0, min(box.top for box in wanted)),
+        max(0.0, min(box.left for box in wanted)),
+        max(box.bottom for box in wanted),
+        max(box.right for box in wanted),
+    )
+    area = _first_step(_upright(page, layout, around), recipe)
+    corner = math.floor(around.top), math.floor(around.left)
+    return np.stack([_finished(_crop(area, box, corner), recipe) for box in wanted])
+
+
+def lead_boxes(layout: Layout) -> dict[str, LeadBox]:
+    """Boxes by name; a rhythm strip is ``II-rhythm`` beside lead ``II`` of the rows, and the upper one ``rhythm``."""
+    boxes = {lead.lead + RHYTHM if lead.rhythm else lead.lead: lead for lead in layout.leads}
+    strips = [lead for lead in layout.leads if lead.rhythm]
+    return {**boxes, RHYTHM_STRIP: min(strips, key=lambda lead: lead.baseline_px)} if strips else boxes
+
+
+def _upright(page: Page, layout: Layout, box: Box) -> Image:
+    """A part of the page at its own scale, turned upright where it is not."""
+    matrix = np.array(layout.to_upright)
+    if np.allclose(matrix, np.eye(3)[:2]):
+        return _crop(page.pixels, box, (0, 0))
+    top, left = math.floor(box.top), math.floor(box.left)
+    matrix[:, 2] -= (left, top)
+    size = (math.ceil(box.right) - left, math.ceil(box.bottom) - top)
+    turned = cv2.warpAffine(page.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, dtype=np.uint8)
+
+
+def _crop(image: Image, box: Box, corner: tuple[int, int]) -> Image:
+    rows = slice(max(0, math.floor(box.top) - corner[0]), math.ceil(box.bottom) - corner[0])
+    columns = slice(max(0, math.floor(box.left) - corner[1]), math.ceil(box.right) - corner[1])
+    return image[rows, columns]
+
+
+def _first_step(pixels: Image, recipe: PageImage | LeadCrops) -> Image:
+    return _AT_OWN_SIZE[recipe.steps[0]](np.ascontiguousarray(pixels)) if recipe.steps else pixels
+
+
+def _finished(image: Image, recipe: PageImage | LeadCrops) -> Image:
+    small = cv2.resize(np.ascontiguousarray(image), (recipe.width, recipe.height), interpolation=cv2.INTER_AREA)
+    done = np.asarray(small, dtype=np.uint8)
+    for step in recipe.steps[1:]:
+        if step == "edge_channel":
+            return np.stack([done, done, preprocessing.canny(done)])
+        done = _AT_MODEL_SIZE[step](done)
+    if done.ndim == 2:
+        return np.broadcast_to(done, (recipe.channels, *done.shape))
+    return np.ascontiguousarray(done.transpose(2, 0, 1))

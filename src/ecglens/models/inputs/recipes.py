@@ -1,0 +1,276 @@
+"""Input recipes: small dictionaries that travel inside the model folder; ``kind`` names the recipe.
+
+Every recipe tells the same four things: ``shapes`` of the graph's inputs by name, ``rows`` that one page becomes,
+``scaling`` from stored values to the graph's, and, as its fields, how the values are made.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ecglens.layouts import LAYOUTS, STANDARD_LEADS
+
+__all__ = ["InputRecipe", "LeadCrops", "LeadSignals", "PageAndSignal", "PageImage", "Step", "TraceCanvas"]
+
+CANVAS_LAYOUT = "3x4+1"
+RHYTHM_STRIP = "rhythm"
+"""The upper rhythm strip of a page, whichever lead it shows: recorders choose II on one page and III on the next."""
+
+Step = Literal["gray", "remove_grid", "clahe", "median", "gaussian", "otsu", "canny", "edge_channel"]
+Scaling = tuple[NDArray[np.float32], NDArray[np.float32]]
+Side = Annotated[int, Field(ge=32, le=4096)]
+
+_WHITE = 255.0
+_TO_GRAY = ("gray", "remove_grid")
+_WHOLE_PAGE = ("",)
+
+
+class _Recipe(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TraceCanvas(_Recipe):
+    """The traces alone, on a canvas of fixed scale: one strip a line, its zero line in the middle.
+
+    Every line of the page spans the whole width, so that a pixel is the same time on every page; heights keep the
+    page's mm. Header, footer, pulses and grid do not reach the canvas.
+
+    Attributes:
+        known_print: Whether the model answers only for pages in the print of the public set's recorder, as it must
+            where it has seen no other.
+        width: Width of the canvas in px, for the length of a line (10 s).
+        height: Height in px, shared by the lines.
+        strip_mm: What one line shows, in mm on paper.
+        mean: Subtracted from the ink, which is 0 for paper and 1 for the blackest.
+        std: What is left is divided by it.
+    """
+
+    kind: Literal["trace_canvas"] = "trace_canvas"
+    known_print: bool = True
+    width: Side = 512
+    height: Side = 304
+    strip_mm: Annotated[float, Field(gt=5, le=100)] = 38.0
+    mean: float = 0.0
+    std: Annotated[float, Field(gt=0)] = 0.25
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Graph inputs by name: channels, rows and columns of one row."""
+        return {"page": (1, self.height, self.width)}
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """One row, the whole page."""
+        return _WHOLE_PAGE
+
+    def scaling(self, name: str) -> Scaling:
+        """Mean and standard deviation in stored units, so that the graph's input is (stored - mean) / std."""
+        return _pixel_scaling((self.mean,), (self.std,), 1)
+
+
+class _Pixels(_Recipe):
+    """What page images and lead crops share."""
+
+    known_print: bool = True
+    layouts: Annotated[tuple[str, ...], Field(min_length=1)] = (CANVAS_LAYOUT,)
+    width: Side = 224
+    height: Side = 224
+    channels: Literal[1, 3] = 3
+    steps: tuple[Step, ...] = ()
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+
+    @field_validator("layouts")
+    @classmethod
+    def _layouts_are_known(cls, layouts: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in layouts if name not in LAYOUTS]
+        if unknown:
+            raise ValueError(f"expected layouts out of {', '.join(LAYOUTS)}, found '{unknown[0]}'")
+        return layouts
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> Self:
+        grayed = bool(self.steps) and self.steps[0] in _TO_GRAY
+        if any(step in _TO_GRAY for step in self.steps[1:]):
+            raise ValueError("'gray' or 'remove_grid' can only be the first step")
+        if self.steps and not grayed:
+            raise ValueError(f"step '{self.steps[0]}' reads a gray image; begin with 'gray' or 'remove_grid'")
+        if self.channels == 1 and not grayed:
+            raise ValueError("one channel needs 'gray' or 'remove_grid' as the first step")
+        if "edge_channel" in self.steps and (self.channels == 1 or self.steps[-1] != "edge_channel"):
+            raise ValueError("'edge_channel' can only be the last step, and needs 3 channels")
+        return self
+
+    @model_validator(mode="after")
+    def _scaling_fits(self) -> Self:
+        for name, values in (("mean", _each(self.mean)), ("std", _each(self.std))):
+            if len(values) not in {1, self.channels}:
+                raise ValueError(f"expected one {name} or one for each of {self.channels} channels, got {len(values)}")
+        if min(_each(self.std)) <= 0:
+            raise ValueError("std must be greater than 0")
+        return self
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Graph inputs by name: channels, rows and columns of one row."""
+        return {"page": (self.channels, self.height, self.width)}
+
+    def scaling(self, name: str) -> Scaling:
+        """Mean and standard deviation in stored units, so that the graph's input is (stored - mean) / std."""
+        return _pixel_scaling(_each(self.mean), _each(self.std), self.channels)
+
+
+class PageImage(_Pixels):
+    """The page as an image, stretched to the model's size.
+
+    ``gray`` and ``remove_grid`` are done at the page's own size, then the image is resized, then the other steps
+    follow at the model's size, as the published works do.
+
+    Attributes:
+        area: ``"traces"``, upright and without header and footer, or ``"page"``, all of it as it came: what is printed
+            there tells labels, so that is for comparing with published figures only.
+        known_print: As for :class:`TraceCanvas`.
+        layouts: Names of the layouts that the model has learned.
+        width: In px.
+        height: In px.
+        channels: 1, or 3; a gray image fills all three.
+        steps: Names of ``ecglens.pages.preprocessing``; ``edge_channel`` puts the edges of the gray image in the last
+            channel.
+        mean: Subtracted, in units where 255 is 1; one, or one for each channel.
+        std: What is left is divided by it; one, or one for each channel.
+    """
+
+    kind: Literal["page_image"] = "page_image"
+    area: Literal["traces", "page"] = "traces"
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """One row, the whole page."""
+        return _WHOLE_PAGE
+
+
+class LeadCrops(_Pixels):
+    """Each lead's box as an image of its own; the leads' answers are aggregated to the page's.
+
+    Steps are done in the order of :class:`PageImage`.
+
+    Attributes:
+        leads: Of the page, each a row; ``rhythm`` is the upper rhythm strip, whichever lead it shows.
+        aggregate: ``"mean_log"`` or ``"majority"``; see ``ecglens.models.aggregate``.
+        known_print: As for :class:`TraceCanvas`.
+        layouts: Names of the layouts that the model has learned.
+        width: In px.
+        height: In px.
+        channels: 1, or 3; a gray image fills all three.
+        steps: As for :class:`PageImage`.
+        mean: Subtracted, in units where 255 is 1; one, or one for each channel.
+        std: What is left is divided by it; one, or one for each channel.
+    """
+
+    kind: Literal["lead_crops"] = "lead_crops"
+    leads: Annotated[tuple[str, ...], Field(min_length=1)] = (*STANDARD_LEADS, RHYTHM_STRIP)
+    aggregate: Literal["mean_log", "majority"] = "mean_log"
+    width: Side = 150
+    height: Side = 150
+
+    @field_validator("leads")
+    @classmethod
+    def _leads_differ(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
+        return _different(leads)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The leads."""
+        return self.leads
+
+
+class LeadSignals(_Recipe):
+    """Signals of the leads in mV, and under them where they are known: hidden is not zero.
+
+    Attributes:
+        leads: In the order of the graph's first rows; as many rows follow with 1 where a sample is known.
+        fs_hz: Sampling rate of the graph's input.
+        seconds: From the beginning of each lead; 2.5 is what a page of four columns shows, 10 a usual recording.
+        known_print: As for :class:`TraceCanvas`.
+    """
+
+    kind: Literal["lead_signals"] = "lead_signals"
+    leads: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD_LEADS
+    fs_hz: Annotated[float, Field(ge=20, le=2000)] = 100.0
+    seconds: Annotated[float, Field(ge=0.5, le=120)] = 2.5
+    known_print: bool = False
+
+    @field_validator("leads")
+    @classmethod
+    def _leads_differ(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
+        return _different(leads)
+
+    @property
+    def samples(self) -> int:
+        """Length of a lead."""
+        return round(self.fs_hz * self.seconds)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Graph inputs by name: signals then masks, samples."""
+        return {"signal": (2 * len(self.leads), self.samples)}
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """One row, the whole recording."""
+        return _WHOLE_PAGE
+
+    def scaling(self, name: str) -> Scaling:
+        """Zeros and ones: signals are read in mV."""
+        shape = (2 * len(self.leads), 1)
+        return np.zeros(shape, np.float32), np.ones(shape, np.float32)
+
+
+class PageAndSignal(_Recipe):
+    """A page and the signals that were read from it, for models that take both.
+
+    Attributes:
+        page: How the page is read.
+        signal: How the signals are.
+    """
+
+    kind: Literal["page_and_signal"] = "page_and_signal"
+    page: Annotated[TraceCanvas | PageImage, Field(discriminator="kind")] = TraceCanvas()
+    signal: LeadSignals = LeadSignals()
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Graph inputs by name."""
+        return {**self.page.shapes, **self.signal.shapes}
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """One row, the whole page."""
+        return _WHOLE_PAGE
+
+    def scaling(self, name: str) -> Scaling:
+        """That of the named input."""
+        return (self.signal if name == "signal" else self.page).scaling(name)
+
+
+InputRecipe = Annotated[TraceCanvas | PageImage | LeadCrops | LeadSignals | PageAndSignal, Field(discriminator="kind")]
+
+
+def _each(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _different(leads: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(leads)) != len(leads):
+        raise ValueError("leads must differ from each other")
+    return leads
+
+
+def _pixel_scaling(mean: Sequence[float], std: Sequence[float], channels: int) -> Scaling:
+    def of_255(values: Sequence[float]) -> NDArray[np.float32]:
+        return np.broadcast_to(_WHITE * np.array(values, np.float64), channels).astype(np.float32).reshape(-1, 1, 1)
+
+    return of_255(mean), of_255(std)

@@ -124,6 +124,27 @@ def test_early_beats_and_pauses_move_the_rate_but_hardly_the_basic_rate() -> Non
     assert value(found.rate_bpm) == pytest.approx(60 / np.diff(onsets).mean(), abs=1)
 
 
+@pytest.mark.parametrize("part", [0.3, 0.35, 0.4])
+def test_a_low_beat_of_a_fast_rhythm_is_not_lost_as_a_t_wave(part: float) -> None:
+    onsets = np.arange(0.3, 9.5, 0.33)
+    whole = made_ecg(onsets, p_mv=0.0).signals_mv
+    t = np.arange(whole.shape[1]) / 500
+    low = np.where(np.abs(t - onsets[20] - 0.05) < 0.16, part, 1.0)
+    found = measure(replace(made_ecg(), signals_mv=(whole * low).astype(np.float32)))
+    assert len(found.r_peaks_s) == len(onsets)
+
+
+def test_lead_names_on_the_traces_are_no_beat() -> None:
+    record = page_of(made_ecg(np.arange(0.25, 9.6, 0.8)))
+    signals = record.signals_mv.copy()
+    for lead in ("II", "III", "II-rhythm"):
+        for bar in range(record.leads.index(lead) % 3 + 1):
+            signals[record.leads.index(lead), 4 + 14 * bar : 10 + 14 * bar] += 0.3
+    found = measure(replace(record, signals_mv=signals))
+    assert found.r_peaks_s[0] == pytest.approx(0.25 + QRS_MS / 2000, abs=0.03)
+    assert value(found.rate_bpm) == pytest.approx(75, abs=0.5)
+
+
 def test_spikes_of_a_pacemaker_are_no_beats_and_are_told() -> None:
     record = made_ecg(p_mv=0.0)
     signals = record.signals_mv.copy()

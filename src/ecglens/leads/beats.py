@@ -40,6 +40,9 @@ _MANY_LEADS = 6
 _STRAY, _STRAY_END = 0.8, 0.65
 """Height against the usual beat's below which a shape that no other beat has is doubted."""
 
+_EARLY, _CUT_S = 0.7, 0.08
+"""Part of the usual distance to the next, and of a record's beginning, within which such a beat is left out."""
+
 _STEADY = 0.1
 _REACH_S = 0.05
 _GAIN = 1.7
@@ -164,11 +167,11 @@ def _peaks(energy: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
     usual = float(np.median([top for top in tops if top > 0]))
     floor = float(np.nanpercentile(energy, 30))
     beats = candidates[heights >= _THRESHOLD * usual]
-    missed = _missed(known, beats, candidates[heights >= _SEARCHBACK * usual])
-    beats = np.union1d(beats, np.array(missed, dtype=np.intp))
     close = np.diff(beats) < _T_WAVE_S * FS_HZ
     low = known[beats[1:]] < 0.55 * known[beats[:-1]]
-    return beats[np.r_[True, ~(close & low)]], usual / max(floor, 1e-9)
+    beats = beats[np.r_[True, ~(close & low)]]
+    missed = _missed(known, beats, candidates[heights >= _SEARCHBACK * usual])
+    return np.union1d(beats, np.array(missed, dtype=np.intp)), usual / max(floor, 1e-9)
 
 
 def _missed(energy: NDArray[np.float64], beats: NDArray[np.intp], low: NDArray[np.intp]) -> list[int]:
@@ -195,7 +198,10 @@ def _settled(
 
 
 def _stray(fiducials: NDArray[np.float64], shapes: NDArray[np.intp], heights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Low peaks of a shape of their own that the rhythm goes on without, or that stand first or last."""
+    """Peaks of a shape of their own: low ones that the rhythm goes on without or that stand first or last.
+
+    And one at the record's very beginning with the next beat close behind: lead names on the traces look like that.
+    """
     lone = np.bincount(shapes)[shapes] == 1
     low = heights / np.median(heights)
     gaps = np.diff(fiducials)
@@ -204,7 +210,10 @@ def _stray(fiducials: NDArray[np.float64], shapes: NDArray[np.intp], heights: ND
         fits[1:-1] = np.abs((gaps[1:] + gaps[:-1]) / np.median(gaps) - 1) < _STEADY
     ends = np.zeros(len(fiducials), bool)
     ends[[0, -1]] = True
-    return np.asarray(lone & ((fits & (low < _STRAY)) | (ends & (low < _STRAY_END))))
+    cut = np.zeros(len(fiducials), bool)
+    if len(gaps) > 2:
+        cut[0] = fiducials[0] < _CUT_S * FS_HZ and gaps[0] < _EARLY * np.median(gaps)
+    return np.asarray(lone & ((fits & (low < _STRAY)) | (ends & (low < _STRAY_END)) | cut))
 
 
 def _clock(slopes: NDArray[np.float64]) -> NDArray[np.bool_]:

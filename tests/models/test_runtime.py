@@ -1,16 +1,21 @@
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from scipy.special import softmax
 from tiny_models import LABELS, ecg_page, write_model
 
+import ecglens
 from ecglens.errors import ModelError
+from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads import find_layout
 from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import make_input
 from ecglens.models.runtime import Runtime
-from ecglens.records import Layout, Page
+from ecglens.reader import load_runtime
+from ecglens.records import EcgRecord, Layout, Page
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +28,10 @@ def layout(page: Page) -> Layout:
     found = find_layout(page)
     assert isinstance(found, Layout), found
     return found
+
+
+def png_of(page: Page) -> bytes:
+    return cv2.imencode(".png", np.ascontiguousarray(page.pixels[..., ::-1]))[1].tobytes()
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
@@ -131,3 +140,67 @@ def test_threads_share_one_model(tmp_path, page, layout):
     for thread in threads:
         thread.join()
     assert answers == [alone] * 8
+
+
+CROPS = {"kind": "lead_crops", "width": 40, "height": 32, "channels": 1, "steps": ["remove_grid"], "std": 0.25}
+SIGNALS = {"kind": "lead_signals"}
+
+
+@pytest.mark.parametrize("how", ["mean_log", "majority"])
+def test_the_answers_of_leads_are_aggregated_and_stay_visible(tmp_path, page, layout, how):
+    card = write_model(
+        tmp_path / "leads",
+        (20.0, 0.0),
+        temperature=2.0,
+        input={**CROPS, "aggregate": how},
+        graph={"shape": (1, 32, 40), "slope": 0.004},
+    )
+    runtime = Runtime(card)
+    prediction = runtime.predict(page, layout)
+    logits = runtime.logits(make_input(page, layout, runtime.recipe)).astype(np.float64)
+    assert logits.shape == (13, 2)
+    own = softmax(logits / 2.0, axis=1)
+    assert len({tuple(row) for row in own.round(6)}) > 6
+    assert list(prediction.lead_probabilities) == list(runtime.recipe.leads)
+    for row, answer in zip(own, prediction.lead_probabilities.values(), strict=True):
+        assert answer == pytest.approx(dict(zip(LABELS, row, strict=True)))
+    pooled = softmax(logits.mean(axis=0) / 2.0) if how == "mean_log" else np.eye(2)[logits.argmax(axis=1)].mean(axis=0)
+    assert prediction.probabilities == pytest.approx(dict(zip(LABELS, pooled, strict=True)))
+    assert 0 < pooled.min() < pooled.max() < 1
+    assert "lead_probabilities" in prediction.to_dict()
+
+
+def test_a_model_of_whole_pages_says_nothing_of_leads(tmp_path, page, layout):
+    assert Runtime(write_model(tmp_path / "tiny")).predict(page, layout).lead_probabilities is None
+
+
+@pytest.fixture
+def signal_model(tmp_path) -> Path:
+    ends = {"shape": (24, 250), "ends": ("signal", "logits"), "slope": 0.001}
+    return write_model(tmp_path / "signals", input=SIGNALS, graph=ends).folder
+
+
+def test_a_signal_model_reads_what_was_digitized(signal_model, page, layout):
+    reading = ecglens.examine(png_of(page), model=signal_model)
+    assert reading.tracing is None
+    record = ecglens.digitize(png_of(page)).record
+    runtime = load_runtime(signal_model)
+    assert reading.prediction.probabilities == runtime.predict(page, layout, record).probabilities
+    logits = runtime.logits(make_input(page, layout, runtime.recipe, record))[0]
+    assert logits[1] == pytest.approx(4.5, abs=1.5)  # the masks alone make 12 x 250 x 0.001 = 3
+
+
+@pytest.mark.parametrize("record", [None, EcgRecord(np.full((12, 500), np.nan, np.float32), 500.0, STANDARD_LEADS)])
+def test_a_signal_model_abstains_where_there_are_no_signals(signal_model, page, layout, record):
+    prediction = load_runtime(signal_model).predict(page, layout, record)
+    assert prediction.label is None
+    assert prediction.probabilities is None
+    assert prediction.abstention.kind == "unfamiliar"
+    assert prediction.abstention.reason.startswith("The model reads signals, and ")
+
+
+def test_a_graph_without_the_signals_that_its_recipe_makes_is_refused(tmp_path):
+    with pytest.raises(
+        ModelError, match="from 'page' and 'signal' to 'logits' in model 'tiny', but it goes from 'page'"
+    ):
+        Runtime(write_model(tmp_path / "tiny", input={"kind": "page_and_signal"}))

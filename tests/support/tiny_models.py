@@ -19,7 +19,7 @@ def write_graph(
     path: Path,
     logits: tuple[float, ...] = (0.0, 0.0),
     *,
-    shape: tuple[int, int, int] = (1, 48, 64),
+    shape: tuple[int, ...] = (1, 48, 64),
     ends: tuple[str, str] = ("page", "logits"),
     slope: float = 0.0,
 ) -> None:

@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _RECIPES: TypeAdapter[InputRecipe] = TypeAdapter(InputRecipe)
+_KINDS = {"trace_canvas", "page_image", "lead_crops", "lead_signals", "page_and_signal"}
 
 
 def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
@@ -58,11 +59,11 @@ def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
         return _RECIPES.validate_python(dict(recipe))
     except ValidationError as error:
         first = error.errors()[0]
-        path = ["kind"] if first["type"].startswith("union_tag") else [str(part) for part in first["loc"][1:]]
-        where = ".".join(path)
-        raise ModelError(
-            f"The model's input recipe cannot be used: {f'{where}: ' if where else ''}{first['msg']}."
-        ) from error
+        path = [str(part) for part in first["loc"] if part not in _KINDS]
+        if first["type"].startswith("union_tag"):
+            path.append("kind")
+        where = f"{'.'.join(path)}: " if path else ""
+        raise ModelError(f"The model's input recipe cannot be used: {where}{first['msg']}.") from error
 
 
 def needs_record(recipe: InputRecipe) -> bool:

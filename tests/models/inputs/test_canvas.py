@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from tiny_models import ecg_page
 
-from ecglens.errors import ModelError
 from ecglens.leads import find_layout
-from ecglens.models.inputs import TraceCanvas, make_input, parse_recipe, trace_canvas
+from ecglens.models.inputs import TraceCanvas, make_input, trace_canvas
 from ecglens.pages import read_page
 from ecglens.pages.preprocessing import rotate
 from ecglens.records import InkMap, Layout, Page
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 SAMPLES = ["Normal_1.jpg", "HB_1.jpg", "MI_26.jpg", "PMI_18.jpg"]
 RECIPE = TraceCanvas()
 NO_PAGE = Page(np.zeros((1, 1, 3), np.uint8))
@@ -133,30 +132,3 @@ def test_strips_stand_in_the_page_s_order_whatever_the_order_of_the_leads(pixels
     layout = layout_of(pixels)
     mixed = replace(layout, leads=layout.leads[::-1])
     np.testing.assert_array_equal(canvas_of(mixed), canvas_of(layout))
-
-
-@pytest.mark.parametrize(
-    ("recipe", "reason"),
-    [
-        (
-            {"kind": "gray_page"},
-            "kind: Input tag 'gray_page' .*does not match any of the expected tags: 'trace_canvas'",
-        ),
-        ({"width": 64}, "kind: Unable to extract tag"),
-        ({"kind": "trace_canvas", "colour": 3}, "colour: Extra inputs are not permitted"),
-        ({"kind": "trace_canvas", "width": 8}, "width: .*greater than or equal to 32"),
-        ({"kind": "trace_canvas", "height": 10_000}, "height: .*less than or equal to 4096"),
-        ({"kind": "trace_canvas", "std": 0}, "std: .*greater than 0"),
-        ({"kind": "trace_canvas", "std": float("inf")}, "std: .*finite"),
-        ({"kind": "trace_canvas", "strip_mm": "wide"}, "strip_mm: .*valid number"),
-    ],
-)
-def test_a_recipe_that_cannot_be_used_is_named(recipe, reason):
-    with pytest.raises(ModelError, match=f"The model's input recipe cannot be used: {reason}"):
-        parse_recipe(recipe)
-
-
-def test_a_recipe_travels_as_plain_values():
-    recipe = TraceCanvas(width=64, height=48, strip_mm=30.0)
-    assert parse_recipe(recipe.model_dump()) == recipe
-    assert recipe.shapes == {"page": (1, 48, 64)}

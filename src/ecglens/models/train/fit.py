@@ -1,7 +1,6 @@
 """The training loop: arrays and labels in, a trained module out."""
 
 from collections.abc import Callable
-from inspect import signature
 from typing import Any
 
 import torch
@@ -10,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecglens.errors import TrainingError
+from ecglens.models import zoo
 from ecglens.models.train.recipe import Augmentation, Recipe
-from ecglens.models.zoo import ZOO
-from ecglens.models.zoo.compact_cnn import CompactCNN
+from ecglens.models.zoo import Towers
 
 __all__ = ["augment", "build", "fit", "logits_of"]
 
@@ -23,15 +22,8 @@ def build(recipe: Recipe, *, seed: int) -> nn.Module:
     Raises:
         TrainingError: There is no such model, or it has no such options.
     """
-    if recipe.model not in ZOO:
-        raise TrainingError(f"Expected one of the models {', '.join(ZOO)}, but the recipe names '{recipe.model}'.")
-    make = ZOO[recipe.model]
-    try:
-        signature(make).bind(labels=len(recipe.labels), **recipe.options)
-    except TypeError as error:
-        raise TrainingError(f"The options of model '{recipe.model}' cannot be used: {error}.") from error
     torch.manual_seed(seed)
-    return make(labels=len(recipe.labels), **recipe.options)
+    return zoo.build(recipe.model, labels=len(recipe.labels), shapes=recipe.input.shapes, **recipe.options)
 
 
 def fit(
@@ -68,7 +60,7 @@ def fit(
         for batch in torch.split(torch.randperm(len(arrays), generator=rng), plan.batch_size):
             pages = augment(arrays[batch], recipe.augmentation, rng).to(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
-                answers = model.towers(pages) if isinstance(model, CompactCNN) else (model(pages),)
+                answers = model.towers(pages) if isinstance(model, Towers) else (model(pages),)
             losses = [
                 functional.cross_entropy(answer.float(), targets[batch], label_smoothing=plan.label_smoothing)
                 for answer in answers

@@ -1,12 +1,169 @@
 """Architectures (extra ``train``); a model is a function here, and its name is the function's name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from types import MappingProxyType
+from typing import Any
 
+import torch
 from torch import nn
 
+from ecglens.errors import TrainingError
+from ecglens.models.zoo.backbones import (
+    architecture,
+    backbone,
+    densenet121,
+    efficientnet_b0,
+    mobilenet_v1,
+    mobilenet_v2,
+    resnet50,
+    vgg16,
+)
 from ecglens.models.zoo.compact_cnn import compact_cnn
+from ecglens.models.zoo.plain import cnn_224, cnn_lead, crnn_lead, crnn_lead_repeated
+from ecglens.models.zoo.signals import fusion, resnet1d
+from ecglens.models.zoo.towers import Towers
+from ecglens.models.zoo.weights import find_weights
 
-__all__ = ["ZOO", "compact_cnn"]
+__all__ = [
+    "ZOO",
+    "Towers",
+    "ZooEntry",
+    "build",
+    "check_weights",
+    "cnn_224",
+    "cnn_lead",
+    "compact_cnn",
+    "count_weights",
+    "crnn_lead",
+    "crnn_lead_repeated",
+    "densenet121",
+    "efficientnet_b0",
+    "fusion",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "resnet1d",
+    "resnet50",
+    "vgg16",
+]
 
-ZOO: MappingProxyType[str, Callable[..., nn.Module]] = MappingProxyType({"compact_cnn": compact_cnn})
+_RECURRENT = "+lstm"
+_INPUTS = ("page", "signal")
+
+
+@dataclass(frozen=True, slots=True)
+class ZooEntry:
+    """A model that can be built by name.
+
+    Attributes:
+        make: The function; its keyword ``labels`` and one for each input are there in every model.
+        source: Where the architecture comes from.
+        note: What it is, in a few words.
+    """
+
+    make: Callable[..., nn.Module]
+    source: str
+    note: str
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one row of each input, by the graph's name, that the model was made for."""
+        defaults = signature(self.make).parameters
+        return {name: defaults[name].default for name in _INPUTS if name in defaults}
+
+
+_OWN = "ecglens"
+
+ZOO: Mapping[str, ZooEntry] = MappingProxyType(
+    {
+        entry.make.__name__: entry
+        for entry in (
+            ZooEntry(compact_cnn, _OWN, "two small towers over the trace canvas"),
+            ZooEntry(cnn_224, _OWN, "convolution and maximum three times, two linear layers"),
+            ZooEntry(cnn_lead, _OWN, "three convolutions over the crop of a lead"),
+            ZooEntry(crnn_lead, _OWN, "cnn_lead, its columns read by two LSTM layers"),
+            ZooEntry(crnn_lead_repeated, _OWN, "crnn_lead as published: one vector repeated"),
+            ZooEntry(mobilenet_v1, "timm", "arXiv 1704.04861"),
+            ZooEntry(mobilenet_v2, "timm", "arXiv 1801.04381"),
+            ZooEntry(densenet121, "timm", "arXiv 1608.06993"),
+            ZooEntry(resnet50, "timm", "arXiv 1512.03385"),
+            ZooEntry(vgg16, "timm", "arXiv 1409.1556"),
+            ZooEntry(efficientnet_b0, "timm", "arXiv 1905.11946"),
+            ZooEntry(resnet1d, _OWN, "one residual tower over each lead's signal"),
+            ZooEntry(fusion, _OWN, "compact_cnn or a backbone on the page, resnet1d on its signals"),
+        )
+    }
+)
+"""Every model by its function's name; ``build`` takes timm's names and ``+lstm`` as well."""
+
+
+def build(name: str, *, labels: int, shapes: Mapping[str, tuple[int, ...]], **options: Any) -> nn.Module:
+    """Build a model.
+
+    Args:
+        name: One of :data:`ZOO` or of timm's models, which may stand behind ``timm:``; ``+lstm`` at the end of a
+            backbone's name has its last feature map read along time.
+        labels: Number of labels.
+        shapes: Shape of one row of each input, as an input recipe tells them.
+        **options: Of the model.
+
+    Returns:
+        A module that takes its inputs in the order of ``shapes`` and returns logits ``(rows, labels)``.
+
+    Raises:
+        TrainingError: There is no such model, or it cannot take these inputs or options.
+    """
+    make, inputs = _found(name)
+    if set(shapes) != set(inputs):
+        raise TrainingError(
+            f"Model '{name}' reads {' and '.join(inputs)}, but the input recipe makes {' and '.join(shapes)}."
+        )
+    try:
+        signature(make).bind(labels=labels, **shapes, **options)
+        return make(labels=labels, **shapes, **options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        first = str(error).splitlines()[0].rstrip(".")
+        raise TrainingError(f"The options or the input of model '{name}' cannot be used: {first}.") from error
+
+
+def check_weights(name: str, options: Mapping[str, Any]) -> None:
+    """Make sure, before any work, that a model's pretrained weights are here; they are fetched where they can be.
+
+    Args:
+        name: As for :func:`build`.
+        options: Of the model.
+
+    Raises:
+        TrainingError: The weights are not here and cannot be fetched; it says what to fetch and where to put it.
+    """
+    weights = options.get("weights")
+    if weights is None:
+        return
+    known = architecture(str(options.get("backbone", name)).removesuffix(_RECURRENT))
+    if known is None:
+        raise TrainingError(f"Model '{name}' has no pretrained weights; leave the option weights out.")
+    find_weights(known, weights)
+
+
+def count_weights(name: str, *, labels: int = 4) -> int:
+    """Number of weights of a model of the zoo at its usual input, without making them."""
+    with torch.device("meta"):
+        model = build(name, labels=labels, shapes=ZOO[name].shapes)
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def _found(name: str) -> tuple[Callable[..., nn.Module], tuple[str, ...]]:
+    """The function of a model and its inputs."""
+    entry = ZOO.get(name)
+    if entry is not None:
+        return entry.make, tuple(entry.shapes)
+    base = name.removesuffix(_RECURRENT)
+    if architecture(base) is None:
+        raise TrainingError(
+            f"Expected one of the models {', '.join(ZOO)}, a backbone with {_RECURRENT} or a name of timm's, "
+            f"but there is no '{name}'."
+        )
+    head: dict[str, Any] = {"recurrent": True} if name.endswith(_RECURRENT) else {}
+    return partial(backbone, base, **head), ("page",)

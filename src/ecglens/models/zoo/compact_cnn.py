@@ -1,6 +1,6 @@
 """``compact_cnn``: two small convolutional towers over the trace canvas, 211,496 weights.
 
-Both towers see the same one-channel canvas. The first keeps track of *where* on the page something is seen: its last
+Both towers see the same canvas. The first keeps track of *where* on the page something is seen: its last
 map is averaged over four lines by four segments before the linear layer, so that ST elevation in V2 and in III are
 different things to it. The second asks *whether* it is seen anywhere: mean and maximum over the whole map. Their logits
 are averaged: two small towers with their own starts answer more surely than one, which is what an ensemble does
@@ -17,18 +17,18 @@ _CHANNELS = (16, 32, 48, 64, 96)
 _CELLS = 4
 
 
-def compact_cnn(*, labels: int = 4, dropout: float = 0.3) -> "CompactCNN":
-    """Build the model; input ``(pages, 1, 304, 512)``, any size from 64 px works."""
-    return CompactCNN(labels=labels, dropout=dropout)
+def compact_cnn(*, labels: int = 4, page: tuple[int, int, int] = (1, 304, 512), dropout: float = 0.3) -> "CompactCNN":
+    """Build the model; any size from 64 px works."""
+    return CompactCNN(labels=labels, channels=page[0], dropout=dropout)
 
 
 class CompactCNN(nn.Module):
     """Two towers, averaged."""
 
-    def __init__(self, *, labels: int, dropout: float) -> None:
+    def __init__(self, *, labels: int, channels: int, dropout: float) -> None:
         super().__init__()
-        self.place = _Tower(_CHANNELS[-1] * _CELLS**2, labels, dropout)
-        self.presence = _Tower(_CHANNELS[-1] * 2, labels, dropout)
+        self.place = _Tower(channels, _CHANNELS[-1] * _CELLS**2, labels, dropout)
+        self.presence = _Tower(channels, _CHANNELS[-1] * 2, labels, dropout)
 
     def towers(self, pages: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of each tower, ``(pages, labels)``; each is trained by its own loss."""
@@ -45,10 +45,10 @@ class CompactCNN(nn.Module):
 
 
 class _Tower(nn.Module):
-    def __init__(self, pooled: int, labels: int, dropout: float) -> None:
+    def __init__(self, channels: int, pooled: int, labels: int, dropout: float) -> None:
         super().__init__()
         layers: list[nn.Module] = [
-            nn.Conv2d(1, _CHANNELS[0], 5, stride=2, padding=2, bias=False),
+            nn.Conv2d(channels, _CHANNELS[0], 5, stride=2, padding=2, bias=False),
             nn.BatchNorm2d(_CHANNELS[0]),
             nn.ReLU(),
             nn.MaxPool2d(2),

@@ -1,0 +1,121 @@
+"""Plain convolutional networks as the works describe them, for whole pages and for lead crops.
+
+What a description leaves open is our choice and stands in ``docs/models.md``: no padding (the default of Keras, in
+which the works are written), one hidden layer of 128 units and dropout of a half before the answer, 64 units in the
+second recurrent layer.
+"""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["cnn_224", "cnn_lead", "crnn_lead", "crnn_lead_repeated"]
+
+_CHANNELS = (32, 64, 128)
+_FIRST_UNITS, _SECOND_UNITS = 128, 64
+
+
+def cnn_224(
+    *, labels: int = 4, page: tuple[int, int, int] = (3, 224, 224), hidden: int = 128, dropout: float = 0.5
+) -> nn.Module:
+    """Convolution and maximum three times, then two linear layers, over a whole page."""
+    return _plain(labels, page, hidden, dropout)
+
+
+def cnn_lead(
+    *, labels: int = 4, page: tuple[int, int, int] = (3, 150, 150), hidden: int = 128, dropout: float = 0.5
+) -> nn.Module:
+    """Three 3 x 3 convolutions of 32 to 128 channels over the crop of one lead."""
+    return _plain(labels, page, hidden, dropout)
+
+
+def crnn_lead(
+    *, labels: int = 4, page: tuple[int, int, int] = (3, 150, 150), dropout: float = 0.5
+) -> "RecurrentOverTime":
+    """The convolutions of :func:`cnn_lead`, their columns read from left to right by two LSTM layers."""
+    return RecurrentOverTime(labels=labels, page=page, dropout=dropout)
+
+
+def crnn_lead_repeated(
+    *, labels: int = 4, page: tuple[int, int, int] = (3, 150, 150), repeats: int = 50, dropout: float = 0.5
+) -> "RecurrentOverOneVector":
+    """:func:`crnn_lead` as its work published it: the whole map as one vector, the same at each of 50 steps.
+
+    There is no time in such a sequence; it exists for comparing with the published figures.
+    """
+    return RecurrentOverOneVector(labels=labels, page=page, repeats=repeats, dropout=dropout)
+
+
+class RecurrentOverTime(nn.Module):
+    """Each column of the last map is a step."""
+
+    def __init__(self, *, labels: int, page: tuple[int, int, int], dropout: float) -> None:
+        super().__init__()
+        self.features = _convolutions(page[0])
+        channels, height, _ = _map_shape(self.features, page)
+        self.sequence = _TwoLayers(channels * height)
+        self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(_SECOND_UNITS, labels))
+
+    def forward(self, page: Tensor) -> Tensor:
+        """Logits, ``(rows, labels)``."""
+        columns = self.features(page).permute(0, 3, 1, 2).flatten(2)
+        answer: Tensor = self.classify(self.sequence(columns))
+        return answer
+
+
+class RecurrentOverOneVector(nn.Module):
+    """The flattened map is every step."""
+
+    def __init__(self, *, labels: int, page: tuple[int, int, int], repeats: int, dropout: float) -> None:
+        super().__init__()
+        self.repeats = repeats
+        self.features = _convolutions(page[0])
+        channels, height, width = _map_shape(self.features, page)
+        self.sequence = _TwoLayers(channels * height * width)
+        self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(_SECOND_UNITS, labels))
+
+    def forward(self, page: Tensor) -> Tensor:
+        """Logits, ``(rows, labels)``."""
+        vector = self.features(page).flatten(1)
+        answer: Tensor = self.classify(self.sequence(vector[:, None].expand(-1, self.repeats, -1)))
+        return answer
+
+
+class _TwoLayers(nn.Module):
+    """Two LSTM layers, the first returning its sequence, the second its last answer."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.first = nn.LSTM(size, _FIRST_UNITS, batch_first=True)
+        self.second = nn.LSTM(_FIRST_UNITS, _SECOND_UNITS, batch_first=True)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        sequence, _ = self.first(steps)
+        answers, _ = self.second(sequence)
+        last: Tensor = answers[:, -1]
+        return last
+
+
+def _plain(labels: int, page: tuple[int, int, int], hidden: int, dropout: float) -> nn.Module:
+    features = _convolutions(page[0])
+    channels, height, width = _map_shape(features, page)
+    return nn.Sequential(
+        features,
+        nn.Flatten(),
+        nn.Linear(channels * height * width, hidden),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, labels),
+    )
+
+
+def _convolutions(channels: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in zip((channels, *_CHANNELS), _CHANNELS, strict=False):
+        layers += [nn.Conv2d(before, after, 3), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers)
+
+
+def _map_shape(features: nn.Module, page: tuple[int, int, int]) -> tuple[int, int, int]:
+    with torch.no_grad():
+        _, channels, height, width = features(torch.zeros(1, *page)).shape
+    return channels, height, width

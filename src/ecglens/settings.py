@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     models_dir: Path = Path.home() / ".local" / "share" / "ecglens" / "models"
     """Folder whose subfolders are models that can be used by name, beside the shipped ones."""
 
+    cache_dir: Path = Path.home() / ".cache" / "ecglens"
+    """Folder of pages that training has prepared."""
+
     max_megapixels: Annotated[float, Field(gt=0)] = 100.0
     """Pages above this are refused before they are decoded."""
 

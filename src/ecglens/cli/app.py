@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from ecglens import __version__
-from ecglens.cli import audit, demo, digitize, explore, export, features, fetch, models, read, render, serve, train
+from ecglens.cli import (
+    audit,
+    demo,
+    digitize,
+    explore,
+    export,
+    features,
+    fetch,
+    models,
+    read,
+    render,
+    search,
+    serve,
+    train,
+)
 
 __all__ = ["app"]
 
@@ -23,6 +37,7 @@ app.command("features")(features.command)
 app.command("models")(models.command)
 app.command("serve")(serve.command)
 app.command("train")(train.command)
+app.command("search")(search.command)
 app.command("export")(export.command)
 app.command("audit")(audit.command)
 app.command("explore")(explore.command)

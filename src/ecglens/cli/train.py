@@ -1,5 +1,8 @@
-"""``ecglens train``: train a recipe under the honest protocol and fit it on everything."""
+"""``ecglens train``: train a recipe under a protocol and fit it on everything."""
 
+import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,33 +10,66 @@ import typer
 from rich.console import Console
 
 from ecglens.cli.sources import Rules, load_pages
+from ecglens.settings import load_settings
 
-__all__ = ["command"]
+__all__ = ["Cache", "Changes", "Device", "command", "parse_seeds"]
+
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, such as optimization.epochs=5; repeatable."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder of prepared pages; the setting ECGLENS_CACHE_DIR otherwise.", show_default=False),
+]
 
 
 def command(
     recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file.")],
     data: Annotated[Path, typer.Option(help="CSV of recordings, such as the audit writes, or a folder by label.")],
-    out: Annotated[Path, typer.Option(help="Run folder; an unfinished run is taken up again.")],
+    out: Annotated[Path, typer.Option(help="Run folder.")],
+    changes: Changes = None,
     labels: Rules = None,
+    protocol: Annotated[
+        str, typer.Option(help="honest, as-published, given, leave-one-out:COLUMN, or the file of a split.")
+    ] = "honest",
     seeds: Annotated[str, typer.Option(help="Seeds of the folds, separated by commas.")] = "0,1,2",
     folds: Annotated[int, typer.Option(min=2, help="Folds of the honest protocol.")] = 5,
     fit: Annotated[bool, typer.Option("--fit/--no-fit", help="Also fit one model on all recordings.")] = True,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is in the folder.")] = False,
+    device: Device = "auto",
+    cache: Cache = None,
+    board: Annotated[bool, typer.Option("--tensorboard", help="Also write events for TensorBoard.")] = False,
 ) -> None:
-    """Train a recipe: out-of-fold answers for honest figures, then one model on all recordings."""
+    """Train a recipe: answers on unseen pages for honest figures, then one model on all recordings.
+
+    Start it with torchrun to use several GPUs or machines.
+    """
     from ecglens.extras import require
 
     require("torch", extra="train")
+    from ecglens.cli.training import told
     from ecglens.models.train import run
+    from ecglens.models.train.devices import training_world
+    from ecglens.models.train.folder import Plan, start_run
     from ecglens.models.train.recipe import load_recipe
+    from ecglens.models.zoo import check_weights
 
-    say = Console(stderr=True, highlight=False).print
-    recordings, loaded = load_pages(data, labels), load_recipe(recipe)
-    run.start_run(recordings, loaded, out)
-    run.cross_validate(recordings, loaded, out, seeds=parse_seeds(seeds), folds=folds, progress=say)
-    if fit:
-        run.fit_all(recordings, loaded, out, seed=0, progress=say)
-    say(f"The run is complete in {out}.")
+    recordings, loaded = load_pages(data, labels), load_recipe(recipe, changes=changes or ())
+    check_weights(loaded.model, loaded.options)
+    plan, typed = Plan(protocol, folds), "ecglens " + shlex.join(sys.argv[1:])
+    with training_world(device) as world:
+        if world.leads:
+            start_run(recordings, loaded, out, plan, command=typed, resume=resume)
+        world.wait()
+        with told(world.leads) as listener:
+            where = run.Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1, board)
+            run.cross_validate(recordings, loaded, out, plan, seeds=parse_seeds(seeds), where=where)
+            if fit:
+                run.fit_all(recordings, loaded, out, seed=0, where=where)
+        if world.leads:
+            Console(stderr=True, highlight=False).print(f"The run is complete in {out}.", soft_wrap=True)
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from scipy.special import softmax
 
 from ecglens.datasets.recordings import Recordings
@@ -24,16 +23,14 @@ from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.references import majority, nearest
-from ecglens.leads.find import find_layout
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
-from ecglens.models.inputs import make_input, unsuitable
+from ecglens.models.inputs import LeadCrops, scaled
 from ecglens.models.runtime import Runtime
-from ecglens.models.train.fit import build
+from ecglens.models.train.cache import Entry, stored_page
+from ecglens.models.train.folder import load_run
 from ecglens.models.train.recipe import Recipe
-from ecglens.models.train.run import load_out_of_fold, load_run
-from ecglens.pages.read import read_page
-from ecglens.records import Layout
+from ecglens.models.train.run import answered, load_final, page_logits
 
 __all__ = ["evaluate_run", "export"]
 
@@ -57,13 +54,14 @@ def evaluate_run(
     Returns:
         Figures of each seed with intervals, their mean and range, and the counts.
     """
-    recipe = load_run(recordings, run)
+    recipe = _recipe(recordings, run)
     groups = recordings.codes("group")
     by_seed = {}
     for seed in seeds:
-        rows, logits, folds = load_out_of_fold(recordings, run, seed=seed)
+        answers = answered(recordings, run, seed=seed)
+        rows, logits = answers.rows, page_logits(answers.logits, recipe.input)
         targets = _targets(recordings, rows, recipe.labels)
-        probabilities = cross_fitted(targets, logits, folds)
+        probabilities = _probabilities(targets, logits, answers.folds, recipe)
         scored = figures(targets, probabilities, recipe.labels)
         scored["intervals"] = group_intervals(
             groups[rows],
@@ -72,8 +70,8 @@ def evaluate_run(
             draws=draws,
         )
         by_seed[f"seed {seed}"] = scored
-    rows, _, folds = load_out_of_fold(recordings, run, seed=seeds[0])
-    references = _references(recordings, rows, folds, recipe.labels)
+    answers = answered(recordings, run, seed=seeds[0])
+    references = _references(recordings, answers.rows, answers.folds, recipe.labels)
     chosen = recordings.canonical()
     summary = {
         name: {"mean": float(np.mean(values)), "least": float(np.min(values)), "most": float(np.max(values))}
@@ -112,7 +110,7 @@ def export(
 
     Args:
         recordings: The table that the run was made from.
-        run: Run folder with ``model.safetensors`` and finished folds.
+        run: Run folder with a model fitted on everything and finished folds.
         folder: Where to write.
         version: Of the weights.
         trained_on: Sentence for the card.
@@ -125,8 +123,8 @@ def export(
         ModelError: The ONNX graph does not answer as the torch module does.
         TrainingError: The run is not finished, or was made from other recordings.
     """
-    recipe = load_run(recordings, run)
-    model = _trained(recipe, run)
+    recipe = _recipe(recordings, run)
+    model = load_final(recipe, run)
     calibration = _calibrate(recordings, run, recipe, seeds)
     evaluation = {**evaluation, "calibration": calibration}
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -209,13 +207,27 @@ def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
     )
 
 
-def _trained(recipe: Recipe, run: Path) -> torch.nn.Module:
-    weights = run / "model.safetensors"
-    if not weights.is_file():
-        raise TrainingError(f"'{run}' has no {weights.name}; finish the run with --fit.")
-    model = build(recipe, seed=0)
-    model.load_state_dict(load_file(weights))
-    return model.eval()
+def _recipe(recordings: Recordings, run: Path) -> Recipe:
+    recipe, plan = load_run(recordings, run)
+    if plan.protocol != "honest":
+        raise TrainingError(
+            f"Expected a run under the protocol honest, whose answers show what a model is worth, but '{run}' was "
+            f"trained under {plan.protocol}; train it again."
+        )
+    return recipe
+
+
+def _probabilities(
+    targets: NDArray[np.intp], logits: NDArray[np.float32], folds: NDArray[np.intp], recipe: Recipe
+) -> NDArray[np.float64]:
+    if _votes(recipe):
+        return np.asarray(softmax(logits.astype(np.float64), axis=1), dtype=np.float64)
+    return cross_fitted(targets, logits, folds)
+
+
+def _votes(recipe: Recipe) -> bool:
+    """Whether a page's probabilities are the shares of its leads, which no temperature changes."""
+    return isinstance(recipe.input, LeadCrops) and recipe.input.aggregate == "majority"
 
 
 def _headlines(scored: dict[str, Any]) -> dict[str, float | None]:
@@ -238,10 +250,10 @@ def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[st
 
 def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequence[int]) -> dict[str, float]:
     """Temperature, the lowest confidence from which on the answers are right often enough, and what that leaves."""
-    parts = [load_out_of_fold(recordings, run, seed=seed) for seed in seeds]
-    logits = np.concatenate([part[1] for part in parts])
-    targets = np.concatenate([_targets(recordings, part[0], recipe.labels) for part in parts])
-    temperature = fit_temperature(targets, logits)
+    parts = [answered(recordings, run, seed=seed) for seed in seeds]
+    logits = np.concatenate([page_logits(part.logits, recipe.input) for part in parts])
+    targets = np.concatenate([_targets(recordings, part.rows, recipe.labels) for part in parts])
+    temperature = 1.0 if _votes(recipe) else fit_temperature(targets, logits)
     probabilities = softmax(logits.astype(np.float64) / temperature, axis=1)
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence)
@@ -279,10 +291,7 @@ def _references(
 def _check_agreement(model: torch.nn.Module, path: Path, runtime: Runtime, recordings: Recordings) -> None:
     """Compare torch and ONNX Runtime on real pages spread over the table."""
     rows = recordings.canonical_indices()
-    arrays = []
-    for row in rows[np.linspace(0, len(rows) - 1, min(_PAGES_COMPARED, len(rows))).astype(np.intp)]:
-        page = read_page(recordings[int(row)].path)
-        layout = find_layout(page)
-        if isinstance(layout, Layout) and unsuitable(layout, runtime.recipe) is None:
-            arrays.append(make_input(page, layout, runtime.recipe))
-    check_graph(model, path, {name: np.concatenate([made[name] for made in arrays]) for name in arrays[0]})
+    chosen = rows[np.linspace(0, len(rows) - 1, min(_PAGES_COMPARED, len(rows))).astype(np.intp)]
+    made = [stored_page(Entry(recordings[int(row)].path), runtime.recipe) for row in chosen]
+    arrays = [scaled(stored, runtime.recipe) for stored in made if not isinstance(stored, str)]
+    check_graph(model, path, {name: np.concatenate([page[name] for page in arrays]) for name in runtime.recipe.shapes})

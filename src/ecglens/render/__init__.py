@@ -1,6 +1,6 @@
 """Signals to pages with exact truth."""
 
-from ecglens.render.damage import DAMAGES, GEOMETRIC, damage
+from ecglens.render.damage import DAMAGES, GEOMETRIC, damage, damage_page
 from ecglens.render.pages import render_page
 from ecglens.render.paper import GRIDS
 from ecglens.render.style import STYLES, PageStyle, random_style
@@ -18,6 +18,7 @@ __all__ = [
     "RenderedPage",
     "TextTruth",
     "damage",
+    "damage_page",
     "random_style",
     "render_page",
 ]

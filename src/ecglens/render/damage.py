@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import RenderError
-from ecglens.records import Page
+from ecglens.records import Box, Page
 from ecglens.render.truth import LeadTruth, Mesh, PageTruth, RenderedPage
 
-__all__ = ["DAMAGES", "GEOMETRIC", "damage"]
+__all__ = ["DAMAGES", "GEOMETRIC", "damage", "damage_page"]
 
 Points = NDArray[np.float64]
 
@@ -67,6 +67,24 @@ def damage(rendered: RenderedPage, kind: str, strength: float, seed: int) -> Ren
     if strength > 0:
         rendered = DAMAGES[kind](rendered, strength, np.random.default_rng(seed))
     return RenderedPage(rendered.page, replace(rendered.truth, damage=done))
+
+
+def damage_page(page: Page, kind: str, strength: float, seed: int, *, dpi: float) -> Page:
+    """Damage a page of which nothing is known but its scale.
+
+    Args:
+        page: It stays as it is.
+        kind: One of ``DAMAGES``.
+        strength: From 0, which changes nothing, to 1.
+        seed: Of every draw.
+        dpi: Dots per inch of the page's grid.
+
+    Raises:
+        RenderError: There is no such kind, or the strength is out of range.
+    """
+    nothing = Box(0.0, 0.0, 0.0, 0.0)
+    truth = PageTruth("", 500.0, 25.0, 10.0, dpi, "", (), (), (), nothing, (page.height, page.width))
+    return damage(RenderedPage(page, truth), kind, strength, seed).page
 
 
 def _rotation(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:

@@ -1,127 +1,213 @@
-"""Training runs: a folder that can be taken up again after any stop.
+"""What a run does: a model for each fold of its protocol, and one that is fitted on everything.
 
-``RUN/recipe.json`` and ``RUN/recordings.txt`` say what is trained; ``RUN/seed0/fold3.npz`` holds the answers of one
-fold's model on the pages that it has not seen; ``RUN/model.safetensors`` is the model fitted on everything. What exists
-is not done again.
+What exists in the run's folder is not done again; see :mod:`ecglens.models.train.folder`.
 """
 
-import os
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from torch import nn
 
 from ecglens.datasets import splits
 from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.splits import Fold, Split
 from ecglens.errors import TrainingError
-from ecglens.leads.find import find_layout
-from ecglens.models.inputs import make_input, unsuitable
-from ecglens.models.train.fit import fit, logits_of
+from ecglens.models.aggregate import aggregate
+from ecglens.models.inputs import InputRecipe, LeadCrops
+from ecglens.models.train.checkpoint import load_weights, write_whole
+from ecglens.models.train.devices import World
+from ecglens.models.train.folder import Plan
+from ecglens.models.train.history import Figures, History, draw_curves, tensorboard, write_history
+from ecglens.models.train.loop import BEST, LAST, logits_of, train
+from ecglens.models.train.prepared import Prepared, prepare
 from ecglens.models.train.recipe import Recipe
-from ecglens.pages.read import read_page
-from ecglens.records import NotFound
+from ecglens.models.zoo import build
 
-__all__ = ["Progress", "cross_validate", "fit_all", "load_out_of_fold", "load_run", "start_run"]
+__all__ = [
+    "Answers",
+    "Listener",
+    "Where",
+    "answered",
+    "built",
+    "cross_validate",
+    "fit_all",
+    "load_final",
+    "page_logits",
+    "prepare_rows",
+    "split_of",
+]
 
-Progress = Callable[[str], None]
+ANSWERS, FINAL = "answers.npz", "final"
 
 
-def start_run(recordings: Recordings, recipe: Recipe, out: Path) -> None:
-    """Make a run folder, or check that one belongs to this recipe and these recordings.
+class Listener:
+    """Hears how far a run is; this one says nothing."""
+
+    def stage(self, title: str) -> None:
+        """A part of the run begins."""
+
+    def pages(self, done: int, total: int) -> None:
+        """Pages prepared."""
+
+    def steps(self, done: int, total: int, loss: float) -> None:
+        """Steps of the part done, and the running epoch's loss."""
+
+    def epoch(self, figures: Figures) -> None:
+        """An epoch is finished."""
+
+    def line(self, text: str) -> None:
+        """Something is finished that stays to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a run is done, and who hears of it.
+
+    Attributes:
+        world: The processes and their device.
+        cache: Folder of prepared pages.
+        listener: Hears what is done.
+        workers: Processes that prepare pages.
+        board: Also write events for TensorBoard.
+    """
+
+    world: World
+    cache: Path
+    listener: Listener
+    workers: int = 1
+    board: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Answers of one seed's models on pages that they have not seen.
+
+    Attributes:
+        rows: ``(pages,)``, rows of the table.
+        logits: ``(pages, rows of a page, labels)`` float32.
+        folds: ``(pages,)``, the fold in which each page was unseen.
+    """
+
+    rows: NDArray[np.intp]
+    logits: NDArray[np.float32]
+    folds: NDArray[np.intp]
+
+
+def split_of(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
+    """The folds of one seed.
 
     Raises:
-        TrainingError: The folder holds another run.
+        DatasetError: The recordings cannot be split so.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    for name, text in (("recipe.json", recipe.model_dump_json(indent=2)), ("recordings.txt", _fingerprint(recordings))):
-        path = out / name
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise TrainingError(f"'{out}' holds a run with another {path.stem}; choose another folder.")
-        path.write_text(text, encoding="utf-8")
-
-
-def load_run(recordings: Recordings, out: Path) -> Recipe:
-    """The recipe of a run folder that was made from these recordings.
-
-    Raises:
-        TrainingError: The folder holds no run, or one from other recordings.
-    """
-    try:
-        recipe = Recipe.model_validate_json((out / "recipe.json").read_bytes())
-        fingerprint = (out / "recordings.txt").read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"Expected a run folder of ecglens train, but '{out}' cannot be read as one.") from error
-    if fingerprint != _fingerprint(recordings):
-        raise TrainingError(f"The run in '{out}' was made from other recordings; name the table that it was made from.")
-    return recipe
+    name, _, column = plan.protocol.partition(":")
+    if name == "honest":
+        return Split(name, seed, splits.honest(recordings, seed=seed, folds=plan.folds))
+    if name == splits.AS_PUBLISHED:
+        return Split(name, seed, splits.as_published(recordings, seed=seed, test_fraction=recipe.test_fraction))
+    if name == "given":
+        return Split(name, seed, splits.given(recordings))
+    if name == "leave-one-out":
+        return Split(plan.protocol, seed, splits.leave_one_out(recordings, column or "batch"))
+    if Path(plan.protocol).is_file():
+        return Split.load(plan.protocol, recordings)
+    raise TrainingError(
+        "Expected the protocol honest, as-published, given, leave-one-out:COLUMN or the file of a split, but got "
+        f"'{plan.protocol}'."
+    )
 
 
 def cross_validate(
     recordings: Recordings,
     recipe: Recipe,
     out: Path,
+    plan: Plan | None = None,
     *,
     seeds: Sequence[int],
-    folds: int = 5,
-    progress: Progress = lambda line: None,
+    where: Where,
 ) -> None:
-    """Train under the honest protocol and keep the answers on each fold's unseen pages.
+    """Train a model for each fold and keep its answers on the fold's unseen pages.
 
     Args:
-        recordings: One row a file; copies are left out.
+        recordings: One row a file.
         recipe: What to train.
         out: Run folder made by :func:`start_run`.
+        plan: What to score.
         seeds: Of folds and weights.
-        folds: Number of folds.
-        progress: Called with one line for each finished fold.
+        where: Where to train.
 
     Raises:
         TrainingError: A page cannot be used or the training fails.
+        DatasetError: The recordings cannot be split so.
     """
+    plan = plan or Plan()
+    kept = {seed: split_of(recordings, recipe, plan, seed=seed) for seed in seeds}
     pending = [
-        (seed, index, fold)
-        for seed in seeds
-        for index, fold in enumerate(splits.honest(recordings, seed=seed, folds=folds))
-        if not _fold_file(out, seed, index).exists()
+        (seed, number, fold)
+        for seed, split in kept.items()
+        for number, fold in enumerate(split.folds)
+        if not (_fold_folder(out, seed, number) / ANSWERS).exists()
     ]
     if not pending:
         return
-    arrays, targets = _arrays(recordings, recipe)
-    for seed, index, fold in pending:
-        model = fit(arrays[fold.train], targets[fold.train], recipe, seed=1000 * seed + index)
-        answers = logits_of(model, arrays[fold.test])
-        _write_npz(_fold_file(out, seed, index), rows=fold.test, logits=answers)
-        right = float((answers.argmax(1) == targets[fold.test].numpy()).mean())
-        progress(f"seed {seed}, fold {index + 1} of {folds}: {right:.1%} of {len(fold.test)} unseen pages right")
+    if where.world.leads:
+        for seed, split in kept.items():
+            split.save(out / f"seed{seed}" / "split.json", recordings)
+    needed = np.unique(np.concatenate([side for _, _, fold in pending for side in (fold.train, fold.test)]))
+    prepared = prepare_rows(recordings, recipe, needed, where)
+    for seed, number, fold in pending:
+        folder = _fold_folder(out, seed, number)
+        of = f"seed {seed}, fold {number + 1} of {len(kept[seed].folds)}"
+        by_file = kept[seed].protocol == splits.AS_PUBLISHED
+        model = _fit(prepared, fold, folder, where, seed=1000 * seed + number, of=of, by_file=by_file)
+        logits = logits_of(model, prepared.samples(fold.test), device=where.world.device)
+        logits = logits.reshape(len(fold.test), len(recipe.input.rows), -1)
+        if where.world.leads:
+            _write_answers(folder / ANSWERS, rows=fold.test, logits=logits)
+        where.world.wait()
+        right = float((page_logits(logits, recipe.input).argmax(1) == prepared.targets[fold.test]).mean())
+        where.listener.line(f"{of}: {right:.1%} of {len(fold.test)} unseen pages right")
 
 
 def fit_all(
-    recordings: Recordings, recipe: Recipe, out: Path, *, seed: int, progress: Progress = lambda line: None
+    recordings: Recordings,
+    recipe: Recipe,
+    out: Path,
+    *,
+    seed: int,
+    where: Where,
 ) -> None:
-    """Fit the recipe on every recording and keep the weights in ``RUN/model.safetensors``."""
-    target = out / "model.safetensors"
-    if target.exists():
+    """Fit the recipe on one file of every recording and keep the weights in ``RUN/final``.
+
+    Arguments and errors are those of :func:`cross_validate`.
+    """
+    if (out / FINAL / _kept(recipe)).exists():
         return
-    rows = recordings.canonical_indices()
-    arrays, targets = _arrays(recordings, recipe)
-    model = fit(
-        arrays[rows],
-        targets[rows],
-        recipe,
-        seed=seed,
-        on_epoch=lambda epoch, loss: progress(f"epoch {epoch} of {recipe.optimization.epochs}: loss {loss:.3f}"),
-    )
-    part = target.with_suffix(".part")
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, part)
-    os.replace(part, target)
+    everything = Fold(recordings.canonical_indices(), np.empty(0, dtype=np.intp), "all")
+    prepared = prepare_rows(recordings, recipe, everything.train, where)
+    _fit(prepared, everything, out / FINAL, where, seed=seed, of="all recordings", by_file=False)
+    where.listener.line(f"fitted on all {len(everything.train)} recordings")
 
 
-def load_out_of_fold(
-    recordings: Recordings, out: Path, *, seed: int
-) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
+def load_final(recipe: Recipe, out: Path) -> nn.Module:
+    """The model that was fitted on everything.
+
+    Raises:
+        TrainingError: The run has none.
+    """
+    weights = out / FINAL / _kept(recipe)
+    if not weights.is_file():
+        raise TrainingError(f"'{out}' has no model that was fitted on everything; finish the run with --fit --resume.")
+    model = built(recipe, seed=0, initial=False)
+    load_weights(weights, model)
+    return model.eval()
+
+
+def answered(recordings: Recordings, out: Path, *, seed: int) -> Answers:
     """Answers of one seed's folds together.
 
     Args:
@@ -129,65 +215,144 @@ def load_out_of_fold(
         out: Run folder.
         seed: Of the folds.
 
-    Returns:
-        Rows of the table, logits ``(rows, labels)`` and each row's fold.
-
     Raises:
-        TrainingError: The folds of this seed do not hold each recording once.
+        TrainingError: The run is not finished for this seed.
     """
-    files = sorted((out / f"seed{seed}").glob("fold*.npz"))
-    if not files:
+    folder = out / f"seed{seed}"
+    if not (folder / "split.json").exists():
         raise TrainingError(f"'{out}' has no finished folds of seed {seed}.")
+    split = Split.load(folder / "split.json", recordings)
     parts = []
-    for index, path in enumerate(files):
+    for number, fold in enumerate(split.folds):
+        path = folder / f"fold{number}" / ANSWERS
+        if not path.exists():
+            raise TrainingError(
+                f"Fold {number + 1} of {len(split.folds)} of seed {seed} in '{out}' is not finished; "
+                "go on with --resume."
+            )
         with np.load(path) as data:
-            parts.append((data["rows"], data["logits"], np.full(len(data["rows"]), index)))
+            if not np.array_equal(data["rows"], fold.test):
+                raise TrainingError(f"The answers in '{path}' are of other pages than the fold's; remove them.")
+            parts.append((data["rows"], data["logits"], np.full(len(fold.test), number)))
     rows, logits, folds = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(rows)
-    chosen = recordings.canonical_indices()
-    if not np.array_equal(rows[order], chosen):
-        raise TrainingError(
-            f"The folds of seed {seed} in '{out}' answer {len(rows)} times, {len(set(rows.tolist()))} of "
-            f"{len(chosen)} recordings; finish the run with the number of folds that it was begun with."
+    order = np.argsort(rows, kind="stable")
+    return Answers(rows[order].astype(np.intp), logits[order].astype(np.float32), folds[order].astype(np.intp))
+
+
+def page_logits(logits: NDArray[np.float32], recipe: InputRecipe) -> NDArray[np.float32]:
+    """Logits of pages from those of their rows, as the recipe adds them up.
+
+    Args:
+        logits: ``(pages, rows, labels)``.
+        recipe: Of the input; only lead crops have several rows.
+
+    Returns:
+        ``(pages, labels)`` float32.
+    """
+    if isinstance(recipe, LeadCrops) and recipe.aggregate == "majority":
+        votes = aggregate(logits, "majority")
+        return np.log(votes + 0.5 / len(recipe.rows)).astype(np.float32)
+    return np.asarray(logits.mean(axis=1), dtype=np.float32)
+
+
+def _fit(
+    prepared: Prepared,
+    fold: Fold,
+    folder: Path,
+    where: Where,
+    *,
+    seed: int,
+    of: str,
+    by_file: bool,
+) -> nn.Module:
+    """Train on one side of a fold, or load what was trained."""
+    recipe, world = prepared.recipe, where.world
+    model = built(recipe, seed=seed, initial=not (folder / LAST).exists()).to(world.device)
+    if (folder / _kept(recipe)).exists():
+        load_weights(folder / _kept(recipe), model)
+        return model.eval()
+    learn, choose = fold.train, None
+    if recipe.selection.fraction:
+        learn, choose = splits.inner(
+            prepared.recordings, fold, seed=seed, fraction=recipe.selection.fraction, by_file=by_file
         )
-    return rows[order].astype(np.intp), logits[order].astype(np.float32), folds[order].astype(np.intp)
+    _check_each_label(prepared, learn, of)
+    write = tensorboard(folder / "events") if where.board and world.leads else None
+    where.listener.stage(of)
+
+    def on_epoch(history: History) -> None:
+        where.listener.epoch(history[-1])
+        if world.leads:
+            write_history(folder / "history.csv", history)
+        if write is not None:
+            write(history[-1])
+
+    history = train(
+        model,
+        prepared.samples(learn, damaged=True),
+        None if choose is None else prepared.samples(choose),
+        recipe,
+        seed=seed,
+        folder=folder,
+        world=world,
+        on_step=where.listener.steps,
+        on_epoch=on_epoch,
+    )
+    if world.leads:
+        draw_curves(folder / "curves.png", history, f"{recipe.title}: {of}")
+    return model
 
 
-def _arrays(recordings: Recordings, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
-    """Every recording's array and target; rows of copies stay zero and are never asked for."""
-    arrays = torch.zeros(len(recordings), *recipe.input.shapes["page"])
-    for index in recordings.canonical_indices():
-        page = read_page(recordings[int(index)].path)
-        layout = find_layout(page)
-        if isinstance(layout, NotFound):
-            raise TrainingError(
-                f"The leads of '{page.source}' were not found, so it cannot be trained on. {layout.reason}"
-            )
-        reason = unsuitable(layout, recipe.input)
-        if reason is not None:
-            raise TrainingError(
-                f"'{page.source}' cannot be trained on. {reason} "
-                "Set input.known_print to false to train on other prints."
-            )
-        arrays[index] = torch.from_numpy(make_input(page, layout, recipe.input)["page"][0])
-    unknown = sorted(set(recordings.labels) - set(recipe.labels))
-    if unknown:
-        raise TrainingError(f"The recordings have the label {unknown[0]}, which the recipe does not name.")
-    targets = torch.tensor([recipe.labels.index(recording.label) for recording in recordings], dtype=torch.long)
-    return arrays, targets
+def prepare_rows(recordings: Recordings, recipe: Recipe, rows: NDArray[np.intp], where: Where) -> Prepared:
+    """Prepare the pages of some rows of a table; see :func:`ecglens.models.train.prepared.prepare`."""
+    where.listener.stage("preparing pages")
+    return prepare(
+        recordings,
+        recipe,
+        rows,
+        cache=where.cache,
+        workers=where.workers,
+        world=where.world,
+        progress=where.listener.pages,
+    )
 
 
-def _fold_file(out: Path, seed: int, index: int) -> Path:
-    return out / f"seed{seed}" / f"fold{index}.npz"
+def built(recipe: Recipe, *, seed: int, initial: bool = True) -> nn.Module:
+    """The recipe's model.
+
+    Args:
+        recipe: Which.
+        seed: Of its first weights.
+        initial: Whether the weights matter; pretrained ones are not fetched where they will be replaced.
+    """
+    options = (
+        recipe.options if initial else {name: value for name, value in recipe.options.items() if name != "weights"}
+    )
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        model = build(recipe.model, labels=len(recipe.labels), shapes=recipe.input.shapes, **options)
+    return model.to(memory_format=torch.channels_last)
 
 
-def _write_npz(path: Path, **arrays: NDArray[np.generic]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-    os.replace(part, path)
+def _kept(recipe: Recipe) -> str:
+    return BEST if recipe.selection.keep == "best" else LAST
 
 
-def _fingerprint(recordings: Recordings) -> str:
-    return "\n".join(f"{row.recording},{row.label},{row.group}" for row in recordings) + "\n"
+def _fold_folder(out: Path, seed: int, number: int) -> Path:
+    return out / f"seed{seed}" / f"fold{number}"
+
+
+def _write_answers(path: Path, **arrays: NDArray[np.generic]) -> None:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    write_whole(path, stream.getvalue())
+
+
+def _check_each_label(prepared: Prepared, learn: NDArray[np.intp], of: str) -> None:
+    counts = np.bincount(prepared.targets[learn], minlength=len(prepared.recipe.labels))
+    empty = [label for label, count in zip(prepared.recipe.labels, counts, strict=True) if not count]
+    if empty:
+        raise TrainingError(
+            f"The training side of {of} has no recording labelled '{empty[0]}'; add recordings or ask for another "
+            "split."
+        )

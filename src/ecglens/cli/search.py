@@ -1,0 +1,83 @@
+"""``ecglens search``: look for a recipe's numbers."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ecglens.cli.sources import Rules, load_pages
+from ecglens.cli.train import Cache, Changes, Device
+from ecglens.settings import load_settings
+
+__all__ = ["command"]
+
+
+class Metric(StrEnum):
+    """What a trial is valued by."""
+
+    loss = "loss"
+    accuracy = "accuracy"
+    balanced_accuracy = "balanced_accuracy"
+
+
+def command(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file.")],
+    data: Annotated[Path, typer.Option(help="CSV of recordings, such as the audit writes, or a folder by label.")],
+    out: Annotated[Path, typer.Option(help="Folder of the study; one that is there goes on.")],
+    space: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of keys with values to try; rate, decay, smoothing and batch without it."),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in all.")] = 20,
+    repeats: Annotated[int, typer.Option(min=1, help="Inner splits on which each trial is valued.")] = 2,
+    metric: Annotated[Metric, typer.Option(help="What is valued on the inner splits.")] = Metric.loss,
+    fold: Annotated[
+        str | None,
+        typer.Option(metavar="SEED,FOLD", help="See only the training side of one fold of the honest protocol."),
+    ] = None,
+    changes: Changes = None,
+    labels: Rules = None,
+    seed: Annotated[int, typer.Option(help="Of the sampler, the splits and the weights.")] = 0,
+    device: Device = "auto",
+    cache: Cache = None,
+) -> None:
+    """Search for a recipe's numbers; the best are written to best.toml in the study's folder."""
+    from ecglens.extras import require
+
+    require("torch", extra="train")
+    from ecglens.cli.training import told
+    from ecglens.models.train.devices import ALONE, World, choose_device
+    from ecglens.models.train.recipe import load_recipe
+    from ecglens.models.train.run import Where
+    from ecglens.models.train.search import DEFAULT_SPACE, load_space, search
+    from ecglens.models.zoo import check_weights
+
+    recordings, loaded = load_pages(data, labels), load_recipe(recipe, changes=changes or ())
+    check_weights(loaded.model, loaded.options)
+    world = World(ALONE.rank, ALONE.size, choose_device(device))
+    with told(shown=True) as listener:
+        found = search(
+            recordings,
+            loaded,
+            out,
+            where=Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1),
+            space=DEFAULT_SPACE if space is None else load_space(space),
+            trials=trials,
+            repeats=repeats,
+            metric=metric.value,
+            seed=seed,
+            fold=None if fold is None else _pair(fold),
+        )
+    say = Console(stderr=True, highlight=False).print
+    say(f"Best of {found.trials} trials: {metric.value} {found.value:.4f}; the recipe is {out / 'best.toml'}.")
+
+
+def _pair(text: str) -> tuple[int, int]:
+    try:
+        seed, number = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a seed and a fold from 0, such as 0,3, got '{text}'") from error
+    return seed, number

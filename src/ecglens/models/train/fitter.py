@@ -1,0 +1,162 @@
+"""One phase's optimizer, schedule, precision and processes: a loss goes in, changed weights come out."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+
+from ecglens.errors import TrainingError
+from ecglens.models.train.checkpoint import like
+from ecglens.models.train.devices import World
+from ecglens.models.train.recipe import Optimization, Phase
+
+__all__ = ["Fitter", "loss_of"]
+
+
+class Fitter:
+    """What a phase of a training needs beside the model.
+
+    Args:
+        model: Its trunk is frozen as the phase says.
+        plan: How the weights are fitted.
+        phase: Which of them, and how fast.
+        steps: Of the phase, for the schedule.
+        world: The processes that train together.
+
+    Raises:
+        TrainingError: The precision is not to be had on the device.
+    """
+
+    def __init__(self, model: nn.Module, plan: Optimization, phase: Phase, *, steps: int, world: World) -> None:
+        if plan.precision == "float16" and world.device.type != "cuda":
+            raise TrainingError("Precision float16 needs a GPU; set optimization.precision to bfloat16 or float32.")
+        self._plan, self._device = plan, world.device
+        if world.size > 1 and world.device.type == "cuda":
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        self._resting = _set_trunk(model, phase.trunk)
+        heads = _Heads(model)
+        self._weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self._heads: nn.Module = DistributedDataParallel(heads) if world.size > 1 else heads
+        rate = phase.learning_rate or plan.learning_rate
+        self._optimizer = _optimizer(plan, self._weights, rate)
+        self._schedule = _schedule(plan, self._optimizer, rate, steps)
+        self._scaler = torch.amp.GradScaler(world.device.type, enabled=plan.precision == "float16")
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def answers(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Logits of each tower of the model, in training."""
+        self._heads.train()
+        for part in self._resting:
+            part.eval()
+        dtype = torch.float16 if self._plan.precision == "float16" else torch.bfloat16
+        with torch.autocast(self._device.type, dtype, enabled=self._plan.precision != "float32"):
+            given: tuple[Tensor, ...] = self._heads(*inputs)
+        return given
+
+    def step(self, loss: Tensor) -> None:
+        """Change the weights."""
+        self._optimizer.zero_grad()
+        torch.autograd.backward(self._scaler.scale(loss))
+        if self._plan.clip_norm is not None:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._weights, self._plan.clip_norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._schedule.step()
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """What :meth:`restore` needs: plain numbers, and tensors by name."""
+        whole = self._optimizer.state_dict()
+        tensors = {
+            f"{number}/{name}": value
+            for number, members in whole["state"].items()
+            for name, value in members.items()
+            if value is not None
+        }
+        plain = {
+            "groups": whole["param_groups"],
+            "schedule": self._schedule.state_dict(),
+            "scaler": self._scaler.state_dict(),
+        }
+        return plain, tensors
+
+    def restore(self, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Go on where :meth:`state` was taken."""
+        self._optimizer.load_state_dict({"state": {}, "param_groups": plain["groups"]})
+        for key, value in tensors.items():
+            number, _, name = key.partition("/")
+            weight = self._weights[int(number)]
+            # load_state_dict would forget the order in memory
+            self._optimizer.state[weight][name] = like(value, weight) if value.shape == weight.shape else value
+        self._schedule.load_state_dict(plain["schedule"])
+        self._scaler.load_state_dict(plain["scaler"])
+
+
+def loss_of(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
+    """Cross entropy summed over the rows and over the answers, each of which is trained on its own.
+
+    Args:
+        answers: ``(rows, labels)`` each.
+        targets: ``(rows,)``.
+        weights: Of each label, or ``None``.
+        smoothing: Share of each target that is spread over all labels.
+    """
+    losses = [
+        functional.cross_entropy(answer.float(), targets, weight=weights, label_smoothing=smoothing, reduction="sum")
+        for answer in answers
+    ]
+    return torch.stack(losses).sum()
+
+
+class _Heads(nn.Module):
+    """A model with each of its answers that is trained by a loss of its own."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        towers = getattr(self.model, "towers", None)
+        return (self.model(*inputs),) if towers is None else tuple(towers(*inputs))
+
+
+def _set_trunk(model: nn.Module, share: float) -> list[nn.Module]:
+    """Let ``share`` of the trunk's weights learn, from its end; returns the normalizations that rest."""
+    trunk = getattr(model, "trunk", None)
+    if trunk is None:
+        if share < 1:
+            raise TrainingError("A phase freezes the trunk, but this model has none; leave 'trunk' out of its phases.")
+        return []
+    weights = list(trunk.parameters())
+    frozen = {id(weight) for weight in weights[: round((1 - share) * len(weights))]}
+    for weight in weights:
+        weight.requires_grad_(id(weight) not in frozen)
+    return [
+        part
+        for part in trunk.modules()
+        if isinstance(part, nn.modules.batchnorm._BatchNorm)
+        and any(id(weight) in frozen for weight in part.parameters())
+    ]
+
+
+def _optimizer(plan: Optimization, weights: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    if plan.optimizer == "sgd":
+        return torch.optim.SGD(weights, rate, momentum=0.9, nesterov=True, weight_decay=plan.weight_decay)
+    kind = torch.optim.Adam if plan.optimizer == "adam" else torch.optim.AdamW
+    return kind(weights, rate, weight_decay=plan.weight_decay)
+
+
+def _schedule(
+    plan: Optimization, optimizer: torch.optim.Optimizer, rate: float, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if plan.schedule == "one_cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=plan.warmup)
+    if plan.schedule == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

@@ -1,0 +1,150 @@
+"""The folder of a run: what is trained on what, where it comes from, and what came of it.
+
+::
+
+    RUN/recipe.json  plan.json          what is trained, and on which protocol
+    RUN/started.jsonl                   each start with its command, git state and versions
+    RUN/recordings.csv                  each file with its label, recording, group and the hash of its content
+    RUN/seed0/split.json                the folds
+    RUN/seed0/fold3/history.csv         figures of each epoch, with curves.png
+    RUN/seed0/fold3/last.safetensors    weights, and best.safetensors where the recipe chooses an epoch
+    RUN/seed0/fold3/answers.npz         the model's answers on the pages that it has not seen
+    RUN/final/...                       the same for the model that is fitted on everything
+
+What exists is not done again.
+"""
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ecglens.datasets.recordings import Recordings
+from ecglens.errors import TrainingError
+from ecglens.models.cards import sha256_of
+from ecglens.models.train.checkpoint import write_whole
+from ecglens.models.train.origin import origin
+from ecglens.models.train.recipe import Recipe
+
+__all__ = ["Plan", "check_labels", "load_run", "start_run"]
+
+_COLUMNS = ("file", "label", "recording", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run scores, beside its recipe.
+
+    Attributes:
+        protocol: ``"honest"``, ``"as-published"``, ``"given"``, ``"leave-one-out:COLUMN"`` or the path of a split that
+            was saved.
+        folds: Of the honest protocol.
+    """
+
+    protocol: str = "honest"
+    folds: int = 5
+
+
+def start_run(
+    recordings: Recordings,
+    recipe: Recipe,
+    out: Path,
+    plan: Plan | None = None,
+    *,
+    command: str = "",
+    resume: bool = True,
+) -> None:
+    """Make a run folder, or check that one belongs to this recipe and these recordings.
+
+    Args:
+        recordings: One row a file.
+        recipe: What to train.
+        out: The folder.
+        plan: What to score.
+        command: What was typed, for the record.
+        resume: Whether a run that is there may be taken up.
+
+    Raises:
+        TrainingError: The folder holds another run, or one that was not to be taken up.
+    """
+    plan = plan or Plan()
+    texts = {"recipe.json": recipe.model_dump_json(indent=1), "plan.json": json.dumps(asdict(plan))}
+    if (out / "recipe.json").exists():
+        for name, text in texts.items():
+            if not (out / name).exists() or (out / name).read_text(encoding="utf-8") != text:
+                raise TrainingError(f"'{out}' holds a run with another {Path(name).stem}; choose another folder.")
+        if _read_table(out) != _table(recordings):
+            raise TrainingError(f"'{out}' holds a run on other recordings; choose another folder.")
+        if not resume:
+            raise TrainingError(
+                f"'{out}' holds a run already; add --resume to go on with it, or choose another folder."
+            )
+    else:
+        check_labels(recordings, recipe)
+        write_whole(out / "recordings.csv", _table_text(recordings))
+        for name, text in reversed(texts.items()):
+            write_whole(out / name, text.encode())
+    with (out / "started.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(origin(command)) + "\n")
+
+
+def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
+    """Recipe and plan of a run folder that was made from these recordings.
+
+    Raises:
+        TrainingError: The folder holds no run, or one from other recordings.
+    """
+    try:
+        recipe = Recipe.model_validate_json((out / "recipe.json").read_bytes())
+        plan = Plan(**json.loads((out / "plan.json").read_bytes()))
+        table = _read_table(out)
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"Expected a run folder of ecglens train, but '{out}' cannot be read as one.") from error
+    if table != _table(recordings):
+        raise TrainingError(f"The run in '{out}' was made from other recordings; name the table that it was made from.")
+    return recipe, plan
+
+
+def check_labels(recordings: Recordings, recipe: Recipe) -> None:
+    """Make sure that table and recipe have the same labels.
+
+    Raises:
+        TrainingError: One of them has a label that the other lacks.
+    """
+    unknown = sorted(set(recordings.labels) - set(recipe.labels))
+    if unknown:
+        raise TrainingError(
+            f"The recordings have the label '{unknown[0]}', which the recipe does not name: it has "
+            f"{', '.join(recipe.labels)}. Change one of them."
+        )
+    missing = [label for label in recipe.labels if label not in recordings.labels]
+    if missing:
+        raise TrainingError(
+            f"The recipe names the label '{missing[0]}', which no recording has; leave it out with --set labels=[...]."
+        )
+
+
+def _table(recordings: Recordings) -> list[tuple[str, ...]]:
+    return [(key, row.label, row.recording, row.group) for key, row in zip(recordings.keys(), recordings, strict=True)]
+
+
+def _table_text(recordings: Recordings) -> bytes:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*_COLUMNS, "sha256"])
+    for line, row in zip(_table(recordings), recordings, strict=True):
+        writer.writerow([*line, _hash(row.path)])
+    return stream.getvalue().encode()
+
+
+def _read_table(out: Path) -> list[tuple[str, ...]]:
+    with (out / "recordings.csv").open(newline="", encoding="utf-8") as stream:
+        return [tuple(row[name] for name in _COLUMNS) for row in csv.DictReader(stream)]
+
+
+def _hash(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise TrainingError(f"Expected the page '{path}', but it cannot be read: {error.strerror}.") from error

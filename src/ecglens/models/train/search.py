@@ -1,0 +1,231 @@
+"""Search for a recipe's numbers with Optuna: a study that can be stopped, and that never sees a page that is scored.
+
+A trial trains on a part of the training side and is valued on the other, both of the inner split. Where the recipe that
+comes out is scored under the honest protocol on the same recordings, search on the training side of one fold only
+(``fold``), or the score has chosen its own recipe.
+"""
+
+import json
+import logging
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ecglens.datasets import splits
+from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.splits import Fold
+from ecglens.errors import TrainingError
+from ecglens.extras import require
+from ecglens.models.train.checkpoint import write_whole
+from ecglens.models.train.folder import check_labels
+from ecglens.models.train.loop import train
+from ecglens.models.train.prepared import Prepared
+from ecglens.models.train.recipe import Recipe, changed, recipe_text
+from ecglens.models.train.run import Where, built, prepare_rows
+
+__all__ = ["Found", "Range", "Space", "load_space", "search"]
+
+_BEST, _STUDY = "best.toml", "study.db"
+_FIXED = ("input", "labels", "damage")
+
+
+class Range(BaseModel):
+    """Numbers between two ends."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+
+Space = Mapping[str, Range | list[Any]]
+"""For each dotted key of a recipe the numbers or values to try."""
+
+_SPACE: TypeAdapter[dict[str, Range | Annotated[list[Any], Field(min_length=1)]]] = TypeAdapter(
+    dict[str, Range | Annotated[list[Any], Field(min_length=1)]]
+)
+DEFAULT_SPACE: Space = {
+    "optimization.learning_rate": Range(low=1e-4, high=1e-2, log=True),
+    "optimization.weight_decay": Range(low=1e-4, high=1e-1, log=True),
+    "optimization.label_smoothing": Range(low=0.0, high=0.2),
+    "optimization.batch_size": [8, 16, 32],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has come to.
+
+    Attributes:
+        trials: Finished ones.
+        value: Mean of the metric over the inner splits of the best.
+        changes: Its values by dotted key.
+    """
+
+    trials: int
+    value: float
+    changes: Mapping[str, Any]
+
+
+def load_space(path: Path) -> Space:
+    """Read a space: a TOML file of dotted keys, each with a list of values or ``{low=, high=, log=}``.
+
+    Raises:
+        TrainingError: The file cannot be read or is none.
+    """
+    try:
+        return _SPACE.validate_python(_flat(tomllib.loads(path.read_text(encoding="utf-8"))))
+    except OSError as error:
+        raise TrainingError(f"Expected a space to search, but '{path}' cannot be read.") from error
+    except (ValidationError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise TrainingError(
+            f"Expected lines such as 'optimization.learning_rate = {{low = 1e-4, high = 1e-2, log = true}}' or "
+            f"'optimization.batch_size = [8, 16]' in '{path.name}', but: {first}."
+        ) from error
+
+
+def search(
+    recordings: Recordings,
+    recipe: Recipe,
+    out: Path,
+    *,
+    where: Where,
+    space: Space = DEFAULT_SPACE,
+    trials: int = 20,
+    repeats: int = 2,
+    metric: Literal["loss", "accuracy", "balanced_accuracy"] = "loss",
+    seed: int = 0,
+    fold: tuple[int, int] | None = None,
+) -> Found:
+    """Try values for a recipe; a study that is in the folder goes on until it has as many trials.
+
+    Args:
+        recordings: One row a file; copies are left out.
+        recipe: What is changed.
+        out: Folder of the study; ``best.toml`` in it is the recipe with the best values.
+        where: Where to train.
+        space: What to try.
+        trials: How many in all.
+        repeats: Inner splits on which each trial is trained and valued.
+        metric: What is valued, on the inner splits.
+        seed: Of the sampler, the splits and the weights.
+        fold: ``(seed, number)`` of the honest protocol's fold whose training side alone is seen.
+
+    Raises:
+        TrainingError: The folder holds another study, or no trial came to an end.
+    """
+    optuna = require("optuna", extra="train")
+    fixed = [key for key in space if key.partition(".")[0] in _FIXED]
+    if fixed:
+        raise TrainingError(f"Expected numbers of the training to search, but '{fixed[0]}' changes what is trained on.")
+    optuna.logging.set_verbosity(logging.WARNING)
+    check_labels(recordings, recipe)
+    rows = recordings.canonical_indices()
+    if fold is not None:
+        rows = splits.honest(recordings, seed=fold[0])[fold[1]].train
+    parts = [_inner(recordings, recipe, Fold(rows, np.empty(0, np.intp)), seed=seed + n) for n in range(repeats)]
+    asked = {"recipe": recipe.model_dump(mode="json"), "space": _plain(space), "metric": metric, "fold": fold}
+    out.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        study_name="ecglens",
+        storage=f"sqlite:///{out / _STUDY}",
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        direction="minimize" if metric == "loss" else "maximize",
+        load_if_exists=True,
+    )
+    _check_same(study, asked, out)
+    prepared = prepare_rows(recordings, recipe, rows, where)
+
+    def value(trial: Any) -> float:
+        tried = changed(recipe, _suggested(trial, space))
+        values = []
+        for number, part in enumerate(parts):
+            where.listener.stage(f"trial {trial.number + 1} of {trials}, part {number + 1} of {repeats}")
+            try:
+                values.append(_value(prepared, tried, part, metric, where, seed=seed + number))
+            except TrainingError as error:
+                where.listener.line(f"trial {trial.number + 1} failed: {error}")
+                raise optuna.TrialPruned from error
+        mean = float(np.mean(values))
+        where.listener.line(f"trial {trial.number + 1}: {metric} {mean:.4f} with {json.dumps(trial.params)}")
+        return mean
+
+    done = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    if len(done) < trials:
+        study.optimize(value, n_trials=trials - len(done))
+    done = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    if not done:
+        raise TrainingError(
+            f"None of the trials in '{out}' came to an end; narrow the space, such as the learning rate."
+        )
+    write_whole(out / _BEST, recipe_text(changed(recipe, study.best_params)).encode())
+    return Found(len(done), float(study.best_value), dict(study.best_params))
+
+
+def _inner(recordings: Recordings, recipe: Recipe, fold: Fold, *, seed: int) -> Fold:
+    learn, choose = splits.inner(recordings, fold, seed=seed, fraction=recipe.selection.fraction or 0.2)
+    return Fold(learn, choose)
+
+
+def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, where: Where, *, seed: int) -> float:
+    """Train on one side and value on the other: by the last epoch, or by the best where the recipe keeps that."""
+    model = built(recipe, seed=seed).to(where.world.device)
+    learn, choose = prepared.samples(part.train, damaged=True), prepared.samples(part.test)
+    with TemporaryDirectory() as folder:
+        history = train(
+            model,
+            learn,
+            choose,
+            recipe,
+            seed=seed,
+            folder=Path(folder),
+            world=where.world,
+            on_step=where.listener.steps,
+        )
+    values = [float(row[f"validation_{metric}"] or 0.0) for row in history]
+    if recipe.selection.keep == "last":
+        return values[-1]
+    return min(values) if metric == "loss" else max(values)
+
+
+def _suggested(trial: Any, space: Space) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, among in space.items():
+        if not isinstance(among, Range):
+            values[key] = trial.suggest_categorical(key, among)
+        elif isinstance(among.low, int) and isinstance(among.high, int):
+            values[key] = trial.suggest_int(key, among.low, among.high, log=among.log)
+        else:
+            values[key] = trial.suggest_float(key, among.low, among.high, log=among.log)
+    return values
+
+
+def _check_same(study: Any, asked: Mapping[str, Any], out: Path) -> None:
+    text = json.dumps(asked, sort_keys=True)
+    kept = study.user_attrs.get("asked")
+    if kept is None:
+        study.set_user_attr("asked", text)
+    elif kept != text:
+        raise TrainingError(f"'{out}' holds a study of another recipe, space or metric; choose another folder.")
+
+
+def _plain(space: Space) -> dict[str, Any]:
+    return {key: among.model_dump() if isinstance(among, Range) else among for key, among in space.items()}
+
+
+def _flat(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, dict) and not {"low", "high"} <= set(value):
+            flat |= _flat(value, f"{before}{key}.")
+        else:
+            flat[before + key] = value
+    return flat

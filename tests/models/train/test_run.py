@@ -1,0 +1,198 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import LABELS, RECIPE, Heard, finish_run, where, write_recordings
+
+from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.datasets.splits import Split
+from ecglens.errors import DatasetError, TrainingError
+from ecglens.models.inputs import LeadCrops
+from ecglens.models.train import cache, run
+from ecglens.models.train.folder import Plan, load_run, start_run
+from ecglens.models.train.recipe import Damage, Selection
+from ecglens.models.train.run import answered, cross_validate, fit_all, page_logits, split_of
+
+TWO = Plan(folds=2)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
+    return write_recordings(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="module")
+def finished(recordings: Recordings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finish_run(recordings, RECIPE, tmp_path_factory.mktemp("runs") / "tiny")
+
+
+@pytest.fixture
+def copy_of_run(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def no_training(*arguments, **options):
+    raise AssertionError("trained again")
+
+
+def test_every_recording_is_answered_once_by_a_model_that_has_not_seen_it(recordings, finished):
+    answers = answered(recordings, finished, seed=0)
+    assert answers.rows.tolist() == list(range(8))
+    assert answers.logits.shape == (8, 1, 2)
+    assert np.bincount(answers.folds).tolist() == [4, 4]
+
+
+def test_a_run_keeps_what_it_was_made_from(recordings, finished):
+    assert load_run(recordings, finished) == (RECIPE, TWO)
+    with (finished / "recordings.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["label"] for row in rows] == [row.label for row in recordings]
+    assert len({row["sha256"] for row in rows}) == 8
+    started = json.loads((finished / "started.jsonl").read_text().splitlines()[0])
+    assert started["versions"]["torch"]
+    assert Split.load(finished / "seed0" / "split.json", recordings).protocol == "honest"
+    for part in ("seed0/fold0", "seed0/fold1", "final"):
+        with (finished / part / "history.csv").open(newline="") as stream:
+            assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2"]
+        with Image.open(finished / part / "curves.png") as curves:
+            assert curves.size[0] > 500
+        assert (finished / part / "last.safetensors").exists()
+
+
+def test_what_is_finished_is_not_trained_again(recordings, copy_of_run, monkeypatch):
+    monkeypatch.setattr(run, "train", no_training)
+    monkeypatch.setattr(cache, "read_page", no_training)
+    start_run(recordings, RECIPE, copy_of_run, TWO)
+    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=where(copy_of_run))
+    fit_all(recordings, RECIPE, copy_of_run, seed=0, where=where(copy_of_run))
+
+
+def test_a_run_that_was_stopped_trains_only_what_is_missing_and_comes_to_the_same_answers(recordings, copy_of_run):
+    before = answered(recordings, copy_of_run, seed=0).logits
+    kept = (copy_of_run / "seed0" / "fold0" / "answers.npz").stat().st_mtime_ns
+    shutil.rmtree(copy_of_run / "seed0" / "fold1")
+    heard = Heard()
+    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=where(copy_of_run, heard))
+    assert len(heard.lines) == 1
+    assert heard.lines[0].startswith("seed 0, fold 2 of 2: ")
+    assert (copy_of_run / "seed0" / "fold0" / "answers.npz").stat().st_mtime_ns == kept
+    np.testing.assert_array_equal(answered(recordings, copy_of_run, seed=0).logits, before)
+
+
+def test_a_fold_that_was_trained_but_not_answered_is_only_answered(recordings, copy_of_run, monkeypatch):
+    before = answered(recordings, copy_of_run, seed=0).logits
+    (copy_of_run / "seed0" / "fold1" / "answers.npz").unlink()
+    monkeypatch.setattr(run, "train", no_training)
+    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=where(copy_of_run))
+    np.testing.assert_array_equal(answered(recordings, copy_of_run, seed=0).logits, before)
+
+
+def test_another_recipe_table_or_protocol_is_refused_in_the_folder_of_a_run(recordings, copy_of_run):
+    with pytest.raises(TrainingError, match="holds a run with another recipe; choose another folder"):
+        start_run(recordings, RECIPE.model_copy(update={"title": "Other"}), copy_of_run, TWO)
+    with pytest.raises(TrainingError, match="holds a run with another plan; choose another folder"):
+        start_run(recordings, RECIPE, copy_of_run, Plan(folds=3))
+    with pytest.raises(TrainingError, match="holds a run on other recordings; choose another folder"):
+        start_run(recordings.subset(range(7)), RECIPE, copy_of_run, TWO)
+    with pytest.raises(TrainingError, match="was made from other recordings"):
+        load_run(recordings.subset(range(7)), copy_of_run)
+    with pytest.raises(TrainingError, match="Expected a run folder of ecglens train, but '.*nothing' cannot be read"):
+        load_run(recordings, copy_of_run / "nothing")
+
+
+def test_a_run_is_taken_up_only_where_it_was_asked_for(recordings, copy_of_run):
+    with pytest.raises(TrainingError, match="holds a run already; add --resume to go on with it"):
+        start_run(recordings, RECIPE, copy_of_run, TWO, resume=False)
+
+
+def test_an_unfinished_run_is_not_scored(recordings, copy_of_run):
+    with pytest.raises(TrainingError, match="has no finished folds of seed 1"):
+        answered(recordings, copy_of_run, seed=1)
+    (copy_of_run / "seed0" / "fold1" / "answers.npz").unlink()
+    with pytest.raises(TrainingError, match="Fold 2 of 2 of seed 0 in .* is not finished; go on with --resume"):
+        answered(recordings, copy_of_run, seed=0)
+
+
+def test_answers_of_other_pages_are_not_scored(recordings, copy_of_run):
+    shutil.copy(copy_of_run / "seed0" / "fold0" / "answers.npz", copy_of_run / "seed0" / "fold1" / "answers.npz")
+    with pytest.raises(TrainingError, match="are of other pages than the fold's; remove them"):
+        answered(recordings, copy_of_run, seed=0)
+
+
+def test_pages_that_cannot_be_used_stop_a_run_and_are_counted(recordings, tmp_path):
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (900, 700), "white").save(blank)
+    rows = tuple(Recording(blank, label, f"{label}{n}", f"{label}{n}") for label in LABELS for n in range(2))
+    sentence = r"The leads of 'blank.png' were not found. .* So it is with 3 more of 4 pages. Take such pages out"
+    with pytest.raises(TrainingError, match=sentence):
+        fit_all(Recordings(rows), RECIPE, tmp_path / "run", seed=0, where=where(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_of_recipe_and_table_must_be_the_same(recordings, tmp_path):
+    other = tuple(Recording(row.path, "other", row.recording, row.group) for row in recordings.rows[:2])
+    with pytest.raises(TrainingError, match="The recordings have the label 'other', which the recipe does not name"):
+        start_run(Recordings(other), RECIPE, tmp_path / "run")
+    more = RECIPE.model_copy(update={"labels": ("mi", "normal", "pacing")})
+    with pytest.raises(TrainingError, match="The recipe names the label 'pacing', which no recording has"):
+        start_run(recordings, more, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_side_without_one_of_the_labels_is_refused(recordings, tmp_path):
+    rows = tuple(
+        Recording(row.path, row.label, row.recording, row.group, split="train" if row.label == "mi" else "test")
+        for row in recordings
+    )
+    plan = Plan("given")
+    with pytest.raises(TrainingError, match="The training side of seed 0, fold 1 of 1 has no recording labelled 'norm"):
+        cross_validate(Recordings(rows), RECIPE, tmp_path / "run", plan, seeds=[0], where=where(tmp_path / "run"))
+
+
+def test_protocols_by_name_and_by_file(recordings, tmp_path):
+    published = split_of(recordings, RECIPE, Plan("as-published"), seed=1)
+    assert (published.protocol, len(published.folds), len(published.folds[0].test)) == ("as-published", 1, 2)
+    published.save(tmp_path / "split.json", recordings)
+    kept = split_of(recordings, RECIPE, Plan(str(tmp_path / "split.json")), seed=9)
+    assert kept.folds[0].test.tolist() == published.folds[0].test.tolist()
+    with pytest.raises(TrainingError, match="Expected the protocol honest, as-published, .* but got 'random'"):
+        split_of(recordings, RECIPE, Plan("random"), seed=0)
+    with pytest.raises(DatasetError, match="Expected a column 'batch'"):
+        split_of(recordings, RECIPE, Plan("leave-one-out:batch"), seed=0)
+
+
+def test_files_split_as_published_train_and_answer_copies_too(recordings, tmp_path):
+    plan = Plan("as-published")
+    start_run(recordings, RECIPE, tmp_path / "run", plan)
+    heard = Heard()
+    choosing = RECIPE.model_copy(update={"selection": Selection(fraction=0.3, keep="best")})
+    cross_validate(recordings, choosing, tmp_path / "run", plan, seeds=[0], where=where(tmp_path / "run", heard))
+    assert len(answered(recordings, tmp_path / "run", seed=0).rows) == 2
+    assert (tmp_path / "run" / "seed0" / "fold0" / "best.safetensors").exists()
+    assert heard.epochs == [1, 2]
+
+
+def test_every_lead_is_a_row_that_is_learnt_from_and_answered(recordings, tmp_path):
+    crops = LeadCrops(width=32, height=32, channels=1, steps=("gray",), leads=("I", "II", "V1"))
+    out = finish_run(recordings, RECIPE.model_copy(update={"input": crops}), tmp_path / "run", fit=False)
+    logits = answered(recordings, out, seed=0).logits
+    assert logits.shape == (8, 3, 2)
+    np.testing.assert_allclose(page_logits(logits, crops), logits.mean(axis=1))
+    votes = page_logits(logits, crops.model_copy(update={"aggregate": "majority"}))
+    np.testing.assert_array_equal(votes.argmax(1), (logits.argmax(2) == 1).sum(1) > 1)
+
+
+def test_damaged_copies_are_learnt_from_and_never_answered(recordings, tmp_path):
+    rough = RECIPE.model_copy(update={"damage": Damage(copies=2, kinds=("uneven-light", "noise"), strength=0.2)})
+    rows = np.arange(4)
+    prepared = run.prepare_rows(recordings, rough, rows, where(tmp_path / "run"))
+    assert len(prepared.samples(rows)) == 4
+    learn = prepared.samples(rows, damaged=True)
+    assert len(learn) == 12
+    assert learn.targets[:4].tolist() == prepared.targets[:4].tolist()
+    assert np.bincount(learn.targets).tolist() == [6, 6]
+    assert len({learn.stored[0][row].tobytes() for row in learn.rows}) == 12

@@ -54,18 +54,17 @@ def command(
     from ecglens.models.train.devices import training_world
     from ecglens.models.train.folder import Plan, start_run
     from ecglens.models.train.recipe import load_recipe
-    from ecglens.models.zoo import check_weights
 
     recordings, loaded = load_pages(data, labels), load_recipe(recipe, changes=changes or ())
-    check_weights(loaded.model, loaded.options)
-    plan, typed = Plan(protocol, folds), "ecglens " + shlex.join(sys.argv[1:])
+    plan, numbers, typed = Plan(protocol, folds), parse_seeds(seeds), "ecglens " + shlex.join(sys.argv[1:])
+    run.check(recordings, loaded, plan, numbers)
     with training_world(device) as world:
         if world.leads:
             start_run(recordings, loaded, out, plan, command=typed, resume=resume)
         world.wait()
         with told(world.leads) as listener:
             where = run.Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1, board)
-            run.cross_validate(recordings, loaded, out, plan, seeds=parse_seeds(seeds), where=where)
+            run.cross_validate(recordings, loaded, out, plan, seeds=numbers, where=where)
             if fit:
                 run.fit_all(recordings, loaded, out, seed=0, where=where)
         if world.leads:

@@ -15,7 +15,7 @@ from ecglens.models.inputs import LeadCrops
 from ecglens.models.train import cache, run
 from ecglens.models.train.folder import Plan, load_run, start_run
 from ecglens.models.train.recipe import Damage, Selection
-from ecglens.models.train.run import answered, cross_validate, fit_all, page_logits, split_of
+from ecglens.models.train.run import answered, check, cross_validate, fit_all, page_logits, split_of
 
 TWO = Plan(folds=2)
 
@@ -133,14 +133,13 @@ def test_pages_that_cannot_be_used_stop_a_run_and_are_counted(recordings, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
-def test_labels_of_recipe_and_table_must_be_the_same(recordings, tmp_path):
+def test_labels_of_recipe_and_table_must_be_the_same(recordings):
     other = tuple(Recording(row.path, "other", row.recording, row.group) for row in recordings.rows[:2])
     with pytest.raises(TrainingError, match="The recordings have the label 'other', which the recipe does not name"):
-        start_run(Recordings(other), RECIPE, tmp_path / "run")
+        check(Recordings(other), RECIPE, TWO, [0])
     more = RECIPE.model_copy(update={"labels": ("mi", "normal", "pacing")})
     with pytest.raises(TrainingError, match="The recipe names the label 'pacing', which no recording has"):
-        start_run(recordings, more, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+        check(recordings, more, TWO, [0])
 
 
 def test_a_training_side_without_one_of_the_labels_is_refused(recordings, tmp_path):

@@ -81,7 +81,6 @@ def start_run(
                 f"'{out}' holds a run already; add --resume to go on with it, or choose another folder."
             )
     else:
-        check_labels(recordings, recipe)
         write_whole(out / "recordings.csv", _table_text(recordings))
         for name, text in reversed(texts.items()):
             write_whole(out / name, text.encode())

@@ -21,12 +21,12 @@ from ecglens.models.aggregate import aggregate
 from ecglens.models.inputs import InputRecipe, LeadCrops
 from ecglens.models.train.checkpoint import load_weights, write_whole
 from ecglens.models.train.devices import World
-from ecglens.models.train.folder import Plan
+from ecglens.models.train.folder import Plan, check_labels
 from ecglens.models.train.history import Figures, History, draw_curves, tensorboard, write_history
 from ecglens.models.train.loop import BEST, LAST, logits_of, train
 from ecglens.models.train.prepared import Prepared, prepare
 from ecglens.models.train.recipe import Recipe
-from ecglens.models.zoo import build
+from ecglens.models.zoo import build, check_weights
 
 __all__ = [
     "Answers",
@@ -34,6 +34,7 @@ __all__ = [
     "Where",
     "answered",
     "built",
+    "check",
     "cross_validate",
     "fit_all",
     "load_final",
@@ -96,6 +97,27 @@ class Answers:
     rows: NDArray[np.intp]
     logits: NDArray[np.float32]
     folds: NDArray[np.intp]
+
+
+def check(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[int]) -> None:
+    """Make sure, before any work, that a run can be done.
+
+    Args:
+        recordings: One row a file.
+        recipe: What to train.
+        plan: What to score.
+        seeds: Of folds and weights.
+
+    Raises:
+        TrainingError: Labels, model, options or pretrained weights do not fit or are not here.
+        DatasetError: The recordings cannot be split so.
+    """
+    check_labels(recordings, recipe)
+    check_weights(recipe.model, recipe.options)
+    with torch.device("meta"):
+        built(recipe, seed=0, initial=False)
+    for seed in seeds:
+        split_of(recordings, recipe, plan, seed=seed)
 
 
 def split_of(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ecglens.cli.sources import Rules, load_pages
+from ecglens.cli.sources import Rules, Scheme, load_training
 from ecglens.cli.train import parse_seeds
 
 __all__ = ["command"]
@@ -21,6 +21,7 @@ def command(
     trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")],
     licence: Annotated[str, typer.Option(help="Licence of the weights.")],
     labels: Rules = None,
+    scheme: Scheme = None,
     seeds: Annotated[str, typer.Option(help="Seeds whose folds are finished.")] = "0,1,2",
     note: Annotated[list[str] | None, typer.Option(help="Sentence that stands beside every answer.")] = None,
 ) -> None:
@@ -30,7 +31,7 @@ def command(
     require("torch", extra="train")
     from ecglens.models.export import evaluate_run, export
 
-    recordings, numbers = load_pages(data, labels), parse_seeds(seeds)
+    recordings, numbers = load_training(data, labels, scheme, signals=True), parse_seeds(seeds)
     typed = "ecglens " + shlex.join(sys.argv[1:])
     evaluation = evaluate_run(recordings, run, seeds=numbers, command=typed)
     export(

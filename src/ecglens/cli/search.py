@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ecglens.cli.sources import Rules, load_pages
+from ecglens.cli.sources import Rules, Scheme, load_training
 from ecglens.cli.train import Cache, Changes, Device
 from ecglens.settings import load_settings
 
@@ -40,6 +40,7 @@ def command(
     ] = None,
     changes: Changes = None,
     labels: Rules = None,
+    scheme: Scheme = None,
     seed: Annotated[int, typer.Option(help="Of the sampler, the splits and the weights.")] = 0,
     device: Device = "auto",
     cache: Cache = None,
@@ -55,7 +56,8 @@ def command(
     from ecglens.models.train.search import DEFAULT_SPACE, load_space, search
     from ecglens.models.zoo import check_weights
 
-    recordings, loaded = load_pages(data, labels), load_recipe(recipe, changes=changes or ())
+    loaded = load_recipe(recipe, changes=changes or ())
+    recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
     check_weights(loaded.model, loaded.options)
     world = World(ALONE.rank, ALONE.size, choose_device(device))
     with told(shown=True) as listener:

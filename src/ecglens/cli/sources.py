@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from ecglens.datasets.recordings import Recordings
 
-__all__ = ["Rules", "Scheme", "load_pages"]
+__all__ = ["Rules", "Scheme", "load_pages", "load_training"]
 
 Rules = Annotated[
     Path | None,
@@ -25,3 +25,14 @@ def load_pages(data: Path, rules: Path | None) -> "Recordings":
     from ecglens.datasets.sources import pages_from_path, read_rules
 
     return pages_from_path(data, rules=None if rules is None else read_rules(rules))
+
+
+def load_training(data: Path, rules: Path | None, scheme: str | None, *, signals: bool) -> "Recordings":
+    """What a model trains on: pages, or WFDB records too where it reads signals."""
+    from ecglens.datasets.sources import from_path, read_rules, records_from_path
+
+    if not signals:
+        return load_pages(data, rules)
+    if rules is None and data.is_dir() and next(data.rglob("*.hea"), None) is not None:
+        return records_from_path(data, scheme=scheme)
+    return from_path(data, rules=None if rules is None else read_rules(rules), scheme=scheme)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ecglens.cli.sources import Rules, load_pages
+from ecglens.cli.sources import Rules, Scheme, load_training
 from ecglens.settings import load_settings
 
 __all__ = ["Cache", "Changes", "Device", "command", "parse_seeds"]
@@ -31,6 +31,7 @@ def command(
     out: Annotated[Path, typer.Option(help="Run folder.")],
     changes: Changes = None,
     labels: Rules = None,
+    scheme: Scheme = None,
     protocol: Annotated[
         str, typer.Option(help="honest, as-published, given, leave-one-out:COLUMN, or the file of a split.")
     ] = "honest",
@@ -55,7 +56,8 @@ def command(
     from ecglens.models.train.folder import Plan, start_run
     from ecglens.models.train.recipe import load_recipe
 
-    recordings, loaded = load_pages(data, labels), load_recipe(recipe, changes=changes or ())
+    loaded = load_recipe(recipe, changes=changes or ())
+    recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
     plan, numbers, typed = Plan(protocol, folds), parse_seeds(seeds), "ecglens " + shlex.join(sys.argv[1:])
     run.check(recordings, loaded, plan, numbers)
     with training_world(device) as world:

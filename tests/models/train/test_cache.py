@@ -8,11 +8,13 @@ from PIL import Image
 from tiny_models import ecg_page
 
 from ecglens.errors import TrainingError
+from ecglens.formats.files import write_record
 from ecglens.leads import find_layout
-from ecglens.models.inputs import LeadCrops, PageImage, TraceCanvas, stored_input
+from ecglens.models.inputs import LeadCrops, LeadSignals, PageImage, TraceCanvas, stored_input
 from ecglens.models.train import cache as caching
 from ecglens.models.train.cache import Entry, PageCache, stored_page
 from ecglens.pages import read_page
+from ecglens.records import EcgRecord
 
 CANVAS = TraceCanvas(width=96, height=64)
 
@@ -141,3 +143,24 @@ def test_several_processes_prepare_the_same(pages, tmp_path, monkeypatch):
     together.fill(entries(pages), workers=2, progress=lambda done, total: told.append((done, total)))
     np.testing.assert_array_equal(alone.open()[0], together.open()[0])
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_recorded_signals_are_stored_for_a_model_that_reads_signals(tmp_path):
+    record = EcgRecord(np.random.default_rng(0).normal(0, 0.2, (2, 1000)).astype(np.float32), 100.0, ("I", "V2"))
+    path = write_record(record, tmp_path / "r1", "wfdb")
+    recipe = LeadSignals(leads=("I", "II", "V2"), seconds=5)
+    (cache := PageCache(tmp_path / "cache", recipe)).fill(entries([path]))
+    (stored,) = cache.open()
+    np.testing.assert_allclose(stored[0, 0, 0], record.signals_mv[0, :500] - np.median(record.signals_mv[0]), atol=2e-3)
+    assert stored[0, 0, 3:].mean(axis=1).tolist() == [1.0, 0.0, 1.0]
+    reason = stored_page(Entry(path), CANVAS)
+    assert reason == "'r1.hea' does not fit the recipe. It reads pages; draw the recordings with ecglens render."
+
+
+def test_a_record_with_other_samples_is_prepared_anew(tmp_path):
+    recipe, places = LeadSignals(leads=("I",)), []
+    for seed in (0, 1):
+        signal = np.random.default_rng(seed).normal(0, 0.2, (1, 1000)).astype(np.float32)
+        path = write_record(EcgRecord(signal, 100.0, ("I",)), tmp_path / "r1", "wfdb")
+        places.append(PageCache(tmp_path / "cache", recipe).fill(entries([path]))[0].tolist())
+    assert places == [[0], [1]]

@@ -22,10 +22,11 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from ecglens.errors import EcgLensError, TrainingError
+from ecglens.formats.files import read_record
 from ecglens.leads.find import find_layout
 from ecglens.leads.trace import trace_page
 from ecglens.models.cards import sha256_of
-from ecglens.models.inputs import InputRecipe, needs_record, stored_input, unsuitable
+from ecglens.models.inputs import InputRecipe, LeadSignals, needs_record, signal_array, stored_input, unsuitable
 from ecglens.pages.read import read_page
 from ecglens.records import Layout, NotFound, Page
 from ecglens.render import damage_page
@@ -33,6 +34,7 @@ from ecglens.render import damage_page
 __all__ = ["Entry", "PageCache", "stored_page"]
 
 _MADE_BY = ("pages", "leads", "render", "models/inputs", "layouts.py", "records.py")
+_RECORD = ".hea"
 _FEW = 8  # pages for which starting processes is not worth while
 
 
@@ -160,13 +162,15 @@ def stored_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] | 
     """Stored values of one page as a model reads it.
 
     Args:
-        entry: The page.
+        entry: The page, or a WFDB record for a model of signals.
         recipe: From page to stored values.
 
     Returns:
         One ``(rows, *shape)`` array for each input of the model, or why there is none.
     """
     try:
+        if entry.path.suffix.lower() == _RECORD:
+            return _stored_record(entry.path, recipe)
         page = read_page(entry.path)
         layout = find_layout(page)
         if entry.damage is not None and isinstance(layout, Layout):
@@ -184,6 +188,13 @@ def stored_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] | 
         return f"'{entry.path.name}' cannot be used. {error}"
 
 
+def _stored_record(path: Path, recipe: InputRecipe) -> dict[str, NDArray[Any]] | str:
+    """Stored values of a recording that never was a page."""
+    if not isinstance(recipe, LeadSignals):
+        return f"'{path.name}' does not fit the recipe. It reads pages; draw the recordings with ecglens render."
+    return {"signal": signal_array(read_record(path), recipe)[None]}
+
+
 def _made(jobs: Sequence[tuple[Entry, InputRecipe]], pool: Executor | None) -> Iterator[dict[str, NDArray[Any]] | str]:
     return map(_make, jobs) if pool is None else pool.map(_make, jobs, chunksize=4)
 
@@ -197,13 +208,21 @@ def _extend(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def _hash(path: Path) -> str:
+    """Of a page, or of a record's header and samples."""
+    samples = path.with_suffix(".dat")
+    if path.suffix.lower() == _RECORD and samples.exists():
+        return hashlib.sha256(f"{sha256_of(path)}{sha256_of(samples)}".encode()).hexdigest()
+    return sha256_of(path)
+
+
 def _names(entries: Iterable[Entry]) -> list[str]:
     names = []
     hashes: dict[Path, str] = {}
     for entry in entries:
         if entry.path not in hashes:
             try:
-                hashes[entry.path] = sha256_of(entry.path)
+                hashes[entry.path] = _hash(entry.path)
             except OSError as error:
                 raise TrainingError(
                     f"Expected the page '{entry.path}', but it cannot be read: {error.strerror}; mend the table of "

@@ -99,7 +99,7 @@ class Fitter:
 
 
 def loss_of(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
-    """Cross entropy summed over the rows and over the answers, each of which is trained on its own.
+    """Cross entropy summed over the rows, the mean of that of each answer.
 
     Args:
         answers: ``(rows, labels)`` each.
@@ -111,7 +111,7 @@ def loss_of(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None
         functional.cross_entropy(answer.float(), targets, weight=weights, label_smoothing=smoothing, reduction="sum")
         for answer in answers
     ]
-    return torch.stack(losses).sum()
+    return torch.stack(losses).mean()
 
 
 class _Heads(nn.Module):

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -34,17 +35,22 @@ def reference() -> str:
 
 
 def _commands() -> list[str]:
-    parts = []
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
-        rows = ["| | what | default |", "|---|---|---|"]
-        for parameter in command.params:
-            is_option = parameter.param_type_name == "option"
-            spelled = ", ".join(parameter.opts) if is_option else parameter.name.upper()
-            given = "needed" if parameter.required else _default(parameter.default)
-            rows.append(f"| `{spelled}` | {getattr(parameter, 'help', None) or ''} | {given} |")
-        parts += [f"### `ecglens {name}`", " ".join((command.help or "").split())]
-        parts += ["\n".join(rows)] if command.params else []
-    return parts
+    group = typer.main.get_command(app)
+    return [part for name, command in group.commands.items() for part in _command(name, command)]  # type: ignore[attr-defined]
+
+
+def _command(name: str, command: Any) -> list[str]:
+    """A command and, where it has them, the commands under it."""
+    rows = ["| | what | default |", "|---|---|---|"]
+    for parameter in command.params:
+        is_option = parameter.param_type_name == "option"
+        spelled = ", ".join(parameter.opts) if is_option else parameter.name.upper()
+        given = "needed" if parameter.required else _default(parameter.default)
+        rows.append(f"| `{spelled}` | {getattr(parameter, 'help', None) or ''} | {given} |")
+    parts = [f"### `ecglens {name}`", " ".join((command.help or "").split())]
+    parts += ["\n".join(rows)] if command.params else []
+    under = getattr(command, "commands", {}).items()
+    return [*parts, *(part for inner, each in under for part in _command(f"{name} {inner}", each))]
 
 
 def _default(value: object) -> str:

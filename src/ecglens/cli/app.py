@@ -34,7 +34,7 @@ app = typer.Typer(
 app.command("read")(read.command)
 app.command("digitize")(digitize.command)
 app.command("features")(features.command)
-app.command("models")(models.command)
+app.add_typer(models.app, name="models")
 app.command("serve")(serve.command)
 app.command("train")(train.command)
 app.command("search")(search.command)

@@ -1,20 +1,124 @@
-"""``ecglens models``: which models can be used."""
+"""``ecglens models``: which models can be used or trained, and taking in others."""
 
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["command"]
+__all__ = ["app"]
+
+app = typer.Typer()
 
 
-def command() -> None:
+@app.callback(invoke_without_command=True)
+def command(
+    context: typer.Context,
+    zoo: Annotated[bool, typer.Option("--zoo", help="List the models that can be trained instead.")] = False,
+) -> None:
     """List the models that can be used by name."""
+    if context.invoked_subcommand is None:
+        Console(highlight=False).print(_trainable() if zoo else _installed())
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="Classifier that Keras saved: .keras, or HDF5 with the whole model.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
+    labels: Annotated[str, typer.Option(help="Labels in the order of the model's outputs, separated by commas.")],
+    title: Annotated[str, typer.Option(help="One line for people.")],
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")] = "not told",
+    version: Annotated[str, typer.Option(help="Version of the weights.")] = "1.0",
+    width: Annotated[int | None, typer.Option(help="Of the input in px; the model's own where left out.")] = None,
+    height: Annotated[int | None, typer.Option(help="Of the input in px; the model's own where left out.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 or 3; the model's own where left out.")] = None,
+    area: Annotated[str, typer.Option(help="What the model sees: traces, or page with header and footer.")] = "traces",
+    crops: Annotated[bool, typer.Option("--crops", help="The model answers for each lead's crop.")] = False,
+    aggregate: Annotated[str, typer.Option(help="From leads to the page: mean_log or majority.")] = "mean_log",
+    steps: Annotated[str, typer.Option(help="Such as gray,clahe,median; see docs/models.md.")] = "",
+    mean: Annotated[str, typer.Option(help="Subtracted where white is 1; one, or one a channel.")] = "0",
+    std: Annotated[str, typer.Option(help="Then divided by; one, or one a channel.")] = "1",
+    bgr: Annotated[bool, typer.Option("--bgr", help="The model reads blue first.")] = False,
+    any_print: Annotated[bool, typer.Option("--any-print", help="Answer for pages of other recorders too.")] = False,
+    note: Annotated[list[str] | None, typer.Option(help="Sentence that stands beside every answer.")] = None,
+) -> None:
+    """Turn a Keras classifier into a model folder that ``ecglens read --model`` takes."""
+    from ecglens.extras import require
+
+    for module, extra in (("torch", "train"), ("onnx", "train"), ("h5py", "keras")):
+        require(module, extra=extra)
+    from ecglens.models.keras import import_keras
+
+    recipe: dict[str, Any] = {
+        "kind": "lead_crops" if crops else "page_image",
+        "steps": _split(steps),
+        "mean": _numbers("--mean", mean),
+        "std": _numbers("--std", std),
+        "known_print": not any_print,
+        **({"aggregate": aggregate} if crops else {"area": area}),
+        **{name: value for name, value in (("width", width), ("height", height), ("channels", channels)) if value},
+    }
+    import_keras(
+        file,
+        out,
+        labels=_split(labels),
+        title=title,
+        licence=licence,
+        recipe=recipe,
+        flip_colours=bgr,
+        version=version,
+        trained_on=trained_on,
+        notes=note or (),
+    )
+    print((out / "card.md").read_text(encoding="utf-8"))
+
+
+def _installed() -> Table:
     from ecglens.models.registry import list_models
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("Name", "Version", "Title", "Labels", "Licence"):
-        table.add_column(column, overflow="fold")
+    table = _table("Name", "Version", "Title", "Labels", "Licence")
     table.add_column("Parameters", justify="right")
     for card in list_models():
         labels = ", ".join(card.labels)
         table.add_row(card.name, card.version, card.title, labels, card.licence, f"{card.parameters:,}")
-    Console(highlight=False).print(table)
+    return table
+
+
+def _trainable() -> Table:
+    from ecglens.extras import require
+
+    require("torch", extra="train")
+    require("timm", extra="train")
+    from ecglens.models.zoo import ZOO, count_weights
+
+    table = _table("Name")
+    table.add_column("Parameters", justify="right")
+    for column in ("Input", "Source", "What"):
+        table.add_column(column, overflow="fold")
+    for name, entry in ZOO.items():
+        shapes = ", ".join(f"{end} {' x '.join(map(str, shape))}" for end, shape in entry.shapes.items())
+        table.add_row(name, f"{count_weights(name):,}", shapes, entry.source, entry.note)
+    table.add_row("NAME+lstm", "", "page", "ecglens", "any backbone, its last map read along time")
+    table.add_row("timm:NAME", "", "page", "timm", "any other model of timm")
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(option: str, text: str) -> float | tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in _split(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"expected one number or one a channel, found '{text}'", param_hint=option) from error
+    return numbers[0] if len(numbers) == 1 else numbers

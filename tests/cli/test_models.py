@@ -1,0 +1,92 @@
+import re
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from ecglens.cli import main
+from ecglens.cli.app import app
+from ecglens.models import keras as importing
+from ecglens.models.zoo import ZOO, count_weights
+
+TOLD = ["--labels", "normal, mi", "--title", "From elsewhere", "--licence", "CC0"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["models", *map(str, arguments)])
+
+
+def test_every_model_of_the_zoo_is_listed_with_its_weights_and_input(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run("--zoo")
+    assert result.exit_code == 0
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    for name in ("compact_cnn", "resnet50", "fusion"):
+        assert f"{count_weights(name):,}" in lines[name]
+    assert set(ZOO) < set(lines)
+    assert "page 3 x 150 x 150" in lines["crnn_lead"]
+    assert "page 1 x 304 x 512, signal 24 x 250" in lines["fusion"]
+    assert "timm" in lines["resnet50"]
+    assert {"NAME+lstm", "timm:NAME"} < set(lines)
+
+
+@pytest.fixture
+def imported(monkeypatch, tmp_path):
+    """What the command asks for; nothing is imported."""
+    calls = []
+
+    def fake(file, folder, **options):
+        folder.mkdir()
+        (folder / "card.md").write_text("# The card\n", encoding="utf-8")
+        calls.append((file.name, folder.name, options))
+
+    monkeypatch.setattr(importing, "import_keras", fake)
+    return calls
+
+
+def test_flags_become_the_input_recipe(imported, tmp_path):
+    flags = ["--steps", "gray,clahe", "--mean", "0.5", "--std", "0.2,0.3,0.4", "--area", "page", "--width", "64"]
+    result = run("import", tmp_path / "own.h5", "--out", tmp_path / "own", *TOLD, *flags, "--bgr", "--any-print")
+    assert result.exit_code == 0, result.output
+    assert "# The card" in result.stdout
+    ((file, folder, options),) = imported
+    assert (file, folder) == ("own.h5", "own")
+    assert options["recipe"] == {
+        "kind": "page_image",
+        "steps": ["gray", "clahe"],
+        "mean": 0.5,
+        "std": (0.2, 0.3, 0.4),
+        "known_print": False,
+        "area": "page",
+        "width": 64,
+    }
+    assert options["labels"] == ["normal", "mi"]
+    assert options["flip_colours"] is True
+
+
+def test_a_model_of_crops_aggregates_its_leads(imported, tmp_path):
+    assert (
+        run("import", "own.h5", "--out", tmp_path / "own", *TOLD, "--crops", "--aggregate", "majority").exit_code == 0
+    )
+    recipe = imported[0][2]["recipe"]
+    assert (recipe["kind"], recipe["aggregate"]) == ("lead_crops", "majority")
+    assert "area" not in recipe
+
+
+def test_a_number_that_is_none_is_refused(imported, tmp_path):
+    result = run("import", "own.h5", "--out", tmp_path / "own", *TOLD, "--mean", "half")
+    assert result.exit_code == 2
+    assert "expected one number or one a channel" in re.sub(r"\W+", " ", result.output)
+    assert imported == []
+
+
+def test_a_file_that_is_no_keras_model_is_one_line(monkeypatch, capsys, tmp_path):
+    (tmp_path / "noise.h5").write_bytes(b"noise")
+    monkeypatch.setattr(
+        sys, "argv", ["ecglens", "models", "import", str(tmp_path / "noise.h5"), "--out", str(tmp_path / "own"), *TOLD]
+    )
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == (
+        "ecglens: Expected a model that Keras saved, but 'noise.h5' cannot be read as one.\n"
+    )

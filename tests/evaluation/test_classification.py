@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics
 
-from ecglens.evaluation.classification import auroc, figures, right_at_coverage
+from ecglens.evaluation.classification import (
+    auroc,
+    average_precision,
+    cohen_kappa,
+    figures,
+    matthews,
+    right_at_coverage,
+)
 
 LABELS = ("normal", "mi", "history_mi", "abnormal_heartbeat")
 
@@ -32,6 +39,10 @@ def test_macro_figures_are_those_of_scikit_learn(scored):
     assert mine["macro_precision"] == pytest.approx(metrics.precision_score(targets, answered, average="macro"))
     assert mine["macro_f1"] == pytest.approx(metrics.f1_score(targets, answered, average="macro"))
     assert mine["macro_auroc"] == pytest.approx(metrics.roc_auc_score(targets, probabilities, multi_class="ovr"))
+    precisions = [metrics.average_precision_score(targets == label, probabilities[:, label]) for label in range(4)]
+    assert mine["macro_average_precision"] == pytest.approx(np.mean(precisions))
+    assert mine["matthews"] == pytest.approx(metrics.matthews_corrcoef(targets, answered))
+    assert mine["cohen_kappa"] == pytest.approx(metrics.cohen_kappa_score(targets, answered))
     assert mine["log_loss"] == pytest.approx(metrics.log_loss(targets, probabilities))
     assert mine["brier"] == pytest.approx(metrics.brier_score_loss(targets, probabilities, scale_by_half=False))
 
@@ -64,6 +75,24 @@ def test_auroc_counts_ties_half_as_scikit_learn_does(positive, score):
         assert auroc(positive, score) is None
     else:
         assert auroc(positive, score) == pytest.approx(metrics.roc_auc_score(positive, score))
+
+
+@given(
+    positive=arrays(np.bool_, 30),
+    score=arrays(np.float64, 30, elements=st.sampled_from([0.0, 0.1, 0.1000000001, 0.5, 1.0])),
+)
+def test_average_precision_takes_ties_together_as_scikit_learn_does(positive, score):
+    if positive.any():
+        assert average_precision(positive, score) == pytest.approx(metrics.average_precision_score(positive, score))
+    else:
+        assert average_precision(positive, score) is None
+
+
+def test_agreement_is_undefined_where_one_label_is_all_there_is():
+    one = np.array([[3, 0], [0, 0]])
+    assert (matthews(one), cohen_kappa(one)) == (None, None)
+    never_answered = np.array([[3, 0], [2, 0]])
+    assert (matthews(never_answered), cohen_kappa(never_answered)) == (None, 0.0)
 
 
 @given(
@@ -100,6 +129,7 @@ def test_with_one_class_its_own_figures_stand_and_the_rest_are_undefined():
         "specificity": 1.0,
         "f1": None,
         "auroc": None,
+        "average_precision": None,
     }
     assert mine["macro_f1"] is None
 

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from ecglens.evaluation.calibration import expected_calibration_error
 
-__all__ = ["auroc", "figures", "right_at_coverage"]
+__all__ = ["auroc", "average_precision", "cohen_kappa", "figures", "matthews", "right_at_coverage"]
 
 
 def figures(
@@ -40,8 +40,12 @@ def figures(
         "accuracy": float(confusion.trace() / confusion.sum()),
         "balanced_accuracy": _mean(by_label, "recall"),
         "macro_precision": _mean(by_label, "precision"),
+        "macro_specificity": _mean(by_label, "specificity"),
         "macro_f1": _mean(by_label, "f1"),
         "macro_auroc": _mean(by_label, "auroc"),
+        "macro_average_precision": _mean(by_label, "average_precision"),
+        "matthews": matthews(confusion),
+        "cohen_kappa": cohen_kappa(confusion),
         "log_loss": float(-np.log(np.maximum(picked, 1e-15)).mean()),
         "brier": float(np.square(probabilities - np.eye(count)[targets]).sum(axis=1).mean()),
         "expected_calibration_error": expected_calibration_error(targets, probabilities),
@@ -68,6 +72,53 @@ def auroc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | No
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
+    """Mean precision over the positive pages as the threshold falls, pages of one score taken together.
+
+    Returns:
+        In (0, 1], or ``None`` where there is no positive page.
+
+    >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.6, 0.3])).__round__(4)
+    0.8333
+    """
+    if not positive.any():
+        return None
+    order = np.argsort(-score, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    found = np.cumsum(positive[order])[ends]
+    gained = np.diff(found, prepend=0)
+    return float((gained * found / (ends + 1)).sum() / positive.sum())
+
+
+def matthews(confusion: NDArray[np.intp]) -> float | None:
+    """Matthews' correlation for several labels (Gorodkin, DOI 10.1016/j.compbiolchem.2004.09.006).
+
+    Args:
+        confusion: ``(labels, labels)``, rows are true labels.
+
+    Returns:
+        In [-1, 1], or ``None`` where all pages have, or got, one label.
+    """
+    true, answered = confusion.sum(axis=1).astype(np.float64), confusion.sum(axis=0).astype(np.float64)
+    count = true.sum()
+    spread = (count**2 - (true**2).sum()) * (count**2 - (answered**2).sum())
+    return float((confusion.trace() * count - true @ answered) / np.sqrt(spread)) if spread else None
+
+
+def cohen_kappa(confusion: NDArray[np.intp]) -> float | None:
+    """Agreement beyond chance (Cohen, DOI 10.1177/001316446002000104).
+
+    Args:
+        confusion: ``(labels, labels)``, rows are true labels.
+
+    Returns:
+        At most 1, or ``None`` where chance alone agrees always.
+    """
+    count = float(confusion.sum())
+    chance = float(confusion.sum(axis=1) @ confusion.sum(axis=0)) / count**2
+    return (float(confusion.trace()) / count - chance) / (1 - chance) if chance < 1 else None
+
+
 def right_at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, coverage: float) -> float:
     """Share of right answers among the ``coverage`` share of pages whose likeliest label is most probable."""
     kept = max(1, round(coverage * len(targets)))
@@ -88,6 +139,7 @@ def _label_figures(
         "specificity": (others - (answered - right)) / others if others else None,
         "f1": 2 * right / (true + answered) if true + answered else None,
         "auroc": auroc(targets == index, probabilities[:, index]),
+        "average_precision": average_precision(targets == index, probabilities[:, index]),
     }
 
 

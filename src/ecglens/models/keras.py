@@ -91,25 +91,26 @@ def import_keras(
     """
     config = _config(file)
     _check_code(config, file)
-    model = _load(file, config)
-    size, channels_first = _input_of(model, file)
-    chosen = parse_recipe({**size, **recipe})
-    if not isinstance(chosen, PageImage | LeadCrops):
-        raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, but got {chosen.kind}.")
-    _check_size(chosen, size)
-    classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colours=flip_colours)
-    _check_answers(classifier, chosen, labels)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
-        part = Path(name)
-        write_graph(classifier, chosen.shapes, part / GRAPH_FILE)
-        check_graph(classifier, part / GRAPH_FILE, {"page": _probes(chosen).numpy()})
-        card = _card(folder.name, part, chosen, model, labels, title, licence, version, trained_on, notes)
-        save_card(card, part)
-        (part / "card.md").write_text(_card_text(card, file.name), encoding="utf-8")
-        folder.mkdir(exist_ok=True)
-        for path in part.iterdir():
-            os.replace(path, folder / path.name)
+    with _keras().device("cpu"):
+        model = _load(file, config)
+        size, channels_first = _input_of(model, file)
+        chosen = parse_recipe({**size, **recipe})
+        if not isinstance(chosen, PageImage | LeadCrops):
+            raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, but got {chosen.kind}.")
+        _check_size(chosen, size)
+        classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colours=flip_colours)
+        _check_answers(classifier, chosen, labels)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
+            part = Path(name)
+            write_graph(classifier, chosen.shapes, part / GRAPH_FILE)
+            check_graph(classifier, part / GRAPH_FILE, {"page": _probes(chosen).numpy()})
+            card = _card(folder.name, part, chosen, model, labels, title, licence, version, trained_on, notes)
+            save_card(card, part)
+            (part / "card.md").write_text(_card_text(card, file.name), encoding="utf-8")
+            folder.mkdir(exist_ok=True)
+            for path in part.iterdir():
+                os.replace(path, folder / path.name)
     return card.model_copy(update={"folder": folder})
 
 
@@ -206,7 +207,7 @@ def _load(file: Path, config: Any) -> Any:
     with TemporaryDirectory() as name:
         source = file if modern == config else _rewritten(file, modern, Path(name))
         try:
-            with keras.device("cpu"), warnings.catch_warnings():
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return keras.saving.load_model(source, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises whatever its layers do

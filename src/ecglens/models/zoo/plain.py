@@ -7,6 +7,7 @@ second recurrent layer.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = ["cnn_224", "cnn_lead", "crnn_lead", "crnn_lead_repeated"]
 
@@ -76,7 +77,8 @@ class RecurrentOverOneVector(nn.Module):
     def forward(self, page: Tensor) -> Tensor:
         """Logits, ``(rows, labels)``."""
         vector = self.features(page).flatten(1)
-        answer: Tensor = self.classify(self.sequence(vector[:, None].expand(-1, self.repeats, -1)))
+        steps = _of_one_vector(self.sequence.first, vector, self.repeats)
+        answer: Tensor = self.classify(self.sequence.last(steps))
         return answer
 
 
@@ -90,9 +92,27 @@ class _TwoLayers(nn.Module):
 
     def forward(self, steps: Tensor) -> Tensor:
         sequence, _ = self.first(steps)
+        return self.last(sequence)
+
+    def last(self, sequence: Tensor) -> Tensor:
+        """What the second layer answers at the end of the first one's sequence."""
         answers, _ = self.second(sequence)
         last: Tensor = answers[:, -1]
         return last
+
+
+def _of_one_vector(layer: nn.LSTM, vector: Tensor, repeats: int) -> Tensor:
+    """The layer's sequence over one vector repeated; its product with the large input matrix is the same in each step."""
+    of_input, of_hidden, bias_of_input, bias_of_hidden = layer.parameters()
+    given = functional.linear(vector, of_input, bias_of_input + bias_of_hidden)
+    hidden = cell = given.new_zeros(given.shape[0], layer.hidden_size)
+    steps = []
+    for _ in range(repeats):
+        taken, kept, new, shown = (given + functional.linear(hidden, of_hidden)).chunk(4, dim=1)
+        cell = torch.sigmoid(kept) * cell + torch.sigmoid(taken) * torch.tanh(new)
+        hidden = torch.sigmoid(shown) * torch.tanh(cell)
+        steps.append(hidden)
+    return torch.stack(steps, dim=1)
 
 
 def _plain(labels: int, page: tuple[int, int, int], hidden: int, dropout: float) -> nn.Module:

@@ -1,0 +1,199 @@
+"""Two models on the same pages: differences with intervals, and whether they could be chance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ecglens.errors import DatasetError
+from ecglens.evaluation.classification import auroc
+from ecglens.evaluation.evaluate import FIGURES, headline
+from ecglens.evaluation.predictions import Predictions
+from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootstrap
+
+__all__ = ["Comparison", "Difference", "compare"]
+
+_COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "log_loss", "brier")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One figure of two models.
+
+    Attributes:
+        first: Of the first model, ``None`` where it is undefined.
+        second: Of the second.
+        interval: 95 % interval of first minus second.
+        p: Of no difference.
+        adjusted_p: The same after Holm over the family of all tests of the comparison.
+    """
+
+    first: float | None
+    second: float | None
+    interval: tuple[float, float] | None
+    p: float | None
+    adjusted_p: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The difference in plain types."""
+        apart = None if self.first is None or self.second is None else self.first - self.second
+        return {
+            "first": self.first,
+            "second": self.second,
+            "difference": apart,
+            "interval": None if self.interval is None else list(self.interval),
+            "p": self.p,
+            "adjusted_p": self.adjusted_p,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """What distinguishes two models.
+
+    Attributes:
+        names: Of the two.
+        pages: Pages that both answered.
+        groups: Groups of these.
+        figures: By paired bootstrap over groups.
+        right: McNemar's test of being right on the same pages.
+        auroc: By label, DeLong's test of the areas under the ROC curve.
+        left_out: Pages that one of them alone answered.
+    """
+
+    names: tuple[str, str]
+    pages: int
+    groups: int
+    figures: Mapping[str, Difference]
+    right: Difference
+    auroc: Mapping[str, Difference]
+    left_out: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison in plain types."""
+        return {
+            "models": list(self.names),
+            "pages": self.pages,
+            "groups": self.groups,
+            "left_out": self.left_out,
+            "figures": {name: found.to_dict() for name, found in self.figures.items()},
+            "right_on_the_same_pages": self.right.to_dict(),
+            "auroc": {name: found.to_dict() for name, found in self.auroc.items()},
+        }
+
+    def to_markdown(self) -> str:
+        """The comparison as a table."""
+        first, second = self.names
+        rows = [(FIGURES[name], "paired bootstrap", found) for name, found in self.figures.items()]
+        rows.append(("right", "McNemar", self.right))
+        rows += [(f"AUROC of {name}", "DeLong", found) for name, found in self.auroc.items()]
+        return "\n".join(
+            [
+                f"# {first} against {second}",
+                "",
+                f"{self.pages} pages of {self.groups} groups that both answered"
+                + (f"; {self.left_out} that one of them alone answered are left out." if self.left_out else "."),
+                "p is adjusted by Holm over all rows. DeLong and McNemar take pages of a group for independent.",
+                "",
+                f"| figure | {first} | {second} | difference, 95 % interval | test | p |",
+                "|---|---|---|---|---|---|",
+                *(
+                    f"| {title} | {_shown(found.first)} | {_shown(found.second)} | {_apart(found)} | {test} "
+                    f"| {_shown(found.adjusted_p)} |"
+                    for title, test, found in rows
+                ),
+                "",
+            ]
+        )
+
+
+def compare(
+    first: Predictions,
+    second: Predictions,
+    *,
+    names: tuple[str, str],
+    rng: np.random.Generator,
+    draws: int = 2000,
+) -> Comparison:
+    """Compare two models on the pages that both answered.
+
+    Args:
+        first: Answers of one model.
+        second: Of the other.
+        names: Of the two.
+        rng: Of the bootstrap.
+        draws: Of the bootstrap over groups.
+
+    Raises:
+        DatasetError: They have other labels, no page in common, or another true label for one.
+    """
+    one, other = _common(first, second)
+    ends = paired_bootstrap(one.group_codes, partial(headline, one), partial(headline, other), rng=rng, draws=draws)
+    everything = np.arange(len(one))
+    of_first, of_second = headline(one, everything), headline(other, everything)
+    raw: dict[str, tuple[float | None, float | None, tuple[float, float] | None, float | None]] = {}
+    for name in _COMPARED:
+        found = ends[name]
+        raw[name] = (of_first[name], of_second[name], found and found[:2], found and found[2])
+    right = [part.probabilities.argmax(axis=1) == part.targets for part in (one, other)]
+    raw["right"] = (float(right[0].mean()), float(right[1].mean()), None, mcnemar(*right))
+    for number, label in enumerate(one.labels):
+        tested = delong(one.targets == number, one.probabilities[:, number], other.probabilities[:, number])
+        areas = [_area(part, number) for part in (one, other)]
+        raw[f"auroc/{label}"] = (areas[0], areas[1], None, tested and tested[1])
+    known = [name for name, row in raw.items() if row[3] is not None]
+    adjusted = dict(zip(known, holm([row[3] for row in raw.values() if row[3] is not None]), strict=True))
+    differences = {name: Difference(*row, adjusted.get(name)) for name, row in raw.items()}
+    return Comparison(
+        names=names,
+        pages=len(one),
+        groups=len(set(one.groups)),
+        figures={name: differences[name] for name in _COMPARED},
+        right=differences["right"],
+        auroc={label: differences[f"auroc/{label}"] for label in one.labels},
+        left_out=len(first) + len(second) - 2 * len(one),
+    )
+
+
+def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """The pages that both answered, in one order, with the labels in one order."""
+    if set(first.labels) != set(second.labels):
+        raise DatasetError(
+            f"Expected the same labels in both, but found {', '.join(first.labels)} and {', '.join(second.labels)}."
+        )
+    places = {}
+    for part in (first, second):
+        if len(set(part.recordings)) != len(part):
+            raise DatasetError("Expected each recording once in both, but one of them answers some twice.")
+        places[id(part)] = {name: row for row, name in enumerate(part.recordings)}
+    shared = [name for name in first.recordings if name in places[id(second)]]
+    if not shared:
+        raise DatasetError("Expected pages that both answered, but they have no recording in common.")
+    one = first.subset(np.array([places[id(first)][name] for name in shared], dtype=np.intp))
+    other = second.subset(np.array([places[id(second)][name] for name in shared], dtype=np.intp))
+    order = [second.labels.index(label) for label in first.labels]
+    renamed = np.array([first.labels.index(label) for label in second.labels], dtype=np.intp)[other.targets]
+    unlike = np.flatnonzero(renamed != one.targets)
+    if unlike.size:
+        raise DatasetError(f"Expected one true label a recording, but '{shared[unlike[0]]}' has two.")
+    turned = Predictions(
+        other.recordings, one.groups, first.labels, renamed, other.probabilities[:, order], other.folds, other.extra
+    )
+    return one, turned
+
+
+def _area(part: Predictions, label: int) -> float | None:
+    return auroc(part.targets == label, part.probabilities[:, label])
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _apart(found: Difference) -> str:
+    if found.first is None or found.second is None:
+        return "-"
+    ends = "" if found.interval is None else f" ({found.interval[0]:+.3f} to {found.interval[1]:+.3f})"
+    return f"{found.first - found.second:+.3f}{ends}"

@@ -1,0 +1,264 @@
+"""Everything that is reported of one model: figures with intervals, curves, subgroups, beside what it has to beat."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.evaluation.bootstrap import group_intervals
+from ecglens.evaluation.classification import figures
+from ecglens.evaluation.predictions import Predictions
+from ecglens.evaluation.references import majority, nearest
+
+__all__ = ["FIGURES", "Evaluation", "decision_curve", "evaluate", "headline", "references_of", "reliability"]
+
+FIGURES: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_precision": "macro precision",
+    "macro_specificity": "macro specificity",
+    "macro_f1": "macro F1",
+    "macro_auroc": "macro AUROC",
+    "macro_average_precision": "macro average precision",
+    "matthews": "Matthews coefficient",
+    "cohen_kappa": "Cohen's kappa",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "expected_calibration_error": "expected calibration error",
+    "right_at_coverage": "right among the surest 72 %",
+}
+"""Single figures in the order of every table, with their names for people."""
+
+_BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
+_FEWEST = 10  # pages of a subgroup that is worth a row
+_RATE_BANDS = ((0, 60), (60, 80), (80, 100), (100, 400))
+_RATE = "printed_rate_bpm"
+_COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))
+_THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 51))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What one model's answers are worth.
+
+    Attributes:
+        name: Of the model.
+        predictions: Its answers.
+        files: Files that stand behind the pages, copies included.
+        scored: Figures as :func:`ecglens.evaluation.classification.figures` gives them.
+        intervals: 95 % intervals by bootstrap over groups; by figure, and by ``label/figure``.
+        references: Figures of what it has to beat, by name.
+        subgroups: By column and value, the pages, accuracy and its interval.
+        coverage: Share answered and share right, surest pages first.
+        reliability: By bin of confidence the pages, mean confidence and share right.
+        decision: Net benefit of acting on a label over threshold probabilities, beside acting on all; by label.
+    """
+
+    name: str
+    predictions: Predictions
+    files: int
+    scored: Mapping[str, Any]
+    intervals: Mapping[str, tuple[float, float] | None]
+    references: Mapping[str, Mapping[str, float | None]]
+    subgroups: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    coverage: tuple[tuple[float, float], ...]
+    reliability: tuple[tuple[int, float, float], ...]
+    decision: Mapping[str, tuple[tuple[float, float, float], ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evaluation in plain types, without the answers."""
+        counts = np.bincount(self.predictions.targets, minlength=len(self.predictions.labels))
+        return {
+            "model": self.name,
+            "files": self.files,
+            "recordings": len(self.predictions),
+            "groups": len(set(self.predictions.groups)),
+            "labels": dict(zip(self.predictions.labels, counts.tolist(), strict=True)),
+            "figures": dict(self.scored),
+            "intervals": {name: None if ends is None else list(ends) for name, ends in self.intervals.items()},
+            "references": {name: dict(values) for name, values in self.references.items()},
+            "subgroups": {name: {key: dict(row) for key, row in rows.items()} for name, rows in self.subgroups.items()},
+            "coverage": [list(point) for point in self.coverage],
+            "reliability": [list(row) for row in self.reliability],
+            "decision": {label: [list(point) for point in points] for label, points in self.decision.items()},
+        }
+
+
+def evaluate(
+    predictions: Predictions,
+    *,
+    name: str = "model",
+    files: int | None = None,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    references: Mapping[str, Predictions] | None = None,
+) -> Evaluation:
+    """Score a model's answers.
+
+    Args:
+        predictions: One answer a page; for cross-validation those of all folds together.
+        name: Of the model.
+        files: Files behind the pages where copies were left out.
+        rng: Of the bootstrap.
+        draws: Of the bootstrap over groups.
+        references: Answers of control models on the same pages; the majority label and, where the table has it, the
+            printed rate alone are added.
+    """
+    targets, probabilities, labels = predictions.targets, predictions.probabilities, predictions.labels
+    beaten = {**references_of(predictions), **(references or {})}
+    return Evaluation(
+        name=name,
+        predictions=predictions,
+        files=len(predictions) if files is None else files,
+        scored=figures(targets, probabilities, labels),
+        intervals=group_intervals(predictions.group_codes, partial(_drawn, predictions), rng=rng, draws=draws),
+        references={key: headline(control, np.arange(len(control))) for key, control in beaten.items()},
+        subgroups=_subgroups(predictions, rng, draws),
+        coverage=tuple(_at_coverage(targets, probabilities, share) for share in _COVERAGES),
+        reliability=reliability(targets, probabilities),
+        decision={
+            label: decision_curve(targets == number, probabilities[:, number], _THRESHOLDS)
+            for number, label in enumerate(labels)
+        },
+    )
+
+
+def headline(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, float | None]:
+    """The single figures over some of the pages, by the keys of :data:`FIGURES`."""
+    scored = figures(predictions.targets[rows], predictions.probabilities[rows], predictions.labels)
+    return {name: scored[name] for name in FIGURES}
+
+
+def references_of(predictions: Predictions) -> dict[str, Predictions]:
+    """What any model has to beat, fitted on the other folds: the commonest label, and the printed rate alone.
+
+    Args:
+        predictions: Answers of several folds; with one fold there is nothing to fit on, and no reference.
+    """
+    folds = predictions.folds
+    if len(np.unique(folds)) < 2:
+        return {}
+    count, targets = len(predictions.labels), predictions.targets
+    rates = _numbers(predictions, _RATE)
+    made = {"majority label": np.empty_like(predictions.probabilities)}
+    if rates is not None and np.isfinite(rates).all():
+        made["printed rate alone, 15 nearest"] = np.empty_like(predictions.probabilities)
+    for fold in np.unique(folds):
+        here = folds == fold
+        for name, out in made.items():
+            if name == "majority label":
+                out[here] = majority(targets[~here], pages=int(here.sum()), labels=count)
+            elif rates is not None:
+                out[here] = nearest(rates[~here], targets[~here], rates[here], labels=count)
+    return {name: _answering(predictions, out) for name, out in made.items()}
+
+
+def reliability(
+    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = 10
+) -> tuple[tuple[int, float, float], ...]:
+    """Pages, mean confidence and share right by bin of confidence; empty bins are left out.
+
+    Args:
+        targets: ``(pages,)``.
+        probabilities: ``(pages, labels)``.
+        bins: Of equal width over [0, 1], open below and closed above.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == targets
+    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    return tuple(
+        (int(here.sum()), float(confidence[here].mean()), float(right[here].mean()))
+        for number in range(bins)
+        if (here := place == number).any()
+    )
+
+
+def decision_curve(
+    positive: NDArray[np.bool_], score: NDArray[np.float64], thresholds: tuple[float, ...]
+) -> tuple[tuple[float, float, float], ...]:
+    """Net benefit over threshold probabilities (Vickers and Elkin, DOI 10.1177/0272989X06295361).
+
+    At threshold t acting on a page weighs a false alarm t / (1 - t) as heavy as a hit: TP / n - FP / n * t / (1 - t).
+
+    Args:
+        positive: ``(pages,)``, whether a page has the label.
+        score: ``(pages,)``, the label's probability.
+        thresholds: In (0, 1).
+
+    Returns:
+        For each threshold the net benefit of acting where the score is at least as high, and of acting on all pages.
+    """
+    count, prevalence = len(positive), float(positive.mean())
+    points = []
+    for threshold in thresholds:
+        weight = threshold / (1 - threshold)
+        acted = score >= threshold
+        hits, alarms = np.count_nonzero(acted & positive), np.count_nonzero(acted & ~positive)
+        points.append((threshold, float(hits - alarms * weight) / count, prevalence - (1 - prevalence) * weight))
+    return tuple(points)
+
+
+def _drawn(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, float | None]:
+    scored = figures(predictions.targets[rows], predictions.probabilities[rows], predictions.labels)
+    by_label = {f"{label}/{name}": values[name] for label, values in scored["by_label"].items() for name in _BY_LABEL}
+    return {**{name: scored[name] for name in FIGURES}, **by_label}
+
+
+def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -> dict[str, dict[str, dict[str, Any]]]:
+    """Accuracy in bands of the printed rate and for each value of the columns that have few."""
+    columns = {name: np.array(values) for name, values in predictions.extra.items() if 2 <= len(set(values)) <= 8}
+    rates = _numbers(predictions, _RATE)
+    if rates is not None:
+        columns.pop(_RATE, None)
+        bands = np.array(["rate unknown"] * len(rates), dtype=object)
+        for low, high in _RATE_BANDS:
+            bands[(rates >= low) & (rates < high)] = f"{low} to {high}/min" if low else f"below {high}/min"
+        columns["printed rate"] = bands.astype(str)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    right = predictions.probabilities.argmax(axis=1) == predictions.targets
+    for name, values in columns.items():
+        for value in sorted(set(values.tolist())):
+            rows = np.flatnonzero(values == value)
+            if len(rows) < _FEWEST:
+                continue
+            ends = group_intervals(
+                predictions.group_codes[rows],
+                lambda drawn, rows=rows: {"accuracy": float(right[rows[drawn]].mean())},  # type: ignore[misc]
+                rng=rng,
+                draws=draws,
+            )
+            accuracy = float(right[rows].mean())
+            interval = list(ends["accuracy"] or ()) or None
+            found.setdefault(name, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": interval}
+    return found
+
+
+def _at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], share: float) -> tuple[float, float]:
+    kept = max(1, round(share * len(targets)))
+    surest = np.argsort(-probabilities.max(axis=1), kind="stable")[:kept]
+    return share, float((probabilities.argmax(axis=1) == targets)[surest].mean())
+
+
+def _numbers(predictions: Predictions, column: str) -> NDArray[np.float64] | None:
+    texts = predictions.extra.get(column)
+    if texts is None:
+        return None
+    try:
+        return np.array([float(text) if text else np.nan for text in texts])
+    except ValueError:
+        return None
+
+
+def _answering(predictions: Predictions, probabilities: NDArray[np.float64]) -> Predictions:
+    return Predictions(
+        predictions.recordings,
+        predictions.groups,
+        predictions.labels,
+        predictions.targets,
+        probabilities,
+        predictions.folds,
+        predictions.extra,
+    )

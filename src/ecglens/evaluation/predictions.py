@@ -1,0 +1,184 @@
+"""Answers of one model on pages whose label is known, on disk and in memory."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import DatasetError
+from ecglens.extras import require
+
+__all__ = ["Predictions", "read_predictions", "write_predictions"]
+
+_KNOWN = ("recording", "group", "label", "fold")
+_PREFIX = "p_"
+_SUM = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """One answer a page.
+
+    Attributes:
+        recordings: Name of each page's recording.
+        groups: What each page must stay with, such as a patient.
+        labels: Names in the order of the probabilities.
+        targets: ``(pages,)`` intp, index of the true label.
+        probabilities: ``(pages, labels)``, rows sum to 1.
+        folds: ``(pages,)`` intp, the fold in which a page was unseen; all 0 where there was one model.
+        extra: Further columns by name, such as ``batch`` or ``printed_rate_bpm``.
+    """
+
+    recordings: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: tuple[str, ...]
+    targets: NDArray[np.intp]
+    probabilities: NDArray[np.float64]
+    folds: NDArray[np.intp]
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def group_codes(self) -> NDArray[np.intp]:
+        """The groups as numbers, ``(pages,)``."""
+        return np.unique(np.array(self.groups, dtype=str), return_inverse=True)[1].astype(np.intp)
+
+    def subset(self, rows: NDArray[np.intp]) -> "Predictions":
+        """Some of the pages, in the order of ``rows``."""
+
+        def of(values: Sequence[str]) -> tuple[str, ...]:
+            return tuple(values[int(row)] for row in rows)
+
+        return Predictions(
+            of(self.recordings),
+            of(self.groups),
+            self.labels,
+            self.targets[rows],
+            self.probabilities[rows],
+            self.folds[rows],
+            {name: of(values) for name, values in self.extra.items()},
+        )
+
+
+def read_predictions(path: str | Path) -> Predictions:
+    """Read a table of answers: CSV, or Parquet where the name ends so.
+
+    ``label`` (the true one) and a column ``p_NAME`` for each label must be there; ``recording`` is the row's number
+    where it is missing, ``group`` the recording and ``fold`` 0. Every other column is kept.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DatasetError: The file cannot be read, a column is missing, or a value is none.
+        MissingExtraError: The file is Parquet and pyarrow is not installed.
+    """
+    path = Path(path)
+    columns = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+    labels = tuple(name.removeprefix(_PREFIX) for name in columns if name.startswith(_PREFIX))
+    if "label" not in columns or len(labels) < 2:
+        raise DatasetError(
+            f"Expected the columns 'label' and '{_PREFIX}NAME' for each of at least two labels in {path.name}, but "
+            f"found {', '.join(columns) or 'none'}."
+        )
+    true = columns["label"]
+    if not true:
+        raise DatasetError(f"Expected at least one answer in {path.name}, but it has a header only.")
+    unknown = sorted(set(true) - set(labels))
+    if unknown:
+        raise DatasetError(f"{path.name} has the label '{unknown[0]}', but no column '{_PREFIX}{unknown[0]}'.")
+    recordings = tuple(columns.get("recording") or [str(number) for number in range(1, len(true) + 1)])
+    return Predictions(
+        recordings=recordings,
+        groups=tuple(columns.get("group") or recordings),
+        labels=labels,
+        targets=np.array([labels.index(name) for name in true], dtype=np.intp),
+        probabilities=_probabilities(columns, labels, path),
+        folds=_whole(columns.get("fold") or ["0"] * len(true), path),
+        extra={
+            name: tuple(values)
+            for name, values in columns.items()
+            if name not in _KNOWN and not name.startswith(_PREFIX)
+        },
+    )
+
+
+def write_predictions(predictions: Predictions, path: str | Path) -> None:
+    """Write a table of answers as :func:`read_predictions` reads it.
+
+    Args:
+        predictions: One answer a page.
+        path: A ``.csv`` or ``.parquet`` file; its folder is made where it is missing.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns: dict[str, Sequence[object]] = {
+        "recording": predictions.recordings,
+        "group": predictions.groups,
+        "label": [predictions.labels[target] for target in predictions.targets],
+        "fold": predictions.folds.tolist(),
+        **{_PREFIX + name: predictions.probabilities[:, n].tolist() for n, name in enumerate(predictions.labels)},
+        **predictions.extra,
+    }
+    if path.suffix.lower() == ".parquet":
+        table = require("pyarrow", extra="table").table(dict(columns))
+        require("pyarrow.parquet", extra="table").write_table(table, path)
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    path.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _csv(path: Path) -> dict[str, list[str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream)
+            header = next(reader, [])
+            rows = [row for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"Expected a table of answers at {path}, but it cannot be read: {error}.") from error
+    uneven = next((number for number, row in enumerate(rows, start=2) if len(row) != len(header)), None)
+    if uneven is not None:
+        raise DatasetError(f"Expected {len(header)} values in line {uneven} of {path.name}, but it has another number.")
+    return {name: [row[place] for row in rows] for place, name in enumerate(header)}
+
+
+def _parquet(path: Path) -> dict[str, list[str]]:
+    try:
+        table = require("pyarrow.parquet", extra="table").read_table(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors are of these two kinds
+        raise DatasetError(f"Expected a table of answers at {path}, but it cannot be read as Parquet.") from error
+    return {
+        name: ["" if value is None else str(value) for value in table[name].to_pylist()] for name in table.column_names
+    }
+
+
+def _probabilities(columns: Mapping[str, Sequence[str]], labels: Sequence[str], path: Path) -> NDArray[np.float64]:
+    try:
+        values = np.array([columns[_PREFIX + name] for name in labels], dtype=np.float64).T
+    except ValueError as error:
+        raise DatasetError(f"Expected numbers as probabilities in {path.name}, but: {error}.") from error
+    sums = values.sum(axis=1)
+    wrong = np.flatnonzero(~((values >= 0).all(axis=1) & (np.abs(sums - 1) <= _SUM)))
+    if wrong.size:
+        raise DatasetError(
+            f"Expected probabilities of at least 0 that sum to 1 in each row of {path.name}, but row {wrong[0] + 1} "
+            f"sums to {sums[wrong[0]]:.4g}."
+        )
+    return np.asarray(values / sums[:, None], dtype=np.float64)
+
+
+def _whole(texts: Sequence[str], path: Path) -> NDArray[np.intp]:
+    try:
+        return np.array([int(text) for text in texts], dtype=np.intp)
+    except ValueError as error:
+        raise DatasetError(f"Expected whole numbers as folds in {path.name}, but: {error}.") from error

@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+
+from ecglens.evaluation.evaluate import FIGURES, decision_curve, evaluate, references_of, reliability
+from ecglens.evaluation.predictions import Predictions
+
+LABELS = ("normal", "mi", "other")
+
+
+def answers(pages=120, *, skill=0.5, rates=True, folds=4, seed=0) -> Predictions:
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 3, pages)
+    probabilities = rng.dirichlet(np.ones(3), pages) + skill * np.eye(3)[targets]
+    rate = 50 + 40 * targets + rng.normal(0, 5, pages)
+    extra = {"batch": tuple("ab"[n % 2] for n in range(pages)), "file": tuple(f"{n}.jpg" for n in range(pages))}
+    if rates:
+        extra["printed_rate_bpm"] = tuple(f"{value:.0f}" for value in rate)
+    return Predictions(
+        tuple(f"r{n}" for n in range(pages)),
+        tuple(f"g{n // 2}" for n in range(pages)),
+        LABELS,
+        targets,
+        probabilities / probabilities.sum(axis=1, keepdims=True),
+        np.arange(pages) % folds,
+        extra,
+    )
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return evaluate(answers(), name="tiny", files=150, rng=np.random.default_rng(0), draws=60)
+
+
+def test_every_figure_has_its_interval_around_it(evaluation):
+    for name in FIGURES:
+        low, high = evaluation.intervals[name]
+        assert low <= evaluation.scored[name] <= high, name
+    low, high = evaluation.intervals["mi/recall"]
+    assert low < evaluation.scored["by_label"]["mi"]["recall"] < high
+
+
+def test_what_is_counted_is_told(evaluation):
+    told = evaluation.to_dict()
+    assert (told["files"], told["recordings"], told["groups"]) == (150, 120, 60)
+    assert sum(told["labels"].values()) == 120
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_references_are_fitted_on_the_other_folds():
+    seen = references_of(answers())
+    assert set(seen) == {"majority label", "printed rate alone, 15 nearest"}
+    by_rate = seen["printed rate alone, 15 nearest"]
+    assert (by_rate.probabilities.argmax(1) == by_rate.targets).mean() > 0.9
+    hostile = answers()
+    moved = hostile.probabilities.copy()
+    one = hostile.subset(np.flatnonzero(hostile.folds == 0))
+    assert references_of(one) == {}
+    assert np.array_equal(moved, hostile.probabilities)
+    commonest = seen["majority label"].probabilities
+    for fold in range(4):
+        others = np.bincount(hostile.targets[hostile.folds != fold])
+        assert (commonest[hostile.folds == fold].argmax(1) == others.argmax()).all()
+
+
+def test_a_table_without_rates_has_no_rate_reference():
+    assert set(references_of(answers(rates=False))) == {"majority label"}
+
+
+def test_subgroups_are_bands_of_the_rate_and_columns_of_few_values(evaluation):
+    assert set(evaluation.subgroups) == {"batch", "printed rate"}
+    assert sum(row["pages"] for row in evaluation.subgroups["batch"].values()) == 120
+    bands = evaluation.subgroups["printed rate"]
+    assert set(bands) <= {"below 60/min", "60 to 80/min", "80 to 100/min", "100 to 400/min"}
+    for row in bands.values():
+        assert row["pages"] >= 10
+        assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
+
+
+def test_the_surest_pages_are_right_most_often_and_all_pages_give_the_accuracy(evaluation):
+    assert evaluation.coverage[-1] == (1.0, pytest.approx(evaluation.scored["accuracy"]))
+    assert evaluation.coverage[2][1] >= evaluation.coverage[-1][1]
+
+
+def test_reliability_agrees_with_scikit_learn():
+    predictions = answers(400)
+    mine = reliability(predictions.targets, predictions.probabilities)
+    confidence = predictions.probabilities.max(axis=1)
+    right = predictions.probabilities.argmax(axis=1) == predictions.targets
+    theirs, mean = calibration_curve(right, confidence, n_bins=10)
+    assert [row[2] for row in mine] == pytest.approx(theirs.tolist())
+    assert [row[1] for row in mine] == pytest.approx(mean.tolist())
+    assert sum(row[0] for row in mine) == 400
+
+
+def test_net_benefit_is_that_of_a_worked_example():
+    """Of 100 pages 20 are positive; at 10 % acting on 30 with 18 hits gains 18/100 - 12/100 * 0.1/0.9."""
+    positive = np.arange(100) < 20
+    score = np.where((np.arange(100) < 18) | ((np.arange(100) >= 20) & (np.arange(100) < 32)), 0.9, 0.05)
+    ((threshold, net, all_pages),) = decision_curve(positive, score, (0.1,))
+    assert threshold == 0.1
+    assert net == pytest.approx(0.18 - 0.12 / 9)
+    assert all_pages == pytest.approx(0.2 - 0.8 / 9)

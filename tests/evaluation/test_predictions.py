@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from ecglens.errors import DatasetError
+from ecglens.evaluation.predictions import Predictions, read_predictions, write_predictions
+
+
+def some(count=4) -> Predictions:
+    rng = np.random.default_rng(0)
+    return Predictions(
+        recordings=tuple(f"r{n}" for n in range(count)),
+        groups=tuple(f"g{n // 2}" for n in range(count)),
+        labels=("normal", "mi"),
+        targets=np.arange(count) % 2,
+        probabilities=rng.dirichlet([1, 1], count),
+        folds=np.arange(count) % 3,
+        extra={"batch": tuple("ab"[n % 2] for n in range(count))},
+    )
+
+
+@pytest.mark.parametrize("name", ["answers.csv", "below/answers.parquet"])
+def test_answers_come_back_as_they_were_written(tmp_path, name):
+    written = some()
+    write_predictions(written, tmp_path / name)
+    read = read_predictions(tmp_path / name)
+    assert (read.recordings, read.groups, read.labels) == (written.recordings, written.groups, written.labels)
+    assert dict(read.extra) == dict(written.extra)
+    np.testing.assert_array_equal(read.targets, written.targets)
+    np.testing.assert_array_equal(read.folds, written.folds)
+    np.testing.assert_allclose(read.probabilities, written.probabilities, rtol=1e-12)
+
+
+def test_only_the_label_and_the_probabilities_must_be_there(tmp_path):
+    (tmp_path / "a.csv").write_text("label,p_normal,p_mi\nmi,0.2,0.8\nnormal,1,0\n")
+    read = read_predictions(tmp_path / "a.csv")
+    assert read.recordings == read.groups == ("1", "2")
+    assert read.folds.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y\n1,2\n", "Expected the columns 'label' and 'p_NAME' .* but found x, y"),
+        ("", "but found none"),
+        ("label,p_normal,p_mi\n", "Expected at least one answer in a.csv, but it has a header only"),
+        ("label,p_normal,p_mi\nafib,0.5,0.5\n", "has the label 'afib', but no column 'p_afib'"),
+        ("label,p_normal,p_mi\nmi,0.5,half\n", "Expected numbers as probabilities in a.csv"),
+        ("label,p_normal,p_mi\nmi,0.5,0.4\n", "sum to 1 in each row of a.csv, but row 1 sums to 0.9"),
+        ("label,p_normal,p_mi\nmi,nan,1\n", "sum to 1 in each row of a.csv"),
+        ("label,p_normal,p_mi\nmi,-1,2\n", "probabilities of at least 0"),
+        ("label,p_normal,p_mi,fold\nmi,0.5,0.5,a\n", "Expected whole numbers as folds in a.csv"),
+        ("label,p_normal,p_mi\nmi,0.5\n", "Expected 3 values in line 2 of a.csv"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path, text, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_predictions(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "gone.parquet"])
+def test_a_file_that_is_not_there_is_refused(tmp_path, name):
+    with pytest.raises(DatasetError, match="Expected a table of answers at .*gone"):
+        read_predictions(tmp_path / name)
+
+
+def test_a_subset_keeps_everything_of_its_pages():
+    part = some().subset(np.array([3, 0]))
+    assert part.recordings == ("r3", "r0")
+    assert part.extra["batch"] == ("b", "a")
+    assert part.group_codes.tolist() == [1, 0]

@@ -92,3 +92,26 @@ def test_every_start_is_kept_with_its_command(run, tmp_path):
     starts = [json.loads(line) for line in (tmp_path / "out" / "started.jsonl").read_text().splitlines()]
     assert len(starts) == 2
     assert all(start["command"].startswith("ecglens ") for start in starts)
+
+
+def test_a_run_is_evaluated_and_two_reports_are_compared(run, data, tmp_path):
+    assert run("train", "--seeds", "0", "--folds", "2", "--no-fit").exit_code == 0
+    options = ["--data", data / "recordings.csv", "--draws", "20"]
+    for name in ("one", "two"):
+        words = ["evaluate", tmp_path / "out", "--out", tmp_path / name, "--name", name, *options]
+        answer = CliRunner().invoke(app, [str(word) for word in words])
+        assert answer.exit_code == 0, answer.output
+        assert "9 files, 8 recordings, 8 groups" in answer.stdout
+        assert "majority label" in answer.stdout
+    tables = [str(tmp_path / name / "predictions.csv") for name in ("one", "two")]
+    compared = CliRunner().invoke(app, ["compare", *tables, "--draws", "20", "--json"])
+    assert json.loads(compared.stdout)["models"] == ["one", "two"]
+    assert json.loads(compared.stdout)["right_on_the_same_pages"]["p"] == 1.0
+    again = CliRunner().invoke(app, ["evaluate", tables[0], "--draws", "20", "--json"])
+    assert json.loads(again.stdout)["recordings"] == 8
+
+
+def test_a_run_without_its_table_is_not_evaluated(tmp_path):
+    answer = CliRunner().invoke(app, ["evaluate", str(tmp_path)])
+    assert isinstance(answer.exception, DatasetError)
+    assert "Expected --data with the table that the run" in str(answer.exception)

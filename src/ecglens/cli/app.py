@@ -7,8 +7,10 @@ import typer
 from ecglens import __version__
 from ecglens.cli import (
     audit,
+    compare,
     demo,
     digitize,
+    evaluate,
     explore,
     export,
     features,
@@ -39,6 +41,8 @@ app.command("serve")(serve.command)
 app.command("train")(train.command)
 app.command("search")(search.command)
 app.command("export")(export.command)
+app.command("evaluate")(evaluate.command)
+app.command("compare")(compare.command)
 app.command("audit")(audit.command)
 app.command("explore")(explore.command)
 app.command("fetch")(fetch.command)

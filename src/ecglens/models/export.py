@@ -22,6 +22,7 @@ from ecglens.errors import TrainingError
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature
 from ecglens.evaluation.classification import figures
+from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.references import majority, nearest
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
@@ -32,7 +33,7 @@ from ecglens.models.train.folder import load_run
 from ecglens.models.train.recipe import Recipe
 from ecglens.models.train.run import answered, load_final, page_logits
 
-__all__ = ["evaluate_run", "export"]
+__all__ = ["evaluate_run", "export", "predictions_of_run"]
 
 _HEADLINES = ("accuracy", "macro_f1", "macro_auroc", "expected_calibration_error", "right_at_coverage")
 _PAGES_COMPARED = 24
@@ -92,6 +93,41 @@ def evaluate_run(
         "references": references,
         "seeds": by_seed,
     }
+
+
+def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predictions:
+    """Answers of one seed's folds on the pages that they have not seen, calibrated where several folds allow it.
+
+    Args:
+        recordings: The table that the run was made from.
+        run: Run folder, under any protocol.
+        seed: Whose folds.
+
+    Raises:
+        TrainingError: The run is not finished for this seed, or was made from other recordings.
+    """
+    recipe, _ = load_run(recordings, run)
+    answers = answered(recordings, run, seed=seed)
+    rows, logits = answers.rows, page_logits(answers.logits, recipe.input)
+    targets = _targets(recordings, rows, recipe.labels)
+    one_fold = len(np.unique(answers.folds)) < 2
+    probabilities = (
+        np.asarray(softmax(logits.astype(np.float64), axis=1))
+        if one_fold
+        else _probabilities(targets, logits, answers.folds, recipe)
+    )
+    table, keys = recordings.subset(rows), recordings.keys()
+    names = table.column("recording")
+    extra = {name for row in table for name in row.extra}
+    return Predictions(
+        recordings=names if len(set(names)) == len(names) else tuple(keys[row] for row in rows),
+        groups=table.column("group"),
+        labels=recipe.labels,
+        targets=targets,
+        probabilities=probabilities,
+        folds=answers.folds,
+        extra={name: table.column(name) for name in sorted(extra)},
+    )
 
 
 def export(

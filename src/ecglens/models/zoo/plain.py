@@ -102,7 +102,7 @@ class _TwoLayers(nn.Module):
 
 
 def _of_one_vector(layer: nn.LSTM, vector: Tensor, repeats: int) -> Tensor:
-    """The layer's sequence over one vector repeated; its product with the large input matrix is the same in each step."""
+    """The layer's sequence over one vector repeated; the product with the large matrix is the same in each step."""
     of_input, of_hidden, bias_of_input, bias_of_hidden = layer.parameters()
     given = functional.linear(vector, of_input, bias_of_input + bias_of_hidden)
     hidden = cell = given.new_zeros(given.shape[0], layer.hidden_size)

@@ -1,0 +1,35 @@
+"""``ecglens compare``: whether two models differ on the same pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    first: Annotated[Path, typer.Argument(help="Answers of one model, CSV or Parquet.")],
+    second: Annotated[Path, typer.Argument(help="Answers of the other.")],
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    draws: Annotated[int, typer.Option(min=20, help="Of the bootstrap over groups.")] = 2000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
+) -> None:
+    """Compare two models on the pages that both answered, as ecglens evaluate writes them in predictions.csv."""
+    import json
+
+    import numpy as np
+
+    from ecglens.evaluation.compare import compare
+    from ecglens.evaluation.predictions import read_predictions
+
+    names = (_name(first), _name(second))
+    found = compare(
+        read_predictions(first), read_predictions(second), names=names, rng=np.random.default_rng(seed), draws=draws
+    )
+    print(json.dumps(found.to_dict(), indent=1) if as_json else found.to_markdown())
+
+
+def _name(path: Path) -> str:
+    """Of a report's folder, or of the file."""
+    return path.resolve().parent.name if path.stem == "predictions" else path.stem

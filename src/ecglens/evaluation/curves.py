@@ -1,0 +1,123 @@
+"""The pictures of an evaluation, each as a PNG."""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.evaluation.evaluate import Evaluation
+from ecglens.extras import require
+
+__all__ = ["PICTURES", "draw"]
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
+"""Colours that people who see few of them can tell apart (Okabe and Ito)."""
+
+
+def draw(evaluation: Evaluation) -> dict[str, bytes]:
+    """Every picture by its file's stem.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figures = require("matplotlib.figure", extra="plot")
+    drawn = {}
+    for name, paint in PICTURES.items():
+        figure = figures.Figure(figsize=(4.6, 4.2), layout="constrained")
+        paint(figure.subplots(), evaluation)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=130)
+        drawn[name] = stream.getvalue()
+    return drawn
+
+
+def _confusion(axes: Any, evaluation: Evaluation) -> None:
+    """Rows are true labels; the colour is the share of the row."""
+    counts = np.array(evaluation.scored["confusion"])
+    labels = evaluation.predictions.labels
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        dark = shares[row, column] > 0.5
+        axes.text(column, row, counts[row, column], ha="center", va="center", color="white" if dark else "black")
+    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="answer", ylabel="true label", title="Confusion matrix")
+
+
+def _roc(axes: Any, evaluation: Evaluation) -> None:
+    for colour, label, positive, score in _each(evaluation):
+        hits, alarms = _counts(positive, score)
+        axes.plot(alarms / max(1, (~positive).sum()), hits / positive.sum(), color=colour, label=label)
+    axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8)
+    axes.set(xlabel="1 - specificity", ylabel="recall", title="ROC, each label against the others")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _precision_recall(axes: Any, evaluation: Evaluation) -> None:
+    for colour, label, positive, score in _each(evaluation):
+        hits, alarms = (values[1:] for values in _counts(positive, score))
+        axes.plot(hits / positive.sum(), hits / (hits + alarms), color=colour, label=label)
+        axes.axhline(positive.mean(), color=colour, linewidth=0.6, linestyle=":")
+    axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03), title="Precision and recall; dotted: by chance")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _reliability(axes: Any, evaluation: Evaluation) -> None:
+    pages, confidence, right = (np.array(column) for column in zip(*evaluation.reliability, strict=True))
+    axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8)
+    axes.scatter(confidence, right, s=12 + 240 * pages / pages.sum(), color=_COLOURS[0], alpha=0.7)
+    axes.plot(confidence, right, color=_COLOURS[0], linewidth=0.8)
+    axes.set(xlim=(0, 1), ylim=(0, 1.03), xlabel="confidence", ylabel="share right")
+    axes.set_title("Reliability; the area of a point is its pages")
+
+
+def _coverage(axes: Any, evaluation: Evaluation) -> None:
+    share, right = zip(*evaluation.coverage, strict=True)
+    axes.plot(share, right, color=_COLOURS[0], marker=".")
+    axes.set(xlabel="share of pages answered, surest first", ylabel="share right", title="Coverage against accuracy")
+    axes.grid(alpha=0.3)
+
+
+def _decision(axes: Any, evaluation: Evaluation) -> None:
+    lowest = 0.0
+    for colour, (label, points) in zip(_COLOURS, evaluation.decision.items(), strict=False):
+        threshold, model, everyone = zip(*points, strict=True)
+        axes.plot(threshold, model, color=colour, label=label)
+        axes.plot(threshold, everyone, color=colour, linewidth=0.7, linestyle=":")
+        lowest = min(lowest, *model)
+    axes.axhline(0, color="black", linewidth=0.7)
+    axes.set(xlabel="threshold probability", ylabel="net benefit", ylim=(max(lowest, -0.05) - 0.02, None))
+    axes.set_title("Decision curves; dotted: act on all")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _each(evaluation: Evaluation) -> list[tuple[str, str, NDArray[np.bool_], NDArray[np.float64]]]:
+    """Colour, name, truth and score of each label that some pages have."""
+    predictions = evaluation.predictions
+    return [
+        (_COLOURS[number % len(_COLOURS)], label, positive, predictions.probabilities[:, number])
+        for number, label in enumerate(predictions.labels)
+        if (positive := predictions.targets == number).any()
+    ]
+
+
+def _counts(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Hits and false alarms as the threshold falls, from none to all, pages of one score together."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    hits = np.cumsum(positive[order])[ends]
+    return np.insert(hits, 0, 0), np.insert(ends + 1 - hits, 0, 0)
+
+
+PICTURES: Mapping[str, Callable[[Any, Evaluation], None]] = {
+    "confusion": _confusion,
+    "roc": _roc,
+    "precision_recall": _precision_recall,
+    "reliability": _reliability,
+    "coverage": _coverage,
+    "decision": _decision,
+}
+"""By file stem, in the order of the report."""

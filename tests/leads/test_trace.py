@@ -76,11 +76,6 @@ def test_a_page_without_a_grid_is_read_by_its_pulses_and_says_so() -> None:
     assert np.median(list(against_truth(rendered, tracing).values())) > 8
 
 
-def test_without_grid_and_pulse_nothing_is_invented() -> None:
-    with pytest.raises(EcgReadError, match="No regular grid"):
-        digitize_page(render_page(RECORD, style="bare", pulse=None).page)
-
-
 def test_half_the_gain_is_told_by_the_pulse() -> None:
     rendered = render_page(RECORD, gain_mm_mv=5.0)
     tracing = digitize_page(rendered.page)

@@ -17,7 +17,7 @@ from ecglens.leads.lines import BLACK, Rows, line_curves, put_on_page, without_r
 from ecglens.leads.names import match_names
 from ecglens.leads.printed import find_printed
 from ecglens.leads.pulses import Pulse, find_pulses
-from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_flat
+from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at, lay_flat
 from ecglens.records import Layout, NotFound, Page
 
 __all__ = ["find_layout"]
@@ -37,6 +37,12 @@ _ALONG_NEEDED = 0.15
 _NAME_REACH = 3
 """How far a name may stand from its usual place, px of the sheet; twice that without pulses or where lines are cut."""
 _HEADS_NEEDED = 3
+_MORE_ROOM_MM, _MORE_MM, _RULE_MM, _MORE_LINES = 25, 40, 25, 2
+_OTHER_SHEET_MM = 60.0
+"""How much larger than its grid a page must be to have room for another grid; headers are up to 45 mm high."""
+_MORE_TRACES = (
+    "Traces run beside those that were read, as if the picture held two pages: crop it, and read one page at a time."
+)
 _USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
 """Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
 
@@ -62,7 +68,29 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
         found = found if isinstance(other, NotFound) and found.reason else other
     if isinstance(found, Layout) and found.doubt is not None and not doubtful:
         return NotFound(found.doubt)
+    if isinstance(found, Layout) and _more_traces(page, sheet, found):
+        return replace(found, warnings=(*found.warnings, _MORE_TRACES))
     return found
+
+
+def _more_traces(page: Page, sheet: Sheet, layout: Layout) -> bool:
+    """Whether traces run outside those of a layout: ink without a break, longer than any word, and no ruled line."""
+    down, across = (scale * PX_PER_MM for scale in sheet.scale)
+    beyond = (page.height / down - sheet.ink.shape[0] / PX_PER_MM, page.width / across - sheet.ink.shape[1] / PX_PER_MM)
+    if max(beyond) > _OTHER_SHEET_MM:
+        sheet = lay_at(page, (down + across) / 2)
+    area = layout.trace_area
+    top, bottom = (round((row - sheet.origin[0]) / sheet.scale[0]) for row in (area.top, area.bottom))
+    left, right = (round((column - sheet.origin[1]) / sheet.scale[1]) for column in (area.left, area.right))
+    height, width = sheet.ink.shape
+    if max(top, height - bottom, left, width - right) < _MORE_ROOM_MM * PX_PER_MM:
+        return False
+    black = np.asarray(without_rules(sheet.ink) > BLACK, dtype=np.uint8)
+    black[max(0, top) : bottom, max(0, left) : right] = 0
+    ruled = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((1, _RULE_MM * PX_PER_MM), np.uint8))
+    joined = cv2.morphologyEx(cv2.subtract(black, ruled), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    return bool((stats[1:, cv2.CC_STAT_WIDTH] >= _MORE_MM * PX_PER_MM).sum() >= _MORE_LINES)
 
 
 def _known_print(sheet: Sheet) -> Layout | NotFound:
@@ -72,7 +100,8 @@ def _known_print(sheet: Sheet) -> Layout | NotFound:
     pulses = find_pulses(sheet.ink)
     if len(pulses) > layout.lines:
         return NotFound(
-            f"{len(pulses)} calibration pulses were seen, the layout {_PLAN} has {layout.lines}: one page at a time."
+            f"{len(pulses)} calibration pulses were seen, the layout {_PLAN} has {layout.lines}, and no other layout "
+            "fits: one page at a time."
         )
     rows = _rows_by_pulses(pulses, lines=layout.lines) or _rows_by_traces(ink, lines=layout.lines)
     if isinstance(rows, NotFound):

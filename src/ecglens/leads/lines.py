@@ -107,7 +107,10 @@ def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float], s
     if source == "pulse":
         return ("No grid was seen; the scale is the calibration pulse's, taken as 10 mm high at 25 mm/s.",)
     if source == "none":
-        return ("Neither grid nor calibration pulse was seen: nothing tells the scale, so there are no millivolts.",)
+        return (
+            "Neither grid nor calibration pulse was seen: nothing tells the scale, so the traces are in pixels, there "
+            "are no millivolts, and millimetres are a guess from the lines' length.",
+        )
     found = []
     if abs(px_per_mm[0] / px_per_mm[1] - 1) > _STRETCH_TOLERATED:
         found.append(

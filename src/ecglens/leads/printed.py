@@ -4,8 +4,9 @@ The traces give the lines and their ends; the names say which of the known layou
 stand at the same place beside the heads of their leads.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -41,6 +42,9 @@ _NAME_REACH = 0.7
 """How far above or below its zero line a name may stand, of the lines' distance."""
 _NAMES_NEEDED = 0.25
 _CLEAR_BY = 0.1
+_ADDED_NEEDED, _ADDED_CLEAR_BY = 0.4, 0.2
+"""Likeness of I + III and II that a layout must have, and have above another, to be told by it from the other."""
+_HEAD_MM = 8
 _SURE = 0.8
 _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
 """Some programs print the names farther apart than the leads."""
@@ -50,6 +54,9 @@ _SHARE_NEEDED = 0.6
 
 _WORD_PX_PER_MM = 8
 _TEN_SECONDS_MM = 250.0
+_USUAL_WIDTH_MM = 280.0
+_STEP_MM, _STEP_TOLERANCE = 12.5, 0.03
+"""Half a second at 25 mm/s, of which recorders make their columns, and how far off a column may be, of its width."""
 _PEN_MM = 0.12
 _SNAP_MM = 0.8
 _PITCH_TOLERANCE = 0.012
@@ -92,10 +99,11 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
     """
     source = "grid"
     if sheet is None:
-        source = "pulse"
-        sheet = _laid_by_pulses(page)
-        if sheet is None:
-            return NotFound("No regular grid and no calibration pulses were seen.")
+        source, sheet = "pulse", _laid_by_pulses(page)
+    if sheet is None:
+        source, sheet = "none", _laid_by_lines(page, name)
+    if sheet is None:
+        return NotFound("No regular grid, no calibration pulses and no lines of traces were seen.")
     bare = without_rules(sheet.ink)
     pulses = find_pulses(sheet.ink)
     words = _words(page, sheet)
@@ -111,7 +119,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
             continue
         if name is not None and unread is None and through.all():
             unread = Fit(LAYOUTS[name], 0.0, (), (), 0.0, 0.0), rows, span
-        fit = best_fit(words, rows.zeros, span, only=name)
+        fit = best_fit(words, rows.zeros, span, only=name, adds_up=partial(_adds_up, bare, rows, span))
         share = _ink_share(bare, rows, span)
         if share < _SHARE_NEEDED:
             continue
@@ -130,6 +138,15 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
     curves, _ = line_curves(bare, rows)
     plan, warnings = _with_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
+    column_mm = float(columns[1] - columns[0]) / PX_PER_MM
+    steps = column_mm / _STEP_MM
+    if source != "none" and abs(steps - round(steps)) > _STEP_TOLERANCE * steps:
+        said = (
+            f"each column of the layout {plan.name} would be {column_mm:.0f} mm wide, {column_mm / 25:.2f} s at 25 mm/s"
+        )
+        if name is None and missing > len(fit.plan.leads) / 2:
+            return NotFound(f"Only {len(fit.plan.leads) - missing} lead names could be read, and {said}: half a page?")
+        warnings += (f"The page may be cut, or not at 25 mm/s: {said}.",)
     if missing:
         warnings += (
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} tells them.",
@@ -148,6 +165,27 @@ def _laid_by_pulses(page: Page) -> Sheet | None:
             best = len(pulses)
             scale = float(px_per_mm * np.median([pulse.height_mm for pulse in pulses]) / 10)
     return lay_at(page, scale) if scale else None
+
+
+def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
+    """The page at the scale at which its lines are as long as 10 s usually are, or ``None`` where none run through.
+
+    That is a guess, good enough to look for lead names at about their size.
+    """
+    scale = page.width / _USUAL_WIDTH_MM
+    for _ in range(2):
+        sheet = lay_at(page, scale)
+        bare = without_rules(sheet.ink)
+        spans = []
+        for rows in _possible_rows(bare, (), name):
+            span, through = line_span(bare, rows, ends=(0, bare.shape[1]))
+            if through.all():
+                spans.append((_ink_share(bare, rows, span), span))
+        if not spans:
+            return None
+        start, stop = max(spans)[1]
+        scale *= (stop - start) / PX_PER_MM / _TEN_SECONDS_MM
+    return lay_at(page, scale)
 
 
 def _words(page: Page, sheet: Sheet) -> list[Word]:
@@ -345,7 +383,12 @@ def line_span(
 
 
 def best_fit(
-    words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float], *, only: str | None = None
+    words: list[Word],
+    zeros: NDArray[np.float64],
+    span: tuple[float, float],
+    *,
+    only: str | None = None,
+    adds_up: Callable[[LayoutPlan], float] = lambda plan: 0.0,
 ) -> Fit | None:
     """The layout of ``len(zeros)`` lines whose names stand where they should, or ``None`` where none is clear.
 
@@ -354,15 +397,32 @@ def best_fit(
         zeros: Rows of the zero lines.
         span: Columns at which the traces begin and end.
         only: Name of the layout that it must be.
+        adds_up: How well the limb leads add up in a layout, from 0 to 1; it decides where the names leave two open.
     """
     plans = [plan for plan in LAYOUTS.values() if plan.lines == len(zeros) and only in (None, plan.name)]
     fits = [max((_fit(plan, words, zeros, span, by) for by in _STRETCHES), key=lambda fit: fit.named) for plan in plans]
     fits.sort(key=lambda fit: -fit.named)
     if not fits or fits[0].named < _NAMES_NEEDED:
         return None
-    if len(fits) > 1 and fits[0].named < fits[1].named + _CLEAR_BY:
-        return None
-    return fits[0]
+    close = [fit for fit in fits if fit.named > fits[0].named - _CLEAR_BY]
+    if len(close) == 1:
+        return close[0]
+    sums = sorted((adds_up(fit.plan), -place) for place, fit in enumerate(close))
+    return close[-sums[-1][1]] if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, _ADDED_NEEDED) else None
+
+
+def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:
+    """Likeness of I + III and II where a layout has them; 0 where they do not stand side by side."""
+    columns = np.linspace(*span, plan.columns + 1)
+    at = {name: (row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)}
+    places = [at.get(name) for name in ("I", "II", "III")]
+    if None in places or len({place[1] for place in places if place}) > 1:
+        return 0.0
+    first, second, third = (place[0] for place in places if place)
+    column = at["I"][1]
+    part = slice(round(columns[column]) + _HEAD_MM * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+    curves = line_curves(bare, rows)[0][:, part]
+    return likeness(curves[first] + curves[third], curves[second])
 
 
 def _fit(

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from ecglens.leads.relations import relation_rests
 from ecglens.records import EcgRecord
 
-__all__ = ["LeadFacts", "PageFacts", "lead_quality", "lead_warnings"]
+__all__ = ["LeadFacts", "PageFacts", "known_share", "lead_quality", "lead_signs", "lead_warnings"]
 
 _FLAT_MV = 0.03
 _KNOWN_NEEDED = 0.5
+_OWN_NEEDED = 0.5
 _REST_TOLERATED = 0.25
 """Root mean square of what should be nothing, of the tallest of the three leads' standard deviations."""
 _UNKNOWN_REST = 0.2
@@ -19,16 +20,16 @@ _REST_ALWAYS_MV = 0.08
 _HALF_DB = 10.0
 _DB_STEP = 4.0
 _WEIGHTS = {
-    "constant": 16.02,
-    "rest": -3.92,
-    "bend": -4.91,
-    "shared": -55.88,
-    "pen": -86.1,
-    "edge": 2.9,
-    "jitter": -3.38,
+    "constant": 9.79,
+    "rest": -4.38,
+    "bend": -3.98,
+    "shared": -56.09,
+    "edge": 4.32,
+    "soft": -41.66,
+    "jitter": -2.33,
 }
-"""Expected SNR in dB as a sum over what can be seen, fitted on damaged pages whose truth is known
-(``benchmarks/quality.py`` says how well it holds on others); quality is 0.5 where 10 dB are expected."""
+"""Expected SNR in dB as a sum over what can be seen, printed by ``benchmarks/quality.py --fit``, which says how well it
+holds on other records; quality is 0.5 where 10 dB are expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,44 +73,75 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
         facts: Of each lead, in the record's order.
         page: Of the whole page.
     """
-    rests = [rest / max(size, 1e-6) for _, rest, size in relation_rests(record)]
-    worst = max(rests, default=_UNKNOWN_REST)
     found = []
-    for row, fact in zip(record.signals_mv, facts, strict=True):
-        known = row[: len(fact.sure)]
-        known = known[~np.isnan(known)]
-        share = known.size / max(1, len(fact.sure))
-        if share < _KNOWN_NEEDED or np.ptp(known) < _FLAT_MV:
+    for row, fact, seen in zip(record.signals_mv, facts, lead_signs(record, facts, page), strict=True):
+        share = known_share(row, fact)
+        if seen is None:
             found.append(0.3 * share)
             continue
-        size = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
-        seen = {
-            "constant": 1.0,
-            "rest": float(np.log(worst + 0.02)),
-            "bend": float(np.log1p(page.bend_mm)),
-            "shared": float(np.sqrt(fact.shared)),
-            "pen": page.pen_mm,
-            "edge": float(np.log(page.edge + 0.01)),
-            "jitter": float(np.log(np.percentile(np.abs(np.diff(known, n=2)), 95) / size + 1e-4)),
-        }
         expected = sum(_WEIGHTS[key] * value for key, value in seen.items())
         found.append(share / (1 + float(np.exp((_HALF_DB - expected) / _DB_STEP))))
     return tuple(round(quality, 3) for quality in found)
 
 
-def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
-    """One sentence for each lead or relation that a user must not trust."""
-    said = []
-    for name, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
+def lead_signs(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> list[dict[str, float] | None]:
+    """What can be seen of each lead, by the names of the weights; ``None`` for a lead that is flat or was lost.
+
+    Args:
+        record: As for :func:`lead_quality`.
+        facts: As for :func:`lead_quality`.
+        page: As for :func:`lead_quality`.
+    """
+    rests = [(names, rest / max(size, 1e-6)) for names, rest, size in relation_rests(record)]
+    usual = float(np.mean([rest for _, rest in rests])) if rests else _UNKNOWN_REST
+    found: list[dict[str, float] | None] = []
+    for lead, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
         known = row[: len(fact.sure)]
         known = known[~np.isnan(known)]
-        if known.size < _KNOWN_NEEDED * max(1, len(fact.sure)):
-            said.append(
-                f"Lead {name} could not be followed over {1 - known.size / max(1, len(fact.sure)):.0%} of its length."
-            )
-        elif np.ptp(known) < _FLAT_MV:
+        if known_share(row, fact) < _KNOWN_NEEDED or np.ptp(known) < _FLAT_MV:
+            found.append(None)
+            continue
+        own = max((rest for names, rest in rests if lead in names), default=usual)
+        size = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
+        found.append(
+            {
+                "constant": 1.0,
+                "rest": float(np.log(own + 0.02)),
+                "bend": float(np.log1p(page.bend_mm)),
+                "shared": float(np.sqrt(fact.shared)),
+                "edge": float(np.log(page.edge + 0.01)),
+                "soft": page.edge * page.pen_mm,
+                "jitter": float(np.log(np.percentile(np.abs(np.diff(known, n=2)), 95) / size + 1e-4)),
+            }
+        )
+    return found
+
+
+def known_share(row: NDArray[np.float32], fact: LeadFacts) -> float:
+    """Share of a lead's length over which it was seen."""
+    return float((~np.isnan(row[: len(fact.sure)])).sum()) / max(1, len(fact.sure))
+
+
+def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
+    """One sentence for each lead or relation that a user must not trust, and one for all leads of poor quality.
+
+    Args:
+        record: Signals in mV with the quality of each lead.
+        facts: Of each lead, in the record's order.
+    """
+    said = []
+    for name, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
+        share = known_share(row, fact)
+        if share < _KNOWN_NEEDED:
+            said.append(f"Lead {name} could not be followed over {1 - share:.0%} of its length.")
+        elif np.ptp(row[~np.isnan(row)]) < _FLAT_MV:
             said.append(f"Lead {name} is a flat line.")
+        elif fact.shared > _OWN_NEEDED:
+            said.append(f"Lead {name} has no ink of its own over {fact.shared:.0%} of its length: it may be missing.")
     for names, rest, size in relation_rests(record):
         if rest > max(_REST_TOLERATED * size, _REST_ALWAYS_MV):
             said.append(f"Leads {', '.join(names)} do not add up: {rest:.2f} mV are left over.")
+    poor = [name for name, quality in zip(record.leads, record.quality, strict=True) if quality < 0.5]
+    if poor:
+        said.append(f"May be read wrongly, with a quality below 0.5: {', '.join(poor)}; look at the overlay.")
     return tuple(said)

@@ -49,7 +49,13 @@ class _Line:
 
 
 def trace_page(
-    page: Page, layout: Layout, *, fs_hz: float = 500.0, speed_mm_s: float = 25.0, gain_mm_mv: float | None = None
+    page: Page,
+    layout: Layout,
+    *,
+    fs_hz: float = 500.0,
+    speed_mm_s: float = 25.0,
+    gain_mm_mv: float | None = None,
+    printed_mm_mv: float | None = None,
 ) -> Tracing:
     """Digitize the leads of a page.
 
@@ -58,12 +64,14 @@ def trace_page(
         layout: Where its leads stand, found or given by hand.
         fs_hz: Sampling rate of the record.
         speed_mm_s: Paper speed.
-        gain_mm_mv: Gain; from the calibration pulse where it is ``None``, and the usual 10 mm/mV without one.
+        gain_mm_mv: Gain; from the calibration pulse where it is ``None``, as printed without one, and else the usual
+            10 mm/mV.
+        printed_mm_mv: Gain that the page prints, where it was read.
 
     Returns:
         Signals, the lines on the page and what speaks for or against them.
     """
-    gain, source, warnings = _gain(layout, gain_mm_mv)
+    gain, source, warnings = _gain(layout, gain_mm_mv, printed_mm_mv)
     dark = trace_ink(page, layout)
     boxes = _by_lines(layout)
     followed, shift, radius = _followed(dark, layout, boxes)
@@ -95,7 +103,8 @@ def trace_page(
     if gain is not None:
         record = _record(traces, facts, boxes, gain * layout.px_per_mm[0], fs_hz, px_per_s)
         record = mended(record)
-        record = replace(record, quality=lead_quality(record, facts, seen), warnings=lead_warnings(record, facts))
+        record = replace(record, quality=lead_quality(record, facts, seen))
+        record = replace(record, warnings=lead_warnings(record, facts))
         record = replace(record, comments=_comments(layout, gain, source, speed_mm_s))
     return Tracing(
         page=page,
@@ -111,7 +120,9 @@ def trace_page(
     )
 
 
-def _gain(layout: Layout, given: float | None) -> tuple[float | None, str | None, tuple[str, ...]]:
+def _gain(
+    layout: Layout, given: float | None, printed: float | None
+) -> tuple[float | None, str | None, tuple[str, ...]]:
     """Gain in mm/mV, where it is from, and what does not fit."""
     pulse = layout.pulse_mm
     if layout.px_per_mm_source == "none":
@@ -120,6 +131,8 @@ def _gain(layout: Layout, given: float | None) -> tuple[float | None, str | None
         off = pulse is not None and abs(pulse / given - 1) > _GAIN_TOLERANCE
         said = f"The calibration pulse is {pulse:.1f} mm high, but {given:g} mm/mV was given." if off else None
         return given, "given", (said,) if said else ()
+    if pulse is None and printed is not None:
+        return printed, "printed", ()
     if pulse is None:
         return (
             _USUAL_GAIN_MM_MV,

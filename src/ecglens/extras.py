@@ -1,11 +1,21 @@
 """Optional dependencies: imported where they are used, through one door that names the extra to install."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from ecglens.errors import MissingExtraError
 
-__all__ = ["require"]
+__all__ = ["installed", "require"]
+
+
+def installed(module: str) -> bool:
+    """Whether an optional dependency is there, without importing it.
+
+    Args:
+        module: Name of the module, without a dot.
+    """
+    return find_spec(module) is not None
 
 
 def require(module: str, *, extra: str) -> ModuleType:

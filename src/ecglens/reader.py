@@ -10,6 +10,7 @@ from typing import BinaryIO
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS
 from ecglens.leads.find import find_layout
+from ecglens.leads.recorder import contradictions, read_facts, speed_is_wrong
 from ecglens.leads.trace import trace_page
 from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import needs_record
@@ -17,7 +18,19 @@ from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.pages.flatten import flatten, straighten
 from ecglens.pages.read import read_page
-from ecglens.records import Abstention, Box, Layout, Measurements, NotFound, Page, Prediction, Reading, Tracing
+from ecglens.pages.source import MIN_SIDE_PX
+from ecglens.records import (
+    Abstention,
+    Box,
+    Layout,
+    Measurements,
+    NotFound,
+    Page,
+    Prediction,
+    PrintedFacts,
+    Reading,
+    Tracing,
+)
 from ecglens.settings import load_settings
 
 __all__ = ["digitize", "digitize_page", "examine", "examine_page", "load_runtime", "read"]
@@ -25,6 +38,7 @@ __all__ = ["digitize", "digitize_page", "examine", "examine_page", "load_runtime
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 _LEAST_BOX_MM = 5.0
+_USUAL_SPEED_MM_S = 25.0
 
 
 def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Prediction:
@@ -46,7 +60,12 @@ def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: i
 
 
 def examine(
-    source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1, measure: bool = False
+    source: Source,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    page: int = 1,
+    measure: bool = False,
+    printed: bool = False,
 ) -> Reading:
     """Like :func:`read`, with the page and its layout beside the prediction.
 
@@ -55,40 +74,57 @@ def examine(
         model: As for :func:`read`.
         page: As for :func:`read`.
         measure: Also digitize the page and measure its signals, which takes some ten times as long.
+        printed: With ``measure``, also read what the recorder printed, as for :func:`digitize`.
+
+    Raises:
+        MissingExtraError: ``printed`` is asked for, and rapidocr is not installed.
     """
     runtime = load_runtime(model)
-    return examine_page(
-        read_page(source, page=page, max_megapixels=load_settings().max_megapixels), runtime, measure=measure
-    )
+    whole = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+    return examine_page(whole, runtime, measure=measure, printed=printed)
 
 
-def examine_page(page: Page, runtime: Runtime, *, measure: bool = False) -> Reading:
+def examine_page(page: Page, runtime: Runtime, *, measure: bool = False, printed: bool = False) -> Reading:
     """:func:`examine` for a page that was read already, by a loaded model."""
     layout = find_layout(page)
-    reads_signals = isinstance(layout, Layout) and needs_record(runtime.recipe)
-    tracing = _traced(page) if measure or reads_signals else None
+    reads_signals = needs_record(runtime.recipe)
+    tracing = (
+        _traced(page, printed=printed and measure)
+        if measure or (reads_signals and isinstance(layout, Layout))
+        else None
+    )
     record = None if tracing is None else tracing.record
     prediction = (
         runtime.predict(page, layout, record) if isinstance(layout, Layout) else _refusal(page, layout, runtime)
     )
+    if tracing is not None and tracing.speed_mm_s != _USUAL_SPEED_MM_S and not reads_signals:
+        prediction = _at_another_speed(prediction, tracing.speed_mm_s)
     if not measure:
         return Reading(page=page, layout=layout, prediction=prediction)
-    return Reading(page, layout, prediction, tracing, _measured(tracing))
+    return Reading(page, layout, prediction, tracing, None if tracing is None else _measured(tracing))
 
 
-def _measured(tracing: Tracing | None) -> Measurements | None:
-    if tracing is None or tracing.record is None:
+def _measured(tracing: Tracing) -> Measurements | None:
+    if tracing.record is None:
         return None
     from ecglens.leads.measure import measure  # brings scipy.signal, which a label alone should not wait for
 
-    return measure(tracing.record)
+    return measure(tracing.record, low_pass_hz=tracing.printed.low_pass_hz if tracing.printed else None)
 
 
-def _traced(page: Page) -> Tracing | None:
+def _traced(page: Page, *, printed: bool) -> Tracing | None:
     try:
-        return digitize_page(page)
+        return digitize_page(page, printed=printed)
     except EcgReadError:
         return None
+
+
+def _at_another_speed(prediction: Prediction, speed_mm_s: float) -> Prediction:
+    """No label for a page at a paper speed that models of pages have not learned."""
+    if prediction.label is None:
+        return prediction
+    reason = f"The page prints {speed_mm_s:g} mm/s, and the model has learned pages at 25 mm/s only."
+    return replace(prediction, label=None, probabilities=None, abstention=Abstention("unfamiliar", reason))
 
 
 def digitize(
@@ -98,9 +134,10 @@ def digitize(
     layout: str | None = None,
     corners: Sequence[tuple[float, float]] | None = None,
     boxes: Mapping[str, Box] | None = None,
-    speed_mm_s: float = 25.0,
+    speed_mm_s: float | None = None,
     gain_mm_mv: float | None = None,
     fs_hz: float = 500.0,
+    printed: bool = False,
 ) -> Tracing:
     """Read the signals of one ECG page.
 
@@ -111,21 +148,32 @@ def digitize(
         corners: Corners of the paper, ``(column, row)`` in px clockwise from the top left, where it was photographed at
             an angle that the grid does not tell.
         boxes: Boxes of leads in px, in place of those found.
-        speed_mm_s: Paper speed.
-        gain_mm_mv: Gain; told by the calibration pulse where it is ``None``.
+        speed_mm_s: Paper speed; 25 mm/s where it is ``None`` and no other is printed.
+        gain_mm_mv: Gain; told by the calibration pulse where it is ``None``, by the print where there is no pulse.
         fs_hz: Sampling rate of the signals.
+        printed: Also read the rate, scale and filter that the recorder printed, and say where they contradict what
+            is measured; takes a second or two and the extra ``ocr``.
 
     Returns:
         Signals in mV with their quality, the lines on the page, scale, checks and warnings.
 
     Raises:
         EcgReadError: The file is not a page that can be read, its leads were not found, or an argument is out of range.
+        MissingExtraError: ``printed`` is asked for, and rapidocr is not installed.
     """
     _check_scale(layout, speed_mm_s, gain_mm_mv, fs_hz)
     whole = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
     if corners is not None:
         whole = straighten(whole, corners)
-    return digitize_page(whole, layout=layout, boxes=boxes, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+    return digitize_page(
+        whole,
+        layout=layout,
+        boxes=boxes,
+        speed_mm_s=speed_mm_s,
+        gain_mm_mv=gain_mm_mv,
+        fs_hz=fs_hz,
+        printed=printed,
+    )
 
 
 def digitize_page(
@@ -133,11 +181,17 @@ def digitize_page(
     *,
     layout: str | None = None,
     boxes: Mapping[str, Box] | None = None,
-    speed_mm_s: float = 25.0,
+    speed_mm_s: float | None = None,
     gain_mm_mv: float | None = None,
     fs_hz: float = 500.0,
+    printed: bool = False,
 ) -> Tracing:
     """:func:`digitize` for a page that was read already."""
+    if min(page.height, page.width) < MIN_SIDE_PX:
+        raise EcgReadError(
+            f"{page.source}: expected at least {MIN_SIDE_PX} px each way, found {page.width} x {page.height}; "
+            "use a larger picture."
+        )
     flat = flatten(page)
     found = find_layout(flat, name=layout, doubtful=True)
     if isinstance(found, NotFound):
@@ -147,10 +201,38 @@ def digitize_page(
         )
     if boxes:
         found = _with_boxes(found, boxes, flat)
-    return trace_page(flat, found, fs_hz=fs_hz, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv)
+    facts = read_facts(flat, found) if printed else None
+    if facts is not None:
+        return _with_print(flat, found, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+    tracing = trace_page(flat, found, fs_hz=fs_hz, speed_mm_s=speed_mm_s or _USUAL_SPEED_MM_S, gain_mm_mv=gain_mm_mv)
+    return tracing if speed_mm_s is None else replace(tracing, speed_source="given")
 
 
-def _check_scale(layout: str | None, speed_mm_s: float, gain_mm_mv: float | None, fs_hz: float) -> None:
+def _with_print(
+    page: Page, layout: Layout, facts: PrintedFacts, *, speed_mm_s: float | None, gain_mm_mv: float | None, fs_hz: float
+) -> Tracing:
+    """The page traced at the speed and gain that it prints, unless others were given or the page contradicts them."""
+    used, source = speed_mm_s or facts.speed_mm_s or _USUAL_SPEED_MM_S, "printed" if facts.speed_mm_s else "usual"
+    tracing = trace_page(
+        page, layout, fs_hz=fs_hz, speed_mm_s=used, gain_mm_mv=gain_mm_mv, printed_mm_mv=facts.gain_mm_mv
+    )
+    found = _measured(tracing)
+    if speed_mm_s is None and used != _USUAL_SPEED_MM_S and speed_is_wrong(facts, layout, found):
+        used, source = _USUAL_SPEED_MM_S, "usual"
+        tracing = trace_page(
+            page, layout, fs_hz=fs_hz, speed_mm_s=used, gain_mm_mv=gain_mm_mv, printed_mm_mv=facts.gain_mm_mv
+        )
+        found = _measured(tracing)
+    said = contradictions(facts, layout, speed_mm_s=used, gain_mm_mv=tracing.gain_mm_mv, found=found)
+    return replace(
+        tracing,
+        printed=facts,
+        speed_source="given" if speed_mm_s is not None else source,
+        warnings=(*tracing.warnings, *said),
+    )
+
+
+def _check_scale(layout: str | None, speed_mm_s: float | None, gain_mm_mv: float | None, fs_hz: float) -> None:
     if layout is not None and layout not in LAYOUTS:
         raise EcgReadError(f"Expected a layout out of {', '.join(LAYOUTS)}, found '{layout}'.")
     for name, value, low, high in (

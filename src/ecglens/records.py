@@ -1,4 +1,7 @@
-"""The nouns that cross room borders: small frozen dataclasses, units in their field names, each with ``to_dict``."""
+"""The nouns that cross room borders: small frozen dataclasses, units in their field names, each with ``to_dict``.
+
+Those that hold figures of the heart stand in ``findings`` and are found here too.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.findings import Measured, Measurements, PrintedFacts
+
 __all__ = [
     "Abstention",
     "Box",
@@ -14,12 +19,15 @@ __all__ = [
     "InkMap",
     "Layout",
     "LeadBox",
+    "LeadTrace",
     "Measured",
     "Measurements",
     "NotFound",
     "Page",
     "Prediction",
+    "PrintedFacts",
     "Reading",
+    "Tracing",
 ]
 
 
@@ -309,10 +317,12 @@ class Tracing:
         traces: The same on the page, in the record's order.
         speed_mm_s: Paper speed.
         gain_mm_mv: Millimetres of paper for a millivolt, or ``None``.
-        gain_source: ``"pulse"``, ``"given"``, ``"usual"`` (10 mm/mV, no pulse was seen) or ``None``.
+        gain_source: ``"pulse"``, ``"given"``, ``"printed"``, ``"usual"`` (10 mm/mV, no pulse was seen) or ``None``.
         einthoven_mv: Root mean square of I + III - II in mV where the three stand side by side, or ``None``.
         goldberger_mv: The same of aVR + aVL + aVF.
         warnings: What does not fit, one sentence each.
+        speed_source: ``"given"``, ``"printed"`` or ``"usual"`` (25 mm/s, nothing else was told).
+        printed: What the recorder printed around the traces, where that was to be read.
     """
 
     page: Page = field(repr=False)
@@ -325,6 +335,8 @@ class Tracing:
     einthoven_mv: float | None = None
     goldberger_mv: float | None = None
     warnings: tuple[str, ...] = ()
+    speed_source: str = "usual"
+    printed: PrintedFacts | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Page, layout, scale, checks and the record in plain types, without the places on the page."""
@@ -333,6 +345,7 @@ class Tracing:
             "layout": self.layout.to_dict(),
             "scale": {
                 "speed_mm_s": self.speed_mm_s,
+                "speed_source": self.speed_source,
                 "gain_mm_mv": self.gain_mm_mv,
                 "gain_source": self.gain_source,
                 "px_per_mm": [round(value, 4) for value in self.layout.px_per_mm],
@@ -341,6 +354,7 @@ class Tracing:
             },
             "einthoven_rmse_mv": None if self.einthoven_mv is None else round(self.einthoven_mv, 4),
             "goldberger_rmse_mv": None if self.goldberger_mv is None else round(self.goldberger_mv, 4),
+            "printed": None if self.printed is None else self.printed.to_dict(),
             "record": None if self.record is None else self.record.to_dict(),
             "warnings": list(self.warnings),
         }
@@ -424,7 +438,7 @@ class Reading:
     layout: Layout | NotFound
     prediction: Prediction
     tracing: Tracing | None = None
-    measurements: "Measurements | None" = None
+    measurements: Measurements | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -433,127 +447,13 @@ class Reading:
         return tuple(dict.fromkeys(text for part in parts for text in getattr(part, "warnings", ())))
 
     def to_dict(self) -> dict[str, Any]:
-        """Page, prediction and measurements in plain types, without the signals."""
+        """Page, prediction, print and measurements in plain types, without the signals."""
+        printed = None if self.tracing is None else self.tracing.printed
         return {
             **self.page.to_dict(),
             **self.prediction.to_dict(),
+            "printed": None if printed is None else printed.to_dict(),
             "measurements": None if self.measurements is None else self.measurements.to_dict(),
-            "warnings": list(self.warnings),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A figure with its error bar.
-
-    Attributes:
-        value: The figure.
-        error: One standard uncertainty, in the same unit.
-        unit: ``"ms"``, ``"mV"``, ``"1/min"`` or ``"deg"``.
-        usual: Lowest and highest usual value in adults, ``None`` on a side without a limit; ``None`` where no range
-            holds for all adults.
-    """
-
-    value: float
-    error: float
-    unit: str
-    usual: tuple[float | None, float | None] | None = None
-
-    @property
-    def stands(self) -> str | None:
-        """``"below"``, ``"within"`` or ``"above"`` the usual range; ``None`` where there is none.
-
-        >>> Measured(132.0, 8.0, "ms", (70.0, 110.0)).stands
-        'above'
-        """
-        if self.usual is None:
-            return None
-        low, high = self.usual
-        if low is not None and self.value < low:
-            return "below"
-        return "above" if high is not None and self.value > high else "within"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figure in plain types."""
-        return {
-            "value": round(self.value, 3),
-            "error": round(self.error, 3),
-            "unit": self.unit,
-            "usual": None if self.usual is None else list(self.usual),
-            "stands": self.stands,
-        }
-
-
-_FIGURES = (
-    "rate_bpm",
-    "basic_rate_bpm",
-    "rr_ms",
-    "sdnn_ms",
-    "rmssd_ms",
-    "p_ms",
-    "pr_ms",
-    "qrs_ms",
-    "qt_ms",
-    "qtc_bazett_ms",
-    "qtc_fridericia_ms",
-    "axis_deg",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Measurements:
-    """What was measured in a record; a figure that could not be told reliably is ``None``.
-
-    Attributes:
-        rate_bpm: Ventricular rate over all beats, as one who counts them finds it.
-        basic_rate_bpm: Rate of the middle half of the distances of beats, nearer to what recorders print where beats
-            come early or late.
-        rr_ms: Mean distance of beats.
-        sdnn_ms: Standard deviation of the distances of beats of the usual shape; over seconds, not over 5 min.
-        rmssd_ms: Root mean square of their successive differences.
-        p_ms: P wave.
-        pr_ms: Beginning of P to beginning of QRS.
-        qrs_ms: QRS complex, over all leads.
-        qt_ms: Beginning of QRS to end of T.
-        qtc_bazett_ms: QT / sqrt(RR).
-        qtc_fridericia_ms: QT / cbrt(RR).
-        axis_deg: Frontal axis of the QRS complex, in (-180, 180].
-        st_j_mv: By lead, level at the J point against the level before QRS.
-        st_j60_mv: The same 60 ms later.
-        r_peaks_s: Every beat, in s on the clock of the recording.
-        edges_s: ``p_on``, ``p_end``, ``qrs_on``, ``qrs_end``, ``t_end`` of the usual beat in s from its R peak, those
-            that were found.
-        warnings: What a user of the figures must know, one sentence each.
-    """
-
-    rate_bpm: Measured | None = None
-    basic_rate_bpm: Measured | None = None
-    rr_ms: Measured | None = None
-    sdnn_ms: Measured | None = None
-    rmssd_ms: Measured | None = None
-    p_ms: Measured | None = None
-    pr_ms: Measured | None = None
-    qrs_ms: Measured | None = None
-    qt_ms: Measured | None = None
-    qtc_bazett_ms: Measured | None = None
-    qtc_fridericia_ms: Measured | None = None
-    axis_deg: Measured | None = None
-    st_j_mv: Mapping[str, Measured | None] = field(default_factory=dict)
-    st_j60_mv: Mapping[str, Measured | None] = field(default_factory=dict)
-    r_peaks_s: tuple[float, ...] = ()
-    edges_s: Mapping[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figures in plain types."""
-        found = {name: getattr(self, name) for name in _FIGURES}
-        plain = {name: None if value is None else value.to_dict() for name, value in found.items()}
-        for name, leads in (("st_j_mv", self.st_j_mv), ("st_j60_mv", self.st_j60_mv)):
-            plain[name] = {lead: None if value is None else value.to_dict() for lead, value in leads.items()}
-        return {
-            **plain,
-            "r_peaks_s": [round(second, 4) for second in self.r_peaks_s],
-            "edges_s": {name: round(second, 4) for name, second in self.edges_s.items()},
             "warnings": list(self.warnings),
         }
 

@@ -1,6 +1,8 @@
 import json
 import socket
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import ecglens
 from ecglens.cli import main
 from ecglens.cli.app import app
 from ecglens.errors import EcgReadError, ModelError, SettingsError
+from ecglens.formats.csv import read_csv
+from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import (
     Abstention,
     Box,
@@ -22,9 +26,12 @@ from ecglens.records import (
     NotFound,
     Page,
     Prediction,
+    PrintedFacts,
     Reading,
 )
+from ecglens.render import render_page
 
+DATA = Path(__file__).resolve().parents[1] / "data"
 LAYOUT = Layout(
     name="3x4+1",
     leads=(
@@ -72,8 +79,8 @@ def examine(monkeypatch):
     """Answers by file name: ``bad`` is refused, ``unsure`` abstains, all else is normal."""
     calls = []
 
-    def fake(source, *, model=None, page=1, measure=False):
-        calls.append((source.name, model, page, measure))
+    def fake(source, *, model=None, page=1, measure=False, printed=False):
+        calls.append((source.name, model, page, measure, printed))
         if "bad" in source.name:
             raise EcgReadError(f"{source.name}: expected a page, found an empty file; export or scan it again.")
         if "nolayout" in source.name:
@@ -144,7 +151,7 @@ def test_figures_stand_beside_their_usual_ranges_with_a_word_where_outside(exami
 def test_the_label_alone_is_read_where_nothing_is_to_be_measured(examine):
     result = run("read", "page.jpg", "--no-measure")
 
-    assert examine == [("page.jpg", None, 1, False)]
+    assert examine == [("page.jpg", None, 1, False, False)]
     assert "easured" not in result.stdout
 
 
@@ -184,7 +191,52 @@ def test_a_bad_page_is_one_line_on_stderr(examine):
 def test_model_and_page_are_handed_on(examine):
     run("read", "a.pdf", "--model", "other", "--page", "3")
 
-    assert examine == [("a.pdf", "other", 3, True)]
+    assert examine == [("a.pdf", "other", 3, True, False)]
+
+
+def test_print_is_read_where_asked_for_and_never_without_measuring(examine, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rapidocr", SimpleNamespace())
+    run("read", "a.jpg", "--printed")
+    assert examine == [("a.jpg", None, 1, True, True)]
+    refused = run("read", "a.jpg", "--printed", "--no-measure")
+    assert refused.exit_code == 2
+    assert "expected measurements to hold the print against" in refused.stderr
+    assert len(examine) == 1
+
+
+def test_digitize_shows_the_print_and_where_the_page_contradicts_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "rapidocr", SimpleNamespace())
+    facts = PrintedFacts(rate_bpm=150, speed_mm_s=25, gain_mm_mv=10, high_pass_hz=0.67, low_pass_hz=25)
+    monkeypatch.setattr("ecglens.reader.read_facts", lambda page, layout: facts)
+    done = run("digitize", DATA / "HB_1.jpg", "--out", tmp_path, "--printed")
+    assert done.exit_code == 0, done.output
+    assert "Printed  rate 150/min, 25 mm/s, 10 mm/mV, filter 0.67 to 25 Hz" in done.stdout
+    assert "25 mm/s (printed)" in done.stdout
+    assert "The page prints a rate of 150/min, but 92/min was measured" in done.stdout
+
+
+def test_a_page_without_scale_is_written_in_pixels_with_a_warning(tmp_path):
+    page = render_page(read_csv(DATA / "ptbxl_00001.csv"), style="bare", pulse=None).page.pixels
+    Image.fromarray(page).save(tmp_path / "bare.png")
+    done = run("digitize", tmp_path / "bare.png", "--out", tmp_path, "--format", "wfdb,csv", "--overlay")
+    assert done.exit_code == 0, done.output
+    assert "there are no millivolts" in done.stdout
+    assert "Written  bare.traces.csv, bare.overlay.png" in done.stdout
+    lines = (tmp_path / "bare.traces.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "lead,column_px,row_px,right_mm,up_mm"
+    assert {line.partition(",")[0] for line in lines[1:]} == {*STANDARD_LEADS, "II-rhythm"}
+    assert not list(tmp_path.glob("*.dat"))
+
+
+@pytest.mark.parametrize("command", ["read", "digitize"])
+def test_without_the_extra_print_is_refused_once_and_says_how_to_get_it(command, monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rapidocr"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    out = ("--out", tmp_path) if command == "digitize" else ()
+    done = run(command, "a.jpg", "b.jpg", *out, "--printed")
+    assert done.exit_code == 2
+    assert done.stderr.count("pip install 'ecglens[ocr]'") == 1
 
 
 def test_leads_are_written_by_page_and_name(examine, tmp_path):

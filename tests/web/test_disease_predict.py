@@ -1,6 +1,7 @@
 import base64
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ from ecglens.records import (
     Measurements,
     NotFound,
     Prediction,
+    PrintedFacts,
     Reading,
     Tracing,
 )
@@ -70,7 +72,7 @@ def examine(monkeypatch):
     """The real reader of files with a made-up model; returns the arguments of each call."""
     calls = []
 
-    def fake(source, *, model=None, page=1, measure=False):
+    def fake(source, *, model=None, page=1, measure=False, printed=False):
         assert measure
         calls.append(page)
         found = read_page(source, page=page)
@@ -164,7 +166,7 @@ def test_every_warning_is_shown_once(examine):
 def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatch):
     reason = "The model reads pages of the layout 3x4+1, and this one is 6x2."
 
-    def foreign(source, *, model=None, page=1, measure=False):
+    def foreign(source, *, model=None, page=1, measure=False, printed=False):
         found = read_page(source)
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("unfamiliar", reason))
         return Reading(found, layout(), prediction, tracing(found), MEASURED)
@@ -180,7 +182,7 @@ def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatc
 
 
 def test_signals_are_shown_where_only_the_digitizer_found_the_leads(monkeypatch):
-    def doubtful(source, *, model=None, page=1, measure=False):
+    def doubtful(source, *, model=None, page=1, measure=False, printed=False):
         found = read_page(source)
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("no_layout", "No grid."))
         return Reading(found, NotFound("No grid."), prediction, tracing(found), MEASURED)
@@ -191,7 +193,7 @@ def test_signals_are_shown_where_only_the_digitizer_found_the_leads(monkeypatch)
 
 
 def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
-    def unsure(source, *, model=None, page=1, measure=False):
+    def unsure(source, *, model=None, page=1, measure=False, printed=False):
         reason = Abstention("no_layout", "This is not recognized as an ECG page.")
         return Reading(
             read_page(source), NotFound("No grid was found."), Prediction(None, None, "tiny", "1.0", abstention=reason)
@@ -223,7 +225,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence_with_422_and_no_answer(exami
 
 @pytest.mark.parametrize("error", [ModelError("The model is altered."), EcgReadError("bytes: no.")])
 def test_an_error_of_the_reader_is_never_an_answer(monkeypatch, error):
-    def broken(source, *, model=None, page=1, measure=False):
+    def broken(source, *, model=None, page=1, measure=False, printed=False):
         raise error
 
     monkeypatch.setitem(ecglens.__dict__, "examine", broken)
@@ -247,6 +249,25 @@ def test_the_page_number_is_handed_on_and_checked(examine):
     assert examine == [1]
     assert response.status_code == 400
     assert "Expected a page number" in text(response)
+
+
+def test_print_is_offered_and_read_only_where_that_can_be_done(monkeypatch):
+    asked = []
+
+    def facts(source, *, model=None, page=1, measure=False, printed=False):
+        asked.append(printed)
+        found = read_page(source, page=page)
+        told = replace(tracing(found), printed=PrintedFacts(rate_bpm=53.0, low_pass_hz=25.0))
+        return Reading(found, layout(), Prediction("normal", SHARES, "tiny", "1.0"), told, MEASURED)
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", facts)
+    for there in (True, False):
+        for module in ("forms", "views"):
+            monkeypatch.setattr(f"ecglens.web.readings.{module}.installed", lambda name, there=there: there)
+        assert ('name="printed"' in Client().get("/disease-predict").content.decode()) == there
+        assert "Printed rate 53/min, filter up to 25 Hz" in text(upload(printed="on"))
+    upload()
+    assert asked == [True, False, False]
 
 
 def test_a_file_above_the_limit_is_refused_before_it_is_parsed(examine):

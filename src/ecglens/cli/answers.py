@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecglens.labels import TITLES
-from ecglens.leads.figures import Figure, missing, st_leads, told
+from ecglens.leads.figures import Figure, missing, said, st_leads, told
 from ecglens.records import Layout, Measurements, Prediction, Reading
 
 __all__ = ["DISCLAIMER", "error_line", "print_reading"]
@@ -114,6 +114,8 @@ def _facts(reading: Reading) -> list[tuple[str, str]]:
                 f"{layout.px_per_mm_source}, {pulse}, turned by {layout.rotation_deg:.1f}°",
             )
         )
+    if reading.tracing is not None and reading.tracing.printed is not None:
+        facts.append(("Printed", said(reading.tracing.printed)))
     facts.append(("Model", f"{reading.prediction.model} {reading.prediction.model_version}"))
     facts += [("Warning", warning) for warning in reading.warnings]
     return facts

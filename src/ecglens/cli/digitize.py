@@ -13,6 +13,8 @@ import ecglens
 from ecglens.cli.answers import DISCLAIMER, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
+from ecglens.extras import require
+from ecglens.leads.figures import said
 from ecglens.records import Box, Tracing
 
 __all__ = ["command"]
@@ -35,12 +37,15 @@ def command(
         list[str] | None,
         typer.Option(help="A lead's box in px, such as V1=top,left,bottom,right.", show_default=False),
     ] = None,
-    speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = 25.0,
+    speed: Annotated[float | None, typer.Option(help="Paper speed in mm/s; 25 otherwise.", show_default=False)] = None,
     gain: Annotated[
         float | None, typer.Option(help="Gain in mm/mV; from the pulse otherwise.", show_default=False)
     ] = None,
     rate: Annotated[float, typer.Option(help="Samples a second.")] = 500.0,
     page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
+    printed: Annotated[
+        bool, typer.Option("--printed", help="Also read the printed rate, scale and filter; needs the extra 'ocr'.")
+    ] = False,
 ) -> None:
     """Digitize ECG pages: signals in mV for each lead, with their quality."""
     from ecglens.formats.files import FORMATS, write_record
@@ -52,6 +57,8 @@ def command(
         wanted = _formats(formats, tuple(FORMATS))
         given_corners = None if corners is None else _corners(corners)
         boxes = dict(_box(text) for text in box or ())
+        if printed:
+            require("rapidocr", extra="ocr")
     except EcgLensError as error:
         error_line(err, printable(str(error)))
         raise typer.Exit(2) from None
@@ -67,11 +74,13 @@ def command(
                 speed_mm_s=speed,
                 gain_mm_mv=gain,
                 fs_hz=rate,
+                printed=printed,
             )
             stem = out / own_stem(path.stem, stems)
-            written = []
             if tracing.record is not None:
                 written = [write_record(tracing.record, stem, form).name for form in wanted]
+            else:
+                written = [_write_traces(tracing, stem)]
             if with_overlay:
                 written.append(_write_overlay(tracing, stem))
         except EcgLensError as error:
@@ -136,6 +145,15 @@ def _write_overlay(tracing: Tracing, stem: Path) -> str:
     return path.name
 
 
+def _write_traces(tracing: Tracing, stem: Path) -> str:
+    from ecglens.formats.csv import write_traces
+
+    path = stem.with_name(f"{stem.name}.traces.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_traces(tracing, path)
+    return path.name
+
+
 def _without_signals(tracing: Tracing) -> dict[str, object]:
     told = tracing.to_dict()
     if told["record"] is not None:
@@ -148,7 +166,10 @@ def _print(console: Console, name: str, tracing: Tracing, written: list[str]) ->
     layout, record = tracing.layout, tracing.record
     gain = "no gain" if tracing.gain_mm_mv is None else f"{tracing.gain_mm_mv:g} mm/mV ({tracing.gain_source})"
     scale = f"{layout.px_per_mm[1]:.2f} x {layout.px_per_mm[0]:.2f} px/mm ({layout.px_per_mm_source})"
-    rows = [("Layout", layout.name), ("Scale", f"{scale}, {tracing.speed_mm_s:g} mm/s, {gain}")]
+    speed = f"{tracing.speed_mm_s:g} mm/s ({tracing.speed_source})"
+    rows = [("Layout", layout.name), ("Scale", f"{scale}, {speed}, {gain}")]
+    if tracing.printed is not None:
+        rows.append(("Printed", said(tracing.printed)))
     if record is not None:
         worst = [f"{lead} {value:.2f}" for lead, value in zip(record.leads, record.quality, strict=True) if value < 0.5]
         rows.append(

@@ -17,6 +17,7 @@ import ecglens
 from ecglens.cli.answers import DISCLAIMER, error_line, print_reading
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
+from ecglens.extras import require
 from ecglens.records import Layout, Reading
 
 __all__ = ["command"]
@@ -31,15 +32,24 @@ def command(
     ] = None,
     page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
     no_measure: Annotated[bool, typer.Option("--no-measure", help="The label alone, some ten times as fast.")] = False,
+    printed: Annotated[
+        bool, typer.Option("--printed", help="Also read the printed rate, scale and filter; needs the extra 'ocr'.")
+    ] = False,
 ) -> None:
     """Read ECG pages: label or abstention, probabilities, measurements with their usual ranges, layout, warnings."""
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     stems: set[str] = set()
     bad = 0
+    if printed:
+        try:
+            _check_printed(no_measure=no_measure)
+        except EcgLensError as error:
+            error_line(err, str(error))
+            raise typer.Exit(2) from None
     for path in _with_progress(pages, err):
         name = printable(path.name)
         try:
-            reading = ecglens.examine(path, model=model, page=page, measure=not no_measure)
+            reading = ecglens.examine(path, model=model, page=page, measure=not no_measure, printed=printed)
             if leads is not None:
                 _write_leads(reading, leads, own_stem(path.stem, stems))
         except EcgLensError as error:
@@ -57,6 +67,14 @@ def command(
         out.print(DISCLAIMER, style="dim")
     if bad:
         raise typer.Exit(2)
+
+
+def _check_printed(*, no_measure: bool) -> None:
+    if no_measure:
+        raise EcgLensError(
+            "--printed: expected measurements to hold the print against, found --no-measure; leave one out."
+        )
+    require("rapidocr", extra="ocr")
 
 
 def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:

@@ -15,6 +15,7 @@ from ecglens.datasets.facts import open_store
 from ecglens.datasets.traces import grid_rows
 from ecglens.errors import EcgReadError
 from ecglens.extras import require
+from ecglens.leads.recorder import RATE
 from ecglens.pages.read import read_page
 
 __all__ = ["fields_of", "join_by_exam", "read_prints"]
@@ -22,7 +23,6 @@ __all__ = ["fields_of", "join_by_exam", "read_prints"]
 _VERSION = 1
 _EXAM = re.compile(r"\b(?:ID|No|Exam|Patient)[.:\s#]*(\d{4,})", re.IGNORECASE)
 _DATE = re.compile(r"\b((?:19|20)\d\d)[-/.](\d\d)[-/.](\d\d)")
-_RATE = re.compile(r"(?:♥|\bHR|\bVR|rate|\+\dr)\s*[:=]?\s*(\d{2,3})\b|\b(\d{2,3})\s*bpm", re.IGNORECASE)
 _RATES_BPM = (20, 300)
 
 
@@ -38,7 +38,7 @@ def fields_of(lines: Iterable[str]) -> dict[str, str]:
         found["exam_number"] = exam[1]
     if date := _DATE.search(text):
         found["printed_date"] = "-".join(date.groups())
-    rates = [one or other for one, other in _RATE.findall(text)]
+    rates = [one or other for one, other in RATE.findall(text)]
     known = [rate for rate in rates if _RATES_BPM[0] <= int(rate) <= _RATES_BPM[1]]
     return found | ({"printed_rate_bpm": known[0]} if known else {})
 

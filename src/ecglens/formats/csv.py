@@ -10,9 +10,9 @@ import numpy as np
 
 from ecglens.errors import DatasetError
 from ecglens.layouts import canonical_lead
-from ecglens.records import EcgRecord
+from ecglens.records import EcgRecord, Tracing
 
-__all__ = ["read_csv", "write_csv"]
+__all__ = ["read_csv", "write_csv", "write_traces"]
 
 _TIME = ("time_s", "time", "t", "seconds")
 _TO_S = MappingProxyType({"s": 1.0, "ms": 1e-3})
@@ -81,6 +81,28 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
         for number, sample in enumerate(record.on_one_clock().signals_mv.T):
             cells = ["" if np.isnan(value) else f"{value:.4f}" for value in sample]
             writer.writerow([f"{number / record.fs_hz:.6g}", *cells])
+
+
+def write_traces(tracing: Tracing, path: str | Path) -> None:
+    """Write the lines of a page on which nothing tells the scale of a millivolt.
+
+    A row a sample: lead, column and row in px of the upright page, and mm right of the lead's beginning and above its
+    zero line, which are a guess where ``px_per_mm_source`` is ``"none"``. A cell is empty where the trace is hidden.
+
+    Args:
+        tracing: Of the page.
+        path: File to write.
+    """
+    down, across = tracing.layout.px_per_mm
+    with Path(path).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("lead", "column_px", "row_px", "right_mm", "up_mm"))
+        for trace in tracing.traces:
+            for column, row in zip(trace.columns_px, trace.rows_px, strict=True):
+                right = f"{(column - trace.columns_px[0]) / across:.3f}"
+                hidden = bool(np.isnan(row))
+                up = "" if hidden else f"{(trace.baseline_px - row) / down:.3f}"
+                writer.writerow((trace.lead, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
 
 
 def _scale(unit: str, known: Mapping[str, float], path: Path) -> float:

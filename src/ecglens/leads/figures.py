@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.records import Measured, Measurements
+from ecglens.records import Measured, Measurements, PrintedFacts
 
-__all__ = ["Figure", "StLead", "missing", "st_leads", "told"]
+__all__ = ["Figure", "StLead", "missing", "said", "st_leads", "told"]
 
 _TITLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -23,6 +23,18 @@ _TITLES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "qtc_bazett_ms": ("QTc, Bazett", "QTc by Bazett"),
         "qtc_fridericia_ms": ("QTc, Fridericia", "QTc by Fridericia"),
         "axis_deg": ("QRS axis", "axis"),
+    }
+)
+_PRINTED: Mapping[str, str] = MappingProxyType(
+    {
+        "rate_bpm": "rate {:g}/min",
+        "speed_mm_s": "{:g} mm/s",
+        "gain_mm_mv": "{:g} mm/mV",
+        "column_s": "{:g} s a column",
+        "pr_ms": "PR {:g} ms",
+        "qrs_ms": "QRS {:g} ms",
+        "qt_ms": "QT {:g} ms",
+        "qtc_ms": "QTc {:g} ms",
     }
 )
 _DIGITS = MappingProxyType({"ms": 0, "mV": 2, "1/min": 0, "deg": 0})
@@ -110,6 +122,23 @@ def missing(found: Measurements) -> tuple[str, ...]:
     leads = st_leads(found)
     names += [f"ST in {lead.lead}" for lead in leads if lead.at_j is None or lead.later is None]
     return (*names, *(() if leads else ("ST",)))
+
+
+def said(printed: PrintedFacts) -> str:
+    """What the recorder printed, in a line.
+
+    >>> said(PrintedFacts(rate_bpm=92.0, speed_mm_s=25.0, high_pass_hz=0.67, low_pass_hz=25.0))
+    'rate 92/min, 25 mm/s, filter 0.67 to 25 Hz'
+    """
+    parts = [
+        form.format(getattr(printed, name)) for name, form in _PRINTED.items() if getattr(printed, name) is not None
+    ]
+    low, high = printed.high_pass_hz, printed.low_pass_hz
+    if low is not None and high is not None:
+        parts.append(f"filter {low:g} to {high:g} Hz")
+    elif high is not None:
+        parts.append(f"filter up to {high:g} Hz")
+    return ", ".join(parts) or "nothing could be read"
 
 
 def _figure(title: str, measured: Measured | None) -> Figure | None:

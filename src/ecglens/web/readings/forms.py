@@ -5,11 +5,13 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from ecglens.extras import installed
+
 __all__ = ["UploadForm"]
 
 
 class UploadForm(forms.Form):
-    """One file and which of its pages."""
+    """One file, which of its pages, and whether its print is read too."""
 
     file = forms.FileField(
         allow_empty_file=True,
@@ -26,6 +28,8 @@ class UploadForm(forms.Form):
         },
     )
 
+    printed = forms.BooleanField(required=False)
+
     def clean_file(self) -> Any:
         """Refuse a file above the limit."""
         file = self.cleaned_data["file"]
@@ -35,6 +39,10 @@ class UploadForm(forms.Form):
                 f"Expected a file of at most {limit:g} MB, found a larger one; choose a smaller file.", code="size"
             )
         return file
+
+    def clean_printed(self) -> bool:
+        """Print is read only where that can be done."""
+        return bool(self.cleaned_data["printed"]) and installed("rapidocr")
 
     def first_error(self) -> tuple[str, int]:
         """The first sentence to show, and the status that goes with it."""

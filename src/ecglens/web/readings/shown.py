@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ecglens.labels import TITLES
 from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.leads.crop import lead_crops
-from ecglens.leads.figures import Figure, StLead, missing, st_leads, told
+from ecglens.leads.figures import Figure, StLead, missing, said, st_leads, told
 from ecglens.leads.overlay import overlay
 from ecglens.pages.preprocessing import gray
 from ecglens.records import Layout, Prediction, Reading, Tracing
@@ -143,7 +143,7 @@ def _facts(reading: Reading) -> tuple[tuple[str, str], ...]:
     page, layout = reading.page, reading.layout
     facts = [("Page", f"{page.number} of {page.count}, {page.width} × {page.height} px")]
     if not isinstance(layout, Layout):
-        return (*facts, ("Layout", "Not recognized"))
+        return (*facts, ("Layout", "Not recognized"), *_printed(reading.tracing))
     vertical, horizontal = layout.px_per_mm
     pulse = "not found" if layout.pulse_mm is None else f"{layout.pulse_mm:.1f} mm"
     return (
@@ -153,6 +153,7 @@ def _facts(reading: Reading) -> tuple[tuple[str, str], ...]:
         ("Scale", f"{horizontal:.2f} × {vertical:.2f} px/mm, from the {layout.px_per_mm_source}"),
         ("Calibration pulse", pulse),
         *_gain(reading.tracing),
+        *_printed(reading.tracing),
         ("Rotation", f"{layout.rotation_deg:.1f}°"),
     )
 
@@ -160,8 +161,16 @@ def _facts(reading: Reading) -> tuple[tuple[str, str], ...]:
 def _gain(tracing: Tracing | None) -> tuple[tuple[str, str], ...]:
     if tracing is None or tracing.gain_mm_mv is None:
         return ()
-    source = {"pulse": "from the pulse", "usual": "the usual one"}.get(tracing.gain_source or "", "as given")
+    source = {"pulse": "from the pulse", "printed": "as printed", "usual": "the usual one"}.get(
+        tracing.gain_source or "", "as given"
+    )
     return (("Gain", f"{tracing.gain_mm_mv:g} mm/mV, {source}"),)
+
+
+def _printed(tracing: Tracing | None) -> tuple[tuple[str, str], ...]:
+    if tracing is None or tracing.printed is None:
+        return ()
+    return (("Printed", said(tracing.printed)),)
 
 
 def _picture(title: str, pixels: NDArray[np.uint8], *, wide: bool = False) -> Picture:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 import ecglens
 from ecglens.errors import EcgLensError
+from ecglens.extras import installed
 from ecglens.web.readings.forms import UploadForm
 from ecglens.web.readings.shown import show
 
@@ -27,10 +28,12 @@ def disease_predict(request: HttpRequest) -> HttpResponse:
     file = form.cleaned_data["file"]
     name = PurePosixPath(file.name).name
     try:
-        reading = ecglens.examine(file.read(), page=form.cleaned_data["page"] or 1, measure=True)
+        reading = ecglens.examine(
+            file.read(), page=form.cleaned_data["page"] or 1, measure=True, printed=form.cleaned_data["printed"]
+        )
     except EcgLensError as error:
         return refusal(request, f"{name}: {str(error).removeprefix('bytes: ')}", status=422)
-    return render(request, "readings/reading.html", {"shown": show(reading, name), "limit_mb": _limit_mb()})
+    return render(request, "readings/reading.html", {"shown": show(reading, name), **_offered()})
 
 
 @require_safe
@@ -62,9 +65,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def _form(request: HttpRequest, message: str = "", status: int = 200) -> HttpResponse:
-    context = {"message": message, "limit_mb": _limit_mb()}
-    return render(request, "readings/upload.html", context, status=status)
+    return render(request, "readings/upload.html", {"message": message, **_offered()}, status=status)
 
 
-def _limit_mb() -> str:
-    return f"{settings.MAX_UPLOAD_BYTES / 1024**2:g}"
+def _offered() -> dict[str, object]:
+    """What the form says and offers."""
+    return {"limit_mb": f"{settings.MAX_UPLOAD_BYTES / 1024**2:g}", "reads_print": installed("rapidocr")}

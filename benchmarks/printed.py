@@ -1,0 +1,170 @@
+"""How often the print around the traces is read, and read right, and how many pages it contradicts.
+
+    python benchmarks/printed.py [--data ../shared/data] [--pages 393] [--rendered 40] [--write]
+
+Public pages: the rate against the one in ``manifest.csv``, the rest against what every page of this recorder prints
+(25 mm/s, 10 mm/mV, 2.5 s a column, 0.67 to 25 Hz). Rendered pages: random style, header, footer, speed, gain, with and
+without pulses, each against what was drawn. ``--pages`` draws a random part of the public ones (seed 3).
+"""
+
+import argparse
+import csv
+import os
+import time
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import cv2
+import numpy as np
+
+from ecglens.errors import EcgReadError
+from ecglens.formats.wfdb import read_wfdb
+from ecglens.leads.find import find_layout
+from ecglens.leads.measure import measure
+from ecglens.leads.recorder import contradictions, read_facts
+from ecglens.pages.flatten import flatten
+from ecglens.pages.read import read_page
+from ecglens.reader import digitize_page
+from ecglens.records import Layout, PrintedFacts
+from ecglens.render import STYLES, render_page
+
+HERE = Path(__file__).resolve().parent
+RECORDER = {
+    "speed_mm_s": 25.0,
+    "gain_mm_mv": 10.0,
+    "column_s": 2.5,
+    "high_pass_hz": 0.67,
+    "low_pass_hz": 25.0,
+}
+FILTERS = {"scale": (0.05, 150.0), "report": (0.67, 25.0)}
+
+
+def main() -> None:
+    """Read, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
+    parser.add_argument("--pages", type=int, default=393)
+    parser.add_argument("--rendered", type=int, default=40)
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    warnings.simplefilter("ignore")  # rapidocr's own dependencies warn
+    text = public(given.data / "mendeley", given.pages) + "\n\n" + rendered(given.data / "ptbxl", given.rendered)
+    print(text)
+    if given.write:
+        command = "python benchmarks/printed.py --write"
+        (HERE / "printed.md").write_text(f"# Print around the traces\n\n`{command}` printed:\n\n{text}\n", "utf-8")
+
+
+def public(folder: Path, count: int) -> str:
+    """The public set's pages."""
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    if count < len(rows):
+        rows = [rows[index] for index in sorted(np.random.default_rng(3).permutation(len(rows))[:count])]
+    read: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    seconds, off, said = [], [], []
+    for row in rows:
+        page = flatten(read_page(folder / row["page"]))
+        layout = find_layout(page, doubtful=True)
+        if not isinstance(layout, Layout):
+            continue
+        began = time.perf_counter()
+        facts = read_facts(page, layout)
+        seconds.append(time.perf_counter() - began)
+        printed = float(row["printed_rate_bpm"])
+        count_facts(facts, {**RECORDER, "rate_bpm": printed}, read, right)
+        tracing = digitize_page(page)
+        found = None if tracing.record is None else measure(tracing.record)
+        if found is not None and found.rate_bpm is not None and found.basic_rate_bpm is not None:
+            off.append(min(abs(rate.value - printed - 0.5) for rate in (found.rate_bpm, found.basic_rate_bpm)))
+        scale = {"speed_mm_s": tracing.speed_mm_s, "gain_mm_mv": tracing.gain_mm_mv}
+        if sentences := contradictions(facts, layout, **scale, found=found):  # type: ignore[arg-type]
+            said.append(f"{row['recording']} ({' '.join(sentences).split(':')[0]})")
+    tail = ", ".join(f"{np.percentile(off, share):.1f} ({share} %)" for share in (50, 90, 95, 97, 98, 99))
+    return "\n".join(
+        [
+            f"## {len(rows)} public pages (Mendeley)",
+            "",
+            *fact_table(read, right, len(rows)),
+            "",
+            f"Median {np.median(seconds):.1f} s a page, beside other work.",
+            f"Distance of the printed rate (half a unit added, as it is rounded down) to the nearer of rate and basic "
+            f"rate: {tail}.",
+            "",
+            f"{len(said)} pages contradict themselves: {'; '.join(said)}.",
+        ]
+    )
+
+
+def rendered(folder: Path, count: int) -> str:
+    """Rendered pages whose print, scale and pulses are drawn at random."""
+    rng = np.random.default_rng(3)
+    paths = sorted(folder.rglob("*.hea"))
+    read: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+    used = refused = false = 0
+    styles = [name for name in STYLES if name != "bare"]
+    for _ in range(count):
+        record = read_wfdb(paths[int(rng.integers(len(paths)))])
+        rate = measure(record).rate_bpm
+        look = {
+            "style": str(rng.choice(styles)),
+            "speed_mm_s": float(rng.choice((25, 50))),
+            "gain_mm_mv": float(rng.choice((5, 10))),
+            "pulse": ("left", None)[int(rng.integers(2))],
+            "header": str(rng.choice(("cart", "line"))),
+            "footer": str(rng.choice(tuple(FILTERS))),
+            "rate_bpm": None if rate is None else int(rate.value),
+        }
+        page = render_page(record, rng=rng, **look)
+        truth = {name: look[name] for name in ("rate_bpm", "speed_mm_s", "gain_mm_mv")}
+        truth |= dict(zip(("high_pass_hz", "low_pass_hz"), FILTERS[str(look["footer"])], strict=True))
+        truth["column_s"] = 2.5 * 25.0 / float(str(look["speed_mm_s"]))
+        drawn.update(truth)
+        try:
+            tracing = digitize_page(page.page, printed=True)
+        except EcgReadError:
+            refused += 1
+            continue
+        if tracing.printed is not None:
+            count_facts(tracing.printed, truth, read, right)
+        used += (tracing.speed_mm_s, tracing.gain_mm_mv) == (look["speed_mm_s"], look["gain_mm_mv"])
+        false += any("The page prints" in text for text in tracing.warnings)
+    return "\n".join(
+        [
+            f"## {count} rendered pages, 25 or 50 mm/s, 5 or 10 mm/mV, half of them without pulses",
+            "",
+            *fact_table(read, right, count),
+            "",
+            f"{refused} refused. Of {count - refused} traced, speed and gain were both right on {used}; "
+            f"{false} were said to contradict themselves, and none does.",
+        ]
+    )
+
+
+def count_facts(facts: PrintedFacts, truth: Mapping[str, object], read: Counter[str], right: Counter[str]) -> None:
+    """Count the facts that were read, and those of them that are true."""
+    for name, value in truth.items():
+        told = getattr(facts, name)
+        read[name] += told is not None
+        right[name] += told is not None and told == value
+
+
+def fact_table(read: Counter[str], right: Counter[str], count: int) -> list[str]:
+    """A row for each fact."""
+    lines = ["| fact | read | right | wrong |", "|---|---|---|---|"]
+    for name in read:
+        lines.append(f"| {name} | {read[name]} of {count} | {right[name]} | {read[name] - right[name]} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,8 @@
 
 python benchmarks/measure.py [--write] [--data ../shared/data] [--without-neurokit]
 
-``compare`` takes any ``EcgRecord`` for each marked record, so that traced pages are held against the same marks.
+Each record is measured four times: its signals; cut as a 3x4 page shows them, 2.5 s a lead with strip II; and drawn at
+200 dpi and read back from the page by ``digitize_page``, in the layouts 3x4+1 and 12x1 (10 s of every lead).
 
 The reference of a record, from the marks of its twelve leads: of each beat that six leads or more mark, the third
 earliest beginning and the third latest end over the leads; of these spans the median over beats. Three leads must
@@ -17,19 +18,26 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ecglens.datasets.marks import MarkedRecord, WaveMark, ludb
+from ecglens.errors import EcgReadError
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import plan
 from ecglens.leads.measure import measure
+from ecglens.reader import digitize_page
 from ecglens.records import EcgRecord, Measurements
+from ecglens.render import render_page
 
 NAMES = {"qrs": "QRS", "qt": "QT", "pr": "PR", "p": "P"}
 BARS = {"qrs": (5.0, 15.0), "qt": (10.0, 25.0)}
 LEAST_LEADS = 6
+PAGES = ("3x4+1", "12x1")
+"""2.5 s of each lead with 10 s of lead II, and 10 s of every lead, which hold all the marks."""
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -108,6 +116,16 @@ def page_shaped(record: EcgRecord) -> EcgRecord:
         leads=(*record.leads, "II-rhythm"),
         start_s=(*(2.5 * start for start in starts), 0.0),
     )
+
+
+def of_page(record: EcgRecord, layout: str) -> EcgRecord:
+    """The record as it is read back from its page, drawn at 200 dpi; nothing known where the page was refused."""
+    page = render_page(record, layout=layout).page
+    try:
+        found = digitize_page(page).record
+    except EcgReadError:
+        found = None
+    return replace(record, signals_mv=np.full_like(record.signals_mv, np.nan)) if found is None else found
 
 
 def peaks_table(columns: Mapping[str, list[Case]]) -> list[str]:
@@ -282,11 +300,15 @@ def main() -> None:
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # NeuroKit2 and pandas warn of their own use of each other
     marked = ludb(chosen.data / "ludb")
-    shapes: dict[str, Callable[[EcgRecord], EcgRecord]] = {"signals": lambda record: record, "page-shaped": page_shaped}
+    shapes: dict[str, Callable[[EcgRecord], EcgRecord]] = {
+        "signals": lambda record: record,
+        "page-shaped": page_shaped,
+        **{f"page {layout}": partial(of_page, layout=layout) for layout in PAGES},
+    }
     columns = {title: compare((item, shape(item.record)) for item in marked) for title, shape in shapes.items()}
     bars = "; ".join(f"{NAMES[name]} mean within {mean:g} ms, SD <= {sd:g} ms" for name, (mean, sd) in BARS.items())
     out = ["# Measuring beside the marks of LUDB", "", "`python benchmarks/measure.py --write`", ""]
-    out += [__doc__.split("\n\n", 3)[3].strip(), "", f"Bars: F1 of R peaks >= 0.995 within 150 ms; {bars}.", ""]
+    out += [__doc__.split("\n\n", 2)[2].strip(), "", f"Bars: F1 of R peaks >= 0.995 within 150 ms; {bars}.", ""]
     out += [*peaks_table(columns), "", *spans_table(columns), ""]
     out += [f"One record of 12 leads, 10 s, 500 Hz: {speed(marked[0].record):.0f} ms on one core (bar 60 ms).", ""]
     if not chosen.without_neurokit:

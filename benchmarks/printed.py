@@ -10,6 +10,8 @@ without pulses, each against what was drawn. ``--pages`` draws a random part of 
 import argparse
 import csv
 import os
+import shlex
+import sys
 import time
 import warnings
 from collections import Counter
@@ -57,7 +59,7 @@ def main() -> None:
     text = public(given.data / "mendeley", given.pages) + "\n\n" + rendered(given.data / "ptbxl", given.rendered)
     print(text)
     if given.write:
-        command = "python benchmarks/printed.py --write"
+        command = shlex.join(["python", "benchmarks/printed.py", *sys.argv[1:]])
         (HERE / "printed.md").write_text(f"# Print around the traces\n\n`{command}` printed:\n\n{text}\n", "utf-8")
 
 

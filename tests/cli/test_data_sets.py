@@ -1,4 +1,5 @@
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,13 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
         (("explore", "none"), "Expected images in folders by label below none, but found none."),
         (("train", "recipe.toml", "--out", "run", "--data", "columns.csv"), "but found x, y."),
         (("explore", "columns.csv"), "Expected the columns 'path' and 'label' in columns.csv, but found x, y."),
+        (("audit", "loose"), "its images lie in no folder; make one for each label, or give a CSV."),
+        (("explore", "set.zip"), "Expected a folder of pages or a CSV, but set.zip is a ZIP; unpack it first."),
+        (
+            ("explore", "loose", "--out", "loose/report"),
+            "Expected a folder outside of loose to write to, but loose/rep",
+        ),
+        (("explore", "broken.csv"), "none of 1 files is one; the first: "),
         (("audit", "header.csv"), "Expected at least one recording in header.csv, but it has a header only."),
         (("audit", "gone.csv"), "Expected ECG pages, but none of 1 files is one; the first: a.jpg: expected a file"),
         (("render", "two.csv", "page.png"), "Expected lead V1 in the record, but it has only I, II."),
@@ -117,6 +125,12 @@ def test_bad_input_is_one_sentence_on_what_was_expected_and_found(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     Path("none").mkdir()
     Path("columns.csv").write_text("x,y\n1,2\n")
+    Path("recipe.toml").write_text('model = "compact_cnn"\ntitle = "Tiny"\nlabels = ["mi", "normal"]\n')
+    Path("loose").mkdir()
+    Path("loose/a.png").write_bytes(b"no image")
+    Path("broken.csv").write_text("path,label\nloose/a.png,mi\n")
+    with zipfile.ZipFile("set.zip", "w") as archive:
+        archive.writestr("a/1.jpg", b"")
     Path("header.csv").write_text("path,label\n")
     Path("gone.csv").write_text("path,label\na.jpg,mi\n")
     Path("two.csv").write_text("time_s,I,II\n0,0,0\n0.002,0,0\n0.004,0,0\n")

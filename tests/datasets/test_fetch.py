@@ -22,6 +22,13 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
+        if self.path == "/torn":
+            self.protocol_version = "HTTP/1.1"
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"64\r\nhalf")
+            return
         body = SERVED.get(self.path, BODY)
         start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
         self.send_response(206 if start else 200)
@@ -60,6 +67,11 @@ def test_a_stopped_download_goes_on(address, tmp_path):
     (tmp_path / "a.zip.part").write_bytes(BODY[:5000])
     assert download(f"{address}/a", tmp_path / "a.zip").read_bytes() == BODY
     assert ASKED == ["bytes=5000-"]
+
+
+def test_a_transfer_in_parts_that_breaks_off_is_told_and_can_go_on(address, tmp_path):
+    with pytest.raises(DatasetError, match="Expected to download .*/torn, but it failed .*; run it again to go on"):
+        download(f"{address}/torn", tmp_path / "a.zip")
 
 
 def test_a_wrong_checksum_removes_the_file(address, tmp_path):

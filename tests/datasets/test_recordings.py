@@ -20,11 +20,16 @@ def test_a_table_survives_writing_and_reading_with_extra_columns(tmp_path):
     assert back[1].split is None
 
 
-def test_a_table_without_optional_columns_takes_the_stem_as_recording_and_group(tmp_path):
+def test_a_table_without_optional_columns_takes_the_path_as_recording_and_group(tmp_path):
     (tmp_path / "t.csv").write_text("page,label\npages/x.jpg,normal\n")
     (row,) = Recordings.from_csv(tmp_path / "t.csv")
-    assert (row.recording, row.group, row.source) == ("x", "x", "t")
+    assert (row.recording, row.group, row.source) == ("pages/x", "pages/x", "t")
     assert row.path == tmp_path / "pages" / "x.jpg"
+
+
+def test_files_of_one_name_in_two_folders_are_two_recordings(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label\nnormal/1.jpg,normal\nmi/1.jpg,mi\n")
+    assert len(Recordings.from_csv(tmp_path / "t.csv").canonical()) == 2
 
 
 @pytest.mark.parametrize(

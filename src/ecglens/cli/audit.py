@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from ecglens.cli.progress import bar
-from ecglens.cli.sources import Rules, load_pages
+from ecglens.cli.sources import Rules, check_outside, load_pages
 from ecglens.errors import MissingExtraError
 from ecglens.extras import require
 
@@ -39,6 +39,7 @@ def command(
         except MissingExtraError as error:
             print(f"ecglens: The printed fields are left out. {error}", file=sys.stderr)
             ocr = False
+    check_outside(out, data)
     recordings = load_pages(data, labels)
     with bar("Reading pages") as progress:
         found = audit(

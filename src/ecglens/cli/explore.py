@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ecglens.cli.progress import bar
-from ecglens.cli.sources import Rules, Scheme
+from ecglens.cli.sources import Rules, Scheme, check_outside
 from ecglens.extras import require
 
 __all__ = ["command"]
@@ -28,6 +28,7 @@ def command(
 
     if out is not None and plots:
         require("matplotlib", extra="plot")
+    check_outside(out, data)
     recordings = from_path(data, rules=None if labels is None else read_rules(labels), scheme=scheme)
     with bar("Opening pages") as progress:
         found = explore(recordings, samples=samples, seed=seed, progress=progress)

@@ -5,19 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecglens.errors import DatasetError
+
 if TYPE_CHECKING:
     from ecglens.datasets.recordings import Recordings
 
-__all__ = ["Rules", "Scheme", "load_pages", "load_training"]
+__all__ = ["Rules", "Scheme", "check_outside", "load_pages", "load_training"]
 
 Rules = Annotated[
     Path | None,
-    typer.Option("--labels", help="CSV (folder,label) or TOML ([labels]) of folder patterns.", show_default=False),
+    typer.Option("--labels", help="CSV (folder,label) or TOML (table labels) of folder patterns.", show_default=False),
 ]
 
 Scheme = Annotated[
     str | None, typer.Option(help="Labels of PTB-XL: four, superclass or stage.", show_default=False, metavar="NAME")
 ]
+
+
+def check_outside(out: Path | None, data: Path) -> None:
+    """Refuse to write into the folder that is looked at, where the next look would find what was written."""
+    if out is not None and data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+        raise DatasetError(f"Expected a folder outside of {data} to write to, but {out} lies in it; name another.")
 
 
 def load_pages(data: Path, rules: Path | None) -> "Recordings":

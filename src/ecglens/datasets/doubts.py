@@ -74,7 +74,7 @@ def doubts(
         seed: Of the folds.
 
     Returns:
-        None where there are fewer than two labels or ten groups.
+        None where there are fewer than 30 recordings, two labels or ten groups.
     """
     labels, groups = recordings.codes("label"), recordings.codes("group")
     fold = group_folds(labels, groups, np.random.default_rng(seed))

@@ -137,9 +137,9 @@ def write_page(rendered: RenderedPage, out: str | Path, *, quality: int = 95) ->
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        good, data = cv2.imencode(
-            out.suffix.lower() or ".none", rendered.page.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality]
-        )
+        suffix = out.suffix.lower()
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in {".jpg", ".jpeg"} else []
+        good, data = cv2.imencode(suffix or ".none", rendered.page.pixels[..., ::-1], options)
     except cv2.error:
         good = False
     if not good:

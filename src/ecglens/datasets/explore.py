@@ -109,22 +109,23 @@ def explore(
     sizes: Counter[str] = Counter()
     brightness: dict[str, list[float]] = {label: [] for label in drawn}
     tiles: dict[str, list[NDArray[np.uint8]]] = {label: [] for label in drawn}
-    broken = []
+    broken, reason = [], ""
     for label, rows in drawn.items():
         for row in rows:
             done += 1
             progress(done, total)
             try:
                 page = open_page(recordings[int(row)].path)
-            except (EcgReadError, DatasetError, RenderError):
+            except (EcgReadError, DatasetError, RenderError) as error:
                 broken.append(recordings[int(row)].path.name)
+                reason = reason or str(error)
                 continue
             sizes[f"{page.width} x {page.height}"] += 1
             brightness[label].append(float(page.pixels.mean()))
             if len(tiles[label]) < samples:
                 tiles[label].append(_tile(page.pixels))
     if not sizes:
-        raise DatasetError(f"Expected pages that can be read, but none of {total} files is one.")
+        raise DatasetError(f"Expected pages that can be read, but none of {total} files is one; the first: {reason}")
     counts = {label: Counter(row.split or "" for row in recordings if row.label == label) for label in drawn}
     return Overview(
         counts=MappingProxyType(counts),

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -112,7 +113,7 @@ def gather(
         for (digest, _), facts in zip(todo, _examined([path for _, path in todo], workers), strict=True):
             found[digest] = facts
             kept.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (digest, _VERSION, _pack(facts)))
-            if len(found) % 64 == 0:
+            if len(found) % 16 == 0:
                 kept.commit()
             progress(len(found), len(first))
         kept.commit()
@@ -167,11 +168,16 @@ def _examined(paths: Sequence[Path], workers: int) -> Iterator[FileFacts]:
         return
     # A fork of a process in which OpenCV has threads can hang.
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=fresh, initializer=_one_thread) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=fresh, initializer=_begin_worker)
+    try:
         yield from pool.map(examine, paths, chunksize=8)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
+def _begin_worker() -> None:
+    """One thread; an interrupt is for the process that waits, which then lets the workers go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
 

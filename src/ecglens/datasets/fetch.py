@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import IncompleteRead
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import HTTPError, URLError
@@ -210,7 +211,7 @@ def download(
         if error.code != 416:  # 416: the part is already whole
             raise DatasetError(f"Expected {url} to send a file, but the server said {error.code}.") from error
         total = have
-    except (URLError, TimeoutError, ConnectionError) as error:
+    except (URLError, TimeoutError, ConnectionError, IncompleteRead) as error:
         raise DatasetError(f"Expected to download {url}, but it failed ({error}); run it again to go on.") from error
     if total and have != total:
         raise DatasetError(f"Expected {total} bytes from {url}, but {have} came; run it again to go on.")

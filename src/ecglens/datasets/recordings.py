@@ -137,8 +137,8 @@ class Recordings:
     def from_csv(cls, path: str | Path) -> "Recordings":
         """Read a table of recordings.
 
-        ``label`` and one of ``path``, ``page``, ``file`` or ``filename`` must be there; ``recording`` is the file's
-        stem where it is missing and ``group`` the recording. Every other column is kept in ``extra``.
+        ``label`` and one of ``path``, ``page``, ``file`` or ``filename`` must be there; ``recording`` is the path
+        without its ending where it is missing and ``group`` the recording. Every other column is kept in ``extra``.
 
         Args:
             path: A CSV file with a header line; paths in it are relative to its folder.
@@ -187,7 +187,7 @@ def _row(values: Mapping[str, str], table: Path, path_column: str, line: int) ->
     name, label = values[path_column].strip(), values["label"].strip()
     if not name or not label:
         raise DatasetError(f"Expected a path and a label in line {line} of {table.name}, but one of them is empty.")
-    recording = values.get("recording") or Path(name).stem
+    recording = values.get("recording") or Path(name).with_suffix("").as_posix()
     extra = {key: value for key, value in values.items() if key and key not in COLUMNS and key != path_column}
     return Recording(
         path=table.parent / name,

@@ -19,6 +19,8 @@ FOLDS = 5
 """Folds over groups."""
 
 _NEIGHBOURS = 15
+_FEWEST = 2 * _NEIGHBOURS
+"""Recordings below which neighbours are not near, and nothing is said."""
 _DRAWS = 500
 _COMPONENTS = 20
 _MOST = 3000
@@ -69,7 +71,8 @@ def shortcuts(recordings: Recordings, probes: Mapping[str, NDArray[np.float64]],
         seed: Of folds and bootstrap.
 
     Returns:
-        One for each probe, the most telling first; none where there are fewer than two labels or ten groups.
+        One for each probe, the most telling first; none where there are fewer than 30 recordings,
+        two labels or ten groups.
     """
     rng = np.random.default_rng(seed)
     labels, groups = recordings.codes("label"), recordings.codes("group")
@@ -94,8 +97,8 @@ def shortcuts(recordings: Recordings, probes: Mapping[str, NDArray[np.float64]],
 def group_folds(
     labels: NDArray[np.intp], groups: NDArray[np.intp], rng: np.random.Generator
 ) -> NDArray[np.intp] | None:
-    """Fold of each recording, drawn by group; ``None`` where there are fewer than two labels or ten groups."""
-    if len(set(labels.tolist())) < 2 or len(set(groups.tolist())) < 2 * FOLDS:
+    """Fold of each recording, drawn by group; ``None`` where there are too few recordings, labels or groups."""
+    if len(labels) < _FEWEST or len(set(labels.tolist())) < 2 or len(set(groups.tolist())) < 2 * FOLDS:
         return None
     return np.asarray(rng.permutation(int(groups.max()) + 1)[groups] % FOLDS, dtype=np.intp)
 

@@ -4,6 +4,7 @@ import ast
 import csv
 import re
 import tomllib
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -96,6 +97,8 @@ def from_path(
     if rules is not None and (path.is_file() or is_ptbxl(path)):
         raise DatasetError(f"Expected folders by label for label rules, but {path} brings its own labels.")
     if path.is_file():
+        if zipfile.is_zipfile(path):
+            raise DatasetError(f"Expected a folder of pages or a CSV, but {path.name} is a ZIP; unpack it first.")
         return Recordings.from_csv(path)
     if is_ptbxl(path):
         return from_ptbxl(path, labels=scheme or SCHEMES[0])
@@ -207,7 +210,9 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
             key = path.relative_to(root).as_posix()
             rows.append(Recording(path, _short(classes[-1], rules), key, key, split, "folders"))
     if not rows:
-        raise DatasetError(f"Expected images in folders by label below {root}, but found none.")
+        loose = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
+        found = "its images lie in no folder; make one for each label, or give a CSV" if loose else "found none"
+        raise DatasetError(f"Expected images in folders by label below {root}, but {found}.")
     return Recordings(tuple(rows))
 
 

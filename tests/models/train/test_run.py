@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +196,21 @@ def test_damaged_copies_are_learnt_from_and_never_answered(recordings, tmp_path)
     assert learn.targets[:4].tolist() == prepared.targets[:4].tolist()
     assert np.bincount(learn.targets).tolist() == [6, 6]
     assert len({learn.stored[0][row].tobytes() for row in learn.rows}) == 12
+
+
+def test_a_given_split_with_a_recording_on_both_sides_is_refused(recordings):
+    rows = tuple(
+        Recording(row.path, row.label, row.recording, row.group, split="train" if number < 8 else "test")
+        for number, row in enumerate(recordings)
+    )
+    with pytest.raises(DatasetError, match="Expected every recording on one side, but 1 stand on both sides"):
+        check(Recordings(rows), RECIPE, Plan("given"), [0])
+
+
+def test_copies_that_the_table_does_not_know_are_refused_on_both_sides(recordings, tmp_path):
+    rows = tuple(Recording(row.path, row.label, f"r{number}", f"g{number}") for number, row in enumerate(recordings))
+    sides = tuple(replace(row, split="train" if number < 8 else "test") for number, row in enumerate(rows))
+    with pytest.raises(TrainingError, match="1 stand on both sides as copies, such as 'copy.png'; run ecglens audit"):
+        cross_validate(
+            Recordings(sides), RECIPE, tmp_path / "run", Plan("given"), seeds=[0], where=where(tmp_path / "run")
+        )

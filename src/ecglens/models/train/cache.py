@@ -7,6 +7,7 @@ index when it is whole on the disk, so that an interrupted filling is taken up w
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
@@ -121,7 +123,9 @@ class PageCache:
         failed: dict[str, str] = {}
         jobs = [(entry, self._recipe) for entry in missing.values()]
         processes = (
-            nullcontext() if min(workers, len(jobs) // _FEW) < 2 else ProcessPoolExecutor(workers, get_context("spawn"))
+            nullcontext()
+            if min(workers, len(jobs) // _FEW) < 2
+            else ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker)
         )
         with processes as pool:
             for done, (name, made) in enumerate(zip(missing, _made(jobs, pool), strict=True), start=1):
@@ -197,6 +201,12 @@ def _stored_record(path: Path, recipe: InputRecipe) -> dict[str, NDArray[Any]] |
 
 def _made(jobs: Sequence[tuple[Entry, InputRecipe]], pool: Executor | None) -> Iterator[dict[str, NDArray[Any]] | str]:
     return map(_make, jobs) if pool is None else pool.map(_make, jobs, chunksize=4)
+
+
+def _begin_worker() -> None:
+    """One thread; an interrupt is for the process that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
 
 
 def _make(job: tuple[Entry, InputRecipe]) -> dict[str, NDArray[Any]] | str:

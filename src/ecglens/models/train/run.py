@@ -126,6 +126,12 @@ def split_of(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -
     Raises:
         DatasetError: The recordings cannot be split so.
     """
+    split = _drawn(recordings, recipe, plan, seed=seed)
+    splits.check_disjoint(recordings, split)
+    return split
+
+
+def _drawn(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
     name, _, column = plan.protocol.partition(":")
     if name == "honest":
         return Split(name, seed, splits.honest(recordings, seed=seed, folds=plan.folds))
@@ -182,6 +188,8 @@ def cross_validate(
     needed = np.unique(np.concatenate([side for _, _, fold in pending for side in (fold.train, fold.test)]))
     prepared = prepare_rows(recordings, recipe, needed, where)
     for seed, number, fold in pending:
+        if kept[seed].protocol != splits.AS_PUBLISHED:
+            _check_content(prepared, fold)
         folder = _fold_folder(out, seed, number)
         of = f"seed {seed}, fold {number + 1} of {len(kept[seed].folds)}"
         by_file = kept[seed].protocol == splits.AS_PUBLISHED
@@ -368,6 +376,17 @@ def _write_answers(path: Path, **arrays: NDArray[np.generic]) -> None:
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **arrays)
     write_whole(path, stream.getvalue())
+
+
+def _check_content(prepared: Prepared, fold: Fold) -> None:
+    """Refuse a fold on both sides of which a file of the same content stands: the table does not know of the copy."""
+    shared = np.intersect1d(prepared.places[fold.train], prepared.places[fold.test])
+    if shared.size:
+        row = next(row for row in fold.test if prepared.places[row] == shared[0])
+        raise TrainingError(
+            f"Expected every page on one side, but {shared.size} stand on both sides as copies, such as "
+            f"'{prepared.recordings[int(row)].path.name}'; run ecglens audit and train on its recordings.csv."
+        )
 
 
 def _check_each_label(prepared: Prepared, learn: NDArray[np.intp], of: str) -> None:

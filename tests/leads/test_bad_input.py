@@ -128,9 +128,7 @@ def whole_or_refused(pixels: NDArray[np.uint8]) -> Tracing | None:
     return tracing
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 1), (40, 60), (300, 300), (300, 4000), (4000, 300), (700, 1000)], ids=str
-)
+@pytest.mark.parametrize("shape", [(1, 1), (40, 60), (300, 300), (300, 4000), (4000, 300), (700, 1000)], ids=str)
 @pytest.mark.parametrize("kind", ["white", "black", "noise"])
 def test_odd_sizes_are_refused_in_a_sentence(shape: tuple[int, int], kind: str) -> None:
     pixels = np.full((*shape, 3), 255 if kind == "white" else 0, np.uint8)

@@ -100,7 +100,7 @@ def public(folder: Path, count: int) -> str:
             f"Distance of the printed rate (half a unit added, as it is rounded down) to the nearer of rate and basic "
             f"rate: {tail}.",
             "",
-            f"{len(said)} pages contradict themselves: {'; '.join(said)}.",
+            f"{len(said)} pages contradict themselves{': ' if said else ''}{'; '.join(said)}.",
         ]
     )
 

@@ -53,14 +53,15 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     Args:
         page: As it was read; turned by at most 10 degrees, any size.
         name: Layout that the page has, where it is known; found by the lead names where it is ``None``.
-        doubtful: Also return a layout whose leads may not be one heart's, with its ``doubt``.
+        doubtful: Also return a layout whose leads may not be one heart's, with its ``doubt``, and one whose scale is a
+            guess.
 
     Returns:
         The layout, or a falsy reason: nothing is ever cut out of a page that was not understood.
     """
     sheet = lay_flat(page)
     if isinstance(sheet, NotFound):
-        found = find_printed(page, None, name=name)
+        found = find_printed(page, None, name=name, guess=doubtful)
         return found if isinstance(found, Layout) else sheet
     found = _known_print(sheet) if name in (None, _PLAN) else NotFound("")
     if isinstance(found, NotFound):

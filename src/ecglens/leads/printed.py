@@ -44,6 +44,10 @@ _NAMES_NEEDED = 0.25
 _CLEAR_BY = 0.1
 _ADDED_NEEDED, _ADDED_CLEAR_BY = 0.4, 0.2
 """Likeness of I + III and II that a layout must have, and have above another, to be told by it from the other."""
+_ADDED_ALONE = 0.8
+"""The same where the names tell nothing."""
+_NAMED_WITHOUT_LINES = 0.6
+"""Leads that must be named where the grid tears the lines so that too few are seen to run through."""
 _HEAD_MM = 8
 _SURE = 0.8
 _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
@@ -86,13 +90,14 @@ class Fit:
     down_mm: float
 
 
-def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) -> Layout | NotFound:
+def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, guess: bool = False) -> Layout | NotFound:
     """Find the leads of a page of any recorder.
 
     Args:
         page: As it was read.
         sheet: The page laid flat by its grid, or ``None`` where it has none: calibration pulses then give the scale.
         name: Layout that it must be.
+        guess: Also look at a page without grid and pulses, at a scale guessed by its lines' length.
 
     Returns:
         The layout, or a falsy reason.
@@ -100,7 +105,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
     source = "grid"
     if sheet is None:
         source, sheet = "pulse", _laid_by_pulses(page)
-    if sheet is None:
+    if sheet is None and guess:
         source, sheet = "none", _laid_by_lines(page, name)
     if sheet is None:
         return NotFound("No regular grid, no calibration pulses and no lines of traces were seen.")
@@ -115,11 +120,14 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None) ->
         beside = _beside(rows.pulses, bare.shape[1])[0]
         if rows.pulses and 0 < beside >= span[0] - 1:
             span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
+        pulsed = len(rows.pulses) == len(rows.zeros)
+        adds_up = partial(_adds_up, bare, rows, span)
+        fit = best_fit(words, rows.zeros, span, only=name, adds_up=adds_up, pulsed=pulsed)
         if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
-            continue
-        if name is not None and unread is None and through.all():
+            if fit is None or not pulsed or fit.named < _NAMED_WITHOUT_LINES:
+                continue
+        elif name is not None and unread is None and through.all():
             unread = Fit(LAYOUTS[name], 0.0, (), (), 0.0, 0.0), rows, span
-        fit = best_fit(words, rows.zeros, span, only=name, adds_up=partial(_adds_up, bare, rows, span))
         share = _ink_share(bare, rows, span)
         if share < _SHARE_NEEDED:
             continue
@@ -389,6 +397,7 @@ def best_fit(
     *,
     only: str | None = None,
     adds_up: Callable[[LayoutPlan], float] = lambda plan: 0.0,
+    pulsed: bool = False,
 ) -> Fit | None:
     """The layout of ``len(zeros)`` lines whose names stand where they should, or ``None`` where none is clear.
 
@@ -398,17 +407,25 @@ def best_fit(
         span: Columns at which the traces begin and end.
         only: Name of the layout that it must be.
         adds_up: How well the limb leads add up in a layout, from 0 to 1; it decides where the names leave two open.
+        pulsed: Whether a calibration pulse stands on each line; the limb leads alone may decide then, since traces that
+            cross their names leave few of them to read.
     """
     plans = [plan for plan in LAYOUTS.values() if plan.lines == len(zeros) and only in (None, plan.name)]
     fits = [max((_fit(plan, words, zeros, span, by) for by in _STRETCHES), key=lambda fit: fit.named) for plan in plans]
     fits.sort(key=lambda fit: -fit.named)
-    if not fits or fits[0].named < _NAMES_NEEDED:
+    if not fits:
         return None
-    close = [fit for fit in fits if fit.named > fits[0].named - _CLEAR_BY]
+    needed = _ADDED_NEEDED
+    if fits[0].named < _NAMES_NEEDED:
+        if not pulsed or len(fits) == 1:
+            return None
+        close, needed = fits, _ADDED_ALONE
+    else:
+        close = [fit for fit in fits if fit.named > fits[0].named - _CLEAR_BY]
     if len(close) == 1:
         return close[0]
     sums = sorted((adds_up(fit.plan), -place) for place, fit in enumerate(close))
-    return close[-sums[-1][1]] if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, _ADDED_NEEDED) else None
+    return close[-sums[-1][1]] if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, needed) else None
 
 
 def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:

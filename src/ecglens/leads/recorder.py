@@ -73,7 +73,7 @@ _ONE_LINE = 0.5
 _RATE_OFF_BPM, _RATE_OFF = 5.0, 0.05
 """By how much, in 1/min and in parts, a printed rate may be another than the rate and the basic rate.
 
-Recorders leave early beats out, and so may be off either; 378 of 393 public pages agree within this.
+Recorders leave early beats out and may be off either; 99 of 100 public pages are within 3.1 (benchmarks/printed.md).
 """
 _ROUNDED_DOWN = 0.5
 """Half of what the public pages' recorder cuts off its rates (docs/digitizing.md)."""

@@ -40,6 +40,7 @@ class Heard(Listener):
 
 def write_recordings(folder: Path, *, pages: int = 8) -> Recordings:
     """Pages by turns of ``LABELS``, one of them there twice."""
+    folder.mkdir(exist_ok=True)
     rows = []
     for number in range(pages):
         label = LABELS[number % 2]

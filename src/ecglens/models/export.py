@@ -237,7 +237,7 @@ def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|",
             *by_label,
             "",
-            "All pages come from one kind of recorder in one hospital. How it does on other pages is not known.",
+            "How it does on pages of other recorders and hospitals is not known.",
             "",
         ]
     )

@@ -171,11 +171,11 @@ def _config(file: Path) -> Any:
                 return json.loads(archive.read(_CONFIG))
         with h5py.File(file, "r") as stored:
             config = stored.attrs.get("model_config")
+            if config is not None:
+                return json.loads(config)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"Expected a model that Keras saved, but '{file.name}' cannot be read as one.") from error
-    if config is None:
-        raise ModelError(f"'{file.name}' holds weights without their model; save the whole model with model.save.")
-    return json.loads(config)
+    raise ModelError(f"'{file.name}' holds weights without their model; save the whole model with model.save.")
 
 
 def _objects(config: Any) -> Iterator[tuple[str, str, str]]:

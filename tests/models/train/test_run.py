@@ -15,7 +15,7 @@ from ecglens.errors import DatasetError, TrainingError
 from ecglens.models.inputs import LeadCrops
 from ecglens.models.train import cache, run
 from ecglens.models.train.folder import Plan, load_run, start_run
-from ecglens.models.train.recipe import Damage, Selection
+from ecglens.models.train.recipe import Damage, Phase, Selection
 from ecglens.models.train.run import answered, check, cross_validate, fit_all, page_logits, split_of
 
 TWO = Plan(folds=2)
@@ -214,3 +214,21 @@ def test_copies_that_the_table_does_not_know_are_refused_on_both_sides(recording
         cross_validate(
             Recordings(sides), RECIPE, tmp_path / "run", Plan("given"), seeds=[0], where=where(tmp_path / "run")
         )
+
+
+def test_pages_that_changed_since_a_run_began_are_not_mixed_in(tmp_path):
+    recordings = write_recordings(tmp_path / "data")
+    start_run(recordings, RECIPE, tmp_path / "run", TWO)
+    shutil.copy(recordings[1].path, recordings[2].path)
+    with pytest.raises(TrainingError, match="Pages have changed since the run in .* began; choose another folder"):
+        start_run(recordings, RECIPE, tmp_path / "run", TWO)
+
+
+def test_what_cannot_be_trained_is_found_before_any_work(recordings):
+    choosing = RECIPE.model_copy(update={"selection": Selection(fraction=0.3, keep="best")})
+    few = recordings.subset(range(4))
+    with pytest.raises(TrainingError, match="The training side of fold 0 cannot be split again to choose an epoch"):
+        check(few, choosing, TWO, [0])
+    frozen = RECIPE.model_copy(update={"phases": (Phase(epochs=1, trunk=0),)})
+    with pytest.raises(TrainingError, match="A phase freezes the trunk, but this model has none"):
+        check(recordings, frozen, TWO, [0])

@@ -50,6 +50,27 @@ def test_a_search_that_was_stopped_goes_on_where_it_was(recordings, tmp_path, un
     assert [line.partition(":")[0] for line in heard.lines] == ["trial 4", "trial 5"]
 
 
+def test_a_search_that_goes_on_draws_other_points(recordings, tmp_path, unlearnt):
+    lines = []
+    for trials in (2, 3, 4):
+        heard = Heard()
+        search(recordings, RECIPE, tmp_path / "s", trials=trials, space=SPACE, where=where(tmp_path / "s", heard))
+        lines += [line.partition(" with ")[2] for line in heard.lines]
+    assert len(set(lines)) == 4
+
+
+def test_a_search_checks_its_fold_and_its_space_first(recordings, tmp_path, monkeypatch):
+    two = searching.splits.honest(recordings, seed=0, folds=2)
+    monkeypatch.setattr(searching.splits, "honest", lambda table, seed: two)
+    options = {"where": where(tmp_path / "s"), "trials": 1}
+    with pytest.raises(TrainingError, match="Expected a fold from 0 to 1, but got 9"):
+        search(recordings, RECIPE, tmp_path, space=SPACE, fold=(0, 9), **options)
+    with pytest.raises(TrainingError, match="optimization.speed: Extra inputs are not permitted"):
+        search(recordings, RECIPE, tmp_path, space={"optimization.speed": [1]}, **options)
+    with pytest.raises(ValueError, match="low must be less than high"):
+        Range(low=2.0, high=1.0)
+
+
 def test_a_search_ends_near_the_best_value(recordings, tmp_path, unlearnt):
     found = search(recordings, RECIPE, tmp_path / "study", where=where(tmp_path / "study"), space=SPACE, trials=25)
     assert found.changes["optimization.batch_size"] == 2
@@ -73,7 +94,7 @@ def test_one_fold_s_unseen_pages_are_never_seen(recordings, tmp_path, monkeypatc
 def test_another_study_is_refused_in_the_folder(recordings, tmp_path, unlearnt):
     options = {"where": where(tmp_path / "study"), "trials": 1}
     search(recordings, RECIPE, tmp_path / "study", space=SPACE, **options)
-    with pytest.raises(TrainingError, match="holds a study of another recipe, space or metric"):
+    with pytest.raises(TrainingError, match="holds a study of another recipe, table, space or metric"):
         search(recordings, RECIPE, tmp_path / "study", space=SPACE, metric="accuracy", **options)
 
 

@@ -10,9 +10,9 @@ from torch.nn.parallel import DistributedDataParallel
 from ecglens.errors import TrainingError
 from ecglens.models.train.checkpoint import like
 from ecglens.models.train.devices import World
-from ecglens.models.train.recipe import Optimization, Phase
+from ecglens.models.train.recipe import Optimization, Phase, Recipe
 
-__all__ = ["Fitter", "loss_of"]
+__all__ = ["Fitter", "check_phases", "loss_of"]
 
 
 class Fitter:
@@ -42,12 +42,13 @@ class Fitter:
         rate = phase.learning_rate or plan.learning_rate
         self._optimizer = _optimizer(plan, self._weights, rate)
         self._schedule = _schedule(plan, self._optimizer, rate, steps)
+        self._rate = self._next_rate()
         self._scaler = torch.amp.GradScaler(world.device.type, enabled=plan.precision == "float16")
 
     @property
     def learning_rate(self) -> float:
-        """Of the next step."""
-        return float(self._optimizer.param_groups[0]["lr"])
+        """Of the last step, or of the first before there was one."""
+        return self._rate
 
     def answers(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Logits of each tower of the model, in training."""
@@ -61,6 +62,7 @@ class Fitter:
 
     def step(self, loss: Tensor) -> None:
         """Change the weights."""
+        self._rate = self._next_rate()
         self._optimizer.zero_grad()
         torch.autograd.backward(self._scaler.scale(loss))
         if self._plan.clip_norm is not None:
@@ -69,6 +71,9 @@ class Fitter:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.step()
+
+    def _next_rate(self) -> float:
+        return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What :meth:`restore` needs: plain numbers, and tensors by name."""
@@ -126,12 +131,20 @@ class _Heads(nn.Module):
         return (self.model(*inputs),) if towers is None else tuple(towers(*inputs))
 
 
+def check_phases(model: nn.Module, recipe: Recipe) -> None:
+    """Make sure that what a recipe freezes is there.
+
+    Raises:
+        TrainingError: A phase freezes the trunk of a model that has none.
+    """
+    if any(phase.trunk < 1 for phase in recipe.course) and getattr(model, "trunk", None) is None:
+        raise TrainingError("A phase freezes the trunk, but this model has none; leave 'trunk' out of its phases.")
+
+
 def _set_trunk(model: nn.Module, share: float) -> list[nn.Module]:
     """Let ``share`` of the trunk's weights learn, from its end; returns the normalizations that rest."""
     trunk = getattr(model, "trunk", None)
     if trunk is None:
-        if share < 1:
-            raise TrainingError("A phase freezes the trunk, but this model has none; leave 'trunk' out of its phases.")
         return []
     weights = list(trunk.parameters())
     frozen = {id(weight) for weight in weights[: round((1 - share) * len(weights))]}

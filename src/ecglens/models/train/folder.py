@@ -27,7 +27,7 @@ from ecglens.models.train.checkpoint import write_whole
 from ecglens.models.train.origin import origin
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["Plan", "check_labels", "load_run", "start_run"]
+__all__ = ["Plan", "check_labels", "load_run", "start_run", "table_of"]
 
 _COLUMNS = ("file", "label", "recording", "group")
 
@@ -74,12 +74,14 @@ def start_run(
         for name, text in texts.items():
             if not (out / name).exists() or (out / name).read_text(encoding="utf-8") != text:
                 raise TrainingError(f"'{out}' holds a run with another {Path(name).stem}; choose another folder.")
-        if _read_table(out) != _table(recordings):
+        if _read_table(out) != table_of(recordings):
             raise TrainingError(f"'{out}' holds a run on other recordings; choose another folder.")
         if not resume:
             raise TrainingError(
                 f"'{out}' holds a run already; add --resume to go on with it, or choose another folder."
             )
+        if (out / "recordings.csv").read_bytes() != _table_text(recordings):
+            raise TrainingError(f"Pages have changed since the run in '{out}' began; choose another folder.")
     else:
         write_whole(out / "recordings.csv", _table_text(recordings))
         for name, text in reversed(texts.items()):
@@ -100,7 +102,7 @@ def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
         table = _read_table(out)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"Expected a run folder of ecglens train, but '{out}' cannot be read as one.") from error
-    if table != _table(recordings):
+    if table != table_of(recordings):
         raise TrainingError(f"The run in '{out}' was made from other recordings; name the table that it was made from.")
     return recipe, plan
 
@@ -124,7 +126,8 @@ def check_labels(recordings: Recordings, recipe: Recipe) -> None:
         )
 
 
-def _table(recordings: Recordings) -> list[tuple[str, ...]]:
+def table_of(recordings: Recordings) -> list[tuple[str, ...]]:
+    """What a run must find again: each file's name below the set's folder, its label, recording and group."""
     return [(key, row.label, row.recording, row.group) for key, row in zip(recordings.keys(), recordings, strict=True)]
 
 
@@ -132,7 +135,7 @@ def _table_text(recordings: Recordings) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*_COLUMNS, "sha256"])
-    for line, row in zip(_table(recordings), recordings, strict=True):
+    for line, row in zip(table_of(recordings), recordings, strict=True):
         writer.writerow([*line, _hash(row.path)])
     return stream.getvalue().encode()
 

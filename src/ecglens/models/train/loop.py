@@ -16,7 +16,7 @@ from ecglens.errors import TrainingError
 from ecglens.models.train.augment import augment
 from ecglens.models.train.checkpoint import like, load_state, save_state, save_weights
 from ecglens.models.train.devices import ALONE, World
-from ecglens.models.train.fitter import Fitter, loss_of
+from ecglens.models.train.fitter import Fitter, check_phases, loss_of
 from ecglens.models.train.history import History
 from ecglens.models.train.recipe import Recipe, Selection
 from ecglens.models.train.samples import Samples, balanced_order, batches, fetched_ahead
@@ -88,6 +88,7 @@ def train(
         model.load_state_dict({name: like(value, own[name]) for name, value in tensors["weights"].items()})
 
     plan = recipe.optimization
+    check_phases(model, recipe)
     per_epoch = len(batches(_order(learn, recipe, seed, 0), plan.batch_size))
     ends = np.cumsum([phase.epochs for phase in recipe.course]).tolist()
     for phase, end in zip(recipe.course, ends, strict=True):
@@ -105,6 +106,7 @@ def train(
                 if clock() - saved > _CHECKPOINT_EVERY_S and place.step < per_epoch:
                     _keep(folder, place, model, fitter, best, world)
                     saved = clock()
+            _check_answers(model, learn, place, recipe, world)
             _close_epoch(place, fitter, model, choose, recipe, world)
             if recipe.selection.keep == "best" and place.since_best == 0:
                 best = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -172,12 +174,23 @@ def _add_up(place: _Place, recent: Tensor, world: World) -> None:
         distributed.all_reduce(recent)
     loss, right = recent.tolist()
     if not math.isfinite(loss):
-        raise TrainingError(
-            f"The loss is no longer a number in epoch {place.epoch + 1}; try a lower learning rate. "
-            "The last good checkpoint is kept."
-        )
+        raise _diverged(place)
     place.loss_sum, place.right = place.loss_sum + loss, place.right + right
     recent.zero_()
+
+
+def _check_answers(model: nn.Module, learn: Samples, place: _Place, recipe: Recipe, world: World) -> None:
+    """Look at a few answers once more: the loss was seen before the last step, and that may have gone too far."""
+    few = Samples(learn.stored, learn.scaling, learn.rows[: recipe.optimization.batch_size], learn.targets)
+    if not np.isfinite(logits_of(model, few, device=world.device)).all():
+        raise _diverged(place)
+
+
+def _diverged(place: _Place) -> TrainingError:
+    return TrainingError(
+        f"The loss is no longer a number in epoch {place.epoch + 1}; try a lower learning rate in another folder. "
+        "The last good checkpoint is kept."
+    )
 
 
 def _close_epoch(

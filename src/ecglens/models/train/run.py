@@ -16,11 +16,12 @@ from torch import nn
 from ecglens.datasets import splits
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import Fold, Split
-from ecglens.errors import TrainingError
+from ecglens.errors import DatasetError, TrainingError
 from ecglens.models.aggregate import aggregate
 from ecglens.models.inputs import InputRecipe, LeadCrops
 from ecglens.models.train.checkpoint import load_weights, write_whole
 from ecglens.models.train.devices import World
+from ecglens.models.train.fitter import check_phases
 from ecglens.models.train.folder import Plan, check_labels
 from ecglens.models.train.history import Figures, History, draw_curves, tensorboard, write_history
 from ecglens.models.train.loop import BEST, LAST, logits_of, train
@@ -115,9 +116,15 @@ def check(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[in
     check_labels(recordings, recipe)
     check_weights(recipe.model, recipe.options)
     with torch.device("meta"):
-        built(recipe, seed=0, initial=False)
+        model = built(recipe, seed=0, initial=False)
+    if recipe.options.get("weights") is not None:
+        built(recipe, seed=0)
+    check_phases(model, recipe)
     for seed in seeds:
-        split_of(recordings, recipe, plan, seed=seed)
+        split = split_of(recordings, recipe, plan, seed=seed)
+        for number, fold in enumerate(split.folds):
+            by_file = split.protocol == splits.AS_PUBLISHED
+            _sides(recordings, recipe, fold, seed=1000 * seed + number, by_file=by_file)
 
 
 def split_of(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
@@ -301,11 +308,7 @@ def _fit(
     if (folder / _kept(recipe)).exists():
         load_weights(folder / _kept(recipe), model)
         return model.eval()
-    learn, choose = fold.train, None
-    if recipe.selection.fraction:
-        learn, choose = splits.inner(
-            prepared.recordings, fold, seed=seed, fraction=recipe.selection.fraction, by_file=by_file
-        )
+    learn, choose = _sides(prepared.recordings, recipe, fold, seed=seed, by_file=by_file)
     _check_each_label(prepared, learn, of)
     write = tensorboard(folder / "events") if where.board and world.leads else None
     where.listener.stage(of)
@@ -376,6 +379,21 @@ def _write_answers(path: Path, **arrays: NDArray[np.generic]) -> None:
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **arrays)
     write_whole(path, stream.getvalue())
+
+
+def _sides(
+    recordings: Recordings, recipe: Recipe, fold: Fold, *, seed: int, by_file: bool
+) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
+    """Rows to learn from, and those to choose by where the recipe chooses."""
+    if not recipe.selection.fraction:
+        return fold.train, None
+    try:
+        return splits.inner(recordings, fold, seed=seed, fraction=recipe.selection.fraction, by_file=by_file)
+    except DatasetError as error:
+        raise TrainingError(
+            f"The training side of {fold.name or 'a fold'} cannot be split again to choose an epoch. {error} "
+            "Or choose none: --set selection={}"
+        ) from error
 
 
 def _check_content(prepared: Prepared, fold: Fold) -> None:

@@ -5,6 +5,7 @@ comes out is scored under the honest protocol on the same recordings, search on 
 (``fold``), or the score has chosen its own recipe.
 """
 
+import hashlib
 import json
 import logging
 import tomllib
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from ecglens.datasets import splits
 from ecglens.datasets.recordings import Recordings
@@ -23,7 +24,7 @@ from ecglens.datasets.splits import Fold
 from ecglens.errors import TrainingError
 from ecglens.extras import require
 from ecglens.models.train.checkpoint import write_whole
-from ecglens.models.train.folder import check_labels
+from ecglens.models.train.folder import check_labels, table_of
 from ecglens.models.train.loop import train
 from ecglens.models.train.prepared import Prepared
 from ecglens.models.train.recipe import Recipe, changed, recipe_text
@@ -43,6 +44,12 @@ class Range(BaseModel):
     low: float | int
     high: float | int
     log: bool = False
+
+    @model_validator(mode="after")
+    def _ends_in_order(self) -> "Range":
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("low must be less than high, and above 0 where log is true")
+        return self
 
 
 Space = Mapping[str, Range | list[Any]]
@@ -128,20 +135,31 @@ def search(
         raise TrainingError(f"Expected numbers of the training to search, but '{fixed[0]}' changes what is trained on.")
     optuna.logging.set_verbosity(logging.WARNING)
     check_labels(recordings, recipe)
+    changed(recipe, {key: among.low if isinstance(among, Range) else among[0] for key, among in space.items()})
     rows = recordings.canonical_indices()
     if fold is not None:
-        rows = splits.honest(recordings, seed=fold[0])[fold[1]].train
+        folds = splits.honest(recordings, seed=fold[0])
+        if not 0 <= fold[1] < len(folds):
+            raise TrainingError(f"Expected a fold from 0 to {len(folds) - 1}, but got {fold[1]}.")
+        rows = folds[fold[1]].train
     parts = [_inner(recordings, recipe, Fold(rows, np.empty(0, np.intp)), seed=seed + n) for n in range(repeats)]
-    asked = {"recipe": recipe.model_dump(mode="json"), "space": _plain(space), "metric": metric, "fold": fold}
+    asked = {
+        "recipe": recipe.model_dump(mode="json"),
+        "recordings": hashlib.sha256(json.dumps(table_of(recordings)).encode()).hexdigest(),
+        "space": _plain(space),
+        "metric": metric,
+        "repeats": repeats,
+        "fold": fold,
+    }
     out.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         study_name="ecglens",
         storage=f"sqlite:///{out / _STUDY}",
-        sampler=optuna.samplers.TPESampler(seed=seed),
         direction="minimize" if metric == "loss" else "maximize",
         load_if_exists=True,
     )
     _check_same(study, asked, out)
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))  # a seed draws the same points again
     prepared = prepare_rows(recordings, recipe, rows, where)
 
     def value(trial: Any) -> float:
@@ -214,7 +232,7 @@ def _check_same(study: Any, asked: Mapping[str, Any], out: Path) -> None:
     if kept is None:
         study.set_user_attr("asked", text)
     elif kept != text:
-        raise TrainingError(f"'{out}' holds a study of another recipe, space or metric; choose another folder.")
+        raise TrainingError(f"'{out}' holds a study of another recipe, table, space or metric; choose another folder.")
 
 
 def _plain(space: Space) -> dict[str, Any]:

@@ -226,7 +226,7 @@ def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -
                 continue
             ends = group_intervals(
                 predictions.group_codes[rows],
-                lambda drawn, rows=rows: {"accuracy": float(right[rows[drawn]].mean())},  # type: ignore[misc]
+                partial(_share_right, right[rows]),
                 rng=rng,
                 draws=draws,
             )
@@ -234,6 +234,10 @@ def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -
             interval = list(ends["accuracy"] or ()) or None
             found.setdefault(name, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": interval}
     return found
+
+
+def _share_right(right: NDArray[np.bool_], drawn: NDArray[np.intp]) -> dict[str, float | None]:
+    return {"accuracy": float(right[drawn].mean())}
 
 
 def _at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], share: float) -> tuple[float, float]:

@@ -34,7 +34,7 @@ class Fitter:
             raise TrainingError("Precision float16 needs a GPU; set optimization.precision to bfloat16 or float32.")
         self._plan, self._device = plan, world.device
         if world.size > 1 and world.device.type == "cuda":
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # torch gives no types
         self._resting = _set_trunk(model, phase.trunk)
         heads = _Heads(model)
         self._weights = [weight for weight in model.parameters() if weight.requires_grad]

@@ -22,7 +22,7 @@ from ecglens.render import render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
-RATE_BPM = measure(RECORD).rate_bpm.value  # type: ignore[union-attr]
+RATE_BPM = measure(RECORD).rate_bpm.value
 
 
 @pytest.fixture(scope="module")

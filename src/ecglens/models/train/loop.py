@@ -181,8 +181,9 @@ def _add_up(place: _Place, recent: Tensor, world: World) -> None:
 
 def _check_answers(model: nn.Module, learn: Samples, place: _Place, recipe: Recipe, world: World) -> None:
     """Look at a few answers once more: the loss was seen before the last step, and that may have gone too far."""
-    few = Samples(learn.stored, learn.scaling, learn.rows[: recipe.optimization.batch_size], learn.targets)
-    if not np.isfinite(logits_of(model, few, device=world.device)).all():
+    few = slice(recipe.optimization.batch_size)
+    part = Samples(learn.stored, learn.scaling, learn.rows[few], learn.targets[few])
+    if not np.isfinite(logits_of(model, part, device=world.device)).all():
         raise _diverged(place)
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from ecglens.datasets.recordings import Recordings
-from ecglens.models.train.devices import ALONE
+from ecglens.models.train.devices import ALONE, forward_type
 from ecglens.models.train.loop import train
 from ecglens.models.train.recipe import Recipe, load_recipe
 from ecglens.models.train.run import Listener, Where, built, prepare_rows
@@ -102,9 +102,10 @@ def bare_epoch(model: nn.Module, pages: torch.Tensor, targets: torch.Tensor, rec
     """Seconds of the shortest loop that does the same."""
     plan = recipe.optimization
     optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+    kind = forward_type(plan.precision, torch.device("cpu"))
     begun = time.perf_counter()
     for part in torch.randperm(len(pages)).split(BATCH):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", kind, enabled=kind is not None):
             answers = model.towers(pages[part])
         loss = sum(
             functional.cross_entropy(answer.float(), targets[part], label_smoothing=plan.label_smoothing)

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -53,14 +54,14 @@ def command(
     from ecglens.cli.training import told
     from ecglens.models.train import run
     from ecglens.models.train.devices import training_world
-    from ecglens.models.train.folder import Plan, start_run
+    from ecglens.models.train.folder import Plan, occupied, start_run
     from ecglens.models.train.recipe import load_recipe
 
     loaded = load_recipe(recipe, changes=changes or ())
     recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
     plan, numbers, typed = Plan(protocol, folds), parse_seeds(seeds), "ecglens " + shlex.join(sys.argv[1:])
     run.check(recordings, loaded, plan, numbers)
-    with training_world(device) as world:
+    with training_world(device) as world, occupied(out) if world.leads else nullcontext():
         if world.leads:
             start_run(recordings, loaded, out, plan, command=typed, resume=resume)
         world.wait()

@@ -80,3 +80,14 @@ def test_choosing_needs_pages_to_choose_by_and_damage_a_known_kind(tmp_path):
         load_recipe(write(tmp_path, GOOD + "[selection]\npatience = 3\n"))
     with pytest.raises(TrainingError, match="damage.kinds: .*expected kinds out of rotation, .* got burns"):
         load_recipe(write(tmp_path, GOOD + '[damage]\nkinds = ["burns"]\n'))
+
+
+def test_a_key_that_nothing_knows_is_told_with_the_one_it_is_most_like(tmp_path):
+    text = (
+        GOOD + '[input]\nkind = "page_image"\nwidht = 3\n[optimization]\nspeed = 3\n[[phases]]\ntrunc = 1\nepochs = 1\n'
+    )
+    with pytest.raises(TrainingError) as caught:
+        load_recipe(write(tmp_path, text))
+    assert "input.page_image.widht: there is no such key; did you mean width?" in str(caught.value)
+    assert "phases.0.trunc: there is no such key; did you mean trunk?" in str(caught.value)
+    assert "optimization.speed: expected one of optimizer, schedule, epochs" in str(caught.value)

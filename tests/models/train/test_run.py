@@ -14,7 +14,7 @@ from ecglens.datasets.splits import Split
 from ecglens.errors import DatasetError, TrainingError
 from ecglens.models.inputs import LeadCrops
 from ecglens.models.train import cache, run
-from ecglens.models.train.folder import Plan, load_run, start_run
+from ecglens.models.train.folder import Plan, load_run, occupied, start_run
 from ecglens.models.train.recipe import Damage, Phase, Selection
 from ecglens.models.train.run import answered, check, cross_validate, fit_all, page_logits, split_of
 
@@ -93,9 +93,13 @@ def test_a_fold_that_was_trained_but_not_answered_is_only_answered(recordings, c
 
 
 def test_another_recipe_table_or_protocol_is_refused_in_the_folder_of_a_run(recordings, copy_of_run):
-    with pytest.raises(TrainingError, match="holds a run with another recipe; choose another folder"):
+    with pytest.raises(
+        TrainingError, match=r"holds a run with another recipe \(.* was .* and is now .*\); choose another"
+    ):
         start_run(recordings, RECIPE.model_copy(update={"title": "Other"}), copy_of_run, TWO)
-    with pytest.raises(TrainingError, match="holds a run with another plan; choose another folder"):
+    with pytest.raises(
+        TrainingError, match=r"holds a run with another plan \(folds was 2 and is now 3\); choose another"
+    ):
         start_run(recordings, RECIPE, copy_of_run, Plan(folds=3))
     with pytest.raises(TrainingError, match="holds a run on other recordings; choose another folder"):
         start_run(recordings.subset(range(7)), RECIPE, copy_of_run, TWO)
@@ -232,3 +236,14 @@ def test_what_cannot_be_trained_is_found_before_any_work(recordings):
     frozen = RECIPE.model_copy(update={"phases": (Phase(epochs=1, trunk=0),)})
     with pytest.raises(TrainingError, match="A phase freezes the trunk, but this model has none"):
         check(recordings, frozen, TWO, [0])
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    with (
+        occupied(tmp_path / "run"),
+        pytest.raises(TrainingError, match="Another process trains in '.*run'; wait for it"),
+        occupied(tmp_path / "run"),
+    ):
+        pass
+    with occupied(tmp_path / "run"):
+        assert (tmp_path / "run" / "lock").exists()

@@ -10,7 +10,7 @@ from torch import distributed
 
 from ecglens.errors import TrainingError
 
-__all__ = ["ALONE", "World", "choose_device", "training_world"]
+__all__ = ["ALONE", "World", "choose_device", "forward_type", "training_world"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +93,31 @@ def choose_device(name: str) -> torch.device:
             f"Expected a device such as auto, cpu, cuda or cuda:1, but '{name}' cannot be used here."
         ) from error
     return device
+
+
+def forward_type(precision: str, device: torch.device) -> torch.dtype | None:
+    """The number type of a forward pass in mixed precision, or ``None`` for float32 all through.
+
+    Args:
+        precision: ``"auto"`` is bfloat16 where the device has instructions for it; a CPU without them is several times
+            slower in bfloat16 than in float32.
+        device: Where the pass runs.
+
+    Raises:
+        TrainingError: The precision is not to be had on the device.
+    """
+    if precision == "float16":
+        if device.type != "cuda":
+            raise TrainingError("Precision float16 needs a GPU; set optimization.precision to auto.")
+        return torch.float16
+    if precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device)):
+        return torch.bfloat16
+    return None
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False

@@ -9,7 +9,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ecglens.errors import TrainingError
 from ecglens.models.train.checkpoint import like
-from ecglens.models.train.devices import World
+from ecglens.models.train.devices import World, forward_type
 from ecglens.models.train.recipe import Optimization, Phase, Recipe
 
 __all__ = ["Fitter", "check_phases", "loss_of"]
@@ -30,9 +30,8 @@ class Fitter:
     """
 
     def __init__(self, model: nn.Module, plan: Optimization, phase: Phase, *, steps: int, world: World) -> None:
-        if plan.precision == "float16" and world.device.type != "cuda":
-            raise TrainingError("Precision float16 needs a GPU; set optimization.precision to bfloat16 or float32.")
         self._plan, self._device = plan, world.device
+        self._type = forward_type(plan.precision, world.device)
         if world.size > 1 and world.device.type == "cuda":
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # torch gives no types
         self._resting = _set_trunk(model, phase.trunk)
@@ -43,7 +42,7 @@ class Fitter:
         self._optimizer = _optimizer(plan, self._weights, rate)
         self._schedule = _schedule(plan, self._optimizer, rate, steps)
         self._rate = self._next_rate()
-        self._scaler = torch.amp.GradScaler(world.device.type, enabled=plan.precision == "float16")
+        self._scaler = torch.amp.GradScaler(world.device.type, enabled=self._type is torch.float16)
 
     @property
     def learning_rate(self) -> float:
@@ -55,8 +54,7 @@ class Fitter:
         self._heads.train()
         for part in self._resting:
             part.eval()
-        dtype = torch.float16 if self._plan.precision == "float16" else torch.bfloat16
-        with torch.autocast(self._device.type, dtype, enabled=self._plan.precision != "float32"):
+        with torch.autocast(self._device.type, self._type, enabled=self._type is not None):
             given: tuple[Tensor, ...] = self._heads(*inputs)
         return given
 

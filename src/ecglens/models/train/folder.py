@@ -3,6 +3,7 @@
 ::
 
     RUN/recipe.json  plan.json          what is trained, and on which protocol
+    RUN/lock                            held while a process trains in the folder
     RUN/started.jsonl                   each start with its command, git state and versions
     RUN/recordings.csv                  each file with its label, recording, group and the hash of its content
     RUN/seed0/split.json                the folds
@@ -15,10 +16,16 @@ What exists is not done again.
 """
 
 import csv
+import hashlib
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import TrainingError
@@ -27,7 +34,7 @@ from ecglens.models.train.checkpoint import write_whole
 from ecglens.models.train.origin import origin
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["Plan", "check_labels", "load_run", "start_run", "table_of"]
+__all__ = ["Plan", "check_labels", "load_run", "occupied", "start_run", "table_hash", "table_of"]
 
 _COLUMNS = ("file", "label", "recording", "group")
 
@@ -72,8 +79,7 @@ def start_run(
     texts = {"recipe.json": recipe.model_dump_json(indent=1), "plan.json": json.dumps(asdict(plan))}
     if (out / "recipe.json").exists():
         for name, text in texts.items():
-            if not (out / name).exists() or (out / name).read_text(encoding="utf-8") != text:
-                raise TrainingError(f"'{out}' holds a run with another {Path(name).stem}; choose another folder.")
+            _check_same(out / name, text)
         if _read_table(out) != table_of(recordings):
             raise TrainingError(f"'{out}' holds a run on other recordings; choose another folder.")
         if not resume:
@@ -88,6 +94,22 @@ def start_run(
             write_whole(out / name, text.encode())
     with (out / "started.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(origin(command)) + "\n")
+
+
+@contextmanager
+def occupied(out: Path) -> Iterator[None]:
+    """Keep a run's folder to oneself: two processes in one would spoil each other's checkpoints.
+
+    Raises:
+        TrainingError: Another process trains in it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / "lock", blocking=False)
+    try:
+        with lock:
+            yield
+    except Timeout as error:
+        raise TrainingError(f"Another process trains in '{out}'; wait for it, or choose another folder.") from error
 
 
 def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
@@ -124,6 +146,45 @@ def check_labels(recordings: Recordings, recipe: Recipe) -> None:
         raise TrainingError(
             f"The recipe names the label '{missing[0]}', which no recording has; leave it out with --set labels=[...]."
         )
+
+
+def table_hash(recordings: Recordings) -> str:
+    """Of the table and of every file in it, whatever folder they lie in.
+
+    Raises:
+        TrainingError: A file cannot be read.
+    """
+    return hashlib.sha256(_table_text(recordings)).hexdigest()[:16]
+
+
+def _check_same(path: Path, text: str) -> None:
+    """Make sure that a run's file says what is asked for now; names what differs."""
+    kept = path.read_text(encoding="utf-8") if path.exists() else "{}"
+    if kept == text:
+        return
+    try:
+        before, now = _flat(json.loads(kept)), _flat(json.loads(text))
+    except ValueError as error:
+        raise TrainingError(f"'{path}' cannot be read; choose another folder.") from error
+    unlike = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    if not unlike:
+        return
+    shown = [f"{key} was {before.get(key, 'missing')} and is now {now.get(key, 'missing')}" for key in unlike[:4]]
+    more = f"; and {len(unlike) - 4} more" if len(unlike) > 4 else ""
+    raise TrainingError(
+        f"'{path.parent}' holds a run with another {path.stem} ({'; '.join(shown)}{more}); choose another folder."
+    )
+
+
+def _flat(document: dict[str, Any], before: str = "") -> dict[str, str]:
+    """Values by dotted key, as text."""
+    flat: dict[str, str] = {}
+    for key, value in document.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{before}{key}.")
+        else:
+            flat[before + key] = json.dumps(value)
+    return flat
 
 
 def table_of(recordings: Recordings) -> list[tuple[str, ...]]:

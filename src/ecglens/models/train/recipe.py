@@ -1,9 +1,10 @@
 """Training recipes: one TOML file says everything that a model's training depends on."""
 
+import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -91,7 +92,8 @@ class Optimization(_Section):
         warmup: Share of the steps in which the rate rises, for ``"one_cycle"``.
         label_smoothing: Share of each target that is spread over all labels.
         clip_norm: Longer gradients are cut to this length.
-        precision: Of the forward pass; ``"float16"`` needs a GPU.
+        precision: Of the forward pass; ``"auto"`` is bfloat16 where the device has instructions for it and float32
+            elsewhere, ``"float16"`` needs a GPU.
         balance: Against rare labels: ``"class_weights"`` weighs the loss, ``"sampling"`` draws each label as often as
             the others, ``"repeat"`` shows rows of rarer labels again until all have as many (each time augmented
             anew). All concern the training side only.
@@ -106,7 +108,7 @@ class Optimization(_Section):
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.2
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.05
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    precision: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     balance: Literal["none", "class_weights", "sampling", "repeat"] = "none"
 
 
@@ -228,8 +230,31 @@ def _valid(document: dict[str, Any], name: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(_fault([str(part) for part in fault["loc"]], fault["msg"]) for fault in error.errors())
         raise TrainingError(f"The recipe {name} cannot be used: {faults}.") from error
+
+
+def _fault(place: list[str], message: str) -> str:
+    """Where it is and what is wrong; for a key that nothing knows, the one that is spelled most like it."""
+    *sections, key = place
+    if message == "Extra inputs are not permitted":
+        known = _keys_of(sections)
+        near = difflib.get_close_matches(key, known, n=1)
+        message = f"there is no such key; did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+    return f"{'.'.join(place)}: {message}"
+
+
+def _keys_of(sections: Sequence[str]) -> list[str]:
+    kinds: dict[str, type[BaseModel]] = {
+        "optimization": Optimization,
+        "selection": Selection,
+        "augmentation": Augmentation,
+        "damage": Damage,
+        "phases": Phase,
+        **{kind.model_fields["kind"].default: kind for kind in get_args(get_args(InputRecipe)[0])},
+    }
+    named = [kinds[section] for section in sections if section in kinds]
+    return list((named[-1] if named else Recipe).model_fields)
 
 
 def _set(document: dict[str, Any], change: str) -> None:

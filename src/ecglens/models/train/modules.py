@@ -1,0 +1,61 @@
+"""Models as torch modules, for explanations that follow gradients."""
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+from torch import nn
+
+from ecglens.errors import ModelError, TrainingError
+from ecglens.models.cards import GRAPH_FILE, ModelCard
+from ecglens.models.explain import ModuleRuntime
+from ecglens.models.train.recipe import Recipe
+from ecglens.models.train.run import load_final
+from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
+
+__all__ = ["module_of_folder", "runtime_of_run"]
+
+_UNCALIBRATED = "The model is that of a run: it is not calibrated, and answers whatever its confidence."
+
+
+def runtime_of_run(run: Path) -> ModuleRuntime:
+    """The model that a run fitted on everything, ready to answer and to be followed.
+
+    Raises:
+        TrainingError: It is no run folder, or the run has no such model.
+    """
+    try:
+        recipe = Recipe.model_validate_json((run / "recipe.json").read_bytes())
+    except (OSError, ValidationError, json.JSONDecodeError) as error:
+        raise TrainingError(f"Expected a run folder of ecglens train with its recipe.json, found '{run}'.") from error
+    module = load_final(recipe, run)
+    card = ModelCard(
+        name=recipe.model.replace(":", "-"),
+        version="run",
+        title=recipe.title,
+        labels=recipe.labels,
+        input=recipe.input.model_dump(),
+        temperature=1.0,
+        abstain_below=0.0,
+        parameters=sum(weight.numel() for weight in module.parameters()),
+        trained_on="",
+        licence="",
+        graph_sha256="",
+        warnings=(_UNCALIBRATED,),
+        folder=run,
+    )
+    return ModuleRuntime(card, module)
+
+
+def module_of_folder(card: ModelCard) -> nn.Module:
+    """The torch module of a model folder, where its graph tells enough to build it again.
+
+    Raises:
+        ModelError: It does not; a run does.
+    """
+    try:
+        return compact_cnn_from_graph(card.folder / GRAPH_FILE)
+    except ModelError as error:
+        raise ModelError(
+            f"Gradients cannot be followed through the graph of '{card.name}'; give the run that made it with --run."
+        ) from error

@@ -137,3 +137,27 @@ def test_what_the_model_has_not_learned_is_not_read(drawn):
     short = replace(layout, leads=layout.leads[1:])
     with pytest.raises(ModelError, match="The model reads the leads I, II, .* and this page has no I"):
         make_input(page, short, LeadCrops())
+
+
+def test_controls_see_header_and_footer_and_no_trace(printed):
+    page, layout = printed
+    area = layout.trace_area
+    erased = painted(page, slice(int(area.top) + 2, int(area.bottom) - 2), slice(46, 1066), colour=200)
+    for name in ("header", "footer"):
+        recipe = PageImage(area=name)
+        assert np.array_equal(page_image(page, layout, recipe), page_image(erased, layout, recipe))
+    inside = page_image(page, layout, PageImage(area="blurred", width=1107, height=786))[:, 160:750, 60:1050].astype(
+        int
+    )
+    assert max(np.abs(np.diff(inside, axis=axis)).max() for axis in (1, 2)) <= 1
+    printed_below = painted(page, slice(int(np.ceil(area.bottom)) + 2, None))
+    for name, same in (("header", True), ("footer", False), ("blurred", False)):
+        recipe = PageImage(area=name)
+        assert np.array_equal(page_image(page, layout, recipe), page_image(printed_below, layout, recipe)) == same
+
+
+def test_a_control_refuses_a_page_without_what_it_reads(printed):
+    page, layout = printed
+    cut = replace(layout, trace_area=replace(layout.trace_area, top=3.0))
+    with pytest.raises(ModelError, match="the model reads the page's header, and this page has none"):
+        page_image(page, cut, PageImage(area="header"))

@@ -23,6 +23,7 @@ from ecglens.models.inputs.recipes import (
     TraceCanvas,
 )
 from ecglens.models.inputs.signals import known_share, signal_array
+from ecglens.models.inputs.views import View, views
 from ecglens.records import EcgRecord, Layout, Page
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "PageAndSignal",
     "PageImage",
     "TraceCanvas",
+    "View",
     "known_share",
     "lead_crops",
     "make_input",
@@ -43,6 +45,7 @@ __all__ = [
     "stored_input",
     "trace_canvas",
     "unsuitable",
+    "views",
 ]
 
 _RECIPES: TypeAdapter[InputRecipe] = TypeAdapter(InputRecipe)

@@ -7,16 +7,25 @@ from numpy.typing import NDArray
 from ecglens.models.inputs.recipes import TraceCanvas
 from ecglens.records import Layout, LeadBox
 
-__all__ = ["trace_canvas"]
+__all__ = ["canvas_strips", "trace_canvas"]
 
 _PX_PER_MM = 4
 
 
 def trace_canvas(layout: Layout, recipe: TraceCanvas) -> NDArray[np.uint8]:
     """The canvas before scaling, ``(height, width)`` uint8: 0 for paper, 255 for the blackest ink."""
-    size = (2 * recipe.width, round(recipe.strip_mm * _PX_PER_MM))
-    canvas = np.vstack([_strip(layout, *line, size) for line in _lines(layout)])
+    strips = [
+        cv2.warpAffine(layout.ink.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0)
+        for matrix, size in canvas_strips(layout, recipe)
+    ]
+    canvas = np.vstack(strips)
     return np.asarray(cv2.resize(canvas, (recipe.width, recipe.height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def canvas_strips(layout: Layout, recipe: TraceCanvas) -> list[tuple[NDArray[np.float64], tuple[int, int]]]:
+    """How each line is cut out of the page's ink: OpenCV's affine map, and ``(width, height)`` of its strip in px."""
+    size = (2 * recipe.width, round(recipe.strip_mm * _PX_PER_MM))
+    return [(_strip(layout, *line, size), size) for line in _lines(layout)]
 
 
 def _lines(layout: Layout) -> list[tuple[LeadBox, LeadBox]]:
@@ -30,12 +39,11 @@ def _lines(layout: Layout) -> list[tuple[LeadBox, LeadBox]]:
     ]
 
 
-def _strip(layout: Layout, first: LeadBox, last: LeadBox, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _strip(layout: Layout, first: LeadBox, last: LeadBox, size: tuple[int, int]) -> NDArray[np.float64]:
     """One line of the canvas, cut and scaled in one step."""
     dark = layout.ink
     left, right = dark.column(first.box.left), dark.column(last.box.right)
     across = size[0] / (right - left)
     down = _PX_PER_MM * dark.scale[0] / layout.px_per_mm[0]
     zero = dark.row(first.baseline_px)
-    matrix = np.array([[across, 0.0, -left * across], [0.0, down, size[1] / 2 - zero * down]])
-    return np.asarray(cv2.warpAffine(dark.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), dtype=np.uint8)
+    return np.array([[across, 0.0, -left * across], [0.0, down, size[1] / 2 - zero * down]])

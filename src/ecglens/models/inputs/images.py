@@ -7,14 +7,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.errors import ModelError
 from ecglens.layouts import RHYTHM
 from ecglens.models.inputs.recipes import RHYTHM_STRIP, LeadCrops, PageImage
 from ecglens.pages import preprocessing
 from ecglens.records import Box, Layout, LeadBox, Page
 
-__all__ = ["lead_boxes", "lead_crops", "page_image"]
+__all__ = ["image_box", "lead_boxes", "lead_crops", "page_image"]
 
 Image = NDArray[np.uint8]
+
+_LEAST_PX = 8.0
+_BLUR_MM = 25.0  # at 25 mm/s a rate of 60/min is a pattern of 25 mm, of which this leaves less than a millionth
 
 _AT_OWN_SIZE: dict[str, Callable[[Image], Image]] = {
     "gray": preprocessing.gray,
@@ -31,8 +35,24 @@ _AT_MODEL_SIZE: dict[str, Callable[[Image], Image]] = {
 
 def page_image(page: Page, layout: Layout, recipe: PageImage) -> Image:
     """A page's image, ``(channels, height, width)`` uint8."""
-    pixels = page.pixels if recipe.area == "page" else _upright(page, layout, layout.trace_area)
+    box = image_box(page, layout, recipe)
+    if box is not None and box.bottom - box.top < _LEAST_PX:
+        raise ModelError(f"{page.source}: the model reads the page's {recipe.area}, and this page has none.")
+    pixels = page.pixels if box is None else _upright(page, layout, box)
+    if recipe.area == "blurred":
+        pixels = _without_traces(page.pixels, layout)
     return _finished(_first_step(pixels, recipe), recipe)
+
+
+def image_box(page: Page, layout: Layout, recipe: PageImage) -> Box | None:
+    """What a recipe shows of a page, in px of the upright page; ``None`` for all of it as it came."""
+    traces = layout.trace_area
+    boxes = {
+        "traces": traces,
+        "header": Box(0.0, 0.0, max(0.0, traces.top), float(page.width)),
+        "footer": Box(min(traces.bottom, float(page.height)), 0.0, float(page.height), float(page.width)),
+    }
+    return boxes.get(recipe.area)
 
 
 def lead_crops(page: Page, layout: Layout, recipe: LeadCrops) -> Image:
@@ -67,6 +87,17 @@ def _upright(page: Page, layout: Layout, box: Box) -> Image:
     size = (math.ceil(box.right) - left, math.ceil(box.bottom) - top)
     turned = cv2.warpAffine(page.pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(turned, dtype=np.uint8)
+
+
+def _without_traces(pixels: Image, layout: Layout) -> Image:
+    """The page with everything between header and footer blurred until neither beats nor their rate are left."""
+    area, sigma = layout.trace_area, _BLUR_MM * float(np.mean(layout.px_per_mm))
+    rows = slice(max(0, math.floor(area.top)), math.ceil(area.bottom))
+    columns = slice(max(0, math.floor(area.left)), math.ceil(area.right))
+    blurred = pixels.copy()
+    seen = pixels[rows, columns].astype(np.float32)  # bytes would be blurred with weights of 8 bits
+    blurred[rows, columns] = np.rint(cv2.GaussianBlur(seen, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+    return blurred
 
 
 def _crop(image: Image, box: Box, corner: tuple[int, int]) -> Image:

@@ -131,7 +131,9 @@ class PageImage(_Pixels):
 
     Attributes:
         area: ``"traces"``, upright and without header and footer, or ``"page"``, all of it as it came: what is printed
-            there tells labels, so that is for comparing with published figures only.
+            there tells labels, so that is for comparing with published figures only. The others see no beat, and
+            show what is to be beaten: ``"header"``, ``"footer"``, and ``"blurred"``, the page as it came with
+            everything between them blurred away.
         known_print: As for :class:`TraceCanvas`.
         layouts: Names of the layouts that the model has learned.
         width: In px.
@@ -144,7 +146,7 @@ class PageImage(_Pixels):
     """
 
     kind: Literal["page_image"] = "page_image"
-    area: Literal["traces", "page"] = "traces"
+    area: Literal["traces", "page", "header", "footer", "blurred"] = "traces"
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS
@@ -22,6 +22,7 @@ from ecglens.pages.source import MIN_SIDE_PX
 from ecglens.records import (
     Abstention,
     Box,
+    Explanation,
     Layout,
     Measurements,
     NotFound,
@@ -33,7 +34,16 @@ from ecglens.records import (
 )
 from ecglens.settings import load_settings
 
-__all__ = ["digitize", "digitize_page", "examine", "examine_page", "load_runtime", "read"]
+__all__ = [
+    "digitize",
+    "digitize_page",
+    "examine",
+    "examine_page",
+    "explain",
+    "explain_page",
+    "load_runtime",
+    "read",
+]
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -102,6 +112,83 @@ def examine_page(page: Page, runtime: Runtime, *, measure: bool = False, printed
     if not measure:
         return Reading(page=page, layout=layout, prediction=prediction)
     return Reading(page, layout, prediction, tracing, None if tracing is None else _measured(tracing))
+
+
+def explain(
+    source: Source,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    method: str = "class_map",
+    label: str | None = None,
+    page: int = 1,
+    module: Any = None,
+    checks: bool = True,
+) -> Explanation:
+    """Read one ECG page, and explain what the model says of it.
+
+    Args:
+        source: As for :func:`read`.
+        model: As for :func:`read`.
+        method: One of ``ecglens.models.explain.METHODS``.
+        label: Whose probability is explained; the likeliest where it is ``None``.
+        page: As for :func:`read`.
+        module: The model as a torch module in evaluation mode, for methods that follow gradients.
+        checks: Also check the explanation on this page, which asks the model some 70 times.
+
+    Returns:
+        Heat on the page, shares of the leads, the stretches that matter, and how the explanation did in its checks.
+
+    Raises:
+        EcgReadError: The file is not a page that can be read, or the model does not answer for it.
+        ModelError: The model cannot be used or explained by this method, or has no such label.
+        MissingExtraError: The method needs an extra that is not installed.
+    """
+    runtime = load_runtime(model)
+    reading = examine_page(read_page(source, page=page, max_megapixels=load_settings().max_megapixels), runtime)
+    return explain_page(reading, runtime, method=method, label=label, module=module, checks=checks)
+
+
+def explain_page(
+    reading: Reading,
+    runtime: Runtime,
+    *,
+    method: str = "class_map",
+    label: str | None = None,
+    module: Any = None,
+    checks: bool = True,
+    seed: int = 0,
+) -> Explanation:
+    """:func:`explain` for a page that was read already, by the same loaded model.
+
+    Args:
+        reading: From :func:`examine_page`.
+        runtime: The model that read it.
+        method: As for :func:`explain`.
+        label: As for :func:`explain`.
+        module: As for :func:`explain`.
+        checks: As for :func:`explain`.
+        seed: Of what is drawn.
+    """
+    from ecglens.models.explain import explain_scene  # a label alone should not wait for it
+    from ecglens.models.explain.scene import Scene
+
+    prediction, layout = reading.prediction, reading.layout
+    probabilities = prediction.probabilities
+    if probabilities is None or not isinstance(layout, Layout):
+        reason = prediction.abstention.reason if prediction.abstention else "It gave no probabilities."
+        raise EcgReadError(f"{reading.page.source}: expected a page that the model answers for. {reason}")
+    tracing = reading.tracing
+    if tracing is None and needs_record(runtime.recipe):
+        tracing = _traced(reading.page, printed=False)
+    scene = Scene.of(
+        reading.page,
+        layout,
+        runtime,
+        label or max(probabilities, key=lambda name: probabilities[name]),
+        record=None if tracing is None else tracing.record,
+        speed_mm_s=_USUAL_SPEED_MM_S if tracing is None else tracing.speed_mm_s,
+    )
+    return explain_scene(scene, prediction, method, module=module, checks=checks, seed=seed)
 
 
 def _measured(tracing: Tracing) -> Measurements | None:

@@ -1,6 +1,7 @@
 """The nouns that cross room borders: small frozen dataclasses, units in their field names, each with ``to_dict``.
 
-Those that hold figures of the heart stand in ``findings`` and are found here too.
+Those that hold figures of the heart stand in ``findings``, those that explain an answer in ``explanations``; both are
+found here too.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.explanations import Check, Explanation, Segment
 from ecglens.findings import Measured, Measurements, PrintedFacts
 
 __all__ = [
     "Abstention",
     "Box",
+    "Check",
     "EcgRecord",
+    "Explanation",
     "InkMap",
     "Layout",
     "LeadBox",
@@ -27,6 +31,7 @@ __all__ = [
     "Prediction",
     "PrintedFacts",
     "Reading",
+    "Segment",
     "Tracing",
 ]
 

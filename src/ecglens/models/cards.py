@@ -13,10 +13,37 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ecglens.errors import ModelError
 
-__all__ = ["GRAPH_FILE", "ModelCard", "load_card", "save_card", "sha256_of"]
+__all__ = ["GRAPH_FILE", "FeatureMap", "ModelCard", "load_card", "save_card", "sha256_of"]
 
 CARD_FILE = "model.json"
 GRAPH_FILE = "model.onnx"
+
+
+class FeatureMap(BaseModel):
+    """A last feature map among the graph's outputs, and how the logits come from it.
+
+    The map is averaged over cells, with overlaps where they do not divide it (as torch's adaptive pooling does), its
+    maxima may follow, and the linear layer's answer times ``factor`` is the map's part in the logits.
+
+    Attributes:
+        features: Output ``(rows, channels, height, width)``.
+        weights: Output ``(labels, channels x cells)``, then as many columns as channels where there are maxima.
+        cells: Down and across.
+        maximum: Whether the maximum of each channel is read too.
+        factor: Of this map's answer in the logits.
+        step: From one unit of the map to the next, in pixels of the input ``page``, down and across.
+        start: Centre of the first unit, from the centre of the input's first pixel.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    features: str
+    weights: str
+    cells: tuple[int, int] = (1, 1)
+    maximum: bool = False
+    factor: float = 1.0
+    step: tuple[float, float]
+    start: tuple[float, float]
 
 
 class ModelCard(BaseModel):
@@ -35,6 +62,8 @@ class ModelCard(BaseModel):
         licence: Of the weights.
         graph_sha256: Hash of ``model.onnx``.
         warnings: Sentences that stand beside every answer.
+        feature_maps: Last feature maps that the graph tells beside its logits, for class maps; all of the answer comes
+            from them. Empty where the model does not end in pooling and a linear layer.
         folder: Where the folder is; not stored.
     """
 
@@ -52,6 +81,7 @@ class ModelCard(BaseModel):
     licence: str
     graph_sha256: str
     warnings: tuple[str, ...] = ()
+    feature_maps: tuple[FeatureMap, ...] = ()
     folder: Annotated[Path, Field(exclude=True)] = Path()
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.splits import AS_PUBLISHED
 from ecglens.errors import TrainingError
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature
@@ -27,11 +28,12 @@ from ecglens.evaluation.references import majority, nearest
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import LeadCrops, scaled
+from ecglens.models.maps import with_maps
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.cache import Entry, stored_page
 from ecglens.models.train.folder import load_run
 from ecglens.models.train.recipe import Recipe
-from ecglens.models.train.run import answered, load_final, page_logits
+from ecglens.models.train.run import answered, load_final, page_logits, split_of
 
 __all__ = ["evaluate_run", "export", "predictions_of_run"]
 
@@ -106,7 +108,7 @@ def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predi
     Raises:
         TrainingError: The run is not finished for this seed, or was made from other recordings.
     """
-    recipe, _ = load_run(recordings, run)
+    recipe, plan = load_run(recordings, run)
     answers = answered(recordings, run, seed=seed)
     rows, logits = answers.rows, page_logits(answers.logits, recipe.input)
     targets = _targets(recordings, rows, recipe.labels)
@@ -116,17 +118,25 @@ def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predi
         if one_fold
         else _probabilities(targets, logits, answers.folds, recipe)
     )
-    table, keys = recordings.subset(rows), recordings.keys()
+    table = recordings.subset(rows)
     names = table.column("recording")
-    extra = {name for row in table for name in row.extra}
+    extra = {name: table.column(name) for name in sorted({name for row in table for name in row.extra})}
+    if len(set(names)) < len(names):
+        keys = recordings.keys()
+        extra["file"] = tuple(keys[row] for row in rows)
+    if plan.protocol == AS_PUBLISHED:
+        learnt = {
+            recordings[int(row)].recording for row in split_of(recordings, recipe, plan, seed=seed).folds[0].train
+        }
+        extra["copy in training"] = tuple("yes" if name in learnt else "no" for name in names)
     return Predictions(
-        recordings=names if len(set(names)) == len(names) else tuple(keys[row] for row in rows),
+        recordings=names,
         groups=table.column("group"),
         labels=recipe.labels,
         targets=targets,
         probabilities=probabilities,
         folds=answers.folds,
-        extra={name: table.column(name) for name in sorted(extra)},
+        extra=extra,
     )
 
 
@@ -167,6 +177,7 @@ def export(
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         part = Path(name)
         write_graph(model, recipe.input.shapes, part / GRAPH_FILE)
+        maps = with_maps(part / GRAPH_FILE, recipe.input.shapes, part / GRAPH_FILE)
         card = ModelCard(
             name=folder.name,
             version=version,
@@ -180,6 +191,7 @@ def export(
             licence=licence,
             graph_sha256=sha256_of(part / GRAPH_FILE),
             warnings=tuple(notes),
+            feature_maps=maps,
             folder=part,
         )
         _check_agreement(model, part / GRAPH_FILE, Runtime(card), recordings)

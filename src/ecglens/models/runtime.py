@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
 from ecglens.models.aggregate import Aggregation, aggregate
-from ecglens.models.cards import GRAPH_FILE, ModelCard
+from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
 from ecglens.models.inputs import (
     InputRecipe,
     LeadCrops,
@@ -20,7 +20,7 @@ from ecglens.models.inputs import (
 )
 from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 
-__all__ = ["Runtime"]
+__all__ = ["Runtime", "class_map"]
 
 _LEAST_KNOWN = 0.5
 """Below this share of known samples a signal model answers on what it does not see."""
@@ -64,17 +64,38 @@ class Runtime:
         Raises:
             ModelError: The shapes do not fit or the answer is not a number.
         """
+        (result,) = self._run(["logits"], arrays)
+        if not np.isfinite(result).all():
+            raise ModelError(f"Model '{self.card.name}' gave no finite answer on this page.")
+        return result
+
+    def class_maps(
+        self, arrays: Mapping[str, NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Raw outputs, and what each unit of the last feature maps adds to them.
+
+        Args:
+            arrays: As for :meth:`logits`.
+
+        Returns:
+            Logits ``(rows, labels)``; for each of ``card.feature_maps``, ``(rows, labels, height, width)`` float32. All
+            maps' sums over height and width are the logits but for a constant of each label.
+        """
+        maps = self.card.feature_maps
+        logits, *found = self._run(["logits", *(name for one in maps for name in (one.features, one.weights))], arrays)
+        return logits, [
+            one.factor * class_map(features, weights, one)
+            for one, features, weights in zip(maps, found[::2], found[1::2], strict=True)
+        ]
+
+    def _run(self, outputs: list[str], arrays: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         shapes = {name: array.shape[1:] for name, array in arrays.items()}
         if shapes != self.recipe.shapes:
             raise ModelError(
                 f"Model '{self.card.name}' reads {_shown(self.recipe.shapes)}, but got {_shown(shapes) or 'nothing'}."
             )
         feed = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
-        (out,) = self._session.run(["logits"], feed)
-        result = np.asarray(out, dtype=np.float32)
-        if not np.isfinite(result).all():
-            raise ModelError(f"Model '{self.card.name}' gave no finite answer on this page.")
-        return result
+        return [np.asarray(out, dtype=np.float32) for out in self._session.run(outputs, feed)]
 
     def predict(self, page: Page, layout: Layout, record: EcgRecord | None = None) -> Prediction:
         """Answer for one page, or abstain.
@@ -132,7 +153,8 @@ class Runtime:
         inputs, outputs = (
             {end.name: end.shape for end in ends} for ends in (self._session.get_inputs(), self._session.get_outputs())
         )
-        if set(inputs) != set(shapes) or set(outputs) != {"logits"}:
+        told = {name for one in self.card.feature_maps for name in (one.features, one.weights)}
+        if set(inputs) != set(shapes) or set(outputs) != {"logits", *told}:
             wanted = "' and '".join(shapes)
             raise ModelError(
                 f"Expected a graph from '{wanted}' to 'logits' in model '{name}', but it goes from "
@@ -158,6 +180,45 @@ class Runtime:
             return None
         own = aggregate(logits[:, None], "mean_log")
         return {lead: self._by_label(row) for lead, row in zip(self.recipe.leads, own, strict=True)}
+
+
+def class_map(
+    features: NDArray[np.float32], weights: NDArray[np.float32], described: FeatureMap
+) -> NDArray[np.float32]:
+    """What each unit of a feature map adds to a linear layer's answer (Zhou et al., DOI 10.1109/CVPR.2016.319).
+
+    Where the map is averaged over cells, a unit has the weights of its cells; a channel's maximum belongs to the unit
+    that holds it.
+
+    Args:
+        features: ``(rows, channels, height, width)``.
+        weights: ``(labels, inputs)``.
+        described: How the one is pooled for the other.
+
+    Returns:
+        ``(rows, labels, height, width)`` float32; the sum over height and width is the answer without its bias.
+    """
+    rows, channels, height, width = features.shape
+    down, across = described.cells
+    averaged = weights[:, : channels * down * across].reshape(-1, channels, down, across)
+    spread = np.einsum("lcij,iy,jx->lcyx", averaged, _cells(down, height), _cells(across, width), optimize=True)
+    found = np.einsum("rcyx,lcyx->rlyx", features, spread, optimize=True)
+    if described.maximum:
+        flat = features.reshape(rows, channels, -1)
+        where = np.zeros_like(flat)
+        np.put_along_axis(where, flat.argmax(axis=2)[..., None], flat.max(axis=2, keepdims=True), axis=2)
+        highest = np.einsum("rcu,lc->rlu", where, weights[:, channels * down * across :])
+        found = found + highest.reshape(found.shape)
+    return np.asarray(found, dtype=np.float32)
+
+
+def _cells(cells: int, size: int) -> NDArray[np.float32]:
+    """Weight of each of ``size`` units in the mean of each cell, ``(cells, size)``, as torch's adaptive pooling."""
+    weights = np.zeros((cells, size), np.float32)
+    for cell in range(cells):
+        first, last = cell * size // cells, -(-(cell + 1) * size // cells)
+        weights[cell, first:last] = 1.0 / (last - first)
+    return weights
 
 
 def _how(recipe: InputRecipe) -> Aggregation:

@@ -7,19 +7,56 @@ are averaged: two small towers with their own starts answer more surely than one
 (Lakshminarayanan et al., arXiv 1612.01474).
 """
 
+from pathlib import Path
+
+import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["CompactCNN", "compact_cnn"]
+from ecglens.errors import ModelError
+
+__all__ = ["CompactCNN", "compact_cnn", "compact_cnn_from_graph"]
 
 _CHANNELS = (16, 32, 48, 64, 96)
 _CELLS = 4
 
 
-def compact_cnn(*, labels: int = 4, page: tuple[int, int, int] = (1, 304, 512), dropout: float = 0.3) -> "CompactCNN":
+def compact_cnn(*, labels: int = 4, page: tuple[int, int, int] = (1, 384, 384), dropout: float = 0.3) -> "CompactCNN":
     """Build the model; any size from 64 px works."""
     return CompactCNN(labels=labels, channels=page[0], dropout=dropout)
+
+
+def compact_cnn_from_graph(path: Path) -> "CompactCNN":
+    """The module whose graph this is, in evaluation mode, so that gradients can be followed through a shipped model.
+
+    The exporter has multiplied each normalization into its convolution; the module's normalizations only add.
+
+    Args:
+        path: ``model.onnx`` of an exported ``compact_cnn``.
+
+    Raises:
+        ModelError: It is the graph of another model.
+    """
+    stored = {part.name: np.array(numpy_helper.to_array(part)) for part in onnx.load(path).graph.initializer}
+    try:
+        channels = stored["place.features.0.weight"].shape[1]
+        model = CompactCNN(labels=len(stored["place.classify.1.bias"]), channels=channels, dropout=0.0)
+        with torch.no_grad():
+            for name, part in model.named_modules():
+                if isinstance(part, nn.Conv2d | nn.Linear):
+                    part.weight.copy_(torch.from_numpy(stored[f"{name}.weight"]))
+                if isinstance(part, nn.Linear):
+                    part.bias.copy_(torch.from_numpy(stored[f"{name}.bias"]))
+                if isinstance(part, nn.BatchNorm2d):
+                    before, _, number = name.rpartition(".")
+                    part.bias.copy_(torch.from_numpy(stored[f"{before}.{int(number) - 1}.weight_bias"]))
+                    part.eps = 0.0
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"Expected the graph of a compact_cnn at {path.name}, found that of another model.") from error
+    return model.eval()
 
 
 class CompactCNN(nn.Module):

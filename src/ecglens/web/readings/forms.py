@@ -11,7 +11,7 @@ __all__ = ["UploadForm"]
 
 
 class UploadForm(forms.Form):
-    """One file, which of its pages, and whether its print is read too."""
+    """One file, which of its pages, whether its print is read too and whether the answer is explained."""
 
     file = forms.FileField(
         allow_empty_file=True,
@@ -29,6 +29,7 @@ class UploadForm(forms.Form):
     )
 
     printed = forms.BooleanField(required=False)
+    explain = forms.BooleanField(required=False)
 
     def clean_file(self) -> Any:
         """Refuse a file above the limit."""

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 import ecglens
 from ecglens.errors import EcgLensError
 from ecglens.extras import installed
+from ecglens.web.readings.explained import explained
 from ecglens.web.readings.forms import UploadForm
 from ecglens.web.readings.shown import show
 
@@ -31,9 +32,10 @@ def disease_predict(request: HttpRequest) -> HttpResponse:
         reading = ecglens.examine(
             file.read(), page=form.cleaned_data["page"] or 1, measure=True, printed=form.cleaned_data["printed"]
         )
+        reasons = explained(reading) if form.cleaned_data["explain"] else ()
     except EcgLensError as error:
         return refusal(request, f"{name}: {str(error).removeprefix('bytes: ')}", status=422)
-    return render(request, "readings/reading.html", {"shown": show(reading, name), **_offered()})
+    return render(request, "readings/reading.html", {"shown": show(reading, name), "reasons": reasons, **_offered()})
 
 
 @require_safe

@@ -1,0 +1,144 @@
+"""``ecglens explain``: why a page is answered as it is."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.names import own_stem, printable
+from ecglens.errors import EcgLensError
+from ecglens.labels import TITLES
+from ecglens.records import Explanation, Page
+
+if TYPE_CHECKING:
+    from ecglens.models.runtime import Runtime
+
+__all__ = ["command"]
+
+_BAR_CELLS = 20
+_WORDS = {True: "passed", False: "failed", None: "not checked"}
+
+
+def command(
+    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    method: Annotated[
+        str,
+        typer.Option(
+            help="class_map, occlusion_lead, occlusion_patch, lime, kernel_shap; with the extra 'explain' also "
+            "grad_cam, grad_cam_pp, integrated_gradients."
+        ),
+    ] = "class_map",
+    label: Annotated[str | None, typer.Option(help="Label to explain; the likeliest otherwise.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder of ecglens train in place of a model.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="FILE.png (the page with its heat) or FILE.json; of several pages -NAME is added."),
+    ] = None,
+    page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
+    no_checks: Annotated[bool, typer.Option("--no-checks", help="The explanation alone, unchecked.")] = False,
+) -> None:
+    """Explain answers: which places, leads and stretches they come from, and whether that can be believed."""
+    console, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    if out is not None and out.suffix.lower() not in {".png", ".json"}:
+        raise EcgLensError(f"--out: expected a file that ends in .png or .json, found {printable(out.name)}.")
+    runtime, module = _model(model, run, method)
+    stems: set[str] = set()
+    bad = 0
+    for path in pages:
+        try:
+            whole, found = _explained(path, page, runtime, method, label, module, checks=not no_checks)
+        except EcgLensError as error:
+            bad += 1
+            error_line(err, printable(str(error)))
+            continue
+        _print(console, printable(path.name), found)
+        if out is not None:
+            name = out.stem if len(pages) == 1 else f"{out.stem}-{own_stem(path.stem, stems)}"
+            _write(found, whole, out.with_name(name + out.suffix))
+    if bad < len(pages):
+        console.print(DISCLAIMER, style="dim")
+    if bad:
+        raise typer.Exit(2)
+
+
+def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime", Any]:
+    """Who answers, and its torch module where the method follows gradients."""
+    from ecglens.models.explain import METHODS
+    from ecglens.reader import load_runtime
+
+    if run is not None and model is not None:
+        raise EcgLensError("Expected --model or --run, found both; leave one out.")
+    gradients = method in METHODS and METHODS[method].gradients
+    if run is None and not gradients:
+        return load_runtime(model), None
+    from ecglens.extras import require
+
+    for module in ("torch", "onnx", "captum.attr") if gradients else ("torch", "onnx"):
+        require(module, extra="explain")
+    from ecglens.models.train.modules import module_of_folder, runtime_of_run
+
+    if run is not None:
+        of_run = runtime_of_run(run)
+        return of_run, of_run.module
+    runtime = load_runtime(model)
+    return runtime, module_of_folder(runtime.card)
+
+
+def _explained(
+    path: Path, page: int, runtime: "Runtime", method: str, label: str | None, module: Any, *, checks: bool
+) -> tuple[Page, Explanation]:
+    from ecglens.pages.read import read_page
+    from ecglens.reader import examine_page, explain_page
+    from ecglens.settings import load_settings
+
+    whole = read_page(path, page=page, max_megapixels=load_settings().max_megapixels)
+    reading = examine_page(whole, runtime)
+    return whole, explain_page(reading, runtime, method=method, label=label, module=module, checks=checks)
+
+
+def _write(found: Explanation, page: Page, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() == ".json":
+            path.write_text(json.dumps(found.to_dict()) + "\n", encoding="utf-8")
+            return
+        from PIL import Image
+
+        Image.fromarray(found.plot(page.pixels)).save(path)
+    except OSError as error:
+        raise EcgLensError(f"--out: expected a file that can be written, found {printable(path.name)}.") from error
+
+
+def _print(console: Console, name: str, found: Explanation) -> None:
+    console.print(Text(name, style="bold"), soft_wrap=True)
+    title = TITLES.get(found.label, found.label)
+    console.print(Text(f"  {title} {found.probability:.1%}, by {found.model} {found.model_version}"), soft_wrap=True)
+    console.print(Text(f"  {found.done}"), soft_wrap=True)
+    table = Table.grid(padding=(0, 1))
+    table.add_column(min_width=1)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for lead, share in sorted(found.shares.items(), key=lambda item: -item[1]):
+        bar = Text("█" * round(abs(share) * _BAR_CELLS * 2), style="blue" if share < 0 else "yellow")
+        table.add_row("", lead, f"{share:+.1%}", bar)
+    console.print(table)
+    if found.segments:
+        told = ", ".join(
+            f"{one.lead} {one.start_s:.1f} to {one.end_s:.1f} s ({one.share:+.1%})" for one in found.segments[:4]
+        )
+        console.print(Text(f"  Most: {told}"), soft_wrap=True)
+    for check in found.checks:
+        style = "" if check.passed else "bold"
+        console.print(Text(f"  {check.name}: {_WORDS[check.passed]}. {check.text}", style=style), soft_wrap=True)
+    for warning in found.warnings:
+        console.print(Text(f"  Warning  {warning}"), soft_wrap=True)
+    console.print()

@@ -1,0 +1,168 @@
+"""Why a model answered as it did, laid back on the page, with what was measured of the explanation itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Check", "Explanation", "Segment"]
+
+_FOR = (213, 94, 0)
+_AGAINST = (0, 114, 178)
+"""Vermilion and blue of Okabe and Ito's palette (2008), which colour-blind people tell apart."""
+_STRONGEST = 0.75
+_GRAY = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a lead that matters.
+
+    Attributes:
+        lead: Name; ``II-rhythm`` for a rhythm strip.
+        start_s: From the beginning of the lead's trace on the page.
+        end_s: The same.
+        share: As for :attr:`Explanation.shares`.
+    """
+
+    lead: str
+    start_s: float
+    end_s: float
+    share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The segment in plain types."""
+        return {
+            "lead": self.lead,
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "share": round(self.share, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A test that an explanation has to pass, on this page.
+
+    Attributes:
+        name: ``"deletion"``, ``"insertion"``, ``"repeatability"``, ...
+        passed: Whether it did; ``None`` where it could not be made.
+        text: One sentence for a person.
+        figures: What was measured.
+    """
+
+    name: str
+    passed: bool | None
+    text: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check in plain types."""
+        figures = {name: round(float(value), 4) for name, value in self.figures.items()}
+        return {"name": self.name, "passed": self.passed, "text": self.text, "figures": figures}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Where on a page a model's answer comes from.
+
+    Every method explains one quantity: the log-odds of ``label``, log p - log(1 - p), with calibrated p. What speaks
+    for the label is positive, what speaks against it negative.
+
+    Attributes:
+        method: ``"class_map"``, ``"occlusion_lead"``, ...
+        label: The label that is explained, whether or not it is the answer.
+        probability: Its calibrated probability.
+        model: Name of the model.
+        model_version: Its version.
+        heat: ``(rows, columns)`` float32 in log-odds for each cell. The cells cover the whole page *as it came*, all of
+            one size: ``page_size_px`` divided by the shape. Their sum is what the method hands out.
+        page_size_px: ``(height, width)`` of the page as it came.
+        shares: By lead, in the layout's order, the lead's part of all heat without signs; negative where the lead
+            speaks against the label. A rhythm strip is ``II-rhythm``.
+        elsewhere: The part of the heat that lies on no lead: what is missing for the shares without signs to sum to 1.
+        segments: The stretches with the largest shares, largest first.
+        done: One sentence on what the method did.
+        lead_probabilities: By lead, then label, where the model answers for each lead.
+        checks: What was measured of this explanation on this page.
+        warnings: What a reader must know, one sentence each.
+    """
+
+    method: str
+    label: str
+    probability: float
+    model: str
+    model_version: str
+    heat: NDArray[np.float32] = field(repr=False)
+    page_size_px: tuple[int, int]
+    shares: Mapping[str, float]
+    elsewhere: float
+    segments: tuple[Segment, ...]
+    done: str
+    lead_probabilities: Mapping[str, Mapping[str, float]] | None = None
+    checks: tuple[Check, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether all checks that could be made were passed; ``None`` where none was made."""
+        made = [check.passed for check in self.checks if check.passed is not None]
+        return all(made) if made else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation in plain types, heat included."""
+        probabilities = self.lead_probabilities
+        return {
+            "method": self.method,
+            "done": self.done,
+            "label": self.label,
+            "probability": round(self.probability, 6),
+            "model": {"name": self.model, "version": self.model_version},
+            "shares": {lead: round(share, 4) for lead, share in self.shares.items()},
+            "elsewhere": round(self.elsewhere, 4),
+            "segments": [segment.to_dict() for segment in self.segments],
+            "lead_probabilities": None
+            if probabilities is None
+            else {lead: {name: round(p, 6) for name, p in by.items()} for lead, by in probabilities.items()},
+            "passed": self.passed,
+            "checks": [check.to_dict() for check in self.checks],
+            "warnings": list(self.warnings),
+            "heat": {
+                "page_size_px": list(self.page_size_px),
+                "rows": int(self.heat.shape[0]),
+                "columns": int(self.heat.shape[1]),
+                "unit": "log-odds",
+                "values": [[float(f"{value:.4g}") for value in row] for row in self.heat.tolist()],
+            },
+        }
+
+    def layer(self) -> NDArray[np.uint8]:
+        """The heat as a picture to lay over the page: vermilion speaks for the label, blue against it.
+
+        Returns:
+            ``(rows, columns, 4)`` uint8 RGBA, one pixel a cell; clear where there is no heat.
+        """
+        strongest = float(np.abs(self.heat).max(initial=0.0)) or 1.0
+        picture = np.empty((*self.heat.shape, 4), np.uint8)
+        picture[..., :3] = np.where(self.heat[..., None] >= 0, _FOR, _AGAINST)
+        picture[..., 3] = np.rint(255 * _STRONGEST * np.abs(self.heat) / strongest)
+        return picture
+
+    def plot(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The page in gray with the heat multiplied onto it, so that black traces stay black.
+
+        Args:
+            pixels: ``(height, width, 3)`` uint8 RGB, the page as it came.
+
+        Returns:
+            ``(height, width, 3)`` uint8 RGB.
+        """
+        import cv2  # ``import ecglens`` should not wait for it
+
+        size = (pixels.shape[1], pixels.shape[0])
+        light = (255 - self.layer()[..., :3].astype(np.float32)) * self.layer()[..., 3:].astype(np.float32) / 255**2
+        taken = cv2.resize(light, size, interpolation=cv2.INTER_LINEAR)
+        gray = pixels.astype(np.float32) @ np.array(_GRAY, np.float32)
+        return np.asarray(np.rint(gray[..., None] * (1.0 - taken)), dtype=np.uint8)

@@ -1,0 +1,182 @@
+"""Why a model answered as it did: class maps and occlusion without torch, gradients with it, all laid on the page."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ecglens.errors import ModelError
+from ecglens.models.explain.checks import check_order, check_place
+from ecglens.models.explain.class_map import class_map
+from ecglens.models.explain.gradients import (
+    ModuleRuntime,
+    grad_cam,
+    grad_cam_pp,
+    integrated_gradients,
+    placed_exactly,
+)
+from ecglens.models.explain.laid import lay
+from ecglens.models.explain.occlusion import occlusion_lead, occlusion_patch
+from ecglens.models.explain.scene import Planes, Scene
+from ecglens.models.explain.surrogate import kernel_shap, lime
+from ecglens.records import Explanation, Prediction
+
+__all__ = ["METHODS", "Method", "ModuleRuntime", "explain_scene", "heat_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to explain an answer.
+
+    Attributes:
+        title: For people.
+        done: One sentence on what it does.
+        run: From a scene to heat in the model's arrays; takes ``rng`` where ``random``, ``module`` where ``gradients``.
+        random: Whether it draws.
+        gradients: Whether it needs the model as a torch module.
+        places: Whether it tells places finer than a whole stretch of a lead, so that where they lie can be checked.
+    """
+
+    title: str
+    done: str
+    run: Callable[..., Planes]
+    random: bool = False
+    gradients: bool = False
+    places: bool = True
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "class_map": Method(
+            "Class map",
+            "What each unit of the model's last feature map adds to the label's log-odds, less what it adds on bare "
+            "paper.",
+            class_map,
+        ),
+        "occlusion_lead": Method(
+            "Occlusion by lead",
+            "Each lead in turn was replaced by bare paper in what the model reads; its share is what that costs.",
+            occlusion_lead,
+            places=False,
+        ),
+        "occlusion_patch": Method(
+            "Occlusion by patch",
+            "Squares of 10 mm in steps of 5 mm were replaced by bare paper in what the model reads.",
+            occlusion_patch,
+        ),
+        "lime": Method(
+            "LIME",
+            "A linear model fitted to 512 answers, each with half of the stretches of 0.5 s replaced by bare paper.",
+            lime,
+            random=True,
+            places=False,
+        ),
+        "kernel_shap": Method(
+            "KernelSHAP",
+            "Shapley values of the leads' stretches of 0.5 s, estimated from 512 answers with some of them replaced by "
+            "bare paper.",
+            kernel_shap,
+            random=True,
+            places=False,
+        ),
+        "grad_cam": Method(
+            "Grad-CAM",
+            "Channels of the last feature map weighted by their mean gradient; what speaks against the label is left "
+            "out.",
+            grad_cam,
+            gradients=True,
+        ),
+        "grad_cam_pp": Method(
+            "Grad-CAM++",
+            "Channels of the last feature map weighted by their positive gradients; what speaks against the label is "
+            "left out.",
+            grad_cam_pp,
+            gradients=True,
+        ),
+        "integrated_gradients": Method(
+            "Integrated gradients",
+            "Gradients added up over 32 steps from bare paper to the page.",
+            integrated_gradients,
+            gradients=True,
+        ),
+    }
+)
+"""Every method by its name."""
+
+_EVENLY = (
+    "The model folder does not tell where the units of its last map lie; they were laid evenly over the input, which "
+    "can be half a unit off."
+)
+
+
+def heat_of(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> Planes:
+    """Heat of a method in the model's arrays.
+
+    Args:
+        scene: The page and its model.
+        method: One of :data:`METHODS`.
+        module: The model as a torch module, for methods that follow gradients.
+        seed: Of methods that draw.
+
+    Raises:
+        ModelError: There is no such method, or it cannot explain this model.
+        MissingExtraError: The method needs an extra that is not installed.
+    """
+    chosen = METHODS.get(method)
+    if chosen is None:
+        raise ModelError(f"Expected a method out of {', '.join(METHODS)}, found '{method}'.")
+    run = chosen.run
+    if chosen.random:
+        run = partial(run, rng=np.random.default_rng(seed))
+    if chosen.gradients:
+        if module is None:
+            raise ModelError(
+                f"The method {method} follows gradients through a torch module; give the run that made the model "
+                "(--run), or use class_map or occlusion_lead."
+            )
+        run = partial(run, module=module)
+    return run(scene)
+
+
+def explain_scene(
+    scene: Scene, prediction: Prediction, method: str, *, module: Any = None, checks: bool = True, seed: int = 0
+) -> Explanation:
+    """Explain an answer by one method.
+
+    Args:
+        scene: The page and its model.
+        prediction: What the model says of it.
+        method: One of :data:`METHODS`.
+        module: As for :func:`heat_of`.
+        checks: Also check the explanation on this page, which asks the model some 70 times.
+        seed: Of methods that draw, and of the random maps of the checks.
+
+    Raises:
+        ModelError: As for :func:`heat_of`.
+        MissingExtraError: As for :func:`heat_of`.
+    """
+    planes = heat_of(scene, method, module=module, seed=seed)
+    laid, chosen, card = lay(scene, planes), METHODS[method], scene.model.card
+    made = check_order(scene, planes, np.random.default_rng(seed)) if checks else ()
+    if checks and chosen.places:
+        made = (*made, check_place(scene, laid.heat))
+    on_even_units = method in {"grad_cam", "grad_cam_pp"} and not placed_exactly(scene)
+    return Explanation(
+        method=method,
+        label=scene.label,
+        probability=float((prediction.probabilities or {})[scene.label]),
+        model=card.name,
+        model_version=card.version,
+        heat=laid.heat,
+        page_size_px=(scene.page.height, scene.page.width),
+        shares=laid.shares,
+        elsewhere=laid.elsewhere,
+        segments=laid.segments,
+        done=chosen.done,
+        lead_probabilities=prediction.lead_probabilities,
+        checks=made,
+        warnings=(*prediction.warnings, *((_EVENLY,) if on_even_units else ())),
+    )

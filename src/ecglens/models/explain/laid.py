@@ -1,0 +1,100 @@
+"""Heat in a model's arrays, laid back on the page and summed for each lead."""
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.models.explain.scene import Planes, Scene
+from ecglens.models.inputs import View
+from ecglens.records import Segment
+
+__all__ = ["Laid", "lay"]
+
+_CELL_MM = 1.0
+_MOST_SEGMENTS = 8
+_LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Laid:
+    """Heat on the page: the fields of :class:`ecglens.records.Explanation` of the same names."""
+
+    heat: NDArray[np.float32]
+    shares: dict[str, float]
+    elsewhere: float
+    segments: tuple[Segment, ...]
+
+
+def lay(scene: Scene, planes: Planes) -> Laid:
+    """Lay heat on the page as it came, in cells of about a millimetre, and sum it for each lead and stretch.
+
+    Args:
+        scene: The page and its model.
+        planes: Heat in the model's arrays.
+    """
+    sums = np.zeros(len(scene.stretches) + 1)
+    for name, plane in planes.items():
+        sums += np.bincount(scene.regions[name].ravel() + 1, weights=plane.ravel(), minlength=len(sums))
+    outside, sums = sums[0], sums[1:]
+    by_lead = dict.fromkeys(scene.leads, 0.0)
+    for stretch, value in zip(scene.stretches, sums.tolist(), strict=True):
+        by_lead[stretch.lead] += value
+    whole = float(sum(map(abs, by_lead.values())) + abs(outside)) or 1.0
+    found = sorted(_segments(scene, (sums / whole).tolist()), key=lambda segment: -abs(segment.share))
+    return Laid(
+        heat=_on_page(scene, planes),
+        shares={lead: value / whole for lead, value in by_lead.items()},
+        elsewhere=float(abs(outside) / whole),
+        segments=tuple(segment for segment in found[:_MOST_SEGMENTS] if abs(segment.share) >= _LEAST_SHARE),
+    )
+
+
+def _segments(scene: Scene, shares: list[float]) -> list[Segment]:
+    """The stretches with their shares; neighbours that a method did not tell apart are one."""
+    found: list[Segment] = []
+    alike = 0.0
+    for stretch, share in zip(scene.stretches, shares, strict=True):
+        last = found[-1] if found else None
+        if last is not None and last.lead == stretch.lead and math.isclose(alike, share, rel_tol=1e-3, abs_tol=1e-6):
+            found[-1] = replace(last, end_s=stretch.end_s, share=last.share + share)
+        else:
+            found.append(Segment(stretch.lead, stretch.start_s, stretch.end_s, share))
+        alike = share
+    return found
+
+
+def _on_page(scene: Scene, planes: Planes) -> NDArray[np.float32]:
+    page, layout = scene.page, scene.layout
+    cell = _CELL_MM * math.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1])
+    rows, columns = max(1, round(page.height / cell)), max(1, round(page.width / cell))
+    half = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
+    to_upright = half @ np.vstack([np.array(layout.to_upright), [0.0, 0.0, 1.0]]) @ np.linalg.inv(half)
+    to_cells = np.diag([columns / page.width, rows / page.height, 1.0]) @ np.linalg.inv(to_upright)
+    heat = np.zeros((rows, columns), np.float32)
+    for name, plane in planes.items():
+        for view in scene.views[name]:
+            part = plane[view.row, view.top : view.top + view.height, view.left : view.left + view.width]
+            if part.any():
+                heat += _placed(part, view, to_cells, (columns, rows))
+    return heat
+
+
+def _placed(
+    part: NDArray[np.float32], view: View, to_cells: NDArray[np.float64], size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """A part of a plane in the page's cells: first brought to their size, then moved and turned, its sum kept."""
+    whole = (to_cells @ np.vstack([view.to_page, [0.0, 0.0, 1.0]]))[:2]
+    whole[:, 2] += whole[:, :2] @ [view.left, view.top]
+    across, down = np.hypot(*whole[:, 0]), np.hypot(*whole[:, 1])
+    fitting = max(1, round(view.width * across)), max(1, round(view.height * down))
+    small = cv2.resize(np.ascontiguousarray(part), fitting, interpolation=cv2.INTER_AREA)
+    back = np.array([view.width / fitting[0], view.height / fitting[1]])
+    small *= back[0] * back[1]
+    whole[:, :2] *= back
+    whole[:, 2] += whole[:, :2] @ [0.5, 0.5] - 0.5
+    size_kept = abs(float(np.linalg.det(whole[:, :2])))
+    moved = cv2.warpAffine(small, whole, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(moved / size_kept, dtype=np.float32)

@@ -30,7 +30,7 @@ def command(
 
     A file that cannot be read is a row with its reason, and the exit code is 2. Ctrl+C writes what is there.
     """
-    from ecglens.batch import feature_row, files_below
+    from ecglens.batch.features import feature_row, files_below
     from ecglens.formats.table import write_table
 
     _check(out)

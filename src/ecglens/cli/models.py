@@ -75,6 +75,23 @@ def import_model(
     print((out / "card.md").read_text(encoding="utf-8"))
 
 
+@app.command("add-maps")
+def add_maps(
+    folder: Annotated[Path, typer.Argument(help="Model folder that an older ecglens or an import wrote.")],
+) -> None:
+    """Let a model folder's graph tell its last feature map, so that ``ecglens explain`` can draw class maps from it.
+
+    The weights stay as they are. ``ecglens export`` does this by itself.
+    """
+    from ecglens.extras import require
+
+    require("onnx", extra="train")
+    from ecglens.models.maps import give_maps
+
+    card = give_maps(folder)
+    print(f"{card.name}: {len(card.feature_maps)} feature map{'s' if len(card.feature_maps) > 1 else ''} added.")
+
+
 def _installed() -> Table:
     from ecglens.models.registry import list_models
 

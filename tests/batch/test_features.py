@@ -12,7 +12,7 @@ from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads.features import FEATURES
 from ecglens.records import EcgRecord
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 def test_pages_and_records_are_found_below_a_folder_each_once(tmp_path):

@@ -1,4 +1,4 @@
-"""Many files, one row each."""
+"""The features of many files: each a page or a record, a row each."""
 
 import math
 from collections.abc import Iterable

@@ -1,0 +1,138 @@
+"""What reading many pages costs beside the pages: time for each, and the memory of the process that drives it.
+
+A stub answers in the place of a model, so that all that is left is the work around it: listing, sending by Dask, the
+processes that read with their limits, hashing, the journal, the tables and the summary. Each number of entries runs in
+a fresh process. Bars: at most 1 ms a page; the driver's peak at most 500 MB at every number, and flat.
+"""
+
+import argparse
+import json
+import os
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BARS = {"ms": 1.0, "mb": 500.0}
+
+
+def main() -> None:
+    """Run each number of entries in a process of its own and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--entries", default="10000,100000,1000000", help="numbers of entries, separated by commas")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="also write benchmarks/batch_scale.md")
+    parser.add_argument("--drive", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.drive:
+        print(json.dumps(drive(options.drive, options.workers)))
+        return
+    rows = []
+    for entries in map(int, options.entries.split(",")):
+        command = [sys.executable, __file__, "--drive", str(entries), "--workers", str(options.workers)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        print(rows[-1], file=sys.stderr)
+    report = table(rows, options)
+    print(report)
+    if options.write:
+        (ROOT / "benchmarks" / "batch_scale.md").write_text(report + "\n", encoding="utf-8")
+
+
+def stub(data: bytes, number: int, stem: str, job: object) -> object:
+    """A row as a page with a label has it."""
+    from ecglens.batch.job import PageAnswer
+
+    share = round(struct.unpack("<Q", data)[0] % 1000 / 1000, 3)
+    row = {
+        "width_px": 2213,
+        "height_px": 1572,
+        "layout": "3x4+1",
+        "px_per_mm_vertical": 7.87,
+        "px_per_mm_horizontal": 7.87,
+        "px_per_mm_source": "grid",
+        "rotation_deg": 0.0,
+        "warnings": ["The model was trained on pages of one kind of recorder."],
+        "model": "stub",
+        "model_version": "1.0",
+        "label": "normal" if share > 0.1 else None,
+        "abstention": None if share > 0.1 else "uncertain",
+        "confidence": share,
+        "probability_normal": share,
+        "probability_mi": round(1 - share, 3),
+    }
+    return PageAnswer(row)
+
+
+def drive(entries: int, workers: int) -> dict[str, float]:
+    """Read so many entries, eight bytes of one file each, and say what it took."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from ecglens.batch import Entry, Options, Progress
+    from ecglens.batch.job import make_job
+    from ecglens.batch.runs import run_job
+
+    moments: dict[str, float] = {}
+
+    def note(told: Progress) -> None:
+        moments.setdefault(told.state, time.perf_counter())
+
+    def listed(path: Path) -> Iterator[Entry]:
+        for place in range(entries):
+            yield Entry(f"archive/{place // 1000:04}/{place:07}.jpg", str(path), ("tar", 8 * place, 8), f"8 {place}")
+
+    job = replace(make_job(Options()), answer="batch_scale:stub")
+    with tempfile.TemporaryDirectory() as folder:
+        content = Path(folder) / "numbers.bin"
+        content.write_bytes(b"".join(struct.pack("<Q", place) for place in range(entries)))
+        began = time.perf_counter()
+        found = run_job(listed(content), Path(folder) / "out", job, workers=workers, listener=note, pictures=False)
+        ended = time.perf_counter()
+    if found.pages != entries or found.failures:
+        sys.exit(f"Expected {entries} answers, found {found}.")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "entries": entries,
+        "seconds": ended - began,
+        "listing": moments["reading"] - began,
+        "reading": moments["writing"] - moments["reading"],
+        "writing": ended - moments["writing"],
+        "driver_mb": peak / (1e6 if sys.platform == "darwin" else 1e3),
+    }
+
+
+def table(rows: list[dict[str, float]], options: argparse.Namespace) -> str:
+    """One table in Markdown."""
+    lines = [
+        f"`python benchmarks/batch_scale.py {' '.join(sys.argv[1:])}` at commit {commit()}: {options.workers} "
+        f"processes that read, {os.cpu_count()} cores, others at work on them.",
+        "",
+        "| entries | all, ms an entry | listing | reading | tables and summary | driver's peak memory | bar |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        each = {name: 1000 * row[name] / row["entries"] for name in ("seconds", "listing", "reading", "writing")}
+        reached = each["seconds"] <= BARS["ms"] and row["driver_mb"] <= BARS["mb"]
+        lines.append(
+            f"| {row['entries']:,.0f} | {each['seconds']:.3f} | {each['listing']:.3f} | {each['reading']:.3f} | "
+            f"{each['writing']:.3f} | {row['driver_mb']:.0f} MB | <= 1 ms, <= 500 MB: "
+            f"{'reached' if reached else '**missed**'} |"
+        )
+    return "\n".join(lines)
+
+
+def commit() -> str:
+    """The commit that was measured."""
+    done = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Real pages by a small model: the rows, the signals beside them, the memory that a reader takes."""
+
+import re
+import shutil
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as parquet
+import pytest
+from tiny_models import write_model
+
+from ecglens.batch import Entry, Options, Result, run
+from ecglens.batch.job import Job, make_job
+from ecglens.batch.readers import PageReader
+from ecglens.batch.rows import FAILURES, columns, schema
+from ecglens.errors import BatchError, ModelError
+from ecglens.formats.wfdb import read_wfdb
+from ecglens.reader import examine
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+EVERYTHING = ("label", "measurements", "signals", "explanation")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_model(folder, (0.0, 0.0), graph={"slope": 0.001}, abstain_below=0.6)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A page for everything, a PDF of another print, and a bomb between them."""
+    home = tmp_path_factory.mktemp("pages")
+    for name in ("MI_26.jpg", "00009_hr.pdf"):
+        shutil.copy(DATA / name, home)
+    bomb(home / "bomb.png", 9990)
+    return run(home, home.parent / "result", options=Options(what=EVERYTHING, model=model), workers=2)
+
+
+def bomb(path: Path, side_px: int) -> None:
+    """A PNG of a few kilobytes that becomes some hundred megabytes, below the limit of megapixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer, line = zlib.compressobj(9), bytes(1 + side_px * 3)
+    pixels = b"".join(packer.compress(line) for _ in range(side_px)) + packer.flush()
+    head = struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
+
+
+def rows(result: Result) -> dict[str, dict[str, Any]]:
+    return {row["file"]: row for row in parquet.read_table(result.folder / "pages.parquet").to_pylist()}
+
+
+def test_a_row_says_what_the_page_s_reading_says(result, model):
+    reading = examine(DATA / "MI_26.jpg", model=model, measure=True)
+    row, told = rows(result)["MI_26.jpg"], reading.to_dict()
+    assert row["label"] == told["label"]
+    assert row["abstention"] == (told["abstention"] or {}).get("kind")
+    assert {name: row[f"probability_{name}"] for name in ("normal", "mi")} == pytest.approx(told["probabilities"])
+    assert row["confidence"] == pytest.approx(reading.prediction.confidence, abs=1e-6)
+    assert (row["layout"], row["width_px"]) == ("3x4+1", 1107)
+    assert row["rate_bpm"] == pytest.approx(told["measurements"]["rate_bpm"]["value"])
+    assert row["rate_bpm_error"] == pytest.approx(told["measurements"]["rate_bpm"]["error"])
+    assert row["st_j_mv"]["V2"] == pytest.approx(told["measurements"]["st_j_mv"]["V2"]["value"], abs=1e-3)
+    assert row["warnings"] == told["warnings"]
+    assert len(row["quality"]) == len(row["leads"]) == 13
+
+
+def test_a_page_of_another_print_is_measured_and_not_labelled(result):
+    row = rows(result)["00009_hr.pdf"]
+    assert (row["label"], row["abstention"], row["failure"]) == (None, "unfamiliar", None)
+    assert row["rate_bpm"] is not None
+    assert row["signals_file"] is not None
+
+
+def test_the_signals_lie_in_their_own_file(result):
+    reading = examine(DATA / "MI_26.jpg", measure=True)
+    assert reading.tracing is not None
+    assert reading.tracing.record is not None
+    expected = reading.tracing.record.on_one_clock()
+    row = rows(result)["MI_26.jpg"]
+    assert row["signals_file"] == f"signals/{row['sha256'][:2]}/{row['sha256']}-1.parquet"
+    found = parquet.read_table(result.folder / row["signals_file"])
+    assert found.column_names == list(expected.leads)
+    assert found.schema.metadata[b"ecglens.fs_hz"] == b"500"
+    assert found.schema.metadata[b"ecglens.unit"] == b"mV"
+    np.testing.assert_array_equal(found["II-rhythm"].to_numpy(), expected.signals_mv[-1])
+
+
+def test_signals_as_wfdb_are_read_by_their_row_s_name(model, tmp_path):
+    found = run(DATA / "MI_26.jpg", tmp_path / "out", options=Options(("signals",), signal_format="wfdb"), workers=1)
+    row = rows(found)["MI_26.jpg"]
+    assert "label" not in row
+    record = read_wfdb(found.folder / row["signals_file"])
+    assert {"I", "II", "III", "V6"} <= set(record.leads)
+    assert np.nanmax(np.abs(record.signals_mv)) > 0.5
+
+
+def test_a_bomb_costs_its_own_row(result):
+    table = rows(result)
+    assert table["bomb.png"]["failure"] == "memory"
+    assert [table[name]["failure"] for name in ("00009_hr.pdf", "MI_26.jpg")] == [None, None]
+
+
+def test_a_reader_never_takes_more_memory_than_it_may(model, tmp_path, monkeypatch):
+    """Its peak, a bomb between two pages and the page after it in the same process included."""
+    peaks: list[int] = []
+    reader = PageReader(make_job(Options(model=model)))
+    end = reader._end
+
+    def noted() -> int:
+        """The peak of a process that is about to be ended; one that has ended has none."""
+        if reader._process is not None:
+            status = Path(f"/proc/{reader._process.pid}/status").read_text()
+            peaks.extend(int(kilobytes) for kilobytes in re.findall(r"VmHWM:\s+(\d+) kB", status))
+        return end()
+
+    monkeypatch.setattr(reader, "_end", noted)
+    bomb(tmp_path / "bomb.png", 9990)
+    bomb(tmp_path / "smaller.png", 5000)
+    expected = {"MI_26.jpg": None, "bomb.png": "memory", "smaller.png": None, "HB_1.jpg": None}
+    for name, failure in expected.items():
+        found = reader.read(Entry(name, str((tmp_path if name.endswith("png") else DATA) / name)))
+        assert [row.failure for row in found.rows] == [failure]
+    reader.close()
+    assert peaks
+    assert 100_000 < max(peaks) <= 600_000_000 / 1024
+
+
+def test_the_summary_shows_pages_without_network_or_scripts(result):
+    html = result.summary.read_text()
+    assert html.count("data:image/jpeg;base64,") == 1
+    assert "MI_26.jpg" in html
+    assert "of memory, found one that needs more" in html
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "<script" not in html
+
+
+def test_every_column_and_failure_is_documented():
+    text = (DOCS / "batch.md").read_text(encoding="utf-8")
+    job = Job(EVERYTHING, "", "", "", "", ("LABEL",), "parquet", 600, 120.0, 100.0)
+    for column in columns(job):
+        plain = column.name.removesuffix("_error") if column.what == "its standard uncertainty" else column.name
+        assert f"`{plain}`" in text, column.name
+    for failure in FAILURES:
+        assert f"`{failure}`" in text, failure
+    assert f"Schema version {schema(job).metadata[b'ecglens.schema_version'].decode()}" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            Options(what=("label", "heat")),
+            "Expected any of label, measurements, signals, explanation to read, found 'label, heat'",
+        ),
+        (Options(what=()), "Expected any of label"),
+        (Options(signal_format="csv"), "Expected signals as parquet or wfdb, found 'csv'"),
+        (Options(memory_mb=20), "Expected at least 300 MB of memory"),
+        (Options(page_seconds=0.0), "1 second for a page"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(options, reason):
+    with pytest.raises(BatchError, match=reason):
+        make_job(options)
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="Expected a model's name or folder"):
+        run(DATA, tmp_path / "out", options=Options(model="nobody"))
+    assert not (tmp_path / "out").exists()

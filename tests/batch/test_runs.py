@@ -1,0 +1,255 @@
+"""Whole runs: what is answered once, goes on after a kill, and is spread over a cluster."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as parquet
+import pytest
+from batch_stubs import NO_MODEL
+
+from ecglens.batch import Entry, Progress
+from ecglens.batch.runs import report, run_job
+from ecglens.errors import BatchError
+
+JOB = replace(NO_MODEL, answer="batch_stubs:by_content", page_seconds=20.0)
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Thirty pages, two of them alike, and one that cannot be read."""
+    folder = tmp_path / "pages"
+    (folder / "sub").mkdir(parents=True)
+    for number in range(30):
+        (folder / f"{number:02}.jpg").write_text(f"slow 0.05 {number}")
+    (folder / "sub" / "copy of 03.jpg").write_text("slow 0.05 3")
+    (folder / "bad.jpg").write_text("refuse")
+    (folder / "notes.txt").write_text("no page")
+    return folder
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = parquet.read_table(folder / "pages.parquet").to_pylist()
+    return found
+
+
+@contextmanager
+def process(*command: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of ours, ended with the test."""
+    path = os.pathsep.join([str(SUPPORT), os.environ.get("PYTHONPATH", "")])
+    started = subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path},
+        process_group=0,
+    )
+    try:
+        with started:
+            try:
+                yield started
+            finally:
+                started.kill()
+    finally:
+        assert started.returncode is not None
+
+
+def wait_for(what: Any, *, seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_every_content_has_one_row_with_its_name_and_copies(source, tmp_path):
+    told: list[Progress] = []
+    found = run_job(source, tmp_path / "out", JOB, workers=2, listener=told.append, pictures=False)
+    assert (found.files, found.pages, found.failures, found.copies, found.passed_over) == (32, 31, 1, 1, 1)
+    table = rows(found.folder)
+    assert [row["file"] for row in table] == [*(f"{number:02}.jpg" for number in range(30)), "bad.jpg"]
+    assert [row["copies"] for row in table] == [1, 1, 1, 2, *[1] * 27]
+    assert {row["file"]: row["reason"] for row in table if row["failure"]} == {
+        "bad.jpg": "Expected a page, found a word; scan it."
+    }
+    with (found.folder / "failures.csv").open(newline="") as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == ["bad.jpg"]
+    names = parquet.read_table(found.folder / "files.parquet").to_pylist()
+    assert len({row["sha256"] for row in names}) == 31
+    assert len({row["file"] for row in names}) == 32
+    assert [each.state for each in told][0] == "listing"
+    assert [each.state for each in told][-2:] == ["writing", "finished"]
+    assert told[-1].done == told[-1].files == 32
+    assert told[-1].failures == 1
+
+
+def test_the_schema_s_version_stands_in_the_table(source, tmp_path):
+    run_job(source, tmp_path / "out", JOB, workers=1, pictures=False)
+    assert parquet.read_schema(tmp_path / "out" / "pages.parquet").metadata[b"ecglens.schema_version"] == b"1"
+
+
+def test_a_second_run_reads_nothing_and_a_new_page_alone(source, tmp_path):
+    first = run_job(source, tmp_path / "out", JOB, workers=1, pictures=False)
+    before = (first.folder / "pages.parquet").read_bytes()
+    told: list[Progress] = []
+    run_job(source, tmp_path / "out", JOB, workers=1, listener=told.append, pictures=False)
+    assert (first.folder / "pages.parquet").read_bytes() == before
+    assert "reading" not in {each.state for each in told}
+    (source / "00.jpg").write_text("changed")
+    (source / "new.jpg").write_text("new")
+    told.clear()
+    run_job(source, tmp_path / "out", JOB, workers=1, listener=told.append, pictures=False)
+    read = [each.done for each in told if each.state == "reading"]
+    assert (read[0], read[-1]) == (31, 33)
+    layouts = {row["file"]: row["layout"] for row in rows(first.folder)}
+    assert (layouts["00.jpg"], layouts["new.jpg"]) == ("changed", "new")
+    assert len(layouts) == 32
+
+
+def test_another_source_option_or_model_starts_another_result(source, tmp_path):
+    out = tmp_path / "out"
+    first = run_job(source, out, JOB, workers=1, pictures=False)
+    before = (out / "pages.parquet").read_bytes()
+    other = run_job(source, out, replace(JOB, model_sha256="ab", model_name="b", model_version="2"), pictures=False)
+    third = run_job(source / "sub", out, JOB, workers=1, pictures=False)
+    assert first.folder == out
+    assert other.folder.parent == third.folder.parent == out
+    assert other.folder.name.startswith("b-2-")
+    assert (out / "pages.parquet").read_bytes() == before
+    assert len(rows(third.folder)) == 1
+    assert run_job(source / "sub", out, JOB, workers=1, pictures=False).folder == third.folder
+
+
+def test_a_folder_that_is_no_result_or_lies_in_the_source_is_left_alone(source, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(BatchError, match="Expected an empty folder or one with a result"):
+        run_job(source, tmp_path / "mine", JOB)
+    with pytest.raises(BatchError, match="Expected a folder for the result, found the file"):
+        run_job(source, source / "00.jpg", JOB)
+    with pytest.raises(BatchError, match="Expected a folder outside of"):
+        run_job(source, source / "out", JOB)
+    assert not (source / "out").exists()
+
+
+def test_a_source_without_pages_leaves_no_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BatchError, match="Expected pages in .*empty, found none"):
+        run_job(tmp_path / "empty", tmp_path / "out", JOB)
+    (tmp_path / "cut.zip").write_bytes(b"PK\3\4")
+    with pytest.raises(BatchError, match="Expected a whole ZIP"):
+        run_job(tmp_path / "cut.zip", tmp_path / "out", JOB)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_could_not_be_reached_is_tried_again(source, tmp_path):
+    entries = [Entry("a", str(source / "00.jpg")), Entry("b", str(source / "later.jpg"))]
+    assert run_job(entries, tmp_path / "out", JOB, workers=1, pictures=False).failures == 1
+    (source / "later.jpg").write_text("later")
+    assert run_job(entries, tmp_path / "out", JOB, workers=1, pictures=False).failures == 0
+    assert [row["file"] for row in rows(tmp_path / "out")] == ["a", "b"]
+
+
+def test_a_listener_that_raises_stops_the_run_which_then_goes_on(source, tmp_path):
+    def stop(told: Progress) -> None:
+        if told.done > 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(source, tmp_path / "out", JOB, workers=2, listener=stop, pictures=False)
+    report(tmp_path / "out", pictures=False)
+    assert 0 < len(rows(tmp_path / "out")) < 31
+    assert "not finished yet" in (tmp_path / "out" / "index.html").read_text()
+    run_job(source, tmp_path / "out", JOB, workers=2, pictures=False)
+    assert len(rows(tmp_path / "out")) == 31
+
+
+def test_two_runs_never_write_into_one_result(source, tmp_path):
+    def again(told: Progress) -> None:
+        if told.state == "reading":
+            run_job(source, tmp_path / "out", JOB, pictures=False)
+
+    with pytest.raises(BatchError, match="another run has .*out; wait for it"):
+        run_job(source, tmp_path / "out", JOB, workers=1, listener=again, pictures=False)
+
+
+KILLED = """
+import sys
+from dataclasses import replace
+from batch_stubs import NO_MODEL
+from ecglens.batch.runs import run_job
+job = replace(NO_MODEL, answer="batch_stubs:by_content", page_seconds=20.0)
+def tell(progress):
+    open(sys.argv[3], "a").write("x" * progress.done + "\\n")
+run_job(sys.argv[1], sys.argv[2], job, workers=2, listener=tell, pictures=False)
+"""
+"""Writes as many letters as files are done."""
+
+
+def test_a_run_killed_at_any_moment_goes_on_and_ends_in_the_same_rows(source, tmp_path):
+    undisturbed = run_job(source, tmp_path / "whole", JOB, workers=2, pictures=False)
+    out, kills = tmp_path / "killed", 0
+    for done_before in (0, 1, 12):
+        told = tmp_path / f"told-{done_before}"
+        with process("-c", KILLED, source, out, told) as started:
+            wait_for(lambda told=told, least=done_before: told.exists() and "x" * least in told.read_text())
+            kills += started.poll() is None
+            started.send_signal(signal.SIGKILL)
+    assert kills, "every run had ended before it was killed"
+    run_job(source, out, JOB, workers=2, pictures=False)
+    assert rows(out) == rows(undisturbed.folder)
+    assert (out / "failures.csv").read_bytes() == (undisturbed.folder / "failures.csv").read_bytes()
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def test_a_cluster_loses_a_worker_in_the_middle_and_no_row(source, tmp_path):
+    undisturbed = run_job(source, tmp_path / "whole", JOB, workers=1, pictures=False)
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    worker = ("-m", "distributed.cli.dask_worker", address, "--nthreads", 1, "--no-dashboard", "--no-nanny")
+    with (
+        process("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"),
+        process(*worker, "--host", "127.0.0.1") as doomed,
+        process(*worker, "--host", "127.0.0.1"),
+    ):
+
+        def kill_one(told: Progress) -> None:
+            if told.done > 4:
+                doomed.send_signal(signal.SIGKILL)
+
+        found = run_job(source, tmp_path / "out", JOB, scheduler=address, listener=kill_one, pictures=False)
+        assert doomed.wait(10) == -signal.SIGKILL
+    assert rows(found.folder) == rows(undisturbed.folder)
+
+
+def test_an_address_without_a_scheduler_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("ecglens.batch.engine._WAIT_SECONDS", 1.0)
+    with pytest.raises(BatchError, match="Expected a Dask scheduler at tcp://127.0.0.1:9, such as"):
+        run_job(source, tmp_path / "out", JOB, scheduler="tcp://127.0.0.1:9", pictures=False)
+
+
+def test_what_a_reader_calls_its_files_cannot_leave_the_folder(tmp_path):
+    from ecglens.batch.results import keep_files
+
+    with pytest.raises(BatchError, match="Expected a file of signals from a reader"):
+        keep_files(tmp_path, {"signals/../../evil.parquet": b""})
+
+
+def test_progress_tells_rate_and_time_left():
+    told = Progress("reading", 10, 4, 4, 1, 2.0, 3.0).to_dict()
+    assert json.loads(json.dumps(told))["seconds_left"] == 3.0

@@ -1,0 +1,197 @@
+"""What each kind of source gives, and the bytes that come of it."""
+
+import functools
+import http.server
+import io
+import os
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecglens.batch.entries import Entry, FetchError, fetch
+from ecglens.batch.sources import absolute, list_entries, with_data
+from ecglens.errors import BatchError, MissingExtraError
+
+LIMIT = 1000
+
+
+def contents(source: object, *, passed_over: list[str] | None = None) -> dict[str, object]:
+    """Bytes by name, or the reason why there are none."""
+    names: list[str] = [] if passed_over is None else passed_over
+    entries = list(list_entries(absolute(str(source)), passed_over=names.append))
+    found: dict[str, object] = {}
+    for number, entry, data in with_data(enumerate(entries), max_bytes=LIMIT):
+        assert entries[number] is entry
+        try:
+            found[entry.name] = fetch(entry, max_bytes=LIMIT) if data is None else data
+        except FetchError as error:
+            found[entry.name] = str(error)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    home = tmp_path / "pages"
+    for name in ("a.JPG", "sub/b ü.png", "sub/deep/c.pdf", ".hidden/d.jpg", "sub/._b.jpg", "notes.txt"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(name)
+    return home
+
+
+def test_a_folder_gives_its_pages_and_counts_the_rest(folder):
+    others: list[str] = []
+    assert contents(folder, passed_over=others) == {
+        name: name.encode() for name in ("a.JPG", "sub/b ü.png", "sub/deep/c.pdf")
+    }
+    assert sorted(others) == ["._b.jpg", "notes.txt"]
+
+
+def test_links_that_run_in_a_ring_pipes_and_odd_names_do_no_harm(folder):
+    (folder / "sub" / "ring").symlink_to(folder)
+    (folder / "gone.jpg").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "line\nbreak.jpg").write_text("x")
+    (Path(os.fsdecode(bytes(folder))) / os.fsdecode(b"bad\xff.jpg")).write_text("y")
+    found = contents(folder)
+    assert found["gone.jpg"] == "Expected a file, found nothing at that path."
+    assert found["pipe.jpg"] == "Expected a file, found a folder, device or pipe."
+    assert found["line\nbreak.jpg"] == b"x"
+    assert found["bad\\xff.jpg"] == b"y"
+    assert len(found) == 7
+
+
+def test_a_pattern_gives_what_it_names(folder):
+    assert set(contents(folder / "**" / "*.p*")) == {"sub/b ü.png", "sub/deep/c.pdf"}
+    assert contents(folder / "*.none") == {}
+
+
+def test_a_table_s_paths_start_at_its_folder(folder):
+    (folder / "list.csv").write_text(f"label,path\nx,a.JPG\nx,{folder / 'sub/deep/c.pdf'}\nx,nowhere.jpg\nx,\n")
+    found = contents(folder / "list.csv")
+    assert found.pop("nowhere.jpg") == "Expected a file, found nothing at that path."
+    assert found == {"a.JPG": b"a.JPG", str(folder / "sub/deep/c.pdf"): b"sub/deep/c.pdf"}
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"file,label\na,b\n", "column 'path'"), (b"path\n\xff\xff", "UTF-8")])
+def test_a_table_that_is_none_is_refused(tmp_path, content, reason):
+    (tmp_path / "list.csv").write_bytes(content)
+    with pytest.raises(BatchError, match=reason):
+        contents(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_gives_its_pages_without_unpacking(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        for name in ("x/a.jpg", "../../b.jpg", "notes.txt", "__MACOSX/._a.jpg"):
+            archive.writestr(name, name * 3)
+        archive.writestr("bomb.jpg", bytes(100_000))
+        archive.mkdir("folder.jpg")
+    found = contents(tmp_path / "a.zip")
+    assert str(found.pop("bomb.jpg")).startswith("Expected a file of at most 0 MB")
+    assert found == {"x/a.jpg": b"x/a.jpg" * 3, "../../b.jpg": b"../../b.jpg" * 3}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_a_zip_that_lies_or_is_encrypted_costs_its_own_pages(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("secret.jpg", "damaged.jpg", "whole.jpg"):
+            archive.writestr(name, os.urandom(200))
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[content.find(b"PK\1\2") + 8] |= 1
+    damaged = content.find(b"damaged.jpg") + len(b"damaged.jpg") + 50
+    content[damaged : damaged + 20] = bytes(20)
+    (tmp_path / "a.zip").write_bytes(content)
+    found = contents(tmp_path / "a.zip")
+    assert "found an encrypted one" in str(found["secret.jpg"])
+    assert "found a damaged one" in str(found["damaged.jpg"])
+    assert len(found["whole.jpg"]) == 200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tbz2", "w:bz2"), ("a.txz", "w:xz")]
+)
+def test_a_tar_gives_its_pages_and_no_links(tmp_path, name, mode):
+    with tarfile.open(tmp_path / name, mode) as archive:  # type: ignore[call-overload]
+        for member, content in (("../../a.jpg", b"a"), ("/b.jpg", b"b"), ("c.txt", b"c"), ("big.jpg", bytes(5000))):
+            told = tarfile.TarInfo(member)
+            told.size = len(content)
+            archive.addfile(told, io.BytesIO(content))
+        link = tarfile.TarInfo("link.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    others: list[str] = []
+    found = contents(tmp_path / name, passed_over=others)
+    assert str(found.pop("big.jpg")).startswith("Expected a file of at most 0 MB")
+    assert found == {"../../a.jpg": b"a", "/b.jpg": b"b"}
+    assert others == ["c.txt", "link.jpg"]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_an_archive_that_is_none_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x1f\x8bno archive" if name.endswith("gz") else b"no archive")
+    with pytest.raises(BatchError, match="Expected a whole"):
+        contents(tmp_path / name)
+
+
+def test_nothing_at_a_path_is_refused(tmp_path):
+    with pytest.raises(BatchError, match="found nothing at"):
+        contents(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[str]:
+    """A web server on loopback."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+        thread.join()
+
+
+def test_an_address_gives_a_page_a_folder_or_a_table_and_an_archive_in_parts_only(server, folder):
+    with zipfile.ZipFile(folder / "z.zip", "w") as archive:
+        archive.writestr("inside.jpg", "inside")
+    (folder / "list.csv").write_text("path\na.JPG\nnowhere.jpg\n")
+    assert contents(f"{server}/a.JPG") == {"a.JPG": b"a.JPG"}
+    assert sorted(contents(f"{server}/").values()) == [b"a.JPG", b"sub/b \xc3\xbc.png", b"sub/deep/c.pdf"]
+    with pytest.raises(BatchError, match="Expected a whole ZIP at .* support range requests"):
+        contents(f"{server}/z.zip")
+    table = contents(f"{server}/list.csv")
+    assert table["a.JPG"] == b"a.JPG"
+    assert table["nowhere.jpg"] == "Expected a file, found nothing at that path."
+
+
+def test_an_address_that_nobody_can_read_says_what_is_missing():
+    with pytest.raises(MissingExtraError, match="Reading gs:// needs gcsfs, .* pip install gcsfs"):
+        contents("gs://bucket/pages")
+    with pytest.raises(FetchError, match="found nonsense://, which is unknown"):
+        contents("nonsense://pages")
+
+
+def test_a_store_in_memory_is_read_like_any_other(folder):
+    import fsspec
+
+    with fsspec.open("memory://archive/x/a.jpg", "wb") as stream:
+        stream.write(b"in memory")
+    with fsspec.open("memory://z.zip", "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("inside.jpg", "inside")
+    assert contents("memory://z.zip") == {"inside.jpg": b"inside"}
+    assert contents("memory://archive") == {"x/a.jpg": b"in memory"}
+    assert contents("memory://archive/*/*.jpg") == {"a.jpg": b"in memory"}
+    assert contents("memory://archive/x/a.jpg") == {"a.jpg": b"in memory"}
+
+
+def test_an_entry_is_one_line_and_comes_back_whole():
+    entry = Entry("a", "b\udcff\n", ("zip", 1, 2, 3, 8, 5, 0), "s")
+    assert Entry.from_json(entry.to_json()) == entry
+    assert "\n" not in entry.to_json()

@@ -56,5 +56,5 @@ $(VENV)/.serving: $(BIN)/uv pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.development: $(BIN)/uv pyproject.toml constraints.txt
-	$(UV) --editable '.[web,plot,train,keras,signal,table,ocr,tensorboard,dev]'
+	$(UV) --editable '.[web,plot,train,explain,keras,signal,table,batch,ocr,tensorboard,dev]'
 	@touch $@ $(VENV)/.serving

@@ -17,8 +17,19 @@ MODULES = sorted(
     module.name for module in pkgutil.walk_packages(ecglens.__path__, "ecglens.") if ".migrations" not in module.name
 )
 EXPORTED = [
-    *("Abstention", "Box", "EcgLensError", "EcgReadError", "EcgRecord", "Layout", "LeadBox", "NotFound", "Page"),
-    *("Prediction", "Reading", "Tracing", "__version__", "digitize", "examine", "read"),
+    *(
+        "Abstention",
+        "Box",
+        "EcgLensError",
+        "EcgReadError",
+        "EcgRecord",
+        "Explanation",
+        "Layout",
+        "LeadBox",
+        "NotFound",
+        "Page",
+    ),
+    *("Prediction", "Reading", "Tracing", "__version__", "digitize", "examine", "explain", "read"),
 ]
 
 
@@ -46,7 +57,9 @@ def test_importing_ecglens_loads_numpy_and_the_standard_library_only():
 
 def test_importing_ecglens_loads_only_its_leaves():
     loaded = fresh("import ecglens, sys; print(*(name for name in sys.modules if name.startswith('ecglens')))")
-    assert sorted(loaded.split()) == ["ecglens", "ecglens.errors", "ecglens.findings", "ecglens.records"]
+    assert sorted(loaded.split()) == [
+        *("ecglens", "ecglens.errors", "ecglens.explanations", "ecglens.findings", "ecglens.records")
+    ]
 
 
 def test_serving_reads_a_page_without_any_training_library(tmp_path):

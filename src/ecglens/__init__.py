@@ -9,10 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ecglens.errors import EcgLensError, EcgReadError
-from ecglens.records import Abstention, Box, EcgRecord, Layout, LeadBox, NotFound, Page, Prediction, Reading, Tracing
+from ecglens.records import (
+    Abstention,
+    Box,
+    EcgRecord,
+    Explanation,
+    Layout,
+    LeadBox,
+    NotFound,
+    Page,
+    Prediction,
+    Reading,
+    Tracing,
+)
 
 if TYPE_CHECKING:
-    from ecglens.reader import digitize, examine, read
+    from ecglens.reader import digitize, examine, explain, read
 
 __all__ = [
     "Abstention",
@@ -20,6 +32,7 @@ __all__ = [
     "EcgLensError",
     "EcgReadError",
     "EcgRecord",
+    "Explanation",
     "Layout",
     "LeadBox",
     "NotFound",
@@ -30,6 +43,7 @@ __all__ = [
     "__version__",
     "digitize",
     "examine",
+    "explain",
     "read",
 ]
 
@@ -37,6 +51,6 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"digitize", "examine", "read"}:
+    if name in {"digitize", "examine", "explain", "read"}:
         return getattr(import_module("ecglens.reader"), name)
     raise AttributeError(f"module 'ecglens' has no attribute {name!r}")

@@ -11,11 +11,13 @@ found, what to do.
      ├── DatasetError        a folder or table of recordings that cannot be used
      ├── RenderError         a page that cannot be drawn as asked
      ├── TrainingError       a training run that cannot go on
+     ├── BatchError          a source, result folder or cluster that many pages cannot be read with
      ├── SettingsError       a setting with a wrong value
      └── MissingExtraError   an optional dependency that is not installed
 """
 
 __all__ = [
+    "BatchError",
     "DatasetError",
     "EcgLensError",
     "EcgReadError",
@@ -49,6 +51,10 @@ class RenderError(EcgLensError):
 
 class TrainingError(EcgLensError):
     """The training run cannot start or go on."""
+
+
+class BatchError(EcgLensError):
+    """The source, the result folder or the cluster is not what reading many pages needs."""
 
 
 class SettingsError(EcgLensError):

@@ -62,7 +62,7 @@ def test_the_table_has_a_row_for_each_test(tmp_path):
     [
         (lambda one: _with(one, labels=("normal", "mi", "afib")), "Expected the same labels in both"),
         (lambda one: _with(one, recordings=tuple(f"x{n}" for n in range(len(one)))), "no recording in common"),
-        (lambda one: _with(one, recordings=("r0",) * len(one)), "Expected each recording once in both"),
+        (lambda one: _with(one, recordings=("r0",) * len(one)), "Expected each page once in both"),
         (
             lambda one: _with(one, targets=(one.targets + 1) % 3),
             "one true label a recording, but 'r0' has two",

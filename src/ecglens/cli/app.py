@@ -7,10 +7,12 @@ import typer
 from ecglens import __version__
 from ecglens.cli import (
     audit,
+    batch,
     compare,
     demo,
     digitize,
     evaluate,
+    explain,
     explore,
     export,
     features,
@@ -18,6 +20,8 @@ from ecglens.cli import (
     models,
     read,
     render,
+    report,
+    reproduce,
     search,
     serve,
     train,
@@ -34,7 +38,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("read")(read.command)
+app.command("explain")(explain.command)
 app.command("digitize")(digitize.command)
+app.command("batch")(batch.command)
+app.command("report")(report.command)
 app.command("features")(features.command)
 app.add_typer(models.app, name="models")
 app.command("serve")(serve.command)
@@ -43,6 +50,7 @@ app.command("search")(search.command)
 app.command("export")(export.command)
 app.command("evaluate")(evaluate.command)
 app.command("compare")(compare.command)
+app.command("reproduce")(reproduce.command)
 app.command("audit")(audit.command)
 app.command("explore")(explore.command)
 app.command("fetch")(fetch.command)

@@ -165,10 +165,10 @@ def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predi
         )
     places = {}
     for part in (first, second):
-        if len(set(part.recordings)) != len(part):
-            raise DatasetError("Expected each recording once in both, but one of them answers some twice.")
-        places[id(part)] = {name: row for row, name in enumerate(part.recordings)}
-    shared = [name for name in first.recordings if name in places[id(second)]]
+        if len(set(part.pages)) != len(part):
+            raise DatasetError("Expected each page once in both, but one of them answers some twice.")
+        places[id(part)] = {name: row for row, name in enumerate(part.pages)}
+    shared = [name for name in first.pages if name in places[id(second)]]
     if not shared:
         raise DatasetError("Expected pages that both answered, but they have no recording in common.")
     one = first.subset(np.array([places[id(first)][name] for name in shared], dtype=np.intp))

@@ -74,7 +74,8 @@ class Evaluation:
         return {
             "model": self.name,
             "files": self.files,
-            "recordings": len(self.predictions),
+            "pages": len(self.predictions),
+            "recordings": len(set(self.predictions.recordings)),
             "groups": len(set(self.predictions.groups)),
             "labels": dict(zip(self.predictions.labels, counts.tolist(), strict=True)),
             "figures": dict(self.scored),

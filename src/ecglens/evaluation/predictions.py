@@ -25,7 +25,7 @@ class Predictions:
     """One answer a page.
 
     Attributes:
-        recordings: Name of each page's recording.
+        recordings: Name of each page's recording; several pages may show one, and then have a column ``file``.
         groups: What each page must stay with, such as a patient.
         labels: Names in the order of the probabilities.
         targets: ``(pages,)`` intp, index of the true label.
@@ -49,6 +49,12 @@ class Predictions:
     def group_codes(self) -> NDArray[np.intp]:
         """The groups as numbers, ``(pages,)``."""
         return np.unique(np.array(self.groups, dtype=str), return_inverse=True)[1].astype(np.intp)
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """What tells the pages apart: the recording, or the column ``file`` where some show the same."""
+        once = len(set(self.recordings)) == len(self)
+        return self.recordings if once else self.extra.get("file", self.recordings)
 
     def subset(self, rows: NDArray[np.intp]) -> "Predictions":
         """Some of the pages, in the order of ``rows``."""

@@ -60,8 +60,9 @@ def _counted(evaluation: Evaluation) -> str:
     told = evaluation.to_dict()
     labels = ", ".join(f"{count} {name}" for name, count in told["labels"].items())
     return (
-        f"{told['files']} files, {told['recordings']} recordings, {told['groups']} groups: {labels}. Intervals are of "
-        "95 % by bootstrap over groups. For research and teaching; not a medical device."
+        f"{told['pages']} pages answered, of {told['files']} files, {told['recordings']} recordings, "
+        f"{told['groups']} groups: {labels}. Intervals are of 95 % by bootstrap over groups. "
+        "For research and teaching; not a medical device."
     )
 
 

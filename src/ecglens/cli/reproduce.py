@@ -1,0 +1,78 @@
+"""``ecglens reproduce``: the five works, trained and scored again."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecglens.cli.sources import Rules, load_pages
+from ecglens.cli.train import Cache, Device, parse_seeds
+from ecglens.settings import load_settings
+
+__all__ = ["command"]
+
+
+def command(
+    works: Annotated[
+        list[str] | None, typer.Argument(help="Works or rows, such as compact-cnn; all by default.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Table of every file, copies and all, or the published folders.")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="Some of as-published, honest, batch, separated by commas.")] = (
+        "as-published,honest,batch"
+    ),
+    seeds: Annotated[str, typer.Option(help="Seeds of the folds, separated by commas.")] = "0",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A row in minutes: a sixth of the epochs, one honest fold of five.")
+    ] = False,
+    weights: Annotated[
+        list[str] | None, typer.Option(metavar="ROW=FILE", help="ImageNet weights of a row; repeatable.")
+    ] = None,
+    labels: Rules = None,
+    recipes: Annotated[Path, typer.Option(help="Folder of the recipes.")] = Path("recipes"),
+    runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs/reproduce"),
+    results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("docs/results"),
+    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("docs/RESULTS.md"),
+    device: Device = "auto",
+    cache: Cache = None,
+) -> None:
+    """Train the models of the five works under each protocol, and write what they score beside what was reported.
+
+    What is done already is not done again. Without --data the table is written again from the results that are there.
+    """
+    from ecglens.extras import require
+
+    require("torch", extra="train")
+    from ecglens.cli.training import told
+    from ecglens.models.train.devices import training_world
+    from ecglens.models.train.run import Where
+    from ecglens.reproduce import find_rows, jobs_of, reproduce, write_tables
+
+    rows, typed = find_rows(works or []), "ecglens " + shlex.join(sys.argv[1:])
+    kept = runs / "quick-results" if quick else results
+    if data is not None:
+        recordings = load_pages(data, labels)
+        with training_world(device) as world, told(world.leads) as listener:
+            jobs = jobs_of(
+                rows,
+                protocols=[name.strip() for name in protocol.split(",")],
+                seeds=parse_seeds(seeds)[: 1 if quick else None],
+                recipes=recipes,
+                weights=_weights(weights or []),
+                quick=quick,
+                listener=listener,
+            )
+            where = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
+            reproduce(jobs, recordings, runs=runs, results=kept, where=where, command=typed)
+    print(write_tables(kept, runs / "QUICK.md" if quick else out, quick=quick))
+
+
+def _weights(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    if any(not file for _, _, file in pairs):
+        raise typer.BadParameter("expected ROW=FILE, such as efficientnet-lite0=weights.pth")
+    return {row: file for row, _, file in pairs}

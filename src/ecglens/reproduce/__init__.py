@@ -1,0 +1,24 @@
+"""The five student works, trained and scored again: as they did it, and honestly.
+
+A row is one model of one work; a result is its answers under one protocol with one seed, kept as a small table with a
+note of where it comes from. The table of results is written from these alone, so that rows can be made on different
+days and machines.
+"""
+
+from ecglens.reproduce.grid import PROTOCOLS, Job, jobs_of, reproduce
+from ecglens.reproduce.results import Result, load_result
+from ecglens.reproduce.table import write_tables
+from ecglens.reproduce.works import ROWS, Row, find_rows
+
+__all__ = [
+    "PROTOCOLS",
+    "ROWS",
+    "Job",
+    "Result",
+    "Row",
+    "find_rows",
+    "jobs_of",
+    "load_result",
+    "reproduce",
+    "write_tables",
+]

@@ -1,0 +1,262 @@
+"""Making results: which models, protocols and seeds, in which order, and what each job does."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.splits import AS_PUBLISHED, Split
+from ecglens.errors import TrainingError
+from ecglens.evaluation.classification import figures
+from ecglens.models.aggregate import aggregate
+from ecglens.models.export import predictions_of_run
+from ecglens.models.inputs import PageImage
+from ecglens.models.train.folder import Plan, occupied, start_run, table_hash
+from ecglens.models.train.origin import origin
+from ecglens.models.train.recipe import Recipe, changed, load_recipe
+from ecglens.models.train.run import Listener, Where, answered, check, cross_validate, split_of
+from ecglens.models.zoo import check_weights
+from ecglens.reproduce.references import REFERENCES, reference_predictions
+from ecglens.reproduce.results import Result, load_result, recipe_hash, result_path, save_result
+from ecglens.reproduce.speed import save_speed
+from ecglens.reproduce.works import Row
+
+__all__ = ["PROTOCOLS", "Job", "jobs_of", "reproduce"]
+
+PROTOCOLS: Mapping[str, str] = {
+    "as-published": AS_PUBLISHED,
+    "honest": "honest",
+    "batch": "leave-one-out:batch",
+}
+"""What a plan calls them, by what a user types."""
+
+_QUICK = 6  # as many times fewer epochs
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One result to make.
+
+    Attributes:
+        row: The model.
+        protocol: Key of :data:`PROTOCOLS`.
+        seed: Of folds and weights.
+        recipe: As it is trained here; of a reference, what its labels are.
+        pretrained: Whether the weights begin as ImageNet's.
+        quick: Whether this is a part of the job only: fewer epochs, and one fold of the honest protocol.
+    """
+
+    row: Row
+    protocol: str
+    seed: int
+    recipe: Recipe
+    pretrained: bool
+    quick: bool = False
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.row.name}, {self.protocol}, seed {self.seed}"
+
+
+def jobs_of(
+    rows: Sequence[Row],
+    *,
+    protocols: Sequence[str],
+    seeds: Sequence[int],
+    recipes: Path,
+    weights: Mapping[str, str],
+    quick: bool = False,
+    listener: Listener | None = None,
+) -> list[Job]:
+    """What is to be made, one seed of every row before the next.
+
+    Args:
+        rows: Of ``works.ROWS``.
+        protocols: Keys of :data:`PROTOCOLS`.
+        seeds: Of folds and weights.
+        recipes: Folder of the recipes.
+        weights: Files of ImageNet weights by row; the hub is asked for the others.
+        quick: As for :class:`Job`.
+        listener: Hears which rows go without ImageNet weights.
+
+    Raises:
+        TrainingError: There is no such protocol, or a recipe cannot be read.
+    """
+    unknown = [name for name in protocols if name not in PROTOCOLS]
+    if unknown:
+        raise TrainingError(f"Expected protocols out of {', '.join(PROTOCOLS)}, but got '{unknown[0]}'.")
+    listener = listener or Listener()
+    jobs = []
+    for row in rows:
+        learns = row.recipe not in REFERENCES
+        recipe = load_recipe(recipes / f"{row.recipe if learns else 'compact_cnn'}.toml")
+        pretrained = False
+        if row.pretrained is not None:
+            recipe, pretrained = _with_weights(recipe, row, weights.get(row.name), listener)
+            if not pretrained and any(phase.trunk == 0 for phase in recipe.course):
+                listener.line(f"{row.name} is left out: it learns nothing without ImageNet weights.")
+                continue
+        for protocol in protocols:
+            own = _as_they_did(recipe, row) if protocol == AS_PUBLISHED else recipe
+            own = _shortened(own) if quick and learns else own
+            jobs += [Job(row, protocol, seed, own, pretrained, quick) for seed in seeds]
+    return sorted(jobs, key=lambda job: seeds.index(job.seed))
+
+
+def reproduce(
+    jobs: Sequence[Job],
+    recordings: Recordings,
+    *,
+    runs: Path,
+    results: Path,
+    where: Where,
+    command: str = "",
+) -> None:
+    """Make the results that are not there yet; a job that was stopped is taken up.
+
+    Args:
+        jobs: From :func:`jobs_of`.
+        recordings: One row a file, copies and all.
+        runs: Folder of run folders.
+        results: Folder of results.
+        where: Where to train.
+        command: What was typed, for the notes.
+
+    Raises:
+        TrainingError: A row cannot be trained on these recordings.
+        DatasetError: The recordings cannot be split so.
+    """
+    data = table_hash(recordings)
+    for job in jobs:
+        path = result_path(results, job.row.name, job.protocol, job.seed)
+        kept = load_result(path)
+        if kept is not None and (kept.note["recipe_hash"], kept.note["data_hash"]) == (_hash(job), data):
+            where.listener.line(f"{job.title}: done before")
+            continue
+        if kept is not None:
+            where.listener.line(f"{job.title}: the recipe or the table has changed since; made anew")
+        made = _referred(job, recordings) if job.row.recipe in REFERENCES else _trained(job, recordings, runs, where)
+        note = {**_note(job, recordings, command), "data_hash": data, **made.note}
+        save_result(path, Result(made.predictions, note))
+        right = made.predictions.probabilities.argmax(axis=1) == made.predictions.targets
+        where.listener.line(f"{job.title}: accuracy {right.mean():.3f} on {len(right)} unseen pages")
+        if job.row.recipe not in REFERENCES and not job.quick:
+            save_speed(results / job.row.name, job.recipe, recordings)
+
+
+def _trained(job: Job, recordings: Recordings, runs: Path, where: Where) -> Result:
+    folder = runs / job.row.name / f"{job.protocol}-{_hash(job)}{'-quick' if job.quick else ''}"
+    where.listener.line(f"{job.title}: {job.recipe.title}")
+    with occupied(folder):
+        plan = _plan(job, recordings, folder)
+        check(recordings, job.recipe, plan, [job.seed])
+        start_run(recordings, job.recipe, folder, plan, command=job.title)
+        cross_validate(recordings, job.recipe, folder, plan, seeds=[job.seed], where=where)
+    note: dict[str, Any] = {
+        "training_s": round(_seconds(folder / f"seed{job.seed}"), 1),
+        "device": where.world.device.type,
+        "threads": torch.get_num_threads() if where.world.device.type == "cpu" else None,
+    }
+    if len(job.recipe.input.rows) > 1:
+        note["crops"] = _over_crops(recordings, folder, job)
+    return Result(predictions_of_run(recordings, folder, seed=job.seed), note)
+
+
+def _referred(job: Job, recordings: Recordings) -> Result:
+    split = split_of(recordings, job.recipe, Plan(PROTOCOLS[job.protocol], _FOLDS), seed=job.seed)
+    return Result(reference_predictions(job.row.recipe, recordings, split, job.recipe.labels), {})
+
+
+def _plan(job: Job, recordings: Recordings, folder: Path) -> Plan:
+    """The protocol, or the file with its first fold."""
+    plan = Plan(PROTOCOLS[job.protocol], _FOLDS)
+    if not job.quick or job.protocol == AS_PUBLISHED:
+        return plan
+    split = split_of(recordings, job.recipe, plan, seed=job.seed)
+    first = folder / f"first-fold-{job.seed}.json"
+    Split(split.protocol, split.seed, split.folds[:1]).save(first, recordings)
+    return Plan(str(first), _FOLDS)
+
+
+def _with_weights(recipe: Recipe, row: Row, file: str | None, listener: Listener) -> tuple[Recipe, bool]:
+    """The recipe with ImageNet weights where they can be had."""
+    options = {**recipe.options, "weights": file or "imagenet"}
+    try:
+        check_weights(recipe.model, options)
+    except TrainingError as error:
+        if file is not None:
+            raise
+        listener.line(f"{row.name} learns from scratch. {error}")
+        return recipe, False
+    return changed(recipe, {"options.weights": options["weights"], **(row.pretrained or {})}), True
+
+
+def _as_they_did(recipe: Recipe, row: Row) -> Recipe:
+    """The works read whole pages, header and footer included."""
+    if isinstance(recipe.input, PageImage) and row.work not in {"controls", "ecglens"}:
+        return changed(recipe, {"input.area": "page"})
+    return recipe
+
+
+def _shortened(recipe: Recipe) -> Recipe:
+    if recipe.phases:
+        phases = [{**phase.model_dump(), "epochs": _fewer(phase.epochs)} for phase in recipe.phases]
+        return changed(recipe, {"phases": phases})
+    return changed(recipe, {"optimization.epochs": _fewer(recipe.optimization.epochs)})
+
+
+def _fewer(epochs: int) -> int:
+    return max(1, round(epochs / _QUICK))
+
+
+def _hash(job: Job) -> str:
+    """Of the recipe, a file of weights by its name: where it lies changes nothing."""
+    return recipe_hash(_portable(job.recipe))
+
+
+def _portable(recipe: Recipe) -> Recipe:
+    weights = recipe.options.get("weights")
+    return recipe if weights is None else changed(recipe, {"options.weights": Path(str(weights)).name})
+
+
+def _note(job: Job, recordings: Recordings, command: str) -> dict[str, Any]:
+    return {
+        "row": job.row.name,
+        "work": job.row.work,
+        "protocol": job.protocol,
+        "seed": job.seed,
+        "recipe": _portable(job.recipe).model_dump(mode="json"),
+        "recipe_hash": _hash(job),
+        "files": len(recordings),
+        "recordings": len(set(recordings.column("recording"))),
+        "groups": len(set(recordings.column("group"))),
+        "pretrained": job.pretrained,
+        **({"quick": True} if job.quick else {}),
+        **origin(command),
+    }
+
+
+def _seconds(folder: Path) -> float:
+    """Of all epochs of all folds."""
+    total = 0.0
+    for path in sorted(folder.glob("fold*/history.csv")):
+        with path.open(newline="", encoding="utf-8") as stream:
+            total += sum(float(row["seconds"]) for row in csv.DictReader(stream))
+    return total
+
+
+def _over_crops(recordings: Recordings, folder: Path, job: Job) -> dict[str, Any]:
+    """What a model of leads scores when every crop counts, as its work counted."""
+    answers = answered(recordings, folder, seed=job.seed)
+    pages, crops, labels = answers.logits.shape
+    targets = np.array([job.recipe.labels.index(recordings[int(row)].label) for row in answers.rows])
+    each = aggregate(answers.logits.reshape(pages * crops, 1, labels).astype(np.float64), "mean_log")
+    scored = figures(np.repeat(targets, crops), each, job.recipe.labels)
+    return {"count": pages * crops, "accuracy": scored["accuracy"], "macro_f1": scored["macro_f1"]}

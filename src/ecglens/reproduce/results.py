@@ -1,0 +1,66 @@
+"""A result on disk: a table of answers, and a note of what they come from.
+
+::
+
+    RESULTS/compact-cnn/honest/seed0.csv     answers on unseen pages, as ``ecglens evaluate`` reads them
+    RESULTS/compact-cnn/honest/seed0.json    the note: recipe, data, code, machine, time
+    RESULTS/compact-cnn/speed.json           parameters and ms a page, which do not depend on the protocol
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecglens.errors import DatasetError
+from ecglens.evaluation.predictions import Predictions, read_predictions, write_predictions
+from ecglens.models.train.recipe import Recipe
+
+__all__ = ["Result", "load_result", "recipe_hash", "result_path", "save_result"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """Answers of one model under one protocol with one seed.
+
+    Attributes:
+        predictions: On unseen pages.
+        note: Where they come from, in plain types.
+    """
+
+    predictions: Predictions
+    note: Mapping[str, Any]
+
+
+def result_path(results: Path, row: str, protocol: str, seed: int) -> Path:
+    """The table of answers; the note lies beside it."""
+    return results / row / protocol / f"seed{seed}.csv"
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Of everything that a training depends on beside its pages."""
+    return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16]
+
+
+def save_result(path: Path, result: Result) -> None:
+    """Write a result; its note comes last, so that what has a note is whole."""
+    write_predictions(result.predictions, path)
+    path.with_suffix(".json").write_text(json.dumps(dict(result.note), indent=1) + "\n", encoding="utf-8")
+
+
+def load_result(path: Path) -> Result | None:
+    """A result, or ``None`` where there is none yet.
+
+    Raises:
+        DatasetError: One of its files cannot be read.
+    """
+    note = path.with_suffix(".json")
+    if not note.is_file():
+        return None
+    try:
+        told = json.loads(note.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DatasetError(f"The note '{note}' cannot be read; remove it and make the row again.") from error
+    return Result(read_predictions(path), told)

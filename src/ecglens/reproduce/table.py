@@ -1,0 +1,311 @@
+"""The table of results and its picture, written from results on disk alone."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.evaluation.bootstrap import group_intervals
+from ecglens.evaluation.classification import figures
+from ecglens.evaluation.predictions import Predictions
+from ecglens.extras import require
+from ecglens.reproduce.results import Result, load_result, result_path
+from ecglens.reproduce.works import ROWS, WORKS, Row
+
+__all__ = ["write_tables"]
+
+_PROTOCOLS = ("as-published", "honest", "batch")
+_NOT_RUN = "not run"
+_DRAWS = 2000
+_COPY = "copy in training"
+_HONEST = {
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "macro_auroc": "macro AUROC",
+    "expected_calibration_error": "calibration error",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cell:
+    """All seeds of one row under one protocol."""
+
+    seeds: tuple[Result, ...]
+    interval: tuple[float, float] | None
+
+    @property
+    def accuracies(self) -> list[float]:
+        return [_accuracy(result.predictions) for result in self.seeds]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.accuracies))
+
+
+def write_tables(results: Path, out: Path, *, quick: bool = False) -> str:
+    """Write the table of all results as Markdown, and beside it the picture.
+
+    Args:
+        results: Folder of results.
+        out: File of the table; the picture goes to ``images/results.png`` beside it.
+        quick: Whether these are parts of jobs, as the text then says.
+
+    Returns:
+        The text.
+
+    Raises:
+        DatasetError: A result cannot be read.
+        MissingExtraError: matplotlib is not installed.
+    """
+    cells = {
+        (row.name, protocol): found
+        for row in ROWS.values()
+        for protocol in _PROTOCOLS
+        if (found := _cell(results, row, protocol)) is not None
+    }
+    shown = [row for row in ROWS.values() if not quick or any((row.name, name) in cells for name in _PROTOCOLS)]
+    parts = [
+        ["# Results", "", *_introduction(cells, quick=quick), ""],
+        _main_table(results, shown, cells),
+        ["", *_meaning(cells), ""],
+        *_further_tables(shown, cells),
+        ["", *_made_by(cells, quick=quick), ""],
+    ]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if cells and not quick:
+        picture = out.parent / "images" / "results.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_bytes(_picture(cells))
+        parts.insert(3, ["![Reported, as published and honest accuracy of each model](images/results.png)", ""])
+    text = "\n".join(line for part in parts for line in part)
+    out.write_text(text, encoding="utf-8")
+    return text
+
+
+def _cell(results: Path, row: Row, protocol: str) -> _Cell | None:
+    folder = result_path(results, row.name, protocol, 0).parent
+    numbers = sorted(int(path.stem.removeprefix("seed")) for path in folder.glob("seed*.json"))
+    found = [load_result(result_path(results, row.name, protocol, number)) for number in numbers]
+    seeds = tuple(result for result in found if result is not None)
+    return _Cell(seeds, _interval(seeds[0].predictions)) if seeds else None
+
+
+def _interval(predictions: Predictions) -> tuple[float, float] | None:
+    right = predictions.probabilities.argmax(axis=1) == predictions.targets
+
+    def share(rows: NDArray[np.intp]) -> dict[str, float | None]:
+        return {"accuracy": float(right[rows].mean())}
+
+    return group_intervals(predictions.group_codes, share, rng=np.random.default_rng(0), draws=_DRAWS)["accuracy"]
+
+
+def _introduction(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> list[str]:
+    """What the figures are of."""
+    if not cells:
+        return ["Nothing has been run yet."]
+    note = next(iter(cells.values())).seeds[0].note
+    lines = [
+        f"Accuracy of the models of five student works on the public page images, {note['files']} files of "
+        f"{note['recordings']} recordings in {note['groups']} groups (printed exam numbers): **as published** on files "
+        "split at random, copies and all, whole pages with header and footer; **honest** on one file a recording, five "
+        "folds that keep groups whole, traces alone, every page answered by a model that has not seen its group; "
+        "**leave one batch out** on the recordings of a month by a model that has seen none of them. In brackets the "
+        "95 % interval by bootstrap over groups of the first seed, and the range over seeds where there are several. "
+        f"An empty cell says {_NOT_RUN}.",
+    ]
+    if quick:
+        lines += ["", "**Quick**: a sixth of the epochs, and of the honest folds the first alone. Not for comparing."]
+    return lines
+
+
+def _main_table(results: Path, rows: Sequence[Row], cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
+    lines = [
+        "| model | work | reported there | as published, this code | honest | leave one batch out | ImageNet weights "
+        "| parameters | ms a page, of it the model | training, one seed, honest |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        own = [cells.get((row.name, protocol)) for protocol in _PROTOCOLS]
+        lines.append(
+            f"| {row.title} | {WORKS[row.work]} | {row.said} | {' | '.join(map(_shown, own))} | {_weights(row, own)} "
+            f"| {_size(results / row.name / 'speed.json')} | {_minutes(own[1])} |"
+        )
+    return lines
+
+
+def _shown(cell: _Cell | None) -> str:
+    if cell is None:
+        return _NOT_RUN
+    ends = [] if cell.interval is None else ["{:.3f} to {:.3f}".format(*cell.interval)]
+    several = cell.accuracies
+    if len(several) > 1:
+        ends.append(f"{len(several)} seeds {min(several):.3f} to {max(several):.3f}")
+    return f"{cell.mean:.3f} ({'; '.join(ends)})" if ends else f"{cell.mean:.3f}"
+
+
+def _weights(row: Row, own: Sequence[_Cell | None]) -> str:
+    if row.pretrained is None:
+        return "-"
+    made = [cell.seeds[0].note["pretrained"] for cell in own if cell is not None]
+    return "-" if not made else "yes" if all(made) else "from scratch"
+
+
+def _size(path: Path) -> str:
+    if not path.is_file():
+        return "- | -"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return f"{told['parameters']:,} | {told['reading_ms'] + told['model_ms']:.0f}, {told['model_ms']:.0f}"
+
+
+def _minutes(cell: _Cell | None) -> str:
+    if cell is None or "training_s" not in cell.seeds[0].note:
+        return "-"
+    note = cell.seeds[0].note
+    where = f"{note['threads']} CPU thread{'s' if note['threads'] != 1 else ''}" if note["device"] == "cpu" else "GPU"
+    return f"{note['training_s'] / 60:.0f} min, {where}"
+
+
+def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
+    """What the difference between the columns means, in two sentences with figures."""
+    both = [
+        (cells[name, "as-published"].mean, cells[name, "honest"].mean)
+        for name, row in ROWS.items()
+        if row.reported is not None and (name, "as-published") in cells and (name, "honest") in cells
+    ]
+    copies = _by_copy(cells)
+    if not both or not copies:
+        return []
+    published, honest = np.mean(both, axis=0)
+    shares = [shown["yes"][0] / (shown["yes"][0] + shown["no"][0]) for shown in copies.values()]
+    with_copy, without = (np.mean([shown[side][1] for shown in copies.values()]) for side in ("yes", "no"))
+    return [
+        f"As published, {np.mean(shares):.0%} of the test files are copies of training files, and the models answer "
+        f"those with {with_copy:.3f} right, the others with {without:.3f}: the published figures measure mostly "
+        "whether a model recognizes a page that it has learnt. "
+        f"Asked about recordings of groups that they have not seen, the {len(both)} models that were run under both "
+        f"protocols fall from {published:.3f} to {honest:.3f} on average, and that is what such a model is worth on "
+        "the pages of this recorder.",
+    ]
+
+
+def _by_copy(cells: Mapping[tuple[str, str], _Cell]) -> dict[str, dict[str, tuple[int, float]]]:
+    """By row: test files with and without a copy in training, and the share right; first seed."""
+    found = {}
+    for (name, protocol), cell in cells.items():
+        predictions = cell.seeds[0].predictions
+        if protocol != "as-published" or _COPY not in predictions.extra or ROWS[name].reported is None:
+            continue
+        right = predictions.probabilities.argmax(axis=1) == predictions.targets
+        sides = np.array(predictions.extra[_COPY])
+        if len(set(sides.tolist())) < 2:
+            continue
+        found[name] = {side: (int((sides == side).sum()), float(right[sides == side].mean())) for side in ("yes", "no")}
+    return found
+
+
+def _further_tables(rows: Sequence[Row], cells: Mapping[tuple[str, str], _Cell]) -> list[list[str]]:
+    tables = []
+    honest = [(row, cells[row.name, "honest"]) for row in rows if (row.name, "honest") in cells]
+    if honest:
+        lines = ["## Honest, first seed", "", f"| model | {' | '.join(_HONEST.values())} | recall for mi |"]
+        lines.append("|---" * (len(_HONEST) + 2) + "|")
+        for row, cell in honest:
+            scored = figures(*_arrays(cell.seeds[0].predictions))
+            values = [*(scored[name] for name in _HONEST), scored["by_label"].get("mi", {}).get("recall")]
+            lines.append(f"| {row.title} | {' | '.join(map(_number, values))} |")
+        tables.append([*lines, ""])
+    copies = _by_copy(cells)
+    if copies:
+        lines = ["## As published: test files with and without a copy in training, first seed", ""]
+        lines += ["| model | with: files | right | without: files | right |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {ROWS[name].title} | {shown['yes'][0]} | {shown['yes'][1]:.3f} | {shown['no'][0]} "
+            f"| {shown['no'][1]:.3f} |"
+            for name, shown in copies.items()
+        ]
+        tables.append([*lines, ""])
+    crops = [
+        (ROWS[name], protocol, cell)
+        for (name, protocol), cell in cells.items()
+        if "crops" in cell.seeds[0].note and protocol != "batch"
+    ]
+    if crops:
+        lines = ["## Models of leads, scored as their work did: every crop counts, first seed", ""]
+        lines += ["| model | protocol | crops | accuracy over crops | macro F1 | pages |", "|---|---|---|---|---|---|"]
+        for row, protocol, cell in crops:
+            told = cell.seeds[0].note["crops"]
+            lines.append(
+                f"| {row.title} | {protocol} | {told['count']} | {told['accuracy']:.3f} | {told['macro_f1']:.3f} "
+                f"| {_accuracy(cell.seeds[0].predictions):.3f} |"
+            )
+        lines += ["", "The crops of one page stay on one side here; in that work they could land on both."]
+        tables.append([*lines, ""])
+    return tables
+
+
+def _made_by(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> list[str]:
+    commands = sorted(
+        {
+            f"`{result.note['command']}` at {(result.note['git'] or {}).get('commit', 'no commit')[:7]}"
+            + (" with changes" if (result.note["git"] or {}).get("changed") else "")
+            for cell in cells.values()
+            for result in cell.seeds
+        }
+    )
+    lines = ["## Made by", "", *(f"- {command}" for command in commands)]
+    if not quick:
+        lines += [
+            "",
+            "Each result's answers and where they come from lie in `docs/results`; `ecglens evaluate "
+            "docs/results/ROW/PROTOCOL/seed0.csv` gives every figure of it, `ecglens reproduce` writes this page anew. "
+            "Times are those of a machine that did other work beside. For research and teaching; not a medical device.",
+        ]
+    return lines
+
+
+def _picture(cells: Mapping[tuple[str, str], _Cell]) -> bytes:
+    """Each model's reported, as published and honest accuracy on one line."""
+    names = [name for name in ROWS if (name, "honest") in cells or (name, "as-published") in cells][::-1]
+    figure = require("matplotlib.figure", extra="plot").Figure(
+        figsize=(8, 0.9 + 0.36 * len(names)), layout="constrained"
+    )
+    axes = figure.subplots()
+    styles = {"as-published": ("#d55e00", "s", 0.14, "as published"), "honest": ("#0072b2", "o", -0.14, "honest")}
+    for protocol, (colour, marker, lift, title) in styles.items():
+        label: str | None = title
+        for place, name in enumerate(names):
+            cell = cells.get((name, protocol))
+            if cell is None:
+                continue
+            axes.plot(cell.interval or (cell.mean,) * 2, (place + lift,) * 2, color=colour, linewidth=1.4)
+            axes.plot(cell.mean, place + lift, marker, color=colour, markersize=5, label=label)
+            label = None
+    reported = [(ROWS[name].reported, place) for place, name in enumerate(names) if ROWS[name].reported is not None]
+    if reported:
+        axes.plot(
+            *zip(*reported, strict=True), "|", color="black", markersize=13, markeredgewidth=1.8, label="reported"
+        )
+    axes.set_yticks(range(len(names)), [ROWS[name].title for name in names])
+    axes.set(xlabel="accuracy, with its 95 % interval", xlim=(None, 1.005))
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=130)
+    return drawn.getvalue()
+
+
+def _accuracy(predictions: Predictions) -> float:
+    return float((predictions.probabilities.argmax(axis=1) == predictions.targets).mean())
+
+
+def _arrays(predictions: Predictions) -> tuple[NDArray[np.intp], NDArray[np.float64], tuple[str, ...]]:
+    return predictions.targets, predictions.probabilities, predictions.labels
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None else f"{value:.3f}"

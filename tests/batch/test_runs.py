@@ -18,7 +18,7 @@ import pyarrow.parquet as parquet
 import pytest
 from batch_stubs import NO_MODEL
 
-from ecglens.batch import Entry, Progress
+from ecglens.batch import Entry, Progress, Result
 from ecglens.batch.runs import report, run_job
 from ecglens.errors import BatchError
 
@@ -26,16 +26,34 @@ JOB = replace(NO_MODEL, answer="batch_stubs:by_content", page_seconds=20.0)
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Thirty pages, two of them alike, and one that cannot be read."""
-    folder = tmp_path / "pages"
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty pages, two of them alike, and one that cannot be read; no test changes them."""
+    folder = tmp_path_factory.mktemp("archive") / "pages"
     (folder / "sub").mkdir(parents=True)
     for number in range(30):
         (folder / f"{number:02}.jpg").write_text(f"slow 0.05 {number}")
     (folder / "sub" / "copy of 03.jpg").write_text("slow 0.05 3")
     (folder / "bad.jpg").write_text("refuse")
     (folder / "notes.txt").write_text("no page")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(archive: Path) -> tuple[Result, list[Progress]]:
+    """The whole archive read in one go, and what was told meanwhile."""
+    told: list[Progress] = []
+    out = archive.parent / "undisturbed"
+    return run_job(archive, out, JOB, workers=2, listener=told.append, pictures=False), told
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Four pages, one of them in a folder below."""
+    folder = tmp_path / "pages"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("00.jpg", "01.jpg", "02.jpg", "sub/03.jpg"):
+        (folder / name).write_text(name)
     return folder
 
 
@@ -72,30 +90,40 @@ def wait_for(what: Any, *, seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def test_every_content_has_one_row_with_its_name_and_copies(source, tmp_path):
-    told: list[Progress] = []
-    found = run_job(source, tmp_path / "out", JOB, workers=2, listener=told.append, pictures=False)
+def test_every_content_has_one_row_with_its_name_and_copies(undisturbed):
+    found, _ = undisturbed
     assert (found.files, found.pages, found.failures, found.copies, found.passed_over) == (32, 31, 1, 1, 1)
     table = rows(found.folder)
     assert [row["file"] for row in table] == [*(f"{number:02}.jpg" for number in range(30)), "bad.jpg"]
     assert [row["copies"] for row in table] == [1, 1, 1, 2, *[1] * 27]
-    assert {row["file"]: row["reason"] for row in table if row["failure"]} == {
-        "bad.jpg": "Expected a page, found a word; scan it."
-    }
-    with (found.folder / "failures.csv").open(newline="") as stream:
-        assert [row["file"] for row in csv.DictReader(stream)] == ["bad.jpg"]
     names = parquet.read_table(found.folder / "files.parquet").to_pylist()
     assert len({row["sha256"] for row in names}) == 31
     assert len({row["file"] for row in names}) == 32
-    assert [each.state for each in told][0] == "listing"
-    assert [each.state for each in told][-2:] == ["writing", "finished"]
-    assert told[-1].done == told[-1].files == 32
-    assert told[-1].failures == 1
 
 
-def test_the_schema_s_version_stands_in_the_table(source, tmp_path):
-    run_job(source, tmp_path / "out", JOB, workers=1, pictures=False)
-    assert parquet.read_schema(tmp_path / "out" / "pages.parquet").metadata[b"ecglens.schema_version"] == b"1"
+def test_every_failure_has_one_plain_reason(undisturbed):
+    found, _ = undisturbed
+    reason = "Expected a page, found a word; scan it."
+    assert {row["file"]: row["reason"] for row in rows(found.folder) if row["failure"]} == {"bad.jpg": reason}
+    with found.failures_file.open(newline="") as stream:
+        told = [(row["file"], row["page"], row["failure"], row["reason"]) for row in csv.DictReader(stream)]
+    assert told == [("bad.jpg", "1", "not_a_page", reason)]
+
+
+def test_a_listener_hears_of_every_state_and_the_last_counts(undisturbed):
+    _, told = undisturbed
+    states = [each.state for each in told]
+    assert list(dict.fromkeys(states)) == ["listing", "reading", "writing", "finished"]
+    assert (told[-1].done, told[-1].files, told[-1].pages, told[-1].failures) == (32, 32, 32, 1)
+    middle = next(each for each in told if each.state == "reading" and 0 < each.done < 32)
+    assert middle.pages_per_s is not None
+    assert middle.seconds_left is not None
+    assert json.loads(json.dumps(middle.to_dict()))["done"] == middle.done
+
+
+def test_the_schema_s_version_stands_in_the_table(undisturbed):
+    found, _ = undisturbed
+    assert parquet.read_schema(found.folder / "pages.parquet").metadata[b"ecglens.schema_version"] == b"1"
 
 
 def test_a_second_run_reads_nothing_and_a_new_page_alone(source, tmp_path):
@@ -110,17 +138,18 @@ def test_a_second_run_reads_nothing_and_a_new_page_alone(source, tmp_path):
     told.clear()
     run_job(source, tmp_path / "out", JOB, workers=1, listener=told.append, pictures=False)
     read = [each.done for each in told if each.state == "reading"]
-    assert (read[0], read[-1]) == (31, 33)
+    assert (read[0], read[-1]) == (3, 5)
     layouts = {row["file"]: row["layout"] for row in rows(first.folder)}
     assert (layouts["00.jpg"], layouts["new.jpg"]) == ("changed", "new")
-    assert len(layouts) == 32
+    assert len(layouts) == 5
 
 
 def test_another_source_option_or_model_starts_another_result(source, tmp_path):
     out = tmp_path / "out"
     first = run_job(source, out, JOB, workers=1, pictures=False)
     before = (out / "pages.parquet").read_bytes()
-    other = run_job(source, out, replace(JOB, model_sha256="ab", model_name="b", model_version="2"), pictures=False)
+    job = replace(JOB, model_sha256="ab", model_name="b", model_version="2")
+    other = run_job(source, out, job, workers=1, pictures=False)
     third = run_job(source / "sub", out, JOB, workers=1, pictures=False)
     assert first.folder == out
     assert other.folder.parent == third.folder.parent == out
@@ -128,6 +157,24 @@ def test_another_source_option_or_model_starts_another_result(source, tmp_path):
     assert (out / "pages.parquet").read_bytes() == before
     assert len(rows(third.folder)) == 1
     assert run_job(source / "sub", out, JOB, workers=1, pictures=False).folder == third.folder
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"what": ("signals",)},
+        {"model_sha256": "ab"},
+        {"signal_format": "wfdb"},
+        {"memory_mb": 700},
+        {"page_seconds": 9.0},
+        {"max_megapixels": 50.0},
+        {"version": "9.9"},
+    ],
+)
+def test_a_result_is_of_all_that_its_answers_depend_on(changed):
+    assert replace(JOB, **changed).fingerprint("x") != JOB.fingerprint("x")
+    assert JOB.fingerprint("y") != JOB.fingerprint("x")
+    assert replace(JOB, model="/moved/there").fingerprint("x") == JOB.fingerprint("x")
 
 
 def test_a_folder_that_is_no_result_or_lies_in_the_source_is_left_alone(source, tmp_path):
@@ -160,17 +207,17 @@ def test_a_file_that_could_not_be_reached_is_tried_again(source, tmp_path):
     assert [row["file"] for row in rows(tmp_path / "out")] == ["a", "b"]
 
 
-def test_a_listener_that_raises_stops_the_run_which_then_goes_on(source, tmp_path):
+def test_a_listener_that_raises_stops_the_run_which_then_goes_on(archive, tmp_path):
     def stop(told: Progress) -> None:
         if told.done > 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_job(source, tmp_path / "out", JOB, workers=2, listener=stop, pictures=False)
+        run_job(archive, tmp_path / "out", JOB, workers=1, listener=stop, pictures=False)
     report(tmp_path / "out", pictures=False)
     assert 0 < len(rows(tmp_path / "out")) < 31
     assert "not finished yet" in (tmp_path / "out" / "index.html").read_text()
-    run_job(source, tmp_path / "out", JOB, workers=2, pictures=False)
+    run_job(archive, tmp_path / "out", JOB, workers=1, pictures=False)
     assert len(rows(tmp_path / "out")) == 31
 
 
@@ -196,19 +243,19 @@ run_job(sys.argv[1], sys.argv[2], job, workers=2, listener=tell, pictures=False)
 """Writes as many letters as files are done."""
 
 
-def test_a_run_killed_at_any_moment_goes_on_and_ends_in_the_same_rows(source, tmp_path):
-    undisturbed = run_job(source, tmp_path / "whole", JOB, workers=2, pictures=False)
+def test_a_run_killed_at_any_moment_goes_on_and_ends_in_the_same_rows(archive, undisturbed, tmp_path):
     out, kills = tmp_path / "killed", 0
     for done_before in (0, 1, 12):
         told = tmp_path / f"told-{done_before}"
-        with process("-c", KILLED, source, out, told) as started:
+        with process("-c", KILLED, archive, out, told) as started:
             wait_for(lambda told=told, least=done_before: told.exists() and "x" * least in told.read_text())
             kills += started.poll() is None
             started.send_signal(signal.SIGKILL)
     assert kills, "every run had ended before it was killed"
-    run_job(source, out, JOB, workers=2, pictures=False)
-    assert rows(out) == rows(undisturbed.folder)
-    assert (out / "failures.csv").read_bytes() == (undisturbed.folder / "failures.csv").read_bytes()
+    run_job(archive, out, JOB, workers=2, pictures=False)
+    whole, _ = undisturbed
+    assert rows(out) == rows(whole.folder)
+    assert (out / "failures.csv").read_bytes() == whole.failures_file.read_bytes()
 
 
 def free_port() -> int:
@@ -217,8 +264,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def test_a_cluster_loses_a_worker_in_the_middle_and_no_row(source, tmp_path):
-    undisturbed = run_job(source, tmp_path / "whole", JOB, workers=1, pictures=False)
+def test_a_cluster_loses_a_worker_in_the_middle_and_no_row(archive, undisturbed, tmp_path):
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     worker = ("-m", "distributed.cli.dask_worker", address, "--nthreads", 1, "--no-dashboard", "--no-nanny")
@@ -232,9 +278,9 @@ def test_a_cluster_loses_a_worker_in_the_middle_and_no_row(source, tmp_path):
             if told.done > 4:
                 doomed.send_signal(signal.SIGKILL)
 
-        found = run_job(source, tmp_path / "out", JOB, scheduler=address, listener=kill_one, pictures=False)
+        found = run_job(archive, tmp_path / "out", JOB, scheduler=address, listener=kill_one, pictures=False)
         assert doomed.wait(10) == -signal.SIGKILL
-    assert rows(found.folder) == rows(undisturbed.folder)
+    assert rows(found.folder) == rows(undisturbed[0].folder)
 
 
 def test_an_address_without_a_scheduler_is_refused(source, tmp_path, monkeypatch):
@@ -248,8 +294,3 @@ def test_what_a_reader_calls_its_files_cannot_leave_the_folder(tmp_path):
 
     with pytest.raises(BatchError, match="Expected a file of signals from a reader"):
         keep_files(tmp_path, {"signals/../../evil.parquet": b""})
-
-
-def test_progress_tells_rate_and_time_left():
-    told = Progress("reading", 10, 4, 4, 1, 2.0, 3.0).to_dict()
-    assert json.loads(json.dumps(told))["seconds_left"] == 3.0

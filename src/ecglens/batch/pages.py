@@ -83,8 +83,9 @@ def _explained(reading: Reading, runtime: Runtime) -> tuple[Explanation | None, 
     """Where the answer comes from, and what to know of that; none for a page that the model was not asked about."""
     if reading.prediction.probabilities is None:
         return None, ()
+    method = "class_map" if runtime.card.feature_maps else "occlusion_lead"
     try:
-        found = explain_page(reading, runtime)
+        found = explain_page(reading, runtime, method=method)
     except ModelError as error:
         return None, (f"There is no explanation: {error}",)
     return found, found.warnings

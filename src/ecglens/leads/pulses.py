@@ -1,5 +1,6 @@
 """Calibration pulses: 1 mV steps that say how tall a millivolt is and where each row's zero line runs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -55,8 +56,9 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
         for columns in ends:
             black = np.asarray(ink[:, columns] > _BLACK, dtype=np.uint8)
             flanks = _flanks(black, height_mm)
-            pairs = ((a, b) for i, a in enumerate(flanks) for b in flanks[i + 1 :])
-            found = tuple(Pulse(*_outline(a, b, columns.start)) for a, b in pairs if _is_pulse(black, a, b))
+            found = tuple(
+                Pulse(*_outline(a, b, columns.start)) for a, b in _pairs(flanks) if _is_open_below(black, a, b)
+            )
             if len(found) > len(best):
                 best = found
             if len(best) >= _ENOUGH:
@@ -64,7 +66,7 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
     return tuple(sorted(best, key=lambda pulse: pulse.top))
 
 
-def _flanks(black: NDArray[np.uint8], height_mm: float) -> list[NDArray[np.int32]]:
+def _flanks(black: NDArray[np.uint8], height_mm: float) -> NDArray[np.int32]:
     """``(left, top, width, height)`` of strokes of about ``height_mm``, left to right, 2 px wider than drawn.
 
     A thin stroke between two columns of pixels is black now in one, now in the other; widened, it is whole.
@@ -74,8 +76,20 @@ def _flanks(black: NDArray[np.uint8], height_mm: float) -> list[NDArray[np.int32
     thick = cv2.dilate(black, np.ones((1, 3), np.uint8))
     strokes = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
-    kept = [row[:4] for row in stats[1:] if row[3] <= most and row[2] <= 1.5 * PX_PER_MM]
-    return sorted(kept, key=lambda row: int(row[0]))
+    kept = stats[1:, :4][(stats[1:, 3] <= most) & (stats[1:, 2] <= 1.5 * PX_PER_MM)]
+    return np.asarray(kept[np.argsort(kept[:, 0], kind="stable")], dtype=np.int32)
+
+
+def _pairs(flanks: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Two flanks as far apart as a pulse is wide, level at their tops and feet."""
+    left, top, feet = flanks[:, 0], flanks[:, 1], flanks[:, 1] + flanks[:, 3]
+    narrow, wide = (width * PX_PER_MM for width in _WIDTH_RANGE_MM)
+    level = _LEVEL_MM * PX_PER_MM
+    for number, a in enumerate(flanks):
+        here = slice(*np.searchsorted(left, (left[number] + narrow, left[number] + wide + 1e-6)))
+        alike = (np.abs(top[here] - top[number]) <= level) & (np.abs(feet[here] - feet[number]) <= level)
+        for b in flanks[here][alike]:
+            yield a, b
 
 
 def _outline(a: NDArray[np.int32], b: NDArray[np.int32], offset: int) -> tuple[float, float, float, float]:
@@ -86,12 +100,10 @@ def _outline(a: NDArray[np.int32], b: NDArray[np.int32], offset: int) -> tuple[f
     return top, offset + float(a[0]) + float(a[2]) / 2 - 0.5, bottom, offset + float(b[0]) + float(b[2]) / 2 - 0.5
 
 
-def _is_pulse(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:
+def _is_open_below(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:
+    """Whether there is a roof between two flanks, and nothing below it."""
     left, right = int(a[0] + a[2]), int(b[0])
-    level = _LEVEL_MM * PX_PER_MM
-    if not _WIDTH_RANGE_MM[0] * PX_PER_MM <= b[0] - a[0] <= _WIDTH_RANGE_MM[1] * PX_PER_MM or right - left < 2:
-        return False
-    if abs(int(a[1]) - int(b[1])) > level or abs(int(a[1] + a[3]) - int(b[1] + b[3])) > level:
+    if right - left < 2:
         return False
     top, bottom = min(int(a[1]), int(b[1])), max(int(a[1] + a[3]), int(b[1] + b[3]))
     inside = black[max(0, top - _ROOF_PX) : bottom, left:right]

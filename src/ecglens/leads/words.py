@@ -80,6 +80,8 @@ def lead_words(black: NDArray[np.bool_], *, px_per_mm: float) -> list[Word]:
 def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     """Letters on one line, left to right, closer together than ``_GAP`` of their height; at most ``_LONGEST``."""
     boxes = boxes[np.argsort(boxes[:, 1], kind="stable")]
+    tops, lefts, feet, rights = np.ascontiguousarray(boxes.T, dtype=np.float64)
+    heights = feet - tops
     taken = np.zeros(len(boxes), dtype=np.bool_)
     words = []
     for index in range(len(boxes)):
@@ -87,22 +89,22 @@ def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
             continue
         word = [index]
         taken[index] = True
+        top, foot, right, high = tops[index], feet[index], rights[index], heights[index]
         while True:
-            members = boxes[word]
-            high = float((members[:, 2] - members[:, 0]).max())
-            foot, right = int(members[:, 2].max()), int(members[:, 3].max())
-            top = int(members[:, 0].min())
-            near = np.flatnonzero(~taken & (boxes[:, 1] - right <= _GAP * high) & (boxes[:, 1] >= right - 0.3 * high))
-            level = np.abs(boxes[near, 2] - foot) <= _LEVEL * high
-            hyphen_first = (members[:, 2] - members[:, 0]).max() < 0.35 * (boxes[near, 2] - boxes[near, 0])
-            inside = (boxes[near, 0] < foot) & (boxes[near, 2] > top)
-            size = (boxes[near, 2] - boxes[near, 0]) <= 1.6 * high
-            near = near[(level & size) | (hyphen_first & inside)]
-            if not near.size:
+            begin, end = np.searchsorted(lefts, (right - 0.3 * high, right + _GAP * high + 1e-6))
+            near = slice(begin, end)
+            level = np.abs(feet[near] - foot) <= _LEVEL * high
+            size = heights[near] <= 1.6 * high
+            hyphen_first = high < 0.35 * heights[near]
+            inside = (tops[near] < foot) & (feet[near] > top)
+            fitting = np.flatnonzero(~taken[near] & ((level & size) | (hyphen_first & inside)))
+            if not fitting.size:
                 break
-            following = int(near[0])
+            following = int(begin + fitting[0])
             word.append(following)
             taken[following] = True
+            top, foot = min(top, tops[following]), max(foot, feet[following])
+            right, high = max(right, rights[following]), max(high, heights[following])
         if len(word) <= _LONGEST:
             words.append(boxes[word])
     return words

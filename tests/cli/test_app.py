@@ -311,7 +311,7 @@ def test_serve_says_in_one_sentence_that_a_port_is_taken():
 @pytest.fixture
 def feature_row(monkeypatch):
     """Rows without reading: ``bad`` has a reason in place of figures, ``stop`` is Ctrl+C."""
-    batch = pytest.importorskip("ecglens.batch")
+    features = pytest.importorskip("ecglens.batch.features")
 
     def fake(path):
         if "stop" in path.name:
@@ -324,7 +324,7 @@ def feature_row(monkeypatch):
             "rate_bpm": float("nan") if bad else 64.0,
         }
 
-    monkeypatch.setattr(batch, "feature_row", fake)
+    monkeypatch.setattr(features, "feature_row", fake)
 
 
 def test_features_are_a_row_a_file_and_bad_files_do_not_stop_the_rest(feature_row, tmp_path):

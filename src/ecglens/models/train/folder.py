@@ -107,7 +107,12 @@ def occupied(out: Path) -> Iterator[None]:
     lock = FileLock(out / "lock", blocking=False)
     try:
         with lock:
-            yield
+            try:
+                yield
+            finally:
+                if [path.name for path in out.iterdir()] == ["lock"]:  # refused before any work
+                    (out / "lock").unlink()
+                    out.rmdir()
     except Timeout as error:
         raise TrainingError(f"Another process trains in '{out}'; wait for it, or choose another folder.") from error
 

@@ -19,6 +19,7 @@ Image = NDArray[np.uint8]
 
 _LEAST_PX = 8.0
 _BLUR_MM = 25.0  # at 25 mm/s a rate of 60/min is a pattern of 25 mm, of which this leaves less than a millionth
+_BLUR_PX = 8.0  # the same distance on the small image that is blurred
 
 _AT_OWN_SIZE: dict[str, Callable[[Image], Image]] = {
     "gray": preprocessing.gray,
@@ -96,7 +97,12 @@ def _without_traces(pixels: Image, layout: Layout) -> Image:
     columns = slice(max(0, math.floor(area.left)), math.ceil(area.right))
     blurred = pixels.copy()
     seen = pixels[rows, columns].astype(np.float32)  # bytes would be blurred with weights of 8 bits
-    blurred[rows, columns] = np.rint(cv2.GaussianBlur(seen, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+    height, width = seen.shape[:2]
+    coarse = (max(1, round(width * _BLUR_PX / sigma)), max(1, round(height * _BLUR_PX / sigma)))
+    soft = cv2.GaussianBlur(
+        cv2.resize(seen, coarse, interpolation=cv2.INTER_AREA), (0, 0), _BLUR_PX, borderType=cv2.BORDER_REPLICATE
+    )
+    blurred[rows, columns] = np.rint(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR))
     return blurred
 
 

@@ -19,7 +19,17 @@ from scipy.sparse.csgraph import connected_components
 from ecglens.datasets.candidates import candidate_pairs, link
 from ecglens.datasets.looks import FEWEST, Looks
 
-__all__ = ["HEIGHT", "WIDTH", "grid_rows", "near_copies", "same_traces", "trace_gray", "trace_signature"]
+__all__ = [
+    "COARSE",
+    "HEIGHT",
+    "WIDTH",
+    "coarse_signature",
+    "grid_rows",
+    "near_copies",
+    "same_traces",
+    "trace_gray",
+    "trace_signature",
+]
 
 WIDTH, HEIGHT = 320, 120
 """Columns and rows of a signature."""
@@ -51,7 +61,8 @@ _STILL_SAME = 0.92
 """Agreement from which on two pages are one recording even without what pages of their look share. It parts no copy of
 the 1,200 above from its page."""
 
-_COARSE = (64, 24)
+COARSE = (64, 24)
+"""Columns and rows of a coarse signature."""
 
 Motion = NDArray[np.float32]
 """``(2, 3)``: an affine map from one signature's places to another's."""
@@ -106,6 +117,11 @@ def trace_signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     small = cv2.resize(box, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     inked = small > 0.08
     return None if inked.mean() > _FULL else np.packbits(inked)
+
+
+def coarse_signature(packed: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A signature blurred and made small, ``(columns x rows,)`` of ``COARSE``; copies have nearly the same."""
+    return _coarse(_image(packed))
 
 
 def _ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -281,4 +297,4 @@ def _all_coarse(packed: NDArray[np.uint8], shared: NDArray[np.float32] | None) -
 
 def _coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:
     soft = cv2.GaussianBlur(image, (0, 0), 3.0)
-    return np.asarray(cv2.resize(soft, _COARSE, interpolation=cv2.INTER_AREA), dtype=np.float32).ravel()
+    return np.asarray(cv2.resize(soft, COARSE, interpolation=cv2.INTER_AREA), dtype=np.float32).ravel()

@@ -1,14 +1,16 @@
 """Why a model answered as it did, laid back on the page, with what was measured of the explanation itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Check", "Explanation", "Segment"]
+__all__ = ["WORDS", "Check", "Explanation", "ModelChecks", "Segment", "passed_all"]
 
+WORDS: Mapping[bool | None, str] = {True: "passed", False: "failed", None: "not checked"}
+"""How a check went, for people."""
 _FOR = (213, 94, 0)
 _AGAINST = (0, 114, 178)
 """Vermilion and blue of Okabe and Ito's palette (2008), which colour-blind people tell apart."""
@@ -64,6 +66,84 @@ class Check:
         return {"name": self.name, "passed": self.passed, "text": self.text, "figures": figures}
 
 
+def passed_all(checks: Sequence[Check]) -> bool | None:
+    """Whether all checks that could be made were passed; ``None`` where none was made."""
+    made = [check.passed for check in checks if check.passed is not None]
+    return all(made) if made else None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChecks:
+    """How methods of explaining did on a model over many pages.
+
+    Attributes:
+        model: Name of the model.
+        model_version: Its version.
+        graph_sha256: Of the graph that was asked; another graph needs other checks.
+        pages: How many pages.
+        methods: Checks by method.
+        changes: What the likeliest label does when the page changes: by change, the shares ``stays``, ``another`` and
+            ``refused``.
+        agreement: By method, then method, the median rank correlation of the leads' shares.
+    """
+
+    model: str
+    model_version: str
+    graph_sha256: str
+    pages: int
+    methods: Mapping[str, tuple[Check, ...]]
+    changes: Mapping[str, Mapping[str, float]]
+    agreement: Mapping[str, Mapping[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The checks in plain types."""
+        return {
+            "model": self.model,
+            "model_version": self.model_version,
+            "graph_sha256": self.graph_sha256,
+            "pages": self.pages,
+            "methods": {name: [check.to_dict() for check in checks] for name, checks in self.methods.items()},
+            "changes": {name: _rounded(row) for name, row in self.changes.items()},
+            "agreement": {name: _rounded(row) for name, row in self.agreement.items()},
+        }
+
+    @classmethod
+    def of_dict(cls, told: Mapping[str, Any]) -> "ModelChecks":
+        """The inverse of :meth:`to_dict`.
+
+        Raises:
+            KeyError: A field is missing.
+            TypeError: A field is of another kind.
+        """
+        methods = {name: tuple(Check(**check) for check in checks) for name, checks in told["methods"].items()}
+        return cls(**{**told, "methods": methods})
+
+    def tables(self) -> Iterator[tuple[str, list[list[str]]]]:
+        """Titles and tables for a report, the first row of each its head."""
+        names = list(dict.fromkeys(check.name for checks in self.methods.values() for check in checks))
+        rows = [["method", "on this model", *names]]
+        for method, checks in self.methods.items():
+            by_name = {check.name: check for check in checks}
+            cells = [_cell(by_name[name]) if name in by_name else "-" for name in names]
+            rows.append([method, WORDS[passed_all(checks)], *cells])
+        yield f"Explanations, checked on {self.pages} pages", rows
+        parts = ("stays", "another", "refused")
+        changes = [[name, *(f"{row[part]:.1%}" for part in parts)] for name, row in self.changes.items()]
+        yield "What the likeliest label does", [["change", "stays", "becomes another", "refused"], *changes]
+        if len(self.methods) > 1:
+            agreed = [[name, *(f"{row[other]:.2f}" for other in self.methods)] for name, row in self.agreement.items()]
+            yield "Agreement of the leads' shares", [["", *self.methods], *agreed]
+
+
+def _rounded(row: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in row.items()}
+
+
+def _cell(check: Check) -> str:
+    told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in check.figures.items())
+    return f"{WORDS[check.passed]}: {told}" if told else WORDS[check.passed]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
     """Where on a page a model's answer comes from.
@@ -87,6 +167,7 @@ class Explanation:
         done: One sentence on what the method did.
         lead_probabilities: By lead, then label, where the model answers for each lead.
         checks: What was measured of this explanation on this page.
+        on_model: What was measured of the method on this model over many pages; empty where nobody did.
         warnings: What a reader must know, one sentence each.
     """
 
@@ -103,13 +184,13 @@ class Explanation:
     done: str
     lead_probabilities: Mapping[str, Mapping[str, float]] | None = None
     checks: tuple[Check, ...] = ()
+    on_model: tuple[Check, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool | None:
-        """Whether all checks that could be made were passed; ``None`` where none was made."""
-        made = [check.passed for check in self.checks if check.passed is not None]
-        return all(made) if made else None
+        """Whether all checks on this page that could be made were passed; ``None`` where none was made."""
+        return passed_all(self.checks)
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation in plain types, heat included."""
@@ -128,6 +209,7 @@ class Explanation:
             else {lead: {name: round(p, 6) for name, p in by.items()} for lead, by in probabilities.items()},
             "passed": self.passed,
             "checks": [check.to_dict() for check in self.checks],
+            "on_model": [check.to_dict() for check in self.on_model],
             "warnings": list(self.warnings),
             "heat": {
                 "page_size_px": list(self.page_size_px),

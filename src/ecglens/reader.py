@@ -1,11 +1,13 @@
 """The whole path: file to page, page to leads, leads to prediction. Every surface calls this."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
 
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS
@@ -25,6 +27,7 @@ from ecglens.records import (
     Explanation,
     Layout,
     Measurements,
+    ModelChecks,
     NotFound,
     Page,
     Prediction,
@@ -34,7 +37,11 @@ from ecglens.records import (
 )
 from ecglens.settings import load_settings
 
+if TYPE_CHECKING:
+    from ecglens.models.explain.scene import Scene
+
 __all__ = [
+    "check_explanations",
     "digitize",
     "digitize_page",
     "examine",
@@ -42,6 +49,7 @@ __all__ = [
     "explain",
     "explain_page",
     "load_runtime",
+    "look_with",
     "read",
 ]
 
@@ -49,6 +57,7 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 
 _LEAST_BOX_MM = 5.0
 _USUAL_SPEED_MM_S = 25.0
+_PAGES_SHUFFLED = 4
 
 
 def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Prediction:
@@ -170,17 +179,69 @@ def explain_page(
         seed: Of what is drawn.
     """
     from ecglens.models.explain import explain_scene  # a label alone should not wait for it
+
+    scene = _scene(reading, runtime, label)
+    if scene is None:
+        reason = reading.prediction.abstention.reason if reading.prediction.abstention else "It gave no probabilities."
+        raise EcgReadError(f"{reading.page.source}: expected a page that the model answers for. {reason}")
+    return explain_scene(scene, reading.prediction, method, module=module, checks=checks, seed=seed)
+
+
+def check_explanations(
+    pages: Iterable[Page],
+    runtime: Runtime,
+    *,
+    methods: Sequence[str] = ("class_map", "occlusion_lead"),
+    module: Any = None,
+    seed: int = 0,
+) -> ModelChecks:
+    """Check over many pages whether explanations of a model mean anything; some 1.5 s a page.
+
+    Args:
+        pages: Such as the model is for; those that it does not answer for are left out.
+        runtime: The model.
+        methods: Out of ``ecglens.models.explain.METHODS``.
+        module: As for :func:`explain`.
+        seed: Of what is drawn.
+
+    Raises:
+        EcgReadError: The model answers for none of the pages.
+        ModelError: A method cannot explain this model.
+        MissingExtraError: A method needs an extra that is not installed.
+    """
+    from ecglens.models.explain.measured import checks_of, page_figures, weights_left
+
+    look, rng = look_with(runtime), np.random.default_rng(seed)
+    lines: list[dict[str, Any]] = []
+    scenes: list[Scene] = []
+    for page in pages:
+        line = page_figures(page, look, methods, rng=rng, module=module)
+        if line is None:
+            continue
+        lines.append(line)
+        if len(scenes) < _PAGES_SHUFFLED and (scene := look(page)) is not None:
+            scenes.append(scene)
+    if not lines:
+        raise EcgReadError("Expected pages that the model answers for, found none; give pages of the print it reads.")
+    return checks_of(lines, runtime.card, left=weights_left(scenes, methods, rng))
+
+
+def look_with(runtime: Runtime) -> "Callable[[Page], Scene | None]":
+    """What reads a page and puts it before the model, for the likeliest label; ``None`` where the model refuses."""
+    return lambda page: _scene(examine_page(page, runtime), runtime, None)
+
+
+def _scene(reading: Reading, runtime: Runtime, label: str | None) -> "Scene | None":
+    """The page in front of the model, for a label or the likeliest; ``None`` where the model does not answer for it."""
     from ecglens.models.explain.scene import Scene
 
-    prediction, layout = reading.prediction, reading.layout
-    probabilities = prediction.probabilities
+    layout, probabilities = reading.layout, reading.prediction.probabilities
     if probabilities is None or not isinstance(layout, Layout):
-        reason = prediction.abstention.reason if prediction.abstention else "It gave no probabilities."
-        raise EcgReadError(f"{reading.page.source}: expected a page that the model answers for. {reason}")
+        return None
     tracing = reading.tracing
     if tracing is None and needs_record(runtime.recipe):
         tracing = _traced(reading.page, printed=False)
-    scene = Scene.of(
+    return Scene.of(
         reading.page,
         layout,
         runtime,
@@ -188,7 +249,6 @@ def explain_page(
         record=None if tracing is None else tracing.record,
         speed_mm_s=_USUAL_SPEED_MM_S if tracing is None else tracing.speed_mm_s,
     )
-    return explain_scene(scene, prediction, method, module=module, checks=checks, seed=seed)
 
 
 def _measured(tracing: Tracing) -> Measurements | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.explanations import Check, Explanation, Segment
+from ecglens.explanations import Check, Explanation, ModelChecks, Segment
 from ecglens.findings import Measured, Measurements, PrintedFacts
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "LeadTrace",
     "Measured",
     "Measurements",
+    "ModelChecks",
     "NotFound",
     "Page",
     "Prediction",

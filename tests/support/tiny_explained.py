@@ -12,7 +12,7 @@ LABELS = ("normal", "mi")
 
 
 class Linear:
-    """Answers 0 and ``weights`` times its input; ``asked`` counts its rows."""
+    """Answers 0, and ``weights`` times its input and ``more``; ``asked`` counts its rows."""
 
     def __init__(self, recipe, weights):
         self.recipe = parse_recipe(recipe)
@@ -30,12 +30,13 @@ class Linear:
             graph_sha256="",
         )
         self.weights = weights
+        self.more = 0.0
         self.asked = 0
 
     def logits(self, arrays):
         (array,) = arrays.values()
         self.asked += len(array)
-        score = (array * self.weights).reshape(len(array), -1).sum(axis=1)
+        score = (array * self.weights).reshape(len(array), -1).sum(axis=1) + self.more
         return np.stack([np.zeros_like(score), score], axis=1).astype(np.float32)
 
 

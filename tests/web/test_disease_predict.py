@@ -30,6 +30,7 @@ from ecglens.records import (
     Reading,
     Tracing,
 )
+from ecglens.web.readings import views
 
 PAGE = Path(__file__).parents[1] / "data" / "Normal_1.jpg"
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -154,6 +155,15 @@ def test_figures_stand_beside_their_usual_ranges_in_words(examine):
         "What was read on what was printed",
     ):
         assert words in shown
+
+
+def test_an_answer_is_explained_only_when_that_is_asked_for(examine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(views, "explained", lambda reading: asked.append(reading.prediction.label) or ())
+    upload()
+    assert asked == []
+    upload(explain="on")
+    assert asked == ["normal"]
 
 
 def test_every_warning_is_shown_once(examine):

@@ -12,6 +12,7 @@ from rich.text import Text
 from ecglens.cli.answers import DISCLAIMER, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
+from ecglens.explanations import WORDS, passed_all
 from ecglens.labels import TITLES
 from ecglens.records import Explanation, Page
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _BAR_CELLS = 20
-_WORDS = {True: "passed", False: "failed", None: "not checked"}
 
 
 def command(
@@ -138,7 +138,11 @@ def _print(console: Console, name: str, found: Explanation) -> None:
         console.print(Text(f"  Most: {told}"), soft_wrap=True)
     for check in found.checks:
         style = "" if check.passed else "bold"
-        console.print(Text(f"  {check.name}: {_WORDS[check.passed]}. {check.text}", style=style), soft_wrap=True)
+        console.print(Text(f"  {check.name}: {WORDS[check.passed]}. {check.text}", style=style), soft_wrap=True)
+    if found.on_model:
+        failed = ", ".join(check.name for check in found.on_model if check.passed is False)
+        told = f"  This method on this model: {WORDS[passed_all(found.on_model)]}{f' ({failed})' if failed else ''}."
+        console.print(Text(told, style="bold" if failed else ""), soft_wrap=True)
     for warning in found.warnings:
         console.print(Text(f"  Warning  {warning}"), soft_wrap=True)
     console.print()

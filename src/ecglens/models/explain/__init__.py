@@ -21,6 +21,7 @@ from ecglens.models.explain.gradients import (
 from ecglens.models.explain.laid import lay
 from ecglens.models.explain.occlusion import occlusion_lead, occlusion_patch
 from ecglens.models.explain.scene import Planes, Scene
+from ecglens.models.explain.stored import on_model
 from ecglens.models.explain.surrogate import kernel_shap, lime
 from ecglens.records import Explanation, Prediction
 
@@ -53,7 +54,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "class_map": Method(
             "Class map",
             "What each unit of the model's last feature map adds to the label's log-odds, less what it adds on bare "
-            "paper.",
+            "paper, laid on the ink that it sees.",
             class_map,
         ),
         "occlusion_lead": Method(
@@ -178,5 +179,6 @@ def explain_scene(
         done=chosen.done,
         lead_probabilities=prediction.lead_probabilities,
         checks=made,
+        on_model=on_model(card, method),
         warnings=(*prediction.warnings, *((_EVENLY,) if on_even_units else ())),
     )

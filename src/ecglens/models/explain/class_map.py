@@ -7,6 +7,7 @@ whole; with cells and maxima it is the product of activation and gradient unit b
 2011.08891). Its sum is, to first order in the other labels' odds, the log-odds of the page less those of bare paper.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
@@ -17,6 +18,11 @@ from ecglens.models.explain.scene import Planes, Scene
 from ecglens.models.runtime import Runtime
 
 __all__ = ["class_map", "log_odds_slope", "spread_map"]
+
+_STROKE_MM = 1.5
+"""Deviation of the strokes that heat is drawn with: as wide as a text marker's, so that it can be seen on a trace."""
+_LEAST_INK = 1e-3
+"""Of the most that a unit of the page sees; a unit with less sees none."""
 
 
 def class_map(scene: Scene) -> Planes:
@@ -36,26 +42,51 @@ def class_map(scene: Scene) -> Planes:
     logits, found = model.class_maps(both)
     slope = log_odds_slope(logits[:rows].mean(axis=0) / model.card.temperature, scene.index)
     slope /= model.card.temperature * rows
-    planes = scene.planes()
+    planes, ink = scene.planes(), _ink(scene)
     for described, maps in zip(model.card.feature_maps, found, strict=True):
         spoken = np.einsum("rlyx,l->ryx", maps[:rows] - maps[rows:], slope)
-        planes["page"] += np.stack([spread_map(one, described, planes["page"].shape[1:]) for one in spoken])
+        planes["page"] += np.stack(
+            [spread_map(one, described, here.shape, ink=here) for one, here in zip(spoken, ink, strict=True)]
+        )
     return planes
 
 
-def spread_map(units: NDArray[np.float32], described: FeatureMap, size: tuple[int, ...]) -> NDArray[np.float32]:
+def spread_map(
+    units: NDArray[np.float32],
+    described: FeatureMap,
+    size: tuple[int, ...],
+    *,
+    ink: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """A map's units at the size of the input: each a pyramid around its place, its sum kept.
 
     Args:
         units: ``(height, width)``.
         described: Where the units lie.
         size: Height and width of the input.
+        ink: Of this size; each pyramid is weighed by it, where there is any.
     """
     down, across = (
         _hats(count, described.start[axis], described.step[axis], length)
         for axis, (count, length) in enumerate(zip(units.shape, size, strict=True))
     )
-    return np.asarray(down.T @ units @ across, dtype=np.float32)
+    if ink is None:
+        return np.asarray(down.T @ units @ across, dtype=np.float32)
+    there = down @ ink @ across.T
+    inked = there > _LEAST_INK * there.max(initial=0.0)
+    on_ink = down.T @ (np.where(inked, units, 0.0) / np.where(inked, there, 1.0)) @ across
+    return np.asarray(ink * on_ink + down.T @ np.where(inked, 0.0, units) @ across, dtype=np.float32)
+
+
+def _ink(scene: Scene) -> NDArray[np.float32]:
+    """How much the page differs from bare paper around each place of its array, ``(rows, height, width)``."""
+    blacker = np.abs(scene.arrays["page"] - scene.paper["page"]).mean(axis=1)
+    view = scene.views["page"][0]
+    sigma = [
+        _STROKE_MM * scale / float(np.hypot(*view.to_page[:, 1 - axis]))
+        for axis, scale in enumerate(scene.layout.px_per_mm)
+    ]
+    return np.stack([cv2.GaussianBlur(one, (0, 0), sigmaX=sigma[1], sigmaY=sigma[0]) for one in blacker])
 
 
 def _hats(count: int, start: float, step: float, length: int) -> NDArray[np.float32]:

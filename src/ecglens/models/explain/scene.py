@@ -155,14 +155,20 @@ class Scene:
         Returns:
             ``(answers,)``, log p - log(1 - p) of the calibrated probability.
         """
+        return self._answers(masks)[:, self.index]
+
+    def likeliest(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> list[str]:
+        """Labels that are likeliest with parts of the arrays replaced by bare paper; masks as for :meth:`log_odds`."""
+        return [self.model.card.labels[number] for number in self._answers(masks).argmax(axis=1)]
+
+    def _answers(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
         step = max(1, _AT_ONCE // len(self.model.recipe.rows))
-        parts = [self._asked(masks[first : first + step]) for first in range(0, len(masks), step)]
-        return np.concatenate(parts)
+        return np.concatenate([self._asked(masks[first : first + step]) for first in range(0, len(masks), step)])
 
     def _asked(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
         arrays = {name: np.concatenate([self._masked(name, mask) for mask in masks]) for name in self.arrays}
         logits = self.model.logits(arrays).astype(np.float64) / self.model.card.temperature
-        return log_odds_of(logits.reshape(len(masks), -1, logits.shape[1]), self.model.recipe)[:, self.index]
+        return log_odds_of(logits.reshape(len(masks), -1, logits.shape[1]), self.model.recipe)
 
     def _masked(self, name: str, mask: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float32]:
         array = self.arrays[name]

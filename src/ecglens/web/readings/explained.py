@@ -1,22 +1,23 @@
 """Why an answer came out as it did, as what a page shows: layers over the page, shares of the leads, checks."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.explanations import WORDS, passed_all
 from ecglens.labels import TITLES
 from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.models.explain import METHODS
 from ecglens.reader import explain_page, load_runtime
-from ecglens.records import Explanation, Reading
+from ecglens.records import Check, Explanation, Reading
 
 __all__ = ["Part", "Reason", "Tested", "explained"]
 
 _OFFERED = ("class_map", "occlusion_lead")
-_WORDS = {True: "passed", False: "failed", None: "not checked"}
 _MOST_SEGMENTS = 3
 
 
@@ -56,6 +57,9 @@ class Reason:
         word: How it did in all checks: passed, failed or not checked.
         failed: Names of the checks that it failed.
         checks: Each of them.
+        model_word: How the method did on this model over many pages.
+        model_failed: Names of the checks that it failed there.
+        on_model: Each of those.
     """
 
     key: str
@@ -70,6 +74,9 @@ class Reason:
     word: str
     failed: str
     checks: tuple[Tested, ...]
+    model_word: str
+    model_failed: str
+    on_model: tuple[Tested, ...]
 
 
 def explained(reading: Reading) -> tuple[Reason, ...]:
@@ -112,10 +119,21 @@ def _reason(found: Explanation) -> Reason:
             f"{_name(one.lead)}, {one.start_s:.1f} to {one.end_s:.1f} s ({_percent(one.share)} %)"
             for one in found.segments[:_MOST_SEGMENTS]
         ),
-        word=_WORDS[found.passed],
-        failed=", ".join(check.name for check in found.checks if check.passed is False),
-        checks=tuple(Tested(check.name.capitalize(), _WORDS[check.passed], check.text) for check in found.checks),
+        word=WORDS[found.passed],
+        failed=_failed(found.checks),
+        checks=_tested(found.checks),
+        model_word=WORDS[passed_all(found.on_model)],
+        model_failed=_failed(found.on_model),
+        on_model=_tested(found.on_model),
     )
+
+
+def _failed(checks: Sequence[Check]) -> str:
+    return ", ".join(check.name for check in checks if check.passed is False)
+
+
+def _tested(checks: Sequence[Check]) -> tuple[Tested, ...]:
+    return tuple(Tested(check.name.capitalize(), WORDS[check.passed], check.text) for check in checks)
 
 
 def _name(lead: str) -> str:

@@ -1,19 +1,20 @@
 "use strict";
 for (const section of document.querySelectorAll(".why")) {
   const form = section.querySelector("form");
-  const reasons = [...section.querySelectorAll(".reason")];
-  const layers = [...section.querySelectorAll(".heat")];
+  const said = section.querySelector(".said");
+  const reasons = [...section.querySelectorAll(".why-reason")];
 
   const show = () => {
     const { label, method, strength, shown } = form.elements;
-    const chosen = (one) => one.dataset.label === label.value && one.dataset.method === method.value;
     for (const reason of reasons) {
-      reason.hidden = !chosen(reason);
-      reason.open = chosen(reason);
-    }
-    for (const layer of layers) {
-      layer.hidden = !chosen(layer) || !shown.checked;
-      layer.style.opacity = strength.value / 100;
+      const chosen = reason.dataset.label === label.value && reason.dataset.method === method.value;
+      reason.hidden = !chosen;
+      reason.open = chosen;
+      if (!chosen) continue;
+      const heat = reason.querySelector(".heat");
+      heat.style.opacity = strength.value / 100;
+      heat.style.visibility = shown.checked ? "visible" : "hidden";
+      said.textContent = `${label.value}, ${method.value}${shown.checked ? "" : ", not shown on the page"}`;
     }
     strength.disabled = !shown.checked;
   };

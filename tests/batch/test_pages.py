@@ -168,7 +168,8 @@ def test_the_summary_shows_pages_without_network_or_scripts(result):
         (Options(what=()), "Expected any of label"),
         (Options(signal_format="csv"), "Expected signals as parquet or wfdb, found 'csv'"),
         (Options(memory_mb=20), "Expected at least 300 MB of memory"),
-        (Options(page_seconds=0.0), "1 second for a page"),
+        (Options(page_seconds=0.0), "1 second to a day for a page"),
+        (Options(page_seconds=float("nan")), "1 second to a day for a page"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(options, reason):

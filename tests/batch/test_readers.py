@@ -1,11 +1,12 @@
 import hashlib
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from batch_stubs import NO_MODEL
+from batch_stubs import NO_MODEL, THREE_PAGES
 
 from ecglens.batch.entries import Entry
 from ecglens.batch.readers import Answer, PageReader, close_readers, read_chunk
@@ -33,7 +34,7 @@ def read(reader: PageReader, path: Path, content: bytes) -> Answer:
 def test_a_page_is_answered_with_the_hash_of_its_file(reader, tmp_path):
     found = read(reader, tmp_path / "a", b"normal")
     assert found.sha256 == hashlib.sha256(b"normal").hexdigest()
-    assert json.loads(found.rows[0].text) == {"page": 1, "pages": 1, "layout": "normal", "width_px": 6}
+    assert json.loads(found.rows[0].text) == {"page": 1, "layout": "normal", "width_px": 6}
 
 
 def test_bytes_that_come_with_the_entry_are_read(reader):
@@ -64,8 +65,20 @@ def test_a_page_whose_process_was_killed_by_another_is_read_again(reader, tmp_pa
     assert mark.exists()
 
 
-def test_a_page_that_kills_costs_none_of_its_file_s_other_pages(reader, tmp_path):
-    assert told(read(reader, tmp_path / "a", b"pages")) == [(1, None), (2, "crash"), (3, None)]
+def test_a_page_that_fails_or_kills_costs_none_of_its_file_s_other_pages(reader, tmp_path):
+    assert told(read(reader, tmp_path / "a", THREE_PAGES)) == [(1, "not_a_page"), (2, "crash"), (3, None)]
+
+
+def test_of_a_file_s_pages_one_may_be_asked_for(reader):
+    assert told(reader.read(Entry("a", "nowhere"), THREE_PAGES, first=3, last=3)) == [(3, None)]
+    assert told(reader.read(Entry("a", "nowhere"), THREE_PAGES, first=1, last=1)) == [(1, "not_a_page")]
+
+
+def test_a_file_of_more_pages_than_anyone_scans_is_refused_as_a_whole(reader):
+    chain = b"".join(struct.pack("<HI", 0, 14 + 6 * number) for number in range(1001)) + struct.pack("<HI", 0, 0)
+    found = reader.read(Entry("a", "nowhere"), b"II*\0" + struct.pack("<I", 8) + chain)
+    assert told(found) == [(1, "not_a_page")]
+    assert "Expected a file of at most 999 pages, found more; split it." in found.rows[0].text
 
 
 def test_a_file_that_is_not_there_or_too_large_has_no_hash_and_a_reason(reader, tmp_path):

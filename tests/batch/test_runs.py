@@ -283,10 +283,17 @@ def test_a_cluster_loses_a_worker_in_the_middle_and_no_row(archive, undisturbed,
     assert rows(found.folder) == rows(undisturbed[0].folder)
 
 
-def test_an_address_without_a_scheduler_is_refused(source, tmp_path, monkeypatch):
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "ftp://host:1"])
+def test_an_address_without_a_scheduler_is_refused(source, tmp_path, monkeypatch, address):
     monkeypatch.setattr("ecglens.batch.engine._WAIT_SECONDS", 1.0)
-    with pytest.raises(BatchError, match="Expected a Dask scheduler at tcp://127.0.0.1:9, such as"):
-        run_job(source, tmp_path / "out", JOB, scheduler="tcp://127.0.0.1:9", pictures=False)
+    with pytest.raises(BatchError, match=f"Expected a Dask scheduler at {address}, such as"):
+        run_job(source, tmp_path / "out", JOB, scheduler=address, pictures=False)
+
+
+def test_less_than_one_process_is_refused(source, tmp_path):
+    with pytest.raises(BatchError, match="Expected at least 1 process to read with, found 0"):
+        run_job(source, tmp_path / "out", JOB, workers=0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_a_reader_calls_its_files_cannot_leave_the_folder(tmp_path):

@@ -168,7 +168,7 @@ def test_an_address_gives_a_page_a_folder_or_a_table_and_an_archive_in_parts_onl
         contents(f"{server}/z.zip")
     table = contents(f"{server}/list.csv")
     assert table["a.JPG"] == b"a.JPG"
-    assert table["nowhere.jpg"] == "Expected a file, found nothing at that path."
+    assert table["nowhere.jpg"] == "Expected a file, found nothing at that address, or nobody who answers."
 
 
 def test_an_address_that_nobody_can_read_says_what_is_missing():

@@ -18,6 +18,7 @@ from PIL import Image
 
 from ecglens.errors import EcgReadError
 from ecglens.pages import read_page
+from ecglens.pages.read import count_pages
 
 DATA = Path(__file__).parents[1] / "data"
 PAGE = DATA / "Normal_1.jpg"
@@ -506,3 +507,13 @@ except EcgReadError:
     )
 
     assert int(ran.stdout) < 100 * 1024**2
+
+
+def test_pages_are_counted_whether_or_not_they_can_be_read():
+    for form in ("PDF", "TIFF", "PNG"):
+        small = [Image.new("RGB", (20, 10), (number, 0, 0)) for number in range(3)]
+        with io.BytesIO() as stream:
+            small[0].save(stream, form, **({} if form == "PNG" else {"save_all": True, "append_images": small[1:]}))
+            assert count_pages(stream.getvalue()) == (1 if form == "PNG" else 3)
+            assert count_pages(stream.getvalue()[:100]) == 1
+    assert count_pages(b"") == count_pages(b"a letter") == 1

@@ -25,12 +25,15 @@ from ecglens.batch.job import Job
 from ecglens.errors import BatchError, EcgLensError, EcgReadError
 from ecglens.models.cards import CARD_FILE, sha256_of
 from ecglens.models.registry import find_model
+from ecglens.pages.ifd import MAX_FRAMES
+from ecglens.pages.read import count_pages
 
 __all__ = ["main"]
 
 _IDLE_SECONDS = 300.0
 """A process that nobody asks anything ends, so that none outlives a run that was killed."""
-_MOST_PAGES = 1000
+_MOST_PAGES = MAX_FRAMES - 1
+"""Of a file; a TIFF's are counted up to one more."""
 _MEMORY_SHARE = 0.95
 """Of what a reader may take; the rest is for libraries that are mapped later."""
 
@@ -88,11 +91,18 @@ class _Server:
                 return
         digest = sha256(data).hexdigest()
         _send(self._answers, {"sha256": digest})
-        number = pages = asked["page"]
+        number = asked["page"]
+        with _time_limit(self._job.page_seconds):
+            # Before any page is read: one that fails, or ends this process, must not hide those behind it.
+            pages = max(number, asked["last"] or count_pages(data))
+        if pages > _MOST_PAGES:
+            reason = f"Expected a file of at most {_MOST_PAGES} pages, found more; split it."
+            _send(self._answers, {**_failed(number, "not_a_page", reason), "page": number}, done=True)
+            return
+        _send(self._answers, {"pages": pages})
         while number <= pages:
             with _time_limit(self._job.page_seconds):
                 said, files = self._page(data, number, f"{digest}-{number}")
-                pages = said.get("pages", pages)
                 _send(self._answers, {**said, "page": number}, files, done=number >= pages)
             number += 1
 
@@ -100,12 +110,7 @@ class _Server:
         """What is said of a page, and what is kept beside the table."""
         try:
             found = self._answerer(data, number, stem, self._job)
-            if found.pages > _MOST_PAGES:
-                return _failed(
-                    number, "not_a_page", f"Expected a file of at most {_MOST_PAGES} pages, found more; split it."
-                ), {}
-            row = {"page": number, "pages": found.pages, **found.row}
-            return {"pages": found.pages, "row": _text(row)}, found.files
+            return {"row": _text({"page": number, **found.row})}, found.files
         except EcgReadError as error:
             if isinstance(error.__cause__, MemoryError):
                 raise MemoryError from error

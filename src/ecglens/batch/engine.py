@@ -67,14 +67,14 @@ def cluster(*, workers: int, scheduler: str | None) -> Iterator[Any]:
         MissingExtraError: Dask is not installed.
     """
     dask, distributed = require("dask", extra="batch"), require("distributed", extra="batch")
-    with dask.config.set(
-        {
-            "distributed.admin.large-graph-warning-threshold": "1GB",
-            "distributed.scheduler.http.routes": [],
-            "distributed.worker.http.routes": [],
-            "distributed.worker.profile.enabled": False,
-        }
-    ):
+    quiet = distributed.utils.silence_logging_cmgr("error")  # stderr is for the progress
+    settings = {
+        "distributed.admin.large-graph-warning-threshold": "1GB",
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+        "distributed.worker.profile.enabled": False,
+    }
+    with quiet, dask.config.set(settings):
         own = None if scheduler is not None else _own_cluster(distributed, workers)
         try:
             with _client(distributed, scheduler or own) as client:
@@ -217,6 +217,8 @@ def _own_cluster(distributed: Any, workers: int) -> Any:
 @contextmanager
 def _client(distributed: Any, where: Any) -> Iterator[Any]:
     try:
+        if isinstance(where, str):
+            distributed.comm.resolve_address(where)
         client = distributed.Client(where, set_as_default=False, timeout=_WAIT_SECONDS / 2)
     except (OSError, ValueError) as error:
         raise BatchError(

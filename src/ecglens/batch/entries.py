@@ -176,7 +176,8 @@ def _mapped_errors(address: str) -> Iterator[None]:
     except (EcgLensError, MemoryError):
         raise
     except FileNotFoundError as error:
-        raise FetchError("Expected a file, found nothing at that path.") from error
+        where = "address, or nobody who answers" if is_remote(address) else "path"
+        raise FetchError(f"Expected a file, found nothing at that {where}.") from error
     except PermissionError as error:
         raise FetchError("Expected a file that may be read, found one that may not.") from error
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:

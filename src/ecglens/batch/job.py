@@ -24,6 +24,7 @@ PARTS = ("label", "measurements", "signals", "explanation")
 
 SIGNAL_FORMATS = ("parquet", "wfdb")
 
+_DAY_SECONDS = 86_400
 _FILE_SHARE = 0.25
 """Of a reader's memory that a file's own bytes may take."""
 
@@ -109,12 +110,10 @@ class PageAnswer:
 
     Attributes:
         row: Its columns, see ``ecglens.batch.rows``.
-        pages: How many pages the file has.
         files: Bytes of what is kept beside the table, by their place below the result's folder.
     """
 
     row: Mapping[str, Any]
-    pages: int = 1
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -130,9 +129,9 @@ def make_job(options: Options) -> Job:
         raise BatchError(f"Expected any of {', '.join(PARTS)} to read, found '{', '.join(options.what)}'.")
     if options.signal_format not in SIGNAL_FORMATS:
         raise BatchError(f"Expected signals as {' or '.join(SIGNAL_FORMATS)}, found '{options.signal_format}'.")
-    if options.memory_mb < 300 or options.page_seconds < 1:
+    if options.memory_mb < 300 or not 1 <= options.page_seconds <= _DAY_SECONDS:
         raise BatchError(
-            "Expected at least 300 MB of memory and 1 second for a page, found "
+            "Expected at least 300 MB of memory and 1 second to a day for a page, found "
             f"{options.memory_mb} MB and {options.page_seconds:g} s."
         )
     limits = (options.signal_format, options.memory_mb, float(options.page_seconds), load_settings().max_megapixels)

@@ -43,7 +43,7 @@ def answer(data: bytes, number: int, stem: str, job: Job) -> PageAnswer:
     if "signals" in job.what and record is not None:
         files = _signal_files(record, stem, job.signal_format)
         row["signals_file"] = next(iter(files))
-    return PageAnswer(row, page.count, files)
+    return PageAnswer(row, files)
 
 
 def picture(data: bytes, number: int, stem: str, job: Job) -> PageAnswer:
@@ -60,7 +60,7 @@ def picture(data: bytes, number: int, stem: str, job: Job) -> PageAnswer:
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     quality = (cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY)
     _, coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
-    return PageAnswer({}, number, {"picture": coded.tobytes()})
+    return PageAnswer({}, {"picture": coded.tobytes()})
 
 
 def _labelled(page: Page, job: Job, wants_record: bool) -> tuple[dict[str, Any], EcgRecord | None]:

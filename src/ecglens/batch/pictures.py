@@ -26,7 +26,8 @@ def pictures(wanted: Sequence[tuple[Entry, int]], job: Job) -> list[bytes | None
     order = sorted(range(len(wanted)), key=lambda each: (wanted[each][0].address, wanted[each][0].place))
     try:
         for each, entry, data in with_data(((each, wanted[each][0]) for each in order), max_bytes=job.max_file_bytes):
-            found[each] = reader.read(entry, data, first=wanted[each][1]).files.get("picture")
+            number = wanted[each][1]
+            found[each] = reader.read(entry, data, first=number, last=number).files.get("picture")
     except EcgLensError:  # an archive that was moved or changed; a picture is no reason to fail
         pass
     finally:

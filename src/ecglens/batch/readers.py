@@ -117,7 +117,7 @@ class PageReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
-    def read(self, entry: Entry, data: bytes | None = None, *, first: int = 1) -> Answer:
+    def read(self, entry: Entry, data: bytes | None = None, *, first: int = 1, last: int | None = None) -> Answer:
         """Every page of a file from the first one on.
 
         A page that ends the process is read once more by a new one, since another page may have left the first in a bad
@@ -127,13 +127,14 @@ class PageReader:
             entry: Where the file is.
             data: Its bytes, where the entry does not tell where they are.
             first: Page to begin with.
+            last: Page to end with; the file's last one where it is ``None``.
 
         Raises:
             BatchError: No process can be started here, or the run was stopped.
         """
         found, page, ends = Answer(pages=first), first, Counter[int]()
         while page <= found.pages:
-            ending = self._ask(entry, data, page, found)
+            ending = self._ask(entry, data, (page, last), found)
             if ending is None:
                 break
             page = found.rows[-1].page + 1 if found.rows else first
@@ -148,10 +149,13 @@ class PageReader:
         self._closed = True
         self._end()
 
-    def _ask(self, entry: Entry, data: bytes | None, page: int, found: Answer) -> tuple[str, str] | None:
-        """Take a file's answers from a page on; where the process ended before the last, why, as word and sentence."""
+    def _ask(
+        self, entry: Entry, data: bytes | None, pages: tuple[int, int | None], found: Answer
+    ) -> tuple[str, str] | None:
+        """Take a file's answers between two pages; where the process ended before, why, as word and sentence."""
         process = self._running()
-        asked = {"entry": entry.to_json(), "page": page, "bytes": None if data is None else len(data)}
+        size = None if data is None else len(data)
+        asked = {"entry": entry.to_json(), "page": pages[0], "last": pages[1], "bytes": size}
         try:
             _tell(process, asked, data or b"")
             while True:

@@ -64,7 +64,7 @@ _FILE = (
 )
 _PAGE = (
     Column("page", "int32", "number in the file, from 1"),
-    Column("pages", "int32", "pages of the file"),
+    Column("pages", "int32", "pages of the file; null without an answer"),
     Column("failure", "string", "why there is no answer, a word; null where there is one"),
     Column("reason", "string", "the same in a sentence"),
     Column("width_px", "int32", "of the page, upright"),

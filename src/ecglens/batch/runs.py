@@ -155,6 +155,8 @@ def run_job(
     """:func:`run` for options that were resolved already."""
     for module in ("pyarrow", "distributed"):
         require(module, extra="batch")
+    if workers is not None and workers < 1:
+        raise BatchError(f"Expected at least 1 process to read with, found {workers}.")
     where = absolute(source) if isinstance(source, str | os.PathLike) else "entries"
     info = RunInfo(job.fingerprint(where), where, job, started=_now())
     folder = result_folder(Path(out), info)

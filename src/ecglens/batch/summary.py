@@ -219,9 +219,9 @@ def _facts(info: RunInfo, found: Summary) -> list[str]:
     state = f"finished {_when(info.finished)}" if info.finished else "not finished yet: this is what was read so far"
     facts = [f"{model}; read for {', '.join(job.what)} with ecglens {job.version}, {state}."]
     if found.copies:
-        facts.append(f"{found.copies:,} files hold the same bytes as another and have no row of their own.")
+        facts.append(f"Files without a row of their own, since they hold the same bytes as another: {found.copies:,}.")
     if info.passed_over:
-        facts.append(f"{info.passed_over:,} other files of the source were not taken for pages by their names.")
+        facts.append(f"Other files of the source, not taken for pages by their names: {info.passed_over:,}.")
     return facts
 
 

@@ -87,19 +87,31 @@ def command(
 
 
 def _print(found: "Result", out: Path) -> None:
-    told = [f"{found.pages:,} pages of {found.files:,} files, {found.failures or 'none'} without an answer."]
+    pages, files = _counted(found.pages, "page"), _counted(found.files, "file")
+    told = [f"{pages} of {files}, {found.failures or 'none'} without an answer."]
     if found.copies:
-        told.append(f"{found.copies:,} files hold the same as another and have no row of their own.")
+        told.append(
+            f"Without a row of their own, since they hold the same as another: {_counted(found.copies, 'file')}."
+        )
     if found.failures:
         told.append(f"Reasons: {found.failures_file}")
     if found.passed_over:
-        told.append(f"{found.passed_over:,} other files were not taken for pages by their names.")
+        told.append(f"Not taken for pages by their names: {_counted(found.passed_over, 'other file')}.")
     if found.folder != out:
         told.append(f"{out} holds the result of another run, so this one has a folder of its own.")
     console = Console(highlight=False)
     for line in [*told, f"Summary: {found.summary}"]:
         console.print(printable(line), soft_wrap=True, markup=False)
     console.print(DISCLAIMER, style="dim")
+
+
+def _counted(number: int, what: str) -> str:
+    """Such as ``1 page`` or ``2,000 pages``.
+
+    >>> _counted(2000, "page")
+    '2,000 pages'
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ecglens.errors import EcgReadError
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.pages.vectors import curves_of
 
-__all__ = ["RENDER_DPI", "decode_pdf"]
+__all__ = ["RENDER_DPI", "count_pdf_pages", "decode_pdf"]
 
 RENDER_DPI = 200
 """7.87 px/mm, the resolution of the pages that the models know."""
@@ -45,6 +45,20 @@ def decode_pdf(file: SourceFile) -> Decoded:
             file.check_page(len(document))
             pixels, curves = _drawn(document, file)
             return Decoded(pixels, len(document), curves=curves)
+        finally:
+            document.close()
+
+
+def count_pdf_pages(data: bytes) -> int:
+    """How many pages a PDF has.
+
+    Raises:
+        pypdfium2.PdfiumError: It is damaged or encrypted.
+    """
+    with _LOCK:
+        document = pdfium.PdfDocument(data)
+        try:
+            return len(document)
         finally:
             document.close()
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ecglens.errors import EcgReadError
+from ecglens.pages.ifd import directories
 from ecglens.pages.jpeg import decode_jpeg
-from ecglens.pages.pdf import decode_pdf
+from ecglens.pages.pdf import count_pdf_pages, decode_pdf
 from ecglens.pages.raster import decode_bmp, decode_heic, decode_png, decode_tiff, decode_webp
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.records import Page
 
-__all__ = ["MAX_FILE_BYTES", "read_page"]
+__all__ = ["MAX_FILE_BYTES", "count_pages", "read_page"]
 
 MAX_FILE_BYTES = 512 * 1024**2
 """Files above this are refused unread: a page of 100 megapixels needs less in every format."""
@@ -75,6 +76,24 @@ def read_page(
     except Exception as error:
         raise file.damaged(kind) from error
     return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves)
+
+
+def count_pages(data: bytes) -> int:
+    """How many pages a file has, whether or not they can be read; 1 where its bytes do not tell.
+
+    Args:
+        data: The whole file.
+    """
+    try:
+        _, decoder = _decoder(SourceFile(data, "bytes", 1, 1.0))
+        if decoder is decode_pdf:
+            return max(1, count_pdf_pages(data))
+        return max(1, len(list(directories(data)))) if decoder is decode_tiff else 1
+    except MemoryError:
+        raise
+    # As in read_page; what is wrong with the file is said when its first page is read.
+    except Exception:
+        return 1
 
 
 def _bytes_and_name(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:

@@ -68,9 +68,8 @@ def main() -> None:
     cases: list[Case] = []
     tried = 0
     for number, (record, base) in enumerate(bases):
-        donor = bases[(number + 1 + int(rng.integers(len(bases) - 1))) % len(bases)][0]
-        for change, other in _changes(record, donor):
-            changed = _scene(_page(other), runtime)
+        donor = bases[(number + 1 + int(rng.integers(len(bases) - 1))) % len(bases)][1]
+        for change, changed in _changes(record, donor, runtime):
             if changed is None:
                 continue
             for lead in STANDARD_LEADS:
@@ -90,11 +89,13 @@ def main() -> None:
         )
 
 
-def _changes(record: EcgRecord, donor: EcgRecord) -> Iterator[tuple[str, EcgRecord]]:
-    """The record with every lead changed; one lead at a time is taken from its page."""
+def _changes(record: EcgRecord, donor: Scene, runtime: Runtime) -> Iterator[tuple[str, Scene | None]]:
+    """Pages with every lead changed; one lead at a time is taken from them."""
     yield "lead of another record", donor
-    yield "upside down and doubled", replace(record, signals_mv=np.asarray(-2 * record.signals_mv, np.float32))
-    yield "ST and T raised by 0.4 mV", replace(record, signals_mv=record.signals_mv + _raised(record))
+    turned = replace(record, signals_mv=np.asarray(-2 * record.signals_mv, np.float32))
+    yield "upside down and doubled", _scene(_page(turned), runtime)
+    raised = replace(record, signals_mv=record.signals_mv + _raised(record))
+    yield "ST and T raised by 0.4 mV", _scene(_page(raised), runtime)
 
 
 def _raised(record: EcgRecord) -> NDArray[np.float32]:

@@ -134,6 +134,14 @@ class ModelChecks:
             agreed = [[name, *(f"{row[other]:.2f}" for other in self.methods)] for name, row in self.agreement.items()]
             yield "Agreement of the leads' shares", [["", *self.methods], *agreed]
 
+    def to_markdown(self) -> list[str]:
+        """The tables as lines of Markdown."""
+        lines: list[str] = []
+        for title, rows in self.tables():
+            head, *rest = (f"| {' | '.join(row)} |" for row in rows)
+            lines += [f"{title}:", "", head, "|" + "---|" * len(rows[0]), *rest, ""]
+        return lines[:-1]
+
 
 def _rounded(row: Mapping[str, float]) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in row.items()}

@@ -191,7 +191,7 @@ def check_explanations(
     pages: Iterable[Page],
     runtime: Runtime,
     *,
-    methods: Sequence[str] = ("class_map", "occlusion_lead"),
+    methods: Sequence[str] | None = None,
     module: Any = None,
     seed: int = 0,
 ) -> ModelChecks:
@@ -200,7 +200,8 @@ def check_explanations(
     Args:
         pages: Such as the model is for; those that it does not answer for are left out.
         runtime: The model.
-        methods: Out of ``ecglens.models.explain.METHODS``.
+        methods: Out of ``ecglens.models.explain.METHODS``; class_map where the model tells its maps, and occlusion_lead
+            where it is ``None``.
         module: As for :func:`explain`.
         seed: Of what is drawn.
 
@@ -211,11 +212,12 @@ def check_explanations(
     """
     from ecglens.models.explain.measured import checks_of, page_figures, weights_left
 
+    chosen = methods or [*(["class_map"] if runtime.card.feature_maps else []), "occlusion_lead"]
     look, rng = look_with(runtime), np.random.default_rng(seed)
     lines: list[dict[str, Any]] = []
     scenes: list[Scene] = []
     for page in pages:
-        line = page_figures(page, look, methods, rng=rng, module=module)
+        line = page_figures(page, look, chosen, rng=rng, module=module)
         if line is None:
             continue
         lines.append(line)
@@ -223,7 +225,7 @@ def check_explanations(
             scenes.append(scene)
     if not lines:
         raise EcgReadError("Expected pages that the model answers for, found none; give pages of the print it reads.")
-    return checks_of(lines, runtime.card, left=weights_left(scenes, methods, rng))
+    return checks_of(lines, runtime.card, left=weights_left(scenes, chosen, rng))
 
 
 def look_with(runtime: Runtime) -> "Callable[[Page], Scene | None]":

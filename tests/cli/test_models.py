@@ -1,13 +1,17 @@
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from ecglens import reader
 from ecglens.cli import main
 from ecglens.cli.app import app
 from ecglens.models import keras as importing
+from ecglens.models.explain.stored import read_checks
 from ecglens.models.zoo import ZOO, count_weights
+from ecglens.records import Check, ModelChecks
 
 TOLD = ["--labels", "normal, mi", "--title", "From elsewhere", "--licence", "CC0"]
 
@@ -90,3 +94,30 @@ def test_a_file_that_is_no_keras_model_is_one_line(monkeypatch, capsys, tmp_path
     assert capsys.readouterr().err == (
         "ecglens: Expected a model that Keras saved, but 'noise.h5' cannot be read as one.\n"
     )
+
+
+@pytest.fixture
+def checks(monkeypatch):
+    """What checking explanations comes to, without asking a model; returns what was asked for."""
+    asked = []
+
+    def fake(pages, runtime, *, methods=None):
+        asked.append((list(pages), methods))
+        card = runtime.card
+        made = {"occlusion_lead": (Check("deletion", False, "On few pages.", {"better": 0.5}),)}
+        return ModelChecks(card.name, card.version, card.graph_sha256, 1, made, {}, {"occlusion_lead": {}})
+
+    monkeypatch.setattr(reader, "check_explanations", fake)
+    return asked
+
+
+def test_checks_of_explanations_are_kept_and_printed(checks, tmp_path):
+    page = Path(__file__).parents[1] / "data" / "HB_1.jpg"
+    flags = ["--method", "occlusion_lead", "--out", tmp_path / "checks"]
+    result = run("check-explanations", "compact_cnn", page, *flags)
+    assert result.exit_code == 0, result.output
+    assert "| occlusion_lead | failed | failed: better 0.500 |" in result.stdout
+    ((pages, methods),) = checks
+    assert ([page.source for page in pages], methods) == (["HB_1.jpg"], ["occlusion_lead"])
+    assert read_checks(tmp_path / "checks").pages == 1
+    assert "| occlusion_lead | failed |" in (tmp_path / "checks" / "card.md").read_text(encoding="utf-8")

@@ -3,12 +3,15 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecglens.cli.sources import Rules, Scheme, load_training
 from ecglens.cli.train import parse_seeds
+
+if TYPE_CHECKING:
+    from ecglens.datasets.recordings import Recordings
 
 __all__ = ["command"]
 
@@ -23,6 +26,10 @@ def command(
     labels: Rules = None,
     scheme: Scheme = None,
     seeds: Annotated[str, typer.Option(help="Seeds whose folds are finished.")] = "0,1,2",
+    explained: Annotated[
+        int,
+        typer.Option(min=0, help="Check explanations on that many of the pages, and put it in the card; 1.5 s each."),
+    ] = 0,
     note: Annotated[list[str] | None, typer.Option(help="Sentence that stands beside every answer.")] = None,
 ) -> None:
     """Evaluate a run honestly and write the folder that ``ecglens read --model`` takes."""
@@ -45,4 +52,17 @@ def command(
         seeds=numbers,
         notes=note or (),
     )
+    if explained:
+        _check_explanations(recordings, out, explained)
     print((out / "card.md").read_text(encoding="utf-8"))
+
+
+def _check_explanations(recordings: "Recordings", folder: Path, pages: int) -> None:
+    """On pages from the whole table, in even steps."""
+    from ecglens.models.explain.stored import save_checks
+    from ecglens.pages.read import read_page
+    from ecglens.reader import check_explanations, load_runtime
+
+    runtime = load_runtime(folder)
+    chosen = [recordings[index * len(recordings) // pages].path for index in range(min(pages, len(recordings)))]
+    save_checks(check_explanations(map(read_page, chosen), runtime), folder)

@@ -92,6 +92,53 @@ def add_maps(
     print(f"{card.name}: {len(card.feature_maps)} feature map{'s' if len(card.feature_maps) > 1 else ''} added.")
 
 
+@app.command("check-explanations")
+def check_explanations(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model.")],
+    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs that the model is for.")],
+    method: Annotated[
+        list[str] | None, typer.Option(help="Of ecglens explain; class_map (where it can) and occlusion_lead else.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for explanations.json and card.md; the model's own where left out.")
+    ] = None,
+) -> None:
+    """Check over many pages whether explanations of a model mean anything, and keep that in the model's folder.
+
+    What was found stands beside every explanation from then on. Some 1.5 s a page.
+    """
+    from ecglens.models.explain.stored import save_checks
+    from ecglens.pages.read import read_page
+    from ecglens.reader import check_explanations, load_runtime
+
+    runtime = load_runtime(model)
+    found = check_explanations(map(read_page, pages), runtime, methods=method)
+    folder = out or runtime.card.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    save_checks(found, folder)
+    for line in found.to_markdown():
+        print(line)
+
+
+@app.command("add-pages")
+def add_pages(
+    folder: Annotated[Path, typer.Argument(help="Model folder that an older ecglens or an import wrote.")],
+    data: Annotated[Path, typer.Option(help="CSV or folder of the pages that the model was trained on.")],
+) -> None:
+    """Keep fingerprints of a model's training pages in its folder, so that ``ecglens evaluate`` knows them again.
+
+    They cannot be turned back into pages. ``ecglens export`` does this by itself.
+    """
+    from ecglens.cli.sources import load_pages
+    from ecglens.datasets.seen import SeenPages
+    from ecglens.models.cards import SEEN_FILE, load_card
+
+    card = load_card(folder)
+    found = SeenPages.of([row.path for row in load_pages(data, None)])
+    found.save(folder / SEEN_FILE)
+    print(f"{card.name}: fingerprints of {len(found.digests)} training pages added.")
+
+
 def _installed() -> Table:
     from ecglens.models.registry import list_models
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tiny_explained import weighing
 
+from ecglens.errors import ModelError
 from ecglens.models.explain.measured import checks_of, page_figures, rank_likeness, weights_left
-from ecglens.models.explain.stored import CHECKS_FILE, load_checks, on_model, save_checks
+from ecglens.models.explain.stored import CHECKS_FILE, load_checks, on_model, read_checks, save_checks
 from ecglens.records import ModelChecks
 
 METHODS = ("occlusion_lead", "occlusion_patch")
@@ -107,3 +108,11 @@ def test_checks_are_kept_in_the_model_folder_and_belong_to_one_graph(line, scene
 
 def test_weights_are_shuffled_only_where_there_is_a_graph(scene):
     assert weights_left([scene], METHODS, np.random.default_rng(0)) == {}
+
+
+def test_checks_that_cannot_be_read_are_told_in_one_sentence(tmp_path):
+    with pytest.raises(ModelError, match="found none in .*check-explanations' writes it"):
+        read_checks(tmp_path)
+    (tmp_path / CHECKS_FILE).write_text("[1]", encoding="utf-8")
+    with pytest.raises(ModelError, match="found something else"):
+        read_checks(tmp_path)

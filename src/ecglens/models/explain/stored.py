@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from ecglens.errors import ModelError
 from ecglens.models.cards import ModelCard
 from ecglens.records import Check, ModelChecks
 
-__all__ = ["CHECKS_FILE", "load_checks", "on_model", "save_checks"]
+__all__ = ["CHECKS_FILE", "load_checks", "on_model", "read_checks", "save_checks"]
 
 CHECKS_FILE = "explanations.json"
 _CARD_FILE = "card.md"
@@ -15,12 +16,32 @@ _TITLE = "## Explanations"
 
 def load_checks(card: ModelCard) -> ModelChecks | None:
     """Checks that the model's folder holds; ``None`` where there are none, or where they are of another graph."""
+    path = card.folder / CHECKS_FILE
+    if not path.is_file():
+        return None
     try:
-        told = json.loads((card.folder / CHECKS_FILE).read_bytes())
-        found = ModelChecks.of_dict(told)
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_checks(path)
+    except ModelError:
         return None
     return found if found.graph_sha256 == card.graph_sha256 else None
+
+
+def read_checks(path: Path) -> ModelChecks:
+    """Checks from a file, or from the model folder that holds it.
+
+    Raises:
+        ModelError: There is none, or it is not what it should be.
+    """
+    path = path / CHECKS_FILE if path.is_dir() else path
+    try:
+        return ModelChecks.of_dict(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise ModelError(
+            f"Expected a model folder with {CHECKS_FILE}, found none in '{path.parent}'; "
+            "'ecglens models check-explanations' writes it."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"Expected the checks of a model's explanations in '{path}', found something else.") from error
 
 
 def on_model(card: ModelCard, method: str) -> tuple[Check, ...]:
@@ -35,12 +56,4 @@ def save_checks(found: ModelChecks, folder: Path) -> None:
     path = folder / _CARD_FILE
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     kept = before.split(f"\n{_TITLE}\n")[0].rstrip("\n")
-    path.write_text("\n".join([kept, "", _TITLE, "", *_markdown(found), ""]), encoding="utf-8")
-
-
-def _markdown(found: ModelChecks) -> list[str]:
-    lines: list[str] = []
-    for title, rows in found.tables():
-        head, *rest = (f"| {' | '.join(row)} |" for row in rows)
-        lines += [f"{title}:", "", head, "|" + "---|" * len(rows[0]), *rest, ""]
-    return lines[:-1]
+    path.write_text("\n".join([kept, "", _TITLE, "", *found.to_markdown(), ""]), encoding="utf-8")

@@ -1,0 +1,24 @@
+"""The part of a report that says whether explanations of the model mean anything."""
+
+from ecglens.evaluation.report import Section
+from ecglens.records import ModelChecks
+
+__all__ = ["explained_sections"]
+
+_TEXT = (
+    "Deletion and insertion: share of pages on which the method beats random maps. A method that failed a check tells "
+    "little about this model."
+)
+
+
+def explained_sections(checks: ModelChecks) -> tuple[Section, ...]:
+    """Checks of a model's explanations as sections of a report.
+
+    Args:
+        checks: As a model folder keeps them.
+    """
+    texts = (f"{checks.model} {checks.model_version}. {_TEXT}", "", "")
+    return tuple(
+        Section(title, text, tuple(map(tuple, rows)))
+        for text, (title, rows) in zip(texts, checks.tables(), strict=False)
+    )

@@ -56,6 +56,11 @@ class BatchComparison:
         """Pages that both have."""
         return sum(self.agreement.values())
 
+    @property
+    def failed(self) -> int:
+        """Pages that have no answer in either."""
+        return self.agreement.get((_FAILED, _FAILED), 0)
+
     def to_dict(self) -> dict[str, Any]:
         """The comparison in plain types, without the single pages."""
         return {
@@ -63,6 +68,7 @@ class BatchComparison:
             "second": _called(self.runs[1]),
             "pages": self.pages,
             "moved": len(self.moved),
+            "failed_in_both": self.failed,
             "only_in_first": self.only[0],
             "only_in_second": self.only[1],
             "agreement": [
@@ -96,11 +102,12 @@ class BatchComparison:
         return folder / "index.html"
 
     def _html(self, *, pictures: bool) -> str:
-        share = 1 - len(self.moved) / self.pages
+        answered = self.pages - self.failed
+        same = f"{1 - len(self.moved) / answered:.1%}" if answered else "none"
+        told = [(f"{self.pages:,}", "pages in both"), (f"{len(self.moved):,}", "moved")]
+        told.append((same, "the same, of those that did not fail in both"))
         parts = [
-            tiles(
-                [(f"{self.pages:,}", "pages in both"), (f"{share:.1%}", "the same"), (f"{len(self.moved):,}", "moved")]
-            ),
+            tiles(told),
             section("Agreement", self._agreement_table(), note="Rows: the first result. Columns: the second. Pages."),
         ]
         if self.figures:
@@ -218,7 +225,7 @@ def _shown(outcome: str) -> str:
 
 
 def _caption(row: Mapping[str, Any]) -> list[str]:
-    lines = []
+    lines = [f"Page {row['page']}"] if row["page"] > 1 else []
     for side in ("first", "second"):
         sure = row[f"confidence_{side}"]
         lines.append(f"{side.capitalize()}: {_shown(row[side])}{'' if sure is None else f', {sure:.0%}'}")

@@ -20,13 +20,13 @@ p{margin:0 0 .6rem;max-width:60rem}
 .soft{color:var(--soft)}
 section{background:#fff;border:1px solid var(--line);border-radius:10px;padding:1.2rem 1.4rem;margin:1rem 0;
 break-inside:avoid}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:0 1rem;align-items:start}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1rem;align-items:start}
 .tiles{display:flex;flex-wrap:wrap;gap:0 3rem;margin:1.4rem 0}
 .tiles b{display:block;font-size:1.7rem;font-weight:600;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%}
 td,th{padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top;
-font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+font-variant-numeric:tabular-nums;overflow-wrap:break-word}
 th{font-weight:600;color:var(--soft);font-size:.86rem}
 td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal}
 td.same{background:var(--tint)}
@@ -35,7 +35,7 @@ tr:last-child td{border-bottom:0}
 td.b{width:38%}
 svg{width:100%;max-width:40rem;height:auto;display:block}
 svg rect{fill:var(--accent)}
-svg text{font-size:11px;fill:var(--soft)}
+svg text{font-size:12px;fill:var(--soft)}
 svg line{stroke:var(--line)}
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1.2rem}
 figure{margin:0;break-inside:avoid}
@@ -45,6 +45,7 @@ border:1px solid var(--line);border-radius:6px}
 figcaption{margin-top:.4rem;font-size:.86rem;overflow-wrap:anywhere}
 figcaption span{color:var(--soft);display:block}
 footer{color:var(--soft);font-size:.86rem;margin-top:1.5rem}
+@media (max-width:40rem){main{padding:1.5rem .8rem}section{padding:1rem}.b{display:none}.tiles{gap:.6rem 2rem}}
 @media print{body{background:#fff}main{padding:0}}
 """
 
@@ -111,19 +112,19 @@ def bars(head: tuple[str, str], rows: Sequence[tuple[str, int]], *, of: int) -> 
     """
     lines = "".join(
         f'<tr><td>{escape(name)}</td><td class="n">{count:,}</td><td class="n">{count / max(of, 1):.1%}</td>'
-        f'<td class="b"><div class="bar" style="width:{100 * count / max(of, 1):.2f}%"></div></td></tr>'
+        f'<td class="b">{_bar(count / max(of, 1)) if count else ""}</td></tr>'
         for name, count in rows
     )
     titles = f'<th scope="col">{escape(head[0])}</th><th scope="col" class="n">{escape(head[1])}</th>'
     return (
-        f'<div class="wide"><table><thead><tr>{titles}<th scope="col" class="n">share</th><th></th></tr></thead>'
+        f'<div class="wide"><table><thead><tr>{titles}<th scope="col" class="n">share</th><th class="b"></th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
 
 
 def histogram(counts: Sequence[int], *, low: float, high: float, unit: str) -> str:
     """Counts in equal steps from ``low`` to ``high``, drawn as bars with three marks below."""
-    width, height, most = 600, 130, max(counts, default=0) or 1
+    width, height, most = 440, 120, max(counts, default=0) or 1
     step = width / len(counts)
     drawn = "".join(
         f'<rect x="{place * step + 1:.1f}" y="{height - height * count / most:.1f}" width="{step - 2:.1f}" '
@@ -151,6 +152,10 @@ def gallery(shown: Sequence[tuple[bytes | None, str, Sequence[str]]]) -> str:
         for picture, name, lines in shown
     )
     return f'<div class="gallery">{"".join(figures)}</div>'
+
+
+def _bar(share: float) -> str:
+    return f'<div class="bar" style="width:{share:.2%}"></div>'
 
 
 def _picture(picture: bytes | None, name: str) -> str:

@@ -40,6 +40,12 @@ _DISTRIBUTIONS: Mapping[str, tuple[str, str, float, float, int]] = {
 }
 """Title, unit, range and steps of the columns whose distribution is shown."""
 
+_LEAD = r"(?:I{1,3}|aV[RLF]|V[1-6])(?:-rhythm)?"
+_DIFFERS = re.compile(
+    rf"'[^']*'|\b{_LEAD}(?:(?:, | and ){_LEAD})+\b|\b\d+x\d+(?:\+\d+)?|(?<![A-Za-z])-?\d+(?:[.,]\d+)*"
+)
+"""Quoted names, lists of leads, layouts and numbers."""
+
 
 @dataclass(slots=True)
 class Summary:
@@ -164,8 +170,10 @@ def _general(text: str) -> str:
 
     >>> _general("The file is cut short: the last 12 of 786 rows of the page are missing.")
     'The file is cut short: the last … of … rows of the page are missing.'
+    >>> _general("2 lead names could not be read; the layout 3x4+1 tells them; V1, V2 and aVF are weak.")
+    '… lead names could not be read; the layout … tells them; … are weak.'
     """
-    return re.sub(r"'[^']*'|-?\d+(?:[.,]\d+)*", "…", text)
+    return _DIFFERS.sub("…", text)
 
 
 def _pictured(folder: Path, info: RunInfo, rows: Sequence[Mapping[str, Any]]) -> list[bytes | None]:
@@ -189,7 +197,7 @@ def _html(info: RunInfo, found: Summary, shown: Sequence[bytes | None]) -> str:
             parts.append(section("Pages without a label", bars(("reason", "pages"), kinds, of=found.pages)))
     if failed:
         rows = [
-            (FAILURES.get(kind, kind), found.sentences[reason], count)
+            (_sentence(FAILURES.get(kind, kind)), found.sentences[reason], count)
             for (kind, reason), count in found.failures.most_common(_MOST_ROWS)
         ]
         note = "Every one with its reason stands in failures.csv."
@@ -227,7 +235,11 @@ def _facts(info: RunInfo, found: Summary) -> list[str]:
 
 def _distribution(name: str, counts: NDArray[np.int64]) -> str:
     title, unit, low, high, _ = _DISTRIBUTIONS[name]
-    return section(title, histogram(counts.tolist(), low=low, high=high, unit=unit), note=f"{counts.sum():,} pages.")
+    return section(title, histogram(counts.tolist(), low=low, high=high, unit=unit), note=f"Pages: {counts.sum():,}.")
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _caption(row: Mapping[str, Any]) -> list[str]:

@@ -117,8 +117,8 @@ def table(rows: list[dict[str, float]], options: argparse.Namespace) -> str:
         f"`python benchmarks/batch_scale.py {' '.join(sys.argv[1:])}` at commit {commit()}: {options.workers} "
         f"processes that read, {os.cpu_count()} cores, others at work on them.",
         "",
-        "| entries | all, ms an entry | listing | reading | tables and summary | processor, ms an entry | driver's peak "
-        "memory | bar |",
+        "| entries | all, ms an entry | listing | reading | tables and summary | processor, ms an entry | peak of the "
+        "driver | bar |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

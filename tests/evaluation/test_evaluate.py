@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
+from ecglens.errors import DatasetError
 from ecglens.evaluation.evaluate import FIGURES, decision_curve, evaluate, references_of, reliability
 from ecglens.evaluation.predictions import Predictions
 
@@ -103,3 +104,23 @@ def test_net_benefit_is_that_of_a_worked_example():
     assert threshold == 0.1
     assert net == pytest.approx(0.18 - 0.12 / 9)
     assert all_pages == pytest.approx(0.2 - 0.8 / 9)
+
+
+def test_a_control_stands_beside_the_model_on_the_pages_that_both_answered():
+    predictions, control = answers(), answers(skill=0.0, seed=1)
+    shuffled = control.subset(np.arange(119, -1, -1))
+    shuffled.targets[:] = predictions.targets[::-1]
+    given = {"header alone": shuffled, "footer alone": shuffled.subset(np.arange(50))}
+    found = evaluate(predictions, rng=np.random.default_rng(0), draws=20, references=given)
+    alone = evaluate(shuffled, rng=np.random.default_rng(0), draws=20)
+    assert found.references["header alone"]["accuracy"] == alone.scored["accuracy"]
+    assert "footer alone, on 50 pages" in found.references
+
+
+def test_a_control_on_other_pages_is_refused():
+    other = answers()
+    renamed = Predictions(
+        tuple(f"x{n}" for n in range(120)), other.groups, LABELS, other.targets, other.probabilities, other.folds
+    )
+    with pytest.raises(DatasetError, match="no recording in common"):
+        evaluate(answers(), rng=np.random.default_rng(0), draws=20, references={"header alone": renamed})

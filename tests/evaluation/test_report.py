@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 from html.parser import HTMLParser
 
@@ -9,7 +10,7 @@ from PIL import Image
 from ecglens.evaluation.curves import PICTURES
 from ecglens.evaluation.evaluate import FIGURES, evaluate
 from ecglens.evaluation.predictions import Predictions, read_predictions
-from ecglens.evaluation.report import to_markdown, write_report
+from ecglens.evaluation.report import Picture, Section, to_markdown, write_report
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,31 @@ def test_undefined_is_a_dash_and_every_figure_and_control_has_its_place(evaluati
     assert "| macro AUROC | - | - |" in text
     assert "90 files, 90 recordings, 45 groups" in text
     assert "| sex: f | 45 | " in text
+
+
+def test_sections_with_tables_figures_and_pages_stand_in_a_report(evaluation, tmp_path):
+    with Image.open(io.BytesIO(evaluation.plot()["roc"])) as drawn:
+        assert drawn.size > (300, 300)
+    page = Picture("wrong-1", "<a page>", b"\xff\xd8\xff")
+    gone = Picture("wrong-2", "no page", b"")
+    sections = (
+        Section("Damaged pages", "Two pages.", (("damage", "0"), ("fold", "1.00")), {"damage": b"\x89PNG"}),
+        Section("Wrong pages", gallery=(page, gone)),
+    )
+    write_report(evaluation, tmp_path, sections)
+    html = (tmp_path / "index.html").read_text()
+    assert "<h2>Damaged pages</h2><p>Two pages.</p>" in html
+    assert "src='damage.png'" in html
+    assert html.count("src='pages/") == 1
+    assert "&lt;a page&gt;" in html
+    assert (tmp_path / "pages" / "wrong-1.jpg").read_bytes() == page.data
+    text = (tmp_path / "evaluation.md").read_text()
+    assert "| fold | 1.00 |" in text
+    assert "| CLAIM | 30 | robustness or sensitivity | Subgroups; Damaged pages |" in text
+    assert "TRIPOD+AI | 16" not in text
+
+
+def test_what_is_to_be_beaten_and_missing_is_named(evaluation):
+    text = evaluation.to_markdown()
+    assert "Not at hand: printed rate alone, header alone, footer alone, page with its traces blurred away." in text
+    assert "majority label" in text

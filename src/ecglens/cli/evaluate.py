@@ -1,54 +1,157 @@
 """``ecglens evaluate``: what a model's answers are worth."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from ecglens.cli.sources import Rules, Scheme
+from ecglens.cli.sources import Rules, Scheme, load_pages, load_training
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ecglens.evaluation.predictions import Predictions
+    from ecglens.evaluation.report import Section
+    from ecglens.validation import Answered
 
 __all__ = ["command"]
 
 
 def command(
-    source: Annotated[Path, typer.Argument(help="Table of answers (CSV or Parquet), or a run of ecglens train.")],
+    source: Annotated[
+        Path, typer.Argument(help="Table of answers, a run of ecglens train, or with --model labelled pages.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder for the report: HTML, pictures, Markdown, JSON.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name or folder of a model that answers for the pages of SOURCE.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="The table or folder that a run was made from.")] = None,
     labels: Rules = None,
     scheme: Scheme = None,
-    seed: Annotated[int, typer.Option(help="Which seed of a run; also seeds the bootstrap.")] = 0,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Answers of a control model on the same pages; repeatable."),
+    ] = None,
+    damage: Annotated[int, typer.Option(min=0, help="With --model: pages to damage in every way; 0 for none.")] = 0,
+    explain: Annotated[int, typer.Option(min=0, help="With --model: pages to check explanations on; 0 for none.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which seed of a run; also seeds every draw.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the model in the report.")] = None,
     draws: Annotated[int, typer.Option(min=20, help="Of the bootstrap over groups.")] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
 ) -> None:
-    """Evaluate answers on pages whose label is known: figures with intervals, beside what any model has to beat."""
+    """Evaluate answers on pages whose label is known: figures with intervals, beside what any model has to beat.
+
+    With --model the pages are read first, and the report says which of them the model was trained on.
+    """
     import json
 
     import numpy as np
 
-    from ecglens.errors import DatasetError
     from ecglens.evaluation.evaluate import evaluate
     from ecglens.evaluation.predictions import read_predictions
     from ecglens.evaluation.report import to_markdown, write_report
 
-    files = None
-    if source.is_dir():
-        if data is None:
-            raise DatasetError(f"Expected --data with the table that the run '{source}' was made from.")
-        from ecglens.cli.sources import load_training
-        from ecglens.extras import require
-
-        require("torch", extra="train")
-        from ecglens.models.export import predictions_of_run
-
-        recordings = load_training(data, labels, scheme, signals=True)
-        files, predictions = len(recordings), predictions_of_run(recordings, source, seed=seed)
+    files: int | None = None
+    notes: tuple[str, ...] = ()
+    sections: list[Section] = []
+    rng = np.random.default_rng(seed)
+    if model is not None:
+        answered, sections = _asked(
+            source, model, labels, rng=rng, pictures=out is not None, damage=damage, explain=explain
+        )
+        files, predictions, notes = answered.asked, answered.predictions, answered.notes()
+    elif source.is_dir():
+        files, predictions, sections = _of_run(source, data, labels, scheme, seed=seed, pictures=out is not None)
     else:
         predictions = read_predictions(source)
-    found = evaluate(predictions, name=name or source.stem, files=files, rng=np.random.default_rng(seed), draws=draws)
+    found = evaluate(
+        predictions,
+        name=name or model or source.stem,
+        files=files,
+        rng=rng,
+        draws=draws,
+        references=dict(map(_control, control or ())),
+        notes=notes,
+    )
     if out is not None:
-        write_report(found, out)
-    print(json.dumps(found.to_dict(), indent=1) if as_json else to_markdown(found))
+        write_report(found, out, sections)
+    print(json.dumps(found.to_dict(), indent=1) if as_json else to_markdown(found, sections))
     if out is not None:
         Console(stderr=True, highlight=False).print(f"The report is {out / 'index.html'}.", soft_wrap=True)
+
+
+def _asked(
+    source: Path,
+    model: str,
+    labels: Path | None,
+    *,
+    rng: "np.random.Generator",
+    pictures: bool,
+    damage: int,
+    explain: int,
+) -> "tuple[Answered, list[Section]]":
+    """A model's own answers on labelled pages, and what there is to tell of them."""
+    from ecglens.cli.progress import bar
+    from ecglens.evaluation.explained import explained_sections
+    from ecglens.models.explain.stored import load_checks
+    from ecglens.pages.read import read_page
+    from ecglens.reader import check_explanations, load_runtime
+    from ecglens.validation import answer_pages, damage_pages, damage_section, gallery
+
+    recordings, runtime = load_pages(source, labels), load_runtime(model)
+    with bar("Reading pages") as told:
+        answered = answer_pages(recordings, runtime, told=told)
+    sections = [answered.section()]
+    paths = [recordings[int(row)].path for row in answered.rows]
+    if damage:
+        with bar("Damaging pages") as told:
+            hurt = damage_pages(recordings.subset(answered.rows), runtime, pages=damage, rng=rng, told=told)
+        sections.append(damage_section(hurt))
+    drawn = rng.permutation(len(paths))[:explain].tolist()
+    checks = check_explanations((read_page(paths[row]) for row in drawn), runtime) if explain else None
+    known = checks or load_checks(runtime.card)
+    if known is not None:
+        sections += explained_sections(known)
+    if pictures:
+        sections += gallery(answered.predictions, paths, rng=rng, runtime=runtime)
+    return answered, sections
+
+
+def _of_run(
+    run: Path, data: Path | None, labels: Path | None, scheme: str | None, *, seed: int, pictures: bool
+) -> "tuple[int, Predictions, list[Section]]":
+    """The answers of a run on the pages that each of its models has not seen, and how they learned."""
+    import numpy as np
+
+    from ecglens.errors import DatasetError
+    from ecglens.extras import require
+
+    if data is None:
+        raise DatasetError(
+            f"Expected --data with the table that the run '{run}' was made from, or --model with the name of a model "
+            "that answers for the pages in it."
+        )
+    require("torch", extra="train")
+    from ecglens.models.export import predictions_of_run
+    from ecglens.models.train.report import training_section
+    from ecglens.validation import gallery
+
+    recordings = load_training(data, labels, scheme, signals=True)
+    predictions = predictions_of_run(recordings, run, seed=seed)
+    sections = [training_section(recordings, run, seed=seed)]
+    if pictures:
+        places = {key: row.path for key, row in zip(recordings.keys(), recordings, strict=True)}
+        by_recording = {row.recording: row.path for row in recordings.canonical()}
+        paths = [places.get(page) or by_recording[page] for page in predictions.pages]
+        sections += gallery(predictions, paths, rng=np.random.default_rng(seed))
+    return len(recordings), predictions, sections
+
+
+def _control(text: str) -> "tuple[str, Predictions]":
+    from ecglens.evaluation.predictions import read_predictions
+
+    name, sign, file = text.partition("=")
+    if not sign or not name or not file:
+        raise typer.BadParameter(f"expected NAME=FILE, found '{text}'", param_hint="--control")
+    return name, read_predictions(file)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ecglens.errors import DatasetError
 from ecglens.evaluation.classification import auroc
 from ecglens.evaluation.evaluate import FIGURES, headline
-from ecglens.evaluation.predictions import Predictions
+from ecglens.evaluation.predictions import Predictions, in_common
 from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootstrap
 
 __all__ = ["Comparison", "Difference", "compare"]
@@ -129,7 +128,7 @@ def compare(
     Raises:
         DatasetError: They have other labels, no page in common, or another true label for one.
     """
-    one, other = _common(first, second)
+    one, other = in_common(first, second)
     ends = paired_bootstrap(one.group_codes, partial(headline, one), partial(headline, other), rng=rng, draws=draws)
     everything = np.arange(len(one))
     of_first, of_second = headline(one, everything), headline(other, everything)
@@ -155,33 +154,6 @@ def compare(
         auroc={label: differences[f"auroc/{label}"] for label in one.labels},
         left_out=len(first) + len(second) - 2 * len(one),
     )
-
-
-def _common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
-    """The pages that both answered, in one order, with the labels in one order."""
-    if set(first.labels) != set(second.labels):
-        raise DatasetError(
-            f"Expected the same labels in both, but found {', '.join(first.labels)} and {', '.join(second.labels)}."
-        )
-    places = {}
-    for part in (first, second):
-        if len(set(part.pages)) != len(part):
-            raise DatasetError("Expected each page once in both, but one of them answers some twice.")
-        places[id(part)] = {name: row for row, name in enumerate(part.pages)}
-    shared = [name for name in first.pages if name in places[id(second)]]
-    if not shared:
-        raise DatasetError("Expected pages that both answered, but they have no recording in common.")
-    one = first.subset(np.array([places[id(first)][name] for name in shared], dtype=np.intp))
-    other = second.subset(np.array([places[id(second)][name] for name in shared], dtype=np.intp))
-    order = [second.labels.index(label) for label in first.labels]
-    renamed = np.array([first.labels.index(label) for label in second.labels], dtype=np.intp)[other.targets]
-    unlike = np.flatnonzero(renamed != one.targets)
-    if unlike.size:
-        raise DatasetError(f"Expected one true label a recording, but '{shared[unlike[0]]}' has two.")
-    turned = Predictions(
-        other.recordings, one.groups, first.labels, renamed, other.probabilities[:, order], other.folds, other.extra
-    )
-    return one, turned
 
 
 def _area(part: Predictions, label: int) -> float | None:

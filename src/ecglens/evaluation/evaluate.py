@@ -1,6 +1,6 @@
 """Everything that is reported of one model: figures with intervals, curves, subgroups, beside what it has to beat."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,10 +10,19 @@ from numpy.typing import NDArray
 
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.classification import figures
-from ecglens.evaluation.predictions import Predictions
+from ecglens.evaluation.predictions import Predictions, in_common
 from ecglens.evaluation.references import majority, nearest
 
-__all__ = ["FIGURES", "Evaluation", "decision_curve", "evaluate", "headline", "references_of", "reliability"]
+__all__ = [
+    "CONTROLS",
+    "FIGURES",
+    "Evaluation",
+    "decision_curve",
+    "evaluate",
+    "headline",
+    "references_of",
+    "reliability",
+]
 
 FIGURES: Mapping[str, str] = {
     "accuracy": "accuracy",
@@ -31,6 +40,15 @@ FIGURES: Mapping[str, str] = {
     "right_at_coverage": "right among the surest 72 %",
 }
 """Single figures in the order of every table, with their names for people."""
+
+CONTROLS = (
+    "majority label",
+    "printed rate alone",
+    "header alone",
+    "footer alone",
+    "page with its traces blurred away",
+)
+"""What any model has to beat: two are fitted to the other folds, and ``recipes/control_*.toml`` train the others."""
 
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
 _FEWEST = 10  # pages of a subgroup that is worth a row
@@ -55,6 +73,7 @@ class Evaluation:
         coverage: Share answered and share right, surest pages first.
         reliability: By bin of confidence the pages, mean confidence and share right.
         decision: Net benefit of acting on a label over threshold probabilities, beside acting on all; by label.
+        notes: What a reader must know before the figures, a sentence each.
     """
 
     name: str
@@ -67,12 +86,30 @@ class Evaluation:
     coverage: tuple[tuple[float, float], ...]
     reliability: tuple[tuple[int, float, float], ...]
     decision: Mapping[str, tuple[tuple[float, float, float], ...]]
+    notes: tuple[str, ...] = ()
+
+    def to_markdown(self) -> str:
+        """The evaluation as tables."""
+        from ecglens.evaluation.report import to_markdown  # it is a report on this
+
+        return to_markdown(self)
+
+    def plot(self) -> dict[str, bytes]:
+        """Every picture as PNG by its name: confusion, roc, precision_recall, reliability, coverage, decision.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        from ecglens.evaluation.curves import draw
+
+        return draw(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The evaluation in plain types, without the answers."""
         counts = np.bincount(self.predictions.targets, minlength=len(self.predictions.labels))
         return {
             "model": self.name,
+            "notes": list(self.notes),
             "files": self.files,
             "pages": len(self.predictions),
             "recordings": len(set(self.predictions.recordings)),
@@ -96,6 +133,7 @@ def evaluate(
     rng: np.random.Generator,
     draws: int = 2000,
     references: Mapping[str, Predictions] | None = None,
+    notes: Sequence[str] = (),
 ) -> Evaluation:
     """Score a model's answers.
 
@@ -105,11 +143,22 @@ def evaluate(
         files: Files behind the pages where copies were left out.
         rng: Of the bootstrap.
         draws: Of the bootstrap over groups.
-        references: Answers of control models on the same pages; the majority label and, where the table has it, the
-            printed rate alone are added.
+        references: Answers of control models, by name, out of :data:`CONTROLS` or others; pages that the model did
+            not answer are left out. The majority label and, where the table has it, the printed rate alone are added.
+        notes: What a reader must know before the figures, a sentence each.
+
+    Raises:
+        DatasetError: A control has other labels, no page in common, or another true label for one.
     """
     targets, probabilities, labels = predictions.targets, predictions.probabilities, predictions.labels
-    beaten = {**references_of(predictions), **(references or {})}
+    given = {key: in_common(predictions, control)[1] for key, control in (references or {}).items()}
+    beaten = {
+        **references_of(predictions),
+        **{
+            key if len(control) == len(predictions) else f"{key}, on {len(control)} pages": control
+            for key, control in given.items()
+        },
+    }
     return Evaluation(
         name=name,
         predictions=predictions,
@@ -124,6 +173,7 @@ def evaluate(
             label: decision_curve(targets == number, probabilities[:, number], _THRESHOLDS)
             for number, label in enumerate(labels)
         },
+        notes=tuple(notes),
     )
 
 

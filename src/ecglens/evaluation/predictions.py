@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecglens.errors import DatasetError
 from ecglens.extras import require
 
-__all__ = ["Predictions", "read_predictions", "write_predictions"]
+__all__ = ["Predictions", "in_common", "read_predictions", "write_predictions"]
 
 _KNOWN = ("recording", "group", "label", "fold")
 _PREFIX = "p_"
@@ -71,6 +71,37 @@ class Predictions:
             self.folds[rows],
             {name: of(values) for name, values in self.extra.items()},
         )
+
+
+def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """The pages that both answered, in one order, with the labels in one order.
+
+    Raises:
+        DatasetError: They have other labels, no page in common, or another true label for one.
+    """
+    if set(first.labels) != set(second.labels):
+        raise DatasetError(
+            f"Expected the same labels in both, but found {', '.join(first.labels)} and {', '.join(second.labels)}."
+        )
+    places = {}
+    for part in (first, second):
+        if len(set(part.pages)) != len(part):
+            raise DatasetError("Expected each page once in both, but one of them answers some twice.")
+        places[id(part)] = {name: row for row, name in enumerate(part.pages)}
+    shared = [name for name in first.pages if name in places[id(second)]]
+    if not shared:
+        raise DatasetError("Expected pages that both answered, but they have no recording in common.")
+    one = first.subset(np.array([places[id(first)][name] for name in shared], dtype=np.intp))
+    other = second.subset(np.array([places[id(second)][name] for name in shared], dtype=np.intp))
+    order = [second.labels.index(label) for label in first.labels]
+    renamed = np.array([first.labels.index(label) for label in second.labels], dtype=np.intp)[other.targets]
+    unlike = np.flatnonzero(renamed != one.targets)
+    if unlike.size:
+        raise DatasetError(f"Expected one true label a recording, but '{shared[unlike[0]]}' has two.")
+    turned = Predictions(
+        other.recordings, one.groups, first.labels, renamed, other.probabilities[:, order], other.folds, other.extra
+    )
+    return one, turned
 
 
 def read_predictions(path: str | Path) -> Predictions:

@@ -1,16 +1,18 @@
 """An evaluation as text: Markdown for repositories and cards, one HTML page with its pictures for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from ecglens.evaluation.curves import PICTURES, draw
-from ecglens.evaluation.evaluate import FIGURES, Evaluation
+from ecglens.evaluation.evaluate import CONTROLS, FIGURES, Evaluation
+from ecglens.evaluation.guidelines import ITEMS
 from ecglens.evaluation.predictions import write_predictions
 
-__all__ = ["to_markdown", "write_report"]
+__all__ = ["Picture", "Section", "guidelines_section", "to_markdown", "write_report"]
 
 _BY_LABEL = {
     "precision": "precision",
@@ -23,24 +25,73 @@ _BY_LABEL = {
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;border-bottom:1px solid #ddd;"
-    "text-align:left;font-variant-numeric:tabular-nums}img{max-width:32%;min-width:18rem}"
+    "text-align:left;font-variant-numeric:tabular-nums}div{overflow-x:auto}"
+    "img{max-width:32%;min-width:18rem}img.wide{max-width:100%}"
+    ".pages{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}"
+    "figure{margin:0}figure img{width:100%;max-width:100%;min-width:0;border:1px solid #ddd}"
+    "figcaption{font-size:13px;overflow-wrap:anywhere}"
 )
+_PNG = b"\x89PNG"
 
 
-def to_markdown(evaluation: Evaluation) -> str:
-    """The evaluation as Markdown."""
-    return "\n".join(
-        [f"# {evaluation.name}", "", _counted(evaluation), ""]
-        + [line for title, rows in _tables(evaluation) for line in (f"## {title}", "", *_markdown(rows), "")]
-    )
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a report.
+
+    Attributes:
+        name: Stem of its file.
+        caption: What is seen.
+        data: PNG or JPEG; empty where there is nothing to show but the caption.
+    """
+
+    name: str
+    caption: str
+    data: bytes = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """Its name within the report's folder."""
+        return f"pages/{self.name}.{'png' if self.data.startswith(_PNG) else 'jpg'}"
 
 
-def write_report(evaluation: Evaluation, folder: str | Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report beside the figures.
+
+    Attributes:
+        title: Its headline.
+        text: Sentences before the table.
+        rows: A table, its head first; empty without one.
+        pictures: Drawn figures, PNG by file stem.
+        gallery: Pages to look at.
+    """
+
+    title: str
+    text: str = ""
+    rows: tuple[tuple[str, ...], ...] = ()
+    pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    gallery: tuple[Picture, ...] = ()
+
+
+def to_markdown(evaluation: Evaluation, sections: Sequence[Section] = ()) -> str:
+    """The evaluation as Markdown, without pictures of pages."""
+    lines = [f"# {evaluation.name}", "", _counted(evaluation), ""]
+    for section in (*_own(evaluation), *sections):
+        if not section.rows and not section.text:
+            continue
+        lines += [f"## {section.title}", ""]
+        lines += [section.text, ""] if section.text else []
+        lines += [*_markdown(section.rows), ""] if section.rows else []
+    return "\n".join(lines)
+
+
+def write_report(evaluation: Evaluation, folder: str | Path, sections: Sequence[Section] = ()) -> None:
     """Write ``index.html`` with its pictures, ``evaluation.md``, ``evaluation.json`` and the answers themselves.
 
     Args:
         evaluation: What to tell.
         folder: Made where it is missing.
+        sections: What else there is to tell.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -48,21 +99,56 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> None:
     folder = Path(folder)
     drawn = draw(evaluation)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, png in drawn.items():
+    told = (*_own(evaluation), *sections)
+    told = (*told, guidelines_section([section.title for section in told]))
+    for name, png in (drawn | {name: png for section in sections for name, png in section.pictures.items()}).items():
         (folder / f"{name}.png").write_bytes(png)
-    (folder / "evaluation.md").write_text(to_markdown(evaluation), encoding="utf-8")
+    for picture in (picture for section in sections for picture in section.gallery if picture.data):
+        (folder / picture.file).parent.mkdir(exist_ok=True)
+        (folder / picture.file).write_bytes(picture.data)
+    (folder / "evaluation.md").write_text(to_markdown(evaluation, told[len(_own(evaluation)) :]), encoding="utf-8")
     (folder / "evaluation.json").write_text(json.dumps(evaluation.to_dict(), indent=1) + "\n", encoding="utf-8")
-    (folder / "index.html").write_text(_html(evaluation), encoding="utf-8")
+    (folder / "index.html").write_text(_html(evaluation, told), encoding="utf-8")
     write_predictions(evaluation.predictions, folder / "predictions.csv")
+
+
+def guidelines_section(titles: Sequence[str]) -> Section:
+    """Which items of the guidelines for such studies a report covers, and where.
+
+    Args:
+        titles: Of the report's sections.
+    """
+    rows = [
+        (guideline, item, asks, "; ".join(found))
+        for guideline, item, asks, where in ITEMS
+        if (found := [title for title in titles if title.startswith(where)])
+    ]
+    text = (
+        "Items of TRIPOD+AI (Collins et al. 2024, doi:10.1136/bmj-2023-078378) and CLAIM (Mongan et al. 2020, "
+        "doi:10.1148/ryai.2020200029) that this report covers. The others, such as how patients were chosen and who "
+        "set the labels, are for the study's authors to tell."
+    )
+    return Section("Reporting guidelines", text, (("guideline", "item", "asks for", "section"), *rows))
 
 
 def _counted(evaluation: Evaluation) -> str:
     told = evaluation.to_dict()
     labels = ", ".join(f"{count} {name}" for name, count in told["labels"].items())
+    beware = "".join(f" {note}" for note in evaluation.notes)
     return (
         f"{told['pages']} pages answered, of {told['files']} files, {told['recordings']} recordings, "
         f"{told['groups']} groups: {labels}. Intervals are of 95 % by bootstrap over groups. "
-        "For research and teaching; not a medical device."
+        f"For research and teaching; not a medical device.{beware}"
+    )
+
+
+def _own(evaluation: Evaluation) -> tuple[Section, ...]:
+    """What every report tells."""
+    missing = [name for name in CONTROLS if not any(known.startswith(name) for known in evaluation.references)]
+    beside = f" Not at hand: {', '.join(missing)}." if missing else ""
+    texts = {"Figures": f"Beside them what any model has to beat, on the same pages.{beside}"}
+    return tuple(
+        Section(title, texts.get(title, ""), tuple(tuple(row) for row in rows)) for title, rows in _tables(evaluation)
     )
 
 
@@ -100,20 +186,36 @@ def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
 
 
-def _html(evaluation: Evaluation) -> str:
+def _html(evaluation: Evaluation, sections: Sequence[Section]) -> str:
     parts = [f"<h1>{escape(evaluation.name)}</h1><p>{escape(_counted(evaluation))}</p>"]
-    for title, rows in _tables(evaluation):
-        head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in rows[0])
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows[1:])
-        parts.append(f"<h2>{escape(title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-        if title == "Figures":
+    for section in sections:
+        parts.append(f"<h2>{escape(section.title)}</h2>")
+        if section.text:
+            parts.append(f"<p>{escape(section.text)}</p>")
+        if section.rows:
+            head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in section.rows[0])
+            body = "".join(
+                f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in section.rows[1:]
+            )
+            parts.append(f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
+        if section.title == "Figures":
             shown = (f"<img src='{name}.png' alt='{escape(name.replace('_', ' '))}'>" for name in PICTURES)
             parts.append(f"<p>{''.join(shown)}</p>")
+        for name in section.pictures:
+            parts.append(f"<p><img class='wide' src='{name}.png' alt='{escape(section.title)}'></p>")
+        if section.gallery:
+            parts.append(f"<div class='pages'>{''.join(map(_figure, section.gallery))}</div>")
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"
         f"<title>{escape(evaluation.name)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
+
+
+def _figure(picture: Picture) -> str:
+    caption = escape(picture.caption)
+    image = f"<img loading='lazy' src='{escape(picture.file)}' alt=''>" if picture.data else ""
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _shown(value: float | None) -> str:

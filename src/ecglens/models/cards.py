@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ecglens.errors import ModelError
 
-__all__ = ["GRAPH_FILE", "FeatureMap", "ModelCard", "load_card", "save_card", "sha256_of"]
+__all__ = ["GRAPH_FILE", "SEEN_FILE", "FeatureMap", "ModelCard", "load_card", "save_card", "sha256_of"]
 
 CARD_FILE = "model.json"
 GRAPH_FILE = "model.onnx"
+SEEN_FILE = "training_pages.npz"
+"""Fingerprints of the pages that the model has learnt; see ``ecglens.datasets.seen``."""
 
 
 class FeatureMap(BaseModel):

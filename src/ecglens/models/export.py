@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.seen import SeenPages
 from ecglens.datasets.splits import AS_PUBLISHED
 from ecglens.errors import TrainingError
 from ecglens.evaluation.bootstrap import group_intervals
@@ -25,7 +26,7 @@ from ecglens.evaluation.calibration import cross_fitted, fit_temperature
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.references import majority, nearest
-from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
+from ecglens.models.cards import GRAPH_FILE, SEEN_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import LeadCrops, scaled
 from ecglens.models.maps import with_maps
@@ -197,6 +198,7 @@ def export(
         _check_agreement(model, part / GRAPH_FILE, Runtime(card), recordings)
         save_card(card, part)
         (part / "evaluation.json").write_text(json.dumps(evaluation, indent=1) + "\n", encoding="utf-8")
+        SeenPages.of([row.path for row in recordings]).save(part / SEEN_FILE)
         (part / "card.md").write_text(card_text(card, evaluation), encoding="utf-8")
         folder.mkdir(exist_ok=True)
         for path in part.iterdir():

@@ -1,0 +1,63 @@
+"""How a run learned, as a section of an evaluation's report."""
+
+import csv
+from pathlib import Path
+
+from ecglens.datasets.recordings import Recordings
+from ecglens.evaluation.report import Section
+from ecglens.models.train.folder import load_run
+from ecglens.models.train.run import split_of
+
+__all__ = ["training_section"]
+
+
+def training_section(recordings: Recordings, run: Path, *, seed: int) -> Section:
+    """Folds with their pages and last figures, and the curves of each.
+
+    Args:
+        recordings: The table that the run was made from.
+        run: Run folder.
+        seed: Whose folds.
+
+    Raises:
+        TrainingError: The folder holds no run of these recordings.
+    """
+    recipe, plan = load_run(recordings, run)
+    split = split_of(recordings, recipe, plan, seed=seed)
+    rows = [("fold", "learnt from", "unseen", "epochs", "loss", "accuracy while learning", "minutes")]
+    pictures = {}
+    for number, fold in enumerate(split.folds):
+        folder = run / f"seed{seed}" / f"fold{number}"
+        history = _history(folder / "history.csv")
+        last = history[-1] if history else {}
+        minutes = sum(float(row["seconds"]) for row in history) / 60
+        rows.append(
+            (
+                str(number + 1),
+                f"{len(fold.train)} pages",
+                f"{len(fold.test)} pages",
+                str(len(history)) if history else "-",
+                _shown(last.get("loss")),
+                _shown(last.get("accuracy")),
+                f"{minutes:.1f}" if history else "-",
+            )
+        )
+        if (folder / "curves.png").is_file():
+            pictures[f"training-fold{number + 1}"] = (folder / "curves.png").read_bytes()
+    text = (
+        f"{recipe.title}, protocol {plan.protocol}, seed {seed}: every page is answered by the model of the fold in "
+        "which it was unseen. Pages of one group stay on one side, except under as-published, which splits files."
+    )
+    return Section("Training", text, tuple(rows), pictures=pictures)
+
+
+def _history(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+    except OSError:
+        return []
+
+
+def _shown(text: str | None) -> str:
+    return f"{float(text):.3f}" if text else "-"

@@ -80,7 +80,7 @@ def test_files_of_something_else_are_refused_in_one_sentence(form: str, content:
         elements=st.floats(-30, 30, width=32) | st.just(float("nan")),
     )
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_wild_samples_come_back_within_half_a_microvolt(
     form: str, signals: NDArray[np.float32], tmp_path: Path
 ) -> None:

@@ -150,7 +150,7 @@ def test_a_page_on_its_side_or_head_is_refused_or_turned_never_read_as_it_stands
     turn=st.floats(-12, 12),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_mutated_pages_are_read_or_refused_and_never_raise(
     cut: tuple[float, float, float, float], scale: float, noise: int, turn: float, seed: int
 ) -> None:

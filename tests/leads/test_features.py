@@ -98,7 +98,7 @@ def test_without_a_sure_p_wave_no_lead_has_one() -> None:
     arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 1500)), elements=st.floats(-3, 3, width=32)),
     st.sampled_from([100.0, 500.0]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_wild_signals_give_a_whole_row(signals: NDArray[np.float32], fs_hz: float) -> None:
     row = features(EcgRecord(signals, fs_hz, STANDARD_LEADS[: len(signals)]))
     assert list(row) == list(FEATURES)

@@ -229,7 +229,7 @@ def test_what_is_no_heart_gives_no_figure(signals: NDArray[np.float64]) -> None:
     ),
     st.sampled_from([50.0, 257.0, 500.0, 1000.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_wild_signals_never_raise_and_figures_are_finite(signals: NDArray[np.float32], fs_hz: float) -> None:
     found = measure(EcgRecord(signals, fs_hz, STANDARD_LEADS[: len(signals)]))
     figures = [getattr(found, name) for name in FIGURES] + [*found.st_j_mv.values(), *found.st_j60_mv.values()]
@@ -238,7 +238,7 @@ def test_wild_signals_never_raise_and_figures_are_finite(signals: NDArray[np.flo
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.4, 1.4), st.floats(0, 0.02), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_rates_from_43_to_150_are_right_within_their_error(seed: int, rr: float, noise: float, page: bool) -> None:
     rng = np.random.default_rng(seed)
     onsets = np.arange(0.4, 9.7, rr)

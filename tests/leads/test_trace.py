@@ -202,7 +202,7 @@ def test_a_page_of_another_recorder_is_measured_but_gets_no_label() -> None:
 
 
 @given(st.floats(0.8, 3.0), st.floats(-30, 30), st.floats(4, 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_pen_is_rolled_back_to_the_curve_it_followed(radius: float, height: float, width: float) -> None:
     places = np.arange(120 * OVERSAMPLE) / OVERSAMPLE
     curve = 60 + height * np.exp(-(((places - 60) / width) ** 2))

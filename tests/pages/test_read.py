@@ -474,7 +474,7 @@ ANY_SPEED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filte
 
 
 @given(damaged_files())
-@settings(max_examples=300, deadline=None, suppress_health_check=ANY_SPEED)
+@settings(max_examples=300, suppress_health_check=ANY_SPEED)
 def test_nothing_but_a_read_error_escapes_from_damaged_files(data):
     assert_read_or_refused(data)
 
@@ -482,7 +482,7 @@ def test_nothing_but_a_read_error_escapes_from_damaged_files(data):
 @pytest.mark.nightly
 @pytest.mark.timeout(7200)
 @given(damaged_files())
-@settings(max_examples=10_000, deadline=None, suppress_health_check=ANY_SPEED)
+@settings(max_examples=10_000, suppress_health_check=ANY_SPEED)
 def test_nothing_but_a_read_error_escapes_from_ten_thousand_damaged_files(data):
     assert_read_or_refused(data)
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as parquet
 import pytest
 from tiny_models import write_model
 
-from ecglens.batch import Entry, Options, Result, run
+from ecglens.batch import Entry, Options, Progress, Result, run
 from ecglens.batch.job import make_job
 from ecglens.batch.pages import answer
 from ecglens.batch.readers import PageReader
@@ -156,6 +157,20 @@ def test_the_summary_shows_pages_without_network_or_scripts(result):
     assert "http://" not in html
     assert "https://" not in html
     assert "<script" not in html
+
+
+def test_a_task_of_the_web_application_reads_entries_from_its_own_thread(model, tmp_path):
+    told: list[Progress] = []
+    shutil.copy(DATA / "MI_26.jpg", tmp_path / "again")
+    entries = [Entry("upload 1", str(DATA / "MI_26.jpg")), Entry("upload 2", str(tmp_path / "again"))]
+    with ThreadPoolExecutor(1) as pool:
+        task = pool.submit(
+            run, entries, tmp_path / "out", options=Options(model=model), workers=1, listener=told.append
+        )
+        found = task.result()
+    assert (found.files, found.pages, found.copies) == (2, 1, 1)
+    assert (told[-1].state, told[-1].done) == ("finished", 2)
+    assert rows(found)["upload 1"]["model"] == "tiny"
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ class BatchComparison:
         facts = [f"First: {_called(self.runs[0])}. Second: {_called(self.runs[1])}."]
         if any(self.only):
             first, second = self.only
-            facts.append(f"{first:,} pages are in the first only, {second:,} in the second only; they are left out.")
+            facts.append(f"Left out: pages that only the first has, {first:,}, and only the second, {second:,}.")
         return facts
 
     def _agreement_table(self) -> str:

@@ -115,9 +115,10 @@ def bars(head: tuple[str, str], rows: Sequence[tuple[str, int]], *, of: int) -> 
         f'<td class="b">{_bar(count / max(of, 1)) if count else ""}</td></tr>'
         for name, count in rows
     )
-    titles = f'<th scope="col">{escape(head[0])}</th><th scope="col" class="n">{escape(head[1])}</th>'
+    titles = f'<th scope="col">{escape(head[0])}</th>'
+    titles += "".join(f'<th scope="col" class="n">{escape(title)}</th>' for title in (head[1], "share"))
     return (
-        f'<div class="wide"><table><thead><tr>{titles}<th scope="col" class="n">share</th><th class="b"></th></tr></thead>'
+        f'<div class="wide"><table><thead><tr>{titles}<th class="b"></th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
 

@@ -35,12 +35,14 @@ def command(
     if other is None:
         page = report(folder, pictures=not no_pictures)
         told = gather(folder).to_dict()
-        said = f"{told['pages']:,} pages: " + ", ".join(f"{count:,} {name}" for name, count in told["labels"].items())
+        failed = sum(each["pages"] for each in told["failures"])
+        counts = {**told["labels"], "without a label": sum(told["abstentions"].values()), "failed": failed}
+        said = f"Pages: {told['pages']:,}; " + ", ".join(f"{name} {count:,}" for name, count in counts.items()) + "."
     else:
         found = compare(folder, other)
         page = found.write(out or folder / f"compared-with-{other.resolve().name}", pictures=not no_pictures)
         told = found.to_dict()
-        said = f"{found.pages:,} pages in both, {len(found.moved):,} moved."
+        said = f"Pages in both: {found.pages:,}; moved {len(found.moved):,}, failed in both {found.failed:,}."
     if as_json:
         print(json.dumps(told, indent=1))
         return

@@ -15,6 +15,9 @@ _FOR = (213, 94, 0)
 _AGAINST = (0, 114, 178)
 """Vermilion and blue of Okabe and Ito's palette (2008), which colour-blind people tell apart."""
 _STRONGEST = 0.75
+_BLUR_CELLS = 1.0
+_FULL_FROM = 0.995
+"""Share of cells with less than the full colour."""
 _GRAY = (0.299, 0.587, 0.114)
 
 
@@ -231,13 +234,20 @@ class Explanation:
     def layer(self) -> NDArray[np.uint8]:
         """The heat as a picture to lay over the page: vermilion speaks for the label, blue against it.
 
+        It is blurred by one cell, so that heat on a stroke shows beside the black, and the strongest places have the
+        full colour.
+
         Returns:
             ``(rows, columns, 4)`` uint8 RGBA, one pixel a cell; clear where there is no heat.
         """
-        strongest = float(np.abs(self.heat).max(initial=0.0)) or 1.0
-        picture = np.empty((*self.heat.shape, 4), np.uint8)
-        picture[..., :3] = np.where(self.heat[..., None] >= 0, _FOR, _AGAINST)
-        picture[..., 3] = np.rint(255 * _STRONGEST * np.abs(self.heat) / strongest)
+        import cv2  # ``import ecglens`` should not wait for it
+
+        drawn = cv2.GaussianBlur(np.asarray(self.heat, np.float32), (0, 0), _BLUR_CELLS)
+        strength = np.abs(drawn)
+        full = float(np.quantile(strength, _FULL_FROM)) or float(strength.max()) or 1.0
+        picture = np.empty((*drawn.shape, 4), np.uint8)
+        picture[..., :3] = np.where(drawn[..., None] >= 0, _FOR, _AGAINST)
+        picture[..., 3] = np.rint(255 * _STRONGEST * np.minimum(1.0, strength / full))
         return picture
 
     def plot(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -249,10 +259,10 @@ class Explanation:
         Returns:
             ``(height, width, 3)`` uint8 RGB.
         """
-        import cv2  # ``import ecglens`` should not wait for it
+        import cv2
 
-        size = (pixels.shape[1], pixels.shape[0])
-        light = (255 - self.layer()[..., :3].astype(np.float32)) * self.layer()[..., 3:].astype(np.float32) / 255**2
+        size, layer = (pixels.shape[1], pixels.shape[0]), self.layer().astype(np.float32)
+        light = (255 - layer[..., :3]) * layer[..., 3:] / 255**2
         taken = cv2.resize(light, size, interpolation=cv2.INTER_LINEAR)
         gray = pixels.astype(np.float32) @ np.array(_GRAY, np.float32)
         return np.asarray(np.rint(gray[..., None] * (1.0 - taken)), dtype=np.uint8)

@@ -264,6 +264,11 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_cluster_loses_a_worker_in_the_middle_and_no_row(archive, undisturbed, tmp_path):
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
@@ -288,6 +293,16 @@ def test_an_address_without_a_scheduler_is_refused(source, tmp_path, monkeypatch
     monkeypatch.setattr("ecglens.batch.engine._WAIT_SECONDS", 1.0)
     with pytest.raises(BatchError, match=f"Expected a Dask scheduler at {address}, such as"):
         run_job(source, tmp_path / "out", JOB, scheduler=address, pictures=False)
+
+
+def test_a_scheduler_without_workers_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("ecglens.batch.engine._WAIT_SECONDS", 2.0)
+    port = free_port()
+    command = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+    with process(*command):
+        wait_for(lambda: listens(port))
+        with pytest.raises(BatchError, match="Expected workers at tcp://.*, found none within 2 s"):
+            run_job(source, tmp_path / "out", JOB, scheduler=f"tcp://127.0.0.1:{port}", pictures=False)
 
 
 def test_less_than_one_process_is_refused(source, tmp_path):

@@ -214,6 +214,15 @@ def _own_cluster(distributed: Any, workers: int) -> Any:
         )
 
 
+def _wait_for_workers(client: Any, where: Any) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_WAIT_SECONDS)
+    except TimeoutError as error:
+        raise BatchError(
+            f"Expected workers at {where}, found none within {_WAIT_SECONDS:g} s; start some: dask worker {where}"
+        ) from error
+
+
 @contextmanager
 def _client(distributed: Any, where: Any) -> Iterator[Any]:
     try:
@@ -225,7 +234,7 @@ def _client(distributed: Any, where: Any) -> Iterator[Any]:
             f"Expected a Dask scheduler at {where}, such as tcp://host:8786, but nobody answers."
         ) from error
     try:
-        client.wait_for_workers(1, timeout=_WAIT_SECONDS)
+        _wait_for_workers(client, where)
         yield client
     except distributed.core.CommClosedError as error:
         raise BatchError("The scheduler went away; what was answered is kept, start again to go on.") from error

@@ -52,7 +52,8 @@ def test_graph_and_weights_are_small(card):
 
 def test_the_folder_is_complete_and_says_what_it_is_not(card):
     names = {path.name for path in card.folder.iterdir()}
-    assert names == {"card.md", "evaluation.json", "model.json", "model.onnx"}
+    whole = {"card.md", "data.md", "evaluation.json", "model.json", "model.onnx", "training_pages.npz"}
+    assert names - {"explanations.json"} == whole
     text = (card.folder / "card.md").read_text(encoding="utf-8")
     assert "not a medical device" in text
     assert card.licence in text
@@ -94,3 +95,14 @@ def test_no_original_is_refused_and_at_most_two_are_answered_wrongly():
     assert refused == []
     wrong = [name for name, answer in answers.items() if answer.label not in {None, BY_PREFIX[name.partition("_")[0]]}]
     assert len(wrong) <= 2
+
+
+def test_its_cards_say_what_its_evaluation_says(card, evaluation):
+    texts = pytest.importorskip("ecglens.models.card_text")
+    written = (card.folder / "card.md").read_text(encoding="utf-8")
+    assert written.startswith(texts.model_card(card, evaluation))
+    assert (card.folder / "data.md").read_text(encoding="utf-8") == texts.data_card(card, evaluation)
+    head = pytest.importorskip("huggingface_hub").ModelCard(written).data
+    accuracy = next(result for result in head.eval_results if result.metric_type == "accuracy")
+    assert accuracy.metric_value == round(evaluation["summary"]["accuracy"]["mean"], 4)
+    assert head.license == "cc-by-4.0"

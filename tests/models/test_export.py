@@ -74,9 +74,11 @@ def test_an_exported_folder_reads_a_page(exported, recordings):
 def test_an_exported_folder_is_complete(exported, evaluation):
     assert sorted(path.name for path in exported.iterdir()) == [
         "card.md",
+        "data.md",
         "evaluation.json",
         "model.json",
         "model.onnx",
+        "training_pages.npz",
     ]
     card = load_card(exported)
     assert (card.labels, card.parameters, card.version) == (LABELS, 208_036, "0.1")

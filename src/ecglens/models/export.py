@@ -1,4 +1,4 @@
-"""From a finished run to a model folder: graph, card, evaluation, licence and hashes (extra ``train``).
+"""From a finished run to a model folder: graph, cards, evaluation, licence and hashes (extra ``train``).
 
 The evaluation is the honest one: out-of-fold answers, each fold at the temperature that the other folds ask for. The
 temperature and the abstention threshold that ship are fitted on all out-of-fold answers together.
@@ -26,6 +26,7 @@ from ecglens.evaluation.calibration import cross_fitted, fit_temperature
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.references import majority, nearest
+from ecglens.models.card_text import data_card, model_card
 from ecglens.models.cards import GRAPH_FILE, SEEN_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import LeadCrops, scaled
@@ -199,62 +200,12 @@ def export(
         save_card(card, part)
         (part / "evaluation.json").write_text(json.dumps(evaluation, indent=1) + "\n", encoding="utf-8")
         SeenPages.of([row.path for row in recordings]).save(part / SEEN_FILE)
-        (part / "card.md").write_text(card_text(card, evaluation), encoding="utf-8")
+        (part / "card.md").write_text(model_card(card, evaluation), encoding="utf-8")
+        (part / "data.md").write_text(data_card(card, evaluation), encoding="utf-8")
         folder.mkdir(exist_ok=True)
         for path in part.iterdir():
             os.replace(path, folder / path.name)
     return card.model_copy(update={"folder": folder})
-
-
-def card_text(card: ModelCard, evaluation: dict[str, Any]) -> str:
-    """The card for people, from the same figures as ``evaluation.json``."""
-    rows = [
-        f"| {name.replace('_', ' ')} | {value['mean']:.3f} | {value['least']:.3f} to {value['most']:.3f} | "
-        + " | ".join(_share(reference[name]) for reference in evaluation["references"].values())
-        + " |"
-        for name, value in evaluation["summary"].items()
-    ]
-    data, calibration = evaluation["data"], evaluation["calibration"]
-    first = next(iter(evaluation["seeds"].values()))
-    by_label = [
-        f"| {name} | {value['pages']} | {_share(value['precision'])} | {_share(value['recall'])} "
-        f"| {_share(value['f1'])} | {_share(value['auroc'])} |"
-        for name, value in first["by_label"].items()
-    ]
-    return "\n".join(
-        [
-            f"# {card.name} {card.version}",
-            "",
-            f"{card.title}; {card.parameters:,} weights. For research and teaching; not a medical device.",
-            "",
-            f"- Trained on: {card.trained_on}",
-            f"- Labels, in the order of the outputs: {', '.join(card.labels)}",
-            f"- Licence of the weights: {card.licence}",
-            f"- Temperature {card.temperature:.3f}; below a probability of {card.abstain_below:.3f} it cannot tell",
-            *(f"- {warning}" for warning in card.warnings),
-            "",
-            "## Honest evaluation",
-            "",
-            f"`{evaluation['command']}` on {data['recordings']} recordings of {data['groups']} groups, out of fold, "
-            f"{len(evaluation['seeds'])} seeds.",
-            "",
-            f"| figure | mean | range over seeds | {' | '.join(evaluation['references'])} |",
-            f"|---|---|---|{'---|' * len(evaluation['references'])}",
-            *rows,
-            "",
-            f"`right at coverage` is the share of right answers among the {first['coverage']:.0%} of pages that it is "
-            f"surest about. At the shipped threshold it answers {calibration['answered']:.0%} of pages and is right in "
-            f"{calibration['right_when_answered']:.1%} of them; the threshold was chosen on these very answers. "
-            "By label, first seed:",
-            "",
-            "| label | pages | precision | recall | F1 | AUROC |",
-            "|---|---|---|---|---|---|",
-            *by_label,
-            "",
-            "How it does on pages of other recorders and hospitals is not known.",
-            "",
-        ]
-    )
 
 
 def _recipe(recordings: Recordings, run: Path) -> Recipe:
@@ -288,10 +239,6 @@ def _drawn_headlines(
     targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str], drawn: NDArray[np.intp]
 ) -> dict[str, float | None]:
     return _headlines(figures(targets[drawn], probabilities[drawn], labels))
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[str]) -> NDArray[np.intp]:

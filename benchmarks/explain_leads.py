@@ -1,17 +1,20 @@
 """Whether occlusion by lead names the lead that changed the answer, on rendered pages where that is known.
 
-    python benchmarks/explain_leads.py [--data ../shared/data] [--write]
+    python benchmarks/explain_leads.py [--data ../shared/data] [--every 1] [--write]
 
 Records of PTB-XL are rendered in the print that the shipped model accepts. On each page one lead alone is changed, in
-the picture, by putting in its place that lead of the same record rendered with a change: that lead of another record;
-turned upside down and doubled; its ST segment and T wave raised by 0.4 mV. Where the model's likeliest label is another
-one then, occlusion by lead explains the new label, and the changed lead should have the largest share. Contradictions
-between leads, which such a change brings, do not stop the page here as they would a user's.
+the picture, by putting in its place that lead of the same record rendered with a change: that lead of another record
+(two of them); turned upside down and doubled; its ST segment and T wave raised by 0.4 mV. Where the model's likeliest
+label is another one then, occlusion by lead explains the new label, and the changed lead should have the largest share.
+Contradictions between leads, which such a change brings, do not stop the page here as they would a user's.
 
-A lead that tips the balance need not weigh most: where the label was nearly the other one before, all that spoke for it
-before speaks for it still. So the table tells how far the change moved the label, too.
+A model of ECGLens answers with a label or that it cannot tell. So the pages are told apart by what was answered: where
+the answer changed, since a label was given before, after or both; and all, also those where the model could not tell
+before and can't after. A lead that tips the balance need not weigh most: where the label was nearly the other one
+before, all that spoke for it before speaks for it still. So the table tells how far the change moved the label, too.
 
-Three ways to take a lead away are compared: bare paper, a flat line, and the lead as it is on average on these pages.
+Four ways to take a lead away are compared: bare paper, a flat line, the lead as it is on average on these pages, and
+bare paper both ways: what the lead's absence costs the page, and what it adds alone to bare paper.
 """
 
 import os
@@ -20,12 +23,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ecglens.datasets.sources import from_ptbxl
 from ecglens.formats.wfdb import read_wfdb
@@ -41,7 +45,8 @@ HERE = Path(__file__).resolve().parent
 STYLE, DPI = "dotted-report", 100
 ST_MV, ST_WINDOW_S = 0.4, (0.06, 0.36)
 MOVED = (0.0, 1.0, 2.0, 4.0)
-WAYS = ("bare paper", "flat line", "average lead")
+WAYS = ("bare paper", "flat line", "average lead", "bare paper, both ways")
+DONORS = 2
 FLAT_PX = 2
 
 
@@ -51,6 +56,8 @@ class Case:
 
     change: str
     moved: float
+    given_before: bool
+    given_after: bool
     ranks: tuple[int, ...]
 
 
@@ -58,18 +65,19 @@ def main() -> None:
     """Render, change, explain, count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
+    parser.add_argument("--every", type=int, default=1, help="Take every n-th record alone.")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     runtime = load_runtime()
-    records = [read_wfdb(row.path) for row in from_ptbxl(given.data / "ptbxl")]
+    records = [read_wfdb(row.path) for row in from_ptbxl(given.data / "ptbxl")][:: given.every]
     rng = np.random.default_rng(0)
     bases = [(record, found) for record in records if (found := _scene(_page(record), runtime)) is not None]
     average = np.mean([scene.arrays["page"] for _, scene in bases], axis=0).astype(np.float32)
     cases: list[Case] = []
     tried = 0
     for number, (record, base) in enumerate(bases):
-        donor = bases[(number + 1 + int(rng.integers(len(bases) - 1))) % len(bases)][1]
-        for change, changed in _changes(record, donor, runtime):
+        drawn = (number + 1 + rng.choice(len(bases) - 1, DONORS, replace=False)) % len(bases)
+        for change, changed in _changes(record, [bases[index][1] for index in drawn], runtime):
             if changed is None:
                 continue
             for lead in STANDARD_LEADS:
@@ -89,9 +97,10 @@ def main() -> None:
         )
 
 
-def _changes(record: EcgRecord, donor: Scene, runtime: Runtime) -> Iterator[tuple[str, Scene | None]]:
+def _changes(record: EcgRecord, donors: list[Scene], runtime: Runtime) -> Iterator[tuple[str, Scene | None]]:
     """Pages with every lead changed; one lead at a time is taken from them."""
-    yield "lead of another record", donor
+    for donor in donors:
+        yield "lead of another record", donor
     turned = replace(record, signals_mv=np.asarray(-2 * record.signals_mv, np.float32))
     yield "upside down and doubled", _scene(_page(turned), runtime)
     raised = replace(record, signals_mv=record.signals_mv + _raised(record))
@@ -140,18 +149,29 @@ def _case(
     scene = _scene(Page(pixels), runtime)
     if scene is None or scene.label == base.label:
         return None
-    before = replace(base, label=scene.label).own_log_odds()
-    ranks = tuple(
-        _rank(scene, lead, fill) for fill in (lambda: scene.paper["page"], lambda: _flat(scene), lambda: average)
-    )
-    return Case(change, scene.own_log_odds() - before, ranks)
+    own, before = scene.own_log_odds(), replace(base, label=scene.label).own_log_odds()
+    fills = scene.paper["page"], _flat(scene), average
+    costs = [_costs(scene, fill) for fill in fills]
+    given = [expit(one.own_log_odds()) >= runtime.card.abstain_below for one in (base, scene)]
+    ranks = tuple(_rank(scene, lead, cost) for cost in (*costs, costs[0] + _alone(scene)))
+    return Case(change, own - before, bool(given[0]), bool(given[1]), ranks)
 
 
-def _rank(scene: Scene, lead: str, fill: Callable[[], NDArray[np.float32]]) -> int:
-    """How many leads cost the label more than this one."""
+def _costs(scene: Scene, fill: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What each lead's absence costs the label, up to a constant."""
     filled = replace(scene)
-    filled.__dict__["paper"] = {"page": fill()}
-    cost = -filled.log_odds([{"page": _of_lead(scene, other)} for other in scene.leads])
+    filled.__dict__["paper"] = {"page": fill}
+    return -filled.log_odds([{"page": _of_lead(scene, lead)} for lead in scene.leads])
+
+
+def _alone(scene: Scene) -> NDArray[np.float64]:
+    """What each lead adds alone to bare paper, up to a constant."""
+    every = scene.regions["page"] >= 0
+    return scene.log_odds([{"page": every & ~_of_lead(scene, lead)} for lead in scene.leads])
+
+
+def _rank(scene: Scene, lead: str, cost: NDArray[np.float64]) -> int:
+    """How many leads weigh more than this one."""
     return int((cost > cost[scene.leads.index(lead)]).sum())
 
 
@@ -171,32 +191,36 @@ def _of_lead(scene: Scene, lead: str) -> NDArray[np.bool_]:
 
 def _tables(cases: list[Case], pages: int, tried: int) -> Iterator[str]:
     ranks = np.array([case.ranks for case in cases]).reshape(-1, len(WAYS))
-    yield f"{pages} pages, {tried:,} changes of one lead, {len(cases)} of which changed the likeliest label.\n"
-    yield "| change | n | " + " | ".join(f"changed lead first, {way}" for way in WAYS) + " |"
-    yield "|---|---|" + "---|" * len(WAYS)
-    kinds = [case.change for case in cases]
-    for kind in (*dict.fromkeys(kinds), "all"):
-        here = np.array([kind in {name, "all"} for name in kinds])
-        yield (
-            f"| {kind} | {here.sum()} | "
-            + " | ".join(f"{share:.1%}" for share in (ranks[here] == 0).mean(axis=0))
-            + " |"
-        )
+    before, after = (np.array([getattr(case, name) for case in cases]) for name in ("given_before", "given_after"))
     moved = np.array([case.moved for case in cases])
-    yield (
-        "\n| the label's log-odds moved by at least | n | "
-        + " | ".join(WAYS)
-        + " | among the first three, bare paper |"
-    )
+    kinds = np.array([case.change for case in cases])
+    yield f"{pages} pages, {tried:,} changes of one lead, {len(cases)} of which changed the likeliest label.\n"
+    yield "The changed lead is first, by way of taking a lead away:\n"
+    yield "| pages | n | " + " | ".join(WAYS) + " | among the first three, bare paper |"
     yield "|---|---|" + "---|" * (len(WAYS) + 1)
-    for least in MOVED:
-        here = moved >= least
-        shares = [f"{share:.1%}" for share in (ranks[here] == 0).mean(axis=0)] + [f"{(ranks[here, 0] <= 2).mean():.1%}"]
-        yield f"| {least:g} | {here.sum()} | " + " | ".join(shares) + " |"
-
-    first = float((ranks[:, 0] == 0).mean())
-    verdict = "met" if first >= 0.9 else "**missed**"
-    yield f"\nBar: the changed lead is first on at least 90 % of all: {verdict} ({first:.1%})."
+    parts = {
+        "the answer changed": before | after,
+        "the likeliest label changed, given or not": np.ones(len(cases), bool),
+        "of these: a label was given before": before,
+        "of these: the new label is given": after,
+        **{f"of these: {kind}": kinds == kind for kind in dict.fromkeys(kinds.tolist())},
+        **{f"of these: moved by at least {least:g} log-odds": moved >= least for least in MOVED},
+    }
+    for name, here in parts.items():
+        if here.any():
+            shares = [*(ranks[here] == 0).mean(axis=0), (ranks[here, 0] <= 2).mean()]
+            yield f"| {name} | {here.sum()} | " + " | ".join(f"{share:.1%}" for share in shares) + " |"
+        else:
+            yield f"| {name} | 0 | " + " | ".join("-" * (len(WAYS) + 1)) + " |"
+    yield "\nBar: the changed lead is first on at least 90 %.\n"
+    for name in list(parts)[:2]:
+        here = parts[name]
+        first = float((ranks[here, 0] == 0).mean()) if here.any() else 0.0
+        yield f"- Where {name}: {'met' if first >= 0.9 else '**missed**'} ({first:.1%} of {here.sum()})."
+    yield (
+        "\nTried: a flat line and the average lead in place of bare paper, and both ways. Where a change only tips a "
+        "label that was close already, the other leads that spoke for it before weigh as much as they did."
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from django.template.loader import render_to_string
 
-from ecglens.models.registry import find_model
 from ecglens.records import Check, Explanation, NotFound, Page, Prediction, Reading, Segment
 from ecglens.web.readings import explained as explaining
 
@@ -46,11 +45,7 @@ def asked(monkeypatch):
             on_model=(Check("insertion", False, "On few pages."),) if method == "occlusion_lead" else (),
         )
 
-    class WithMaps:
-        card = find_model("compact_cnn")
-
     monkeypatch.setattr(explaining, "explain_page", fake)
-    monkeypatch.setattr(explaining, "load_runtime", lambda: WithMaps)
     return calls
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny_explained import weighing
@@ -6,6 +8,7 @@ from ecglens.models.explain import heat_of
 from ecglens.models.explain.checks import areas, check_order, check_place, location, random_map
 from ecglens.models.explain.laid import lay
 from ecglens.models.explain.randomized import cascade
+from ecglens.models.explain.remembered import Remembered
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 
@@ -58,3 +61,15 @@ def test_shuffled_weights_change_one_layer_more_each_time_and_the_answer():
     assert [layers for layers, _ in found] == [1, 2, 3, 4, 5, 6]
     answers = [runtime.logits({"page": np.ones((1, 1, 304, 512), np.float32)}) for _, runtime in found]
     assert all(np.abs(one - other).max() > 1e-3 for one, other in zip([before, *answers], answers, strict=False))
+
+
+def test_what_was_asked_already_is_remembered(scene):
+    model = Remembered(scene.model)
+    asked = replace(scene, model=model)
+    before = scene.model.asked
+    planes = heat_of(asked, "occlusion_lead")
+    first = scene.model.asked - before
+    again = heat_of(asked, "occlusion_lead")
+    assert scene.model.asked - before == first > 0
+    assert (again["page"] == planes["page"]).all()
+    assert (heat_of(scene, "occlusion_lead")["page"] == planes["page"]).all()

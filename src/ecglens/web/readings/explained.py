@@ -12,6 +12,7 @@ from ecglens.explanations import WORDS, passed_all
 from ecglens.labels import TITLES
 from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.models.explain import METHODS
+from ecglens.models.explain.remembered import Remembered
 from ecglens.reader import explain_page, load_runtime
 from ecglens.records import Check, Explanation, Reading
 
@@ -92,7 +93,7 @@ def explained(reading: Reading) -> tuple[Reason, ...]:
     if probabilities is None:
         return ()
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
-    runtime = load_runtime()
+    runtime = Remembered(load_runtime())
     offered = [method for method in _OFFERED if method != "class_map" or runtime.card.feature_maps]
     return tuple(
         _reason(explain_page(reading, runtime, method=method, label=label, checks=label == ranked[0]))

@@ -1,5 +1,8 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from ecglens.errors import DatasetError
 from ecglens.evaluation.compare import compare
@@ -78,3 +81,8 @@ def test_what_cannot_be_compared_is_refused(second, message):
 def _with(one, **changes):
     fields = ("recordings", "groups", "labels", "targets", "probabilities", "folds")
     return Predictions(**{**{name: getattr(one, name) for name in fields}, **changes})
+
+
+def test_the_differences_are_drawn():
+    with Image.open(io.BytesIO(made(answers(0.8, seed=1), answers(0.5), draws=20).plot())) as picture:
+        assert np.asarray(picture.convert("L")).std() > 5

@@ -5,7 +5,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from ecglens.errors import DatasetError
-from ecglens.evaluation.evaluate import FIGURES, decision_curve, evaluate, references_of, reliability
+from ecglens.evaluation.evaluate import decision_curve, evaluate, references_of, reliability
+from ecglens.evaluation.names import FIGURES
 from ecglens.evaluation.predictions import Predictions
 
 LABELS = ("normal", "mi", "other")

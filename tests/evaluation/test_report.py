@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from ecglens.evaluation.curves import PICTURES
-from ecglens.evaluation.evaluate import FIGURES, evaluate
+from ecglens.evaluation.evaluate import evaluate
+from ecglens.evaluation.names import FIGURES
 from ecglens.evaluation.predictions import Predictions, read_predictions
 from ecglens.evaluation.report import Picture, Section, to_markdown, write_report
 

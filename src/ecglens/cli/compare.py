@@ -11,6 +11,7 @@ __all__ = ["command"]
 def command(
     first: Annotated[Path, typer.Argument(help="Answers of one model, CSV or Parquet.")],
     second: Annotated[Path, typer.Argument(help="Answers of the other.")],
+    out: Annotated[Path | None, typer.Option(help="PNG of the differences with their intervals.")] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=20, help="Of the bootstrap over groups.")] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
@@ -27,6 +28,9 @@ def command(
     found = compare(
         read_predictions(first), read_predictions(second), names=names, rng=np.random.default_rng(seed), draws=draws
     )
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(found.plot())
     print(json.dumps(found.to_dict(), indent=1) if as_json else found.to_markdown())
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ecglens.evaluation.classification import auroc
-from ecglens.evaluation.evaluate import FIGURES, headline
+from ecglens.evaluation.evaluate import headline
+from ecglens.evaluation.names import FIGURES
 from ecglens.evaluation.predictions import Predictions, in_common
 from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootstrap
 
@@ -81,6 +82,16 @@ class Comparison:
             "right_on_the_same_pages": self.right.to_dict(),
             "auroc": {name: found.to_dict() for name, found in self.auroc.items()},
         }
+
+    def plot(self) -> bytes:
+        """The differences with their intervals, as a PNG.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        from ecglens.evaluation.curves import draw_differences
+
+        return draw_differences(self)
 
     def to_markdown(self) -> str:
         """The comparison as a table."""

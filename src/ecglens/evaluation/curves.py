@@ -2,21 +2,25 @@
 
 import io
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.evaluation.evaluate import Evaluation
+from ecglens.evaluation.names import FIGURES
 from ecglens.extras import require
 
-__all__ = ["PICTURES", "draw"]
+if TYPE_CHECKING:
+    from ecglens.evaluation.compare import Comparison
+    from ecglens.evaluation.evaluate import Evaluation
+
+__all__ = ["PICTURES", "draw", "draw_differences"]
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 """Colours that people who see few of them can tell apart (Okabe and Ito)."""
 
 
-def draw(evaluation: Evaluation) -> dict[str, bytes]:
+def draw(evaluation: "Evaluation") -> dict[str, bytes]:
     """Every picture by its file's stem.
 
     Raises:
@@ -33,7 +37,35 @@ def draw(evaluation: Evaluation) -> dict[str, bytes]:
     return drawn
 
 
-def _confusion(axes: Any, evaluation: Evaluation) -> None:
+def draw_differences(comparison: "Comparison") -> bytes:
+    """What two models differ by, with intervals, as a PNG; figures without an interval are left out.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    rows = [
+        (FIGURES[name], found.first - found.second, found.interval)
+        for name, found in reversed(list(comparison.figures.items()))
+        if found.first is not None and found.second is not None and found.interval is not None
+    ]
+    figure = require("matplotlib.figure", extra="plot").Figure(
+        figsize=(6.4, 1.2 + 0.4 * len(rows)), layout="constrained"
+    )
+    axes = figure.subplots()
+    for place, (_, apart, ends) in enumerate(rows):
+        axes.plot(ends, (place, place), color=_COLOURS[0], linewidth=1.4)
+        axes.plot(apart, place, "o", color=_COLOURS[0], markersize=5)
+    axes.axvline(0, color="black", linewidth=0.7)
+    axes.set_yticks(range(len(rows)), [title for title, _, _ in rows])
+    first, second = comparison.names
+    axes.set(xlabel=f"{first} less {second}, with the 95 % interval", ylim=(-0.6, len(rows) - 0.4))
+    axes.grid(axis="x", alpha=0.3)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=130)
+    return drawn.getvalue()
+
+
+def _confusion(axes: Any, evaluation: "Evaluation") -> None:
     """Rows are true labels; the colour is the share of the row."""
     counts = np.array(evaluation.scored["confusion"])
     labels = evaluation.predictions.labels
@@ -47,7 +79,7 @@ def _confusion(axes: Any, evaluation: Evaluation) -> None:
     axes.set(xlabel="answer", ylabel="true label", title="Confusion matrix")
 
 
-def _roc(axes: Any, evaluation: Evaluation) -> None:
+def _roc(axes: Any, evaluation: "Evaluation") -> None:
     for colour, label, positive, score in _each(evaluation):
         hits, alarms = _counts(positive, score)
         axes.plot(alarms / max(1, (~positive).sum()), hits / positive.sum(), color=colour, label=label)
@@ -56,7 +88,7 @@ def _roc(axes: Any, evaluation: Evaluation) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _precision_recall(axes: Any, evaluation: Evaluation) -> None:
+def _precision_recall(axes: Any, evaluation: "Evaluation") -> None:
     for colour, label, positive, score in _each(evaluation):
         hits, alarms = (values[1:] for values in _counts(positive, score))
         axes.plot(hits / positive.sum(), hits / (hits + alarms), color=colour, label=label)
@@ -65,7 +97,7 @@ def _precision_recall(axes: Any, evaluation: Evaluation) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _reliability(axes: Any, evaluation: Evaluation) -> None:
+def _reliability(axes: Any, evaluation: "Evaluation") -> None:
     pages, confidence, right = (np.array(column) for column in zip(*evaluation.reliability, strict=True))
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8)
     axes.scatter(confidence, right, s=12 + 240 * pages / pages.sum(), color=_COLOURS[0], alpha=0.7)
@@ -74,14 +106,14 @@ def _reliability(axes: Any, evaluation: Evaluation) -> None:
     axes.set_title("Reliability; the area of a point is its pages")
 
 
-def _coverage(axes: Any, evaluation: Evaluation) -> None:
+def _coverage(axes: Any, evaluation: "Evaluation") -> None:
     share, right = zip(*evaluation.coverage, strict=True)
     axes.plot(share, right, color=_COLOURS[0], marker=".")
     axes.set(xlabel="share of pages answered, surest first", ylabel="share right", title="Coverage against accuracy")
     axes.grid(alpha=0.3)
 
 
-def _decision(axes: Any, evaluation: Evaluation) -> None:
+def _decision(axes: Any, evaluation: "Evaluation") -> None:
     lowest = 0.0
     for colour, (label, points) in zip(_COLOURS, evaluation.decision.items(), strict=False):
         threshold, model, everyone = zip(*points, strict=True)
@@ -94,7 +126,7 @@ def _decision(axes: Any, evaluation: Evaluation) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _each(evaluation: Evaluation) -> list[tuple[str, str, NDArray[np.bool_], NDArray[np.float64]]]:
+def _each(evaluation: "Evaluation") -> list[tuple[str, str, NDArray[np.bool_], NDArray[np.float64]]]:
     """Colour, name, truth and score of each label that some pages have."""
     predictions = evaluation.predictions
     return [
@@ -112,7 +144,7 @@ def _counts(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[ND
     return np.insert(hits, 0, 0), np.insert(ends + 1 - hits, 0, 0)
 
 
-PICTURES: Mapping[str, Callable[[Any, Evaluation], None]] = {
+PICTURES: Mapping[str, Callable[[Any, "Evaluation"], None]] = {
     "confusion": _confusion,
     "roc": _roc,
     "precision_recall": _precision_recall,

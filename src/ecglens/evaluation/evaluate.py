@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.classification import figures
+from ecglens.evaluation.names import FIGURES
 from ecglens.evaluation.predictions import Predictions, in_common
 from ecglens.evaluation.references import majority, nearest
 
 __all__ = [
-    "CONTROLS",
-    "FIGURES",
     "Evaluation",
     "decision_curve",
     "evaluate",
@@ -23,32 +22,6 @@ __all__ = [
     "references_of",
     "reliability",
 ]
-
-FIGURES: Mapping[str, str] = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_precision": "macro precision",
-    "macro_specificity": "macro specificity",
-    "macro_f1": "macro F1",
-    "macro_auroc": "macro AUROC",
-    "macro_average_precision": "macro average precision",
-    "matthews": "Matthews coefficient",
-    "cohen_kappa": "Cohen's kappa",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "expected_calibration_error": "expected calibration error",
-    "right_at_coverage": "right among the surest 72 %",
-}
-"""Single figures in the order of every table, with their names for people."""
-
-CONTROLS = (
-    "majority label",
-    "printed rate alone",
-    "header alone",
-    "footer alone",
-    "page with its traces blurred away",
-)
-"""What any model has to beat: two are fitted to the other folds, and ``recipes/control_*.toml`` train the others."""
 
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
 _FEWEST = 10  # pages of a subgroup that is worth a row
@@ -143,8 +116,9 @@ def evaluate(
         files: Files behind the pages where copies were left out.
         rng: Of the bootstrap.
         draws: Of the bootstrap over groups.
-        references: Answers of control models, by name, out of :data:`CONTROLS` or others; pages that the model did
-            not answer are left out. The majority label and, where the table has it, the printed rate alone are added.
+        references: Answers of control models, by name, such as ``ecglens.evaluation.names.CONTROLS``; pages that the
+            model did not answer are left out. The majority label and, where the table has it, the printed rate alone
+            are added.
         notes: What a reader must know before the figures, a sentence each.
 
     Raises:
@@ -178,7 +152,7 @@ def evaluate(
 
 
 def headline(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, float | None]:
-    """The single figures over some of the pages, by the keys of :data:`FIGURES`."""
+    """The single figures over some of the pages, by the keys of :data:`ecglens.evaluation.names.FIGURES`."""
     scored = figures(predictions.targets[rows], predictions.probabilities[rows], predictions.labels)
     return {name: scored[name] for name in FIGURES}
 

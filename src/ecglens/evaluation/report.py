@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecglens.evaluation.curves import PICTURES, draw
-from ecglens.evaluation.evaluate import CONTROLS, FIGURES, Evaluation
 from ecglens.evaluation.guidelines import ITEMS
+from ecglens.evaluation.names import CONTROLS, FIGURES
 from ecglens.evaluation.predictions import write_predictions
+
+if TYPE_CHECKING:
+    from ecglens.evaluation.evaluate import Evaluation
 
 __all__ = ["Picture", "Section", "guidelines_section", "to_markdown", "write_report"]
 
@@ -73,7 +76,7 @@ class Section:
     gallery: tuple[Picture, ...] = ()
 
 
-def to_markdown(evaluation: Evaluation, sections: Sequence[Section] = ()) -> str:
+def to_markdown(evaluation: "Evaluation", sections: Sequence[Section] = ()) -> str:
     """The evaluation as Markdown, without pictures of pages."""
     lines = [f"# {evaluation.name}", "", _counted(evaluation), ""]
     for section in (*_own(evaluation), *sections):
@@ -85,7 +88,7 @@ def to_markdown(evaluation: Evaluation, sections: Sequence[Section] = ()) -> str
     return "\n".join(lines)
 
 
-def write_report(evaluation: Evaluation, folder: str | Path, sections: Sequence[Section] = ()) -> None:
+def write_report(evaluation: "Evaluation", folder: str | Path, sections: Sequence[Section] = ()) -> None:
     """Write ``index.html`` with its pictures, ``evaluation.md``, ``evaluation.json`` and the answers themselves.
 
     Args:
@@ -131,7 +134,7 @@ def guidelines_section(titles: Sequence[str]) -> Section:
     return Section("Reporting guidelines", text, (("guideline", "item", "asks for", "section"), *rows))
 
 
-def _counted(evaluation: Evaluation) -> str:
+def _counted(evaluation: "Evaluation") -> str:
     told = evaluation.to_dict()
     labels = ", ".join(f"{count} {name}" for name, count in told["labels"].items())
     beware = "".join(f" {note}" for note in evaluation.notes)
@@ -142,7 +145,7 @@ def _counted(evaluation: Evaluation) -> str:
     )
 
 
-def _own(evaluation: Evaluation) -> tuple[Section, ...]:
+def _own(evaluation: "Evaluation") -> tuple[Section, ...]:
     """What every report tells."""
     missing = [name for name in CONTROLS if not any(known.startswith(name) for known in evaluation.references)]
     beside = f" Not at hand: {', '.join(missing)}." if missing else ""
@@ -152,7 +155,7 @@ def _own(evaluation: Evaluation) -> tuple[Section, ...]:
     )
 
 
-def _tables(evaluation: Evaluation) -> list[tuple[str, list[list[str]]]]:
+def _tables(evaluation: "Evaluation") -> list[tuple[str, list[list[str]]]]:
     """Titles and tables, the first row of each its head."""
     scored, ends = evaluation.scored, evaluation.intervals
     beside = list(evaluation.references)
@@ -186,7 +189,7 @@ def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
 
 
-def _html(evaluation: Evaluation, sections: Sequence[Section]) -> str:
+def _html(evaluation: "Evaluation", sections: Sequence[Section]) -> str:
     parts = [f"<h1>{escape(evaluation.name)}</h1><p>{escape(_counted(evaluation))}</p>"]
     for section in sections:
         parts.append(f"<h2>{escape(section.title)}</h2>")

@@ -1,0 +1,31 @@
+"""What the figures and the controls of an evaluation are called."""
+
+from collections.abc import Mapping
+
+__all__ = ["CONTROLS", "FIGURES"]
+
+FIGURES: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_precision": "macro precision",
+    "macro_specificity": "macro specificity",
+    "macro_f1": "macro F1",
+    "macro_auroc": "macro AUROC",
+    "macro_average_precision": "macro average precision",
+    "matthews": "Matthews coefficient",
+    "cohen_kappa": "Cohen's kappa",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "expected_calibration_error": "expected calibration error",
+    "right_at_coverage": "right among the surest 72 %",
+}
+"""Single figures in the order of every table, with their names for people."""
+
+CONTROLS = (
+    "majority label",
+    "printed rate alone",
+    "header alone",
+    "footer alone",
+    "page with its traces blurred away",
+)
+"""What any model has to beat: two are fitted to the other folds, and ``recipes/control_*.toml`` train the others."""

@@ -93,7 +93,8 @@ def drive(entries: int, workers: int) -> dict[str, float]:
     job = replace(make_job(Options()), answer="batch_scale:stub")
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "numbers.bin"
-        content.write_bytes(b"".join(struct.pack("<Q", place) for place in range(entries)))
+        with content.open("wb") as stream:
+            stream.writelines(struct.pack("<Q", place) for place in range(entries))
         began = time.perf_counter()
         found = run_job(listed(content), Path(folder) / "out", job, workers=workers, listener=note, pictures=False)
         ended = time.perf_counter()

@@ -1,12 +1,14 @@
 """Whole runs: what is answered once, goes on after a kill, and is spread over a cluster."""
 
 import csv
+import io
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -256,6 +258,31 @@ def test_a_run_killed_at_any_moment_goes_on_and_ends_in_the_same_rows(archive, u
     whole, _ = undisturbed
     assert rows(out) == rows(whole.folder)
     assert (out / "failures.csv").read_bytes() == whole.failures_file.read_bytes()
+
+
+DRIVEN = """
+import re, sys
+from pathlib import Path
+from dataclasses import replace
+from batch_stubs import NO_MODEL
+from ecglens.batch.runs import run_job
+job = replace(NO_MODEL, answer="batch_stubs:by_content", page_seconds=20.0)
+assert run_job(sys.argv[1], sys.argv[2], job, workers=1, pictures=False).pages == 300
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+Path(sys.argv[3]).write_text(peak.group(1))
+"""
+
+
+def test_the_driver_keeps_no_bytes_that_it_has_sent(tmp_path):
+    """300 MB of pages in a packed TAR, which has no places to go to, so that all of it goes through the driver."""
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz", compresslevel=1) as archive:
+        for number in range(300):
+            told = tarfile.TarInfo(f"{number}.jpg")
+            told.size = 1_000_000
+            archive.addfile(told, io.BytesIO(f"{number:<1000000}".encode()))
+    with process("-c", DRIVEN, tmp_path / "a.tar.gz", tmp_path / "out", tmp_path / "peak") as started:
+        assert started.wait(120) == 0
+    assert int((tmp_path / "peak").read_text()) < 350_000
 
 
 def free_port() -> int:

@@ -73,6 +73,8 @@ def cluster(*, workers: int, scheduler: str | None) -> Iterator[Any]:
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
         "distributed.worker.profile.enabled": False,
+        # Dask remembers so many messages whole, and a message may have the bytes of files in it.
+        "distributed.admin.low-level-log-length": 1,
     }
     with quiet, dask.config.set(settings):
         own = None if scheduler is not None else _own_cluster(distributed, workers)

@@ -14,6 +14,5 @@ __all__ = [
     "answer_pages",
     "damage_pages",
     "damage_section",
-    "explained_section",
     "gallery",
 ]

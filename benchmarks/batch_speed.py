@@ -2,11 +2,11 @@
 
 The bar: with the label only, the rate is at least 0.9 times (cores x the rate of ``ecglens.read`` in a loop). Loop and
 run take turns over the same files, block by block, and the ratio of each pair counts, since other work on the machine
-hits both. The loop has one core to itself, as far as the machine gives it. Where others are at work, a second core is
-not there to be had; *loops at once* tells what the machine gives: as many loops as cores, side by side, each a process
-of its own. It is no part of the bar. A run's rate is that of its pages between
-its first answers and its last, as on an archive of hours; the column *with start* has all of the command's work,
-starting processes and writing tables and summary included.
+hits both. The loop has a process and one core to itself, as far as the machine gives it. Where others are at work, a
+second core is not there to be had; *loops at once* tells what the machine gives: as many loops as cores, side by side,
+each a process of its own. It is no part of the bar. A run's rate is that of its pages between its first answers and its
+last, as on an archive of hours; the column *with start* has all of the command's work, starting processes and writing
+tables and summary included.
 """
 
 import os
@@ -54,11 +54,11 @@ def main() -> None:
         return
     pairs = []
     for block in range(options.blocks):
-        before = loop(files, options.loop, block)
+        before = loops(options, [block])
         steady, whole = many(files, options.times, options.workers)
-        after = loop(files, options.loop, block + 1)
+        after = loops(options, [block + 1])
         single = 2 / (1 / before + 1 / after)
-        pairs.append((single, steady, whole, at_once(options)))
+        pairs.append((single, steady, whole, loops(options, list(range(options.workers)))))
         print("loop {:.1f}/s, run {:.1f}/s, with start {:.1f}/s, loops {:.1f}/s".format(*pairs[-1]), file=sys.stderr)
     report = table(pairs, options, len(files))
     print(report)
@@ -75,13 +75,10 @@ def loop(files: list[Path], count: int, block: int) -> float:
     return count / (time.perf_counter() - began)
 
 
-def at_once(options: argparse.Namespace) -> float:
-    """Pages a second of several loops side by side, together."""
+def loops(options: argparse.Namespace, numbers: list[int]) -> float:
+    """Pages a second of a loop for each number, side by side, together; Dask in this process would hold them up."""
     command = [sys.executable, __file__, str(options.pages), "--loop", str(options.loop), "--one-of"]
-    started = [
-        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True)
-        for number in range(options.workers)
-    ]
+    started = [subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True) for number in numbers]
     return sum(float(process.communicate()[0]) for process in started)
 
 

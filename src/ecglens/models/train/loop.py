@@ -106,7 +106,7 @@ def train(
                 if clock() - saved > _CHECKPOINT_EVERY_S and place.step < per_epoch:
                     _keep(folder, place, model, fitter, best, world)
                     saved = clock()
-            _check_answers(model, learn, place, recipe, world)
+            _check_answers(model, learn, place, world)
             _close_epoch(place, fitter, model, choose, recipe, world)
             if recipe.selection.keep == "best" and place.since_best == 0:
                 best = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -179,9 +179,9 @@ def _add_up(place: _Place, recent: Tensor, world: World) -> None:
     recent.zero_()
 
 
-def _check_answers(model: nn.Module, learn: Samples, place: _Place, recipe: Recipe, world: World) -> None:
+def _check_answers(model: nn.Module, learn: Samples, place: _Place, world: World) -> None:
     """Look at a few answers once more: the loss was seen before the last step, and that may have gone too far."""
-    few = slice(recipe.optimization.batch_size)
+    few = slice(2)
     part = Samples(learn.stored, learn.scaling, learn.rows[few], learn.targets[few])
     if not np.isfinite(logits_of(model, part, device=world.device)).all():
         raise _diverged(place)

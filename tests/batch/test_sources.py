@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,3 +196,13 @@ def test_an_entry_is_one_line_and_comes_back_whole():
     entry = Entry("a", "b\udcff\n", ("zip", 1, 2, 3, 8, 5, 0), "s")
     assert Entry.from_json(entry.to_json()) == entry
     assert "\n" not in entry.to_json()
+
+
+def test_a_file_takes_the_memory_of_what_it_holds_and_no_more(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"small")
+    tracemalloc.start()
+    try:
+        assert fetch(Entry("a.jpg", str(tmp_path / "a.jpg")), max_bytes=100_000_000) == b"small"
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()

@@ -23,6 +23,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(://|::)")
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 """Signature, length of the name and of the extra field; APPNOTE.TXT of PKWARE, 4.3.7."""
 _ENCRYPTED = 0x1
+_BLOCK_BYTES = 1_000_000
 
 
 class FetchError(EcgLensError):
@@ -135,10 +136,7 @@ def fetch(entry: Entry, *, max_bytes: int) -> bytes:
             stream.seek(offset)
             return stream.read(size)
         told = getattr(stream, "size", None) if is_remote(entry.address) else os.fstat(stream.fileno()).st_size
-        _check_size(told or 0, max_bytes)
-        data = stream.read(max_bytes + 1)
-        _check_size(len(data), max_bytes)
-        return data
+        return _read(stream, told or 0, max_bytes)
 
 
 def _from_zip(stream: BinaryIO, entry: Entry, max_bytes: int) -> bytes:
@@ -159,6 +157,16 @@ def _from_zip(stream: BinaryIO, entry: Entry, max_bytes: int) -> bytes:
         data = unpacked.read(max_bytes + 1)
     _check_size(len(data), max_bytes)
     return data
+
+
+def _read(stream: BinaryIO, size: int, max_bytes: int) -> bytes:
+    """All of a stream; a read of more than there is would take the memory for it all the same."""
+    _check_size(size, max_bytes)
+    blocks = [stream.read(size)] if size else []
+    while block := stream.read(_BLOCK_BYTES):
+        blocks.append(block)
+        _check_size(sum(map(len, blocks)), max_bytes)
+    return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
 def _check_size(size: int, max_bytes: int) -> None:

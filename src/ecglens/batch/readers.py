@@ -22,7 +22,12 @@ _ATTEMPTS = 2
 """Of a page, each in a process that has read nothing before or nothing that ended it."""
 
 _WAS_STOPPED = "The run was stopped; start it again to go on."
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_LEAN = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
+}
+"""One core, and no memory that is reserved before it is needed: it would count against the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +230,7 @@ def _started(job: Job) -> "subprocess.Popen[bytes]":
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            env={**os.environ, **_LEAN, "PYTHONPATH": path},
         )
     except OSError as error:
         raise BatchError(f"Expected to start a process that reads pages, but {error.strerror or error}.") from error

@@ -142,7 +142,7 @@ def test_a_bomb_among_pages_costs_its_own_row_and_no_more_memory_than_a_reader_m
 
     monkeypatch.setattr(PageReader, "_end", noted)
     write_png(tmp_path / "bomb", 9990)
-    write_png(tmp_path / "large", 4000)
+    write_png(tmp_path / "large", 3000)
     places = (DATA / "MI_26.jpg", tmp_path / "bomb", tmp_path / "large", DATA / "HB_1.jpg")
     entries = [Entry(f"upload {number}", str(place)) for number, place in enumerate(places)]
     told: list[Progress] = []

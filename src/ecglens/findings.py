@@ -48,6 +48,14 @@ class Measured:
             "stands": self.stands,
         }
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any] | None) -> "Measured | None":
+        """The figure that :meth:`to_dict` wrote; ``None`` where there was none."""
+        if told is None:
+            return None
+        usual = told["usual"]
+        return cls(told["value"], told["error"], told["unit"], None if usual is None else (usual[0], usual[1]))
+
 
 _FIGURES = (
     "rate_bpm",
@@ -121,6 +129,19 @@ class Measurements:
             "edges_s": {name: round(second, 4) for name, second in self.edges_s.items()},
             "warnings": list(self.warnings),
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Measurements":
+        """The figures that :meth:`to_dict` wrote."""
+        figures: dict[str, Any] = {name: Measured.from_dict(told[name]) for name in _FIGURES}
+        for name in ("st_j_mv", "st_j60_mv"):
+            figures[name] = {lead: Measured.from_dict(value) for lead, value in told[name].items()}
+        return cls(
+            **figures,
+            r_peaks_s=tuple(told["r_peaks_s"]),
+            edges_s=dict(told["edges_s"]),
+            warnings=tuple(told["warnings"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,10 @@ __all__ = [
     "examine_page",
     "explain",
     "explain_page",
+    "laid_out",
     "load_runtime",
     "look_with",
+    "printed_facts",
     "read",
 ]
 
@@ -103,12 +105,17 @@ def examine(
     return examine_page(whole, runtime, measure=measure, printed=printed)
 
 
-def examine_page(page: Page, runtime: Runtime, *, measure: bool = False, printed: bool = False) -> Reading:
-    """:func:`examine` for a page that was read already, by a loaded model."""
+def examine_page(
+    page: Page, runtime: Runtime, *, measure: bool = False, printed: bool | PrintedFacts = False
+) -> Reading:
+    """:func:`examine` for a page that was read already, by a loaded model.
+
+    ``printed`` may be what :func:`printed_facts` has read of the page before it was painted over.
+    """
     layout = find_layout(page)
     reads_signals = needs_record(runtime.recipe)
     tracing = (
-        _traced(page, printed=printed and measure)
+        _traced(page, printed=printed if measure else False)
         if measure or (reads_signals and isinstance(layout, Layout))
         else None
     )
@@ -261,7 +268,7 @@ def _measured(tracing: Tracing) -> Measurements | None:
     return measure(tracing.record, low_pass_hz=tracing.printed.low_pass_hz if tracing.printed else None)
 
 
-def _traced(page: Page, *, printed: bool) -> Tracing | None:
+def _traced(page: Page, *, printed: bool | PrintedFacts) -> Tracing | None:
     try:
         return digitize_page(page, printed=printed)
     except EcgReadError:
@@ -333,9 +340,9 @@ def digitize_page(
     speed_mm_s: float | None = None,
     gain_mm_mv: float | None = None,
     fs_hz: float = 500.0,
-    printed: bool = False,
+    printed: bool | PrintedFacts = False,
 ) -> Tracing:
-    """:func:`digitize` for a page that was read already."""
+    """:func:`digitize` for a page that was read already; ``printed`` as for :func:`examine_page`."""
     if min(page.height, page.width) < MIN_SIDE_PX:
         raise EcgReadError(
             f"{page.source}: expected at least {MIN_SIDE_PX} px each way, found {page.width} x {page.height}; "
@@ -350,11 +357,33 @@ def digitize_page(
         )
     if boxes:
         found = _with_boxes(found, boxes, flat)
-    facts = read_facts(flat, found) if printed else None
+    facts = printed if isinstance(printed, PrintedFacts) else read_facts(flat, found) if printed else None
     if facts is not None:
         return _with_print(flat, found, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
     tracing = trace_page(flat, found, fs_hz=fs_hz, speed_mm_s=speed_mm_s or _USUAL_SPEED_MM_S, gain_mm_mv=gain_mm_mv)
     return tracing if speed_mm_s is None else replace(tracing, speed_source="given")
+
+
+def laid_out(page: Page, layout: Layout | NotFound) -> tuple[Page, Layout | NotFound]:
+    """The page laid flat, with any layout that can be made out on it; for keeping and painting over.
+
+    Args:
+        page: As it came.
+        layout: What :func:`examine_page` found; where that is one of its print, page and layout are as they were.
+    """
+    if isinstance(layout, Layout):
+        return page, layout
+    flat = flatten(page)
+    return flat, find_layout(flat, doubtful=True)
+
+
+def printed_facts(page: Page, layout: Layout) -> PrintedFacts:
+    """What a recorder printed around the traces.
+
+    Raises:
+        MissingExtraError: rapidocr is not installed.
+    """
+    return read_facts(page, layout)
 
 
 def _with_print(

@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecglens.errors import SettingsError
@@ -15,7 +15,9 @@ __all__ = ["Settings", "load_settings"]
 class Settings(BaseSettings):
     """Every setting of ecglens; no setting is read anywhere else."""
 
-    model_config = SettingsConfigDict(env_prefix="ECGLENS_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ECGLENS_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     model: str = "compact_cnn"
     """Name or folder of the model that answers when none is named."""
@@ -32,11 +34,68 @@ class Settings(BaseSettings):
     max_upload_mb: Annotated[float, Field(gt=0)] = 25.0
     """Uploads above this are refused by the web page."""
 
+    max_batch_mb: Annotated[float, Field(gt=0)] = 500.0
+    """ZIP files above this are refused by the web page."""
+
+    max_batch_pages: Annotated[int, Field(gt=0)] = 2000
+    """Pages that a batch of the web page may have."""
+
+    data_dir: Path = Path.home() / ".local" / "share" / "ecglens" / "web"
+    """Private folder of the web page: its database, pages, key and mail where no other place is set for them."""
+
+    database_url: Annotated[str, Field(validation_alias=AliasChoices("ECGLENS_DATABASE_URL", "DATABASE_URL"))] = ""
+    """Database of the web page: postgresql://, mysql:// or sqlite:///; SQLite in data_dir when empty."""
+
+    s3_bucket: str = ""
+    """Bucket for pages in place of data_dir; its keys come from where boto3 looks for them."""
+
+    s3_endpoint: str = ""
+    """Address of an S3 service that is not Amazon's."""
+
     secret_key: str = ""
-    """Key that signs the web page's cookies and forms; made anew at each start when empty."""
+    """Key that signs the web page's cookies and forms; made once and kept in data_dir when empty."""
 
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"
     """Host names that the web page answers to, separated by commas."""
+
+    https: bool = False
+    """People reach the web page by https only: cookies are sent by nothing else, and browsers are told so."""
+
+    proxies: Annotated[int, Field(ge=0)] = 0
+    """Reverse proxies before the web page whose X-Forwarded headers are believed."""
+
+    mail_url: str = ""
+    """Mail server, smtp://user:password@host:587/?tls=1; without one, mail is put into data_dir/mail."""
+
+    mail_from: str = "ecglens@localhost"
+    """Sender of mail."""
+
+    sign_up: bool = True
+    """Anyone who reaches the web page may make an account; otherwise staff make them."""
+
+    visitors: bool = True
+    """Visitors without an account may have one page read at a time, which is not kept."""
+
+    redact: bool = True
+    """Paint over what is printed around the traces before a page is kept."""
+
+    retention_days: Annotated[int, Field(ge=0)] = 0
+    """Readings are deleted after so many days; 0 keeps them until their owner deletes them."""
+
+    worker_processes: Annotated[int, Field(ge=0)] = 1
+    """Processes beside the web page that measure and explain; 0 where others do that on another machine."""
+
+    openid_url: str = ""
+    """Address of an OpenID Connect provider by which people may log in."""
+
+    openid_client: str = ""
+    """Its name for this web page."""
+
+    openid_secret: str = ""
+    """Its secret for this web page."""
+
+    openid_name: str = "OpenID"
+    """What people call it."""
 
     debug: bool = False
     """Show technical detail on error pages; never on a machine that others reach."""
@@ -53,5 +112,5 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "ECGLENS_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = "ECGLENS_" + "_".join(str(part) for part in first["loc"]).upper().removeprefix("ECGLENS_")
         raise SettingsError(f"Setting {name} cannot be used: {first['msg']}.") from error

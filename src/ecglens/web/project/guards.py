@@ -3,22 +3,27 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 
-from ecglens.web.readings.views import refusal
+from ecglens.web.project.views import told
 
 __all__ = ["headers", "upload_limit"]
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+_POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Content-Security-Policy": _POLICY,
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-get=(self)",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _DRAIN_CHUNK_BYTES = 1024**2
 _DRAIN_LIMIT_BYTES = 256 * 1024**2
+_BATCH_PATHS = ("/batches/", "/api/v1/batches")
 
 
 def headers(get_response: GetResponse) -> GetResponse:
@@ -43,14 +48,18 @@ def upload_limit(get_response: GetResponse) -> GetResponse:
     def answer(request: HttpRequest) -> HttpResponse:
         stated = request.META.get("CONTENT_LENGTH") or "0"
         length = int(stated) if stated.isdecimal() else 0
-        if length <= settings.MAX_UPLOAD_BYTES + settings.FORM_OVERHEAD_BYTES:
+        most = settings.MAX_BATCH_BYTES if request.path.startswith(_BATCH_PATHS) else settings.MAX_UPLOAD_BYTES
+        if length <= most + settings.FORM_OVERHEAD_BYTES:
             return get_response(request)
         left = min(length, _DRAIN_LIMIT_BYTES)
         while left > 0 and (chunk := request.read(min(left, _DRAIN_CHUNK_BYTES))):
             left -= len(chunk)
-        limit = settings.MAX_UPLOAD_BYTES / 1024**2
-        return refusal(
-            request, f"Expected a file of at most {limit:g} MB, found a larger one; choose a smaller file.", status=413
-        )
+        text = _("Expected a file of at most %(limit)s MB, found a larger one; choose a smaller file.") % {
+            "limit": f"{most / 1024**2:g}"
+        }
+        if request.path.startswith("/api/"):
+            problem = {"type": "about:blank", "title": "Content Too Large", "status": 413, "detail": text}
+            return JsonResponse(problem, status=413, content_type="application/problem+json")
+        return told(request, text, status=413)
 
     return answer

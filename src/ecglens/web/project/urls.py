@@ -1,15 +1,27 @@
 """Routes of the whole site."""
 
-from django.urls import URLPattern, URLResolver, path
-from django.views.generic import RedirectView
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
 
-from ecglens.web.readings import views
+from ecglens.web.project import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", RedirectView.as_view(pattern_name="disease-predict"), name="start"),
-    path("disease-predict", views.disease_predict, name="disease-predict"),
+    path("", views.start, name="start"),
+    path("", include("ecglens.web.readings.urls")),
+    path("", include("ecglens.web.catalog.urls")),
+    path("account/", include("ecglens.web.accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/", include("ecglens.web.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("manifest.webmanifest", views.manifest, name="manifest"),
+    path("sw.js", views.service_worker, name="service-worker"),
+    path("offline", views.offline, name="offline"),
 ]
 
-handler400 = "ecglens.web.readings.views.bad_request"
-handler404 = "ecglens.web.readings.views.not_found"
+handler400 = "ecglens.web.project.views.bad_request"
+handler403 = "ecglens.web.project.views.not_allowed"
+handler404 = "ecglens.web.project.views.not_found"
+handler500 = "ecglens.web.project.views.server_error"

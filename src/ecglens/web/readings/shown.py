@@ -1,37 +1,45 @@
-"""A reading as what a page shows: pictures that travel inside the answer, and facts in words."""
+"""A reading as what a page shows: facts in words, pictures by their addresses."""
 
-import base64
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from django.utils.translation import gettext as _
 
 from ecglens.labels import TITLES
 from ecglens.layouts import RHYTHM, STANDARD_LEADS
-from ecglens.leads.crop import lead_crops
 from ecglens.leads.figures import Figure, StLead, missing, said, st_leads, told
-from ecglens.leads.overlay import overlay
-from ecglens.pages.preprocessing import gray
-from ecglens.records import Layout, Prediction, Reading, Tracing
+from ecglens.web.readings.conditions import Condition, condition
+from ecglens.web.readings.facts import measured, printed_of
+from ecglens.web.readings.pictures import STEPS
+from ecglens.web.readings.reasons import Reason, reasons
 
-__all__ = ["Bar", "Picture", "Quality", "Shown", "show"]
+__all__ = ["Bar", "LeadRow", "Picture", "Quality", "Said", "Scale", "Shown", "lead_name", "show", "title_of"]
 
-_PAGE_WIDTH_PX = 1400
-_JPEG_QUALITY = 82
 _GOOD_QUALITY = 0.5
 """As ``EcgRecord.quality`` says: a lead below it failed its own checks."""
+
+_STEP_TITLES = {
+    "gray": "Gray",
+    "without-grid": "Without grid and shadow",
+    "smoothed": "Smoothed",
+    "black-and-white": "Black and white",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture as a ``data:`` address."""
+    """A picture and where it is, a ``data:`` address where it is not kept."""
 
     title: str
     address: str
     width: int
     height: int
     wide: bool = False
+
+
+Pictures = Callable[[str], Picture | None]
+"""A picture by its name, without its title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,28 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class LeadRow:
+    """What a model that looks at each lead says of one, in percent by label."""
+
+    lead: str
+    percents: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one model says."""
+
+    answer: str | None
+    heading: str
+    reason: str
+    bars: tuple[Bar, ...]
+    labels: tuple[str, ...]
+    leads: tuple[LeadRow, ...]
+    model: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """How well the signal of one lead was read."""
 
@@ -53,18 +83,57 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """What calipers need: how many pixels of the page a millimetre has, and what a millimetre is."""
+
+    across_px_per_mm: float
+    down_px_per_mm: float
+    width_px: int
+    height_px: int
+    speed_mm_s: float
+    gain_mm_mv: float
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """Everything that the template draws."""
+    """Everything that the template draws.
+
+    Attributes:
+        name: Of the file.
+        said: Of each model that was asked; empty where the page failed.
+        condition: What the label is, for orientation.
+        pending: Whether measurements and explanations are still to come.
+        stage: Of the work that failed, for people.
+        trouble: Why it failed.
+        page: As it is kept, or as it came where nothing is kept; ``None`` where it may not be kept.
+        redacted: Whether it was painted over.
+        steps: Pictures of the preprocessing.
+        leads: Pictures of the leads.
+        traced: What was read, drawn on the page.
+        scale: For calipers.
+        quality: Of each lead.
+        measured: Whether anything was.
+        figures: What was measured over all leads.
+        st: ST of each lead.
+        missing: What was not measured, in words.
+        facts: What was found on the page.
+        warnings: What does not fit.
+        reasons: Explanations.
+        mix: How a model that looks at each lead puts them together.
+    """
 
     name: str
-    answer: str | None
-    heading: str
-    reason: str
-    bars: tuple[Bar, ...]
-    page: Picture
-    gray: Picture
+    said: tuple[Said, ...]
+    condition: Condition | None
+    pending: bool
+    stage: str
+    trouble: str
+    page: Picture | None
+    redacted: bool
+    steps: tuple[Picture, ...]
     leads: tuple[Picture, ...]
     traced: Picture | None
+    scale: Scale | None
     quality: tuple[Quality, ...]
     measured: bool
     figures: tuple[Figure, ...]
@@ -72,113 +141,168 @@ class Shown:
     missing: str
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
-    model: str
-    version: str
+    reasons: tuple[Reason, ...]
+
+    @property
+    def first(self) -> Said | None:
+        """What the first model says."""
+        return self.said[0] if self.said else None
 
 
-def show(reading: Reading, name: str) -> Shown:
+def show(
+    name: str,
+    facts: Mapping[str, Any],
+    predictions: Sequence[Mapping[str, Any]],
+    explanations: Sequence[Mapping[str, Any]],
+    pictures: Pictures,
+    *,
+    pending: bool = False,
+    stage: str = "",
+    trouble: str = "",
+    redacted: bool = False,
+) -> Shown:
     """Prepare a reading for the template.
 
     Args:
-        reading: What was read.
         name: File name as it was uploaded.
+        facts: From ``ecglens.web.readings.facts``.
+        predictions: ``Prediction.to_dict`` of each model, the first one's first.
+        explanations: ``Explanation.to_dict`` of each, without heat.
+        pictures: Where they are.
+        pending: Whether more is to come.
+        stage: Of the work that failed.
+        trouble: Why it failed.
+        redacted: Whether the page was painted over.
     """
-    prediction, found, tracing = reading.prediction, reading.measurements, reading.tracing
-    ranked = sorted((prediction.probabilities or {}).items(), key=lambda item: -item[1])
+    found = measured(facts)
+    label = predictions[0]["label"] if predictions else None
     return Shown(
         name=name,
-        answer=None if prediction.label is None else TITLES.get(prediction.label, prediction.label),
-        heading=_heading(prediction),
-        reason=prediction.abstention.reason if prediction.abstention else "",
-        bars=tuple(Bar(TITLES.get(label, label), 100 * share, label == prediction.label) for label, share in ranked),
-        page=_picture("The page as it came", reading.page.pixels),
-        gray=_picture("The page in gray", gray(reading.page.pixels)),
-        leads=_leads(reading),
-        traced=None if tracing is None else _picture("What was read, drawn on the page", overlay(tracing)),
-        quality=_quality(tracing),
+        said=tuple(_said(prediction) for prediction in predictions),
+        condition=condition(label) if label else None,
+        pending=pending,
+        stage={"reading": _("Reading the page"), "measuring": _("Measuring")}.get(stage, ""),
+        trouble=trouble,
+        page=pictures("page"),
+        redacted=redacted,
+        steps=tuple(
+            _titled(found_step, _(_STEP_TITLES[step])) for step in STEPS if (found_step := pictures(step)) is not None
+        ),
+        leads=_leads(facts, pictures),
+        traced=pictures("traced"),
+        scale=_scale(facts),
+        quality=_quality(facts["quality"]) if facts else (),
         measured=found is not None,
         figures=() if found is None else told(found),
         st=() if found is None else st_leads(found),
         missing="" if found is None else ", ".join(missing(found)),
-        facts=_facts(reading),
-        warnings=reading.warnings,
-        model=prediction.model,
-        version=prediction.model_version,
+        facts=_facts(facts) if facts else (),
+        warnings=tuple(facts.get("warnings", ())),
+        reasons=reasons(explanations, pictures),
     )
 
 
-def _heading(prediction: Prediction) -> str:
-    if prediction.label is not None:
-        return TITLES.get(prediction.label, prediction.label)
-    unfamiliar = prediction.abstention is not None and prediction.abstention.kind == "unfamiliar"
-    return "No label" if unfamiliar else "Cannot tell"
+def title_of(label: str | None) -> str:
+    """A label for people, in their language."""
+    return _(TITLES[label]) if label in TITLES else str(label or "").replace("_", " ")
 
 
-def _leads(reading: Reading) -> tuple[Picture, ...]:
-    page, layout = reading.page, reading.layout
-    if not isinstance(layout, Layout):
-        if reading.tracing is None:
-            return ()
-        page, layout = reading.tracing.page, reading.tracing.layout
-    return tuple(
-        _picture(f"{box.lead} (rhythm strip)" if box.rhythm else box.lead, pixels, wide=box.rhythm)
-        for box, pixels in lead_crops(page, layout)
+def lead_name(lead: str) -> str:
+    """A lead's name for people."""
+    return lead.replace(RHYTHM, " " + _("rhythm"))
+
+
+def _titled(picture: Picture, title: str, *, wide: bool = False) -> Picture:
+    return Picture(title, picture.address, picture.width, picture.height, wide)
+
+
+def _said(prediction: Mapping[str, Any]) -> Said:
+    label, probabilities = prediction["label"], prediction["probabilities"] or {}
+    abstention, by_lead = prediction["abstention"], prediction["lead_probabilities"] or {}
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    labels = [each for each, _share in ranked] or sorted({each for found in by_lead.values() for each in found})
+    unfamiliar = abstention is not None and abstention["kind"] == "unfamiliar"
+    return Said(
+        answer=title_of(label) if label else None,
+        heading=title_of(label) if label else _("No label") if unfamiliar else _("Cannot tell"),
+        reason=abstention["reason"] if abstention else "",
+        bars=tuple(Bar(title_of(each), 100 * share, each == label) for each, share in ranked),
+        labels=tuple(title_of(each) for each in labels),
+        leads=tuple(
+            LeadRow(lead_name(lead), tuple(100 * shares.get(each, 0.0) for each in labels))
+            for lead, shares in sorted(by_lead.items(), key=lambda item: _place(item[0]))
+        ),
+        model=prediction["model"]["name"],
+        version=prediction["model"]["version"],
     )
 
 
-def _quality(tracing: Tracing | None) -> tuple[Quality, ...]:
-    if tracing is None or tracing.record is None:
-        return ()
-    record = tracing.record
-    read = dict(zip(record.leads, record.quality, strict=True))
-    ranked = [lead for lead in STANDARD_LEADS if lead in read]
-    ranked += [lead for lead in record.leads if lead not in ranked]
-    return tuple(
-        Quality(lead.replace(RHYTHM, " rhythm"), round(100 * read[lead]), read[lead] >= _GOOD_QUALITY)
-        for lead in ranked
+def _place(lead: str) -> int:
+    return STANDARD_LEADS.index(lead) if lead in STANDARD_LEADS else len(STANDARD_LEADS)
+
+
+def _leads(facts: Mapping[str, Any], pictures: Pictures) -> tuple[Picture, ...]:
+    found = []
+    for box in (facts.get("layout") or {}).get("leads", ()):
+        rhythm = bool(box["rhythm"])
+        picture = pictures(f"{'strip' if rhythm else 'lead'}:{box['lead']}")
+        if picture is not None:
+            title = _("%(lead)s (rhythm strip)") % {"lead": box["lead"]} if rhythm else box["lead"]
+            found.append(_titled(picture, title, wide=rhythm))
+    return tuple(found)
+
+
+def _scale(facts: Mapping[str, Any]) -> Scale | None:
+    layout, scale = facts.get("layout"), facts.get("scale") or {}
+    if layout is None or layout["px_per_mm"]["source"] == "none" or not scale.get("gain_mm_mv"):
+        return None
+    page = facts["page"]
+    return Scale(
+        layout["px_per_mm"]["horizontal"],
+        layout["px_per_mm"]["vertical"],
+        page["width_px"],
+        page["height_px"],
+        scale["speed_mm_s"],
+        scale["gain_mm_mv"],
     )
 
 
-def _facts(reading: Reading) -> tuple[tuple[str, str], ...]:
-    page, layout = reading.page, reading.layout
-    facts = [("Page", f"{page.number} of {page.count}, {page.width} × {page.height} px")]
-    if not isinstance(layout, Layout):
-        return (*facts, ("Layout", "Not recognized"), *_printed(reading.tracing))
-    vertical, horizontal = layout.px_per_mm
-    pulse = "not found" if layout.pulse_mm is None else f"{layout.pulse_mm:.1f} mm"
+def _quality(found: Mapping[str, float]) -> tuple[Quality, ...]:
+    ranked = [lead for lead in STANDARD_LEADS if lead in found]
+    ranked += [lead for lead in found if lead not in ranked]
+    return tuple(Quality(lead_name(lead), round(100 * found[lead]), found[lead] >= _GOOD_QUALITY) for lead in ranked)
+
+
+def _facts(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    page, layout = facts["page"], facts["layout"]
+    size = f"{page['width_px']} × {page['height_px']} px"
+    pairs = [(_("Page"), _("%(number)s of %(count)s, %(size)s") % {**page, "size": size})]
+    if layout is None:
+        return (*pairs, (_("Layout"), _("Not recognized")), *_printed(facts))
+    px_per_mm = layout["px_per_mm"]
+    rhythm = ", ".join(box["lead"] for box in layout["leads"] if box["rhythm"])
+    pulse = _("not found") if layout["pulse_mm"] is None else f"{layout['pulse_mm']:.1f} mm"
+    source = {"grid": _("from the grid"), "pulse": _("from the pulse")}.get(px_per_mm["source"], _("a guess"))
     return (
-        *facts,
-        ("Layout", layout.name),
-        ("Rhythm lead", ", ".join(layout.rhythm_leads) or "none"),
-        ("Scale", f"{horizontal:.2f} × {vertical:.2f} px/mm, from the {layout.px_per_mm_source}"),
-        ("Calibration pulse", pulse),
-        *_gain(reading.tracing),
-        *_printed(reading.tracing),
-        ("Rotation", f"{layout.rotation_deg:.1f}°"),
+        *pairs,
+        (_("Layout"), layout["name"]),
+        (_("Rhythm lead"), rhythm or _("none")),
+        (_("Scale"), f"{px_per_mm['horizontal']:.2f} × {px_per_mm['vertical']:.2f} px/mm, {source}"),
+        (_("Calibration pulse"), pulse),
+        *_gain(facts.get("scale")),
+        *_printed(facts),
+        (_("Rotation"), f"{layout['rotation_deg']:.1f}°"),
     )
 
 
-def _gain(tracing: Tracing | None) -> tuple[tuple[str, str], ...]:
-    if tracing is None or tracing.gain_mm_mv is None:
+def _gain(scale: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    if scale is None or scale["gain_mm_mv"] is None:
         return ()
-    source = {"pulse": "from the pulse", "printed": "as printed", "usual": "the usual one"}.get(
-        tracing.gain_source or "", "as given"
-    )
-    return (("Gain", f"{tracing.gain_mm_mv:g} mm/mV, {source}"),)
+    known = {"pulse": _("from the pulse"), "printed": _("as printed"), "usual": _("the usual one")}
+    source = known.get(scale["gain_source"] or "", _("as given"))
+    return ((_("Gain"), f"{scale['gain_mm_mv']:g} mm/mV, {source}"),)
 
 
-def _printed(tracing: Tracing | None) -> tuple[tuple[str, str], ...]:
-    if tracing is None or tracing.printed is None:
-        return ()
-    return (("Printed", said(tracing.printed)),)
-
-
-def _picture(title: str, pixels: NDArray[np.uint8], *, wide: bool = False) -> Picture:
-    height, width = pixels.shape[:2]
-    if width > _PAGE_WIDTH_PX:
-        size = (_PAGE_WIDTH_PX, max(1, round(height * _PAGE_WIDTH_PX / width)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    drawn = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-    _, encoded = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    address = "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
-    return Picture(title, address, int(pixels.shape[1]), int(pixels.shape[0]), wide)
+def _printed(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    printed = printed_of(facts)
+    return () if printed is None else ((_("Printed"), said(printed)),)

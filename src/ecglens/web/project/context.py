@@ -1,0 +1,24 @@
+"""What every page may need."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from ecglens.settings import load_settings
+
+__all__ = ["site"]
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """Limits and what is switched on."""
+    found = load_settings()
+    return {
+        "limit_mb": f"{settings.MAX_UPLOAD_BYTES / 1024**2:g}",
+        "batch_limit_mb": f"{settings.MAX_BATCH_BYTES / 1024**2:g}",
+        "open_sign_up": found.sign_up,
+        "visitors": found.visitors,
+        "sends_mail": bool(found.mail_url),
+        "openid_name": found.openid_name if found.openid_url else "",
+        "retention_days": found.retention_days,
+    }

@@ -1,0 +1,1 @@
+"""Views: typed input, one flow, a named response."""

@@ -1,0 +1,70 @@
+"""Files of a reading, served to its owner through the site and never by an address of their own."""
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from ecglens.web.accounts.audit import record
+from ecglens.web.readings import exports
+from ecglens.web.readings.views.owned import own_picture, own_reading
+
+__all__ = ["page", "picture", "served", "sheet", "signals"]
+
+_KINDS = {"jpg": "image/jpeg", "png": "image/png"}
+
+
+@login_required
+@require_safe
+def page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The page as it is kept."""
+    return served(own_reading(request, pk).page)
+
+
+@login_required
+@require_safe
+def picture(request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
+    """A picture that was made of it."""
+    return served(own_picture(request, pk, name).file)
+
+
+@login_required
+@require_safe
+def signals(request: HttpRequest, pk: UUID, form: str) -> HttpResponse:
+    """Its signals in a format."""
+    reading = own_reading(request, pk)
+    found = exports.signals(reading, form)
+    if found is None:
+        raise Http404
+    record(request, "export", reading, detail=form)
+    content, name, kind = found
+    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@login_required
+@require_safe
+def sheet(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A sheet to print."""
+    reading = own_reading(request, pk)
+    record(request, "export", reading, detail="pdf")
+    return HttpResponse(
+        exports.sheets([reading]),
+        content_type="application/pdf",
+        headers={"Content-Disposition": 'attachment; filename="ecglens.pdf"'},
+    )
+
+
+def served(file: object) -> HttpResponse:
+    """A kept file; nothing is found where it is gone."""
+    name = getattr(file, "name", "") or ""
+    if not name:
+        raise Http404
+    try:
+        opened = file.open("rb")  # type: ignore[attr-defined]
+    except FileNotFoundError as error:
+        raise Http404 from error
+    kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")
+    answer = FileResponse(opened, content_type=kind)
+    answer["Content-Disposition"] = "inline"
+    return answer

@@ -1,0 +1,98 @@
+"""Pages of visitors: read in memory, shown, and not kept."""
+
+import base64
+import time
+from functools import lru_cache
+
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from ecglens.demo import demo_pages
+from ecglens.extras import installed
+from ecglens.pages.read import read_page
+from ecglens.reader import examine_page, load_runtime
+from ecglens.settings import load_settings
+from ecglens.web.readings.facts import facts_of, first_facts
+from ecglens.web.readings.names import plain_name
+from ecglens.web.readings.pictures import Drawn, drawn
+from ecglens.web.readings.shown import Picture, Shown, show
+from ecglens.web.readings.work import Details, Options, details, make_explanations
+
+__all__ = ["allowed", "demo_shown", "read_for_visitor"]
+
+_MINUTE_S = 60
+_PAGES_A_MINUTE = 12
+
+
+def allowed(request: HttpRequest) -> bool:
+    """Whether this visitor may have another page read this minute; counted by address, of which a hash is kept for it."""
+    key = f"visitor:{hash_of(request)}:{int(time.time() // _MINUTE_S)}"
+    cache.add(key, 0, 2 * _MINUTE_S)
+    try:
+        return cache.incr(key) <= _PAGES_A_MINUTE
+    except ValueError:
+        return True
+
+
+def hash_of(request: HttpRequest) -> str:
+    """A visitor's address, hashed with the site's key."""
+    from allauth.account.adapter import get_adapter
+    from django.utils.crypto import salted_hmac
+
+    return salted_hmac("visitor", str(get_adapter().get_client_ip(request))).hexdigest()[:32]
+
+
+def read_for_visitor(content: bytes, name: str, options: Options, *, number: int = 1) -> Shown:
+    """Read a page that nobody keeps.
+
+    Raises:
+        EcgLensError: It cannot be read.
+    """
+    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
+    names = options.models or (None,)
+    first = examine_page(page, load_runtime(names[0]), measure=True, printed=options.printed and installed("rapidocr"))
+    others = [examine_page(page, load_runtime(each)) for each in names[1:]]
+    explanations = make_explanations(first, options) if options.explain else []
+    printed = None if first.tracing is None else first.tracing.printed
+    found = details(first, facts_of(first, first_facts(first, printed)), explanations)
+    predictions = [reading.prediction.to_dict() for reading in (first, *others)]
+    return _shown(plain_name(name), found, predictions, drawn(page.pixels))
+
+
+def _shown(name: str, found: Details, predictions: list[dict[str, object]], page: Drawn) -> Shown:
+    pictures = {**found.pictures, "page": page}
+
+    def picture(wanted: str) -> Picture | None:
+        one = pictures.get(wanted)
+        return None if one is None else Picture("", _address(one), one.width, one.height)
+
+    return show(name, found.facts, predictions, found.explanations, picture)
+
+
+def _address(picture: Drawn) -> str:
+    return f"data:{picture.kind};base64," + base64.b64encode(picture.content).decode("ascii")
+
+
+@lru_cache(maxsize=8)
+def _demo(name: str) -> tuple[str, Details, list[dict[str, object]], Drawn] | None:
+    page = next((each for each in demo_pages() if each.name == name), None)
+    if page is None:
+        return None
+    pixels = read_page(page.path)
+    reading = examine_page(pixels, load_runtime(), measure=True)
+    found = details(reading, facts_of(reading, first_facts(reading, None)), make_explanations(reading, Options()))
+    return page.path.name, found, [reading.prediction.to_dict()], drawn(pixels.pixels)
+
+
+def demo_shown(name: str) -> Shown | None:
+    """A page that ships, read as any other; ``None`` where there is none of this name."""
+    found = _demo(name)
+    return None if found is None else _shown(*found)
+
+
+def too_many() -> str:
+    """What a visitor is told who reads too many pages."""
+    return _("Visitors may have %(count)s pages read in a minute; wait a little, or make an account.") % {
+        "count": _PAGES_A_MINUTE
+    }

@@ -1,0 +1,214 @@
+"""The work on a page, without the database: bytes in; answers, facts, pictures and signals out."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import EcgLensError
+from ecglens.extras import installed
+from ecglens.formats.json import write_json
+from ecglens.leads.overlay import overlay
+from ecglens.leads.redact import redact
+from ecglens.models.explain.remembered import Remembered
+from ecglens.pages.read import read_page
+from ecglens.reader import examine_page, explain_page, laid_out, load_runtime, printed_facts
+from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
+from ecglens.settings import load_settings
+from ecglens.web.readings.facts import facts_of, first_facts, printed_of
+from ecglens.web.readings.pictures import Drawn, drawn, heat_png, lead_pictures, step_pictures
+
+__all__ = ["Details", "First", "Options", "details", "first_look", "look_closer", "make_explanations", "page_of"]
+
+_JPEG = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+_JPEG_START = b"\xff\xd8"
+_METHODS = ("class_map", "occlusion_lead")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a page.
+
+    Attributes:
+        models: Names of models, the first of which gives the label; the settings' one where there is none.
+        printed: Read the print too, where that can be done.
+        explain: Explain the first model's answers.
+        redact: Paint over what is printed around the traces before the page is kept.
+    """
+
+    models: tuple[str, ...] = ()
+    printed: bool = False
+    explain: bool = True
+    redact: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options in plain types."""
+        return {**asdict(self), "models": list(self.models)}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Options":
+        """The options that :meth:`to_dict` wrote."""
+        return cls(**{**told, "models": tuple(told.get("models", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What is known of a page at once.
+
+    Attributes:
+        predictions: Of each model that was asked, in order.
+        facts: From ``facts.first_facts``.
+        page: The page that may be kept, as a file, and the ending of its name; ``None`` where what is printed on it
+            could not be told from its traces.
+        curves: Its lines as an ``.npz``, where the file held them as vectors.
+        redacted: Whether something was painted over.
+    """
+
+    predictions: tuple[Prediction, ...]
+    facts: dict[str, Any]
+    page: tuple[bytes, str] | None = field(repr=False)
+    curves: bytes | None = field(repr=False)
+    redacted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What takes longer.
+
+    Attributes:
+        facts: All of them.
+        explanations: As ``Explanation.to_dict`` has them, without heat; the picture of the heat of the n-th is
+            ``heat:n``.
+        pictures: By name.
+        signals: Signals as ``ecglens.formats.json`` writes them, where there are any.
+    """
+
+    facts: dict[str, Any]
+    explanations: list[dict[str, Any]]
+    pictures: dict[str, Drawn] = field(repr=False)
+    signals: bytes | None = field(repr=False)
+
+
+def first_look(content: bytes, number: int, options: Options) -> First:
+    """Ask the models, and make the page fit to be kept.
+
+    Args:
+        content: A file.
+        number: Which of its pages, from 1.
+        options: What is asked.
+
+    Raises:
+        EcgLensError: The page cannot be read, or a model cannot be used.
+    """
+    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
+    readings = [examine_page(page, load_runtime(name)) for name in options.models or (None,)]
+    flat, layout = laid_out(page, readings[0].layout)
+    found = isinstance(layout, Layout)
+    printed = printed_facts(flat, layout) if options.printed and found and installed("rapidocr") else None
+    kept = flat if not options.redact else redact(flat, layout) if isinstance(layout, Layout) else None
+    return First(
+        predictions=tuple(reading.prediction for reading in readings),
+        facts=first_facts(readings[0], printed),
+        page=None if kept is None else _file(kept, lossy=content.startswith(_JPEG_START)),
+        curves=_packed(flat.curves) if kept is not None else None,
+        redacted=options.redact and kept is not None,
+    )
+
+
+def page_of(content: bytes, curves: bytes | None, facts: Mapping[str, Any]) -> Page:
+    """The page that :func:`first_look` made fit to be kept."""
+    page = read_page(content, max_megapixels=load_settings().max_megapixels)
+    told = facts["page"]
+    return replace(page, number=told["number"], count=told["count"], curves=_unpacked(curves))
+
+
+def look_closer(page: Page, facts: Mapping[str, Any], options: Options) -> Details:
+    """Measure the signals of a page, explain the first model's answer, and draw what is shown.
+
+    Args:
+        page: From :func:`page_of`.
+        facts: From :func:`first_look`.
+        options: What is asked.
+
+    Raises:
+        EcgLensError: A model cannot be used.
+    """
+    runtime = load_runtime(options.models[0] if options.models else None)
+    reading = examine_page(page, runtime, measure=True, printed=printed_of(facts) or False)
+    return details(reading, facts, make_explanations(reading, options) if options.explain else [])
+
+
+def details(reading: Reading, facts: Mapping[str, Any], explanations: Iterable[Explanation]) -> Details:
+    """What is kept of a reading that was measured and explained."""
+    pictures: dict[str, Drawn] = dict(step_pictures(reading.page))
+    pictures.update(lead_pictures(reading))
+    if reading.tracing is not None:
+        pictures["traced"] = drawn(overlay(reading.tracing))
+    told = []
+    for place, found in enumerate(explanations):
+        pictures[f"heat:{place}"] = heat_png(found)
+        told.append({name: value for name, value in found.to_dict().items() if name != "heat"})
+    record = None if reading.tracing is None else reading.tracing.record
+    return Details(facts_of(reading, facts), told, pictures, None if record is None else _signals(record))
+
+
+def make_explanations(reading: Reading, options: Options) -> list[Explanation]:
+    """Of every label by every method that needs no torch, the likeliest label first, whose explanations are checked."""
+    probabilities = reading.prediction.probabilities
+    if probabilities is None:
+        return []
+    runtime = Remembered(load_runtime(options.models[0] if options.models else None))
+    ranked = sorted(probabilities, key=lambda label: -probabilities[label])
+    methods = [method for method in _METHODS if method != "class_map" or runtime.card.feature_maps]
+    return [
+        explain_page(reading, runtime, method=method, label=label, checks=label == ranked[0])
+        for label in ranked
+        for method in methods
+    ]
+
+
+def _file(page: Page, *, lossy: bool) -> tuple[bytes, str]:
+    """Without any mark that the file had: a JPEG where it was one, a PNG otherwise."""
+    ending, how = (".jpg", _JPEG) if lossy else (".png", _PNG)
+    done, encoded = cv2.imencode(ending, cv2.cvtColor(page.pixels, cv2.COLOR_RGB2BGR), how)
+    if not done:
+        raise EcgLensError("Expected a page that can be kept, found one that cannot be written; scan it smaller.")
+    return encoded.tobytes(), ending
+
+
+def _packed(curves: tuple[NDArray[np.float32], ...]) -> bytes | None:
+    if not curves:
+        return None
+    with tempfile.SpooledTemporaryFile(max_size=1 << 26) as file:
+        np.savez_compressed(file, *curves)
+        file.seek(0)
+        return bytes(file.read())
+
+
+def _unpacked(curves: bytes | None) -> tuple[NDArray[np.float32], ...]:
+    if not curves:
+        return ()
+    with tempfile.SpooledTemporaryFile(max_size=1 << 26) as file:
+        file.write(curves)
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as found:
+            return tuple(found[name] for name in found.files)
+
+
+def _signals(record: EcgRecord) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "signals.json"
+        write_json(record, path)
+        return json.dumps(json.loads(path.read_bytes()), separators=(",", ":")).encode()

@@ -1,0 +1,308 @@
+import hashlib
+import io
+import json
+import stat
+import tarfile
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+from django.core.files.storage import InMemoryStorage, storages
+from django.core.management import CommandError, call_command
+from django.core.management.color import no_style
+from django.db import connection
+from django_tasks_db.models import DBTaskResult
+
+from ecglens.web.accounts.models import AuditEntry, Token, User
+from ecglens.web.project.archives import LEFT_OUT, MANIFEST, TABLES, kept_tables
+from ecglens.web.readings.models import Answer, Batch, Picture, Reading, WorkerLife
+from ecglens.web.readings.store import keep, pages
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT = datetime(2026, 3, 1, 12, 30, 59, 123456, tzinfo=UTC)
+CONTENTS = {"page": b"\xff\xd8 a page", "gray": b"\x89PNG gray", "signals": b"{}", "upload": b"bytes", "zip": b"PK"}
+
+
+@pytest.fixture(autouse=True)
+def storage(settings):
+    """A private storage of its own for each test; what Django keeps of the old one is dropped."""
+    settings.STORAGES = {**settings.STORAGES, "pages": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+    fields = [field for model in kept_tables() for field in model._meta.fields if hasattr(field, "storage")]
+    old = [field.storage for field in fields]
+    for field in fields:
+        field.storage = storages["pages"]
+    yield storages["pages"]
+    for field, before in zip(fields, old, strict=True):
+        field.storage = before
+
+
+@pytest.fixture
+def site():
+    """Two users, one of them with everything."""
+    group = Group.objects.create(name="cardiology")
+    group.permissions.set(Permission.objects.filter(codename__in=["view_reading", "view_user"]))
+    user = User.objects.create_user("ada@example.org", "a long password", is_staff=True, date_joined=AT)
+    user.groups.add(group)
+    user.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "GEZDGNBV"})
+    token, _ = Token.make(user, "script", ["read"])
+    batch = Batch.objects.create(owner=user, name="ward.zip", archive=keep(CONTENTS["zip"], ".zip"))
+    done = Reading.objects.create(
+        owner=user,
+        name="página ♥.jpg",
+        created_at=AT,
+        state=Reading.State.DONE,
+        page=keep(CONTENTS["page"], ".jpg"),
+        signals=keep(CONTENTS["signals"], ".json"),
+        label="normal",
+        probability=0.1 + 0.2,
+        facts={"rate_bpm": 61.5, "warnings": ["Lead V6 is poor."], "none": None},
+        note="line one\nline two",
+    )
+    Answer.objects.create(reading=done, model="compact_cnn", version="1.0", prediction={"label": "normal"})
+    Picture.objects.create(reading=done, name="gray", file=keep(CONTENTS["gray"], ".png"), width=3, height=4)
+    Reading.objects.create(
+        owner=user, batch=batch, place=1, name="two.jpg", upload=keep(CONTENTS["upload"], ""), idempotency_key=None
+    )
+    Reading.objects.create(owner=user, name="three.jpg", state=Reading.State.ANSWERED, lease=uuid.uuid4())
+    AuditEntry.objects.create(actor_id=user.pk, token_id=token.pk, action="see", kind="reading", object_id=str(done.pk))
+    WorkerLife.objects.create(worker_id="w1")
+    return user
+
+
+@pytest.fixture
+def archive(site, tmp_path):
+    path = tmp_path / "all.tar"
+    call_command("backup", str(path))
+    return path
+
+
+def rows():
+    found = {}
+    for model in kept_tables():
+        found[model._meta.label_lower] = list(model._base_manager.order_by("pk").values())
+    group = Group.objects.first()
+    if group is not None:
+        found["granted"] = sorted(group.permissions.values_list("codename", flat=True))
+        found["members"] = sorted(group.user_set.values_list("email", flat=True))
+        found["own"] = sorted(Permission.objects.filter(user__isnull=False).values_list("codename", flat=True))
+    return found
+
+
+def files():
+    names = [
+        str(row) for field in ("page", "signals", "upload") for row in Reading.objects.values_list(field, flat=True)
+    ]
+    names += [*Picture.objects.values_list("file", flat=True), *Batch.objects.values_list("archive", flat=True)]
+    return {name: pages().open(name).read() for name in names if name}
+
+
+def emptied(storage):
+    """As after ``migrate`` into a new database."""
+    call_command("flush", interactive=False, verbosity=0)
+    storage._root._children.clear()
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), kept_tables()):
+            cursor.execute(statement)
+
+
+def rewritten(path, change, *, manifest=lambda told: told):
+    """The archive again, with other members; ``change`` takes a name and content and gives those to write."""
+    with tarfile.open(path) as old:
+        members = [(member.name, old.extractfile(member).read()) for member in old]
+    told = manifest(json.loads(dict(members)[MANIFEST]))
+    with tarfile.open(path, "w") as new:
+        for name, content in members:
+            if name == MANIFEST:
+                name, content = MANIFEST, json.dumps(told).encode()
+            for each, bytes_ in change(name, content):
+                member = tarfile.TarInfo(each)
+                member.size = len(bytes_)
+                new.addfile(member, io.BytesIO(bytes_))
+
+
+def test_everything_comes_back_as_it_was(archive, storage):
+    before, kept = rows(), files()
+    assert set(kept.values()) == set(CONTENTS.values())
+    emptied(storage)
+    assert not User.objects.exists()
+    call_command("restore", str(archive))
+    assert rows() == before
+    assert files() == kept
+    assert User.objects.get().check_password("a long password")
+    assert not WorkerLife.objects.exists()
+
+
+def test_unfinished_work_is_begun_again(archive, storage):
+    emptied(storage)
+    call_command("restore", str(archive))
+    tasks = {(task.task_path.rpartition(".")[2], task.args_kwargs["args"][0]) for task in DBTaskResult.objects.all()}
+    assert tasks == {
+        ("read_waiting", str(Reading.objects.get(state="waiting").pk)),
+        ("look_closer", str(Reading.objects.get(state="answered").pk)),
+        ("unpack", str(Batch.objects.get().pk)),
+    }
+
+
+def test_rows_made_after_a_restore_get_new_numbers(archive, storage):
+    gone = 4000
+    last = AuditEntry.objects.latest("id").pk
+    assert User.objects.latest("id").pk < gone
+    archive.unlink()
+    AuditEntry.objects.create(actor_id=gone, owner_id=gone, action="delete")
+    call_command("backup", str(archive))
+    emptied(storage)
+    call_command("restore", str(archive))
+    assert User.objects.count() == 1
+    assert User.objects.create_user("new@example.org").pk > gone, "a number that the audit log knows is given to nobody"
+    assert AuditEntry.objects.create(action="see").pk > last + 1
+    assert Answer.objects.create(reading=Reading.objects.first(), place=7, model="m", prediction={}).pk
+
+
+def test_the_archive_is_for_its_owner_only_and_none_is_overwritten(archive):
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    assert list(archive.parent.iterdir()) == [archive]
+    with pytest.raises(CommandError, match=r"^Expected the name of a new file, but .* is there already"):
+        call_command("backup", str(archive))
+    with pytest.raises(CommandError, match=r"^Expected a place where .* can be written: No such file"):
+        call_command("backup", str(archive.parent / "nowhere" / "all.tar"))
+
+
+def test_a_file_that_is_gone_is_told(site, tmp_path, storage, capsys):
+    storage.delete(Picture.objects.get().file.name)
+    call_command("backup", str(tmp_path / "all.tar"))
+    assert "1 files were not there" in capsys.readouterr().err
+    emptied(storage)
+    call_command("restore", str(tmp_path / "all.tar"))
+    assert "1 files were not in it" in capsys.readouterr().err
+    assert Picture.objects.count() == 1
+
+
+def test_a_database_that_is_not_empty_is_refused(archive, storage):
+    with pytest.raises(CommandError, match=r"^Expected an empty database, found rows of auth\.group; "):
+        call_command("restore", str(archive))
+    emptied(storage)
+    User.objects.create_user("somebody@example.org")
+    with pytest.raises(CommandError, match=r"^Expected an empty database, found rows of accounts\.user; "):
+        call_command("restore", str(archive))
+
+
+def test_an_altered_file_or_row_is_refused_before_anything_is_written(archive, storage):
+    emptied(storage)
+    whole = archive.read_bytes()
+    for old, new in ((CONTENTS["gray"], b"\x89PNG grey"), (b"ada@example.org", b"eve@example.org")):
+        assert whole.count(old) >= 1
+        archive.write_bytes(whole.replace(old, new, 1))
+        with pytest.raises(CommandError, match="The hash of .* is not the one in the manifest: it was altered"):
+            call_command("restore", str(archive))
+    archive.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(CommandError, match=r"no manifest\.json|is none"):
+        call_command("restore", str(archive))
+    assert not User.objects.exists()
+    assert storage.listdir("") == ([], [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.jpg", "/etc/evil", "files/../../evil", "files/ab/../evil", "pages/ab", "tables/sessions.session.jsonl"],
+)
+def test_a_path_out_of_the_archive_is_refused(archive, storage, name):
+    emptied(storage)
+    rewritten(archive, lambda each, content: [(each, content), (name, b"x")] if each == MANIFEST else [(each, content)])
+    with pytest.raises(CommandError, match=r"^The archive holds .* which no backup has; nothing was restored\.$"):
+        call_command("restore", str(archive))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_links_and_folders_are_refused(archive, kind):
+    with tarfile.open(archive, "a") as old:
+        member = tarfile.TarInfo(f"files/ab/{'ab' * 20}")
+        member.type, member.linkname = kind, "/etc/passwd"
+        old.addfile(member)
+    with pytest.raises(CommandError, match="which no backup has"):
+        call_command("restore", str(archive))
+
+
+def test_what_the_manifest_and_the_archive_lack_is_told(archive, storage):
+    emptied(storage)
+    whole = archive.read_bytes()
+    rewritten(archive, lambda name, content: [] if name.endswith("answer.jsonl") else [(name, content)])
+    with pytest.raises(CommandError, match=r"^The archive lacks tables/readings\.answer\.jsonl"):
+        call_command("restore", str(archive))
+    archive.write_bytes(whole)
+    extra = f"files/ab/{'ab' * 20}.png"
+    rewritten(archive, lambda name, content: [(name, content), *([(extra, b"x")] if name == MANIFEST else [])])
+    with pytest.raises(CommandError, match=r"^The manifest lacks files/ab/"):
+        call_command("restore", str(archive))
+    archive.write_bytes(whole)
+    rewritten(archive, lambda name, content: [] if name == MANIFEST else [(name, content)])
+    with pytest.raises(CommandError, match=r"^The archive has no manifest\.json"):
+        call_command("restore", str(archive))
+
+
+def test_rows_that_name_a_file_outside_are_refused_and_files_taken_back(archive, storage):
+    page = Reading.objects.get(state="done").page.name
+    emptied(storage)
+
+    def change(name, content):
+        return [(name, altered if name.startswith("tables/readings.reading") else content)]
+
+    with tarfile.open(archive) as old:
+        altered = old.extractfile("tables/readings.reading.jsonl").read().replace(page.encode(), b"../../etc/passwd")
+
+    def manifest(told):
+        told["tables"]["readings.reading"]["sha256"] = hashlib.sha256(altered).hexdigest()
+        return told
+
+    rewritten(archive, change, manifest=manifest)
+    with pytest.raises(CommandError, match="a file that readings.reading names is not in the archive"):
+        call_command("restore", str(archive))
+    assert not User.objects.exists()
+    assert not any(storage.exists(name) for name in [page])
+    assert not DBTaskResult.objects.exists()
+
+
+def test_other_tables_and_formats_are_refused(archive, storage):
+    emptied(storage)
+    whole = archive.read_bytes()
+    rewritten(
+        archive,
+        lambda name, content: [(name, content)],
+        manifest=lambda told: {**told, "migrations": [*told["migrations"], "readings.0099_later"]},
+    )
+    with pytest.raises(CommandError, match="this database has others"):
+        call_command("restore", str(archive))
+    archive.write_bytes(whole)
+    rewritten(archive, lambda name, content: [(name, content)], manifest=lambda told: {**told, "format": 2})
+    with pytest.raises(CommandError, match="^Expected an archive of format 1, found one of format 2"):
+        call_command("restore", str(archive))
+    archive.write_bytes(b"not a TAR at all" * 100)
+    with pytest.raises(CommandError, match="^Expected an archive of 'ecglens manage backup', but .* is none"):
+        call_command("restore", str(archive))
+    with pytest.raises(CommandError, match="^Expected an archive that can be read"):
+        call_command("restore", str(archive.parent / "no.tar"))
+
+
+def test_a_file_of_another_in_the_storage_stays(archive, storage):
+    name = Reading.objects.get(state="done").page.name
+    emptied(storage)
+    storage.save(name, io.BytesIO(b"another"))
+    with pytest.raises(CommandError, match="found another file there"):
+        call_command("restore", str(archive))
+    assert storage.open(name).read() == b"another"
+    storage.delete(name)
+    storage.save(name, io.BytesIO(CONTENTS["page"]))
+    call_command("restore", str(archive))
+    assert Reading.objects.get(state="done").page.read() == CONTENTS["page"]
+
+
+def test_every_table_is_kept_or_left_out():
+    every = {model._meta.label_lower for model in apps.get_models()}
+    assert every <= {*TABLES, *LEFT_OUT}
+    assert isinstance(pages(), InMemoryStorage)

@@ -1,0 +1,633 @@
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+from tiny_models import ecg_page, write_model
+
+import ecglens
+from ecglens.settings import load_settings
+from ecglens.web.accounts.models import AuditEntry, Token, User
+from ecglens.web.api import access, installed, schemas
+from ecglens.web.api.described import api
+from ecglens.web.readings import store, tasks
+from ecglens.web.readings.models import Batch, Reading, WorkerLife
+
+API = "/api/v1"
+PROBLEM = "application/problem+json"
+NOBODY_S = "00000000-0000-4000-8000-000000000000"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "read_over_api.py"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny(tmp_path_factory):
+    """A model of a few numbers answers."""
+    folder = tmp_path_factory.mktemp("models")
+    card = write_model(folder / "tiny", (2.0, 0.0), warnings=("A made-up model.",))
+    write_model(folder / "other", (0.0, 1.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGLENS_MODELS_DIR", str(folder))
+        patch.setenv("ECGLENS_MODEL", "tiny")
+        load_settings.cache_clear()
+        yield card
+    load_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_was_counted():
+    cache.clear()
+
+
+@pytest.fixture(scope="module")
+def page():
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(ecg_page().pixels, cv2.COLOR_RGB2BGR))
+    assert done
+    return encoded.tobytes()
+
+
+@pytest.fixture
+def user():
+    return User.objects.create_user("mia@example.org", "a long password")
+
+
+@pytest.fixture
+def program(user):
+    return program_of(user)
+
+
+@pytest.fixture
+def stranger():
+    return program_of(User.objects.create_user("other@example.org", "a long password"))
+
+
+def program_of(user, *scopes):
+    _, key = Token.make(user, "test", list(scopes or ("read", "write")))
+    return Client(headers={"Authorization": f"Bearer {key}"})
+
+
+def file_of(content, name="page.png"):
+    return SimpleUploadedFile(name, content, "image/png")
+
+
+def upload(program, content, *, headers=None, **more):
+    return program.post(f"{API}/readings", {"file": file_of(content), **more}, headers=headers)
+
+
+@pytest.fixture
+def kept(program, page):
+    """A reading that was answered and not measured yet."""
+    return upload(program, page, explain=False).json()
+
+
+def measure(reading):
+    assert tasks.look_closer.func(reading["id"]) == "kept"
+
+
+def told(response, status):
+    """A problem, as RFC 9457 has it."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == PROBLEM
+    problem = response.json()
+    assert problem["type"] == "about:blank"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+def test_an_uploaded_page_is_answered_as_the_library_answers(program, page, user):
+    response = upload(program, page, models=["tiny", "other"])
+
+    assert response.status_code == 201
+    reading = response.json()
+    assert response["Location"] == f"{API}/readings/{reading['id']}"
+    said = [ecglens.read(page, model=name).to_dict() for name in ("tiny", "other")]
+    assert reading["predictions"] == json.loads(json.dumps(said))
+    assert reading["label"] == "normal"
+    assert reading["state"] == "answered"
+    assert reading["facts"]["page"]["number"] == 1
+    entry = AuditEntry.objects.get(action="upload")
+    assert (entry.actor_id, entry.object_id) == (user.pk, reading["id"])
+    assert entry.token_id == Token.objects.get().pk
+
+
+def test_the_schema_of_a_prediction_names_all_that_a_prediction_tells(page):
+    said = ecglens.read(page, model="tiny").to_dict()
+
+    assert set(schemas.Prediction.model_fields) == set(said)
+    assert set(schemas.Layout.model_fields) == set(said["layout"])
+    assert schemas.Prediction.model_validate(said).model_dump(mode="json") == json.loads(json.dumps(said))
+
+
+def test_what_comes_later_is_there_once_it_was_measured(program, page):
+    reading = upload(program, page).json()
+    address = f"{API}/readings/{reading['id']}"
+    for part in ("explanations", "measurements", "signals"):
+        response = program.get(f"{address}/{part}")
+        told(response, 409)
+        assert int(response["Retry-After"]) > 0
+
+    measure(reading)
+
+    after = program.get(address).json()
+    assert after["state"] == "done"
+    assert after["predictions"] == reading["predictions"]
+    measured = program.get(f"{address}/measurements").json()
+    assert measured == after["facts"]["measurements"]
+    assert measured["rate_bpm"]["unit"] == "1/min"
+    explanations = program.get(f"{address}/explanations").json()
+    assert explanations == after["explanations"]
+    assert {found["label"] for found in explanations} == {"normal", "mi"}
+    for address in (explanations[0]["picture"], after["pictures"]["gray"], after["pictures"]["lead:aVF"]):
+        picture = program.get(address)
+        assert picture["Content-Type"] in ("image/png", "image/jpeg")
+        assert cv2.imdecode(bytes_of(picture), cv2.IMREAD_UNCHANGED) is not None
+
+
+def bytes_of(response):
+    return np.frombuffer(b"".join(response.streaming_content), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "start"),
+    [
+        ("json", "application/json", b"{"),
+        ("csv", "text/csv; charset=utf-8", b""),
+        ("wfdb", "application/zip", b"PK"),
+        ("dicom", "application/dicom", b"\0" * 128 + b"DICM"),
+        ("fhir", "application/json", b"{"),
+    ],
+)
+def test_signals_come_in_each_format(program, kept, form, kind, start):
+    measure(kept)
+
+    response = program.get(f"{API}/readings/{kept['id']}/signals?format={form}")
+
+    assert response.status_code == 200
+    assert response["Content-Type"] == kind
+    assert response.content.startswith(start)
+    assert AuditEntry.objects.get(action="export").detail == form
+
+
+def test_a_reading_without_explanations_or_signals_says_so(program, kept):
+    measure(kept)
+    told(program.get(f"{API}/readings/{kept['id']}/explanations"), 404)
+    Reading.objects.update(signals="", facts={})
+    told(program.get(f"{API}/readings/{kept['id']}/signals"), 404)
+    told(program.get(f"{API}/readings/{kept['id']}/measurements"), 404)
+    told(program.get(f"{API}/readings/{kept['id']}/pictures/none"), 404)
+    told(program.get(f"{API}/readings/{kept['id']}/signals?format=xml"), 422)
+
+
+def test_the_kept_page_is_told_as_a_picture(program, kept):
+    response = program.get(f"{API}/readings/{kept['id']}/page")
+
+    assert response["Content-Type"] == "image/png"
+    assert cv2.imdecode(bytes_of(response), cv2.IMREAD_COLOR).shape[2] == 3
+    assert AuditEntry.objects.filter(action="see", detail="page").exists()
+
+
+def test_the_same_key_with_the_same_request_gives_the_same_reading(program, stranger, page):
+    key = {"Idempotency-Key": "scan 17"}
+
+    first = upload(program, page, headers=key)
+    again = upload(program, page, headers=key)
+    others = upload(stranger, page, headers=key)
+
+    assert (first.status_code, again.status_code, others.status_code) == (201, 200, 201)
+    assert again.json()["id"] == first.json()["id"] != others.json()["id"]
+    assert AuditEntry.objects.filter(action="upload").count() == 2
+    told(upload(program, page, headers=key, explain=False), 409)
+    assert upload(program, page, headers={"Idempotency-Key": "SCAN 17"}).status_code == 201
+    told(upload(program, page, headers={"Idempotency-Key": "k" * 121}), 422)
+
+
+def test_a_page_that_cannot_be_read_is_refused_and_nothing_is_kept(program, page):
+    found = told(upload(program, b"no page"), 422)
+
+    assert "page.png" in found["detail"]
+    told(upload(program, page, models=["none"]), 422)
+    told(upload(program, page, page=0), 422)
+    told(upload(program, page, page=7), 422)
+    told(program.post(f"{API}/readings", {"file": "text"}), 422)
+    assert not Reading.objects.exists()
+
+
+def test_what_is_wrong_is_told_by_its_place(program):
+    found = told(program.get(f"{API}/readings?limit=101"), 422)
+
+    assert found["errors"][0]["where"] == ["query", "limit"]
+    assert "limit" in found["detail"]
+
+
+@pytest.mark.parametrize("key", ["", "Bearer ", "Bearer ecgl_none", "Bearer ecgl_\xe9", "Basic bWU6bWU=", "ecgl"])
+def test_nobody_gets_in_without_a_token_that_holds(key):
+    for address in ("/readings", "/batches", "/models", f"/readings/{NOBODY_S}"):
+        response = Client().get(f"{API}{address}", headers={"Authorization": key})
+        told(response, 401)
+        assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("end", ["revoked", "ended", "locked"])
+def test_a_token_that_ended_lets_nobody_in(user, end):
+    token, key = Token.make(user, "old", ["read"], expires_at=timezone.now() + timedelta(days=1))
+    program = Client(headers={"Authorization": f"Bearer {key}"})
+    assert program.get(f"{API}/readings").status_code == 200
+
+    if end == "revoked":
+        token.revoke()
+    elif end == "ended":
+        Token.objects.update(expires_at=timezone.now())
+    else:
+        User.objects.update(is_active=False)
+
+    assert 'error="invalid_token"' in program.get(f"{API}/readings")["WWW-Authenticate"]
+
+
+def test_a_token_does_what_its_scopes_say(user, page):
+    reader, writer = program_of(user, "read"), program_of(user, "write")
+
+    response = upload(reader, page)
+    told(response, 403)
+    assert 'scope="write"' in response["WWW-Authenticate"]
+    reading = upload(writer, page).json()
+    told(writer.get(f"{API}/readings/{reading['id']}"), 403)
+    assert reader.get(f"{API}/readings/{reading['id']}").status_code == 200
+    told(reader.delete(f"{API}/readings/{reading['id']}"), 403)
+
+
+def test_staff_need_a_second_factor_with_a_token_too(user):
+    User.objects.update(is_staff=True)
+    program = program_of(user)
+    told(program.get(f"{API}/readings"), 403)
+
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
+
+    assert program.get(f"{API}/readings").status_code == 200
+
+
+def test_staff_without_a_second_factor_do_not_get_in_by_session(user):
+    User.objects.update(is_staff=True)
+    client = Client()
+    client.force_login(User.objects.get(), "django.contrib.auth.backends.ModelBackend")
+
+    assert client.get(f"{API}/readings").status_code == 403
+
+
+def test_a_login_in_the_browser_needs_the_mark_to_change_something(user, page):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    assert client.get(f"{API}/readings").status_code == 200
+    told(upload(client, page), 403)
+
+    client.get(f"{API}/docs")
+    mark = {"X-CSRFToken": client.cookies["csrftoken"].value}
+
+    assert upload(client, page, headers=mark).status_code == 201
+    told(client.post(f"{API}/readings", headers={"Authorization": "Bearer ecgl_none", **mark}), 401)
+
+
+def test_things_of_others_are_not_there(program, stranger, kept, page):
+    measure(kept)
+    batch = program.post(f"{API}/batches", {"files": file_of(page)}).json()
+    own = [f"/readings/{kept['id']}", f"/batches/{batch['id']}"]
+    parts = [f"{own[0]}/{part}" for part in ("explanations", "measurements", "signals", "page", "pictures/gray")]
+    nowhere = told(stranger.get(f"{API}/readings/{NOBODY_S}"), 404)
+
+    for address in (*own, *parts):
+        assert told(stranger.get(f"{API}{address}"), 404) == nowhere
+    for address in own:
+        assert told(stranger.delete(f"{API}{address}"), 404) == nowhere
+    assert told(stranger.patch(f"{API}{own[0]}", {"note": "x"}, "application/json"), 404) == nowhere
+    assert stranger.get(f"{API}/readings").json()["count"] == 0
+    assert stranger.get(f"{API}/batches").json()["count"] == 0
+    assert stranger.get(f"{API}/readings?batch={batch['id']}").json()["items"] == []
+    assert program.get(f"{API}/readings").json()["count"] == 2
+
+
+def test_readings_are_looked_up_page_by_page(program, user):
+    days = [timezone.now() - timedelta(days=days) for days in range(5)]
+    made = [Reading(owner=user, name=f"scan {n}.jpg", created_at=at, state="done") for n, at in enumerate(days)]
+    made[1].label, made[1].note = "mi", "twelve"
+    made[2].label, made[2].corrected = "mi", "normal"
+    Reading.objects.bulk_create(made)
+
+    def names(query):
+        return [row["name"][5] for row in program.get(f"{API}/readings?{query}").json()["items"]]
+
+    assert names("") == ["0", "1", "2", "3", "4"]
+    assert names("limit=2&page=2") == ["2", "3"]
+    assert names("limit=2&page=4") == []
+    assert names("q=scan 3") == ["3"]
+    assert names("q=TWELVE") == ["1"]
+    assert names("label=mi") == ["1"]
+    assert names("label=normal") == ["2"]
+    assert names("label=cannot-tell") == ["0", "3", "4"]
+    assert names("state=failed") == []
+    assert names(f"start={days[1]:%Y-%m-%d}&end={days[1]:%Y-%m-%d}") == ["1"]
+    found = program.get(f"{API}/readings?limit=2").json()
+    assert (found["count"], found["page"], found["pages"]) == (5, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["q=%00", "label=%00", "end=9999-12-31", "start=0001-01-01&end=0001-01-01", "page=1000000", "q=%F0%9F%AB%80"],
+)
+def test_odd_questions_find_nothing_and_break_nothing(program, kept, query):
+    assert program.get(f"{API}/readings?{query}").status_code == 200
+
+
+def test_a_reading_is_corrected_beside_the_answer(program, kept):
+    address = f"{API}/readings/{kept['id']}"
+
+    changed = program.patch(address, {"note": "Look again.", "corrected": "mi"}, "application/json").json()
+
+    assert (changed["note"], changed["corrected"], changed["label"]) == ("Look again.", "mi", "normal")
+    again = program.patch(address, {"corrected": ""}, "application/json").json()
+    assert (again["note"], again["corrected"]) == ("Look again.", None)
+    told(program.patch(address, {"corrected": "flu"}, "application/json"), 422)
+    told(program.patch(address, {"label": "mi"}, "application/json"), 422)
+    told(program.patch(address, {"note": "x" * 4001}, "application/json"), 422)
+    told(program.patch(address, "{", "application/json"), 400)
+    assert AuditEntry.objects.filter(action="change", object_id=kept["id"]).count() == 2
+
+
+def test_a_deleted_reading_leaves_no_file(program, kept, django_capture_on_commit_callbacks):
+    measure(kept)
+    files = set(store.every_file())
+    with django_capture_on_commit_callbacks(execute=True):
+        response = program.delete(f"{API}/readings/{kept['id']}")
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert len(files - set(store.every_file())) > 3
+    told(program.get(f"{API}/readings/{kept['id']}"), 404)
+    assert AuditEntry.objects.get(action="delete").object_id == kept["id"]
+
+
+def test_who_asks_again_and_again_is_written_down_once_a_minute(program, kept):
+    for _ in range(3):
+        program.get(f"{API}/readings/{kept['id']}")
+    assert AuditEntry.objects.filter(action="see").count() == 1
+
+    AuditEntry.objects.update(at=timezone.now() - timedelta(minutes=2))
+    program.get(f"{API}/readings/{kept['id']}")
+
+    assert AuditEntry.objects.filter(action="see").count() == 2
+
+
+def test_many_pages_become_a_batch(program, page):
+    response = program.post(
+        f"{API}/batches", {"files": [file_of(page, "a.png"), file_of(b"none", "b.png")], "name": "ward 3"}
+    )
+
+    assert response.status_code == 201
+    batch = response.json()
+    assert (batch["name"], batch["listed"], batch["finished"]) == ("ward 3", True, False)
+    assert batch["counts"] == {"pages": 2, "waiting": 2, "answered": 0, "done": 0, "failed": 0}
+    rows = program.get(f"{API}/readings?batch={batch['id']}").json()["items"]
+    waiting = program.get(f"{API}/readings/{rows[0]['id']}").json()
+    assert (waiting["state"], waiting["predictions"], waiting["label"]) == ("waiting", [], None)
+    for row in rows:
+        tasks.read_waiting.func(row["id"])
+        tasks.look_closer.func(row["id"])
+    after = program.get(response["Location"]).json()
+    assert after["finished"]
+    assert after["counts"] == {"pages": 2, "waiting": 0, "answered": 0, "done": 1, "failed": 1}
+    assert program.get(f"{API}/batches").json()["items"] == [after]
+    failed = program.get(f"{API}/readings?state=failed").json()["items"][0]
+    assert (failed["name"], failed["trouble"]["stage"]) == ("b.png", "reading")
+    assert program.delete(response["Location"]).status_code == 204
+    assert not Batch.objects.exists()
+    assert not Reading.objects.exists()
+
+
+def test_a_zip_becomes_a_batch(program, page):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.png", page)
+        archive.writestr("notes.txt", "none")
+    batch = program.post(f"{API}/batches", {"files": file_of(packed.getvalue(), "all.zip")}).json()
+    assert (batch["listed"], batch["finished"], batch["counts"]["pages"]) == (False, False, 0)
+
+    tasks.unpack.func(batch["id"])
+
+    after = program.get(f"{API}/batches/{batch['id']}").json()
+    assert (after["listed"], after["passed_over"], after["counts"]["waiting"]) == (True, 1, 1)
+    two = {"files": [file_of(packed.getvalue(), "all.zip"), file_of(page)]}
+    told(program.post(f"{API}/batches", two), 400)
+    told(program.post(f"{API}/batches", {}), 422)
+
+
+def test_models_tell_their_cards(program, tiny, monkeypatch):
+    found = {model["name"]: model for model in program.get(f"{API}/models").json()}
+
+    assert found["tiny"]["default"]
+    assert not found["other"]["default"]
+    assert found["tiny"]["labels"] == ["normal", "mi"]
+    assert found["tiny"]["warnings"] == ["A made-up model."]
+    alone = program.get(f"{API}/models/tiny").json()
+    assert alone == {**found["tiny"], "evaluation": None}
+    told(program.get(f"{API}/models/none"), 404)
+
+    measured = {"protocol": "honest", "summary": {"accuracy": {"mean": 0.5}}, "seeds": {}, "data": {"files": 3}}
+    (tiny.folder / "evaluation.json").write_text(json.dumps(measured))
+    evaluation = program.get(f"{API}/models/tiny").json()["evaluation"]
+    assert evaluation["summary"] == {"accuracy": {"mean": 0.5}}
+    assert (evaluation["protocol"], evaluation["data"], evaluation["references"]) == ("honest", {"files": 3}, {})
+
+
+def test_health_needs_nobody_and_readiness_tells_of_workers():
+    client = Client()
+    assert client.get(f"{API}/health").json() == {"status": "ok"}
+    assert client.get(f"{API}/ready").json() == {"status": "ready", "database": True, "worker": False}
+
+    life = WorkerLife.objects.create(worker_id="w")
+    assert client.get(f"{API}/ready").json()["worker"]
+    WorkerLife.objects.filter(pk=life.pk).update(seen_at=timezone.now() - timedelta(minutes=2))
+    assert not client.get(f"{API}/ready").json()["worker"]
+
+
+def test_a_database_that_does_not_answer_is_told(monkeypatch):
+    from django.db import OperationalError
+
+    def broken(**_):
+        raise OperationalError("secret")
+
+    monkeypatch.setattr(WorkerLife.objects, "filter", broken)
+
+    response = Client().get(f"{API}/ready")
+
+    told(response, 503)
+    assert b"secret" not in response.content
+
+
+def test_an_error_of_ours_tells_nothing_of_the_inside(program, monkeypatch, caplog):
+    def broken():
+        raise RuntimeError("secret of the inside")
+
+    monkeypatch.setattr(installed, "list_models", broken)
+
+    response = program.get(f"{API}/models")
+
+    told(response, 500)
+    assert b"secret" not in response.content
+    assert "secret of the inside" in caplog.text
+
+
+@pytest.mark.parametrize("address", ["/api/", "/api/v1/", "/api/v1/none", "/api/v2/readings", f"{API}/readings/17"])
+def test_unknown_addresses_are_problems_too(program, address):
+    told(program.get(address), 404)
+
+
+def test_unknown_methods_are_problems_too(program):
+    response = program.put(f"{API}/readings")
+
+    told(response, 405)
+    assert set(response["Allow"].split(", ")) == {"GET", "POST"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"--x\r\nbroken"),
+        ("application/x-www-form-urlencoded; charset=latin-1", b"a=b"),
+        ("text/plain", b"\xff"),
+        ("application/json", b'{"file": 1}'),
+    ],
+)
+def test_broken_bodies_are_the_sender_s_fault(program, kind, body):
+    response = program.post(f"{API}/readings", body, kind)
+
+    assert response.status_code in (400, 422)
+    told(response, response.status_code)
+
+
+def test_too_much_is_refused(program, settings, page):
+    settings.MAX_UPLOAD_BYTES, settings.FORM_OVERHEAD_BYTES = 100, 0
+    told(upload(program, page), 413)
+    settings.MAX_UPLOAD_BYTES, settings.DATA_UPLOAD_MAX_NUMBER_FILES = 10**8, 2
+    told(program.post(f"{API}/batches", {"files": [file_of(b"x") for _ in range(3)]}), 413)
+
+
+def test_a_user_who_asks_too_often_has_to_wait(user, program, stranger, monkeypatch):
+    monkeypatch.setattr(access, "USER_REQUESTS_A_MINUTE", 3)
+    monkeypatch.setattr(access.time, "time", lambda: 1_000_000.0)
+
+    found = [program.get(f"{API}/models").status_code for _ in range(3)]
+    response = program_of(user).get(f"{API}/models")
+
+    assert found == [200, 200, 200]
+    told(response, 429)
+    assert 0 < int(response["Retry-After"]) <= 61
+    assert stranger.get(f"{API}/models").status_code == 200
+
+
+def test_an_address_that_tries_tokens_has_to_wait(program, monkeypatch):
+    monkeypatch.setattr(access, "REFUSED_REQUESTS_A_MINUTE", 2)
+    monkeypatch.setattr(access.time, "time", lambda: 1_000_000.0)
+    thief = Client(headers={"Authorization": "Bearer ecgl_none"})
+
+    found = [thief.get(f"{API}/models").status_code for _ in range(3)]
+
+    assert found == [401, 401, 429]
+    assert program.get(f"{API}/models").status_code == 200
+
+
+def test_the_docs_hold_to_the_policy():
+    response = Client().get(f"{API}/docs")
+
+    assert response.status_code == 200
+    policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
+    assert policy["script-src"] == "'self'"
+    assert policy["default-src"] == "'none'"
+    assert "https:" not in response.content.decode()
+
+
+def test_the_description_has_every_operation_described(capsys):
+    schema = Client().get(f"{API}/openapi.json").json()
+
+    operations = [each for path in schema["paths"].values() for each in path.values()]
+    assert len(operations) == 18
+    assert len({each["operationId"] for each in operations}) == 18
+    assert all(each["summary"] and each["description"] for each in operations)
+    free = {path for path, methods in schema["paths"].items() for each in methods.values() if not each.get("security")}
+    assert free == {f"{API}/health", f"{API}/ready"}
+    assert capsys.readouterr().out == ""
+    assert api.get_openapi_schema()["info"]["version"] == ecglens.__version__
+
+
+class TestMetrics:
+    def test_a_prometheus_on_this_machine_is_told(self, program, kept):
+        WorkerLife.objects.create(worker_id="w")
+
+        text = Client().get("/metrics").content.decode()
+
+        assert 'ecglens_readings{state="answered"} 1.0' in text
+        assert "ecglens_tasks_waiting 1.0" in text
+        assert "ecglens_workers_alive 1.0" in text
+        assert 'route="api:create_reading",status="201"' in text
+        assert kept["id"] not in text
+        assert "example.org" not in text
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            {"REMOTE_ADDR": "10.0.0.7"},
+            {"REMOTE_ADDR": ""},
+            {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+            {"HTTP_FORWARDED": "for=127.0.0.1"},
+            {"REMOTE_ADDR": "10.0.0.7", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        ],
+    )
+    def test_nobody_else_is(self, place):
+        assert Client().get("/metrics", **place).status_code == 403
+
+    def test_staff_with_a_second_factor_are(self, user):
+        client = Client(REMOTE_ADDR="10.0.0.7")
+        client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+        assert client.get("/metrics").status_code == 403
+        User.objects.update(is_staff=True)
+        assert client.get("/metrics").status_code == 302
+        Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
+        assert client.get("/metrics").status_code == 200
+
+    def test_methods_that_anybody_makes_up_are_counted_as_one(self):
+        client = Client()
+        client.generic("BREW", f"{API}/health")
+        text = client.get("/metrics").content.decode()
+        assert "BREW" not in text
+        assert 'method="other"' in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_example_reads_a_page(live_server, user, page, tmp_path):
+    (tmp_path / "page.png").write_bytes(page)
+    _, key = Token.make(user, "example", ["read", "write"])
+    command = [sys.executable, str(EXAMPLE), live_server.url, str(tmp_path / "page.png")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"ECGLENS_TOKEN": key}) as example:
+        end = time.monotonic() + 60
+        while not Reading.objects.exists():
+            assert time.monotonic() < end
+            assert example.poll() is None
+            time.sleep(0.1)
+        measure({"id": str(Reading.objects.get().pk)})
+        said, _ = example.communicate(timeout=60)
+
+    assert example.returncode == 0
+    assert said.startswith("normal {'normal': 0.88")
+    assert "beats a minute" in said

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     retention_days: Annotated[int, Field(ge=0)] = 0
     """Readings are deleted after so many days; 0 keeps them until their owner deletes them."""
 
+    time_zone: str = "UTC"
+    """In which the web page tells times, such as Europe/Berlin."""
+
     worker_processes: Annotated[int, Field(ge=0)] = 1
     """Processes beside the web page that measure and explain; 0 where others do that on another machine."""
 

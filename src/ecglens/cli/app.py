@@ -45,6 +45,12 @@ app.command("report")(report.command)
 app.command("features")(features.command)
 app.add_typer(models.app, name="models")
 app.command("serve")(serve.command)
+app.command("worker")(serve.worker_command)
+app.command(
+    "manage",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)(serve.manage_command)
 app.command("train")(train.command)
 app.command("search")(search.command)
 app.command("export")(export.command)

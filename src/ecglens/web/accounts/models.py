@@ -55,7 +55,7 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
-    objects: ClassVar[_Users] = _Users()  # type: ignore[assignment]
+    objects: ClassVar[_Users] = _Users()
 
     class Meta:
         verbose_name = _("user")

@@ -21,6 +21,7 @@ from ecglens.web.accounts.audit import record
 from ecglens.web.accounts.forms import DeleteForm, TokenForm
 from ecglens.web.accounts.models import Token
 from ecglens.web.accounts.own_data import own_data
+from ecglens.web.accounts.who import user_of
 
 __all__ = ["account", "delete", "download", "make_token", "revoke_token", "set_redaction"]
 
@@ -33,16 +34,18 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
-@reauthentication_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required  # type: ignore[untyped-decorator]
 def make_token(request: HttpRequest) -> HttpResponse:
-    """Make a token; this answer alone shows its key."""
+    """Make a token; this answer alone shows its key. Who was asked for the password in between finds the form again."""
+    if request.method != "POST":
+        return _page(request, TokenForm())
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=400)
     days = form.cleaned_data["days"]
     ends = timezone.now() + timedelta(days=days) if days else None
-    token, key = Token.make(request.user, form.cleaned_data["name"], form.cleaned_data["scopes"], expires_at=ends)
+    token, key = Token.make(user_of(request), form.cleaned_data["name"], form.cleaned_data["scopes"], expires_at=ends)
     record(request, "make", token)
     return _page(request, TokenForm(), made=token, key=key)
 
@@ -51,7 +54,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
     """End a token at once."""
-    token = get_object_or_404(Token, pk=pk, owner=request.user)
+    token = get_object_or_404(Token, pk=pk, owner=user_of(request))
     token.revoke()
     record(request, "revoke", token)
     messages.success(request, _("The token “%(name)s” was revoked.") % {"name": token.name})
@@ -62,9 +65,10 @@ def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def set_redaction(request: HttpRequest) -> HttpResponse:
     """Whether what is printed around the traces is painted over before a page is kept."""
-    request.user.redact = "redact" in request.POST
-    request.user.save(update_fields=["redact"])
-    record(request, "change", request.user, detail=f"redact {request.user.redact}")
+    user = user_of(request)
+    user.redact = "redact" in request.POST
+    user.save(update_fields=["redact"])
+    record(request, "change", user, detail=f"redact {user.redact}")
     messages.success(request, _("Saved; it holds for pages from now on."))
     return redirect("account")
 
@@ -72,22 +76,23 @@ def set_redaction(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 @never_cache
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 def download(request: HttpRequest) -> FileResponse:
     """All own data as a ZIP."""
-    record(request, "download", request.user)
-    return FileResponse(own_data(request.user), as_attachment=True, filename="ecglens-data.zip")
+    user = user_of(request)
+    record(request, "download", user)
+    return FileResponse(own_data(user), as_attachment=True, filename="ecglens-data.zip")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 def delete(request: HttpRequest) -> HttpResponse:
     """Delete the account with everything in it."""
-    form = DeleteForm(request.POST or None, own=request.user.email)
+    user = user_of(request)
+    form = DeleteForm(request.POST or None, own=user.email)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/delete.html", {"form": form}, status=400 if form.errors else 200)
-    user = request.user
     record(user, "delete", user)
     logout(request)
     with transaction.atomic():
@@ -97,7 +102,7 @@ def delete(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, form: TokenForm, *, status: int = 200, **more: object) -> HttpResponse:
-    user = request.user
+    user = user_of(request)
     context = {
         "form": form,
         "tokens": Token.objects.filter(owner=user, revoked_at=None),

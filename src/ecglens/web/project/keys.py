@@ -50,7 +50,8 @@ def secret_key(given: str, folder: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise SettingsError(
-            f"Expected a folder for the web page's data that can be written, but {folder} cannot: {error.strerror}; set "
+            f"Expected a folder for the web page's data that can be written, but {folder} cannot: {error.strerror}; "
+            f"set "
             "ECGLENS_DATA_DIR."
         ) from error
 
@@ -78,6 +79,7 @@ def check_start(*, given: str, debug: bool, hosts: list[str]) -> None:
         )
     if others and not given:
         raise SettingsError(
-            f"Expected an ECGLENS_SECRET_KEY where others reach the web page, found none for {others[0]}; make one with: "
+            f"Expected an ECGLENS_SECRET_KEY where others reach the web page, found none for {others[0]}; make one "
+            f"with: "
             "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )

@@ -1,19 +1,26 @@
-"""gunicorn around the site."""
+"""gunicorn around the site, and workers beside it."""
 
 import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
 from ecglens.errors import SettingsError
+from ecglens.settings import load_settings
 
-__all__ = ["serve"]
+__all__ = ["keep_working", "manage", "serve", "work"]
 
 _THREADS = 2
-_MAX_WORKERS = 2
+_MAX_PROCESSES = 2
 _TIMEOUT_S = 60
+_WATCH_S = 0.5
+_STOP_S = 10.0
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -31,8 +38,12 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         return application
 
 
-def serve(host: str, port: int, *, ready: Callable[[], None]) -> None:
+def serve(
+    host: str, port: int, *, ready: Callable[[], None], processes: int | None = None, workers: int | None = None
+) -> None:
     """Serve until stopped.
+
+    A database in a file is brought up to date first; one on a server is not, as several machines may use it.
 
     The site is loaded before the workers are made, so that all of them share one secret key. Models are loaded by the
     workers, since the threads of ONNX Runtime do not survive the making of a worker.
@@ -41,15 +52,19 @@ def serve(host: str, port: int, *, ready: Callable[[], None]) -> None:
         host: Address to listen on.
         port: Port to listen on.
         ready: Called once the address answers.
+        processes: That answer people; two, where there are as many cores, if it is ``None``.
+        workers: Processes that measure and explain; the settings' number if it is ``None``.
 
     Raises:
         SettingsError: The address cannot be listened on.
     """
     _check_address(host, port)
+    _set_up()
+    _bring_up_to_date()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
         "bind": address,
-        "workers": min(_MAX_WORKERS, os.cpu_count() or 1),
+        "workers": processes or min(_MAX_PROCESSES, os.cpu_count() or 1),
         "threads": _THREADS,
         "worker_class": "gthread",
         "timeout": _TIMEOUT_S,
@@ -57,7 +72,84 @@ def serve(host: str, port: int, *, ready: Callable[[], None]) -> None:
         "loglevel": "warning",
         "when_ready": lambda server: ready(),
     }
-    _Server(options).run()
+    count = load_settings().worker_processes if workers is None else workers
+    keeper = _keeper(count) if count else None
+    try:
+        _Server(options).run()
+    finally:
+        if keeper is not None:
+            keeper.terminate()
+            keeper.wait()
+
+
+def keep_working(count: int) -> None:
+    """Keep so many workers going, each in a process of its own, until stopped or until the parent is gone.
+
+    One page must not take the site with it: a worker that ends is replaced.
+    """
+    parent, workers = os.getppid(), [_worker() for _ in range(count)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while os.getppid() == parent:
+            workers = [worker if worker.poll() is None else _worker() for worker in workers]
+            time.sleep(_WATCH_S)
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            _end(worker)
+
+
+def work() -> None:
+    """Measure and explain until stopped."""
+    _set_up()
+    from ecglens.web.readings.worker import work as go_on
+
+    go_on(parent=os.getppid())
+
+
+def manage(arguments: list[str]) -> None:
+    """Run one of Django's commands."""
+    _set_up()
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["ecglens manage", *arguments])
+
+
+def _set_up() -> None:
+    """Load the site; a setting that cannot be used is said in one sentence."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecglens.web.project.settings")
+    import django
+
+    django.setup()
+
+
+def _bring_up_to_date() -> None:
+    from django.core.management import call_command
+    from django.db import connection, connections
+
+    if connection.vendor == "sqlite":
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("createcachetable", verbosity=0)
+    connections.close_all()
+
+
+def _keeper(count: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import keep_working; keep_working({count})"])
+
+
+def _worker() -> "subprocess.Popen[bytes]":
+    """In a group of its own, so that Ctrl+C reaches it through its keeper, after the page that it is at."""
+    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import work; work()"], start_new_session=True)
+
+
+def _end(worker: "subprocess.Popen[bytes]") -> None:
+    try:
+        worker.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
 
 
 def _check_address(host: str, port: int) -> None:

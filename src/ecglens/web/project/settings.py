@@ -3,9 +3,11 @@
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from django.utils.translation import gettext_lazy as _
 
+from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
 from ecglens.web.project.database import database
 from ecglens.web.project.keys import check_start, private_folder, secret_key
@@ -109,6 +111,7 @@ LOCALE_PATHS = [_here.parent / "locale"]
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 USE_TZ = True
+TIME_ZONE = _settings.time_zone
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -140,6 +143,7 @@ AUTH_PASSWORD_VALIDATORS = [
         ("UserAttributeSimilarityValidator", {"user_attributes": ("email",)}),
         ("MinimumLengthValidator", {"min_length": 12}),
         ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
 LOGIN_URL = "account_login"
@@ -179,9 +183,9 @@ SOCIALACCOUNT_PROVIDERS = {
 globals().update(mail(_settings.mail_url, _settings.data_dir / "mail"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _settings.mail_from
 if "@" not in parseaddr(_settings.mail_from)[1]:
-    from ecglens.errors import SettingsError
-
     raise SettingsError("Expected an address with an @ as ECGLENS_MAIL_FROM, found none.")
+if _settings.time_zone not in available_timezones():
+    raise SettingsError(f"Expected a time zone such as Europe/Berlin, found '{_settings.time_zone}'.")
 
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True

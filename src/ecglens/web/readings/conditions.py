@@ -75,7 +75,8 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
     {
         "normal": Condition(
             what=_(
-                "A recording in which rhythm, intervals and waves lie within what is usual in healthy adults. It tells how "
+                "A recording in which rhythm, intervals and waves lie within what is usual in healthy adults. It "
+                "tells how "
                 "the heart did during ten seconds."
             ),
             causes=(
@@ -84,7 +85,8 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
             ),
             follows=(
                 _(
-                    "People with complaints are usually judged by these, by blood tests and by repeated recordings, not by one page."
+                    "People with complaints are usually judged by these, by blood tests and by repeated recordings, "
+                    "not by one page."
                 ),
                 _("Without complaints usually nothing follows."),
             ),
@@ -93,46 +95,54 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         ),
         "mi": Condition(
             what=_(
-                "Part of the heart muscle dies because too little blood reaches it. On the ECG it may show as raised or "
+                "Part of the heart muscle dies because too little blood reaches it. On the ECG it may show as raised "
+                "or "
                 "lowered ST segments, changed T waves and new Q waves, in leads that look at the same wall."
             ),
             causes=(
                 _("Most often a plaque in a coronary artery that breaks open, on which a clot forms."),
                 _(
-                    "Less often a spasm or tear of the artery, a clot from elsewhere, or a demand that the blood supply cannot meet."
+                    "Less often a spasm or tear of the artery, a clot from elsewhere, or a demand that the blood "
+                    "supply cannot meet."
                 ),
                 _("Smoking, high blood pressure, diabetes, high cholesterol and age make it more likely."),
             ),
             follows=(
                 _("A suspected acute infarction is an emergency everywhere; emergency services exist for it."),
                 _(
-                    "Hospitals usually repeat the ECG, measure troponin in the blood, and open a closed artery as soon as they can."
+                    "Hospitals usually repeat the ECG, measure troponin in the blood, and open a closed artery as "
+                    "soon as they can."
                 ),
                 _("Afterwards come medicines, rehabilitation and work on the risks."),
             ),
             here=_(
-                "In the data, pages of patients with an infarction, without its age or place. ST segments cannot be judged well "
+                "In the data, pages of patients with an infarction, without its age or place. ST segments cannot be "
+                "judged well "
                 "on pages filtered at 25 Hz, as those are."
             ),
             sources=(_MI_DEFINITION, _ACS, _DATA),
         ),
         "history_mi": Condition(
             what=_(
-                "Marks of an infarction that was survived. The scar conducts no current, which may show as broad or deep Q waves, "
+                "Marks of an infarction that was survived. The scar conducts no current, which may show as broad or "
+                "deep Q waves, "
                 "small R waves or lasting changes of the T wave; many old infarctions leave no mark on the ECG."
             ),
             causes=(
                 _("An infarction weeks to years ago, sometimes one that nobody noticed."),
                 _(
-                    "Q waves also come from thick or diseased heart muscle, from conduction disorders and from misplaced electrodes."
+                    "Q waves also come from thick or diseased heart muscle, from conduction disorders and from "
+                    "misplaced electrodes."
                 ),
             ),
             follows=(
                 _(
-                    "An earlier ECG to compare with tells most; an ultrasound of the heart usually shows the scar and the pump's strength."
+                    "An earlier ECG to compare with tells most; an ultrasound of the heart usually shows the scar "
+                    "and the pump's strength."
                 ),
                 _(
-                    "Whoever has had an infarction is usually treated so that there is no second one, and for the heart's weakness where there is one."
+                    "Whoever has had an infarction is usually treated so that there is no second one, and for the "
+                    "heart's weakness where there is one."
                 ),
             ),
             here=_("In the data, pages of patients with a history of an infarction, as their records had it."),
@@ -140,21 +150,25 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         ),
         "abnormal_heartbeat": Condition(
             what=_(
-                "A rhythm, rate or conduction that is not the usual one: early beats, fibrillation or flutter of the atria, too fast "
+                "A rhythm, rate or conduction that is not the usual one: early beats, fibrillation or flutter of the "
+                "atria, too fast "
                 "or too slow a heart, or a delayed conduction."
             ),
             causes=(
                 _(
-                    "Common ones: high blood pressure, coronary disease, diseased valves or heart muscle, thyroid disorders, salts of the blood, medicines, alcohol, little sleep."
+                    "Common ones: high blood pressure, coronary disease, diseased valves or heart muscle, thyroid "
+                    "disorders, salts of the blood, medicines, alcohol, little sleep."
                 ),
                 _("Single early beats are common in healthy people."),
             ),
             follows=(
                 _(
-                    "What follows depends on which disorder it is, which this label does not say; a person who reads ECGs has to name it."
+                    "What follows depends on which disorder it is, which this label does not say; a person who reads "
+                    "ECGs has to name it."
                 ),
                 _(
-                    "Often a longer recording, blood tests and an ultrasound of the heart come next; in atrial fibrillation the risk of stroke is weighed."
+                    "Often a longer recording, blood tests and an ultrasound of the heart come next; in atrial "
+                    "fibrillation the risk of stroke is weighed."
                 ),
                 _("With fainting, chest pain or breathlessness it is usually looked at without delay."),
             ),

@@ -1,4 +1,4 @@
-"""What was found on a page besides the answers, in plain types: kept in the database, told by the API, shown to people."""
+"""What was found on a page besides the answers, in plain types: for the database, the API and people alike."""
 
 from collections.abc import Mapping
 from typing import Any

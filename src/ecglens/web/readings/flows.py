@@ -146,7 +146,7 @@ def known_labels() -> tuple[str, ...]:
     return tuple(found)
 
 
-def add_files(owner: User, files: Sequence[File], *, options: Options, name: str = "") -> Batch:
+def add_files(owner: User, files: Sequence[File[bytes]], *, options: Options, name: str = "") -> Batch:
     """Take many pages, to be read one after the other by tasks.
 
     Args:
@@ -177,13 +177,13 @@ def add_files(owner: User, files: Sequence[File], *, options: Options, name: str
     return batch
 
 
-def _is_zip(file: File) -> bool:
+def _is_zip(file: File[bytes]) -> bool:
     start: bytes = file.read(4)
     file.seek(0)
     return start in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def _add_pages(batch: Batch, files: Sequence[File]) -> Batch:
+def _add_pages(batch: Batch, files: Sequence[File[bytes]]) -> Batch:
     pages: list[tuple[str, int, str]] = []
     most = load_settings().max_batch_pages
     uploads = []

@@ -71,9 +71,9 @@ class Readings(models.QuerySet["Reading"]):
 class Reading(models.Model):
     """A page of a user, with what was read of it.
 
-    A page is ``waiting`` until a model was asked, ``answered`` while its signals are measured and its answer is explained,
-    and ``done`` then; or ``failed`` without an answer, with its reason. A page uploaded on its own is answered before
-    it is kept, one of a batch afterwards.
+    A page is ``waiting`` until a model was asked, ``answered`` while its signals are measured and its answer is
+    explained, and ``done`` then; or ``failed`` without an answer, with its reason. A page uploaded on its own is
+    answered before it is kept, one of a batch afterwards.
     """
 
     class State(models.TextChoices):

@@ -8,9 +8,9 @@ NAME_CHARS = 200
 
 
 def plain_name(name: str | None) -> str:
-    """A file's name for showing: without folders and without what cannot be printed.
+    r"""A file's name for showing: without folders and without what cannot be printed.
 
-    >>> plain_name("C:\\\\scans\\\\page 1.jpg")
+    >>> plain_name("C:\\scans\\page 1.jpg")
     'page 1.jpg'
     """
     last = PurePosixPath((name or "").replace("\\", "/")).name

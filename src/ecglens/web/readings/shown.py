@@ -204,7 +204,7 @@ def show(
 
 def title_of(label: str | None) -> str:
     """A label for people, in their language."""
-    return _(TITLES[label]) if label in TITLES else str(label or "").replace("_", " ")
+    return _(TITLES[label]) if label is not None and label in TITLES else str(label or "").replace("_", " ")
 
 
 def lead_name(lead: str) -> str:

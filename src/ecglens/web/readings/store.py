@@ -1,6 +1,7 @@
 """Where pages and pictures lie: a private folder or a bucket, under random names, never below the web root."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.files import File
@@ -8,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db import transaction
 
-__all__ = ["drop", "keep", "pages"]
+__all__ = ["drop", "every_file", "keep", "pages"]
 
 _NAME_BYTES = 20
 
@@ -18,7 +19,7 @@ def pages() -> Storage:
     return storages["pages"]
 
 
-def keep(content: bytes | File, ending: str) -> str:
+def keep(content: bytes | File[bytes], ending: str) -> str:
     """Keep bytes or an open file under a new random name.
 
     Args:
@@ -30,6 +31,17 @@ def keep(content: bytes | File, ending: str) -> str:
     """
     name = secrets.token_hex(_NAME_BYTES)
     return pages().save(f"{name[:2]}/{name}{ending}", ContentFile(content) if isinstance(content, bytes) else content)
+
+
+def every_file(folder: str = "") -> Iterator[str]:
+    """Names of all files that are kept."""
+    try:
+        folders, files = pages().listdir(folder)
+    except FileNotFoundError:
+        return
+    yield from (f"{folder}/{name}" if folder else name for name in files)
+    for each in folders:
+        yield from every_file(f"{folder}/{each}" if folder else each)
 
 
 def drop(*files: Any) -> None:

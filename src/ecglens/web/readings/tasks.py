@@ -1,4 +1,4 @@
-"""Work that goes on after the answer, or without anybody waiting: each task may be run again after a worker was lost."""
+"""Work that goes on after the answer; each task may be run again after a worker was lost."""
 
 import logging
 import shutil

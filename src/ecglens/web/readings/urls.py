@@ -7,6 +7,7 @@ from ecglens.web.readings.views import batches, files, history, predict, reading
 urlpatterns = [
     path("disease-predict", predict.disease_predict, name="disease-predict"),
     path("try/<slug:name>", predict.try_demo, name="try"),
+    path("try/<slug:name>/page.jpg", predict.demo_page, name="demo-page"),
     path("readings/", history.history, name="history"),
     path("readings/export", history.export, name="export-readings"),
     path("readings/compare", history.compare, name="compare-readings"),

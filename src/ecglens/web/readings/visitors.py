@@ -26,7 +26,7 @@ _PAGES_A_MINUTE = 12
 
 
 def allowed(request: HttpRequest) -> bool:
-    """Whether this visitor may have another page read this minute; counted by address, of which a hash is kept for it."""
+    """Whether this visitor may have another page read this minute; counted by a hash of the address."""
     key = f"visitor:{hash_of(request)}:{int(time.time() // _MINUTE_S)}"
     cache.add(key, 0, 2 * _MINUTE_S)
     try:
@@ -55,7 +55,7 @@ def read_for_visitor(content: bytes, name: str, options: Options, *, number: int
     others = [examine_page(page, load_runtime(each)) for each in names[1:]]
     explanations = make_explanations(first, options) if options.explain else []
     printed = None if first.tracing is None else first.tracing.printed
-    found = details(first, facts_of(first, first_facts(first, printed)), explanations)
+    found = details(first, facts_of(first, first_facts(first, printed)), explanations, signals=False)
     predictions = [reading.prediction.to_dict() for reading in (first, *others)]
     return _shown(plain_name(name), found, predictions, drawn(page.pixels))
 
@@ -81,7 +81,9 @@ def _demo(name: str) -> tuple[str, Details, list[dict[str, object]], Drawn] | No
         return None
     pixels = read_page(page.path)
     reading = examine_page(pixels, load_runtime(), measure=True)
-    found = details(reading, facts_of(reading, first_facts(reading, None)), make_explanations(reading, Options()))
+    found = details(
+        reading, facts_of(reading, first_facts(reading, None)), make_explanations(reading, Options()), signals=False
+    )
     return page.path.name, found, [reading.prediction.to_dict()], drawn(pixels.pixels)
 
 

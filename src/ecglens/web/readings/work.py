@@ -19,7 +19,7 @@ from ecglens.leads.redact import redact
 from ecglens.models.explain.remembered import Remembered
 from ecglens.pages.read import read_page
 from ecglens.reader import examine_page, explain_page, laid_out, load_runtime, printed_facts
-from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
+from ecglens.records import EcgRecord, Explanation, Layout, NotFound, Page, Prediction, PrintedFacts, Reading
 from ecglens.settings import load_settings
 from ecglens.web.readings.facts import facts_of, first_facts, printed_of
 from ecglens.web.readings.pictures import Drawn, drawn, heat_png, lead_pictures, step_pictures
@@ -115,8 +115,7 @@ def first_look(content: bytes, number: int, options: Options) -> First:
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
     readings = [examine_page(page, load_runtime(name)) for name in options.models or (None,)]
     flat, layout = laid_out(page, readings[0].layout)
-    found = isinstance(layout, Layout)
-    printed = printed_facts(flat, layout) if options.printed and found and installed("rapidocr") else None
+    printed = _print_of(flat, layout) if options.printed and installed("rapidocr") else None
     kept = flat if not options.redact else redact(flat, layout) if isinstance(layout, Layout) else None
     return First(
         predictions=tuple(reading.prediction for reading in readings),
@@ -150,8 +149,10 @@ def look_closer(page: Page, facts: Mapping[str, Any], options: Options) -> Detai
     return details(reading, facts, make_explanations(reading, options) if options.explain else [])
 
 
-def details(reading: Reading, facts: Mapping[str, Any], explanations: Iterable[Explanation]) -> Details:
-    """What is kept of a reading that was measured and explained."""
+def details(
+    reading: Reading, facts: Mapping[str, Any], explanations: Iterable[Explanation], *, signals: bool = True
+) -> Details:
+    """What is shown of a reading that was measured and explained, with its signals where they are to be kept."""
     pictures: dict[str, Drawn] = dict(step_pictures(reading.page))
     pictures.update(lead_pictures(reading))
     if reading.tracing is not None:
@@ -161,7 +162,8 @@ def details(reading: Reading, facts: Mapping[str, Any], explanations: Iterable[E
         pictures[f"heat:{place}"] = heat_png(found)
         told.append({name: value for name, value in found.to_dict().items() if name != "heat"})
     record = None if reading.tracing is None else reading.tracing.record
-    return Details(facts_of(reading, facts), told, pictures, None if record is None else _signals(record))
+    packed = _signals(record) if record is not None and signals else None
+    return Details(facts_of(reading, facts), told, pictures, packed)
 
 
 def make_explanations(reading: Reading, options: Options) -> list[Explanation]:
@@ -177,6 +179,10 @@ def make_explanations(reading: Reading, options: Options) -> list[Explanation]:
         for label in ranked
         for method in methods
     ]
+
+
+def _print_of(page: Page, layout: Layout | NotFound) -> PrintedFacts | None:
+    return printed_facts(page, layout) if isinstance(layout, Layout) else None
 
 
 def _file(page: Page, *, lossy: bool) -> tuple[bytes, str]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ecglens.web.accounts.audit import record
+from ecglens.web.accounts.who import user_of
 from ecglens.web.readings import flows
 from ecglens.web.readings.forms import BatchForm
 from ecglens.web.readings.models import Batch, Reading
@@ -37,8 +38,10 @@ def batches(request: HttpRequest) -> HttpResponse:
         return _form(request, message, status)
     try:
         asked = form.cleaned_data
-        options = flows.options_for(request.user, asked["models"], printed=asked["printed"], explain=asked["explain"])
-        batch = flows.add_files(request.user, asked["file"], options=options, name=asked["name"])
+        options = flows.options_for(
+            user_of(request), asked["models"], printed=asked["printed"], explain=asked["explain"]
+        )
+        batch = flows.add_files(user_of(request), asked["file"], options=options, name=asked["name"])
     except flows.Refused as error:
         return _form(request, str(error), error.status)
     record(request, "upload", batch)
@@ -93,7 +96,7 @@ def _labels(batch: Batch) -> list[tuple[str, int]]:
 
 
 def _form(request: HttpRequest, message: str = "", status: int = 200) -> HttpResponse:
-    page = Paginator(Batch.objects.filter(owner=request.user), _PAGE).get_page(request.GET.get("p"))
+    page = Paginator(Batch.objects.filter(owner=user_of(request)), _PAGE).get_page(request.GET.get("p"))
     context: dict[str, Any] = {
         "message": message,
         "page": page,

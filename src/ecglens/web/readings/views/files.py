@@ -17,14 +17,14 @@ _KINDS = {"jpg": "image/jpeg", "png": "image/png"}
 
 @login_required
 @require_safe
-def page(request: HttpRequest, pk: UUID) -> HttpResponse:
+def page(request: HttpRequest, pk: UUID) -> FileResponse:
     """The page as it is kept."""
     return served(own_reading(request, pk).page)
 
 
 @login_required
 @require_safe
-def picture(request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
+def picture(request: HttpRequest, pk: UUID, name: str) -> FileResponse:
     """A picture that was made of it."""
     return served(own_picture(request, pk, name).file)
 
@@ -55,7 +55,7 @@ def sheet(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
-def served(file: object) -> HttpResponse:
+def served(file: object) -> FileResponse:
     """A kept file; nothing is found where it is gone."""
     name = getattr(file, "name", "") or ""
     if not name:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ecglens.web.accounts.audit import record
+from ecglens.web.accounts.who import user_of
 from ecglens.web.readings import exports, flows
 from ecglens.web.readings.changes import changes
 from ecglens.web.readings.forms import SearchForm
@@ -33,7 +34,7 @@ def history(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     form.is_valid()
     wanted = form.cleaned_data
-    pages = Paginator(found(request.user, wanted), _PAGE)
+    pages = Paginator(found(user_of(request), wanted), _PAGE)
     page = pages.get_page(request.GET.get("p"))
     query = request.GET.copy()
     query.pop("p", None)
@@ -55,7 +56,7 @@ def history(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponse:
     """What was chosen in the history: two readings side by side, a table, JSON, sheets, or all of it deleted."""
     wanted = [pk for pk in request.POST.getlist("chosen") if _is_number(pk)][:_MOST_EXPORTED]
-    readings = list(Reading.objects.of(request.user).filter(pk__in=wanted).prefetch_related("answers", "pictures"))
+    readings = list(Reading.objects.of(user_of(request)).filter(pk__in=wanted).prefetch_related("answers", "pictures"))
     action = request.POST.get("action", "")
     if not readings:
         messages.error(request, _("Choose some readings first."))

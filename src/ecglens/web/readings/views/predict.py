@@ -2,24 +2,26 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from ecglens.demo import demo_pages
 from ecglens.errors import EcgLensError
 from ecglens.extras import installed
 from ecglens.models.registry import list_models
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
 from ecglens.web.accounts.audit import record
+from ecglens.web.accounts.who import user_of
 from ecglens.web.readings import flows, visitors
 from ecglens.web.readings.forms import UploadForm
 from ecglens.web.readings.names import plain_name
 from ecglens.web.readings.shown import title_of
 from ecglens.web.readings.work import Options
 
-__all__ = ["disease_predict", "offered", "try_demo"]
+__all__ = ["demo_page", "disease_predict", "offered", "try_demo"]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -48,6 +50,17 @@ def try_demo(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "readings/demo.html", {"shown": shown})
 
 
+@require_safe
+def demo_page(request: HttpRequest, name: str) -> FileResponse:
+    """The picture of a page that ships."""
+    page = next((each for each in demo_pages() if each.name == name), None)
+    if page is None:
+        raise Http404
+    return FileResponse(
+        page.path.open("rb"), content_type="image/jpeg", headers={"Cache-Control": "public, max-age=86400"}
+    )
+
+
 def offered() -> dict[str, Any]:
     """What the form offers."""
     default = load_settings().model
@@ -56,17 +69,17 @@ def offered() -> dict[str, Any]:
 
 
 def _read_and_keep(request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
-    options = flows.options_for(request.user, asked["models"], printed=asked["printed"], explain=asked["explain"])
+    options = flows.options_for(user_of(request), asked["models"], printed=asked["printed"], explain=asked["explain"])
     addresses = []
     for file in asked["file"]:
         content = file.read()
         if asked["page"] is None and count_pages(content) > 1:
             file.seek(0)
-            batch = flows.add_files(request.user, [file], options=options)
+            batch = flows.add_files(user_of(request), [file], options=options)
             record(request, "upload", batch)
             addresses.append((batch.get_absolute_url(), file.name, _("A batch, since the file has several pages")))
             continue
-        reading = flows.read_file(request.user, content, file.name, options=options, number=asked["page"] or 1)
+        reading = flows.read_file(user_of(request), content, file.name, options=options, number=asked["page"] or 1)
         record(request, "upload", reading)
         addresses.append((reading.get_absolute_url(), reading.name, title_of(reading.label) or _("Cannot tell")))
     if _wants_json(request):

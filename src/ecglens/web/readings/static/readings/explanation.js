@@ -14,7 +14,7 @@ for (const section of document.querySelectorAll(".why")) {
       const heat = reason.querySelector(".heat");
       heat.style.opacity = strength.value / 100;
       heat.style.visibility = shown.checked ? "visible" : "hidden";
-      said.textContent = `${label.value}, ${method.value}${shown.checked ? "" : ", not shown on the page"}`;
+      said.textContent = `${label.value}, ${method.value}${shown.checked ? "" : `, ${said.dataset.hidden}`}`;
     }
     strength.disabled = !shown.checked;
   };

@@ -3,16 +3,21 @@ for (const form of document.querySelectorAll("form.upload")) {
   const drop = form.querySelector(".drop");
   const input = form.querySelector("input[type=file]");
   const problem = form.querySelector(".problem");
-  const button = form.querySelector("button");
+  const list = form.querySelector(".sent");
+  const button = form.querySelector("button[type=submit]");
   const label = button.textContent;
   const limit = Number(form.dataset.limitMb);
+  const many = "many" in form.dataset;
 
   const tooLarge = () => {
-    const file = input.files[0];
-    const large = Boolean(file) && file.size > limit * 1024 ** 2;
+    const large = [...input.files].some((file) => file.size > limit * 1024 ** 2);
     problem.hidden = !large;
-    problem.textContent = large ? `The file is larger than ${limit} MB; choose a smaller one.` : "";
+    problem.textContent = large ? form.dataset.large : "";
     return large;
+  };
+  const busy = (on) => {
+    button.disabled = on;
+    button.textContent = on ? form.dataset.reading : label;
   };
 
   input.addEventListener("change", tooLarge);
@@ -29,13 +34,74 @@ for (const form of document.querySelectorAll("form.upload")) {
       tooLarge();
     }
   });
-  form.addEventListener("submit", (event) => {
+
+  const line = (file) => {
+    const item = document.createElement("li");
+    const name = document.createElement("span");
+    name.textContent = file.name;
+    const bar = document.createElement("progress");
+    bar.max = 100;
+    bar.value = 0;
+    bar.setAttribute("aria-label", `${form.dataset.sending} ${file.name}`);
+    const said = document.createElement("span");
+    item.append(name, bar, said);
+    list.append(item);
+    return { item, bar, said };
+  };
+
+  const link = (result) => {
+    const found = document.createElement("a");
+    found.href = result.url;
+    found.textContent = result.heading;
+    return found;
+  };
+
+  const send = (file, { item, bar, said }) => new Promise((done) => {
+    const body = new FormData(form);
+    body.delete("file");
+    body.append("file", file);
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => {
+      bar.value = event.lengthComputable ? (100 * event.loaded) / event.total : 0;
+      if (bar.value === 100) {
+        bar.removeAttribute("value");
+        said.textContent = form.dataset.reading;
+      }
+    });
+    const finish = (content, bad) => {
+      bar.remove();
+      said.replaceChildren(content);
+      item.classList.toggle("bad", bad);
+    };
+    request.addEventListener("load", () => {
+      const results = request.response?.results ?? [];
+      if (request.status < 300 && results.length) finish(link(results[0]), false);
+      else finish(request.response?.message ?? form.dataset.failed, true);
+      done(request.status < 300 ? results : []);
+    });
+    request.addEventListener("error", () => { finish(form.dataset.offline, true); done([]); });
+    request.send(body);
+  });
+
+  form.addEventListener("submit", async (event) => {
     if (tooLarge()) {
       event.preventDefault();
       return;
     }
-    button.disabled = true;
-    button.textContent = "Reading …";
+    busy(true);
+    if (!many) return;
+    event.preventDefault();
+    list.replaceChildren();
+    list.hidden = false;
+    const files = [...input.files];
+    const lines = files.map(line);
+    const results = [];
+    for (const [place, file] of files.entries()) results.push(...await send(file, lines[place]));
+    busy(false);
+    if (files.length === 1 && results.length === 1) window.location.assign(results[0].url);
   });
-  window.addEventListener("pageshow", () => { button.disabled = false; button.textContent = label; });
+  window.addEventListener("pageshow", () => busy(false));
 }

@@ -1,0 +1,83 @@
+"""What tests of the site share: an account that is logged in, a page, tasks that are run at once."""
+
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils.module_loading import import_string
+from django_tasks_db.models import DBTaskResult
+
+PAGES = Path(__file__).parents[1] / "data"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def user(django_user_model):
+    return django_user_model.objects.create_user("ada@example.org", PASSWORD)
+
+
+@pytest.fixture
+def other(django_user_model):
+    return django_user_model.objects.create_user("eve@example.org", PASSWORD)
+
+
+@pytest.fixture
+def client(user):
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def page():
+    return (PAGES / "MI_26.jpg").read_bytes()
+
+
+@pytest.fixture
+def upload(client, page):
+    """Upload a page as the user; the answer."""
+
+    def send(content=None, name="MI_26.jpg", **fields):
+        file = SimpleUploadedFile(name, page if content is None else content)
+        return client.post("/disease-predict", {"file": file, **fields})
+
+    return send
+
+
+@pytest.fixture
+def work(db):
+    """Run the tasks that wait, those that they make too; how many."""
+
+    def run():
+        done = 0
+        while (task := DBTaskResult.objects.ready().first()) is not None:
+            task.claim("test")
+            task.set_successful(import_string(task.task_path).func(*task.args_kwargs["args"]))
+            done += 1
+        return done
+
+    return run
+
+
+@pytest.fixture
+def kept():
+    """Names of all files that are kept."""
+    from ecglens.web.readings.store import every_file
+
+    return lambda: sorted(every_file())
+
+
+@pytest.fixture(autouse=True)
+def _no_throttle():
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _empty_storage():
+    from ecglens.web.readings.store import every_file, pages
+
+    yield
+    for name in list(every_file()):
+        pages().delete(name)

@@ -1,0 +1,226 @@
+"""Accounts: their way in and out, their tokens, their data, and what staff need."""
+
+import io
+import json
+import re
+import zipfile
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from ecglens.settings import load_settings
+from ecglens.web.accounts.models import AuditEntry, Token, User
+from ecglens.web.readings.models import Reading
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PASSWORD = "correct horse battery"
+
+
+def sign_up(client, email="new@example.org", password=PASSWORD):
+    return client.post("/accounts/signup/", {"email": email, "password1": password, "password2": password})
+
+
+def log_in(client, email, password=PASSWORD):
+    return client.post("/accounts/login/", {"login": email, "password": password})
+
+
+def log_in_again(email):
+    """As those do who are asked for their password once more."""
+    client = Client()
+    log_in(client, email)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return client
+
+
+def test_sign_up_log_out_and_log_in():
+    client = Client()
+
+    assert sign_up(client)["Location"] == "/disease-predict"
+    assert client.get("/readings/").status_code == 200
+    client.post("/accounts/logout/")
+    assert client.get("/readings/").status_code == 302
+    assert log_in(client, "NEW@example.org").status_code == 302
+    assert client.get("/readings/").status_code == 200
+
+
+def test_no_sign_up_where_staff_make_accounts(monkeypatch):
+    closed = load_settings().model_copy(update={"sign_up": False})
+    monkeypatch.setattr("ecglens.web.accounts.adapters.load_settings", lambda: closed)
+    sign_up(Client())
+
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["short", "123456789012", "password1234"])
+def test_weak_passwords_are_refused(password):
+    sign_up(Client(), password=password)
+
+    assert not User.objects.exists()
+
+
+def test_an_address_that_has_an_account_is_not_told_where_mail_is_sent(user, settings):
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    known, unknown = (sign_up(Client(), email) for email in (user.email, "nobody@example.org"))
+
+    assert known["Location"] == unknown["Location"] == "/accounts/confirm-email/"
+    assert User.objects.count() == 2
+
+
+def test_a_password_is_reset_by_mail(user):
+    client = Client()
+    client.post("/accounts/password/reset/", {"email": user.email})
+    address = re.search(r"http://testserver(/\S+)", mail.outbox[0].body)[1]
+    form = client.get(address, follow=True)
+    client.post(form.request["PATH_INFO"], {"password1": "another horse battery", "password2": "another horse battery"})
+
+    assert log_in(Client(), user.email, "another horse battery")["Location"] == "/disease-predict"
+    assert log_in(Client(), user.email).status_code == 200
+
+
+def test_guessing_passwords_is_slowed_down(user):
+    answers = [log_in(Client(), user.email, f"wrong {number}") for number in range(12)]
+
+    assert "Too many failed" in answers[-1].content.decode() or answers[-1].status_code == 429
+    assert AuditEntry.objects.filter(action="fail to log in", owner_id=user.pk).count() >= 5
+
+
+def test_the_password_is_changed(client, user):
+    changed = {"oldpassword": PASSWORD, "password1": "another horse battery", "password2": "another horse battery"}
+    client.post("/accounts/password/change/", changed)
+
+    assert log_in(Client(), user.email, "another horse battery").status_code == 302
+
+
+def test_staff_without_a_second_factor_get_nowhere(client, user):
+    User.objects.update(is_staff=True, is_superuser=True)
+    for address in ("/admin/", "/readings/", "/account/", "/"):
+        assert client.get(address)["Location"] == "/accounts/2fa/", address
+    assert client.get("/api/v1/readings").status_code == 403
+    TOTP.activate(user, generate_totp_secret())
+
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/admin/accounts/auditentry/").status_code == 200
+
+
+def test_a_second_factor_is_asked_for(user):
+    TOTP.activate(user, generate_totp_secret())
+    client = Client()
+
+    assert log_in(client, user.email)["Location"] == "/accounts/2fa/authenticate/"
+    assert client.get("/readings/").status_code == 302
+    assert Authenticator.objects.filter(user=user).count() == 1
+
+
+def test_the_admin_has_no_door_of_its_own(user):
+    User.objects.update(is_staff=True, is_superuser=True)
+    answer = Client().post("/admin/login/?next=/admin/", {"username": user.email, "password": PASSWORD})
+
+    assert answer.status_code == 302
+    assert "/accounts/login/" in answer["Location"]
+
+
+def made(client, **fields):
+    return client.post("/account/tokens", {"name": "script", "scopes": ["read"], "days": "30", **fields})
+
+
+def test_a_token_is_shown_once_and_kept_as_a_hash(user):
+    client = log_in_again(user.email)
+    key = re.search(r"ecgl_[\w-]{40,}", made(client).content.decode())[0]
+    token = Token.objects.get()
+
+    assert Token.of(key) == token
+    assert key not in json.dumps(list(Token.objects.values()), default=str)
+    assert key not in client.get("/account/").content.decode()
+    assert token.scopes == ["read"]
+    assert (token.expires_at - timezone.now()).days == 29
+    client.post(f"/account/tokens/{token.pk}/revoke")
+    assert Token.of(key) is None
+
+
+def test_a_token_ends(user):
+    token, key = Token.make(user, "old", ["read"], expires_at=timezone.now())
+
+    assert not token.holds
+    assert Token.of(key) is None
+    assert Token.of("ecgl_" + "x" * 43) is None
+    assert Token.of("something else") is None
+
+
+def test_a_token_of_another_is_not_revoked(client, other):
+    token, key = Token.make(other, "hers", ["read"])
+
+    assert client.post(f"/account/tokens/{token.pk}/revoke").status_code == 404
+    assert Token.of(key) == token
+
+
+def test_tokens_data_and_deletion_ask_for_the_password_again(client):
+    for method, address in (("post", "/account/tokens"), ("get", "/account/data"), ("get", "/account/delete")):
+        assert getattr(client, method)(address)["Location"].startswith("/accounts/reauthenticate/"), address
+
+
+def test_all_own_data_comes_as_a_zip(user, upload, work):
+    upload()
+    work()
+    client = log_in_again(user.email)
+    packed = zipfile.ZipFile(io.BytesIO(b"".join(client.get("/account/data").streaming_content)))
+    told = json.loads(packed.read("readings.json"))
+    pk = str(Reading.objects.get().pk)
+
+    assert told[0]["answers"][0]["label"] == "mi"
+    assert {f"readings/{pk}/page.jpg", f"readings/{pk}/signals.json", f"readings/{pk}/lead-V1.jpg"} <= set(
+        packed.namelist()
+    )
+    assert any(entry["action"] == "upload" for entry in json.loads(packed.read("audit.json")))
+    assert PASSWORD not in packed.read("account.json").decode()
+    assert "password" not in json.loads(packed.read("account.json"))
+
+
+def test_deleting_an_account_takes_everything_in_it(user, upload, work, kept):
+    upload()
+    work()
+    Token.make(user, "script", ["read"])
+    client = log_in_again(user.email)
+    wrong = client.post("/account/delete", {"email": "eve@example.org"})
+    assert (wrong.status_code, User.objects.count()) == (400, 1)
+    client.post("/account/delete", {"email": user.email})
+
+    assert not User.objects.exists()
+    assert not Reading.objects.exists()
+    assert not Token.objects.exists()
+    assert kept() == []
+    assert user.email not in json.dumps(list(AuditEntry.objects.values()), default=str)
+    assert client.get("/readings/").status_code == 302
+
+
+def test_who_saw_and_changed_what_is_kept(client, user, upload):
+    upload()
+    reading = Reading.objects.get()
+    client.get(reading.get_absolute_url())
+    client.post(f"{reading.get_absolute_url()}change", {"note": "secret words"})
+    client.post(f"{reading.get_absolute_url()}delete")
+    entries = AuditEntry.objects.filter(object_id=str(reading.pk)).order_by("id")
+
+    assert [entry.action for entry in entries] == ["upload", "see", "change", "delete"]
+    assert {(entry.actor_id, entry.owner_id) for entry in entries} == {(user.pk, user.pk)}
+    assert "secret words" not in json.dumps(list(entries.values()), default=str)
+
+
+def test_staff_see_the_audit_log_and_cannot_change_it(client, user, upload):
+    User.objects.update(is_staff=True, is_superuser=True)
+    TOTP.activate(user, generate_totp_secret())
+    upload()
+    entry, reading = AuditEntry.objects.first(), Reading.objects.get()
+
+    assert client.get(f"/admin/accounts/auditentry/{entry.pk}/change/").status_code == 200
+    assert client.post(f"/admin/accounts/auditentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert client.get(f"/admin/readings/reading/{reading.pk}/change/").status_code == 200
+    assert AuditEntry.objects.filter(action="see as staff", object_id=str(reading.pk)).exists()
+    client.post(f"/admin/readings/reading/{reading.pk}/delete/", {"post": "yes"})
+    assert AuditEntry.objects.filter(action="delete as staff", object_id=str(reading.pk)).exists()
+    assert client.get("/admin/accounts/user/").status_code == 200
+    assert client.get("/admin/accounts/token/").status_code == 200

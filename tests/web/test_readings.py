@@ -1,0 +1,287 @@
+"""A page of a user, from the upload to its end."""
+
+import io
+import json
+import re
+import zipfile
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+import ecglens
+from ecglens.formats.json import read_json
+from ecglens.pages.read import read_page
+from ecglens.web.accounts.models import AuditEntry
+from ecglens.web.readings import flows, tasks, work
+from ecglens.web.readings.models import Picture, Reading
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def only():
+    return Reading.objects.get()
+
+
+def test_an_upload_is_answered_at_once_and_equals_the_library(upload, page):
+    answer = upload()
+    reading = only()
+
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/readings/{reading.pk}/"
+    assert reading.state == Reading.State.ANSWERED
+    told = ecglens.read(page).to_dict()
+    assert json.loads(json.dumps(told)) == reading.answers.get().prediction
+    assert (reading.label, round(reading.probability, 6)) == (told["label"], max(told["probabilities"].values()))
+
+
+def test_the_rest_follows_by_a_task(upload, client, work):
+    upload(explain="on")
+    waiting = client.get(only().get_absolute_url()).content.decode()
+    asked = client.get(only().get_absolute_url(), headers={"HX-Request": "true"})
+    assert work() == 1
+    shown = client.get(only().get_absolute_url()).content.decode()
+    done = client.get(only().get_absolute_url(), headers={"HX-Request": "true"})
+
+    assert "The signals are being measured" in waiting
+    assert asked.status_code == 204
+    assert done["HX-Refresh"] == "true"
+    reading = only()
+    assert reading.state == Reading.State.DONE
+    assert reading.facts["measurements"]["rate_bpm"]["value"] == pytest.approx(53, abs=2)
+    assert len(reading.explanations) == 8
+    assert "heat" not in reading.explanations[0]
+    for words in ("Ventricular rate", "Why this answer", "Usual causes", "Step 1: Gray", "Not a diagnosis."):
+        assert words in shown
+    names = set(Picture.objects.values_list("name", flat=True))
+    assert {"gray", "without-grid", "smoothed", "black-and-white", "traced", "lead:V6", "strip:II", "heat:7"} <= names
+
+
+def test_what_is_kept_is_painted_over_and_carries_no_marks(upload, page, work):
+    upload(page.replace(b"\xff\xd8", b"\xff\xd8\xff\xfe\x00\x10Patient Name!", 1))
+    with only().page.open("rb") as file:
+        kept = file.read()
+    before, after = read_page(page).pixels, read_page(kept).pixels
+
+    assert only().redacted
+    assert b"Patient" not in kept
+    assert after.shape == before.shape
+    assert after[:100].std() < 3 < before[:100].std()
+    assert after[200:700].std() == pytest.approx(before[200:700].std(), rel=0.1)
+
+
+def test_whoever_wants_to_keeps_pages_as_they_came(client, user, upload):
+    client.post("/account/redaction", {})
+    upload()
+    with only().page.open("rb") as file:
+        assert read_page(file.read()).pixels[:100].std() > 3
+    assert not only().redacted
+
+
+def test_a_page_whose_leads_are_not_found_is_answered_and_not_kept(upload, client, work, kept):
+    noise = b"P6 900 900 255 " + bytes(range(256)) * (900 * 900 * 3 // 256 + 1)
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.open(io.BytesIO(noise)).save(file, "PNG")
+    upload(file.getvalue(), "photo.png")
+    work()
+    reading = only()
+
+    assert (reading.state, reading.label, reading.page.name) == (Reading.State.DONE, "", "")
+    assert kept() == []
+    shown = client.get(reading.get_absolute_url()).content.decode()
+    assert "Cannot tell" in shown
+    assert "the page was not kept" in shown
+
+
+@pytest.mark.parametrize("content", [b"", b"a letter", b"\xff\xd8\xff\xe0 broken", b"%PDF-1.7 broken"])
+def test_a_file_that_cannot_be_read_leaves_nothing(upload, kept, content):
+    answer = upload(content, "letter.jpg")
+
+    assert answer.status_code == 422
+    assert "letter.jpg: expected" in answer.content.decode()
+    assert not Reading.objects.exists()
+    assert kept() == []
+
+
+def test_a_program_in_the_page_is_answered_in_json(client, page):
+    def send(content):
+        return client.post(
+            "/disease-predict",
+            {"file": SimpleUploadedFile("a.jpg", content)},
+            headers={"Accept": "application/json"},
+        )
+
+    assert send(page).json()["results"][0]["heading"] == "Myocardial infarction"
+    assert send(b"no").status_code == 422
+    assert "expected" in send(b"no").json()["message"]
+
+
+def test_many_files_at_once(client, page):
+    files = [SimpleUploadedFile(f"{number}.jpg", page) for number in range(3)]
+
+    assert client.post("/disease-predict", {"file": files})["Location"] == "/readings/"
+    assert Reading.objects.count() == 3
+
+
+def test_a_task_that_is_run_again_changes_nothing(upload, work):
+    upload()
+    work()
+    before = Reading.objects.values().get()
+
+    assert tasks.look_closer.func(str(only().pk)) == "not to be done"
+    assert Reading.objects.values().get() == before
+
+
+def test_what_a_worker_brings_that_lost_its_lease_is_dropped(upload, kept, monkeypatch):
+    upload()
+    real = work.look_closer
+
+    def slow(*arguments):
+        found = real(*arguments)
+        Reading.objects.update(lease="00000000-0000-0000-0000-000000000000")
+        return found
+
+    monkeypatch.setattr(tasks, "worked_out", slow)
+    assert tasks.look_closer.func(str(only().pk)) == "not to be done"
+    assert only().state == Reading.State.ANSWERED
+    assert len(kept()) == 1
+
+
+def test_a_page_that_kills_its_worker_is_given_up_after_three_times(upload):
+    upload()
+    Reading.objects.update(attempts=3)
+
+    assert tasks.look_closer.func(str(only().pk)) == "given up"
+    assert only().state == Reading.State.DONE
+    assert "broken off 3 times" in only().trouble
+
+
+def test_an_error_of_ours_is_logged_and_told_without_its_inside(upload, client, monkeypatch, caplog):
+    upload()
+    monkeypatch.setattr(tasks, "worked_out", lambda *_: 1 / 0)
+    tasks.look_closer.func(str(only().pk))
+
+    assert "ZeroDivisionError" in caplog.text
+    shown = client.get(only().get_absolute_url()).content.decode()
+    assert "Measuring: this failed." in shown
+    assert "ZeroDivision" not in shown
+
+
+def test_a_note_and_the_own_label_stand_beside_the_answer(upload, client):
+    upload()
+    address = only().get_absolute_url()
+    client.post(f"{address}change", {"note": "second page", "corrected": "normal"})
+    reading = only()
+
+    assert (reading.note, reading.corrected, reading.label) == ("second page", "normal", "mi")
+    assert "the model&#x27;s answer stays beside it" in client.get(address).content.decode().replace("'", "&#x27;")
+    answer = client.post(f"{address}change", {"corrected": "flu"}, follow=True)
+    assert "Expected a label out of" in answer.content.decode()
+    assert only().corrected == "normal"
+
+
+def test_deleting_leaves_nothing(upload, client, work, kept):
+    upload()
+    work()
+    assert len(kept()) > 15
+    client.post(f"{only().get_absolute_url()}delete")
+
+    assert not Reading.objects.exists()
+    assert kept() == []
+
+
+def test_the_history_is_searched(upload, client):
+    for name in ("first.jpg", "second.jpg"):
+        upload(name=name)
+    Reading.objects.filter(name="second.jpg").update(corrected="normal", note="after exercise")
+
+    def names(query):
+        return sorted(set(re.findall(r"(first|second)\.jpg</a>", client.get(f"/readings/?{query}").content.decode())))
+
+    assert names("") == ["first", "second"]
+    assert names("q=exercise") == ["second"]
+    assert names("label=normal") == ["second"]
+    assert names("label=mi") == ["first"]
+    assert names("label=cannot-tell") == []
+    assert names("start=2100-01-01") == []
+    assert names("start=nonsense&end=2100-01-01&p=999") == ["first", "second"]
+
+
+def test_a_selection_is_exported_in_each_form(upload, client, work):
+    upload(name="=cmd.jpg")
+    work()
+    chosen = str(only().pk)
+    made = {
+        form: client.post("/readings/export", {"chosen": chosen, "action": form}) for form in ("csv", "json", "pdf")
+    }
+
+    assert "'=cmd.jpg" in made["csv"].content.decode("utf-8-sig")
+    assert json.loads(made["json"].content)[0]["predictions"][0]["label"] == "mi"
+    assert read_page(made["pdf"].content).count == 1
+    assert AuditEntry.objects.filter(action="export", object_id=chosen).count() == 3
+
+
+@pytest.mark.parametrize("form", ["wfdb", "csv", "json", "dicom", "fhir"])
+def test_signals_come_in_each_format(upload, client, work, form, tmp_path):
+    upload()
+    work()
+    answer = client.get(f"{only().get_absolute_url()}signals/{form}")
+
+    assert answer.status_code == 200
+    assert "attachment" in answer["Content-Disposition"]
+    if form == "wfdb":
+        assert len(zipfile.ZipFile(io.BytesIO(answer.content)).namelist()) == 2
+    if form == "json":
+        (tmp_path / "signals.json").write_bytes(answer.content)
+        assert len(read_json(tmp_path / "signals.json").leads) == 13
+
+
+def test_two_readings_side_by_side(upload, client, work):
+    for name in ("first.jpg", "second.jpg"):
+        upload(name=name)
+    work()
+    chosen = [str(pk) for pk in Reading.objects.values_list("pk", flat=True)]
+    answer = client.post("/readings/export", {"chosen": chosen, "action": "compare"}, follow=True)
+    shown = answer.content.decode()
+
+    assert "What changed" in shown
+    assert "+0 ± " in shown
+    assert "stands changed" not in shown
+    one = client.post("/readings/export", {"chosen": chosen[:1], "action": "compare"}, follow=True)
+    assert "Choose two readings" in one.content.decode()
+
+
+def test_two_models_answer_side_by_side(upload, client, monkeypatch, tmp_path):
+    from ecglens.models import registry
+    from ecglens.models.cards import load_card, save_card
+
+    card = load_card(registry.SHIPPED / "compact_cnn")
+    folder = tmp_path / "models" / "another"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes((card.folder / "model.onnx").read_bytes())
+    save_card(card.model_copy(update={"name": "another", "abstain_below": 1.0}), folder)
+    monkeypatch.setattr(registry, "_folders", lambda: [card.folder, folder])
+    upload(models=["compact_cnn", "another"])
+    shown = client.get(only().get_absolute_url()).content.decode()
+
+    assert [answer.model for answer in only().answers.all()] == ["compact_cnn", "another"]
+    assert [answer.label for answer in only().answers.all()] == ["mi", ""]
+    assert "another 1.0" in shown
+    assert upload(models=["none"]).status_code == 400
+
+
+def test_the_same_key_gives_the_same_reading(user, page):
+    options = flows.options_for(user)
+    first = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
+    again = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
+
+    assert first.pk == again.pk
+    with pytest.raises(flows.Refused, match="use a new key"):
+        flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="2")
+    assert Reading.objects.count() == 1
+
+
+def test_nobody_without_an_account_sees_a_history():
+    assert Client().get("/readings/")["Location"].startswith("/accounts/login/")

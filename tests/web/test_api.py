@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 from allauth.mfa.models import Authenticator
-from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -45,11 +44,6 @@ def tiny(tmp_path_factory):
         load_settings.cache_clear()
         yield card
     load_settings.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def _nobody_was_counted():
-    cache.clear()
 
 
 @pytest.fixture(scope="module")
@@ -491,6 +485,7 @@ def test_an_error_of_ours_tells_nothing_of_the_inside(program, monkeypatch, capl
 @pytest.mark.parametrize("address", ["/api/", "/api/v1/", "/api/v1/none", "/api/v2/readings", f"{API}/readings/17"])
 def test_unknown_addresses_are_problems_too(program, address):
     told(program.get(address), 404)
+    told(Client(enforce_csrf_checks=True).post(address), 404)
 
 
 def test_unknown_methods_are_problems_too(program):
@@ -629,5 +624,6 @@ def test_the_example_reads_a_page(live_server, user, page, tmp_path):
         said, _ = example.communicate(timeout=60)
 
     assert example.returncode == 0
-    assert said.startswith("normal {'normal': 0.88")
+    assert said.startswith("normal {")
+    assert "'normal': 0.88" in said
     assert "beats a minute" in said

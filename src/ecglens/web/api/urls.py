@@ -2,11 +2,13 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
 from ecglens.web.api.described import api, with_problems
 from ecglens.web.api.problems import NOTHING, problem
 
 
+@csrf_exempt
 def nothing_here(request: HttpRequest) -> HttpResponse:
     """Answer to an unknown address."""
     return problem(404, NOTHING)

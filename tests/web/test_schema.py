@@ -1,0 +1,92 @@
+"""What the API says of itself holds: requests made up from its description, fitting and unfitting ones."""
+
+from pathlib import Path
+
+import pytest
+import schemathesis
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis import openapi
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+from tiny_models import write_model
+
+from ecglens.settings import load_settings
+from ecglens.web.accounts.models import Token
+from ecglens.web.api import access
+from ecglens.web.api.described import api
+from ecglens.web.project.wsgi import application
+from ecglens.web.readings import tasks
+
+pytestmark = pytest.mark.django_db
+
+PAGE = (Path(__file__).parents[1] / "data" / "Normal_1.jpg").read_bytes()
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+    checks.allow_header_conformance,
+]
+
+openapi.format("binary", st.one_of(st.just(PAGE), st.binary(max_size=64)))
+schema = openapi.from_dict(api.get_openapi_schema(), config=schemathesis.Config(seed=16))
+schema.app = lambda environ, start: _closed(application(environ, start))
+made_up = settings(
+    max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    write_model(folder / "tiny", (2.0, 0.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGLENS_MODELS_DIR", str(folder))
+        patch.setenv("ECGLENS_MODEL", "tiny")
+        patch.setattr(access, "USER_REQUESTS_A_MINUTE", 10**9)
+        patch.setattr(access, "REFUSED_REQUESTS_A_MINUTE", 10**9)
+        load_settings.cache_clear()
+        yield
+    load_settings.cache_clear()
+
+
+@pytest.fixture
+def head(user):
+    """Of requests of a program that may do everything."""
+    return {"Authorization": f"Bearer {Token.make(user, 'made up', ['read', 'write'])[1]}"}
+
+
+@pytest.fixture
+def things(head):
+    """A reading that was measured and a batch that waits."""
+    program = Client(headers=head)
+    reading = program.post("/api/v1/readings", {"file": SimpleUploadedFile("page.jpg", PAGE), "explain": False}).json()
+    tasks.look_closer.func(reading["id"])
+    batch = program.post("/api/v1/batches", {"files": SimpleUploadedFile("page.jpg", PAGE)}).json()
+    return {"readings": reading["id"], "batches": batch["id"]}
+
+
+def _closed(answer):
+    """An answer in one piece, closed as a server does."""
+    try:
+        return [b"".join(answer)]
+    finally:
+        answer.close()
+
+
+@schema.parametrize()
+@made_up
+def test_made_up_requests_are_answered_as_described(case, head):
+    case.call_and_validate(headers=head, checks=CHECKS)
+
+
+@schema.include(path_regex="{").parametrize()
+@made_up
+def test_made_up_requests_for_what_is_there_are_answered_as_described(case, head, things):
+    named = {"pk": things.get(case.path.split("/")[3]), "name": "tiny" if "models" in case.path else "gray"}
+    case.path_parameters = {name: named[name] for name in case.path_parameters}
+    case.call_and_validate(headers=head, checks=CHECKS)

@@ -27,4 +27,4 @@ while reading["state"] not in ("done", "failed"):
     time.sleep(1)
     reading = ask(f"{site}/readings/{reading['id']}")
 rate = (reading["facts"]["measurements"] or {}).get("rate_bpm")
-print(f"{rate['value']:.0f} ± {rate['error']:.0f} beats a minute" if rate else "no rate could be measured")
+print(f"{rate['value']:.1f} ± {rate['error']:.1f} beats a minute" if rate else "no rate could be measured")

@@ -27,6 +27,7 @@ from ecglens.web.readings.models import Batch, Reading, WorkerLife
 API = "/api/v1"
 PROBLEM = "application/problem+json"
 NOBODY_S = "00000000-0000-4000-8000-000000000000"
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "read_over_api.py"
 
 pytestmark = pytest.mark.django_db
@@ -564,6 +565,13 @@ def test_the_description_has_every_operation_described(capsys):
     assert free == {f"{API}/health", f"{API}/ready"}
     assert capsys.readouterr().out == ""
     assert api.get_openapi_schema()["info"]["version"] == ecglens.__version__
+
+
+def test_every_address_is_documented():
+    text = DOCS.read_text(encoding="utf-8")
+
+    for path in api.get_openapi_schema()["paths"]:
+        assert path.removeprefix(API).replace("{pk}", "{id}") in text
 
 
 class TestMetrics:

@@ -34,9 +34,8 @@ _MODELS = Form([], description="Names of installed models, at most four; the fir
 _PRINTED = Form(False, description="Read what the recorder printed too, where this site can.")
 _EXPLAIN = Form(True, description="Explain the first model's answer.")
 _KEY = Header(
-    None,
+    "",
     alias="Idempotency-Key",
-    min_length=1,
     max_length=_KEY_CHARS,
     description="The same key with the same request gives the same reading, however often it is sent.",
 )
@@ -51,7 +50,7 @@ def create_reading(
     models: list[str] = _MODELS,
     printed: bool = _PRINTED,
     explain: bool = _EXPLAIN,
-    idempotency_key: str | None = _KEY,
+    idempotency_key: str = _KEY,
 ) -> Status[Any]:
     """Upload a page.
 
@@ -62,7 +61,7 @@ def create_reading(
     user = user_of(request)
     options = flows.options_for(user, models, printed=printed, explain=explain)
     content = file.read()
-    key = None if idempotency_key is None else hashlib.sha256(idempotency_key.encode()).hexdigest()
+    key = hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else None
     there = key is not None and Kept.objects.of(user).filter(idempotency_key=key).exists()
     asked = [hashlib.sha256(content).hexdigest(), file.name, page, models, printed, explain]
     reading = flows.read_file(

@@ -1,0 +1,75 @@
+"""Size of the image that the Dockerfile makes, by the contents of its layers, without an engine for containers.
+
+python benchmarks/image_size.py [--extras web,mysql,postgresql,s3,openid] > benchmarks/image_size.md
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE_MB = 125
+"""python:3.12-slim-bookworm for amd64, unpacked, as `docker image ls` shows it; not measured here."""
+LIBRARIES_MB = 1
+"""libmariadb3 with mariadb-common: Installed-Size 553 KiB and below 100 KiB in Debian 12."""
+LIMIT_MB = 700
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--extras", default=extras())
+    chosen = parser.parse_args().extras
+    with TemporaryDirectory() as name:
+        venv = Path(name) / "venv"
+        uv = [str(Path(sys.executable).with_name("uv"))]
+        run([*uv, "venv", "--quiet", "--python", sys.executable, str(venv)])
+        install = [*uv, "pip", "install", "--quiet", "--python", str(venv / "bin" / "python")]
+        run([*install, "--constraint", "constraints.txt", f".[{chosen}]"])
+        run([sys.executable, "deploy/slim.py", str(venv)])
+        run([str(venv / "bin" / "python"), "-m", "compileall", "-q", str(venv / "lib")])
+        packages = next(venv.glob("lib/python3.*/site-packages"))
+        by_package = {path.name: size_mb(path) for path in packages.iterdir()}
+        whole = size_mb(venv)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    total = BASE_MB + LIBRARIES_MB + whole
+    print("# Size of the image\n")
+    print(f"`python benchmarks/image_size.py --extras {chosen}`, with packages for Python {version}.\n")
+    print("| layer | MB |\n|---|---|")
+    print(f"| python:3.12-slim-bookworm, known, not measured | {BASE_MB} |")
+    print(f"| libmariadb3 | {LIBRARIES_MB} |")
+    print(f"| /opt/ecglens, measured | {whole:.0f} |")
+    print(f"| together; the limit is {LIMIT_MB} | {total:.0f} |\n")
+    print("Largest packages:\n\n| package | MB |\n|---|---|")
+    for package, size in sorted(by_package.items(), key=lambda pair: -pair[1])[:12]:
+        print(f"| {package} | {size:.0f} |")
+    if "torch" in by_package:
+        sys.exit("torch is in the image")
+    if total > LIMIT_MB:
+        sys.exit(f"{total:.0f} MB are more than {LIMIT_MB}")
+
+
+def extras() -> str:
+    """What the Dockerfile installs."""
+    found = re.search(r"^ARG EXTRAS=(\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        sys.exit("Expected ARG EXTRAS=... in the Dockerfile, found none.")
+    return found[1]
+
+
+def size_mb(path: Path) -> float:
+    """Of all files below, links not followed."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(each.stat().st_size for each in files if each.is_file() and not each.is_symlink()) / 1e6
+
+
+def run(command: list[str]) -> None:
+    """Run it here, or stop."""
+    subprocess.run(command, check=True, cwd=ROOT, stdout=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

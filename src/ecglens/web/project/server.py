@@ -19,6 +19,8 @@ __all__ = ["keep_working", "manage", "serve", "work"]
 _THREADS = 2
 _MAX_PROCESSES = 2
 _TIMEOUT_S = 60
+_KEEP_ALIVE_S = 30
+"""Longer than people look at a page, and than proxies wait between two requests."""
 _WATCH_S = 0.5
 _STOP_S = 10.0
 
@@ -68,6 +70,7 @@ def serve(
         "threads": _THREADS,
         "worker_class": "gthread",
         "timeout": _TIMEOUT_S,
+        "keepalive": _KEEP_ALIVE_S,
         "preload_app": True,
         "loglevel": "warning",
         "when_ready": lambda server: ready(),

@@ -1,0 +1,251 @@
+"""Fifty people at once: uploads to results through the whole site, beside the bare model on as many processes.
+
+The bars: no error, 95 % of uploads have their result within 1.5 s on 2 cores with 2 processes, and the site keeps at
+least 60 % of the pages/s of the bare model. The result of an upload is its label with probabilities, kept in the
+database with its page; signals and explanations follow by the worker, which stands back while people wait.
+
+Each of the fifty is logged in with an account and connection of its own; ``wrk`` uploads a page for each, waits for the
+result, and lets them look at it for ``--look`` seconds (bar of the time) or not at all (bar of the rate). The bare model
+is ``ecglens.read`` of the same bytes in a loop, in as many processes at once. Loops and site take turns, since other
+work on the machine hits both.
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from live_site import Site
+
+PAGE = ROOT / "src" / "ecglens" / "demo" / "normal.jpg"
+RATE_BAR, SECONDS_BAR, WORKED_OFF_S = 0.6, 1.5, 10
+SCRIPT = """
+local people, look = dofile(os.getenv("PEOPLE")), tonumber(os.getenv("LOOK"))
+local file = io.open(os.getenv("PAGE"), "rb"); local page = file:read("*a"); file:close()
+local place, errors, thread_count = 0, 0, 0
+local threads = {}
+function setup(thread) thread:set("first", thread_count); thread_count = thread_count + 1; table.insert(threads, thread) end
+function init() place = first * math.floor(#people / 2); bad = 0 end
+function request()
+  place = place % #people + 1
+  local one, mark = people[place], "----ecglensload"
+  local function part(name, value) return "--" .. mark .. '\\r\\nContent-Disposition: form-data; name="' .. name .. '"\\r\\n\\r\\n' .. value .. "\\r\\n" end
+  local body = part("csrfmiddlewaretoken", one.token) .. "--" .. mark
+    .. '\\r\\nContent-Disposition: form-data; name="file"; filename="page.jpg"\\r\\nContent-Type: image/jpeg\\r\\n\\r\\n'
+    .. page .. "\\r\\n--" .. mark .. "--\\r\\n"
+  return wrk.format("POST", "/disease-predict", {
+    ["Content-Type"] = "multipart/form-data; boundary=" .. mark, ["Accept"] = "application/json",
+    ["Cookie"] = "sessionid=" .. one.session .. "; csrftoken=" .. one.cookie, ["Referer"] = os.getenv("SITE"),
+  }, body)
+end
+function delay() return math.floor(1000 * look * (0.5 + math.random())) end
+function response(status, headers, body) if status ~= 200 or not body:find("heading") then bad = bad + 1 end end
+function done(summary, latency, requests)
+  local wrong = 0
+  for _, thread in ipairs(threads) do wrong = wrong + thread:get("bad") end
+  local e = summary.errors
+  io.write(string.format('RESULT {"requests": %d, "seconds": %.3f, "bad": %d, "p50": %.4f, "p95": %.4f, "p99": %.4f}\\n',
+    summary.requests, summary.duration / 1e6, wrong + e.connect + e.read + e.write + e.timeout,
+    latency:percentile(50) / 1e6, latency:percentile(95) / 1e6, latency:percentile(99) / 1e6))
+end
+"""
+
+
+ACCOUNTS = """
+import django, json, sys
+django.setup()
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.middleware.csrf import _get_new_csrf_string
+from ecglens.web.accounts.models import User
+made = []
+for number in range(int(sys.argv[1])):
+    user = User.objects.create(email=f"p{number}@example.org")
+    session = SessionStore()
+    session.update({SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+                    HASH_SESSION_KEY: user.get_session_auth_hash()})
+    session.create()
+    mark = _get_new_csrf_string()
+    made.append({"token": mark, "session": session.session_key, "cookie": mark})
+print(json.dumps(made))
+"""
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--processes", type=int, default=2, help="of the site, and of the bare model")
+    parser.add_argument("--workers", type=int, default=1, help="that measure and explain beside it")
+    parser.add_argument("--look", type=float, default=3.0, help="seconds that a person looks at a result, on average")
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--blocks", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="also write benchmarks/web_load.md")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.bare:
+        print(loop(options.page.read_bytes(), options.seconds))
+        return
+    with tempfile.TemporaryDirectory(prefix="ecglens-load-") as folder:
+        site = Site(folder, options=("--processes", str(options.processes), "--workers", str(options.workers))).start()
+        try:
+            write_people(Path(folder), accounts(site, options.people))
+            load(site, options, 0.0, 5)
+            wait(site)
+            rates, bares, calm = [], [], []
+            for _ in range(options.blocks):
+                before = bare(options)
+                rates.append(load(site, options, 0.0, options.seconds))
+                after = bare(options)
+                bares.append((before + after) / 2)
+                backlog = wait(site)
+                calm.append(load(site, options, options.look, options.seconds))
+                wait(site)
+        finally:
+            site.stop()
+            print(site.log()[-4000:], file=sys.stderr)
+        text = table(options, rates, bares, calm, backlog)
+    print(text)
+    if options.write:
+        (Path(__file__).with_suffix(".md")).write_text(text, encoding="utf-8")
+
+
+def loop(content: bytes, seconds: float) -> float:
+    """Pages a second that the bare model reads."""
+    import ecglens
+
+    ecglens.read(content)
+    pages, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        ecglens.read(content)
+        pages += 1
+    return pages / (time.perf_counter() - start)
+
+
+def bare(options: argparse.Namespace) -> float:
+    """The same in as many processes at once."""
+    command = [sys.executable, __file__, "--bare", "--page", str(options.page), "--seconds", str(options.seconds // 2)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(options.processes)]
+    return sum(float(process.communicate()[0]) for process in running)
+
+
+def accounts(site: Site, count: int) -> list[dict[str, str]]:
+    """People who are logged in, put into the database: signing up is slowed down for one address."""
+    made = subprocess.run(
+        [sys.executable, "-c", ACCOUNTS, str(count)],
+        env={
+            **os.environ,
+            "ECGLENS_DATA_DIR": str(site.folder),
+            "DJANGO_SETTINGS_MODULE": "ecglens.web.project.settings",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: list[dict[str, str]] = json.loads(made.stdout)
+    return found
+
+
+def write_people(folder: Path, people: list[dict[str, str]]) -> None:
+    """As a table of Lua."""
+    rows = ", ".join("{" + ", ".join(f'{name} = "{value}"' for name, value in one.items()) + "}" for one in people)
+    (folder / "people.lua").write_text(f"return {{{rows}}}\n", encoding="ascii")
+    (folder / "load.lua").write_text(SCRIPT, encoding="ascii")
+
+
+def load(site: Site, options: argparse.Namespace, look: float, seconds: int) -> dict[str, float]:
+    """Let everybody upload for some seconds."""
+    told = {"PEOPLE": f"{site.folder}/people.lua", "PAGE": str(options.page), "SITE": site.address, "LOOK": str(look)}
+    command = [
+        "wrk",
+        "-t2",
+        f"-c{options.people}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        f"{site.folder}/load.lua",
+    ]
+    done = subprocess.run(
+        [*command, site.address], env={**os.environ, **told}, capture_output=True, text=True, check=True
+    )
+    return json.loads(re.search(r"RESULT (.*)", done.stdout)[1])
+
+
+def wait(site: Site) -> float:
+    """Until everything is measured; how long that took, in seconds."""
+    import sqlite3
+    from contextlib import closing
+
+    start = time.monotonic()
+    question = "SELECT count(*) FROM readings_reading WHERE state IN ('waiting', 'answered')"
+    while True:
+        with closing(sqlite3.connect(f"file:{site.folder}/ecglens.sqlite3?mode=ro", uri=True, timeout=60)) as database:
+            left = database.execute(question).fetchone()[0]
+        if not left:
+            return time.monotonic() - start
+        if time.monotonic() - start > WORKED_OFF_S:
+            with closing(sqlite3.connect(f"{site.folder}/ecglens.sqlite3", timeout=60)) as database:
+                database.execute("DELETE FROM django_tasks_database_dbtaskresult WHERE status = 'READY'")
+                database.execute("UPDATE readings_reading SET state = 'done' WHERE state = 'answered'")
+                database.commit()
+            return time.monotonic() - start
+        time.sleep(0.5)
+
+
+def table(
+    options: argparse.Namespace,
+    rates: list[dict[str, float]],
+    bares: list[float],
+    calm: list[dict[str, float]],
+    backlog: float,
+) -> str:
+    """As it is kept."""
+    shares = [found["requests"] / found["seconds"] / bare_rate for found, bare_rate in zip(rates, bares, strict=True)]
+    share, slowest = statistics.median(shares), statistics.median(found["p95"] for found in calm)
+    bad = int(sum(found["bad"] for found in [*rates, *calm]))
+    lines = [
+        "# Fifty people at once",
+        "",
+        f"`python benchmarks/web_load.py {shlex.join(sys.argv[1:])}`: {options.people} people, {options.processes} processes "
+        f"that answer and {options.workers} worker beside them on {len(os.sched_getaffinity(0))} cores, SQLite, "
+        f"{options.page.name}, {options.seconds} s each.",
+        "",
+        "| round | bare model, pages/s | site without pauses, pages/s | share | p50, p95 s | site with pauses, pages/s | p50, p95, p99 s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for number, (bare_rate, full, some, part) in enumerate(zip(bares, rates, calm, shares, strict=True), 1):
+        lines.append(
+            f"| {number} | {bare_rate:.1f} | {full['requests'] / full['seconds']:.1f} | {part:.2f} | {full['p50']:.2f}, "
+            f"{full['p95']:.2f} | {some['requests'] / some['seconds']:.1f} | {some['p50']:.2f}, {some['p95']:.2f}, {some['p99']:.2f} |"
+        )
+    said = "met" if share >= RATE_BAR else "missed"
+    told = "met" if slowest <= SECONDS_BAR else "missed"
+    lines += [
+        "",
+        f"- Errors: {bad} ({'met' if not bad else 'missed'}).",
+        f"- Share of the bare model's rate: {share:.2f}, bar {RATE_BAR}: **{said}**.",
+        f"- p95 from upload to result, people who look at each result for {options.look:g} s on average: {slowest:.2f} s, bar "
+        f"{SECONDS_BAR} s: **{told}**.",
+        "",
+        "Without pauses nobody looks at a result before the next upload, so that the wait is the number of people over the rate; "
+        "the bare model itself would let fifty wait "
+        f"{options.people / statistics.median(bares):.2f} s. Signals and explanations come afterwards.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

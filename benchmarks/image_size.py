@@ -1,6 +1,6 @@
 """Size of the image that the Dockerfile makes, by the contents of its layers, without an engine for containers.
 
-python benchmarks/image_size.py [--extras web,mysql,postgresql,s3,openid] > benchmarks/image_size.md
+python benchmarks/image_size.py [--python python3.12] [--extras web,mysql] > benchmarks/image_size.md
 """
 
 import argparse
@@ -22,11 +22,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--extras", default=extras())
-    chosen = parser.parse_args().extras
+    parser.add_argument("--python", default=sys.executable, help="the image has Python 3.12")
+    arguments = parser.parse_args()
+    chosen = arguments.extras
     with TemporaryDirectory() as name:
         venv = Path(name) / "venv"
         uv = [str(Path(sys.executable).with_name("uv"))]
-        run([*uv, "venv", "--quiet", "--python", sys.executable, str(venv)])
+        run([*uv, "venv", "--quiet", "--python", arguments.python, str(venv)])
         install = [*uv, "pip", "install", "--quiet", "--python", str(venv / "bin" / "python")]
         run([*install, "--constraint", "constraints.txt", f".[{chosen}]"])
         run([sys.executable, "deploy/slim.py", str(venv)])
@@ -34,10 +36,10 @@ def main() -> None:
         packages = next(venv.glob("lib/python3.*/site-packages"))
         by_package = {path.name: size_mb(path) for path in packages.iterdir()}
         whole = size_mb(venv)
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        version = packages.parent.name.removeprefix("python")
     total = BASE_MB + LIBRARIES_MB + whole
     print("# Size of the image\n")
-    print(f"`python benchmarks/image_size.py --extras {chosen}`, with packages for Python {version}.\n")
+    print(f"`python benchmarks/image_size.py --python python{version} --extras {chosen}`.\n")
     print("| layer | MB |\n|---|---|")
     print(f"| python:3.12-slim-bookworm, known, not measured | {BASE_MB} |")
     print(f"| libmariadb3 | {LIBRARIES_MB} |")

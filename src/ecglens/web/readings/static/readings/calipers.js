@@ -31,7 +31,7 @@ for (const tool of document.querySelectorAll(".calipers")) {
     const part = (value, size) => Math.min(1, Math.max(0, value / size));
     return [part(event.clientX - frame.left, frame.width) * width, part(event.clientY - frame.top, frame.height) * height];
   };
-  const clear = (hide) => { layer.hidden = hide; layer.classList.toggle("shown", !hide); };
+  const clear = (hide) => layer.toggleAttribute("hidden", hide);
 
   stage.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || event.pointerType === "touch" && !event.isPrimary) return;

@@ -1,132 +1,38 @@
 import io
 import os
-import struct
 import subprocess
 import sys
 import threading
-import zlib
-from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import Image
+from wild_files import (
+    BLUE,
+    BOMBS,
+    DATA,
+    GREEN,
+    HEIGHT,
+    PAGE,
+    RED,
+    WHITE,
+    WIDTH,
+    damaged_files,
+    encoded,
+    encrypted_pdf,
+    heic,
+    pdf,
+    png_bomb,
+    quarters,
+    ramp_16_bit,
+)
 
 from ecglens.errors import EcgReadError
 from ecglens.pages import read_page
 from ecglens.pages.read import count_pages
-
-DATA = Path(__file__).parents[1] / "data"
-PAGE = DATA / "Normal_1.jpg"
-WIDTH, HEIGHT = 480, 320
-RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-
-
-def quarters() -> Image.Image:
-    """Red, green on top; blue, white below."""
-    pixels = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    pixels[: HEIGHT // 2, : WIDTH // 2], pixels[: HEIGHT // 2, WIDTH // 2 :] = RED, GREEN
-    pixels[HEIGHT // 2 :, : WIDTH // 2], pixels[HEIGHT // 2 :, WIDTH // 2 :] = BLUE, WHITE
-    return Image.fromarray(pixels)
-
-
-def ramp_16_bit() -> np.ndarray:
-    return np.tile(np.linspace(0, 65535, WIDTH).astype(np.uint16), (HEIGHT, 1))
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def heic(image: Image.Image, **options: object) -> bytes:
-    stream = io.BytesIO()
-    pillow_heif.from_pillow(image).save(stream, quality=95, **options)
-    return stream.getvalue()
-
-
-def pdf(*pages: tuple[float, float], picture: bytes | None = None) -> bytes:
-    """A PDF with empty pages of these sizes in points; ``picture`` is an image object's dictionary and stream."""
-    objects = [b"<</Type/Catalog/Pages 2 0 R>>"]
-    kids = b" ".join(b"%d 0 R" % (3 + index) for index in range(len(pages)))
-    objects.append(b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(pages), kids))
-    extra = (
-        b"/Contents %d 0 R/Resources<</XObject<</P %d 0 R>>>>" % (3 + len(pages), 4 + len(pages)) if picture else b""
-    )
-    objects += [b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %g %g]%s>>" % (*size, extra) for size in pages]
-    if picture:
-        draw = b"q 400 0 0 400 0 0 cm /P Do Q"
-        objects += [b"<</Length %d>>stream\n%s\nendstream" % (len(draw), draw), picture]
-    out = bytearray(b"%PDF-1.7\n")
-    places = []
-    for number, body in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % place for place in places)
-    out += b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
-    return bytes(out)
-
-
-def flate_picture(width: int, height: int) -> bytes:
-    body = zlib.compress(bytes(1_000_000), 9)
-    head = b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB" % (width, height)
-    return head + b"/BitsPerComponent 8/Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(body), body)
-
-
-def encrypted_pdf() -> bytes:
-    """The trailer names a security handler; no password opens it."""
-    whole = pdf((600, 400))
-    marks = (
-        b"/Encrypt<</Filter/Standard/V 2/R 3/Length 128/P -44/O(%s)/U(%s)>>/ID[(1234567890123456)(1234567890123456)]"
-    )
-    return whole.replace(b"trailer<<", b"trailer<<" + marks % (b"o" * 32, b"u" * 32))
-
-
-def png_chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png_bomb(width: int, height: int, body: bytes = b"") -> bytes:
-    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + png_chunk(b"IDAT", body or zlib.compress(bytes(10))) + png_chunk(b"IEND", b"")
-
-
-def tiff(*entries: tuple[int, int, int, int], tail: bytes = b"", following: int = 0) -> bytes:
-    body = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
-    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + struct.pack("<I", following) + tail
-
-
-def tiff_tag_bomb() -> bytes:
-    """Thousands of tags that all claim the same bytes."""
-    tail = bytes(1_000_000)
-    size = [(256, 3, 1, 400), (257, 3, 1, 400)]
-    return tiff(*size, *[(tag, 7, len(tail), 1000) for tag in range(1000, 5000)], tail=tail)
-
-
-def tiff_tile_bomb() -> bytes:
-    tags = [(256, 4, 1, 400), (257, 4, 1, 400), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
-    tiles = [(322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 200), (325, 4, 1, 5_000)]
-    return tiff(*tags, *tiles, tail=zlib.compress(bytes(1_000_000)))
-
-
-def webp_bomb() -> bytes:
-    size = (16_382).to_bytes(3, "little")
-    body = b"WEBPVP8X\x0a\0\0\0\0\0\0\0" + size + size + bytes(64)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def jpeg_sized(width: int, height: int) -> bytes:
-    data = bytearray(encoded(quarters(), "JPEG"))
-    place = data.index(b"\xff\xc0")
-    data[place + 5 : place + 9] = struct.pack(">HH", height, width)
-    return bytes(data)
 
 
 def assert_quarters(pixels: np.ndarray, *, tolerance: int = 6) -> None:
@@ -134,18 +40,6 @@ def assert_quarters(pixels: np.ndarray, *, tolerance: int = 6) -> None:
     places = [(1, 1), (1, 3), (3, 1), (3, 3)]
     found = [pixels[height * row // 4, width * column // 4] for row, column in places]
     np.testing.assert_allclose(found, [RED, GREEN, BLUE, WHITE], atol=tolerance)
-
-
-BOMBS = {
-    "png": lambda: png_bomb(60_000, 60_000, zlib.compress(bytes(20_000_000), 9)),
-    "tiff": lambda: tiff((256, 4, 1, 60_000), (257, 4, 1, 60_000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8)),
-    "tiff tags": tiff_tag_bomb,
-    "tiff tiles": tiff_tile_bomb,
-    "webp": webp_bomb,
-    "jpeg": lambda: jpeg_sized(60_000, 60_000),
-    "pdf page": lambda: pdf((14_400, 14_400)),
-    "pdf picture": lambda: pdf((600, 400), picture=flate_picture(30_000, 30_000)),
-}
 
 
 class TestFormats:
@@ -405,55 +299,6 @@ class TestRefusals:
         with pytest.raises(EcgReadError) as caught:
             read_page(tmp_path / "secret" / "page.jpg")
         assert str(tmp_path) not in str(caught.value)
-
-
-@cache
-def small_files() -> tuple[bytes, ...]:
-    with Image.open(PAGE) as image:
-        page = image.resize((440, 312))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return (
-        encoded(page, "JPEG", exif=exif),
-        encoded(page, "JPEG", progressive=True),
-        encoded(page.convert("CMYK"), "JPEG"),
-        encoded(page.quantize(32), "PNG"),
-        encoded(page.convert("RGBA"), "PNG", exif=exif),
-        encoded(Image.fromarray(ramp_16_bit()), "PNG"),
-        encoded(page, "TIFF", compression="tiff_lzw", save_all=True, append_images=[page]),
-        encoded(page, "TIFF", compression="jpeg"),
-        encoded(page.convert("1"), "TIFF", compression="group4"),
-        encoded(page, "BMP"),
-        encoded(page.quantize(16), "BMP"),
-        encoded(page, "WEBP"),
-        encoded(page, "WEBP", lossless=True, exif=exif),
-        heic(page),
-        encoded(page, "PDF"),
-        pdf((400, 300), (200, 200)),
-        (DATA / "00009_hr.pdf").read_bytes(),
-    )
-
-
-@st.composite
-def damaged_files(draw: st.DrawFn) -> bytes:
-    data = bytearray(draw(st.sampled_from(small_files())))
-    for _ in range(draw(st.integers(1, 6))):
-        place = draw(st.one_of(st.integers(0, 400), st.integers(0, len(data))))
-        how = draw(st.sampled_from(["flip", "cut", "insert", "overwrite", "remove", "repeat"]))
-        chunk = draw(st.one_of(st.binary(min_size=1, max_size=24), st.just(b"\xff" * 8), st.just(bytes(8))))
-        if how == "flip" and place < len(data):
-            data[place] ^= 1 << draw(st.integers(0, 7))
-        elif how == "cut":
-            del data[place:]
-        elif how == "insert":
-            data[place:place] = chunk
-        elif how == "overwrite":
-            data[place : place + len(chunk)] = chunk
-        elif how == "remove":
-            del data[place : place + draw(st.integers(1, 2000))]
-        elif how == "repeat":
-            data[place:place] = data[place : place + draw(st.integers(1, 2000))]
-    return bytes(data)
 
 
 def assert_read_or_refused(data: bytes) -> None:

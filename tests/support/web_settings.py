@@ -1,4 +1,4 @@
-"""The site's settings for tests: a folder of its own, quick hashes, the database that ``ECGLENS_TEST_DATABASE`` names."""
+"""The site's settings for tests: a folder of its own, quick hashes, the database of ``ECGLENS_TEST_DATABASE``."""
 
 import atexit
 import os
@@ -15,4 +15,4 @@ from ecglens.web.project.settings import *  # noqa: E402, F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]  # noqa: F405
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]

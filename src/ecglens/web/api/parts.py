@@ -4,6 +4,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from ninja import Router
 from ninja.params.functions import Query
 
@@ -79,7 +80,7 @@ def show_signals(
 
 
 @router.get("/{uuid:pk}/page", summary="Get the page", openapi_extra=_PICTURE)
-def show_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+def show_page(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The page as it is kept, as a picture. 404 where it was not kept."""
     reading = own_reading(request, pk)
     answer = served(reading.page)
@@ -88,7 +89,7 @@ def show_page(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @router.get("/{uuid:pk}/pictures/{name}", summary="Get a picture", openapi_extra=_PICTURE)
-def show_picture(request: HttpRequest, pk: UUID, name: str) -> HttpResponse:
+def show_picture(request: HttpRequest, pk: UUID, name: str) -> HttpResponseBase:
     """A picture that was made of the page, such as ``gray``, ``lead:aVF``, ``traced`` or ``heat:0``."""
     picture = own_picture(request, pk, name.replace("\x00", ""))
     answer = served(picture.file)

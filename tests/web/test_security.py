@@ -1,0 +1,380 @@
+"""What must hold on a network; ``SECURITY.md`` names these tests."""
+
+import io
+import json
+import logging
+import re
+import subprocess
+import sys
+import uuid
+
+import pytest
+from django.contrib.auth.hashers import identify_hasher
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import get_resolver
+from hypothesis import HealthCheck, given, settings
+from PIL import Image
+from wild_files import BOMBS, damaged_files
+
+from ecglens.web.accounts.models import AuditEntry, Token
+from ecglens.web.project.discreet import Discreet
+from ecglens.web.readings import flows, tasks
+from ecglens.web.readings.models import Batch, Picture, Reading
+from ecglens.web.readings.store import keep
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OPEN = {
+    "": "the start page",
+    "disease-predict": "the form, for visitors too",
+    "try/<slug:name>": "pages that ship",
+    "try/<slug:name>/page.jpg": "pages that ship",
+    "models": "what is installed",
+    "models/compare": "what is installed",
+    "models/<str:name>": "what is installed",
+    "api/v1/openapi.json": "the description of the API",
+    "api/v1/docs": "the description of the API",
+    "api/v1/health": "for a load balancer",
+    "api/v1/ready": "for a load balancer",
+    "api/v1/": "leads to the description",
+    "api/": "leads to the description",
+    "i18n/setlang/": "the language",
+    "healthz": "for a load balancer",
+    "readyz": "for a load balancer",
+    "metrics": "has a test of its own: loopback or staff",
+    "manifest.webmanifest": "for phones",
+    "sw.js": "for phones",
+    "offline": "for phones",
+}
+"""Routes that need no account, each with its reason; every other one does."""
+
+
+def routes(patterns=None, before=""):
+    for each in get_resolver().url_patterns if patterns is None else patterns:
+        path = before + str(each.pattern)
+        if hasattr(each, "url_patterns"):
+            yield from routes(each.url_patterns, path)
+        else:
+            yield path
+
+
+def ours():
+    """Routes that are not allauth's own pages or Django's admin, which have tests of their own."""
+    return sorted({path for path in routes() if not path.startswith(("accounts/", "admin/"))})
+
+
+def filled(path, reading, batch, token, picture):
+    pk = batch.pk if "batch" in path else token.pk if "token" in path else reading.pk
+    path = re.sub(r"<uuid(str)?:pk>", str(pk), path)
+    path = path.replace("<slug:form>", "json").replace("<slug:name>", "normal")
+    return "/" + re.sub(r"<(str:)?name>", picture.name if "pictures" in path else "compact_cnn", path)
+
+
+@pytest.fixture
+def things(user, upload, page):
+    upload()
+    reading = Reading.objects.get()
+    Picture.objects.create(reading=reading, name="gray", file=keep(page, ".jpg"), width=10, height=10)
+    Reading.objects.update(signals=keep(b"{}", ".json"), state=Reading.State.DONE)
+    batch = flows.add_files(user, [SimpleUploadedFile("a.jpg", page)], options=flows.options_for(user))
+    token, _ = Token.make(user, "script", ["read", "write"])
+    return Reading.objects.get(batch=None), batch, token, Picture.objects.first()
+
+
+@pytest.mark.parametrize("path", ours())
+def test_every_route_keeps_what_is_one_persons_from_everybody_else(path, things, user, other):
+    """Each route is asked by nobody, by another person and by a program of another person, in every way."""
+    address = filled(path, *things)
+    before = [list(model.objects.order_by("pk").values()) for model in (Reading, Batch, Token, Picture)]
+    stranger = Client()
+    stranger.force_login(other, backend="django.contrib.auth.backends.ModelBackend")
+    _, key = Token.make(other, "hers", ["read", "write"])
+    mine = [str(things[0].pk), str(things[1].pk), str(things[2].pk), user.email]
+    with_key = {"Authorization": f"Bearer {key}"}
+    bodies = {("patch", "api/"): {"data": '{"note": "mine now"}', "content_type": "application/json"}}
+    for method in ("get", "post", "put", "patch", "delete"):
+        for who, client, headers in (
+            ("nobody", Client(), {}),
+            ("another", stranger, {}),
+            ("a program", Client(), with_key),
+        ):
+            answer = getattr(client, method)(address, **bodies.get((method, path[:4]), {}), headers=headers)
+            body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            told = f"{who} {method} {address}: {answer.status_code}"
+            assert answer.status_code < 500, told
+            if path not in OPEN and who == "nobody":
+                assert answer.status_code in (302, 401, 403, 405), told
+            if "<uuid" in path:
+                assert answer.status_code in (302, 401, 403, 404, 405), told
+                assert answer.status_code != 302 or "/accounts/" in answer["Location"], told
+            shown = body.decode(errors="replace").replace(address, "")
+            assert not [each for each in mine if each in shown and each not in address], told
+            answer.close()
+    Token.objects.filter(owner=other).delete()
+    after = [list(model.objects.order_by("pk").values()) for model in (Reading, Batch, Token, Picture)]
+    assert after == before
+
+
+def test_routes_without_an_account_are_the_known_ones():
+    assert set(OPEN) <= set(ours())
+
+
+@pytest.mark.parametrize("path", [path for path in ours() if not path.startswith("api/")])
+def test_what_changes_something_needs_the_mark_of_our_own_pages(path, things, user):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    answer = client.post(filled(path, *things))
+
+    assert answer.status_code in (403, 405)
+    assert Reading.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/disease-predict", "/models", "/accounts/login/", "/nothing", "/api/v1/readings", "/api/v1/health"]
+)
+def test_every_answer_carries_the_guarding_headers(path):
+    headers = Client().get(path).headers
+
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "no-store" in headers["Cache-Control"]
+
+
+def test_no_page_has_anything_inline(client, things):
+    paths = [
+        "/",
+        "/disease-predict",
+        "/readings/",
+        "/batches/",
+        "/account/",
+        "/models",
+        "/try/normal",
+        "/accounts/2fa/",
+    ]
+    for path in (*paths, things[0].get_absolute_url(), things[1].get_absolute_url()):
+        body = client.get(path).content.decode()
+        assert not re.search(r"<style|\sstyle=|<script(?![^>]*(\ssrc=|application/json))|\son\w+=", body), path
+        assert not re.search(r"""<(?!a )[^>]*(?:src|href|action)=["'](?:https?:)?//""", body), path
+
+
+def test_cookies_are_out_of_reach(user):
+    client = Client()
+    client.post("/accounts/login/", {"login": user.email, "password": "correct horse battery"})
+    session = client.cookies["sessionid"]
+
+    assert session["httponly"]
+    assert session["samesite"] == "Lax"
+    assert client.get("/disease-predict").cookies["csrftoken"]["samesite"] == "Strict"
+
+
+def test_a_login_is_a_new_session(user):
+    client = Client()
+    client.get("/accounts/login/")
+    client.session["planted"] = True
+    client.session.save()
+    before = client.session.session_key
+    client.post("/accounts/login/", {"login": user.email, "password": "correct horse battery"})
+
+    assert client.session.session_key != before
+
+
+def test_passwords_are_kept_as_slow_hashes(django_user_model):
+    from ecglens.web.project import settings as site
+
+    assert site.PASSWORD_HASHERS[0].endswith("ScryptPasswordHasher")
+    kept = django_user_model.objects.create_user("b@example.org", "correct horse battery").password
+    assert "horse" not in kept
+    assert identify_hasher(kept)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"ECGLENS_SECRET_KEY": "change-me-" + "x" * 60}, "short or well-known"),
+        ({"ECGLENS_SECRET_KEY": "short"}, "short or well-known"),
+        ({"ECGLENS_ALLOWED_HOSTS": "ecg.example.org"}, "found none for ecg.example.org"),
+        ({"ECGLENS_ALLOWED_HOSTS": "*"}, "found none for *"),
+        (
+            {"ECGLENS_ALLOWED_HOSTS": "ecg.example.org", "ECGLENS_SECRET_KEY": "x" * 50, "ECGLENS_DEBUG": "1"},
+            "to be off",
+        ),
+        ({"ECGLENS_DATABASE_URL": "oracle://x/y"}, "Expected a DATABASE_URL"),
+        ({"ECGLENS_MAIL_URL": "pigeon://x"}, "Expected an ECGLENS_MAIL_URL"),
+        ({"ECGLENS_TIME_ZONE": "Mars/Base"}, "Expected a time zone"),
+    ],
+)
+def test_the_site_refuses_to_start_in_one_sentence(environment, words, tmp_path):
+    command = [sys.executable, "-c", "from ecglens.cli import main; main()", "manage", "check"]
+    from os import environ
+
+    clean = {name: value for name, value in environ.items() if not name.startswith(("ECGLENS_", "DJANGO_"))}
+    done = subprocess.run(
+        command, env={**clean, "ECGLENS_DATA_DIR": str(tmp_path), **environment}, capture_output=True, text=True
+    )
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_key_that_is_made_is_random_and_private(tmp_path):
+    from ecglens.web.project.keys import private_folder, secret_key
+
+    folder = private_folder(tmp_path / "data")
+    first = secret_key("", folder)
+
+    assert first == secret_key("", folder)
+    assert len(first) > 50
+    assert (folder / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_files_are_private_and_under_names_that_nobody_guesses(things, kept):
+    for name in kept():
+        assert re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{40}(\.\w+)?", name)
+        assert Client().get(f"/{name}").status_code == 404
+        assert Client().get(f"/static/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "..\\..\\boot.ini", "a\x00.jpg", "<script>.jpg", "a" * 500 + ".jpg", "\u202egpj.exe"]
+)
+def test_a_name_is_never_a_path(upload, kept, name):
+    upload(name=name)
+    reading = Reading.objects.get()
+
+    assert len(reading.name) <= 200
+    assert not set(reading.name) & set("/\\\x00\u202e")
+    assert all(re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{40}\.jpg", each) for each in kept())
+
+
+def test_a_file_is_what_its_bytes_say(upload, page):
+    assert upload(page, "page.exe").status_code == 302
+    assert upload(b"<html><script>alert(1)</script></html>", "page.jpg").status_code == 422
+    assert upload(b'<svg xmlns="http://www.w3.org/2000/svg"/>', "page.png").status_code == 422
+
+
+def test_marks_of_a_camera_are_dropped(upload, client, page):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x8825] = "Camera of Dr. X", {1: "N", 2: (52.0, 31.0, 12.0)}
+    file = io.BytesIO()
+    Image.open(io.BytesIO(page)).save(file, "JPEG", exif=exif, quality=95)
+    client.post("/account/redaction", {})
+    upload(file.getvalue())
+    with Reading.objects.get().page.open("rb") as kept:
+        content = kept.read()
+
+    assert b"Camera" in file.getvalue()
+    assert b"Camera" not in content
+    assert len(Image.open(io.BytesIO(content)).getexif()) == 0
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_bomb_is_refused_and_leaves_nothing(upload, kept, bomb):
+    assert upload(BOMBS[bomb](), "bomb").status_code == 422
+    assert kept() == []
+    assert not Reading.objects.exists()
+
+
+def test_damaged_files_never_break_the_site_and_leave_nothing(client, kept):
+    """As many as ``tests/pages`` sends to the reader itself."""
+
+    @given(damaged_files())
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    def send(content):
+        answer = client.post("/disease-predict", {"file": SimpleUploadedFile("page", content)})
+        assert answer.status_code in (302, 422), answer.status_code
+        if answer.status_code == 422:
+            assert not Reading.objects.exists()
+            assert kept() == []
+        Reading.objects.all().delete()
+        Batch.objects.all().delete()
+        assert kept() == []
+
+    send()
+
+
+def test_a_large_body_is_refused_before_it_is_parsed(client, settings):
+    answer = client.post(
+        "/disease-predict", {"file": SimpleUploadedFile("a.jpg", bytes(settings.MAX_UPLOAD_BYTES + 99_999))}
+    )
+    program = Client().post(
+        "/api/v1/readings", bytes(settings.MAX_UPLOAD_BYTES + 99_999), content_type="multipart/form-data; boundary=x"
+    )
+
+    assert (answer.status_code, program.status_code) == (413, 413)
+    assert program["Content-Type"] == "application/problem+json"
+
+
+def test_visitors_are_slowed_down(page, monkeypatch):
+    monkeypatch.setattr("ecglens.web.readings.visitors._PAGES_A_MINUTE", 2)
+    answers = [
+        Client().post("/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"no")}).status_code for _ in range(4)
+    ]
+
+    assert answers[:2] == [422, 422]
+    assert answers[-1] == 429
+
+
+def test_secrets_are_painted_over_in_logs(user):
+    _, key = Token.make(user, "script", ["read"])
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.addFilter(Discreet())
+    log = logging.getLogger("a log")
+    log.addHandler(handler)
+    try:
+        log.error("Bearer %s of postgresql://me:hush@db/x at /accounts/password/reset/key/3-abc-def/", key)
+        try:
+            raise ValueError(key)
+        except ValueError:
+            log.exception("It failed.")
+    finally:
+        log.removeHandler(handler)
+
+    assert key not in lines.getvalue()
+    assert "hush" not in lines.getvalue()
+    assert "3-abc-def" not in lines.getvalue()
+    assert "ValueError" in lines.getvalue()
+
+
+def test_errors_of_ours_show_nothing_of_the_inside(client, monkeypatch):
+    client.raise_request_exception = False
+    monkeypatch.setattr(flows, "first_look", lambda *_: {}["secret inside"])
+    answer = client.post("/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"x")})
+
+    assert answer.status_code == 500
+    assert b"secret inside" not in answer.content
+    assert b"Traceback" not in answer.content
+
+
+def test_the_audit_log_holds_neither_names_of_files_nor_notes(things, client):
+    client.post(f"{things[0].get_absolute_url()}change", {"note": "Mrs. Smith"})
+    told = json.dumps(list(AuditEntry.objects.values()), default=str)
+
+    assert "Smith" not in told
+    assert "MI_26" not in told
+
+
+def test_a_reading_that_is_deleted_while_it_is_worked_on_stays_deleted(upload, kept, monkeypatch):
+    upload()
+    pk = str(Reading.objects.get().pk)
+    real = tasks.worked_out
+
+    def slow(*arguments):
+        found = real(*arguments)
+        Reading.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(tasks, "worked_out", slow)
+    tasks.look_closer.func(pk)
+
+    assert kept() == []
+    assert not Reading.objects.exists()
+    assert tasks.look_closer.func(str(uuid.uuid4())) == "not to be done"

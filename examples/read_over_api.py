@@ -1,5 +1,4 @@
 """Read a page over the API of a site: ECGLENS_TOKEN=ecgl_... python read_over_api.py https://ecg.example page.jpg."""
-# ruff: noqa: T201
 
 import json
 import os

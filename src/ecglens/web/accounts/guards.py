@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,7 +22,9 @@ def second_factor_for_staff(
         if not (user.is_authenticated and user.is_staff) or _free(request.path) or is_mfa_enabled(user):
             return get_response(request)
         if request.path.startswith("/api/"):
-            return HttpResponse("Set up a second factor first.\n", status=403, content_type="text/plain")
+            text = "Expected staff with a second factor, found none; set one up on the site first."
+            problem = {"type": "about:blank", "title": "Forbidden", "status": 403, "detail": text}
+            return JsonResponse(problem, status=403, content_type="application/problem+json")
         messages.info(request, _("Staff need a second factor; set one up to go on."))
         return redirect(reverse("mfa_index"))
 

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
 from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
+from ecglens.web.project.keys import private_folder
 
 __all__ = ["keep_working", "manage", "serve", "work"]
 
@@ -61,6 +63,7 @@ def serve(
         SettingsError: The address cannot be listened on.
     """
     _check_address(host, port)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder())
     _set_up()
     _bring_up_to_date()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -120,6 +123,14 @@ def manage(arguments: list[str]) -> None:
     execute_from_command_line(["ecglens manage", *arguments])
 
 
+def _metrics_folder() -> Path:
+    """Where the processes of this machine put their counts together, empty at the start."""
+    folder = private_folder(load_settings().data_dir / "metrics" / socket.gethostname())
+    for old in folder.glob("*.db"):
+        old.unlink()
+    return folder
+
+
 def _set_up() -> None:
     """Load the site; a setting that cannot be used is said in one sentence."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecglens.web.project.settings")
@@ -139,7 +150,9 @@ def _bring_up_to_date() -> None:
 
 
 def _keeper(count: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import keep_working; keep_working({count})"])
+    alone = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    command = f"from {__name__} import keep_working; keep_working({count})"
+    return subprocess.Popen([sys.executable, "-c", command], env=alone)
 
 
 def _worker() -> "subprocess.Popen[bytes]":

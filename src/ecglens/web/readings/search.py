@@ -1,7 +1,7 @@
 """Looking things up in a user's history."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -34,7 +34,7 @@ def found(user: User, wanted: Mapping[str, Any]) -> Readings:
         readings = readings.filter(state=state)
     if start := wanted.get("start"):
         readings = readings.filter(created_at__gte=datetime.combine(start, time(), UTC))
-    if end := wanted.get("end"):
+    if (end := wanted.get("end")) and end < date.max:
         readings = readings.filter(created_at__lt=datetime.combine(end, time(), UTC) + timedelta(days=1))
     if batch := wanted.get("batch"):
         readings = readings.filter(batch_id=batch)

@@ -5,8 +5,9 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from ecglens.errors import DatasetError
-from ecglens.evaluation.evaluate import decision_curve, evaluate, references_of, reliability
+from ecglens.evaluation.evaluate import decision_curve, evaluate, references_of
 from ecglens.evaluation.names import FIGURES
+from ecglens.evaluation.points import reliability
 from ecglens.evaluation.predictions import Predictions
 
 LABELS = ("normal", "mi", "other")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.evaluation.names import FIGURES
+from ecglens.evaluation.points import hits_and_alarms
 from ecglens.extras import require
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _confusion(axes: Any, evaluation: "Evaluation") -> None:
 
 def _roc(axes: Any, evaluation: "Evaluation") -> None:
     for colour, label, positive, score in _each(evaluation):
-        hits, alarms = _counts(positive, score)
+        hits, alarms = hits_and_alarms(positive, score)
         axes.plot(alarms / max(1, (~positive).sum()), hits / positive.sum(), color=colour, label=label)
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8)
     axes.set(xlabel="1 - specificity", ylabel="recall", title="ROC, each label against the others")
@@ -90,7 +91,7 @@ def _roc(axes: Any, evaluation: "Evaluation") -> None:
 
 def _precision_recall(axes: Any, evaluation: "Evaluation") -> None:
     for colour, label, positive, score in _each(evaluation):
-        hits, alarms = (values[1:] for values in _counts(positive, score))
+        hits, alarms = (values[1:] for values in hits_and_alarms(positive, score))
         axes.plot(hits / positive.sum(), hits / (hits + alarms), color=colour, label=label)
         axes.axhline(positive.mean(), color=colour, linewidth=0.6, linestyle=":")
     axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03), title="Precision and recall; dotted: by chance")
@@ -134,14 +135,6 @@ def _each(evaluation: "Evaluation") -> list[tuple[str, str, NDArray[np.bool_], N
         for number, label in enumerate(predictions.labels)
         if (positive := predictions.targets == number).any()
     ]
-
-
-def _counts(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Hits and false alarms as the threshold falls, from none to all, pages of one score together."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    hits = np.cumsum(positive[order])[ends]
-    return np.insert(hits, 0, 0), np.insert(ends + 1 - hits, 0, 0)
 
 
 PICTURES: Mapping[str, Callable[[Any, "Evaluation"], None]] = {

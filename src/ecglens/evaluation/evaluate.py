@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.names import FIGURES
+from ecglens.evaluation.points import COVERAGES, at_coverage, reliability
 from ecglens.evaluation.predictions import Predictions, in_common
 from ecglens.evaluation.references import majority, nearest
 
@@ -20,14 +21,12 @@ __all__ = [
     "evaluate",
     "headline",
     "references_of",
-    "reliability",
 ]
 
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
 _FEWEST = 10  # pages of a subgroup that is worth a row
 _RATE_BANDS = ((0, 60), (60, 80), (80, 100), (100, 400))
 _RATE = "printed_rate_bpm"
-_COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))
 _THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 51))
 
 
@@ -141,7 +140,7 @@ def evaluate(
         intervals=group_intervals(predictions.group_codes, partial(_drawn, predictions), rng=rng, draws=draws),
         references={key: headline(control, np.arange(len(control))) for key, control in beaten.items()},
         subgroups=_subgroups(predictions, rng, draws),
-        coverage=tuple(_at_coverage(targets, probabilities, share) for share in _COVERAGES),
+        coverage=tuple(at_coverage(targets, probabilities, share) for share in COVERAGES),
         reliability=reliability(targets, probabilities),
         decision={
             label: decision_curve(targets == number, probabilities[:, number], _THRESHOLDS)
@@ -179,26 +178,6 @@ def references_of(predictions: Predictions) -> dict[str, Predictions]:
             elif rates is not None:
                 out[here] = nearest(rates[~here], targets[~here], rates[here], labels=count)
     return {name: _answering(predictions, out) for name, out in made.items()}
-
-
-def reliability(
-    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = 10
-) -> tuple[tuple[int, float, float], ...]:
-    """Pages, mean confidence and share right by bin of confidence; empty bins are left out.
-
-    Args:
-        targets: ``(pages,)``.
-        probabilities: ``(pages, labels)``.
-        bins: Of equal width over [0, 1], open below and closed above.
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == targets
-    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
-    return tuple(
-        (int(here.sum()), float(confidence[here].mean()), float(right[here].mean()))
-        for number in range(bins)
-        if (here := place == number).any()
-    )
 
 
 def decision_curve(
@@ -263,12 +242,6 @@ def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -
 
 def _share_right(right: NDArray[np.bool_], drawn: NDArray[np.intp]) -> dict[str, float | None]:
     return {"accuracy": float(right[drawn].mean())}
-
-
-def _at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], share: float) -> tuple[float, float]:
-    kept = max(1, round(share * len(targets)))
-    surest = np.argsort(-probabilities.max(axis=1), kind="stable")[:kept]
-    return share, float((probabilities.argmax(axis=1) == targets)[surest].mean())
 
 
 def _numbers(predictions: Predictions, column: str) -> NDArray[np.float64] | None:

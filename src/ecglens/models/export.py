@@ -24,6 +24,7 @@ from ecglens.errors import TrainingError
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature
 from ecglens.evaluation.classification import figures
+from ecglens.evaluation.points import curve_points
 from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.references import majority, nearest
 from ecglens.models.card_text import data_card, model_card
@@ -68,6 +69,7 @@ def evaluate_run(
         targets = _targets(recordings, rows, recipe.labels)
         probabilities = _probabilities(targets, logits, answers.folds, recipe)
         scored = figures(targets, probabilities, recipe.labels)
+        scored["curves"] = curve_points(targets, probabilities, recipe.labels)
         scored["intervals"] = group_intervals(
             groups[rows],
             partial(_drawn_headlines, targets, probabilities, recipe.labels),

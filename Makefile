@@ -9,7 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test nightly lint format bench docs clean
+.PHONY: help setup setup-dev serve test test-databases nightly lint format bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ serve: setup ## Serve the web page on http://127.0.0.1:8000 (HOST=, PORT=)
 
 test: setup-dev ## Run the tests and show the coverage
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+test-databases: setup-dev ## Run the web application's tests on PostgreSQL and MariaDB, where they answer
+	ARGS="$(ARGS)" ./.ci/databases
 
 nightly: setup-dev ## Run the tests that take many minutes
 	$(BIN)/python -m pytest -m nightly $(ARGS)

@@ -62,7 +62,7 @@ def work(db):
 
 
 @pytest.fixture
-def kept():
+def kept(transactional_db):
     """Names of all files that are kept."""
     from ecglens.web.readings.store import every_file
 

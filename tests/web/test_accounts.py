@@ -16,7 +16,7 @@ from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.readings.models import Reading
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct horse battery"
 

@@ -617,7 +617,7 @@ class TestMetrics:
         assert 'method="other"' in text
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_the_example_reads_a_page(live_server, user, page, tmp_path):
     (tmp_path / "page.png").write_bytes(page)
     _, key = Token.make(user, "example", ["read", "write"])

@@ -11,7 +11,7 @@ from ecglens.settings import load_settings
 from ecglens.web.readings import tasks
 from ecglens.web.readings.models import Batch, Reading
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def archive(files):

@@ -21,6 +21,7 @@ SHOTS = os.environ.get("ECGLENS_SCREENSHOTS")
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.sqlite,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(not SHIPPED and "ECGLENS_MODEL" not in os.environ, reason="no model in weights/"),
 ]

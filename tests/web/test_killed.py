@@ -10,6 +10,8 @@ import pytest
 import requests
 from live_site import Person, Site
 
+pytestmark = pytest.mark.sqlite
+
 PAGE = (Path(__file__).parents[1] / "data" / "MI_26.jpg").read_bytes()
 KILLS = 3
 WAIT_S = 180

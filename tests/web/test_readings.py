@@ -16,7 +16,7 @@ from ecglens.web.accounts.models import AuditEntry
 from ecglens.web.readings import flows, tasks, work
 from ecglens.web.readings.models import Picture, Reading
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def only():

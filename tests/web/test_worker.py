@@ -13,7 +13,7 @@ from ecglens.web.readings import worker
 from ecglens.web.readings.models import Batch, Reading, WorkerLife
 from ecglens.web.readings.store import keep, pages
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def taken(worker_id, seconds_ago):

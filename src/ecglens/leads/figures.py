@@ -1,13 +1,16 @@
 """Measurements in words and rounded, for whatever shows them to a person."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import Measured, Measurements, PrintedFacts
 
-__all__ = ["Figure", "StLead", "missing", "said", "st_leads", "told"]
+__all__ = ["WORDS", "Figure", "StLead", "missing", "said", "st_leads", "told"]
+
+Words = Callable[[str], str]
+"""Puts a text, out of :data:`WORDS`, into another language."""
 
 _TITLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -37,6 +40,18 @@ _PRINTED: Mapping[str, str] = MappingProxyType(
         "qtc_ms": "QTc {:g} ms",
     }
 )
+_AT_J, _LATER = "ST at the J point", "ST 60 ms later"
+_UP_TO, _FROM, _BETWEEN = "up to {high}", "from {low}", "{low} to {high}"
+_ST_IN = "ST in {lead}"
+_FILTER_UP_TO, _FILTER = "filter up to {high:g} Hz", "filter {low:g} to {high:g} Hz"
+_NO_PRINT = "nothing could be read"
+WORDS: tuple[str, ...] = (
+    *(title for title, _ in _TITLES.values()),
+    *(short for _, short in _TITLES.values()),
+    *_PRINTED.values(),
+    *(_AT_J, _LATER, _UP_TO, _FROM, _BETWEEN, _ST_IN, _FILTER_UP_TO, _FILTER, _NO_PRINT),
+)
+"""Every text that is shown, with places for numbers and leads in braces."""
 _DIGITS = MappingProxyType({"ms": 0, "mV": 2, "1/min": 0, "deg": 0})
 _SAME_RATE_BPM = 1.0
 _MINUS = "\N{MINUS SIGN}"
@@ -88,67 +103,88 @@ class StLead:
         return next((figure.usual for figure in (self.at_j, self.later) if figure is not None), "")
 
 
-def told(found: Measurements) -> tuple[Figure, ...]:
-    """The figures of the whole record that could be told; the basic rate only where it is another than the rate."""
-    shown = {name: _figure(title, getattr(found, name)) for name, (title, _) in _TITLES.items()}
+def told(found: Measurements, *, words: Words = str) -> tuple[Figure, ...]:
+    """The figures of the whole record that could be told; the basic rate only where it is another than the rate.
+
+    Args:
+        found: What was measured.
+        words: Puts texts into another language.
+    """
+    shown = {name: _figure(title, getattr(found, name), words) for name, (title, _) in _TITLES.items()}
     rate, basic = found.rate_bpm, found.basic_rate_bpm
     if rate is not None and basic is not None and abs(rate.value - basic.value) < _SAME_RATE_BPM:
         shown["basic_rate_bpm"] = None
     return tuple(figure for figure in shown.values() if figure is not None)
 
 
-def st_leads(found: Measurements) -> tuple[StLead, ...]:
-    """ST of every lead that was measured, limb leads first."""
+def st_leads(found: Measurements, *, words: Words = str) -> tuple[StLead, ...]:
+    """ST of every lead that was measured, limb leads first.
+
+    Args:
+        found: What was measured.
+        words: Puts texts into another language.
+    """
     leads = {*found.st_j_mv, *found.st_j60_mv}
     order = {lead: place for place, lead in enumerate(STANDARD_LEADS)}
     ranked = sorted(leads, key=lambda lead: (order.get(lead.removeprefix("-"), len(order)), lead))
     return tuple(
         StLead(
             lead,
-            _figure("ST at the J point", found.st_j_mv.get(lead)),
-            _figure("ST 60 ms later", found.st_j60_mv.get(lead)),
+            _figure(_AT_J, found.st_j_mv.get(lead), words),
+            _figure(_LATER, found.st_j60_mv.get(lead), words),
         )
         for lead in ranked
     )
 
 
-def missing(found: Measurements) -> tuple[str, ...]:
+def missing(found: Measurements, *, words: Words = str) -> tuple[str, ...]:
     """Short names of what could not be told.
+
+    Args:
+        found: What was measured.
+        words: Puts texts into another language.
 
     >>> missing(Measurements())[-2:]
     ('axis', 'ST')
     """
-    names = [short for name, (_, short) in _TITLES.items() if getattr(found, name) is None]
+    names = [words(short) for name, (_, short) in _TITLES.items() if getattr(found, name) is None]
     leads = st_leads(found)
-    names += [f"ST in {lead.lead}" for lead in leads if lead.at_j is None or lead.later is None]
+    names += [words(_ST_IN).format(lead=lead.lead) for lead in leads if lead.at_j is None or lead.later is None]
     return (*names, *(() if leads else ("ST",)))
 
 
-def said(printed: PrintedFacts) -> str:
+def said(printed: PrintedFacts, *, words: Words = str) -> str:
     """What the recorder printed, in a line.
+
+    Args:
+        printed: What was read.
+        words: Puts texts into another language.
 
     >>> said(PrintedFacts(rate_bpm=92.0, speed_mm_s=25.0, high_pass_hz=0.67, low_pass_hz=25.0))
     'rate 92/min, 25 mm/s, filter 0.67 to 25 Hz'
     """
     parts = [
-        form.format(getattr(printed, name)) for name, form in _PRINTED.items() if getattr(printed, name) is not None
+        words(form).format(getattr(printed, name))
+        for name, form in _PRINTED.items()
+        if getattr(printed, name) is not None
     ]
     low, high = printed.high_pass_hz, printed.low_pass_hz
     if low is not None and high is not None:
-        parts.append(f"filter {low:g} to {high:g} Hz")
+        parts.append(words(_FILTER).format(low=low, high=high))
     elif high is not None:
-        parts.append(f"filter up to {high:g} Hz")
-    return ", ".join(parts) or "nothing could be read"
+        parts.append(words(_FILTER_UP_TO).format(high=high))
+    return ", ".join(parts) or words(_NO_PRINT)
 
 
-def _figure(title: str, measured: Measured | None) -> Figure | None:
+def _figure(title: str, measured: Measured | None, words: Words) -> Figure | None:
     if measured is None:
         return None
     digits = _digits(measured)
     step = 10.0**-digits
     error = f"± {max(measured.error, step):.{digits}f}"
     unit = "°" if measured.unit == "deg" else measured.unit
-    return Figure(title, _signed(measured.value, digits), error, unit, _usual(measured), measured.stands or "")
+    usual = _usual(measured, words)
+    return Figure(words(title), _signed(measured.value, digits), error, unit, usual, measured.stands or "")
 
 
 def _digits(measured: Measured) -> int:
@@ -161,14 +197,13 @@ def _digits(measured: Measured) -> int:
     return digits
 
 
-def _usual(measured: Measured) -> str:
+def _usual(measured: Measured, words: Words) -> str:
     if measured.usual is None:
         return ""
     digits = _DIGITS[measured.unit]
     low, high = (None if limit is None else _signed(limit, digits) for limit in measured.usual)
-    if low is None:
-        return f"up to {high}"
-    return f"from {low}" if high is None else f"{low} to {high}"
+    form = _UP_TO if low is None else _FROM if high is None else _BETWEEN
+    return words(form).format(low=low, high=high)
 
 
 def _signed(number: float, digits: int) -> str:

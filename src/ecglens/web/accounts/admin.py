@@ -74,4 +74,4 @@ def _address(pk: int | None) -> str:
     if pk is None:
         return "–"
     user = User.objects.filter(pk=pk).only("email").first()
-    return f"{pk} ({_('deleted')})" if user is None else user.email
+    return _("%(number)s (deleted)") % {"number": pk} if user is None else user.email

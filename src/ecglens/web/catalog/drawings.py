@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from ecglens.web.catalog.evaluations import Evaluation, Seed
 
 __all__ = [
@@ -103,7 +105,7 @@ def roc_drawing(evaluation: Evaluation, titles: Mapping[str, str]) -> Drawing | 
     Curves where the evaluation has them; and for each seed the point at which the likeliest label is the answer. Where
     there are no curves, the axes show the corner of the points.
     """
-    marks, trails = [], []
+    marks, trails, word = [], [], _("seed")
     labels = tuple(evaluation.first.by_label)
     axes = _Axes() if evaluation.first.curves.roc else _around(evaluation)
     for number, label in enumerate(labels):
@@ -114,7 +116,9 @@ def roc_drawing(evaluation: Evaluation, titles: Mapping[str, str]) -> Drawing | 
             found = seed.by_label.get(label)
             if found is not None and found.recall is not None and found.specificity is not None:
                 alarms = 1 - found.specificity
-                title = f"{titles.get(label, label)}, {name}: {found.recall:.3f}, {alarms:.3f}"
+                title = (
+                    f"{titles.get(label, label)}, {name.replace('seed', word)}: {found.recall:.3f}, {alarms:.3f}"
+                )
                 marks.append(Mark(axes.x(alarms), axes.y(found.recall), number % _SERIES, title))
     if not marks and not trails:
         return None

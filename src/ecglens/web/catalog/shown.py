@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from ecglens.labels import TITLES
 from ecglens.models.cards import ModelCard
@@ -118,6 +118,7 @@ class Sketch:
 
     card: ModelCard
     labels: tuple[str, ...]
+    parameters: str
     default: bool
     figures: tuple[Figure, ...]
     recordings: int | None
@@ -138,6 +139,7 @@ class Shown:
 
     card: ModelCard
     labels: tuple[str, ...]
+    parameters: str
     input: str
     default: bool
     evaluation: Evaluation | None
@@ -167,14 +169,14 @@ class Compared:
     Attributes:
         models: In the order asked for.
         rows: Of each figure its title, hint, and one figure a model.
-        facts: Of each fact its title and one text a model.
+        facts: Of each fact its title, one text a model, and their language where that is not the reader's.
         recalls: Of each label the recall and its pages, one text a model.
         same_data: Whether all were scored on as many recordings and groups of each label, under one protocol.
     """
 
     models: tuple[Sketch, ...]
     rows: tuple[tuple[str, str, tuple[Figure, ...]], ...]
-    facts: tuple[tuple[str, tuple[str, ...]], ...]
+    facts: tuple[tuple[str, tuple[str, ...], str], ...]
     recalls: tuple[tuple[str, tuple[str, ...]], ...]
     same_data: bool
 
@@ -186,6 +188,7 @@ def sketch(card: ModelCard, default: str) -> Sketch:
     return Sketch(
         card,
         tuple(map(title_of, card.labels)),
+        _grouped(card.parameters),
         card.name == default,
         _figures(evaluation, _ON_CARDS) if evaluation is not None else (),
         data.recordings if data is not None else None,
@@ -201,6 +204,7 @@ def show(card: ModelCard, default: str) -> Shown:
     return Shown(
         card=card,
         labels=tuple(names.values()),
+        parameters=_grouped(card.parameters),
         input=str(_INPUTS.get(str(card.input.get("kind")), card.input.get("kind", _NOT_KNOWN))),
         default=card.name == default,
         evaluation=evaluation,
@@ -236,21 +240,21 @@ def compared(cards: Sequence[ModelCard], default: str) -> Compared:
         title, hint = (str(text) for text in _FIGURES[key])
         start, end = _scale(key, evaluations)
         rows.append((title, hint, tuple(_figure(key, one, start=start, end=end) for one in evaluations)))
-    facts: list[tuple[str, list[str]]] = [
-        (_("Version"), [card.version for card in cards]),
-        (_("Parameters"), [f"{card.parameters:,}" for card in cards]),
-        (_("Labels"), [", ".join(map(title_of, card.labels)) for card in cards]),
-        (_("Learnt from"), [card.trained_on for card in cards]),
-        (_("Scored on"), [_scored_on(one) for one in evaluations]),
-        (_("Cannot tell below"), [f"{card.abstain_below:.3f}" for card in cards]),
-        (_("Pages answered at that"), [_calibrated(one, "answered") for one in evaluations]),
-        (_("Right when it answers"), [_calibrated(one, "right_when_answered") for one in evaluations]),
-        (_("Licence"), [card.licence for card in cards]),
+    facts: list[tuple[str, list[str], str]] = [
+        (_("Version"), [card.version for card in cards], ""),
+        (_("Parameters"), [_grouped(card.parameters) for card in cards], ""),
+        (_("Labels"), [", ".join(map(title_of, card.labels)) for card in cards], ""),
+        (_("Learnt from"), [card.trained_on for card in cards], "en"),
+        (_("Scored on"), [_scored_on(one) for one in evaluations], ""),
+        (_("Cannot tell below"), [f"{card.abstain_below:.3f}" for card in cards], ""),
+        (_("Pages answered at that"), [_calibrated(one, "answered") for one in evaluations], ""),
+        (_("Right when it answers"), [_calibrated(one, "right_when_answered") for one in evaluations], ""),
+        (_("Licence"), [card.licence for card in cards], "en"),
     ]
     return Compared(
         models=tuple(sketch(card, default) for card in cards),
         rows=tuple(rows),
-        facts=tuple((title, tuple(texts)) for title, texts in facts),
+        facts=tuple((title, tuple(texts), lang) for title, texts, lang in facts),
         recalls=tuple((title_of(label), tuple(_recall(one, label) for one in evaluations)) for label in labels),
         same_data=len({_scored(one) for one in evaluations}) == 1 and None not in evaluations,
     )
@@ -340,7 +344,7 @@ def _checks(explained: Explained | None) -> tuple[tuple[str, bool, tuple[tuple[s
         (
             str(_METHODS.get(name, name.replace("_", " "))),
             all(check.passed for check in checks),
-            tuple((check.name, check.passed, check.text) for check in checks),
+            tuple((_(check.name), check.passed, check.text) for check in checks),
         )
         for name, checks in explained.methods.items()
     )
@@ -350,7 +354,7 @@ def _changes(explained: Explained | None) -> tuple[tuple[str, str, str, str], ..
     if explained is None:
         return ()
     return tuple(
-        (name, f"{one.stays:.1%}", f"{one.another:.1%}", f"{one.refused:.1%}")
+        (_(name), f"{one.stays:.1%}", f"{one.another:.1%}", f"{one.refused:.1%}")
         for name, one in explained.changes.items()
     )
 
@@ -369,7 +373,7 @@ def _scored_on(evaluation: Evaluation | None) -> str:
         "recordings": evaluation.data.recordings,
         "groups": evaluation.data.groups,
         "seeds": len(evaluation.seeds),
-        "protocol": evaluation.protocol,
+        "protocol": _(evaluation.protocol),
     }
     return _("%(recordings)d recordings of %(groups)d groups, %(protocol)s, %(seeds)d seeds") % told
 
@@ -385,6 +389,11 @@ def _recall(evaluation: Evaluation | None, label: str) -> str:
     if found is None:
         return _NOT_KNOWN
     return _("%(recall)s of %(pages)d pages") % {"recall": _told(found.recall), "pages": found.pages}
+
+
+def _grouped(number: int) -> str:
+    """With the language's mark between thousands; a point would read as a decimal one, which figures here keep."""
+    return f"{number:,}".replace(",", pgettext("between thousands", ","))
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -33,11 +33,17 @@ _MOST_MODELS = 4
 
 
 class Refused(EcgLensError):
-    """What was asked cannot be done, in one sentence; ``status`` is the answer's."""
+    """What was asked cannot be done, in one sentence.
 
-    def __init__(self, text: str, status: int = 422) -> None:
+    Args:
+        text: The sentence.
+        status: Of the answer.
+        lang: Language of the sentence; empty where it is the reader's.
+    """
+
+    def __init__(self, text: str, status: int = 422, *, lang: str = "en") -> None:
         super().__init__(text)
-        self.status = status
+        self.status, self.lang = status, lang
 
 
 def options_for(user: User, models: list[str] | None = None, *, printed: bool = False, explain: bool = True) -> Options:

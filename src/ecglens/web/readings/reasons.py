@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from ecglens.explanations import WORDS
 from ecglens.labels import TITLES
 from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.models.explain import METHODS
+from ecglens.web.readings.words import went
 
 __all__ = ["Part", "Reason", "Tested", "reasons"]
 
@@ -117,11 +118,11 @@ def _reason(told: Mapping[str, Any], layer: str) -> Reason:
             for one in told["segments"][:_MOST_SEGMENTS]
         ),
         passed=passed,
-        word=_(WORDS[passed]),
+        word=went(passed),
         failed=_failed(told["checks"]),
         checks=_tested(told["checks"]),
         model_passed=on_model,
-        model_word=_(WORDS[on_model]),
+        model_word=went(on_model),
         model_failed=_failed(told["on_model"]),
         on_model=_tested(told["on_model"]),
     )
@@ -137,7 +138,7 @@ def _failed(checks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _tested(checks: Sequence[Mapping[str, Any]]) -> tuple[Tested, ...]:
-    return tuple(Tested(_(check["name"]).capitalize(), _(WORDS[check["passed"]]), check["text"]) for check in checks)
+    return tuple(Tested(capfirst(_(check["name"])), went(check["passed"]), check["text"]) for check in checks)
 
 
 def _name(lead: str) -> str:

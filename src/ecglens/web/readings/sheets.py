@@ -52,9 +52,10 @@ def sheets(readings: Sequence[Reading]) -> bytes:
 
 def _sheet(reading: Reading) -> list[Any]:
     when = timezone.localtime(reading.created_at).strftime("%Y-%m-%d %H:%M %Z")
+    page = _("page %(number)s") % {"number": reading.page_number}
     heading = title_of(reading.label) if reading.label else _("Cannot tell")
     parts: list[Any] = [
-        _line(f"{reading.name} · {_('page')} {reading.page_number} · {when}", _SMALL),
+        _line(f"{reading.name} · {page} · {when}", _SMALL),
         _line(_("Failed") if reading.state == Reading.State.FAILED else heading, _HEAD),
     ]
     if reading.corrected:
@@ -105,19 +106,19 @@ def _answers(reading: Reading) -> list[Any]:
 
 def _figures(reading: Reading) -> list[Any]:
     found = measured(reading.facts or {})
-    figures = () if found is None else told(found)
+    figures = () if found is None else told(found, words=_)
     if not figures:
         return []
     rows = [
         [
-            _text(_(figure.title)),
+            _text(figure.title),
             _text(f"{figure.value} {figure.error} {figure.unit}"),
             _text(figure.usual or "–"),
             _text(_(figure.stands) if figure.stands else "–"),
         ]
         for figure in figures
     ]
-    head = [_text(_(each)) for each in ("Figure", "Value", "Usual", "Compared")]
+    head = [_text(each) for each in (_("Figure"), _("Value"), _("Usual"), _("Compared"))]
     return [
         _line(_("Measurements"), _TITLE),
         _table([head, *rows], [0.4 * _WIDTH, 0.25 * _WIDTH, 0.2 * _WIDTH, 0.15 * _WIDTH]),

@@ -193,9 +193,9 @@ def show(
         scale=_scale(facts),
         quality=_quality(facts["quality"]) if facts else (),
         measured=found is not None,
-        figures=() if found is None else told(found),
-        st=() if found is None else st_leads(found),
-        missing="" if found is None else ", ".join(missing(found)),
+        figures=() if found is None else told(found, words=_),
+        st=() if found is None else st_leads(found, words=_),
+        missing="" if found is None else ", ".join(missing(found, words=_)),
         facts=_facts(facts) if facts else (),
         warnings=tuple(facts.get("warnings", ())),
         reasons=reasons(explanations, pictures),
@@ -305,4 +305,4 @@ def _gain(scale: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
 
 def _printed(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     printed = printed_of(facts)
-    return () if printed is None else ((_("Printed"), said(printed)),)
+    return () if printed is None else ((_("Printed"), said(printed, words=_)),)

@@ -43,7 +43,7 @@ def batches(request: HttpRequest) -> HttpResponse:
         )
         batch = flows.add_files(user_of(request), asked["file"], options=options, name=asked["name"])
     except flows.Refused as error:
-        return _form(request, str(error), error.status)
+        return _form(request, str(error), error.status, error.lang)
     record(request, "upload", batch)
     return redirect(batch)
 
@@ -95,10 +95,11 @@ def _labels(batch: Batch) -> list[tuple[str, int]]:
     return [(title_of(label) or _("Cannot tell"), count) for label, count in sorted(found, key=lambda row: -row[1])]
 
 
-def _form(request: HttpRequest, message: str = "", status: int = 200) -> HttpResponse:
+def _form(request: HttpRequest, message: str = "", status: int = 200, lang: str = "") -> HttpResponse:
     page = Paginator(Batch.objects.filter(owner=user_of(request)), _PAGE).get_page(request.GET.get("p"))
     context: dict[str, Any] = {
         "message": message,
+        "message_lang": lang,
         "page": page,
         "rows": [(batch, batch.counts()) for batch in page],
         "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,

@@ -38,7 +38,7 @@ def disease_predict(request: HttpRequest) -> HttpResponse:
             return _read_and_keep(request, form.cleaned_data)
         return _read_only(request, form.cleaned_data)
     except flows.Refused as error:
-        return _refused(request, str(error), error.status)
+        return _refused(request, str(error), error.status, error.lang)
 
 
 @require_safe
@@ -89,12 +89,13 @@ def _read_and_keep(request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
 
 def _read_only(request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
     if not load_settings().visitors:
-        raise flows.Refused(_("Here pages are read for people with an account only; log in first."), 403)
+        raise flows.Refused(_("Here pages are read for people with an account only; log in first."), 403, lang="")
     if not visitors.allowed(request):
-        raise flows.Refused(visitors.too_many(), 429)
+        raise flows.Refused(visitors.too_many(), 429, lang="")
     file, *more = asked["file"]
     if more:
-        raise flows.Refused(_("Without an account one page is read at a time; choose one file, or log in."), 400)
+        text = _("Without an account one page is read at a time; choose one file, or log in.")
+        raise flows.Refused(text, 400, lang="")
     options = Options(tuple(asked["models"]), printed=asked["printed"], explain=asked["explain"], redact=False)
     try:
         shown = visitors.read_for_visitor(file.read(), file.name, options, number=asked["page"] or 1)
@@ -107,11 +108,12 @@ def _wants_json(request: HttpRequest) -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
 
 
-def _refused(request: HttpRequest, message: str, status: int) -> HttpResponse:
+def _refused(request: HttpRequest, message: str, status: int, lang: str = "") -> HttpResponse:
     if _wants_json(request):
-        return JsonResponse({"message": message}, status=status)
-    return _form(request, message, status)
+        return JsonResponse({"message": message, "lang": lang}, status=status)
+    return _form(request, message, status, lang)
 
 
-def _form(request: HttpRequest, message: str = "", status: int = 200) -> HttpResponse:
-    return render(request, "readings/upload.html", {"message": message, **offered()}, status=status)
+def _form(request: HttpRequest, message: str = "", status: int = 200, lang: str = "") -> HttpResponse:
+    context = {"message": message, "message_lang": lang, **offered()}
+    return render(request, "readings/upload.html", context, status=status)

@@ -51,12 +51,11 @@ def change_reading(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = ChangeForm(request.POST)
     try:
         if not form.is_valid():
-            raise flows.Refused(
-                _("Expected a note of at most 4000 characters, found a longer one; write a shorter one.")
-            )
+            text = _("Expected a note of at most 4000 characters, found a longer one; write a shorter one.")
+            raise flows.Refused(text, lang="")
         flows.change(reading, note=form.cleaned_data["note"], corrected=form.cleaned_data["corrected"])
     except flows.Refused as error:
-        messages.error(request, str(error))
+        messages.error(request, str(error), extra_tags=error.lang)
     else:
         record(request, "change", reading, detail=reading.corrected)
         messages.success(request, _("Saved."))

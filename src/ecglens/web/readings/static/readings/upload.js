@@ -71,15 +71,16 @@ for (const form of document.querySelectorAll("form.upload")) {
         said.textContent = form.dataset.reading;
       }
     });
-    const finish = (content, bad) => {
+    const finish = (content, bad, lang = "") => {
       bar.remove();
+      said.lang = lang || document.documentElement.lang;
       said.replaceChildren(content);
       item.classList.toggle("bad", bad);
     };
     request.addEventListener("load", () => {
       const results = request.response?.results ?? [];
       if (request.status < 300 && results.length) finish(link(results[0]), false);
-      else finish(request.response?.message ?? form.dataset.failed, true);
+      else finish(request.response?.message ?? form.dataset.failed, true, request.response?.lang);
       done(request.status < 300 ? results : []);
     });
     request.addEventListener("error", () => { finish(form.dataset.offline, true); done([]); });

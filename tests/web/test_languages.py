@@ -1,0 +1,304 @@
+"""The site in German: nothing is left in English but what the library says, and that is marked."""
+
+import ast
+import gettext
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pypdfium2
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import translation
+
+import ecglens.web
+from ecglens.demo import demo_pages
+from ecglens.explanations import WORDS as HOW_CHECKS_WENT
+from ecglens.labels import TITLES
+from ecglens.leads import figures
+from ecglens.models.explain import METHODS
+from ecglens.models.registry import list_models
+from ecglens.records import Measured, Measurements, PrintedFacts
+from ecglens.web.accounts.models import SCOPES, Token
+from ecglens.web.catalog.evaluations import explained_of
+from ecglens.web.readings.models import Batch, Reading
+from ecglens.web.readings.pictures import STEPS
+from ecglens.web.readings.shown import _STEP_TITLES
+from ecglens.web.readings.words import ALLAUTH, WENT, WORDS
+
+WEB = Path(ecglens.web.__file__).parent
+PO = WEB / "locale" / "de" / "LC_MESSAGES" / "django.po"
+GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de"}
+PLACES = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{[^}]*\}|</?\w+[^>]*>")
+ENGLISH = re.compile(
+    r"\b(the|and|of|is|are|not|with|your|you|this|that|page|pages|sign|log in|password|please|choose|read|"
+    r"reading|lead|leads|answer|label|labels|file|upload|save|delete|none|below|above|within|failed|done|account|"
+    r"security|key|keys|recovery|history|batches|models|figure|usual|recall|mean|seed|seeds|if|for|from|to)\b",
+    re.IGNORECASE,
+)
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+SAID = {"alt", "title", "aria-label", "placeholder", "data-reading", "data-sending", "data-offline", "data-failed"}
+SAID |= {"data-large", "data-ask", "data-confirm", "data-hidden"}
+OPEN = ["/", "/disease-predict", "/models", "/models/compare", "/models/compare?with=cpcb4", "/offline"]
+OPEN += [f"/accounts/{name}/" for name in ("login", "signup", "password/reset", "password/reset/done")]
+OPEN += ["/accounts/password/reset/key/done/", "/accounts/inactive/", "/nothing/here"]
+OWN = ["/disease-predict", "/readings/", "/readings/?q=nothing", "/batches/", "/account/", "/models"]
+OWN += ["/account/delete", "/account/data", "/accounts/reauthenticate/", "/accounts/email/", "/accounts/logout/"]
+OWN += ["/accounts/password/change/", "/accounts/2fa/", "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/"]
+OWN += ["/accounts/2fa/webauthn/add/", "/accounts/confirm-email/"]
+
+
+def messages(path):
+    """Every message of a .po: key as gettext's catalogs have it, translations by number, flags."""
+    found = []
+    for block in path.read_text(encoding="utf-8").split("\n\n"):
+        texts, name, flags = {}, "", ""
+        for line in block.splitlines():
+            if line.startswith("#"):
+                flags += line if line.startswith("#,") else ""
+                continue
+            if not line.startswith('"'):
+                name, _, line = line.partition(" ")
+                texts[name] = ""
+            texts[name] += ast.literal_eval(line)
+        if texts.get("msgid"):
+            found.append((texts, flags))
+    return found
+
+
+def catalog(path):
+    """What a .mo of this .po holds."""
+    made = {}
+    for texts, _ in messages(path):
+        key = "\x04".join(filter(None, (texts.get("msgctxt"), texts["msgid"])))
+        if "msgid_plural" in texts:
+            made |= {(key, number): texts[f"msgstr[{number}]"] for number in (0, 1)}
+        else:
+            made[key] = texts["msgstr"]
+    return made
+
+
+def ids(path):
+    return {(texts.get("msgctxt", ""), texts["msgid"], texts.get("msgid_plural", "")) for texts, _ in messages(path)}
+
+
+def test_nothing_is_untranslated_or_uncertain():
+    for texts, flags in messages(PO):
+        assert all(texts[name] for name in texts if name.startswith("msgstr")), texts["msgid"]
+        assert "fuzzy" not in flags, texts["msgid"]
+
+
+def test_what_is_compiled_is_what_is_written():
+    with PO.with_suffix(".mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)._catalog
+    compiled.pop("")
+
+    assert compiled == catalog(PO)
+
+
+def test_places_for_numbers_and_names_are_the_same_in_both_languages():
+    for texts, _ in messages(PO):
+        sources = [texts["msgid"], texts.get("msgid_plural", texts["msgid"])]
+        for number, name in enumerate(name for name in texts if name.startswith("msgstr")):
+            wanted = sorted(PLACES.findall(sources[number]))
+            assert sorted(PLACES.findall(texts[name])) == wanted, texts["msgid"]
+            assert texts[name].endswith("\n") == sources[number].endswith("\n")
+
+
+@pytest.mark.skipif(shutil.which("xgettext") is None, reason="gettext is not installed")
+def test_the_translation_has_the_texts_of_the_sources(tmp_path):
+    copy = tmp_path / "web"
+    shutil.copytree(WEB, copy, ignore=shutil.ignore_patterns("vendor", "__pycache__", "*.mo"))
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    options = ["-l", "de", "--no-location", "--no-obsolete", "-e", "html,py,js,txt"]
+    command = [sys.executable, "-m", "django", "makemessages", *options]
+    subprocess.run(command, cwd=copy, env=environment, check=True, capture_output=True)
+
+    assert ids(copy / PO.relative_to(WEB)) == ids(PO), "run makemessages, translate, compilemessages"
+
+
+def test_words_that_reach_gettext_as_variables_are_written_out():
+    needed = {*TITLES.values(), *figures.WORDS, *_STEP_TITLES.values(), *SCOPES, "below", "within", "above"}
+    needed |= (
+        {"honest", "as-published"}
+        | {method.title for method in METHODS.values()}
+        | {page.title for page in demo_pages()}
+    )
+    for card in list_models():
+        told = explained_of(card)
+        if told is not None:
+            needed |= {check.name for checks in told.methods.values() for check in checks} | set(told.changes)
+
+    assert set(_STEP_TITLES) == set(STEPS)
+    assert needed == set(WORDS)
+    assert set(HOW_CHECKS_WENT.values()) == set(WENT)
+
+
+def test_texts_for_another_package_are_still_its_own():
+    import allauth
+
+    with (Path(allauth.__file__).parent / "locale/de/LC_MESSAGES/django.mo").open("rb") as file:
+        theirs = gettext.GNUTranslations(file)._catalog
+
+    assert [text for text in ALLAUTH if text not in theirs] == []
+
+
+def test_every_text_of_a_figure_can_be_put_into_another_language():
+    asked = []
+
+    def noted(text):
+        asked.append(text)
+        return text.upper() if "{" not in text else text
+
+    ranges = {"rate_bpm": (60.0, 100.0), "qrs_ms": (None, 110.0), "qt_ms": (300.0, None)}
+    found = Measurements(
+        **{name: Measured(90.0, 1.0, "ms", usual) for name, usual in ranges.items()},
+        st_j_mv={"V1": Measured(0.1, 0.02, "mV", None)},
+    )
+    told = [*figures.told(found, words=noted), *(lead.at_j for lead in figures.st_leads(found, words=noted))]
+    printed = PrintedFacts(rate_bpm=92.0, high_pass_hz=0.67, low_pass_hz=25.0)
+
+    assert {figure.title for figure in told} >= {"VENTRICULAR RATE", "ST AT THE J POINT"}
+    assert [figure.usual for figure in told] == ["60 to 100", "up to 110", "from 300", ""]
+    assert "AXIS" in figures.missing(found, words=noted)
+    assert figures.said(printed, words=noted) == "rate 92/min, filter 0.67 to 25 Hz"
+    assert set(asked) <= set(figures.WORDS)
+    with translation.override("de"):
+        assert figures.told(found, words=translation.gettext)[0].usual == "60 bis 100"
+
+
+class _Told(HTMLParser):
+    """What a page tells people in its own language: text and spoken attributes outside of what is marked English."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.texts, self.lang, self._open = [], "", []
+        self.feed(content)
+
+    def handle_starttag(self, tag, attrs):
+        told = dict(attrs)
+        self.lang = self.lang or (told.get("lang") if tag == "html" else "")
+        foreign = (bool(self._open) and self._open[-1][1]) or told.get("lang") == "en"
+        foreign = foreign or tag in ("script", "style", "code")
+        if not foreign:
+            self.texts += [value for name, value in attrs if name in SAID and value]
+        if tag not in VOID:
+            self._open.append((tag, foreign))
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        if data.strip() and not (self._open and self._open[-1][1]):
+            self.texts.append(" ".join(data.split()))
+
+
+def german(answer, *names):
+    """The page's texts, once it is seen that they are German; names of files and the like do not count."""
+    told = _Told(answer.content.decode())
+    assert told.lang == "de"
+    texts = [text for text in told.texts if text not in names]
+    assert [text for text in texts if ENGLISH.search(re.sub(r"[\w./-]+\.(jpg|png|onnx)", "", text))] == []
+    return " ".join(texts)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", OPEN)
+def test_a_page_for_everybody_is_german(address):
+    german(Client().get(address, follow=True, **GERMAN))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", OWN)
+def test_a_page_of_a_person_is_german(client, user, address):
+    Token.make(user, "Archiv", ["read", "write"])
+    answer = client.get(address, follow=True, **GERMAN)
+
+    assert answer.status_code == 200
+    german(answer, user.email, "ada")
+
+
+@pytest.mark.django_db
+def test_the_page_of_each_model_is_german():
+    for card in list_models():
+        german(Client().get(f"/models/{card.name}", **GERMAN), f"{card.title} · ecglens")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reading_is_german(client, page, work):
+    file = SimpleUploadedFile("MI_26.jpg", page)
+    waiting = client.post("/disease-predict", {"file": file, "explain": "on"}, follow=True, **GERMAN)
+    german(waiting)
+    work()
+    address = Reading.objects.get().get_absolute_url()
+    texts = german(client.get(address, **GERMAN))
+
+    for words in ("Myokardinfarkt", "Kammerfrequenz", "60 bis 100", "im Bereich", "Rhythmusstreifen", "Eichzacke"):
+        assert words in texts
+    for words in ("Wegnehmen: ", "Übliche Ursachen", "Schritt", "Graustufen", "Keine Diagnose."):
+        assert words in texts
+    assert re.search(r"\d\.\d %", texts)
+    assert not re.search(r"\d,\d", texts), "numbers keep their point"
+    german(client.get("/readings/", **GERMAN))
+    sheet = pypdfium2.PdfDocument(client.get(address + "sheet.pdf", **GERMAN).content)[0].get_textpage()
+    for words in ("Seite 1", "Kammerfrequenz", "Messgröße", "60 bis 100", "keine Diagnose"):
+        assert words in sheet.get_text_range()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_library_says_is_marked_as_english(client, page):
+    failed = client.post("/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"a letter")}, **GERMAN)
+    german(failed)
+    assert '<span lang="en">a.jpg: expected' in failed.content.decode()
+    many = {"file": [SimpleUploadedFile(f"{number}.jpg", page) for number in range(2)]}
+    own = Client().post("/disease-predict", many, **GERMAN)
+    assert "Ohne Konto wird jeweils eine Seite ausgewertet" in german(own)
+    told = client.post(
+        "/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"no")}, headers={"Accept": "application/json"}
+    )
+    assert told.json()["lang"] == "en"
+
+
+@pytest.mark.django_db
+def test_a_message_of_the_library_is_marked_as_english(client, user):
+    reading = Reading.objects.create(owner=user, name="a.jpg", state="failed")
+    told = client.post(reading.get_absolute_url() + "change", {"corrected": "fine"}, follow=True, **GERMAN)
+    assert re.search('role="status" lang="en">Expected a label out of', told.content.decode())
+    german(told)
+    told = client.post(reading.get_absolute_url() + "change", {"note": "x" * 4001}, follow=True, **GERMAN)
+    assert "Erwartet wurde eine Notiz von höchstens 4000 Zeichen" in german(told)
+
+
+@pytest.mark.django_db
+def test_a_batch_is_german(client, user):
+    batch = Batch.objects.create(owner=user, name="Station 3", listed=True)
+    for place, (state, label) in enumerate([("waiting", ""), ("done", "mi"), ("done", ""), ("answered", "normal")]):
+        Reading.objects.create(
+            owner=user, batch=batch, place=place, name=f"{place}.jpg", state=state, label=label, probability=0.9
+        )
+    trouble = "Expected a page, found a letter."
+    Reading.objects.create(owner=user, batch=batch, place=9, name="9.jpg", state="failed", trouble=trouble)
+
+    texts = german(client.get(batch.get_absolute_url(), **GERMAN))
+    assert "2 von 5 Seiten fertig, 1 fehlgeschlagen." in texts
+    assert "wird vermessen" in texts
+    german(client.get("/batches/", **GERMAN))
+    assert "Nicht zu entscheiden" in german(client.get("/readings/", **GERMAN))
+
+
+@pytest.mark.django_db
+def test_the_chosen_language_is_kept():
+    client = Client(HTTP_ACCEPT_LANGUAGE="en")
+    chosen = client.post("/i18n/setlang/", {"language": "de", "next": "/disease-predict"})
+
+    assert chosen["Location"] == "/disease-predict"
+    assert client.cookies["django_language"].value == "de"
+    assert "EKG-Seite auswerten" in german(client.get("/disease-predict"))
+    client.post("/i18n/setlang/", {"language": "en", "next": "/"})
+    assert "Read an ECG page" in client.get("/disease-predict").content.decode()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import translation
@@ -222,6 +224,21 @@ def test_a_page_of_a_person_is_german(client, user, address):
 
     assert answer.status_code == 200
     german(answer, user.email, "ada")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["totp/activate", "webauthn/add", "", "totp/deactivate", "recovery-codes/generate"])
+def test_a_page_of_the_second_factor_is_german(user, address):
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    if address in ("", "totp/deactivate", "recovery-codes/generate"):
+        Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    client = Client(**GERMAN)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.post("/accounts/reauthenticate/", {"password": "correct horse battery"})
+    answer = client.get(f"/accounts/2fa/{address}".rstrip("/") + "/")
+
+    assert answer.status_code == 200
+    german(answer, user.email)
 
 
 @pytest.mark.django_db

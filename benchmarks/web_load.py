@@ -218,17 +218,21 @@ def table(
     lines = [
         "# Fifty people at once",
         "",
-        f"`python benchmarks/web_load.py {shlex.join(sys.argv[1:])}`: {options.people} people, {options.processes} processes "
+        f"`python benchmarks/web_load.py {shlex.join(sys.argv[1:])}`: {options.people} people, {options.processes} "
+        f"processes "
         f"that answer and {options.workers} worker beside them on {len(os.sched_getaffinity(0))} cores, SQLite, "
         f"{options.page.name}, {options.seconds} s each.",
         "",
-        "| round | bare model, pages/s | site without pauses, pages/s | share | p50, p95 s | site with pauses, pages/s | p50, p95, p99 s |",
+        "| round | bare model, pages/s | site without pauses, pages/s | share | p50, p95 s | site with pauses, "
+        "pages/s | p50, p95, p99 s |",
         "|---|---|---|---|---|---|---|",
     ]
     for number, (bare_rate, full, some, part) in enumerate(zip(bares, rates, calm, shares, strict=True), 1):
         lines.append(
-            f"| {number} | {bare_rate:.1f} | {full['requests'] / full['seconds']:.1f} | {part:.2f} | {full['p50']:.2f}, "
-            f"{full['p95']:.2f} | {some['requests'] / some['seconds']:.1f} | {some['p50']:.2f}, {some['p95']:.2f}, {some['p99']:.2f} |"
+            f"| {number} | {bare_rate:.1f} | {full['requests'] / full['seconds']:.1f} | {part:.2f} | "
+            f"{full['p50']:.2f}, "
+            f"{full['p95']:.2f} | {some['requests'] / some['seconds']:.1f} | {some['p50']:.2f}, {some['p95']:.2f}, "
+            f"{some['p99']:.2f} |"
         )
     said = "met" if share >= RATE_BAR else "missed"
     told = "met" if slowest <= SECONDS_BAR else "missed"
@@ -236,10 +240,12 @@ def table(
         "",
         f"- Errors: {bad} ({'met' if not bad else 'missed'}).",
         f"- Share of the bare model's rate: {share:.2f}, bar {RATE_BAR}: **{said}**.",
-        f"- p95 from upload to result, people who look at each result for {options.look:g} s on average: {slowest:.2f} s, bar "
+        f"- p95 from upload to result, people who look at each result for {options.look:g} s on average: "
+        f"{slowest:.2f} s, bar "
         f"{SECONDS_BAR} s: **{told}**.",
         "",
-        "Without pauses nobody looks at a result before the next upload, so that the wait is the number of people over the rate; "
+        "Without pauses nobody looks at a result before the next upload, so that the wait is the number of people "
+        "over the rate; "
         "the bare model itself would let fifty wait "
         f"{options.people / statistics.median(bares):.2f} s. Signals and explanations come afterwards.",
         "",

@@ -13,7 +13,7 @@ from ecglens.web.readings import worker
 from ecglens.web.readings.models import Batch, Reading, WorkerLife
 from ecglens.web.readings.store import keep, pages
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def taken(worker_id, seconds_ago):

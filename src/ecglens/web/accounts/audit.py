@@ -1,7 +1,10 @@
 """The audit log: one call for each thing that a person or a program saw or changed."""
 
+from functools import partial
 from typing import Any
 
+from allauth.account import signals as account
+from allauth.mfa import signals as mfa
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model
@@ -40,6 +43,28 @@ def listen() -> None:
     user_logged_in.connect(_logged_in, dispatch_uid="audit")
     user_logged_out.connect(_logged_out, dispatch_uid="audit")
     user_login_failed.connect(_login_failed, dispatch_uid="audit")
+    for signal, action in _CHANGES.items():
+        signal.connect(partial(_changed, action), weak=False, dispatch_uid=f"audit {action}")
+
+
+_CHANGES = {
+    account.password_changed: "change the password",
+    account.password_set: "set a password",
+    account.password_reset: "reset the password",
+    account.email_added: "add an address",
+    account.email_changed: "change the address",
+    account.email_removed: "remove an address",
+    mfa.authenticator_added: "add a second factor",
+    mfa.authenticator_removed: "remove a second factor",
+    mfa.authenticator_reset: "make new recovery codes",
+    mfa.authenticator_used: "use a second factor",
+    mfa.authentication_failed: "fail at the second factor",
+}
+
+
+def _changed(action: str, sender: Any, user: User, authenticator: Any = None, **_: Any) -> None:
+    """Which kind of factor is kept, never a code or an address."""
+    record(user, action, user, detail="" if authenticator is None else str(authenticator.type))
 
 
 def _logged_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:

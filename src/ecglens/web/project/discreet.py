@@ -13,6 +13,8 @@ _SECRETS = (
     re.compile(r"(?<=/accounts/confirm-email/)[^/\s]+"),
     re.compile(r"(?i)(?<=password=)[^&\s]+"),
 )
+_BREAKS = {ord(mark): repr(mark)[1:-1] for mark in "\r\n\v\f\x1b\x85\u2028\u2029"}
+"""A request's path may hold them, and what follows would look like a line of its own."""
 
 
 def without_secrets(text: str) -> str:
@@ -31,7 +33,7 @@ class Discreet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record."""
-        record.msg, record.args = without_secrets(record.getMessage()), ()
+        record.msg, record.args = without_secrets(record.getMessage()).translate(_BREAKS), ()
         if record.exc_info:
             record.exc_text = without_secrets(logging.Formatter().formatException(record.exc_info))
         return True

@@ -143,7 +143,6 @@ AUTH_PASSWORD_VALIDATORS = [
         ("UserAttributeSimilarityValidator", {"user_attributes": ("email",)}),
         ("MinimumLengthValidator", {"min_length": 12}),
         ("CommonPasswordValidator", {}),
-        ("NumericPasswordValidator", {}),
     )
 ]
 LOGIN_URL = "account_login"
@@ -188,6 +187,9 @@ if _settings.time_zone not in available_timezones():
     raise SettingsError(f"Expected a time zone such as Europe/Berlin, found '{_settings.time_zone}'.")
 
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+_before = "__Host-" if _settings.https else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_before}sessionid", f"{_before}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{_before}django_language"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _settings.https
@@ -206,7 +208,9 @@ USE_X_FORWARDED_HOST = bool(_settings.proxies)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s", "datefmt": "%Y-%m-%dT%H:%M:%S%z"}
+    },
     "filters": {"discreet": {"()": "ecglens.web.project.discreet.Discreet"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["discreet"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},

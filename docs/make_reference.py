@@ -2,14 +2,23 @@
 
 import ast
 import inspect
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import django
 import typer
 
 from ecglens import errors, layouts, settings
 from ecglens.cli.app import app
-from ecglens.web.project.urls import urlpatterns
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecglens.web.project.settings")
+os.environ.setdefault("ECGLENS_DATA_DIR", tempfile.mkdtemp(prefix="ecglens-docs-"))
+django.setup()
+
+from ecglens.web.project.urls import urlpatterns  # noqa: E402
 
 TARGET = Path(__file__).resolve().parent / "reference.md"
 
@@ -21,8 +30,9 @@ def reference() -> str:
         "Made by `python docs/make_reference.py`; edit the code, not this page.",
         "## Commands",
         *_commands(),
-        "## Routes of the web page",
-        "\n".join(f"- `/{pattern.pattern}`" for pattern in urlpatterns),
+        "## Routes of the web application",
+        "Logging in and the like stand under `/accounts/`, Django's admin under `/admin/`.",
+        "\n".join(f"- `/{route}`" for route in sorted(set(_routes(urlpatterns)))),
         "## Settings",
         "From the environment or a file `.env`.",
         *_settings(),
@@ -32,6 +42,17 @@ def reference() -> str:
         *_errors(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _routes(patterns: list[Any], before: str = "") -> Iterator[str]:
+    for each in patterns:
+        path = before + str(each.pattern)
+        if path.startswith(("accounts/", "admin/")):
+            continue
+        if hasattr(each, "url_patterns"):
+            yield from _routes(each.url_patterns, path)
+        else:
+            yield path
 
 
 def _commands() -> list[str]:

@@ -4,10 +4,12 @@ Run from the repository: ``python docs/make_screenshot.py``. Needs the web extra
 """
 
 import io
+import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -29,7 +31,10 @@ def main() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from ecglens.cli import main; main()", "serve", "--port", str(port)]
-    with subprocess.Popen(command) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(command, env={**os.environ, "ECGLENS_DATA_DIR": folder}) as server,
+    ):
         try:
             _wait_for(f"http://127.0.0.1:{port}/healthz")
             _take(f"http://127.0.0.1:{port}/disease-predict")
@@ -54,11 +59,16 @@ def _take(address: str) -> None:
     PICTURE.parent.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport=VIEW, color_scheme="light")
-        page.goto(address)
+        page = browser.new_page(viewport=VIEW, color_scheme="light", locale="en")
+        page.goto(address.replace("disease-predict", "accounts/signup/"))
+        page.fill("#id_email", "ada@example.org")
+        page.fill("#id_password1", "correct horse battery")
+        page.fill("#id_password2", "correct horse battery")
+        page.click("main button[type=submit]")
+        page.wait_for_url(address)
         page.set_input_files("#file", PAGE)
-        page.get_by_role("button", name="Read the page").click()
-        page.wait_for_selector("#answer")
+        page.locator("form.upload button[type=submit]").click()
+        page.wait_for_selector(".measured tbody tr")
         taken = page.screenshot()
         browser.close()
     with Image.open(io.BytesIO(taken)) as image:

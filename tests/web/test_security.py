@@ -114,7 +114,6 @@ def test_every_route_keeps_what_is_one_persons_from_everybody_else(path, things,
                 assert answer.status_code != 302 or "/accounts/" in answer["Location"], told
             shown = body.decode(errors="replace").replace(address, "")
             assert not [each for each in mine if each in shown and each not in address], told
-            answer.close()
     Token.objects.filter(owner=other).delete()
     after = [list(model.objects.order_by("pk").values()) for model in (Reading, Batch, Token, Picture)]
     assert after == before

@@ -1,6 +1,7 @@
 """What an import costs, what serving does without, and which names a module offers."""
 
 import importlib
+import os
 import pkgutil
 import subprocess
 import sys
@@ -36,7 +37,8 @@ EXPORTED = [
 def fresh(code: str, *arguments: object) -> str:
     """What a fresh process prints."""
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    clean = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=clean)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,6 +1,7 @@
 """The model that ships: its folder, its labels' order against real pages, its bars."""
 
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_graph_and_weights_are_small(card):
 def test_the_folder_is_complete_and_says_what_it_is_not(card):
     names = {path.name for path in card.folder.iterdir()}
     whole = {"card.md", "data.md", "evaluation.json", "model.json", "model.onnx", "training_pages.npz"}
-    assert names - {"explanations.json"} == whole
+    assert names - {"explanations.json", "as_published.json"} == whole
     text = (card.folder / "card.md").read_text(encoding="utf-8")
     assert "not a medical device" in text
     assert card.licence in text
@@ -106,3 +107,11 @@ def test_its_cards_say_what_its_evaluation_says(card, evaluation):
     accuracy = next(result for result in head.eval_results if result.metric_type == "accuracy")
     assert accuracy.metric_value == round(evaluation["summary"]["accuracy"]["mean"], 4)
     assert head.license == "cc-by-4.0"
+
+
+def test_the_figures_as_published_are_those_of_the_answers_in_docs(card):
+    made = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "make_as_published.py"))["as_published"]()
+    kept = json.loads((card.folder / "as_published.json").read_text(encoding="utf-8"))
+
+    assert json.loads(made) == kept
+    assert kept["protocol"] == "as-published"

@@ -22,7 +22,7 @@ from ecglens.web.project.archives import LEFT_OUT, MANIFEST, TABLES, kept_tables
 from ecglens.web.readings.models import Answer, Batch, Picture, Reading, WorkerLife
 from ecglens.web.readings.store import keep, pages
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 AT = datetime(2026, 3, 1, 12, 30, 59, 123456, tzinfo=UTC)
 CONTENTS = {"page": b"\xff\xd8 a page", "gray": b"\x89PNG gray", "signals": b"{}", "upload": b"bytes", "zip": b"PK"}

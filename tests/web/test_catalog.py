@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "load_settings", lambda: settings)
     monkeypatch.setattr(views, "load_settings", lambda: settings)
     made = tmp_path / "other+net"
-    shutil.copytree(SHIPPED, made)
+    shutil.copytree(SHIPPED, made, ignore=shutil.ignore_patterns("as_published.json"))
     change(made / "model.json", name="other+net", title="Another <network>", version="2.0", parameters=1234567)
     return made
 

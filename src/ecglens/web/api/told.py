@@ -17,10 +17,10 @@ from ecglens.web.readings.models import Batch, Reading
 __all__ = [
     "address",
     "batch_told",
+    "counted",
     "evaluation_told",
     "explanations_told",
     "model_told",
-    "counted",
     "paged",
     "reading_told",
     "row_told",

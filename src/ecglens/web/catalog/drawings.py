@@ -116,9 +116,7 @@ def roc_drawing(evaluation: Evaluation, titles: Mapping[str, str]) -> Drawing | 
             found = seed.by_label.get(label)
             if found is not None and found.recall is not None and found.specificity is not None:
                 alarms = 1 - found.specificity
-                title = (
-                    f"{titles.get(label, label)}, {name.replace('seed', word)}: {found.recall:.3f}, {alarms:.3f}"
-                )
+                title = f"{titles.get(label, label)}, {name.replace('seed', word)}: {found.recall:.3f}, {alarms:.3f}"
                 marks.append(Mark(axes.x(alarms), axes.y(found.recall), number % _SERIES, title))
     if not marks and not trails:
         return None

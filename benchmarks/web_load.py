@@ -4,10 +4,10 @@ The bars: no error, 95 % of uploads have their result within 1.5 s on 2 cores wi
 least 60 % of the pages/s of the bare model. The result of an upload is its label with probabilities, kept in the
 database with its page; signals and explanations follow by the worker, which stands back while people wait.
 
-Each of the fifty is logged in with an account and connection of its own; ``wrk`` uploads a page for each, waits for the
-result, and lets them look at it for ``--look`` seconds (bar of the time) or not at all (bar of the rate). The bare model
-is ``ecglens.read`` of the same bytes in a loop, in as many processes at once. Loops and site take turns, since other
-work on the machine hits both.
+Each of the fifty is logged in with an account and connection of its own; ``wrk`` uploads a page for each, waits for
+the result, and lets them look at it for ``--look`` seconds (bar of the time) or not at all (bar of the rate). The bare
+model is ``ecglens.read`` of the same bytes in a loop, in as many processes at once. Loops and site take turns, since
+other work on the machine hits both.
 """
 
 import argparse
@@ -34,14 +34,17 @@ local people, look = dofile(os.getenv("PEOPLE")), tonumber(os.getenv("LOOK"))
 local file = io.open(os.getenv("PAGE"), "rb"); local page = file:read("*a"); file:close()
 local place, errors, thread_count = 0, 0, 0
 local threads = {}
-function setup(thread) thread:set("first", thread_count); thread_count = thread_count + 1; table.insert(threads, thread) end
+function setup(thread)
+  thread:set("first", thread_count); thread_count = thread_count + 1; table.insert(threads, thread)
+end
 function init() place = first * math.floor(#people / 2); bad = 0 end
 function request()
   place = place % #people + 1
   local one, mark = people[place], "----ecglensload"
-  local function part(name, value) return "--" .. mark .. '\\r\\nContent-Disposition: form-data; name="' .. name .. '"\\r\\n\\r\\n' .. value .. "\\r\\n" end
-  local body = part("csrfmiddlewaretoken", one.token) .. "--" .. mark
-    .. '\\r\\nContent-Disposition: form-data; name="file"; filename="page.jpg"\\r\\nContent-Type: image/jpeg\\r\\n\\r\\n'
+  local body = "--" .. mark .. '\\r\\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\\r\\n\\r\\n'
+    .. one.token .. "\\r\\n--" .. mark
+    .. '\\r\\nContent-Disposition: form-data; name="file"; filename="page.jpg"'
+    .. "\\r\\nContent-Type: image/jpeg\\r\\n\\r\\n"
     .. page .. "\\r\\n--" .. mark .. "--\\r\\n"
   return wrk.format("POST", "/disease-predict", {
     ["Content-Type"] = "multipart/form-data; boundary=" .. mark, ["Accept"] = "application/json",
@@ -49,12 +52,15 @@ function request()
   }, body)
 end
 function delay() return math.floor(1000 * look * (0.5 + math.random())) end
-function response(status, headers, body) if status ~= 200 or not body:find("heading") then bad = bad + 1 end end
+function response(status, headers, body)
+  if status ~= 200 or not body:find("heading") then bad = bad + 1 end
+end
 function done(summary, latency, requests)
   local wrong = 0
   for _, thread in ipairs(threads) do wrong = wrong + thread:get("bad") end
   local e = summary.errors
-  io.write(string.format('RESULT {"requests": %d, "seconds": %.3f, "bad": %d, "p50": %.4f, "p95": %.4f, "p99": %.4f}\\n',
+  local shape = 'RESULT {"requests": %d, "seconds": %.3f, "bad": %d, "p50": %.4f, "p95": %.4f, "p99": %.4f}\\n'
+  io.write(string.format(shape,
     summary.requests, summary.duration / 1e6, wrong + e.connect + e.read + e.write + e.timeout,
     latency:percentile(50) / 1e6, latency:percentile(95) / 1e6, latency:percentile(99) / 1e6))
 end
@@ -114,7 +120,6 @@ def main() -> None:
                 wait(site)
         finally:
             site.stop()
-            print(site.log()[-4000:], file=sys.stderr)
         text = table(options, rates, bares, calm, backlog)
     print(text)
     if options.write:

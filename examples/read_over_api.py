@@ -6,14 +6,18 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 
 def ask(address: str, body: bytes | None = None, kind: str = "application/json") -> dict:
     """Send a request, a POST where it has a body."""
     head = {"Authorization": f"Bearer {os.environ['ECGLENS_TOKEN']}", "Content-Type": kind}
-    with urlopen(Request(address, body, head), timeout=60) as answer:
-        return json.load(answer)
+    try:
+        with urlopen(Request(address, body, head), timeout=60) as answer:
+            return json.load(answer)
+    except HTTPError as error:
+        sys.exit(json.load(error)["detail"])
 
 
 site, page = sys.argv[1].rstrip("/") + "/api/v1", Path(sys.argv[2])

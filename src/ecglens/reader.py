@@ -348,8 +348,7 @@ def digitize_page(
             f"{page.source}: expected at least {MIN_SIDE_PX} px each way, found {page.width} x {page.height}; "
             "use a larger picture."
         )
-    flat = flatten(page)
-    found = find_layout(flat, name=layout, doubtful=True)
+    flat, found = _flat_layout(page, layout)
     if isinstance(found, NotFound):
         raise EcgReadError(
             f"{page.source}: expected the leads of an ECG page. {found.reason} "
@@ -373,8 +372,18 @@ def laid_out(page: Page, layout: Layout | NotFound) -> tuple[Page, Layout | NotF
     """
     if isinstance(layout, Layout):
         return page, layout
+    return _flat_layout(page, None)
+
+
+def _flat_layout(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]:
+    """The page laid flat with its layout; as it came where only that shows one, as flattening may blur a grid."""
     flat = flatten(page)
-    return flat, find_layout(flat, doubtful=True)
+    found = find_layout(flat, name=name, doubtful=True)
+    if isinstance(found, NotFound) and flat is not page:
+        as_it_came = find_layout(page, name=name, doubtful=True)
+        if isinstance(as_it_came, Layout):
+            return page, as_it_came
+    return flat, found
 
 
 def printed_facts(page: Page, layout: Layout) -> PrintedFacts:

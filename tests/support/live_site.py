@@ -27,6 +27,7 @@ class Site:
 
     def __init__(self, folder, *, options=(), **settings):
         self.folder, self._options = Path(folder), options
+        self._log = self.folder.parent / f"{self.folder.name}.log"
         self._settings = {"ECGLENS_DATA_DIR": str(folder), **settings}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -37,7 +38,7 @@ class Site:
         command = [sys.executable, "-c", "from ecglens.cli import main; main()", "serve", "--port", str(self.port)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
         environment.pop("ECGLENS_DATABASE_URL", None)
-        with (self.folder / "log.txt").open("ab") as log:
+        with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self._options], env={**environment, **self._settings}, stdout=log, stderr=log
             )
@@ -68,7 +69,7 @@ class Site:
                 self.kill()
 
     def log(self):
-        return (self.folder / "log.txt").read_text(errors="replace")
+        return self._log.read_text(errors="replace")
 
     def _answers(self):
         try:

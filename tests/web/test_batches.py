@@ -98,7 +98,7 @@ def test_an_archive_that_cannot_be_taken_says_why_and_is_gone(send, client, work
 
 
 def test_a_bomb_is_a_page_that_failed(send, work, settings):
-    settings.MAX_UPLOAD_BYTES = 1_000_000
+    settings.MAX_UPLOAD_BYTES = 1024**2
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("bomb.png", bytes(50_000_000))

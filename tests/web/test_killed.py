@@ -19,7 +19,7 @@ WAIT_S = 180
 
 @pytest.fixture
 def site(tmp_path):
-    site = Site(tmp_path, options=("--processes", "2", "--workers", "2")).start()
+    site = Site(tmp_path / "data", options=("--processes", "2", "--workers", "2")).start()
     yield site
     site.stop()
 
@@ -75,6 +75,8 @@ def test_each_accepted_page_is_answered_exactly_once_or_shown_as_failed(site):
     twice = "SELECT reading_id FROM readings_picture GROUP BY reading_id, name HAVING count(*) > 1"
     assert rows(site, twice) == []
     assert rows(site, "SELECT count(DISTINCT reading_id) FROM readings_picture") == [(len(kept),)]
+    private = [site.folder, *site.folder.rglob("*")]
+    assert [path.name for path in private if path.stat().st_mode & 0o077] == []
     named = {
         name
         for (name,) in rows(

@@ -390,3 +390,16 @@ def test_a_reading_that_is_deleted_while_it_is_worked_on_stays_deleted(upload, k
     assert kept() == []
     assert not Reading.objects.exists()
     assert tasks.look_closer.func(str(uuid.uuid4())) == "not to be done"
+
+
+def test_folders_are_closed_to_others_even_those_above_and_those_that_are_there(tmp_path):
+    before = os.umask(0o022)
+    try:
+        deep = private_folder(tmp_path / "data" / "metrics" / "host")
+        (tmp_path / "open").mkdir(mode=0o755)
+        private_folder(tmp_path / "open")
+    finally:
+        os.umask(before)
+
+    for folder in (deep, deep.parent, deep.parent.parent, tmp_path / "open"):
+        assert folder.stat().st_mode & 0o077 == 0, folder

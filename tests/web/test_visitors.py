@@ -143,7 +143,7 @@ def test_figures_stand_beside_their_usual_ranges_in_words(examine):
     shown = text(upload())
 
     for words in (
-        "Ventricular rate 54 ± 1 1/min 60 to 100 below",
+        "Ventricular rate 54 ± 1 /min 60 to 100 below",
         "QRS duration 102 ± 10 ms 70 to 110 within",
         "QT interval 450 ± 16 ms – –",
         "II 0.42 ± 0.01 above 0.02 ± 0.01 within −0.05 to 0.10",

@@ -17,13 +17,17 @@ _LOCAL = {"localhost", "127.0.0.1", "[::1]", "::1", "testserver"}
 
 
 def private_folder(folder: Path) -> Path:
-    """A folder that nobody else may look into, made where it is missing.
+    """A folder that nobody else may look into, made where it is missing, and closed where it is open.
 
     Raises:
         SettingsError: It cannot be made.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in reversed([folder, *folder.parents]):
+            if not each.exists():
+                each.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_mode & 0o077:
+            folder.chmod(0o700)
     except OSError as error:
         raise SettingsError(
             f"Expected a folder for the web page's data that can be made, but {folder} cannot: {error.strerror}; set "

@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
+from ecglens.web.project.discreet import without_secrets
 from ecglens.web.project.keys import private_folder
 
 __all__ = ["keep_working", "manage", "serve", "work"]
@@ -23,8 +24,10 @@ _MAX_PROCESSES = 2
 _TIMEOUT_S = 60
 _KEEP_ALIVE_S = 30
 """Longer than people look at a page, and than proxies wait between two requests."""
+_GRACE_S = 8
+"""For answers that are under way when the site is stopped; containers are given 10 s."""
 _WATCH_S = 0.5
-_STOP_S = 10.0
+_STOP_S = 5.0
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -65,6 +68,7 @@ def serve(
     _check_address(host, port)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder())
     _set_up()
+    _check_database()
     _bring_up_to_date()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
@@ -74,6 +78,7 @@ def serve(
         "worker_class": "gthread",
         "timeout": _TIMEOUT_S,
         "keepalive": _KEEP_ALIVE_S,
+        "graceful_timeout": _GRACE_S,
         "preload_app": True,
         "loglevel": "warning",
         "when_ready": lambda server: ready(),
@@ -125,18 +130,29 @@ def manage(arguments: list[str]) -> None:
 
 def _metrics_folder() -> Path:
     """Where the processes of this machine put their counts together, empty at the start."""
-    folder = private_folder(load_settings().data_dir / "metrics" / socket.gethostname())
+    folder = private_folder(private_folder(load_settings().data_dir) / "metrics" / socket.gethostname())
     for old in folder.glob("*.db"):
         old.unlink()
     return folder
 
 
 def _set_up() -> None:
-    """Load the site; a setting that cannot be used is said in one sentence."""
+    """Load the site, or say in one sentence which setting cannot be used; what is written is for its owner only."""
+    os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecglens.web.project.settings")
     import django
 
     django.setup()
+
+
+def _check_database() -> None:
+    from django.db import DatabaseError, connection
+
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        why = without_secrets(str(error).strip().splitlines()[0])
+        raise SettingsError(f"Expected a database that answers at DATABASE_URL, but it does not: {why}") from error
 
 
 def _bring_up_to_date() -> None:

@@ -214,5 +214,9 @@ LOGGING = {
     "filters": {"discreet": {"()": "ecglens.web.project.discreet.Discreet"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["discreet"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"django": {"handlers": [], "level": "WARNING", "propagate": True}},
+    "loggers": {
+        "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "django_tasks_db": {"handlers": [], "level": "ERROR", "propagate": True},
+        "django": {"handlers": [], "level": "WARNING", "propagate": True},
+    },
 }

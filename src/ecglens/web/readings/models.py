@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ecglens.web.readings.names import NAME_CHARS
+from ecglens.web.readings.percent import percent_text
 from ecglens.web.readings.store import pages
 
 __all__ = ["Answer", "Batch", "Picture", "Reading", "Readings", "WorkerLife"]
@@ -152,6 +153,11 @@ class Reading(models.Model):
     def get_absolute_url(self) -> str:
         """Where it is shown."""
         return reverse("reading", args=[self.pk])
+
+    @property
+    def percent(self) -> str:
+        """The label's probability as it is shown."""
+        return percent_text(self.probability)
 
     @property
     def finished(self) -> bool:

@@ -16,6 +16,7 @@ from reportlab.platypus import Image, PageBreak, Paragraph, SimpleDocTemplate, S
 from ecglens.leads.figures import told
 from ecglens.web.readings.facts import measured
 from ecglens.web.readings.models import Reading
+from ecglens.web.readings.percent import percent_text
 from ecglens.web.readings.shown import title_of
 
 __all__ = ["sheets"]
@@ -96,7 +97,7 @@ def _answers(reading: Reading) -> list[Any]:
         if not probabilities:
             continue
         ranked = sorted(probabilities.items(), key=lambda item: -item[1])
-        rows = [[_text(title_of(label)), _text(f"{100 * share:.1f} %")] for label, share in ranked]
+        rows = [[_text(title_of(label)), _text(percent_text(share))] for label, share in ranked]
         parts += [
             _line(_("Calibrated probabilities, %(model)s") % {"model": f"{answer.model} {answer.version}"}, _TITLE),
             _table(rows, [0.75 * _WIDTH, 0.25 * _WIDTH]),

@@ -11,6 +11,7 @@ from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.leads.figures import Figure, StLead, missing, said, st_leads, told
 from ecglens.web.readings.conditions import Condition, condition
 from ecglens.web.readings.facts import measured, printed_of
+from ecglens.web.readings.percent import percent_text
 from ecglens.web.readings.pictures import STEPS
 from ecglens.web.readings.reasons import Reason, reasons
 
@@ -49,6 +50,11 @@ class Bar:
     title: str
     percent: float
     chosen: bool
+
+    @property
+    def text(self) -> str:
+        """The percentage as it is shown."""
+        return percent_text(self.percent / 100)
 
 
 @dataclass(frozen=True, slots=True)

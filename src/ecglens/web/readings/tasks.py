@@ -164,6 +164,7 @@ def _take_entry(batch: Batch, number: int, entry: Entry, most: int) -> bool:
     """Make readings of a file's pages; false where the batch would have too many."""
     start = batch.readings.count()
     try:
+        _check_size(entry)
         content = fetch(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
     except EcgLensError as error:
         Reading.objects.create(
@@ -189,6 +190,16 @@ def _take_entry(batch: Batch, number: int, entry: Entry, most: int) -> bool:
         drop(upload)
         raise
     return True
+
+
+def _check_size(entry: Entry) -> None:
+    """By what the archive says; what it really holds is limited where it is read."""
+    size = int(entry.place[2]) if entry.place[:1] == ("zip",) else 0
+    if size > settings.MAX_UPLOAD_BYTES:
+        raise BatchError(
+            f"Expected a page of at most {settings.MAX_UPLOAD_BYTES / 1024**2:g} MB in the archive, found one of "
+            f"{size / 1024**2:,.0f} MB; leave it out, or scan it smaller."
+        )
 
 
 @contextmanager

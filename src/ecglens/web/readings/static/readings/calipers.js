@@ -31,7 +31,13 @@ for (const tool of document.querySelectorAll(".calipers")) {
     const part = (value, size) => Math.min(1, Math.max(0, value / size));
     return [part(event.clientX - frame.left, frame.width) * width, part(event.clientY - frame.top, frame.height) * height];
   };
-  const clear = (hide) => layer.toggleAttribute("hidden", hide);
+  const button = tool.querySelector("button");
+  const clear = (hide) => {
+    layer.toggleAttribute("hidden", hide);
+    button.textContent = hide ? button.dataset.show : button.dataset.clear;
+    if (hide) for (const name of ["ms", "mv", "rate"]) output.querySelector(`[data-${name}]`).textContent = "\u2013";
+    else draw();
+  };
 
   stage.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || event.pointerType === "touch" && !event.isPrimary) return;
@@ -66,12 +72,8 @@ for (const tool of document.querySelectorAll(".calipers")) {
       draw();
     });
   }
-  tool.querySelector("[data-clear]").addEventListener("click", () => {
-    clear(true);
-    for (const name of ["ms", "mv", "rate"]) output.querySelector(`[data-${name}]`).textContent = "\u2013";
-  });
-  window.addEventListener("resize", draw);
+  button.addEventListener("click", () => clear(!layer.hasAttribute("hidden")));
+  window.addEventListener("resize", () => { if (!layer.hasAttribute("hidden")) draw(); });
   tool.hidden = false;
-  clear(false);
-  draw();
+  clear(true);
 }

@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--processes", type=int, default=2, help="of the site, and of the bare model")
     parser.add_argument("--workers", type=int, default=1, help="that measure and explain beside it")
-    parser.add_argument("--look", type=float, default=3.0, help="seconds that a person looks at a result, on average")
+    parser.add_argument("--look", type=float, default=8.0, help="seconds that a person looks at a result, on average")
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="also write benchmarks/web_load.md")

@@ -38,29 +38,23 @@ def redact(page: Page, layout: Layout) -> Page:
         The same page, in the same place and size; what was outside has the colour of the paper. Curves that a file held
         are kept, as they are traces.
     """
-    blank = np.median(page.pixels.reshape(-1, 3)[::97], axis=0).astype(np.uint8)
-    pixels = np.empty_like(page.pixels)
-    pixels[:] = blank
-    cv2.copyTo(page.pixels, _inside(page, layout), pixels)
-    return replace(page, pixels=pixels)
-
-
-def _inside(page: Page, layout: Layout) -> NDArray[np.uint8]:
-    """``(height, width)``, not 0 within the area of traces, in the page as it came."""
+    blank = np.median(page.pixels.reshape(-1, 3)[::997], axis=0).astype(np.uint8).tolist()
     down, across = (_MARGIN_MM * scale for scale in layout.px_per_mm)
     area = layout.trace_area
     kept = Box(area.top - down, area.left - across, area.bottom + down, area.right + across)
     back = np.asarray(cv2.invertAffineTransform(np.array(layout.to_upright)), dtype=np.float64)
-    inside = np.zeros((page.height, page.width), dtype=np.uint8)
-    _fill(inside, kept, back, 255)
-    for letter in _cut_letters(page, layout, kept):
-        _fill(inside, letter, back, 0)
-    return inside
-
-
-def _fill(mask: NDArray[np.uint8], box: Box, back: NDArray[np.float64], value: int) -> None:
-    corners = np.array([[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]])
-    cv2.fillConvexPoly(mask, np.rint(corners @ back[:, :2].T + back[:, 2]).astype(np.int32), value)
+    pixels = page.pixels.copy()
+    far = 2.0 * max(page.height, page.width)
+    around = (
+        Box(-far, -far, kept.top, far),
+        Box(kept.bottom, -far, far, far),
+        Box(-far, -far, far, kept.left),
+        Box(-far, kept.right, far, far),
+    )
+    for box in (*around, *_cut_letters(page, layout, kept)):
+        corners = np.array([[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]])
+        cv2.fillConvexPoly(pixels, np.rint(corners @ back[:, :2].T + back[:, 2]).astype(np.int32), blank)
+    return replace(page, pixels=pixels)
 
 
 def _cut_letters(page: Page, layout: Layout, kept: Box) -> Iterator[Box]:

@@ -172,8 +172,11 @@ def _keeper(count: int) -> "subprocess.Popen[bytes]":
 
 
 def _worker() -> "subprocess.Popen[bytes]":
-    """In a group of its own, so that Ctrl+C reaches it through its keeper, after the page that it is at."""
-    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import work; work()"], start_new_session=True)
+    """In a group of its own, so that Ctrl+C reaches it through its keeper, after the page that it is at.
+
+    Not in a session of its own: Linux shares the processor among sessions first, and its niceness would not count.
+    """
+    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import work; work()"], process_group=0)
 
 
 def _end(worker: "subprocess.Popen[bytes]") -> None:

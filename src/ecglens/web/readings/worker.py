@@ -29,7 +29,7 @@ _HOUSEKEEPING_S = 600.0
 _ORPHAN_AGE = timedelta(hours=6)
 """Of files that no row names; younger ones may be of an upload that goes on."""
 _TASK_AGE = timedelta(days=2)
-_NICENESS = 10
+_NICENESS = 19
 """Answers that somebody waits for come first."""
 _LOG = logging.getLogger(__name__)
 

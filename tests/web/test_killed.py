@@ -81,7 +81,8 @@ def test_each_accepted_page_is_answered_exactly_once_or_shown_as_failed(site):
         name
         for (name,) in rows(
             site,
-            "SELECT page FROM readings_reading UNION SELECT signals FROM readings_reading UNION SELECT file FROM readings_picture",
+            "SELECT page FROM readings_reading UNION SELECT signals FROM readings_reading "
+            "UNION SELECT file FROM readings_picture",
         )
     }
     assert all((site.folder / "pages" / name).is_file() for name in named)

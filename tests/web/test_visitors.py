@@ -12,7 +12,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from ecglens.errors import EcgReadError, ModelError
-from ecglens.pages import read_page
 from ecglens.records import (
     Abstention,
     Box,

@@ -1,7 +1,7 @@
 """Make ``as_published.json`` of the shipped model: its recipe, scored on files split at random, as is usual.
 
-From the answers that ``ecglens reproduce shipped --protocol as-published`` kept in ``docs/results``; the web application
-shows it beside the honest figures. Run from the repository: ``python docs/make_as_published.py``.
+From the answers that ``ecglens reproduce shipped --protocol as-published`` kept in ``docs/results``; the web
+application shows it beside the honest figures. Run from the repository: ``python docs/make_as_published.py``.
 """
 
 import json

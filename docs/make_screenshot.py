@@ -22,7 +22,7 @@ PAGE = ROOT / "tests" / "data" / "Normal_1.jpg"
 PICTURE = ROOT / "docs" / "images" / "disease-predict.png"
 VIEW = {"width": 1100, "height": 1320}
 COLOURS = 40
-START_S = 30
+START_S = 90
 
 
 def main() -> None:

@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -224,3 +227,33 @@ def test_staff_see_the_audit_log_and_cannot_change_it(client, user, upload):
     assert AuditEntry.objects.filter(action="delete as staff", object_id=str(reading.pk)).exists()
     assert client.get("/admin/accounts/user/").status_code == 200
     assert client.get("/admin/accounts/token/").status_code == 200
+
+
+def test_an_openid_provider_is_offered_where_one_is_set(tmp_path):
+    """The apps are chosen when the site starts, so this is another site."""
+    code = """
+import django
+django.setup()
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+settings.ALLOWED_HOSTS = ["testserver"]
+call_command("migrate", verbosity=0)
+call_command("createcachetable")
+print(Client().get("/accounts/login/").content.decode())
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ECGLENS_", "DJANGO_"))}
+    told = {
+        "DJANGO_SETTINGS_MODULE": "ecglens.web.project.settings",
+        "ECGLENS_DATA_DIR": str(tmp_path),
+        "ECGLENS_OPENID_URL": "https://login.example.org",
+        "ECGLENS_OPENID_CLIENT": "ecglens",
+        "ECGLENS_OPENID_SECRET": "hush",
+        "ECGLENS_OPENID_NAME": "Hospital account",
+    }
+    done = subprocess.run([sys.executable, "-c", code], env={**clean, **told}, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Hospital account" in done.stdout
+    assert "/accounts/oidc/openid/login/" in done.stdout
+    assert "hush" not in done.stdout

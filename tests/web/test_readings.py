@@ -285,3 +285,13 @@ def test_the_same_key_gives_the_same_reading(user, page):
 
 def test_nobody_without_an_account_sees_a_history():
     assert Client().get("/readings/")["Location"].startswith("/accounts/login/")
+
+
+def test_no_page_claims_a_certainty_that_nobody_has(upload, client):
+    upload()
+    shown = client.get(only().get_absolute_url()).content.decode()
+
+    assert only().probability > 0.9995
+    assert "&gt; 99.9 %" in shown
+    assert not re.search(r"\b(100(\.0)?|0\.0) %", shown)
+    assert "&gt; 99.9 %" in client.get("/readings/").content.decode()

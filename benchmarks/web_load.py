@@ -7,7 +7,8 @@ database with its page; signals and explanations follow by the worker, which sta
 Each of the fifty is logged in with an account and connection of its own, uploads a page, waits for the result, and
 looks at it for ``--look`` seconds (bar of the time), or not at all, sent by ``wrk`` (bar of the rate). The bare
 model is ``ecglens.read`` of the same bytes in a loop, in as many processes at once. Loops and site take turns, since
-other work on the machine hits both.
+other work on the machine hits both. What is left to measure ten seconds after a round is dropped, so that the next
+begins anew.
 """
 
 import argparse
@@ -119,12 +120,12 @@ def main() -> None:
                 rates.append(load(site, options, options.seconds))
                 after = bare(options)
                 bares.append((before + after) / 2)
-                backlog = wait(site)
+                wait(site)
                 calm.append(visit(site, options, people))
                 wait(site)
         finally:
             site.stop()
-        text = table(options, rates, bares, calm, backlog)
+        text = table(options, rates, bares, calm)
     print(text)
     if options.write:
         (Path(__file__).with_suffix(".md")).write_text(text, encoding="utf-8")
@@ -221,8 +222,8 @@ def visit(site: Site, options: argparse.Namespace, people: list[dict[str, str]])
     return {"requests": len(waits), "seconds": seconds, "bad": len(bad), "p50": p50, "p95": p95, "p99": p99}
 
 
-def wait(site: Site) -> float:
-    """Until everything is measured; how long that took, in seconds."""
+def wait(site: Site) -> None:
+    """Until everything is measured, or for ten seconds; what is left then is dropped."""
     import sqlite3
     from contextlib import closing
 
@@ -232,13 +233,13 @@ def wait(site: Site) -> float:
         with closing(sqlite3.connect(f"file:{site.folder}/ecglens.sqlite3?mode=ro", uri=True, timeout=60)) as database:
             left = database.execute(question).fetchone()[0]
         if not left:
-            return time.monotonic() - start
+            return
         if time.monotonic() - start > WORKED_OFF_S:
             with closing(sqlite3.connect(f"{site.folder}/ecglens.sqlite3", timeout=60)) as database:
                 database.execute("DELETE FROM django_tasks_database_dbtaskresult WHERE status = 'READY'")
                 database.execute("UPDATE readings_reading SET state = 'done' WHERE state = 'answered'")
                 database.commit()
-            return time.monotonic() - start
+            return
         time.sleep(0.5)
 
 
@@ -247,7 +248,6 @@ def table(
     rates: list[dict[str, float]],
     bares: list[float],
     calm: list[dict[str, float]],
-    backlog: float,
 ) -> str:
     """As it is kept."""
     shares = [found["requests"] / found["seconds"] / bare_rate for found, bare_rate in zip(rates, bares, strict=True)]

@@ -217,9 +217,10 @@ def check_explanations(
         ModelError: A method cannot explain this model.
         MissingExtraError: A method needs an extra that is not installed.
     """
+    from ecglens.models.explain import usual_methods
     from ecglens.models.explain.measured import checks_of, page_figures, weights_left
 
-    chosen = methods or [*(["class_map"] if runtime.card.feature_maps else []), "occlusion_lead"]
+    chosen = methods or usual_methods(runtime.card)
     look, rng = look_with(runtime), np.random.default_rng(seed)
     lines: list[dict[str, Any]] = []
     scenes: list[Scene] = []

@@ -21,6 +21,7 @@ from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.api import access, installed, schemas
 from ecglens.web.api.described import api
+from ecglens.web.project import throttle
 from ecglens.web.readings import store, tasks
 from ecglens.web.readings.models import Batch, Reading, WorkerLife
 
@@ -522,7 +523,7 @@ def test_too_much_is_refused(program, settings, page):
 
 def test_a_user_who_asks_too_often_has_to_wait(user, program, stranger, monkeypatch):
     monkeypatch.setattr(access, "USER_REQUESTS_A_MINUTE", 3)
-    monkeypatch.setattr(access.time, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(throttle.time, "time", lambda: 1_000_000.0)
 
     found = [program.get(f"{API}/models").status_code for _ in range(3)]
     response = program_of(user).get(f"{API}/models")
@@ -535,7 +536,7 @@ def test_a_user_who_asks_too_often_has_to_wait(user, program, stranger, monkeypa
 
 def test_an_address_that_tries_tokens_has_to_wait(program, monkeypatch):
     monkeypatch.setattr(access, "REFUSED_REQUESTS_A_MINUTE", 2)
-    monkeypatch.setattr(access.time, "time", lambda: 1_000_000.0)
+    monkeypatch.setattr(throttle.time, "time", lambda: 1_000_000.0)
     thief = Client(headers={"Authorization": "Bearer ecgl_none"})
 
     found = [thief.get(f"{API}/models").status_code for _ in range(3)]

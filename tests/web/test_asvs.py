@@ -30,8 +30,8 @@ from gunicorn.http.parser import RequestParser
 
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.project.discreet import Discreet
+from ecglens.web.project.throttle import address_hash
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.visitors import hash_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -274,7 +274,7 @@ class TestBrowsers:
         assert site_settings(tmp_path, names, ECGLENS_PROXIES="1")["ALLAUTH_TRUSTED_PROXY_COUNT"] == "1"
         claimed = [RequestFactory().get("/", headers={"X-Forwarded-For": each}) for each in ("192.0.2.1", "192.0.2.2")]
 
-        assert hash_of(claimed[0]) == hash_of(claimed[1])
+        assert address_hash(claimed[0]) == address_hash(claimed[1])
 
     def test_with_https_cookies_are_sent_by_nothing_else_and_browsers_are_told(self, tmp_path, settings):
         cookies = ["SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "LANGUAGE_COOKIE_SECURE"]

@@ -1,7 +1,8 @@
 """Many pages: found wherever they lie, read on all cores or a cluster, answered exactly once, told in a summary.
 
-``run`` is the one way to read many pages; the command line and the web application call it alike. ``import
-ecglens.batch`` is cheap: what a name needs is loaded when it is asked for.
+``run`` reads an archive into a table; the command line calls it. The web application keeps each page as a reading of
+its own, and takes the listing of archives from here. ``import ecglens.batch`` is cheap: what a name needs is loaded
+when it is asked for.
 """
 
 from importlib import import_module

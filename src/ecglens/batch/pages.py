@@ -83,9 +83,10 @@ def _explained(reading: Reading, runtime: Runtime) -> tuple[Explanation | None, 
     """Where the answer comes from, and what to know of that; none for a page that the model was not asked about."""
     if reading.prediction.probabilities is None:
         return None, ()
-    method = "class_map" if runtime.card.feature_maps else "occlusion_lead"
+    from ecglens.models.explain import usual_methods  # a label alone should not wait for it
+
     try:
-        found = explain_page(reading, runtime, method=method)
+        found = explain_page(reading, runtime, method=usual_methods(runtime.card)[0])
     except ModelError as error:
         return None, (f"There is no explanation: {error}",)
     return found, found.warnings

@@ -12,6 +12,7 @@ from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.report import Picture, Section
 from ecglens.labels import TITLES
 from ecglens.leads.find import find_layout
+from ecglens.models.explain import usual_methods
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reader import examine_page, explain_page
@@ -22,7 +23,6 @@ __all__ = ["gallery"]
 _WIDTH_PX = 560
 _QUALITY = 80
 _RANDOM, _EACH_LABEL, _MOST_WRONG = 8, 4, 200
-_METHODS = ("class_map", "occlusion_lead")
 
 
 def gallery(
@@ -99,7 +99,7 @@ def _seen(page: Page, answer: str, runtime: Runtime | None) -> tuple[NDArray[np.
     if runtime is None:
         return page.pixels, _laid(find_layout(page))
     reading = examine_page(page, runtime)
-    for method in _METHODS:
+    for method in usual_methods(runtime.card):
         try:
             found = explain_page(reading, runtime, method=method, label=answer, checks=False)
         except EcgLensError:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ecglens.errors import ModelError
+from ecglens.models.cards import ModelCard
 from ecglens.models.explain.checks import check_order, check_place
 from ecglens.models.explain.class_map import class_map
 from ecglens.models.explain.gradients import (
@@ -25,7 +26,7 @@ from ecglens.models.explain.stored import on_model
 from ecglens.models.explain.surrogate import kernel_shap, lime
 from ecglens.records import Explanation, Prediction
 
-__all__ = ["METHODS", "Method", "ModuleRuntime", "explain_scene", "heat_of"]
+__all__ = ["METHODS", "Method", "ModuleRuntime", "explain_scene", "heat_of", "usual_methods"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,11 @@ def heat_of(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> 
             )
         run = partial(run, module=module)
     return run(scene)
+
+
+def usual_methods(card: ModelCard) -> tuple[str, ...]:
+    """What needs no torch and tells most in little time: the class map where the model has one, occlusion by lead."""
+    return ("class_map", "occlusion_lead") if card.feature_maps else ("occlusion_lead",)
 
 
 def explain_scene(

@@ -13,7 +13,7 @@ __all__ = ["AuditAdmin", "TokenAdmin", "UserAdmin"]
 
 
 @admin.register(User)
-class UserAdmin(Base):  # type: ignore[type-arg]
+class UserAdmin(Base):  # type: ignore[type-arg]  # generic in the stubs only
     """Accounts, by their address."""
 
     ordering = ("email",)
@@ -29,7 +29,7 @@ class UserAdmin(Base):  # type: ignore[type-arg]
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
 
 
-class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

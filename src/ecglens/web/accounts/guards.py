@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+
+from ecglens.web.api.problems import problem
 
 __all__ = ["second_factor_for_staff"]
 
@@ -23,8 +25,7 @@ def second_factor_for_staff(
             return get_response(request)
         if request.path.startswith("/api/"):
             text = "Expected staff with a second factor, found none; set one up on the site first."
-            problem = {"type": "about:blank", "title": "Forbidden", "status": 403, "detail": text}
-            return JsonResponse(problem, status=403, content_type="application/problem+json")
+            return problem(403, text)
         messages.info(request, _("Staff need a second factor; set one up to go on."))
         return redirect(reverse("mfa_index"))
 

@@ -28,6 +28,7 @@ _SEEN_EVERY = timedelta(minutes=1)
 class _Users(UserManager["User"]):
     """Users are known by their address."""
 
+    # Django's users have a name, which these have not, so that the signatures differ.
     def create_user(self, email: str, password: str | None = None, **more: Any) -> "User":  # type: ignore[override]
         """Make an account."""
         user = self.model(email=self.normalize_email(email).lower(), **more)
@@ -47,6 +48,7 @@ class _Users(UserManager["User"]):
 class User(AbstractUser):
     """A person with an account, known by an e-mail address."""
 
+    # Django's way to leave out a field of an abstract model, which its stubs do not know.
     username = None  # type: ignore[assignment]
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]

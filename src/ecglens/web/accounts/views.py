@@ -35,7 +35,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required  # type: ignore[untyped-decorator]
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def make_token(request: HttpRequest) -> HttpResponse:
     """Make a token; this answer alone shows its key. Who was asked for the password in between finds the form again."""
     if request.method != "POST":
@@ -76,7 +76,7 @@ def set_redaction(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 @never_cache
-@reauthentication_required  # type: ignore[untyped-decorator]
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def download(request: HttpRequest) -> FileResponse:
     """All own data as a ZIP."""
     user = user_of(request)
@@ -86,7 +86,7 @@ def download(request: HttpRequest) -> FileResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required  # type: ignore[untyped-decorator]
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def delete(request: HttpRequest) -> HttpResponse:
     """Delete the account with everything in it."""
     user = user_of(request)

@@ -1,12 +1,10 @@
 """Who may do what through the API, how often, and what is kept of it."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
-from django.core.cache import cache
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
@@ -17,7 +15,7 @@ from ninja.utils import check_csrf
 from ecglens.web.accounts.audit import record
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.api.problems import ProblemError
-from ecglens.web.readings.visitors import hash_of
+from ecglens.web.project.throttle import address_hash, next_minute_s, within
 
 __all__ = ["BearerToken", "EachUser", "SessionCookie", "saw", "user_of"]
 
@@ -25,7 +23,6 @@ USER_REQUESTS_A_MINUTE = 600
 REFUSED_REQUESTS_A_MINUTE = 60
 """Of one address with tokens that do not hold."""
 
-_MINUTE_S = 60
 _SEEN_AGAIN = timedelta(minutes=1)
 _READING_METHODS = ("GET", "HEAD")
 _INVALID = {"WWW-Authenticate": 'Bearer realm="ecglens", error="invalid_token"'}
@@ -38,8 +35,8 @@ class BearerToken(HttpBearer):
         """Let a token in that holds and has the scope, as its owner."""
         found = Token.of(token)
         if found is None:
-            if not _counted(f"refused:{hash_of(request)}", REFUSED_REQUESTS_A_MINUTE):
-                raise ProblemError(429, "Too many requests.", {"Retry-After": str(_next_minute_s())})
+            if not within(f"api:refused:{address_hash(request)}", REFUSED_REQUESTS_A_MINUTE):
+                raise ProblemError(429, "Too many requests.", {"Retry-After": str(next_minute_s())})
             raise ProblemError(
                 401, "Expected a token that holds, found one that is unknown, ended or revoked.", _INVALID
             )
@@ -50,7 +47,7 @@ class BearerToken(HttpBearer):
             text = f"Expected a token with the scope {needed}, found one without it; make another token."
             raise ProblemError(403, text, {"WWW-Authenticate": challenge})
         request.user = found.owner
-        request.token = found  # type: ignore[attr-defined]
+        request.token = found  # type: ignore[attr-defined]  # requests have no such field; audit reads it
         return found
 
 
@@ -79,11 +76,11 @@ class EachUser(BaseThrottle):
 
     def allow_request(self, request: HttpRequest) -> bool:
         """Whether the user has not had enough this minute."""
-        return _counted(f"user:{request.user.pk}", USER_REQUESTS_A_MINUTE)
+        return within(f"api:user:{request.user.pk}", USER_REQUESTS_A_MINUTE)
 
     def wait(self) -> float:
         """Seconds until the next minute."""
-        return _next_minute_s()
+        return next_minute_s()
 
 
 def user_of(request: HttpRequest) -> User:
@@ -110,16 +107,3 @@ def saw(request: HttpRequest, thing: Model, detail: str = "") -> None:
 def _check_second_factor(user: Any) -> None:
     if user.is_staff and not is_mfa_enabled(user):
         raise ProblemError(403, "Expected staff with a second factor, found none; set one up on the site first.")
-
-
-def _counted(who: str, most: int) -> bool:
-    key = f"api:{who}:{int(time.time() // _MINUTE_S)}"
-    cache.add(key, 0, 2 * _MINUTE_S)
-    try:
-        return cache.incr(key) <= most
-    except ValueError:
-        return True
-
-
-def _next_minute_s() -> int:
-    return int(_MINUTE_S - time.time() % _MINUTE_S) + 1

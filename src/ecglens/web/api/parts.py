@@ -15,7 +15,7 @@ from ecglens.web.api.schemas import Explanation, Measurements
 from ecglens.web.api.told import explanations_told
 from ecglens.web.readings import exports
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.views.files import served
+from ecglens.web.readings.views.files import attached, served
 from ecglens.web.readings.views.owned import own_picture, own_reading
 
 __all__ = ["router"]
@@ -75,8 +75,7 @@ def show_signals(
     if made is None:
         raise ProblemError(404, f"This reading has no signals in this format. {reading.trouble}".strip())
     record(request, "export", reading, detail=format)
-    content, name, kind = made
-    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return attached(*made)
 
 
 @router.get("/{uuid:pk}/page", summary="Get the page", openapi_extra=_PICTURE)

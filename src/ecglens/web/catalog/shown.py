@@ -8,7 +8,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from ecglens.labels import TITLES
 from ecglens.models.cards import ModelCard
 from ecglens.web.catalog.card_html import to_html
 from ecglens.web.catalog.drawings import (
@@ -26,6 +25,7 @@ from ecglens.web.catalog.evaluations import (
     explained_of,
     text_of,
 )
+from ecglens.web.readings.titles import title_of
 
 __all__ = [
     "Cell",
@@ -37,7 +37,6 @@ __all__ = [
     "compared",
     "show",
     "sketch",
-    "title_of",
 ]
 
 _NOT_KNOWN = "–"
@@ -258,11 +257,6 @@ def compared(cards: Sequence[ModelCard], default: str) -> Compared:
         recalls=tuple((title_of(label), tuple(_recall(one, label) for one in evaluations)) for label in labels),
         same_data=len({_scored(one) for one in evaluations}) == 1 and None not in evaluations,
     )
-
-
-def title_of(label: str) -> str:
-    """A label for people."""
-    return _(TITLES[label]) if label in TITLES else label.replace("_", " ")
 
 
 def _figures(evaluation: Evaluation, keys: Sequence[str]) -> tuple[Figure, ...]:

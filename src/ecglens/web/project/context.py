@@ -19,6 +19,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "open_sign_up": found.sign_up,
         "visitors": found.visitors,
         "sends_mail": bool(found.mail_url),
-        "openid_name": found.openid_name if found.openid_url else "",
         "retention_days": found.retention_days,
     }

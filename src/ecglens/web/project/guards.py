@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from ecglens.web.api.problems import problem
 from ecglens.web.project.views import told
 
 __all__ = ["headers", "upload_limit"]
@@ -58,8 +59,7 @@ def upload_limit(get_response: GetResponse) -> GetResponse:
             "limit": f"{most / 1024**2:g}"
         }
         if request.path.startswith("/api/"):
-            problem = {"type": "about:blank", "title": "Content Too Large", "status": 413, "detail": text}
-            return JsonResponse(problem, status=413, content_type="application/problem+json")
+            return problem(413, text)
         return told(request, text, status=413)
 
     return answer

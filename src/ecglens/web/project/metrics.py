@@ -59,7 +59,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     site = CollectorRegistry()
     site.register(_Site())
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        MultiProcessCollector(site)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(site)  # type: ignore[no-untyped-call]  # prometheus_client has no type there
         return HttpResponse(generate_latest(site), content_type=CONTENT_TYPE_LATEST)
     return HttpResponse(generate_latest(site) + generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 

@@ -52,8 +52,8 @@ def serve(
 
     A database in a file is brought up to date first; one on a server is not, as several machines may use it.
 
-    The site is loaded before the workers are made, so that all of them share one secret key. Models are loaded by the
-    workers, since the threads of ONNX Runtime do not survive the making of a worker.
+    The site is loaded before the processes that answer are made, which share what it has loaded. Models are loaded by
+    each of them, since the threads of ONNX Runtime do not survive the making of a process.
 
     Args:
         host: Address to listen on.
@@ -63,7 +63,7 @@ def serve(
         workers: Processes that measure and explain; the settings' number if it is ``None``.
 
     Raises:
-        SettingsError: The address cannot be listened on.
+        SettingsError: The address cannot be listened on, or the database does not answer.
     """
     _check_address(host, port)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder())

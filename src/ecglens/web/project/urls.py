@@ -8,7 +8,7 @@ from ecglens.web.project import views
 from ecglens.web.project.metrics import metrics
 
 admin.autodiscover()
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth documents it
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.start, name="start"),

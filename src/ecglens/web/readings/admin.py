@@ -24,7 +24,7 @@ class _Audited:
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Keep who saw it."""
-        found = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        found = super().get_object(request, object_id, from_field)  # type: ignore[misc]  # of the admin class that it is mixed into
         if found is not None:
             record(request, "see as staff", found)
         return found
@@ -32,16 +32,16 @@ class _Audited:
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Keep who deleted it."""
         record(request, "delete as staff", obj)
-        super().delete_model(request, obj)  # type: ignore[misc]
+        super().delete_model(request, obj)  # type: ignore[misc]  # as above
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Keep who deleted each."""
         for each in queryset:
             record(request, "delete as staff", each)
-        super().delete_queryset(request, queryset)  # type: ignore[misc]
+        super().delete_queryset(request, queryset)  # type: ignore[misc]  # as above
 
 
-class _Answers(admin.TabularInline):  # type: ignore[type-arg]
+class _Answers(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
     model = Answer
     fields = ("model", "version", "label")
     extra = 0
@@ -55,7 +55,7 @@ class _Answers(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Reading)
-class ReadingAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadingAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Readings without their pages, which only their owners see."""
 
     list_display = ("id", "owner", "state", "label", "created_at", "batch", "attempts")
@@ -78,7 +78,7 @@ class ReadingAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Batch)
-class BatchAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]
+class BatchAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Batches."""
 
     list_display = ("id", "owner", "created_at", "listed", "trouble")

@@ -46,7 +46,7 @@ def changes(first: Reading, second: Reading) -> tuple[Change, ...]:
     found_changes = []
     for title in dict.fromkeys([*before, *after]):
         one, other = before.get(title), after.get(title)
-        unit = (one or other).unit  # type: ignore[union-attr]
+        unit = (one or other).unit  # type: ignore[union-attr]  # each title is of one of them
         difference, beyond = "", False
         if one is not None and other is not None:
             gap = _number(other.value) - _number(one.value)

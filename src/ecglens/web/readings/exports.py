@@ -18,7 +18,7 @@ from ecglens.formats.json import read_json
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.sheets import sheets
 
-__all__ = ["TABLES", "plain", "sheets", "signals"]
+__all__ = ["TABLES", "plain", "signals"]
 
 _FIGURES = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "axis_deg")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -111,22 +111,22 @@ def _csv(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
                 _cell(" ".join((reading.facts or {}).get("warnings", []))),
             ]
         )
-    return text.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", "ecglens.csv"
+    return text.getvalue().encode("utf-8-sig"), "ecglens.csv", "text/csv; charset=utf-8"
 
 
 def _json(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
     told = json.dumps([plain(reading) for reading in readings], indent=1, cls=DjangoJSONEncoder)
-    return told.encode(), "application/json", "ecglens.json"
+    return told.encode(), "ecglens.json", "application/json"
 
 
 def _pdf(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
-    return sheets(readings), "application/pdf", "ecglens.pdf"
+    return sheets(readings), "ecglens.pdf", "application/pdf"
 
 
 TABLES: Mapping[str, Callable[[Sequence[Reading]], tuple[bytes, str, str]]] = MappingProxyType(
     {"csv": _csv, "json": _json, "pdf": _pdf}
 )
-"""What a selection can be exported to: content, media type and file name."""
+"""What a selection can be exported to: content, file name and media type."""
 
 
 def _cell(text: str) -> str:

@@ -58,11 +58,16 @@ class UploadForm(forms.Form):
     def clean_file(self) -> list[Any]:
         """Refuse files above the limit."""
         files: list[Any] = self.cleaned_data["file"]
-        if any(file.size > settings.MAX_UPLOAD_BYTES for file in files):
-            text = _("Expected a file of at most %(limit)s MB, found a larger one; choose a smaller file.")
-            limit = f"{settings.MAX_UPLOAD_BYTES / 1024**2:g}"
-            raise forms.ValidationError(text, code="size", params={"limit": limit})
+        for file in files:
+            most = self.most_bytes(file)
+            if file.size > most:
+                text = _("Expected a file of at most %(limit)s MB, found a larger one; choose a smaller file.")
+                raise forms.ValidationError(text, code="size", params={"limit": f"{most / 1024**2:g}"})
         return files
+
+    def most_bytes(self, file: Any) -> int:
+        """How large a file may be."""
+        return int(settings.MAX_UPLOAD_BYTES)
 
     def clean_printed(self) -> bool:
         """Print is read only where that can be done."""
@@ -79,15 +84,9 @@ class BatchForm(UploadForm):
 
     name = forms.CharField(required=False, max_length=200)
 
-    def clean_file(self) -> list[Any]:
-        """Refuse single pages above the limit; a ZIP may have more."""
-        files: list[Any] = self.cleaned_data["file"]
-        for file in files:
-            most = settings.MAX_BATCH_BYTES if file.name.lower().endswith(".zip") else settings.MAX_UPLOAD_BYTES
-            if file.size > most:
-                text = _("Expected a file of at most %(limit)s MB, found a larger one; choose a smaller file.")
-                raise forms.ValidationError(text, code="size", params={"limit": f"{most / 1024**2:g}"})
-        return files
+    def most_bytes(self, file: Any) -> int:
+        """A ZIP may have more than a page."""
+        return int(settings.MAX_BATCH_BYTES) if file.name.lower().endswith(".zip") else super().most_bytes(file)
 
 
 class ChangeForm(forms.Form):

@@ -7,9 +7,8 @@ from typing import Any
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from ecglens.labels import TITLES
-from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.models.explain import METHODS
+from ecglens.web.readings.titles import lead_name, lead_place, title_of
 from ecglens.web.readings.words import went
 
 __all__ = ["Part", "Reason", "Tested", "reasons"]
@@ -42,7 +41,6 @@ class Reason:
 
     Attributes:
         label: For people.
-        probability: In percent.
         method: For people.
         done: What the method did.
         layer: Address of the heat, a PNG over the whole page.
@@ -60,7 +58,6 @@ class Reason:
     """
 
     label: str
-    probability: float
     method: str
     done: str
     layer: str
@@ -95,22 +92,21 @@ def reasons(explanations: Sequence[Mapping[str, Any]], pictures: Callable[[str],
 def _reason(told: Mapping[str, Any], layer: str) -> Reason:
     shares = told["shares"]
     largest = max(map(abs, shares.values()), default=0.0) or 1.0
-    passed, on_model = _passed(told["checks"]), _passed(told["on_model"])
+    passed, on_model = told["passed"], _passed(told["on_model"])
     return Reason(
-        label=_(TITLES[told["label"]]) if told["label"] in TITLES else told["label"],
-        probability=100 * told["probability"],
+        label=title_of(told["label"]),
         method=_(METHODS[told["method"]].title),
         done=told["done"],
         layer=layer,
         parts=tuple(
-            Part(_name(lead), _percent(share), 100 * abs(share) / largest, share < 0)
-            for lead, share in sorted(shares.items(), key=lambda item: _place(item[0]))
+            Part(lead_name(lead), _percent(share), 100 * abs(share) / largest, share < 0)
+            for lead, share in sorted(shares.items(), key=lambda item: lead_place(item[0]))
         ),
         elsewhere=100 * told["elsewhere"],
         segments=tuple(
             _("%(lead)s, %(start)s to %(end)s s (%(share)s %%)")
             % {
-                "lead": _name(one["lead"]),
+                "lead": lead_name(one["lead"]),
                 "start": f"{one['start_s']:.1f}",
                 "end": f"{one['end_s']:.1f}",
                 "share": _percent(one["share"]),
@@ -141,15 +137,6 @@ def _tested(checks: Sequence[Mapping[str, Any]]) -> tuple[Tested, ...]:
     return tuple(Tested(capfirst(_(check["name"])), went(check["passed"]), check["text"]) for check in checks)
 
 
-def _name(lead: str) -> str:
-    return lead.replace(RHYTHM, " " + _("rhythm"))
-
-
 def _percent(share: float) -> str:
     whole = round(100 * share)
     return f"{whole:+d}" if whole else "0"
-
-
-def _place(lead: str) -> int:
-    """In the usual order, rhythm strips last."""
-    return STANDARD_LEADS.index(lead) if lead in STANDARD_LEADS else len(STANDARD_LEADS)

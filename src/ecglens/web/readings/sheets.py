@@ -17,7 +17,7 @@ from ecglens.leads.figures import told
 from ecglens.web.readings.facts import measured
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.percent import percent_text
-from ecglens.web.readings.shown import title_of
+from ecglens.web.readings.titles import title_of
 
 __all__ = ["sheets"]
 

@@ -6,16 +6,15 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ecglens.labels import TITLES
-from ecglens.layouts import RHYTHM, STANDARD_LEADS
 from ecglens.leads.figures import Figure, StLead, missing, said, st_leads, told
 from ecglens.web.readings.conditions import Condition, condition
 from ecglens.web.readings.facts import measured, printed_of
 from ecglens.web.readings.percent import percent_text
 from ecglens.web.readings.pictures import STEPS
 from ecglens.web.readings.reasons import Reason, reasons
+from ecglens.web.readings.titles import lead_name, lead_place, title_of
 
-__all__ = ["Bar", "LeadRow", "Picture", "Quality", "Said", "Scale", "Shown", "lead_name", "show", "title_of"]
+__all__ = ["Bar", "LeadRow", "Picture", "Quality", "Said", "Scale", "Shown", "show"]
 
 _GOOD_QUALITY = 0.5
 """As ``EcgRecord.quality`` says: a lead below it failed its own checks."""
@@ -208,16 +207,6 @@ def show(
     )
 
 
-def title_of(label: str | None) -> str:
-    """A label for people, in their language."""
-    return _(TITLES[label]) if label is not None and label in TITLES else str(label or "").replace("_", " ")
-
-
-def lead_name(lead: str) -> str:
-    """A lead's name for people."""
-    return lead.replace(RHYTHM, " " + _("rhythm"))
-
-
 def _titled(picture: Picture, title: str, *, wide: bool = False) -> Picture:
     return Picture(title, picture.address, picture.width, picture.height, wide)
 
@@ -236,15 +225,11 @@ def _said(prediction: Mapping[str, Any]) -> Said:
         labels=tuple(title_of(each) for each in labels),
         leads=tuple(
             LeadRow(lead_name(lead), tuple(100 * shares.get(each, 0.0) for each in labels))
-            for lead, shares in sorted(by_lead.items(), key=lambda item: _place(item[0]))
+            for lead, shares in sorted(by_lead.items(), key=lambda item: lead_place(item[0]))
         ),
         model=prediction["model"]["name"],
         version=prediction["model"]["version"],
     )
-
-
-def _place(lead: str) -> int:
-    return STANDARD_LEADS.index(lead) if lead in STANDARD_LEADS else len(STANDARD_LEADS)
 
 
 def _leads(facts: Mapping[str, Any], pictures: Pictures) -> tuple[Picture, ...]:
@@ -274,8 +259,7 @@ def _scale(facts: Mapping[str, Any]) -> Scale | None:
 
 
 def _quality(found: Mapping[str, float]) -> tuple[Quality, ...]:
-    ranked = [lead for lead in STANDARD_LEADS if lead in found]
-    ranked += [lead for lead in found if lead not in ranked]
+    ranked = sorted(found, key=lead_place)
     return tuple(Quality(lead_name(lead), round(100 * found[lead]), found[lead] >= _GOOD_QUALITY) for lead in ranked)
 
 

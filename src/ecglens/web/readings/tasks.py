@@ -3,11 +3,11 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -22,7 +22,7 @@ from ecglens.web.readings.keeping import fail, keep_answers, keep_details, take
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.names import plain_name
 from ecglens.web.readings.store import drop, keep
-from ecglens.web.readings.work import Options, first_look, page_of
+from ecglens.web.readings.work import Details, Options, first_look, page_of
 from ecglens.web.readings.work import look_closer as worked_out
 
 __all__ = ["BATCH_PRIORITY", "add_pages", "look_closer", "read_waiting", "unpack"]
@@ -41,6 +41,8 @@ _NO_PAGE = (
 )
 _LOG = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @task()
 def look_closer(pk: str) -> str:
@@ -51,15 +53,13 @@ def look_closer(pk: str) -> str:
     if reading.attempts > _MOST_ATTEMPTS or not reading.page:
         fail(reading, "measuring", _LOST if reading.page else _NO_PAGE)
         return "given up"
-    try:
+
+    def measured() -> Details:
         page = page_of(_content(reading.page), _content(reading.curves), reading.facts)
-        found = worked_out(page, reading.facts, Options.from_dict(reading.options))
-    except EcgLensError as error:
-        fail(reading, "measuring", str(error).removeprefix("bytes: "))
-        return "failed"
-    except Exception:
-        _LOG.exception("Reading %s could not be measured.", pk)
-        fail(reading, "measuring", _OURS)
+        return worked_out(page, reading.facts, Options.from_dict(reading.options))
+
+    found = _tried(reading, "measuring", measured)
+    if found is None:
         return "failed"
     return "kept" if keep_details(reading, found) else "not to be done"
 
@@ -73,14 +73,9 @@ def read_waiting(pk: str) -> str:
     if reading.attempts > _MOST_ATTEMPTS:
         fail(reading, "reading", _LOST)
         return "given up"
-    try:
-        first = first_look(_content(reading.upload), reading.page_number, Options.from_dict(reading.options))
-    except EcgLensError as error:
-        fail(reading, "reading", str(error).removeprefix("bytes: "))
-        return "failed"
-    except Exception:
-        _LOG.exception("Reading %s could not be read.", pk)
-        fail(reading, "reading", _OURS)
+    options = Options.from_dict(reading.options)
+    first = _tried(reading, "reading", lambda: first_look(_content(reading.upload), reading.page_number, options))
+    if first is None:
         return "failed"
     with transaction.atomic():
         if not keep_answers(reading, first):
@@ -133,6 +128,18 @@ def add_pages(batch: Batch, pages: Sequence[tuple[str, int, str]], *, start: int
     )
     for reading in waiting:
         read_waiting.enqueue(str(reading.pk))
+
+
+def _tried(reading: Reading, stage: str, work: Callable[[], T]) -> T | None:
+    """What comes of the work; ``None`` where it failed, which is kept with its reason."""
+    try:
+        return work()
+    except EcgLensError as error:
+        fail(reading, stage, str(error).removeprefix("bytes: "))
+    except Exception:
+        _LOG.exception("%s of reading %s failed.", stage.capitalize(), reading.pk)
+        fail(reading, stage, _OURS)
+    return None
 
 
 def _unpacked(batch: Batch, path: str) -> int:

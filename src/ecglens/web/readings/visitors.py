@@ -1,10 +1,8 @@
 """Pages of visitors: read in memory, shown, and not kept."""
 
 import base64
-import time
 from functools import lru_cache
 
-from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -12,35 +10,23 @@ from ecglens.demo import demo_pages
 from ecglens.extras import installed
 from ecglens.pages.read import read_page
 from ecglens.reader import examine_page, load_runtime
+from ecglens.records import Page
 from ecglens.settings import load_settings
+from ecglens.web.project.throttle import address_hash, within
 from ecglens.web.readings.facts import facts_of, first_facts
 from ecglens.web.readings.names import plain_name
 from ecglens.web.readings.pictures import Drawn, drawn
 from ecglens.web.readings.shown import Picture, Shown, show
 from ecglens.web.readings.work import Details, Options, details, make_explanations
 
-__all__ = ["allowed", "demo_shown", "read_for_visitor"]
+__all__ = ["allowed", "demo_shown", "read_for_visitor", "too_many"]
 
-_MINUTE_S = 60
 _PAGES_A_MINUTE = 12
 
 
 def allowed(request: HttpRequest) -> bool:
     """Whether this visitor may have another page read this minute; counted by a hash of the address."""
-    key = f"visitor:{hash_of(request)}:{int(time.time() // _MINUTE_S)}"
-    cache.add(key, 0, 2 * _MINUTE_S)
-    try:
-        return cache.incr(key) <= _PAGES_A_MINUTE
-    except ValueError:
-        return True
-
-
-def hash_of(request: HttpRequest) -> str:
-    """A visitor's address, hashed with the site's key."""
-    from allauth.account.adapter import get_adapter
-    from django.utils.crypto import salted_hmac
-
-    return salted_hmac("visitor", str(get_adapter().get_client_ip(request))).hexdigest()[:32]
+    return within(f"visitor:{address_hash(request)}", _PAGES_A_MINUTE)
 
 
 def read_for_visitor(content: bytes, name: str, options: Options, *, number: int = 1) -> Shown:
@@ -50,14 +36,18 @@ def read_for_visitor(content: bytes, name: str, options: Options, *, number: int
         EcgLensError: It cannot be read.
     """
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
+    return _shown(plain_name(name), *_read(page, options))
+
+
+def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]], Drawn]:
+    """What is found on a page, what each model says, and its picture."""
     names = options.models or (None,)
     first = examine_page(page, load_runtime(names[0]), measure=True, printed=options.printed and installed("rapidocr"))
     others = [examine_page(page, load_runtime(each)) for each in names[1:]]
     explanations = make_explanations(first, options) if options.explain else []
     printed = None if first.tracing is None else first.tracing.printed
     found = details(first, facts_of(first, first_facts(first, printed)), explanations, signals=False)
-    predictions = [reading.prediction.to_dict() for reading in (first, *others)]
-    return _shown(plain_name(name), found, predictions, drawn(page.pixels))
+    return found, [reading.prediction.to_dict() for reading in (first, *others)], drawn(page.pixels)
 
 
 def _shown(name: str, found: Details, predictions: list[dict[str, object]], page: Drawn) -> Shown:
@@ -79,12 +69,7 @@ def _demo(name: str) -> tuple[str, Details, list[dict[str, object]], Drawn] | No
     page = next((each for each in demo_pages() if each.name == name), None)
     if page is None:
         return None
-    pixels = read_page(page.path)
-    reading = examine_page(pixels, load_runtime(), measure=True)
-    found = details(
-        reading, facts_of(reading, first_facts(reading, None)), make_explanations(reading, Options()), signals=False
-    )
-    return page.path.name, found, [reading.prediction.to_dict()], drawn(pixels.pixels)
+    return page.path.name, *_read(read_page(page.path), Options())
 
 
 def demo_shown(name: str) -> Shown | None:

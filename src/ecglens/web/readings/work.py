@@ -1,6 +1,5 @@
 """The work on a page, without the database: bytes in; answers, facts, pictures and signals out."""
 
-import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from ecglens.extras import installed
 from ecglens.formats.json import write_json
 from ecglens.leads.overlay import overlay
 from ecglens.leads.redact import redact
+from ecglens.models.explain import usual_methods
 from ecglens.models.explain.remembered import Remembered
 from ecglens.pages.read import read_page
 from ecglens.reader import examine_page, explain_page, laid_out, load_runtime, printed_facts
@@ -34,7 +34,6 @@ _JPEG = [
 ]
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _JPEG_START = b"\xff\xd8"
-_METHODS = ("class_map", "occlusion_lead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,7 @@ def make_explanations(reading: Reading, options: Options) -> list[Explanation]:
         return []
     runtime = Remembered(load_runtime(options.models[0] if options.models else None))
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
-    methods = [method for method in _METHODS if method != "class_map" or runtime.card.feature_maps]
+    methods = usual_methods(runtime.card)
     return [
         explain_page(reading, runtime, method=method, label=label, checks=label == ranked[0])
         for label in ranked
@@ -217,4 +216,4 @@ def _signals(record: EcgRecord) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "signals.json"
         write_json(record, path)
-        return json.dumps(json.loads(path.read_bytes()), separators=(",", ":")).encode()
+        return path.read_bytes()

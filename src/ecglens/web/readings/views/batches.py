@@ -17,7 +17,7 @@ from ecglens.web.accounts.who import user_of
 from ecglens.web.readings import flows
 from ecglens.web.readings.forms import BatchForm
 from ecglens.web.readings.models import Batch, Reading
-from ecglens.web.readings.shown import title_of
+from ecglens.web.readings.titles import title_of
 from ecglens.web.readings.views.owned import own_batch
 from ecglens.web.readings.views.predict import offered
 

@@ -10,7 +10,7 @@ from ecglens.web.accounts.audit import record
 from ecglens.web.readings import exports
 from ecglens.web.readings.views.owned import own_picture, own_reading
 
-__all__ = ["page", "picture", "served", "sheet", "signals"]
+__all__ = ["attached", "page", "picture", "served", "sheet", "signals"]
 
 _KINDS = {"jpg": "image/jpeg", "png": "image/png"}
 
@@ -38,8 +38,7 @@ def signals(request: HttpRequest, pk: UUID, form: str) -> HttpResponse:
     if found is None:
         raise Http404
     record(request, "export", reading, detail=form)
-    content, name, kind = found
-    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return attached(*found)
 
 
 @login_required
@@ -48,11 +47,12 @@ def sheet(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A sheet to print."""
     reading = own_reading(request, pk)
     record(request, "export", reading, detail="pdf")
-    return HttpResponse(
-        exports.sheets([reading]),
-        content_type="application/pdf",
-        headers={"Content-Disposition": 'attachment; filename="ecglens.pdf"'},
-    )
+    return attached(*exports.TABLES["pdf"]([reading]))
+
+
+def attached(content: bytes, name: str, kind: str) -> HttpResponse:
+    """A file that was made, to be saved."""
+    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def served(file: object) -> FileResponse:
@@ -61,7 +61,7 @@ def served(file: object) -> FileResponse:
     if not name:
         raise Http404
     try:
-        opened = file.open("rb")  # type: ignore[attr-defined]
+        opened = file.open("rb")  # type: ignore[attr-defined]  # a FieldFile, which has no common type
     except FileNotFoundError as error:
         raise Http404 from error
     kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")

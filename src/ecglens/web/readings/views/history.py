@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,7 +18,8 @@ from ecglens.web.readings.changes import changes
 from ecglens.web.readings.forms import SearchForm
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.search import UNSURE, found
-from ecglens.web.readings.shown import title_of
+from ecglens.web.readings.titles import title_of
+from ecglens.web.readings.views.files import attached
 from ecglens.web.readings.views.owned import own_reading
 from ecglens.web.readings.views.reading import shown_of
 
@@ -66,7 +68,7 @@ def export(request: HttpRequest) -> HttpResponse:
             messages.error(request, _("Choose two readings to put side by side."))
             return redirect("history")
         older, newer = sorted(readings, key=lambda reading: reading.created_at)
-        return redirect(f"/readings/compare?a={older.pk}&b={newer.pk}")
+        return redirect(f"{reverse('compare-readings')}?a={older.pk}&b={newer.pk}")
     if action == "delete":
         for reading in readings:
             record(request, "delete", reading)
@@ -78,8 +80,7 @@ def export(request: HttpRequest) -> HttpResponse:
         return redirect("history")
     for reading in readings:
         record(request, "export", reading, detail=action)
-    content, kind, name = exports.TABLES[action](readings)
-    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return attached(*exports.TABLES[action](readings))
 
 
 @login_required

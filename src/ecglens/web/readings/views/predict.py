@@ -18,7 +18,7 @@ from ecglens.web.accounts.who import user_of
 from ecglens.web.readings import flows, visitors
 from ecglens.web.readings.forms import UploadForm
 from ecglens.web.readings.names import plain_name
-from ecglens.web.readings.shown import title_of
+from ecglens.web.readings.titles import title_of
 from ecglens.web.readings.work import Options
 
 __all__ = ["demo_page", "disease_predict", "offered", "try_demo"]

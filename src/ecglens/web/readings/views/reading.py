@@ -15,7 +15,8 @@ from ecglens.web.accounts.audit import record
 from ecglens.web.readings import flows
 from ecglens.web.readings.forms import ChangeForm
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.shown import Picture, Shown, show, title_of
+from ecglens.web.readings.shown import Picture, Shown, show
+from ecglens.web.readings.titles import title_of
 from ecglens.web.readings.views.owned import own_reading
 
 __all__ = ["change_reading", "delete_reading", "show_reading", "shown_of"]

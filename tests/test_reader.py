@@ -9,6 +9,7 @@ from PIL import Image
 from tiny_models import write_graph, write_model
 
 import ecglens
+from ecglens.demo import demo_pages
 from ecglens.errors import EcgReadError, ModelError, SettingsError
 from ecglens.records import Layout, NotFound, Page
 from ecglens.settings import load_settings
@@ -128,3 +129,12 @@ def test_a_setting_of_the_wrong_kind_is_named(model, monkeypatch):
     monkeypatch.setenv("ECGLENS_MAX_MEGAPIXELS", "many")
     with pytest.raises(SettingsError, match="Setting ECGLENS_MAX_MEGAPIXELS cannot be used: .*valid number"):
         ecglens.read(PAGE, model=model)
+
+
+def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
+    photo = next(page.path for page in demo_pages() if page.name == "photo")
+    found = ecglens.digitize(photo)
+
+    assert found.layout.name == "3x4+1"
+    assert len(found.record.leads) == 13
+    assert max(found.record.quality) < 0.5, "it says that it must not be trusted"

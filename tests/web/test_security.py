@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import socket
 import subprocess
 import sys
 import uuid
@@ -223,17 +224,28 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(address, tm
     assert "secret" not in str(caught.value)
 
 
-def test_the_command_refuses_to_start_in_one_sentence(tmp_path):
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("ECGLENS_SECRET_KEY", "change-me", "ECGLENS_SECRET_KEY"),
+        ("ECGLENS_DATABASE_URL", "postgresql://me:hush@127.0.0.1:1/x", "Expected a database that answers"),
+    ],
+)
+def test_the_command_refuses_to_start_in_one_sentence(setting, value, words, tmp_path):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ECGLENS_", "DJANGO_"))}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     done = subprocess.run(
-        [sys.executable, "-c", "from ecglens.cli import main; main()", "serve", "--port", "1"],
-        env={**clean, "ECGLENS_DATA_DIR": str(tmp_path), "ECGLENS_SECRET_KEY": "change-me"},
+        [sys.executable, "-c", "from ecglens.cli import main; main()", "serve", "--port", str(port)],
+        env={**clean, "ECGLENS_DATA_DIR": str(tmp_path), setting: value},
         capture_output=True,
         text=True,
     )
 
     assert done.returncode == 2
-    assert "ECGLENS_SECRET_KEY" in done.stderr
+    assert words in done.stderr
+    assert "hush" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

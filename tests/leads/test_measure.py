@@ -180,6 +180,26 @@ def test_leads_of_bad_quality_are_left_out_and_named() -> None:
     assert found.warnings == ("Left out for their quality: aVR.",)
 
 
+def test_where_no_better_lead_is_shown_poor_ones_tell_the_beats_and_nothing_else() -> None:
+    page = page_of(made_ecg())
+    poor = ("I", "II", "III", "aVR", "aVL", "aVF", "II-rhythm")
+    found = measure(replace(page, quality=tuple(0.3 if lead in poor else 1.0 for lead in page.leads)))
+    assert found.r_peaks_s == pytest.approx(measure(page).r_peaks_s, abs=0.02)
+    assert set(found.st_j_mv) == {"V1", "V2", "V3", "V4", "V5", "V6"}
+    assert found.warnings[1] == "Where no other lead is shown, those told the beats only."
+
+
+def test_poor_leads_without_beats_tell_none() -> None:
+    page = page_of(made_ecg(), strip=False)
+    poor = [number for number, lead in enumerate(page.leads) if not lead.startswith("V")]
+    signals = page.signals_mv.copy()
+    signals[poor] += 0.3 * np.random.default_rng(3).standard_normal(signals[poor].shape).astype(np.float32)
+    quality = tuple(0.3 if number in poor else 1.0 for number in range(len(page.leads)))
+    found = measure(replace(page, signals_mv=signals, quality=quality))
+    assert min(found.r_peaks_s) > 5
+    assert value(found.rate_bpm) == pytest.approx(75, abs=0.5)
+
+
 def test_a_low_pass_widens_the_error_bars_and_is_told() -> None:
     record = made_ecg()
     sharp, soft = measure(record), measure(record, low_pass_hz=25)

@@ -14,8 +14,10 @@ from ecglens.layouts import LAYOUTS
 from ecglens.leads import find_layout
 from ecglens.leads.overlay import overlay
 from ecglens.leads.pen import OVERSAMPLE, centre_line, outline, pen_radius
+from ecglens.leads.printed import best_fit
 from ecglens.leads.relations import einthoven_rmse, mended
 from ecglens.leads.strokes import HIDDEN, follow, runs_of
+from ecglens.leads.words import Word
 from ecglens.pages import read_page
 from ecglens.pages.flatten import bend_of, flatten, straighten
 from ecglens.reader import digitize_page
@@ -66,6 +68,26 @@ def test_the_signals_do_not_hang_on_the_resolution(dpi: int) -> None:
     tracing = digitize_page(rendered.page, fs_hz=RECORD.fs_hz)
     assert tracing.layout.px_per_mm == pytest.approx((dpi / 25.4,) * 2, rel=1e-3)
     assert np.median(list(against_truth(rendered, tracing).values())) > 15
+
+
+def test_a_page_out_of_focus_begins_where_the_sharp_one_does() -> None:
+    rendered = damage(render_page(RECORD), kind="blur", strength=0.5, seed=3)
+    tracing = digitize_page(rendered.page)
+    assert np.median(list(against_truth(rendered, tracing).values())) > 12  # 8 where blur moves the beginning
+
+
+def test_traces_over_their_names_leave_enough_to_tell_the_layout() -> None:
+    zeros, span = 100.0 + 50 * np.arange(12), (86.0, 1087.0)
+    seen = {"II": 1, "III": 2, "aVF": 5}
+    words = [Word(name, 0.97, int(zeros[row]) - 12, 95, int(zeros[row]) - 4, 103) for name, row in seen.items()]
+    standard = {"12x1": 0.7}
+    fit = best_fit(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0), pulsed=True)
+    assert fit is not None
+    assert fit.plan.name == "12x1"
+    assert best_fit(words, zeros, span, adds_up=lambda plan: 0.3, pulsed=True) is None
+    cabrera = {"12x1-cabrera": 0.7}
+    assert best_fit(words, zeros, span, adds_up=lambda plan: cabrera.get(plan.name, 0.0), pulsed=True) is None
+    assert best_fit(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0)) is None
 
 
 def test_a_page_without_a_grid_is_read_by_its_pulses_and_says_so() -> None:

@@ -24,6 +24,8 @@ _MOST_LONE = 0.45
 _LEAST_SPAN_MV = 0.05
 _FIRST_LEVEL = (-50, -40)
 _GAP_S = 0.04
+_LEAST_ALONE_S = 2.0
+"""A shorter stretch holds too few beats to be known by their likeness."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,41 +74,66 @@ def analyse(record: EcgRecord) -> Analysis | NotFound:
     """Find the beats of a record and the edges of the usual one.
 
     Args:
-        record: Signals in mV; leads whose quality is below 0.5 are left out.
+        record: Signals in mV. Leads whose quality is below 0.5 are left out; where no other lead shows a stretch, they
+            still tell its beats, if these are alike and stand out of it.
 
     Returns:
         What was found, or why there are no beats to be measured.
     """
-    leads, signals, notes = _prepared(record)
+    leads, signals, doubtful, notes = _prepared(record)
     if not leads:
         return _nothing("No lead has a signal that could be measured", notes)
     clean, paced = without_spikes(signals)
-    beats = find_beats(clean)
-    if beats.height < _LEAST_HEIGHT or (beats.shapes == 0).sum() < 2 or lone_part(beats) > _MOST_LONE:
+    told = clean
+    if len(doubtful) and _beating(find_beats(doubtful)):
+        told = np.concatenate([clean, doubtful])
+        notes.append("Where no other lead is shown, those told the beats only.")
+    beats = find_beats(told)
+    if not _beating(beats):
         return _nothing("No beats that are like one another stand out of the signals", notes)
-    rr = distances(clean, beats)
+    rr = distances(told, beats)
     cut, waves = _usual_beat(clean, beats, rr)
     return Analysis(tuple(leads), clean, paced, beats, rr, cut, waves, tuple(notes))
+
+
+def _beating(beats: Beats) -> bool:
+    """Whether beats stand out that are like one another."""
+    return beats.height >= _LEAST_HEIGHT and (beats.shapes == 0).sum() >= 2 and lone_part(beats) <= _MOST_LONE
 
 
 def _nothing(reason: str, notes: list[str]) -> NotFound:
     return NotFound("; ".join([reason, *(note[0].lower() + note[1:].rstrip(".") for note in notes)]) + ".")
 
 
-def _prepared(record: EcgRecord) -> tuple[list[str], NDArray[np.float64], list[str]]:
-    """Leads that can be used, at ``FS_HZ`` on one clock, and what was left out."""
+def _prepared(record: EcgRecord) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Leads that can be used, at ``FS_HZ`` on one clock; the others where only they are shown; and what they are."""
     placed = record.on_one_clock()
     quality = placed.quality or (1.0,) * len(placed.leads)
-    rows, leads, notes = [], [], []
+    rows, leads, doubtful, notes = [], [], [], []
     bad = [lead for lead, value in zip(placed.leads, quality, strict=True) if value < 0.5]
     if bad:
         notes.append(f"Left out for their quality: {', '.join(bad)}.")
     for lead, row in zip(placed.leads, placed.signals_mv, strict=True):
         known = row[~np.isnan(row)]
-        if lead not in bad and len(known) >= 0.5 * placed.fs_hz and np.ptp(known) >= _LEAST_SPAN_MV:
-            rows.append(_at_rate(row.astype(np.float64), placed.fs_hz))
+        if len(known) < 0.5 * placed.fs_hz or np.ptp(known) < _LEAST_SPAN_MV:
+            continue
+        even = _at_rate(row.astype(np.float64), placed.fs_hz)
+        if lead in bad:
+            doubtful.append(even)
+        else:
+            rows.append(even)
             leads.append(lead)
-    return leads, np.array(rows), notes
+    signals = np.array(rows)
+    if not rows or not doubtful:
+        return leads, signals, np.empty((0, 0)), notes
+    alone = np.asarray(np.isnan(signals).all(axis=0), dtype=np.bool_)
+    return leads, signals, _only_there(np.array(doubtful), alone), notes
+
+
+def _only_there(rows: NDArray[np.float64], alone: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Rows blanked but for stretches of which they alone know; those that then know too little are dropped."""
+    blanked = np.where(alone, rows, np.nan)
+    return np.asarray(blanked[(~np.isnan(blanked)).sum(axis=1) >= _LEAST_ALONE_S * FS_HZ], dtype=np.float64)
 
 
 def _at_rate(row: NDArray[np.float64], fs_hz: float) -> NDArray[np.float64]:

@@ -66,7 +66,9 @@ def check_leads(
 
 
 def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """1 for curves of one shape and size, 0 for unrelated ones."""
+    """1 for curves of one shape and size, 0 for unrelated ones and for none at all."""
+    if not a.size:
+        return 0.0
     a, b = a - np.median(a), b - np.median(b)
     apart, tall = (np.minimum(np.abs(x), _CAP_PX).sum() for x in (a - b, np.abs(a) + np.abs(b)))
     return 1.0 - float(apart / max(float(tall), 1e-9))

@@ -16,6 +16,8 @@ _WORK_PX_PER_MM = 8.0
 _RULE_MM = 30.0
 _DASH_GAP_MM = 1.2
 _SPECK_MM = 0.6
+_SHARP = 0.94
+"""How black thin strokes of a sharp page are, as a part of its blackest places."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,12 @@ class TraceInk:
         """How many pixels are neither black nor paper, for each black one."""
         between = (self.pixels > 0.25 * self.level) & (self.pixels < 1.2 * self.level)
         return float(between.sum() / max(1, int(self.black.sum())))
+
+    @property
+    def sharpness(self) -> float:
+        """How black strokes are beside the blackest places, in (0, 1]: blur makes thin ones pale, and as much wider."""
+        blackest = int(cv2.erode(self.pixels, np.ones((1, 2), np.uint8)).max(initial=1))
+        return min(1.0, 2 * self.level / blackest / _SHARP)
 
     def row(self, page_row: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Row here of a row of the upright page."""

@@ -415,17 +415,17 @@ def best_fit(
     fits.sort(key=lambda fit: -fit.named)
     if not fits:
         return None
-    needed = _ADDED_NEEDED
-    if fits[0].named < _NAMES_NEEDED:
-        if not pulsed or len(fits) == 1:
-            return None
-        close, needed = fits, _ADDED_ALONE
-    else:
-        close = [fit for fit in fits if fit.named > fits[0].named - _CLEAR_BY]
-    if len(close) == 1:
+    few = fits[0].named < _NAMES_NEEDED
+    if few and (not pulsed or len(fits) == 1):
+        return None
+    close = [fit for fit in fits if fit.named > fits[0].named - _CLEAR_BY]
+    if len(close) == 1 and not few:
         return close[0]
-    sums = sorted((adds_up(fit.plan), -place) for place, fit in enumerate(close))
-    return close[-sums[-1][1]] if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, needed) else None
+    sums = sorted((adds_up(fit.plan), -place) for place, fit in enumerate(fits if few else close))
+    summed = fits[-sums[-1][1]]
+    backed = not few or close == [summed]  # few names may still be clear: for one layout, and that which adds up
+    needed = _ADDED_NEEDED if backed else _ADDED_ALONE
+    return summed if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, needed) else None
 
 
 def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:

@@ -179,7 +179,7 @@ def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) 
     top, bottom, shared = _own_parts(runs, path, zeros)
     outlines = [outline(dark.pixels, a, b, level=dark.level) for a, b in zip(top, bottom, strict=True)]
     radius = float(np.median([pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
-    shift = _shift(outlines, boxes, dark, across, radius)
+    shift = _shift(outlines, boxes, dark, across, radius * dark.sharpness)
     lines = []
     for edges, line, common in zip(outlines, boxes, shared, strict=True):
         centre, apart = centre_line((_filled(edges[0]), _filled(edges[1])), radius)
@@ -242,7 +242,8 @@ def _shift(
 ) -> float:
     """How far right of the boxes' left edges the traces begin, px of the page; 0 where that cannot be seen.
 
-    Where they begin under a frame or at the page's edge, that is their beginning.
+    Where they begin under a frame or at the page's edge, that is their beginning. ``radius`` is that of the sharp pen:
+    blur widens a stroke, but its end stays where half of its ink is.
     """
     shifts = []
     reach = int(_START_MM * across * OVERSAMPLE)
@@ -252,7 +253,7 @@ def _shift(
         left = line[0].box.left
         place = int((float(dark.column(left)) + 0.5) * OVERSAMPLE)
         window = np.arange(place + reach, max(-1, place - reach), -1)
-        if window[0] >= len(there) or not there[window[0]]:
+        if not window.size or window[0] >= len(there) or not there[window[0]]:
             continue
         gaps = np.flatnonzero(~there[window])
         if not gaps.size and window[-1] > 0:

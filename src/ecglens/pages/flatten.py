@@ -5,7 +5,6 @@ grid's own 5 mm pitch gives, place by place, how far each line stands from where
 fringe analysis by Fourier transform); the page is then drawn anew with every line in its place.
 """
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from ecglens.errors import EcgReadError
 from ecglens.pages.grid import Grid, find_grid_lines
@@ -142,9 +143,13 @@ def _phases(
         waves.append((real + 1j * imaginary)[at])
     strength = np.minimum(*(np.abs(wave) / (np.percentile(np.abs(wave), 80) + 1e-9) for wave in waves))
     seen = strength > _STRONG
+    ways = _ways(strength, seen)
+    reached = np.zeros(seen.size, dtype=np.bool_)
+    reached[ways[0]] = True
+    seen = reached.reshape(seen.shape)
     found, rough = [], []
     for wave, pitch in zip(waves, reversed(pitches), strict=True):
-        turned = _unwrapped(np.angle(wave), strength, seen)
+        turned = _unwrapped(np.angle(wave), ways)
         moved = -turned * pitch / (2 * np.pi)
         moved -= np.median(moved[seen]) if seen.any() else 0.0
         surface, whole = _surfaces(moved, np.where(seen, np.minimum(strength, 1.0), 0.0))
@@ -154,29 +159,32 @@ def _phases(
     return found[0], found[1], float(np.percentile(apart, _SPAN_PERCENTILE)) if apart.size else 0.0, seen, places
 
 
-def _unwrapped(
-    phase: NDArray[np.float64], strength: NDArray[np.float64], seen: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Phases without jumps of whole turns, from the strongest place outwards over the strongest neighbours."""
-    out = phase.copy()
+def _ways(strength: NDArray[np.float64], seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places in an order in which each follows one beside it, over strong places first, and those that they follow.
+
+    That is the spanning tree of what can be reached from the strongest place; the flat index of each.
+    """
     if not seen.any():
-        return np.zeros_like(phase)
-    start = np.unravel_index(int(np.where(seen, strength, 0).argmax()), phase.shape)
-    done = np.zeros_like(seen)
-    queue = [(-float(strength[start]), int(start[0]), int(start[1]), float(phase[start]))]
-    while queue:
-        _, row, column, before = heapq.heappop(queue)
-        if done[row, column]:
-            continue
-        done[row, column] = True
-        out[row, column] = phase[row, column] + 2 * np.pi * round((before - phase[row, column]) / (2 * np.pi))
-        for near_row, near_column in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-            inside = 0 <= near_row < phase.shape[0] and 0 <= near_column < phase.shape[1]
-            if inside and seen[near_row, near_column] and not done[near_row, near_column]:
-                weight = -float(strength[near_row, near_column])
-                heapq.heappush(queue, (weight, near_row, near_column, float(out[row, column])))
-    seen &= done
-    return out
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    index = np.arange(seen.size).reshape(seen.shape)
+    pairs = [(index[:-1], index[1:]), (index[:, :-1], index[:, 1:])]
+    first, second = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
+    there = seen.ravel()[first] & seen.ravel()[second]
+    first, second = first[there], second[there]
+    weak = 1 / np.minimum(strength.ravel()[first], strength.ravel()[second])
+    tree = minimum_spanning_tree(coo_array((weak, (first, second)), shape=(seen.size, seen.size)).tocsr())
+    start = int(np.where(seen, strength, 0).argmax())
+    order, before = breadth_first_order(tree, start, directed=False)
+    return np.asarray(order, dtype=np.intp), np.asarray(before[order], dtype=np.intp)
+
+
+def _unwrapped(phase: NDArray[np.float64], ways: tuple[NDArray[np.intp], NDArray[np.intp]]) -> NDArray[np.float64]:
+    """Phases without jumps of whole turns, from each place to those that follow it."""
+    turns = phase.ravel() / (2 * np.pi)
+    out = turns.tolist()
+    for place, before in zip(ways[0][1:].tolist(), ways[1][1:].tolist(), strict=True):
+        out[place] += round(out[before] - out[place])
+    return np.asarray(out, dtype=np.float64).reshape(phase.shape) * 2 * np.pi
 
 
 def _surfaces(

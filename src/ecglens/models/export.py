@@ -6,8 +6,7 @@ temperature and the abstention threshold that ship are fitted on all out-of-fold
 
 import json
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,12 +20,10 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.seen import SeenPages
 from ecglens.datasets.splits import AS_PUBLISHED
 from ecglens.errors import TrainingError
-from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature
-from ecglens.evaluation.classification import figures
+from ecglens.evaluation.evaluate import evaluate
 from ecglens.evaluation.points import curve_points
 from ecglens.evaluation.predictions import Predictions
-from ecglens.evaluation.references import majority, nearest
 from ecglens.models.card_text import data_card, model_card
 from ecglens.models.cards import GRAPH_FILE, SEEN_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
@@ -61,24 +58,14 @@ def evaluate_run(
         Figures of each seed with intervals, their mean and range, and the counts.
     """
     recipe = _recipe(recordings, run)
-    groups = recordings.codes("group")
-    by_seed = {}
+    by_seed: dict[str, dict[str, Any]] = {}
+    references: Mapping[str, Mapping[str, float | None]] = {}
     for seed in seeds:
-        answers = answered(recordings, run, seed=seed)
-        rows, logits = answers.rows, page_logits(answers.logits, recipe.input)
-        targets = _targets(recordings, rows, recipe.labels)
-        probabilities = _probabilities(targets, logits, answers.folds, recipe)
-        scored = figures(targets, probabilities, recipe.labels)
-        scored["curves"] = curve_points(targets, probabilities, recipe.labels)
-        scored["intervals"] = group_intervals(
-            groups[rows],
-            partial(_drawn_headlines, targets, probabilities, recipe.labels),
-            rng=np.random.default_rng(seed),
-            draws=draws,
-        )
-        by_seed[f"seed {seed}"] = scored
-    answers = answered(recordings, run, seed=seeds[0])
-    references = _references(recordings, answers.rows, answers.folds, recipe.labels)
+        predictions = predictions_of_run(recordings, run, seed=seed)
+        found = evaluate(predictions, rng=np.random.default_rng(seed), draws=draws)
+        references = references or found.references
+        curves = curve_points(predictions.targets, predictions.probabilities, recipe.labels)
+        by_seed[f"seed {seed}"] = {**found.scored, "curves": curves, "intervals": dict(found.intervals)}
     chosen = recordings.canonical()
     summary = {
         name: {"mean": float(np.mean(values)), "least": float(np.min(values)), "most": float(np.max(values))}
@@ -96,7 +83,7 @@ def evaluate_run(
         },
         "labels": list(recipe.labels),
         "summary": summary,
-        "references": references,
+        "references": {name: dict(values) for name, values in references.items()},
         "seeds": by_seed,
     }
 
@@ -233,16 +220,6 @@ def _votes(recipe: Recipe) -> bool:
     return isinstance(recipe.input, LeadCrops) and recipe.input.aggregate == "majority"
 
 
-def _headlines(scored: dict[str, Any]) -> dict[str, float | None]:
-    return {name: scored[name] for name in _HEADLINES}
-
-
-def _drawn_headlines(
-    targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str], drawn: NDArray[np.intp]
-) -> dict[str, float | None]:
-    return _headlines(figures(targets[drawn], probabilities[drawn], labels))
-
-
 def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[str]) -> NDArray[np.intp]:
     return np.array([labels.index(recordings[int(row)].label) for row in rows], dtype=np.intp)
 
@@ -265,26 +242,6 @@ def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequenc
         "answered": (last + 1) / len(order),
         "right_when_answered": float(right[last]) if enough.size else 0.0,
     }
-
-
-def _references(
-    recordings: Recordings, rows: NDArray[np.intp], folds: NDArray[np.intp], labels: Sequence[str]
-) -> dict[str, dict[str, float | None]]:
-    """The commonest label, and the printed rate alone where the table has it, on the same folds."""
-    targets = _targets(recordings, rows, labels)
-    probabilities = {"majority label": np.empty((len(rows), len(labels)))}
-    texts = [recordings[int(row)].extra.get("printed_rate_bpm", "") for row in rows]
-    rates = np.array([float(text) if text else np.nan for text in texts])
-    if np.isfinite(rates).all():
-        probabilities["printed rate alone, 15 nearest"] = np.empty((len(rows), len(labels)))
-    for fold in np.unique(folds):
-        here = folds == fold
-        for name, out in probabilities.items():
-            if name == "majority label":
-                out[here] = majority(targets[~here], pages=int(here.sum()), labels=len(labels))
-            else:
-                out[here] = nearest(rates[~here], targets[~here], rates[here], labels=len(labels))
-    return {name: _headlines(figures(targets, out, labels)) for name, out in probabilities.items()}
 
 
 def _check_agreement(model: torch.nn.Module, path: Path, runtime: Runtime, recordings: Recordings) -> None:

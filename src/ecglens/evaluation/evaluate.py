@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
+_PARTS = 10
 _FEWEST = 10  # pages of a subgroup that is worth a row
 _RATE_BANDS = ((0, 60), (60, 80), (80, 100), (100, 400))
 _RATE = "printed_rate_bpm"
@@ -157,12 +158,15 @@ def headline(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, floa
 
 
 def references_of(predictions: Predictions) -> dict[str, Predictions]:
-    """What any model has to beat, fitted on the other folds: the commonest label, and the printed rate alone.
+    """What any model has to beat, fitted on other pages: the commonest label, and the printed rate alone.
 
     Args:
-        predictions: Answers of several folds; with one fold there is nothing to fit on, and no reference.
+        predictions: Answers; the other pages are those of the other folds or, where all are of one fold, such as
+            anyone's folder of pages, of other tenths of the groups. One group has no reference.
     """
     folds = predictions.folds
+    if len(np.unique(folds)) < 2:
+        folds = predictions.group_codes % _PARTS
     if len(np.unique(folds)) < 2:
         return {}
     count, targets = len(predictions.labels), predictions.targets

@@ -28,4 +28,4 @@ CONTROLS = (
     "footer alone",
     "page with its traces blurred away",
 )
-"""What any model has to beat: two are fitted to the other folds, and ``recipes/control_*.toml`` train the others."""
+"""What any model has to beat: two are fitted to other pages, and ``recipes/control_*.toml`` train the others."""

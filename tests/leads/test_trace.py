@@ -12,9 +12,9 @@ from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import LAYOUTS
 from ecglens.leads import find_layout
+from ecglens.leads.fit import best_fit
 from ecglens.leads.overlay import overlay
 from ecglens.leads.pen import OVERSAMPLE, centre_line, outline, pen_radius
-from ecglens.leads.printed import best_fit
 from ecglens.leads.relations import einthoven_rmse, mended
 from ecglens.leads.strokes import HIDDEN, follow, runs_of
 from ecglens.leads.words import Word

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan, plan
 from ecglens.leads.check import check_leads, likeness
-from ecglens.leads.lines import BLACK, Rows, line_curves, put_on_page, without_rules
+from ecglens.leads.lines import BLACK, Rows, between_pulses, line_curves, longest_run, put_on_page, without_rules
 from ecglens.leads.names import match_names
 from ecglens.leads.printed import find_printed
 from ecglens.leads.pulses import Pulse, find_pulses
@@ -166,10 +166,10 @@ def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
     for index in range(len(rows.zeros)):
         top, bottom = rows.band(index, ink.shape[0])
         covered = np.asarray((ink[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
-        first, last = _beside_pulses(rows.pulses, len(covered))
+        first, last = between_pulses(rows.pulses, len(covered))
         covered[:first] = False
         covered[last:] = False
-        runs.append(_longest_run(covered, gap=_GAP_MM * PX_PER_MM))
+        runs.append(longest_run(covered, gap=_GAP_MM * PX_PER_MM))
     starts, ends, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, end = float(np.median(starts)), float(np.median(ends))
     if (end - start) / PX_PER_MM > _WIDTH_MM * (1 + _WIDTH_TOLERANCE):
@@ -183,27 +183,6 @@ def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
     if whole.sum() < len(rows.zeros) - 1:
         return NotFound(f"Only {whole.sum()} of the {len(rows.zeros)} traces run unbroken from one end to the other.")
     return start, end
-
-
-def _beside_pulses(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
-    """Columns between which traces may run: right of pulses at the left, left of pulses at the right."""
-    if not pulses:
-        return 0, width
-    left, right = min(pulse.left for pulse in pulses), max(pulse.right for pulse in pulses)
-    return (round(right) + 2, width) if left < width / 2 else (0, max(0, round(left) - 2))
-
-
-def _longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, float]:
-    """Ends of the longest stretch of True with gaps up to ``gap``, and the share of True in it."""
-    places = np.flatnonzero(covered)
-    if not places.size:
-        return 0, 0, 0.0
-    breaks = np.flatnonzero(np.diff(places) > gap + 1)
-    firsts = np.concatenate([places[:1], places[breaks + 1]])
-    lasts = np.concatenate([places[breaks], places[-1:]])
-    longest = int((lasts - firsts).argmax())
-    first, last = int(firsts[longest]), int(lasts[longest]) + 1
-    return first, last, float(covered[first:last].mean())
 
 
 def _names_fit(

@@ -1,21 +1,41 @@
 """Lines of traces on a sheet, and a layout laid over them in px of the upright page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from ecglens.layouts import LayoutPlan
 from ecglens.leads.pulses import Pulse
 from ecglens.leads.sheet import PX_PER_MM, Sheet
 from ecglens.records import InkMap, Layout, LeadBox
 
-__all__ = ["BLACK", "Rows", "line_curves", "put_on_page", "without_rules"]
+__all__ = [
+    "BLACK",
+    "Rows",
+    "between_pulses",
+    "line_curves",
+    "line_span",
+    "line_zeros",
+    "longest_run",
+    "put_on_page",
+    "without_rules",
+]
 
 BLACK = 90
 """From which value a sheet's ink counts."""
 
+_PITCHES_MM = (9.0, 62.0)
+_ALONG_NEEDED = 0.08
+_ALONG_OF_BEST = 0.2
+_LOOSE = 0.06
+"""How far a line may stand from equal distances, of the pitch."""
+_COVERED_NEEDED = 0.9
+_ENDS_MM = 8.0
+_GAP_MM = 1.2
 _STRETCH_TOLERATED = 0.03
 _ALONE_MM = 40.0
 
@@ -122,3 +142,90 @@ def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float], s
     if abs(height / 10 - 1) > 0.05:
         found.append(f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.")
     return tuple(found)
+
+
+def between_pulses(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
+    """Columns between which traces may run: right of pulses at the left, left of pulses at the right."""
+    if not pulses:
+        return 0, width
+    left, right = min(pulse.left for pulse in pulses), max(pulse.right for pulse in pulses)
+    return (round(right) + 2, width) if left < width / 2 else (0, max(0, round(left) - 2))
+
+
+def longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, float]:
+    """Ends of the longest stretch of True with gaps up to ``gap``, and the share of True in it."""
+    places = np.flatnonzero(covered)
+    if not places.size:
+        return 0, 0, 0.0
+    breaks = np.flatnonzero(np.diff(places) > gap + 1)
+    firsts = np.concatenate([places[:1], places[breaks + 1]])
+    lasts = np.concatenate([places[breaks], places[-1:]])
+    longest = int((lasts - firsts).argmax())
+    first, last = int(firsts[longest]), int(lasts[longest]) + 1
+    return first, last, float(covered[first:last].mean())
+
+
+def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArray[np.float64]]:
+    """Zero lines for each number of lines that the ink allows, most lines first.
+
+    Args:
+        bare: ``(height, width)`` uint8, ink of a sheet without rules.
+        counts: Numbers of lines to try.
+
+    Returns:
+        Rows of the zero lines, top to bottom, one array for each number of lines that fits.
+    """
+    widened = cv2.dilate(bare, np.ones((PX_PER_MM, 1), np.uint8)) > BLACK
+    along = widened.mean(axis=1)
+    found = []
+    for lines in sorted(set(counts), reverse=True):
+        if lines == 1:
+            found.append((float(along.max()), np.array([float(along.argmax())])))
+            continue
+        best, zeros = 0.0, np.zeros(0)
+        for pitch in np.arange(_PITCHES_MM[0], _PITCHES_MM[1], 0.25) * PX_PER_MM:
+            loose = maximum_filter1d(along, 2 * round(_LOOSE * pitch) + 1)
+            offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
+            room = len(along) - int(offsets[-1])
+            if room <= 0:
+                break
+            rows = loose[np.arange(room)[:, None] + offsets]
+            score = rows.min(axis=1) + 0.02 * rows.mean(axis=1)
+            if score.max() > best:
+                best = float(score.max())
+                zeros = _settled(along, float(score.argmax()) + offsets.astype(np.float64), _LOOSE * pitch)
+        found.append((best, zeros))
+    most = max(score for score, _ in found)
+    return [zeros for score, zeros in found if score >= max(_ALONG_NEEDED, _ALONG_OF_BEST * most)]
+
+
+def _settled(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    """Each row moved to the fullest one near it."""
+    out = []
+    for row in rows:
+        first, last = max(0, int(row - reach)), min(len(along), int(row + reach) + 1)
+        near = along[first:last]
+        out.append(first + float(np.flatnonzero(near == near.max()).mean()))
+    return np.array(out)
+
+
+def line_span(
+    bare: NDArray[np.uint8], rows: Rows, *, ends: tuple[int, int]
+) -> tuple[tuple[float, float], NDArray[np.bool_]]:
+    """Columns at which the traces begin and end, and which of the lines run through from one to the other.
+
+    Args:
+        bare: As for :func:`line_zeros`.
+        rows: Zero lines.
+        ends: Columns between which traces may run, beside the pulses.
+    """
+    runs = []
+    for line in range(len(rows.zeros)):
+        top, bottom = rows.band(line, bare.shape[0])
+        covered = np.asarray((bare[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
+        covered[: ends[0]] = covered[ends[1] :] = False
+        runs.append(longest_run(covered, gap=round(_GAP_MM * PX_PER_MM)))
+    starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
+    start, stop = float(np.median(starts)), float(np.median(stops))
+    near = (np.abs(starts - start) <= _ENDS_MM * PX_PER_MM) & (np.abs(stops - stop) <= _ENDS_MM * PX_PER_MM)
+    return (start, stop), (shares >= _COVERED_NEEDED) & near

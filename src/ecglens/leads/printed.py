@@ -4,18 +4,26 @@ The traces give the lines and their ends; the names say which of the known layou
 stand at the same place beside the heads of their leads.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from ecglens.layouts import LAYOUTS, LayoutPlan
 from ecglens.leads.check import likeness
-from ecglens.leads.lines import BLACK, Rows, line_curves, put_on_page, without_rules
+from ecglens.leads.fit import SAME_PLACE_MM, Fit, best_fit, name_weight
+from ecglens.leads.lines import (
+    BLACK,
+    Rows,
+    between_pulses,
+    line_curves,
+    line_span,
+    line_zeros,
+    put_on_page,
+    without_rules,
+)
 from ecglens.leads.pulses import Pulse, find_pulses
 from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at
 from ecglens.leads.words import Word, lead_words
@@ -24,38 +32,14 @@ from ecglens.records import Layout, NotFound, Page
 
 __all__ = ["find_printed"]
 
-_PITCHES_MM = (9.0, 62.0)
-_ALONG_NEEDED = 0.08
-_ALONG_OF_BEST = 0.2
-_LOOSE = 0.06
-"""How far a line may stand from equal distances, of the pitch."""
-_COVERED_NEEDED = 0.9
-_ENDS_MM = 8.0
 _THROUGH_NEEDED = 0.6
 _PULSES_WORTH = 0.1
 _LINE_WORTH = 0.02
-_GAP_MM = 1.2
-_SAME_PLACE_MM = 2.5
-_RIGHT_MM = (-5.0, 16.0)
-_DOWN_MM = (-20.0, 14.0)
-_NAME_REACH = 0.7
-"""How far above or below its zero line a name may stand, of the lines' distance."""
-_NAMES_NEEDED = 0.25
-_CLEAR_BY = 0.1
-_ADDED_NEEDED, _ADDED_CLEAR_BY = 0.4, 0.2
-"""Likeness of I + III and II that a layout must have, and have above another, to be told by it from the other."""
-_ADDED_ALONE = 0.8
-"""The same where the names tell nothing."""
 _NAMED_WITHOUT_LINES = 0.6
 """Leads that must be named where the grid tears the lines so that too few are seen to run through."""
 _HEAD_MM = 8
-_SURE = 0.8
-_STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
-"""Some programs print the names farther apart than the leads."""
 _SHARE_NEEDED = 0.6
 """Share of the ink between the traces' ends that a layout's lines must hold."""
-
-
 _WORD_PX_PER_MM = 8
 _TEN_SECONDS_MM = 250.0
 _USUAL_WIDTH_MM = 280.0
@@ -67,27 +51,6 @@ _PITCH_TOLERANCE = 0.012
 _NAME_RIGHT_MM = 0.5
 _SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
 _STRIP_LIKENESS = 0.65
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A layout laid over the lines of a page.
-
-    Attributes:
-        plan: Which lead stands where.
-        named: Leads whose names stand where they should, out of all that the layout shows.
-        words: Those names.
-        columns: Column of the layout in which each of them stands.
-        right_mm: Where names stand, right of the heads of their leads.
-        down_mm: Below their zero lines.
-    """
-
-    plan: LayoutPlan
-    named: float
-    words: tuple[Word, ...]
-    columns: tuple[int, ...]
-    right_mm: float
-    down_mm: float
 
 
 def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, guess: bool = False) -> Layout | NotFound:
@@ -116,8 +79,8 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
     unread: tuple[Fit, Rows, tuple[float, float]] | None = None
     most = 0.0
     for rows in _possible_rows(bare, pulses, name):
-        span, through = line_span(bare, rows, ends=_beside(rows.pulses or pulses, bare.shape[1]))
-        beside = _beside(rows.pulses, bare.shape[1])[0]
+        span, through = line_span(bare, rows, ends=between_pulses(rows.pulses or pulses, bare.shape[1]))
+        beside = between_pulses(rows.pulses, bare.shape[1])[0]
         if rows.pulses and 0 < beside >= span[0] - 1:
             span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
         pulsed = len(rows.pulses) == len(rows.zeros)
@@ -248,14 +211,6 @@ def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -
     return float(black[top:bottom].sum() / max(1, int(black.sum())))
 
 
-def _beside(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
-    """Columns between which traces may run: right of pulses at the left, left of pulses at the right."""
-    if not pulses:
-        return 0, width
-    left, right = min(pulse.left for pulse in pulses), max(pulse.right for pulse in pulses)
-    return (round(right) + 2, width) if left < width / 2 else (0, max(0, round(left) - 2))
-
-
 def _snapped(span: tuple[float, float]) -> tuple[float, float]:
     """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
     start, stop = span[0] + _PEN_MM * PX_PER_MM - 0.5, span[1] - _PEN_MM * PX_PER_MM - 0.5
@@ -294,10 +249,10 @@ def _with_strips(
         printed = [
             word
             for word in words
-            if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < _SAME_PLACE_MM
-            and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < _SAME_PLACE_MM
+            if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < SAME_PLACE_MM
+            and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < SAME_PLACE_MM
         ]
-        sure = [word for word in printed if word.name == usual or _weight(word.name) == 1]
+        sure = [word for word in printed if word.name == usual or name_weight(word.name) == 1]
         if sure:
             strips[strip] = max(sure, key=lambda word: word.score).name
             continue
@@ -314,120 +269,6 @@ def _with_strips(
     return replace(plan, rhythm=tuple(strips)), tuple(warnings)
 
 
-def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArray[np.float64]]:
-    """Zero lines for each number of lines that the ink allows, most lines first.
-
-    Args:
-        bare: ``(height, width)`` uint8, ink of a sheet without rules.
-        counts: Numbers of lines to try.
-
-    Returns:
-        Rows of the zero lines, top to bottom, one array for each number of lines that fits.
-    """
-    widened = cv2.dilate(bare, np.ones((PX_PER_MM, 1), np.uint8)) > BLACK
-    along = widened.mean(axis=1)
-    found = []
-    for lines in sorted(set(counts), reverse=True):
-        if lines == 1:
-            found.append((float(along.max()), np.array([float(along.argmax())])))
-            continue
-        best, zeros = 0.0, np.zeros(0)
-        for pitch in np.arange(_PITCHES_MM[0], _PITCHES_MM[1], 0.25) * PX_PER_MM:
-            loose = maximum_filter1d(along, 2 * round(_LOOSE * pitch) + 1)
-            offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
-            room = len(along) - int(offsets[-1])
-            if room <= 0:
-                break
-            rows = loose[np.arange(room)[:, None] + offsets]
-            score = rows.min(axis=1) + 0.02 * rows.mean(axis=1)
-            if score.max() > best:
-                best = float(score.max())
-                zeros = _settled(along, float(score.argmax()) + offsets.astype(np.float64), _LOOSE * pitch)
-        found.append((best, zeros))
-    most = max(score for score, _ in found)
-    return [zeros for score, zeros in found if score >= max(_ALONG_NEEDED, _ALONG_OF_BEST * most)]
-
-
-def _settled(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
-    """Each row moved to the fullest one near it."""
-    out = []
-    for row in rows:
-        first, last = max(0, int(row - reach)), min(len(along), int(row + reach) + 1)
-        near = along[first:last]
-        out.append(first + float(np.flatnonzero(near == near.max()).mean()))
-    return np.array(out)
-
-
-def line_span(
-    bare: NDArray[np.uint8], rows: Rows, *, ends: tuple[int, int]
-) -> tuple[tuple[float, float], NDArray[np.bool_]]:
-    """Columns at which the traces begin and end, and which of the lines run through from one to the other.
-
-    Args:
-        bare: As for :func:`line_zeros`.
-        rows: Zero lines.
-        ends: Columns between which traces may run, beside the pulses.
-    """
-    gap = round(_GAP_MM * PX_PER_MM)
-    runs = []
-    for line in range(len(rows.zeros)):
-        top, bottom = rows.band(line, bare.shape[0])
-        covered = np.asarray((bare[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
-        covered[: ends[0]] = covered[ends[1] :] = False
-        places = np.flatnonzero(covered)
-        if not places.size:
-            runs.append((0, 0, 0.0))
-            continue
-        breaks = np.flatnonzero(np.diff(places) > gap + 1)
-        firsts = np.concatenate([places[:1], places[breaks + 1]])
-        lasts = np.concatenate([places[breaks], places[-1:]])
-        longest = int((lasts - firsts).argmax())
-        first, last = int(firsts[longest]), int(lasts[longest]) + 1
-        runs.append((first, last, float(covered[first:last].mean())))
-    starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
-    start, stop = float(np.median(starts)), float(np.median(stops))
-    near = (np.abs(starts - start) <= _ENDS_MM * PX_PER_MM) & (np.abs(stops - stop) <= _ENDS_MM * PX_PER_MM)
-    return (start, stop), (shares >= _COVERED_NEEDED) & near
-
-
-def best_fit(
-    words: list[Word],
-    zeros: NDArray[np.float64],
-    span: tuple[float, float],
-    *,
-    only: str | None = None,
-    adds_up: Callable[[LayoutPlan], float] = lambda plan: 0.0,
-    pulsed: bool = False,
-) -> Fit | None:
-    """The layout of ``len(zeros)`` lines whose names stand where they should, or ``None`` where none is clear.
-
-    Args:
-        words: Lead names that were read, in the pixels of ``zeros`` and ``span``.
-        zeros: Rows of the zero lines.
-        span: Columns at which the traces begin and end.
-        only: Name of the layout that it must be.
-        adds_up: How well the limb leads add up in a layout, from 0 to 1; it decides where the names leave two open.
-        pulsed: Whether a calibration pulse stands on each line; the limb leads alone may decide then, since traces that
-            cross their names leave few of them to read.
-    """
-    plans = [plan for plan in LAYOUTS.values() if plan.lines == len(zeros) and only in (None, plan.name)]
-    fits = [max((_fit(plan, words, zeros, span, by) for by in _STRETCHES), key=lambda fit: fit.named) for plan in plans]
-    fits.sort(key=lambda fit: -fit.named)
-    if not fits:
-        return None
-    few = fits[0].named < _NAMES_NEEDED
-    if few and (not pulsed or len(fits) == 1):
-        return None
-    close = [fit for fit in fits if fit.named > fits[0].named - _CLEAR_BY]
-    if len(close) == 1 and not few:
-        return close[0]
-    sums = sorted((adds_up(fit.plan), -place) for place, fit in enumerate(fits if few else close))
-    summed = fits[-sums[-1][1]]
-    backed = not few or close == [summed]  # few names may still be clear: for one layout, and that which adds up
-    needed = _ADDED_NEEDED if backed else _ADDED_ALONE
-    return summed if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, needed) else None
-
-
 def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:
     """Likeness of I + III and II where a layout has them; 0 where they do not stand side by side."""
     columns = np.linspace(*span, plan.columns + 1)
@@ -440,49 +281,3 @@ def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], pla
     part = slice(round(columns[column]) + _HEAD_MM * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
     curves = line_curves(bare, rows)[0][:, part]
     return likeness(curves[first] + curves[third], curves[second])
-
-
-def _fit(
-    plan: LayoutPlan, words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float], stretch: float
-) -> Fit:
-    """The place beside the heads, ``stretch`` times as far apart as the leads, at which most of the names stand."""
-    heads = span[0] + stretch * (np.linspace(*span, plan.columns + 1) - span[0])
-    slots = [(name, row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)]
-    slots += [(name, len(plan.rows) + strip, 0) for strip, name in enumerate(plan.rhythm)]
-    reach = _NAME_REACH * float(np.diff(zeros).min()) / PX_PER_MM if len(zeros) > 1 else -_DOWN_MM[0]
-    pairs = []
-    for number, (name, row, column) in enumerate(slots):
-        for word in words:
-            right = (word.left - heads[column]) / PX_PER_MM
-            down = (word.bottom - zeros[row]) / PX_PER_MM
-            fits = _RIGHT_MM[0] <= right <= _RIGHT_MM[1] and max(-reach, _DOWN_MM[0]) <= down <= min(reach, _DOWN_MM[1])
-            if fits and (word.name == name):
-                pairs.append((number, right, down, word))
-    best: list[tuple[int, float, float, Word]] = []
-    weight = 0.0
-    for _, right, down, _ in pairs:
-        near: dict[int, tuple[int, float, float, Word]] = {}
-        for pair in pairs:
-            apart = max(abs(pair[1] - right), abs(pair[2] - down))
-            if apart <= _SAME_PLACE_MM and (pair[0] not in near or pair[3].score > near[pair[0]][3].score):
-                near[pair[0]] = pair
-        total = sum(pair[3].score * _weight(slots[pair[0]][0]) for pair in near.values())
-        if total > weight:
-            weight, best = total, list(near.values())
-    whole = max(
-        sum(_weight(name) for name, _, _ in slots),
-        sum(word.score for word in words if word.score > _SURE and _weight(word.name) == 1),
-    )
-    return Fit(
-        plan=plan,
-        named=weight / whole,
-        words=tuple(pair[3] for pair in best),
-        columns=tuple(slots[pair[0]][2] for pair in best),
-        right_mm=float(np.median([pair[1] for pair in best])) if best else 0.0,
-        down_mm=float(np.median([pair[2] for pair in best])) if best else 0.0,
-    )
-
-
-def _weight(name: str) -> float:
-    """Bars are easily seen where none is printed; V and aV are not."""
-    return {"I": 0.3, "II": 0.5, "III": 0.7}.get(name, 1.0)

@@ -38,10 +38,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--only", nargs="*", default=["speed", "clean", "layouts", "miner", "mendeley"])
+    parser.add_argument("--only", nargs="*", default=["speed", "clean", "layouts", "miner", "kit", "mendeley"])
     given = parser.parse_args()
     cv2.setNumThreads(1)
-    sections = {"clean": clean, "layouts": layouts, "miner": miner, "mendeley": mendeley, "speed": speed}
+    sections = {"clean": clean, "layouts": layouts, "miner": miner, "kit": kit, "mendeley": mendeley, "speed": speed}
     text = "\n\n".join(sections[name](given.data) for name in given.only)
     print(text)
     if given.write:
@@ -83,9 +83,21 @@ def layouts(data: Path) -> str:
 
 def miner(data: Path) -> str:
     """Pages that ECGMiner's renderer drew from LUDB."""
+    errors, missed = drawn_by_others(data, "miner/ludb")
+    return table("24 LUDB pages drawn by ECGMiner", errors, missed, "22 dB, 0.997, 0.009 mV")
+
+
+def kit(data: Path) -> str:
+    """Pages that ecg-image-kit drew from PTB-XL: dark grids in two colours, handwriting, wrinkles."""
+    errors, missed = drawn_by_others(data, "kit/")
+    return table("5 PTB-XL pages drawn by ecg-image-kit", errors, missed, "none")
+
+
+def drawn_by_others(data: Path, begins: str) -> tuple[list[tuple[float, float, float, float]], int]:
+    """Errors of each lead of the pages whose name begins so, against the record that they were drawn from."""
     errors, missed = [], 0
     for row in rows_of(data / "rendered_pages" / "index.csv"):
-        if not row["page"].startswith("miner/ludb"):
+        if not row["page"].startswith(begins):
             continue
         truth = read_wfdb(data / "rendered_pages" / row["truth"])
         tracing = traced(read_page(data / "rendered_pages" / row["page"]))
@@ -98,8 +110,8 @@ def miner(data: Path) -> str:
             whole = truth.signals_mv[names.index(lead.removesuffix(RHYTHM).lower())]
             first = round(start * truth.fs_hz)
             length = int(np.flatnonzero(~np.isnan(signal)).max()) + 1
-            errors.append(compared(whole[first : first + length], signal))
-    return table("24 LUDB pages drawn by ECGMiner", errors, missed, "22 dB, 0.997, 0.009 mV")
+            errors.append(compared(whole[first : first + length], signal[: len(whole) - first]))
+    return errors, missed
 
 
 def mendeley(data: Path) -> str:

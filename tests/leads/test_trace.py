@@ -1,5 +1,6 @@
 """Digitizing against the exact truth of rendered pages."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,18 @@ def test_the_signals_do_not_hang_on_the_resolution(dpi: int) -> None:
     tracing = digitize_page(rendered.page, fs_hz=RECORD.fs_hz)
     assert tracing.layout.px_per_mm == pytest.approx((dpi / 25.4,) * 2, rel=1e-3)
     assert np.median(list(against_truth(rendered, tracing).values())) > 15
+
+
+def test_a_grid_nearly_as_dark_as_the_traces_is_taken_off() -> None:
+    rendered = render_page(RECORD, grid="none")
+    pixels, px_per_mm = rendered.page.pixels.copy(), rendered.truth.px_per_mm
+    for every_mm, colour in ((1, (29, 56, 106)), (5, (9, 110, 77))):
+        rows, columns = (np.arange(0, side, every_mm * px_per_mm).astype(int) for side in pixels.shape[:2])
+        pixels[rows] = np.minimum(pixels[rows], colour)
+        pixels[:, columns] = np.minimum(pixels[:, columns], colour)
+    tracing = digitize_page(replace(rendered.page, pixels=pixels))
+    assert tracing.layout.px_per_mm_source == "grid"
+    assert np.median(list(against_truth(rendered, tracing).values())) > 12
 
 
 def test_a_page_out_of_focus_begins_where_the_sharp_one_does() -> None:

@@ -36,6 +36,8 @@ _LOOSE = 0.06
 _COVERED_NEEDED = 0.9
 _ENDS_MM = 8.0
 _GAP_MM = 1.2
+_TALL_MM = 4.0
+"""Widest complex that may stand outside its line's band."""
 _STRETCH_TOLERATED = 0.03
 _ALONE_MM = 40.0
 
@@ -223,9 +225,39 @@ def line_span(
     for line in range(len(rows.zeros)):
         top, bottom = rows.band(line, bare.shape[0])
         covered = np.asarray((bare[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
+        covered |= _outside(bare, (top, bottom), covered, round(rows.pitch))
         covered[: ends[0]] = covered[ends[1] :] = False
         runs.append(longest_run(covered, gap=round(_GAP_MM * PX_PER_MM)))
     starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, stop = float(np.median(starts)), float(np.median(stops))
     near = (np.abs(starts - start) <= _ENDS_MM * PX_PER_MM) & (np.abs(stops - stop) <= _ENDS_MM * PX_PER_MM)
     return (start, stop), (shares >= _COVERED_NEEDED) & near
+
+
+def _outside(
+    bare: NDArray[np.uint8], band: tuple[int, int], covered: NDArray[np.bool_], reach: int
+) -> NDArray[np.bool_]:
+    """Columns in which a tall complex stands outside its line's band: out over an edge of it, and back over the same.
+
+    Args:
+        bare: As for :func:`line_zeros`.
+        band: First row of the band, and the row below it.
+        covered: ``(width,)``, where there is ink in it.
+        reach: How many rows outside it a complex may stand.
+    """
+    (top, bottom), found = band, np.zeros(len(covered), dtype=np.bool_)
+    steps = np.diff(covered.astype(np.int8))
+    firsts, lasts = np.flatnonzero(steps == -1) + 1, np.flatnonzero(steps == 1) + 1
+    for first in firsts:
+        last = lasts[lasts > first][:1]
+        if not last.size or last[0] - first > _TALL_MM * PX_PER_MM:
+            continue
+        gap = slice(first, int(last[0]))
+        for edge, beyond in (
+            (slice(top, top + 2), slice(max(0, top - reach), top)),
+            (slice(bottom - 2, bottom), slice(bottom, bottom + reach)),
+        ):
+            sides = (bare[edge, max(0, first - 2) : first], bare[edge, gap.stop : gap.stop + 2])
+            if all((side > BLACK).any() for side in sides) and (bare[beyond, gap] > BLACK).any(axis=0).all():
+                found[gap] = True
+    return found

@@ -47,7 +47,8 @@ _STEP_MM, _STEP_TOLERANCE = 12.5, 0.03
 """Half a second at 25 mm/s, of which recorders make their columns, and how far off a column may be, of its width."""
 _PEN_MM = 0.12
 _SNAP_MM = 0.8
-_PITCH_TOLERANCE = 0.012
+_PITCH_TOLERANCE, _PITCH_TOLERANCE_PULSE = 0.01, 0.02
+"""How far columns may be from those of a 10 s page by a grid, and by pulses, which tell the scale less exactly."""
 _NAME_RIGHT_MM = 0.5
 _SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
 _STRIP_LIKENESS = 0.65
@@ -105,7 +106,7 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
             "The lead names could not be read beside the traces, so that nothing tells which lead is which."
         )
     fit, rows, span = best
-    columns = _columns(fit, span)
+    columns = _columns(fit, span, _PITCH_TOLERANCE if source == "grid" else _PITCH_TOLERANCE_PULSE)
     curves, _ = line_curves(bare, rows)
     plan, warnings = _with_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
@@ -220,7 +221,7 @@ def _snapped(span: tuple[float, float]) -> tuple[float, float]:
     return start, stop
 
 
-def _columns(fit: Fit, span: tuple[float, float]) -> NDArray[np.float64]:
+def _columns(fit: Fit, span: tuple[float, float], tolerance: float) -> NDArray[np.float64]:
     """Heads of the columns and the end of the last: equal parts of the traces, or as the names stand.
 
     Where the names are as far apart as the columns of a 10 s page and the traces' ends are not, the traces were cut at
@@ -229,10 +230,10 @@ def _columns(fit: Fit, span: tuple[float, float]) -> NDArray[np.float64]:
     count = fit.plan.columns
     equal = np.linspace(*_snapped(span), count + 1)
     nominal = _TEN_SECONDS_MM * PX_PER_MM / count
-    if abs((equal[1] - equal[0]) / nominal - 1) < _PITCH_TOLERANCE or len(set(fit.columns)) < 3:
+    if abs((equal[1] - equal[0]) / nominal - 1) < tolerance or len(set(fit.columns)) < 3:
         return equal
     pitch, first = np.polyfit(fit.columns, [word.left for word in fit.words], 1)
-    if abs(pitch / nominal - 1) > _PITCH_TOLERANCE:
+    if abs(pitch / nominal - 1) > tolerance:
         return equal
     return np.asarray(first - _NAME_RIGHT_MM * PX_PER_MM + pitch * np.arange(count + 1), dtype=np.float64)
 

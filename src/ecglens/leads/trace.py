@@ -29,11 +29,17 @@ _GAINS_MM_MV = (2.5, 5.0, 10.0, 20.0, 40.0)
 _GAIN_TOLERANCE = 0.12
 _CURVE_SLACK_MM = 3.0
 _ROUND_S = (2.5, 5.0, 10.0)
-_ROUND_TOLERANCE = 0.012
+_ROUND_TOLERANCE, _ROUND_TOLERANCE_PULSE = 0.01, 0.02
+"""How far the lines may be from a round time by a grid, and by pulses, which tell the scale less exactly."""
 _START_MM = 1.2
 _PALE = 0.75
 """From which share of the edge's level the ink of pale pages is followed: thin strokes are nowhere quite black."""
 _PALE_HIDDEN = 0.05
+_ROOF_MM = (3.0, 1.0)
+"""Where the level top of a pulse is looked for, before the head of a line that it runs into."""
+_FLANK_MM = 1.0
+_FLANK_SHARE = 0.4
+"""Part of the height of a pulse that its flank blackens; one more column is half-covered."""
 _HALF_COVERED_PX = 0.34
 """By how much less than the pen's radius a trace's round end stands out, as half-covered pixels show it."""
 
@@ -82,7 +88,8 @@ def trace_page(
             dark, (followed, shift, radius) = paler, again
     seen = PageFacts(radius * dark.shrink / float(np.mean(layout.px_per_mm)), dark.edge_share, page.bend_mm)
     curves = [_upright_curve(curve, layout) for curve in page.curves]
-    px_per_s = _px_per_s(boxes, speed_mm_s * layout.px_per_mm[1])
+    tolerance = _ROUND_TOLERANCE if layout.px_per_mm_source == "grid" else _ROUND_TOLERANCE_PULSE
+    px_per_s = _px_per_s(boxes, speed_mm_s * layout.px_per_mm[1], tolerance)
     traces: list[LeadTrace] = []
     facts: list[LeadFacts] = []
     for line, leads in zip(followed, boxes, strict=True):
@@ -143,14 +150,14 @@ def _gain(
     return nearest, "pulse", ()
 
 
-def _px_per_s(boxes: list[tuple[LeadBox, ...]], by_grid: float) -> float:
-    """Pixels of a second: by the grid, or by the lines' length where that is nearly a round time.
+def _px_per_s(boxes: list[tuple[LeadBox, ...]], by_scale: float, tolerance: float) -> float:
+    """Pixels of a second: by the scale, or by the lines' length where that is nearly a round time.
 
     Recorders cut leads at round times; some print the grid up to a hundredth too wide for them.
     """
     width = max(line[-1].box.right - line[0].box.left for line in boxes)
-    nearest = min(_ROUND_S, key=lambda seconds: abs(width / by_grid - seconds))
-    return width / nearest if abs(width / by_grid / nearest - 1) < _ROUND_TOLERANCE else by_grid
+    nearest = min(_ROUND_S, key=lambda seconds: abs(width / by_scale - seconds))
+    return width / nearest if abs(width / by_scale / nearest - 1) < tolerance else by_scale
 
 
 def _comments(layout: Layout, gain: float, source: str | None, speed_mm_s: float) -> tuple[str, ...]:
@@ -186,10 +193,31 @@ def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) 
         hidden = binary_dilation(np.isnan(edges[0]), iterations=OVERSAMPLE)
         borders = (dark.column(np.array([box.box.left + shift for box in line[1:]])) + 0.5) * OVERSAMPLE - 0.5
         hidden = np.asarray(hidden | _at_jumps(centre, borders, radius), dtype=np.bool_)
+        hidden[: _flank_end(dark, line[0], (layout.pulse_mm or 0.0) * down, across) * OVERSAMPLE] = True
         both = np.repeat(common, OVERSAMPLE)
         sure = np.where(hidden, 0.0, 1 - np.clip(apart / (4 * radius), 0, 0.5) - 0.5 * both)
         lines.append(_Line(centre, hidden, sure, both))
     return lines, shift, radius
+
+
+def _flank_end(dark: TraceInk, first: LeadBox, pulse_px: float, across: float) -> int:
+    """Column of the ink up to which the flank of a calibration pulse hides the line that begins at it, or 0.
+
+    Args:
+        dark: Ink of the traces.
+        first: The line's first lead.
+        pulse_px: Height of a pulse, 0 where none was seen.
+        across: Pixels of the ink per millimetre.
+    """
+    head = round(float(dark.column(first.box.left)))
+    zero = float(dark.row(first.baseline_px))
+    roof = slice(max(0, round(zero - 1.15 * pulse_px)), max(0, round(zero - 0.85 * pulse_px)))
+    before = slice(max(0, head - round(_ROOF_MM[0] * across)), max(0, head - round(_ROOF_MM[1] * across)))
+    if not pulse_px or before.stop <= before.start or not dark.black[roof, before].any(axis=0).all():
+        return 0
+    beside = slice(max(0, head - round(_FLANK_MM * across)), head + round(_FLANK_MM * across))
+    tall = np.flatnonzero(dark.black[roof.stop : round(zero), beside].mean(axis=0) > _FLANK_SHARE)
+    return beside.start + int(tall[-1]) + 2 if tall.size else 0
 
 
 def _hidden_share(lines: list[_Line]) -> float:

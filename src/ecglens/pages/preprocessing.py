@@ -30,6 +30,9 @@ __all__ = [
 
 Image = NDArray[np.uint8]
 
+_STROKE = 60
+_GRID_SHARE = 0.16
+_THICK_PX = 9
 _PAPER_CELL_PX = 16
 
 
@@ -102,7 +105,25 @@ def ink(pixels: Image) -> Image:
 
 def ink_from(brightest: Image) -> Image:
     """:func:`ink` of a page whose :func:`extremes` are at hand."""
-    return _u8(255 - cv2.divide(brightest, np.maximum(paper(brightest), 1), scale=255.0))
+    return _without_dark_grid(_u8(255 - cv2.divide(brightest, np.maximum(paper(brightest), 1), scale=255.0)))
+
+
+def _without_dark_grid(dark: Image) -> Image:
+    """Ink above that of a grid whose lines are dark in every colour; the same ink where there is no such grid.
+
+    Traces and print cover a twentieth of a page; thin strokes on more than a sixth of it are a grid's.
+    """
+    strokes = cv2.threshold(dark, _STROKE, 1, cv2.THRESH_BINARY)[1]
+    if cv2.mean(strokes)[0] < _GRID_SHARE:
+        return dark
+    thick = cv2.morphologyEx(strokes, cv2.MORPH_OPEN, np.ones((_THICK_PX, _THICK_PX), np.uint8))
+    thin = dark[(strokes > 0) & (thick == 0)]
+    if thin.size < _GRID_SHARE * dark.size:
+        return dark
+    between = float(cv2.threshold(thin.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    grid = float(np.percentile(thin[thin <= between], 99))
+    ramp = np.clip((np.arange(256) - grid) / max(1.0, 255.0 - grid) * 255.0, 0, 255)
+    return _u8(cv2.LUT(dark, ramp.astype(np.uint8)))
 
 
 def edge_level(dark: Image) -> float:

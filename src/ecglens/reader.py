@@ -59,6 +59,9 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 
 _LEAST_BOX_MM = 5.0
 _USUAL_SPEED_MM_S = 25.0
+_HINT = (
+    "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, tell them."
+)
 _PAGES_SHUFFLED = 4
 
 
@@ -351,10 +354,8 @@ def digitize_page(
         )
     flat, found = _flat_layout(page, layout)
     if isinstance(found, NotFound):
-        raise EcgReadError(
-            f"{page.source}: expected the leads of an ECG page. {found.reason} "
-            "Where the layout or the paper's corners are known, tell them."
-        )
+        hint = _HINT if layout is None else f"It was told that this is the layout {layout}."
+        raise EcgReadError(f"{page.source}: expected the leads of an ECG page. {found.reason} {hint}")
     if boxes:
         found = _with_boxes(found, boxes, flat)
     facts = printed if isinstance(printed, PrintedFacts) else read_facts(flat, found) if printed else None

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import ecglens
 from ecglens.cli import main
 from ecglens.cli.app import app
+from ecglens.cli.names import own_stem
 from ecglens.errors import EcgReadError, ModelError, SettingsError
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import STANDARD_LEADS
@@ -377,3 +378,14 @@ def test_a_table_that_cannot_be_written_is_refused_before_the_work(feature_row, 
     assert "expected a file that can be written" in str(
         run("features", tmp_path, "--out", tmp_path / "f.csv").exception
     )
+
+
+def test_names_that_a_format_writes_as_one_are_kept_apart() -> None:
+    taken: set[str] = set()
+    assert [own_stem(stem, taken) for stem in ("p", "p", "Müller", "Möller", "a b")] == [
+        "p",
+        "p-2",
+        "Müller",
+        "Möller-2",
+        "a b",
+    ]

@@ -83,6 +83,26 @@ def test_a_grid_nearly_as_dark_as_the_traces_is_taken_off() -> None:
     assert np.median(list(against_truth(rendered, tracing).values())) > 12
 
 
+def test_a_page_cut_at_the_side_is_refused_or_warned_about() -> None:
+    page = render_page(RECORD).page
+    cut = replace(page, pixels=np.ascontiguousarray(page.pixels[:, : int(0.8 * page.width)]))
+    try:
+        tracing = digitize_page(cut)
+    except EcgReadError:
+        return
+    assert any("may be cut" in warning for warning in tracing.warnings)
+
+
+def test_a_second_page_is_told_where_pulses_give_the_scale() -> None:
+    page = render_page(RECORD, grid="none").page
+    two = replace(page, pixels=np.concatenate([page.pixels, page.pixels], axis=1))
+    try:
+        tracing = digitize_page(two)
+    except EcgReadError:
+        return
+    assert any("two pages" in warning for warning in tracing.warnings)
+
+
 def test_a_page_out_of_focus_begins_where_the_sharp_one_does() -> None:
     rendered = damage(render_page(RECORD), kind="blur", strength=0.5, seed=3)
     tracing = digitize_page(rendered.page)

@@ -1,5 +1,7 @@
 """Names of files, safe to show and to write."""
 
+import re
+
 __all__ = ["own_stem", "printable"]
 
 
@@ -10,10 +12,14 @@ def printable(text: str) -> str:
 
 
 def own_stem(stem: str, taken: set[str]) -> str:
-    """Keep two pages of one name in different folders apart."""
+    """Keep two pages of one name in different folders apart, and names that a format writes as one, such as WFDB."""
     own, number = stem, 1
-    while own in taken:
+    while _plain(own) in taken:
         number += 1
         own = f"{stem}-{number}"
-    taken.add(own)
+    taken.add(_plain(own))
     return own
+
+
+def _plain(stem: str) -> str:
+    return re.sub(r"[^\w-]", "_", stem, flags=re.ASCII).casefold()

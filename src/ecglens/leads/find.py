@@ -62,16 +62,21 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     sheet = lay_flat(page)
     if isinstance(sheet, NotFound):
         found = find_printed(page, None, name=name, guess=doubtful)
-        return found if isinstance(found, Layout) else sheet
+        if not isinstance(found, Layout):
+            return sheet
+        sheet = lay_at(page, float(np.mean(found.px_per_mm)))
+        return _warned(found) if _more_traces(page, sheet, found) else found
     found = _known_print(sheet) if name in (None, _PLAN) else NotFound("")
     if isinstance(found, NotFound):
         other = find_printed(page, sheet, name=name)
         found = found if isinstance(other, NotFound) and found.reason else other
     if isinstance(found, Layout) and found.doubt is not None and not doubtful:
         return NotFound(found.doubt)
-    if isinstance(found, Layout) and _more_traces(page, sheet, found):
-        return replace(found, warnings=(*found.warnings, _MORE_TRACES))
-    return found
+    return _warned(found) if isinstance(found, Layout) and _more_traces(page, sheet, found) else found
+
+
+def _warned(layout: Layout) -> Layout:
+    return replace(layout, warnings=(*layout.warnings, _MORE_TRACES))
 
 
 def _more_traces(page: Page, sheet: Sheet, layout: Layout) -> bool:

@@ -112,7 +112,10 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
     column_mm = float(columns[1] - columns[0]) / PX_PER_MM
     steps = column_mm / _STEP_MM
-    if source != "none" and abs(steps - round(steps)) > _STEP_TOLERANCE * steps:
+    short = (
+        fit.plan.columns > 1 and float(columns[-1] - columns[0]) < (1 - _STEP_TOLERANCE) * _TEN_SECONDS_MM * PX_PER_MM
+    )
+    if source != "none" and (short or abs(steps - round(steps)) > _STEP_TOLERANCE * steps):
         said = (
             f"each column of the layout {plan.name} would be {column_mm:.0f} mm wide, {column_mm / 25:.2f} s at 25 mm/s"
         )

@@ -1,7 +1,5 @@
 """Names of files, safe to show and to write."""
 
-import re
-
 __all__ = ["own_stem", "printable"]
 
 
@@ -13,13 +11,11 @@ def printable(text: str) -> str:
 
 def own_stem(stem: str, taken: set[str]) -> str:
     """Keep two pages of one name in different folders apart, and names that a format writes as one, such as WFDB."""
+    from ecglens.formats.files import plain_name
+
     own, number = stem, 1
-    while _plain(own) in taken:
+    while plain_name(own).casefold() in taken:
         number += 1
         own = f"{stem}-{number}"
-    taken.add(_plain(own))
+    taken.add(plain_name(own).casefold())
     return own
-
-
-def _plain(stem: str) -> str:
-    return re.sub(r"[^\w-]", "_", stem, flags=re.ASCII).casefold()

@@ -15,7 +15,7 @@ from ecglens.formats.json import read_json, write_json
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
 from ecglens.records import EcgRecord
 
-__all__ = ["FORMATS", "RecordFormat", "read_record", "write_record"]
+__all__ = ["FORMATS", "RecordFormat", "plain_name", "read_record", "write_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,15 @@ FORMATS = MappingProxyType(
 )
 
 
+def plain_name(name: str) -> str:
+    """A name for the formats that allow letters, digits, ``-`` and ``_`` alone.
+
+    >>> plain_name("a b")
+    'a_b'
+    """
+    return re.sub(r"[^\w-]", "_", name, flags=re.ASCII)
+
+
 def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: datetime | None = None) -> Path:
     """Write a record in a format.
 
@@ -69,7 +78,7 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
         raise DatasetError(f"Expected one of the formats {', '.join(FORMATS)}, but found '{form}'.")
     chosen = FORMATS[form]
     stem = Path(stem)
-    name = re.sub(r"[^\w-]", "_", stem.name, flags=re.ASCII) if chosen.plain else stem.name
+    name = plain_name(stem.name) if chosen.plain else stem.name
     path = stem.with_name(f"{name}{chosen.ending}")
     if chosen.dated:
         chosen.write(record, path, recorded=recorded)

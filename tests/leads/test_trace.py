@@ -93,6 +93,27 @@ def test_a_page_cut_at_the_side_loses_the_leads_that_are_not_on_it() -> None:
     assert all(any(f"Lead {lead} could not be followed" in text for text in tracing.warnings) for lead in poor)
 
 
+@pytest.mark.parametrize(("source", "kept"), [("recorder", 0.93), ("recorder", 0.95), ("render", 0.85), ("render", 0.9)])
+def test_what_a_cut_page_still_shows_stands_where_it_stood(source: str, kept: float) -> None:
+    page = render_page(RECORD, pen_mm=0.3).page if source == "render" else read_page(DATA / "Normal_1.jpg")
+    cut = replace(page, pixels=np.ascontiguousarray(page.pixels[:, : int(kept * page.width)]))
+    whole, part = digitize_page(page).record, digitize_page(cut)
+    assert any("may be cut" in warning for warning in part.warnings)
+    assert whole is not None
+    assert part.record is not None
+    for lead in ("II", "aVL", "V3"):
+        before, after = (record.signals_mv[record.leads.index(lead)] for record in (whole, part.record))
+        shown = min(len(before), len(after))
+        assert snr_db(before[:shown].astype(np.float64), after[:shown].astype(np.float64)) > 12
+
+
+def test_half_a_page_without_names_is_refused() -> None:
+    page = render_page(RECORD, names=None).page
+    half = replace(page, pixels=np.ascontiguousarray(page.pixels[:, : page.width // 2]))
+    with pytest.raises(EcgReadError, match="lead"):
+        digitize_page(half)
+
+
 def test_a_second_page_is_told_where_pulses_give_the_scale() -> None:
     page = render_page(RECORD, grid="none").page
     two = replace(page, pixels=np.concatenate([page.pixels, page.pixels], axis=1))

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan, plan
 from ecglens.leads.check import check_leads, likeness
-from ecglens.leads.lines import BLACK, Rows, between_pulses, line_curves, longest_run, put_on_page, without_rules
+from ecglens.leads.lines import (
+    BLACK,
+    Rows,
+    between_pulses,
+    line_curves,
+    longest_run,
+    off_page,
+    put_on_page,
+    without_rules,
+)
 from ecglens.leads.names import match_names
 from ecglens.leads.printed import find_printed
 from ecglens.leads.pulses import Pulse, find_pulses
@@ -26,9 +35,11 @@ _PLAN = "3x4+1"
 _WIDTH_MM = 250.0
 """Four segments of 2.5 s at 25 mm/s."""
 _WIDTH_TOLERANCE = 0.06
+_WHOLE_MM = 248.0
+"""What these are by the recorder's grid, which is printed too wide."""
 _PITCH_RANGE_MM = (18.0, 60.0)
 _NAMES_FIT_NEEDED = 0.1
-"""Correlation of the right names above that of the wrong ones; 0 by chance, 0.17 to 0.47 on the public pages."""
+"""Correlation of a column's right names above that of the wrong ones; 0 by chance, 0.15 at least on the public pages."""
 _COVERED_NEEDED = 0.95
 _GAP_MM = 2
 """Longest break in a trace; the foot of a pulse ends 2.5 mm before it."""
@@ -37,6 +48,7 @@ _ALONG_NEEDED = 0.15
 _NAME_REACH = 3
 """How far a name may stand from its usual place, px of the sheet; twice that without pulses or where lines are cut."""
 _HEADS_NEEDED = 3
+"""Columns whose names must be seen."""
 _MORE_ROOM_MM, _MORE_MM, _RULE_MM, _MORE_LINES = 25, 40, 25, 2
 _OTHER_SHEET_MM = 60.0
 """How much larger than its grid a page must be to have room for another grid; headers are up to 45 mm high."""
@@ -66,7 +78,7 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
             return sheet
         sheet = lay_at(page, float(np.mean(found.px_per_mm)))
         return _warned(found) if _more_traces(page, sheet, found) else found
-    found = _known_print(sheet) if name in (None, _PLAN) else NotFound("")
+    found = _known_print(sheet, page.width) if name in (None, _PLAN) else NotFound("")
     if isinstance(found, NotFound):
         other = find_printed(page, sheet, name=name)
         found = found if isinstance(other, NotFound) and found.reason else other
@@ -99,8 +111,13 @@ def _more_traces(page: Page, sheet: Sheet, layout: Layout) -> bool:
     return bool((stats[1:, cv2.CC_STAT_WIDTH] >= _MORE_MM * PX_PER_MM).sum() >= _MORE_LINES)
 
 
-def _known_print(sheet: Sheet) -> Layout | NotFound:
-    """The layout of a page in the print of the public set's recorder: three rows of four leads and a rhythm strip."""
+def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
+    """The layout of a page in the print of the public set's recorder: three rows of four leads and a rhythm strip.
+
+    Args:
+        sheet: The page laid flat.
+        width: Its width in px.
+    """
     layout = plan(_PLAN)
     ink = without_rules(sheet.ink)
     pulses = find_pulses(sheet.ink)
@@ -115,21 +132,25 @@ def _known_print(sheet: Sheet) -> Layout | NotFound:
     span = _span(ink, rows)
     if isinstance(span, NotFound):
         return span
-    columns = np.linspace(*span, layout.columns + 1)
-    cut = min(span[0], ink.shape[1] - span[1]) < PX_PER_MM
-    reach = 2 * _NAME_REACH if cut or not rows.pulses else _NAME_REACH
-    fit, down, right = _names_fit(ink, rows, columns, layout, reach)
-    if fit < _NAMES_FIT_NEEDED:
+    cut = (span[0] < PX_PER_MM, ink.shape[1] - span[1] < PX_PER_MM)
+    reach = 2 * _NAME_REACH if any(cut) or not rows.pulses else _NAME_REACH
+    columns, (fits, down, right) = max(
+        ((heads, _names_fit(ink, rows, heads, layout, reach)) for heads in _possible_columns(span, cut, layout)),
+        key=lambda found: float(found[1][0].mean()),
+    )
+    if (fits > _NAMES_FIT_NEEDED).sum() < _HEADS_NEEDED:
         return NotFound(
             f"Four traces were seen, but the lead names of the layout {_PLAN} could not be read beside them."
         )
     if not rows.pulses:
         rows = Rows(zeros=rows.zeros + down, pulses=())
-    if cut:
-        columns = _columns_by_names(columns, right, reach)
+    if any(cut):
+        columns = _columns_by_names(columns, right, (np.abs(right) < reach) & (fits > _NAMES_FIT_NEEDED))
     curves, covered = line_curves(ink, rows)
     doubt = check_leads(curves, covered, columns, layout)
     rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
+    lost = off_page(sheet, columns, width)
+    warnings += (f"The page may be cut: {lost}.",) if lost else ()
     found = put_on_page(sheet, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings)
     return replace(found, known_print=True, doubt=None if doubt is None else doubt.reason)
 
@@ -190,12 +211,26 @@ def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
     return start, end
 
 
+def _possible_columns(
+    span: tuple[float, float], cut: tuple[bool, bool], layout: LayoutPlan
+) -> list[NDArray[np.float64]]:
+    """Heads of the columns: equal parts of the traces, or, where the page's edge cut these, by their whole width."""
+    parts = np.linspace(0, 1, layout.columns + 1)
+    whole = _WHOLE_MM * PX_PER_MM
+    found = [span[0] + parts * (span[1] - span[0])]
+    if cut[1]:
+        found.append(span[0] + parts * whole)
+    if cut[0]:
+        found.append(span[1] - (1 - parts) * whole)
+    return found
+
+
 def _names_fit(
     ink: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan, reach: int
-) -> tuple[float, float, NDArray[np.float64]]:
-    """How much better than all others the right names match, on average, and how far they stand off: down and right.
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """How much better than all others the right names match, and how far they stand off, down and right.
 
-    The last is one number a column.
+    The first and the last are one number a column.
     """
     margins, downs, rights = [], [], []
     for row, names in enumerate(layout.rows):
@@ -206,17 +241,23 @@ def _names_fit(
             margins.append(right.score - float(np.mean([match.score for match in matches.values()])))
             downs.append(right.down)
             rights.append(right.right)
-    by_column = np.median(np.reshape(rights, (len(layout.rows), -1)), axis=0)
-    return float(np.mean(margins)), float(np.median(downs)), by_column
+    by_column = np.reshape(margins, (len(layout.rows), -1)).mean(axis=0)
+    return by_column, float(np.median(downs)), np.median(np.reshape(rights, (len(layout.rows), -1)), axis=0)
 
 
-def _columns_by_names(columns: NDArray[np.float64], right: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
-    """Heads of the columns on a straight line through the printed names: traces may be cut at the page's edge."""
-    index = np.arange(len(right))
-    seen = np.abs(right) < reach  # a name at the end of the search was not found
+def _columns_by_names(
+    columns: NDArray[np.float64], right: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Heads of the columns on a straight line through the names that were seen: traces may be cut at the page's edge.
+
+    Args:
+        columns: Heads of the columns as they were looked for, and the end of the last.
+        right: How far right of each the names stand, px of the sheet.
+        seen: Of which columns the names were found.
+    """
     if seen.sum() < _HEADS_NEEDED:
-        seen[:] = True
-    width, start = np.polyfit(index[seen], (columns[:-1] + right)[seen], 1)
+        return columns
+    width, start = np.polyfit(np.flatnonzero(seen), (columns[:-1] + right)[seen], 1)
     return np.asarray(start + width * np.arange(len(columns)), dtype=np.float64)
 
 

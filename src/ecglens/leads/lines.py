@@ -21,6 +21,7 @@ __all__ = [
     "line_span",
     "line_zeros",
     "longest_run",
+    "off_page",
     "put_on_page",
     "without_rules",
 ]
@@ -144,6 +145,17 @@ def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float], s
     if abs(height / 10 - 1) > 0.05:
         found.append(f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.")
     return tuple(found)
+
+
+def off_page(sheet: Sheet, columns: NDArray[np.float64], width: int) -> str:
+    """What a page ``width`` px wide lacks of the columns that are laid over it; empty where they lie on it."""
+    across = sheet.grid.px_per_mm[1]
+    left = -sheet.column(float(columns[0])) / across
+    right = (sheet.column(float(columns[-1])) - width) / across
+    lost = [
+        f"{off:.0f} mm of them beyond its {side} edge" for off, side in ((left, "left"), (right, "right")) if off > 1
+    ]
+    return f"by the distance of the lead names the traces go on, {' and '.join(lost)}" if lost else ""
 
 
 def between_pulses(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:

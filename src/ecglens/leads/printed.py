@@ -21,6 +21,7 @@ from ecglens.leads.lines import (
     line_curves,
     line_span,
     line_zeros,
+    off_page,
     put_on_page,
     without_rules,
 )
@@ -49,7 +50,11 @@ _PEN_MM = 0.12
 _SNAP_MM = 0.8
 _PITCH_TOLERANCE, _PITCH_TOLERANCE_PULSE = 0.01, 0.02
 """How far columns may be from those of a 10 s page by a grid, and by pulses, which tell the scale less exactly."""
-_NAME_RIGHT_MM = 0.5
+_PITCH_EXACT = 0.005
+"""Names this near to the columns of a 10 s page are taken to stand at them: letters differ where they begin."""
+_EDGE_MM = 1.5
+_NAME_RIGHT_MM, _NAME_OFF_MM = 0.5, 3.0
+"""Where names begin beside their leads' heads, and how far off those they may."""
 _SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
 _STRIP_LIKENESS = 0.65
 
@@ -106,19 +111,14 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
             "The lead names could not be read beside the traces, so that nothing tells which lead is which."
         )
     fit, rows, span = best
-    columns = _columns(fit, span, _PITCH_TOLERANCE if source == "grid" else _PITCH_TOLERANCE_PULSE)
+    columns = _columns(
+        fit, span, _PITCH_TOLERANCE if source == "grid" else _PITCH_TOLERANCE_PULSE, at_edge=_at_edge(page, sheet, span)
+    )
     curves, _ = line_curves(bare, rows)
     plan, warnings = _with_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
-    column_mm = float(columns[1] - columns[0]) / PX_PER_MM
-    steps = column_mm / _STEP_MM
-    short = (
-        fit.plan.columns > 1 and float(columns[-1] - columns[0]) < (1 - _STEP_TOLERANCE) * _TEN_SECONDS_MM * PX_PER_MM
-    )
-    if source != "none" and (short or abs(steps - round(steps)) > _STEP_TOLERANCE * steps):
-        said = (
-            f"each column of the layout {plan.name} would be {column_mm:.0f} mm wide, {column_mm / 25:.2f} s at 25 mm/s"
-        )
+    said = off_page(sheet, columns, page.width) or (source != "none" and _odd_columns(plan, columns)) or None
+    if said:
         if name is None and missing > len(fit.plan.leads) / 2:
             return NotFound(f"Only {len(fit.plan.leads) - missing} lead names could be read, and {said}: half a page?")
         warnings += (f"The page may be cut, or not at 25 mm/s: {said}.",)
@@ -127,6 +127,16 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} tells them.",
         )
     return put_on_page(sheet, rows, columns, plan, pulses, warnings, source)
+
+
+def _odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
+    """What speaks against the columns' width: no whole half seconds, or less than 10 s in all; empty where nothing."""
+    wide = float(columns[1] - columns[0]) / PX_PER_MM
+    steps = wide / _STEP_MM
+    short = plan.columns > 1 and plan.columns * wide < (1 - _STEP_TOLERANCE) * _TEN_SECONDS_MM
+    if not short and abs(steps - round(steps)) <= _STEP_TOLERANCE * steps:
+        return ""
+    return f"each column of the layout {plan.name} would be {wide:.0f} mm wide, {wide / 25:.2f} s at 25 mm/s"
 
 
 def _laid_by_pulses(page: Page) -> Sheet | None:
@@ -224,21 +234,38 @@ def _snapped(span: tuple[float, float]) -> tuple[float, float]:
     return start, stop
 
 
-def _columns(fit: Fit, span: tuple[float, float], tolerance: float) -> NDArray[np.float64]:
+def _at_edge(page: Page, sheet: Sheet, span: tuple[float, float]) -> tuple[bool, bool]:
+    """Whether the traces begin at the page's left edge, and whether they end at its right one."""
+    slack = _EDGE_MM * sheet.grid.px_per_mm[1]
+    return sheet.column(span[0]) < slack, sheet.column(span[1]) > page.width - slack
+
+
+def _columns(
+    fit: Fit, span: tuple[float, float], tolerance: float, *, at_edge: tuple[bool, bool] = (False, False)
+) -> NDArray[np.float64]:
     """Heads of the columns and the end of the last: equal parts of the traces, or as the names stand.
 
-    Where the names are as far apart as the columns of a 10 s page and the traces' ends are not, the traces were cut at
-    the page's edge or something before them was taken for them; recorders print a name where its lead begins.
+    Where the names are as far apart as the columns of a 10 s page and the traces' ends are not, or are those of the
+    page, the traces were cut there or something before them was taken for them; recorders print a name where its lead
+    begins. An end that does not lie at the page's edge is where the traces end.
     """
     count = fit.plan.columns
     equal = np.linspace(*_snapped(span), count + 1)
     nominal = _TEN_SECONDS_MM * PX_PER_MM / count
-    if abs((equal[1] - equal[0]) / nominal - 1) < tolerance or len(set(fit.columns)) < 3:
+    cut = at_edge[0] != at_edge[1]  # traces from edge to edge that are 10 s long fill their page
+    if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < 3:
         return equal
     pitch, first = np.polyfit(fit.columns, [word.left for word in fit.words], 1)
     if abs(pitch / nominal - 1) > tolerance:
         return equal
-    return np.asarray(first - _NAME_RIGHT_MM * PX_PER_MM + pitch * np.arange(count + 1), dtype=np.float64)
+    first -= _NAME_RIGHT_MM * PX_PER_MM
+    if any(at_edge) and abs(pitch / nominal - 1) < _PITCH_EXACT:
+        pitch = nominal
+    if at_edge == (True, False):
+        first = equal[-1] - count * pitch
+    elif any(at_edge) and abs(equal[0] - first) < _NAME_OFF_MM * PX_PER_MM:
+        first = equal[0]
+    return np.asarray(first + pitch * np.arange(count + 1), dtype=np.float64)
 
 
 def _with_strips(

@@ -123,7 +123,13 @@ def trace_page(
         gain_source=source,
         einthoven_mv=None if record is None else einthoven_rmse(record),
         goldberger_mv=None if record is None else goldberger_rmse(record),
-        warnings=(*page.warnings, *layout.warnings, *warnings, *(() if record is None else record.warnings)),
+        warnings=(
+            *page.warnings,
+            *layout.warnings,
+            *(() if layout.doubt is None else (layout.doubt,)),
+            *warnings,
+            *(() if record is None else record.warnings),
+        ),
     )
 
 

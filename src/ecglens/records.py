@@ -177,6 +177,7 @@ class Layout:
         warnings: What does not fit, one sentence each.
         known_print: Whether names and lines are in the print of the public set's recorder.
         doubt: Why the leads may not be one heart's recording, or ``None``.
+        names: Where the lead names stand, as they were read or as those that were read tell.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Layout:
     warnings: tuple[str, ...] = ()
     known_print: bool = False
     doubt: str | None = None
+    names: tuple[Box, ...] = ()
 
     @property
     def rhythm_leads(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from ecglens.leads.lines import (
     put_on_page,
     without_rules,
 )
-from ecglens.leads.names import match_names
+from ecglens.leads.names import match_names, name_box
 from ecglens.leads.printed import find_printed
 from ecglens.leads.pulses import Pulse, find_pulses
 from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at, lay_flat
@@ -39,7 +39,7 @@ _WHOLE_MM = 248.0
 """What these are by the recorder's grid, which is printed too wide."""
 _PITCH_RANGE_MM = (18.0, 60.0)
 _NAMES_FIT_NEEDED = 0.1
-"""Correlation of a column's right names above that of the wrong ones; 0 by chance, 0.15 at least on the public pages."""
+"""Correlation of a column's right names above that of the wrong ones; 0 by chance, 0.13 at least on public pages."""
 _COVERED_NEEDED = 0.95
 _GAP_MM = 2
 """Longest break in a trace; the foot of a pulse ends 2.5 mm before it."""
@@ -151,7 +151,9 @@ def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
     rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
     lost = off_page(sheet, columns, width)
     warnings += (f"The page may be cut: {lost}.",) if lost else ()
-    found = put_on_page(sheet, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings)
+    names = [name_box(float(zero), float(head)) for zero in rows.zeros[:-1] for head in columns[:-1]]
+    names.append(name_box(float(rows.zeros[-1]), float(columns[0])))
+    found = put_on_page(sheet, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings, printed=names)
     return replace(found, known_print=True, doubt=None if doubt is None else doubt.reason)
 
 

@@ -15,6 +15,8 @@ from ecglens.records import InkMap, Layout, LeadBox
 
 __all__ = [
     "BLACK",
+    "SNAP_MM",
+    "TEN_SECONDS_MM",
     "Rows",
     "between_pulses",
     "line_curves",
@@ -35,6 +37,8 @@ _ALONG_OF_BEST = 0.2
 _LOOSE = 0.06
 """How far a line may stand from equal distances, of the pitch."""
 _COVERED_NEEDED = 0.9
+TEN_SECONDS_MM, SNAP_MM = 250.0, 0.8
+"""Length of 10 s at 25 mm/s, and how far off it traces may be that are that long."""
 _ENDS_MM = 8.0
 _GAP_MM = 1.2
 _TALL_MM = 4.0
@@ -95,8 +99,20 @@ def put_on_page(
     pulses: tuple[Pulse, ...],
     warnings: tuple[str, ...] = (),
     source: str = "grid",
+    printed: Iterable[tuple[float, float, float, float]] = (),
 ) -> Layout:
-    """Put what was found on a sheet into px of the upright page."""
+    """Put what was found on a sheet into px of the upright page.
+
+    Args:
+        sheet: The page laid flat.
+        rows: Zero lines.
+        columns: Heads of the columns and the end of the last.
+        layout: Which lead stands where.
+        pulses: Calibration pulses.
+        warnings: What did not fit so far.
+        source: What tells the scale.
+        printed: Top, left, bottom and right of the lead names.
+    """
     half = rows.pitch / 2
     leads = []
     for row, names in enumerate(layout.rows):
@@ -123,6 +139,7 @@ def put_on_page(
         to_upright=sheet.to_upright,
         ink=InkMap(pixels=sheet.ink, scale=sheet.scale, origin=sheet.origin),
         warnings=warnings + _scale_warnings(pulses, sheet.grid.px_per_mm, source),
+        names=tuple(sheet.box(*name) for name in printed),
     )
 
 
@@ -228,6 +245,8 @@ def line_span(
 ) -> tuple[tuple[float, float], NDArray[np.bool_]]:
     """Columns at which the traces begin and end, and which of the lines run through from one to the other.
 
+    Where some of them are 10 s long, the others left their bands at the end, or something stands behind them.
+
     Args:
         bare: As for :func:`line_zeros`.
         rows: Zero lines.
@@ -242,6 +261,8 @@ def line_span(
         runs.append(longest_run(covered, gap=round(_GAP_MM * PX_PER_MM)))
     starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, stop = float(np.median(starts)), float(np.median(stops))
+    round_stops = stops[np.abs(stops - start - TEN_SECONDS_MM * PX_PER_MM) < SNAP_MM * PX_PER_MM]
+    stop = float(np.median(round_stops)) if round_stops.size else stop
     near = (np.abs(starts - start) <= _ENDS_MM * PX_PER_MM) & (np.abs(stops - stop) <= _ENDS_MM * PX_PER_MM)
     return (start, stop), (shares >= _COVERED_NEEDED) & near
 

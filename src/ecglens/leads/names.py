@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import STANDARD_LEADS
 
-__all__ = ["TILE", "NameMatch", "match_names"]
+__all__ = ["TILE", "NameMatch", "match_names", "name_box"]
 
 TILE = (14, 34)
 """Rows and columns of a template; its left edge is 1 px before the head of the lead, its bottom 3 px above 0 mV."""
@@ -60,6 +60,11 @@ def match_names(ink: NDArray[np.uint8], *, row: float, column: float, reach: int
         )
         for index, (name, place) in enumerate(zip(STANDARD_LEADS, places, strict=True))
     }
+
+
+def name_box(row: float, column: float) -> tuple[float, float, float, float]:
+    """Top, left, bottom and right of the tile of a lead whose zero line and head these are, px of the sheet."""
+    return row - 3 - TILE[0], column - 1, row - 3, column - 1 + TILE[1]
 
 
 @cache

@@ -16,6 +16,8 @@ from ecglens.leads.check import likeness
 from ecglens.leads.fit import SAME_PLACE_MM, Fit, best_fit, name_weight
 from ecglens.leads.lines import (
     BLACK,
+    SNAP_MM,
+    TEN_SECONDS_MM,
     Rows,
     between_pulses,
     line_curves,
@@ -42,12 +44,10 @@ _HEAD_MM = 8
 _SHARE_NEEDED = 0.6
 """Share of the ink between the traces' ends that a layout's lines must hold."""
 _WORD_PX_PER_MM = 8
-_TEN_SECONDS_MM = 250.0
 _USUAL_WIDTH_MM = 280.0
 _STEP_MM, _STEP_TOLERANCE = 12.5, 0.03
 """Half a second at 25 mm/s, of which recorders make their columns, and how far off a column may be, of its width."""
 _PEN_MM = 0.12
-_SNAP_MM = 0.8
 _PITCH_TOLERANCE, _PITCH_TOLERANCE_PULSE = 0.01, 0.02
 """How far columns may be from those of a 10 s page by a grid, and by pulses, which tell the scale less exactly."""
 _PITCH_EXACT = 0.005
@@ -126,14 +126,15 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
         warnings += (
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} tells them.",
         )
-    return put_on_page(sheet, rows, columns, plan, pulses, warnings, source)
+    names = _name_boxes(fit, rows, columns)
+    return put_on_page(sheet, rows, columns, plan, pulses, warnings, source, names)
 
 
 def _odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
     """What speaks against the columns' width: no whole half seconds, or less than 10 s in all; empty where nothing."""
     wide = float(columns[1] - columns[0]) / PX_PER_MM
     steps = wide / _STEP_MM
-    short = plan.columns > 1 and plan.columns * wide < (1 - _STEP_TOLERANCE) * _TEN_SECONDS_MM
+    short = plan.columns > 1 and plan.columns * wide < (1 - _STEP_TOLERANCE) * TEN_SECONDS_MM
     if not short and abs(steps - round(steps)) <= _STEP_TOLERANCE * steps:
         return ""
     return f"each column of the layout {plan.name} would be {wide:.0f} mm wide, {wide / 25:.2f} s at 25 mm/s"
@@ -169,7 +170,7 @@ def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
         if not spans:
             return None
         start, stop = max(spans)[1]
-        scale *= (stop - start) / PX_PER_MM / _TEN_SECONDS_MM
+        scale *= (stop - start) / PX_PER_MM / TEN_SECONDS_MM
     return lay_at(page, scale)
 
 
@@ -228,8 +229,8 @@ def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -
 def _snapped(span: tuple[float, float]) -> tuple[float, float]:
     """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
     start, stop = span[0] + _PEN_MM * PX_PER_MM - 0.5, span[1] - _PEN_MM * PX_PER_MM - 0.5
-    if abs((stop - start) / PX_PER_MM - _TEN_SECONDS_MM) < _SNAP_MM:
-        middle, half = (start + stop) / 2, _TEN_SECONDS_MM * PX_PER_MM / 2
+    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < SNAP_MM:
+        middle, half = (start + stop) / 2, TEN_SECONDS_MM * PX_PER_MM / 2
         return middle - half, middle + half
     return start, stop
 
@@ -251,7 +252,7 @@ def _columns(
     """
     count = fit.plan.columns
     equal = np.linspace(*_snapped(span), count + 1)
-    nominal = _TEN_SECONDS_MM * PX_PER_MM / count
+    nominal = TEN_SECONDS_MM * PX_PER_MM / count
     cut = at_edge[0] != at_edge[1]  # traces from edge to edge that are 10 s long fill their page
     if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < 3:
         return equal
@@ -266,6 +267,27 @@ def _columns(
     elif any(at_edge) and abs(equal[0] - first) < _NAME_OFF_MM * PX_PER_MM:
         first = equal[0]
     return np.asarray(first + pitch * np.arange(count + 1), dtype=np.float64)
+
+
+def _name_boxes(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
+    """Where the names stand on the sheet: top, left, bottom and right, of those that were not read by the others."""
+    if not fit.words:
+        return []
+    read = {word.name: word for word in fit.words}
+    tall = float(np.median([word.bottom - word.top for word in fit.words]))
+    wide = float(np.median([(word.right - word.left) / len(word.name) for word in fit.words]))
+    found = []
+    for row, names in enumerate([*fit.plan.rows, *((name,) for name in fit.plan.rhythm)]):
+        for column, name in enumerate(names):
+            word = read.get(name) if row < len(fit.plan.rows) else None
+            bottom = float(rows.zeros[row]) + fit.down_mm * PX_PER_MM
+            left = float(columns[column]) + fit.right_mm * PX_PER_MM
+            found.append(
+                (word.top, word.left, word.bottom, word.right)
+                if word
+                else (bottom - tall, left, bottom, left + wide * len(name))
+            )
+    return found
 
 
 def _with_strips(

@@ -5,6 +5,7 @@ once, each by dynamic programming over the runs of its columns (Viterbi 1967): j
 the line's zero costs a little, and a line may stay hidden for a while where its ink is missing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ _ALONE_MOST_MM = 60.0
 _STRAY_PER_MM = 0.02
 _STRAY_MOST = 1.0
 _HIDDEN_COST = 3.0
+_PRINT_COST = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,14 @@ def runs_of(black: NDArray[np.bool_]) -> Runs:
     return Runs(top, bottom)
 
 
-def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px: float) -> NDArray[np.intp]:
+def follow(
+    runs: Runs,
+    zeros: NDArray[np.float64],
+    *,
+    px_per_mm: float,
+    reach_px: float,
+    names: Iterable[tuple[float, float, float, float]] = (),
+) -> NDArray[np.intp]:
     """The run of each line in each column.
 
     Args:
@@ -65,6 +74,7 @@ def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px
         zeros: ``(lines,)``, rows of 0 mV.
         px_per_mm: Pixels per millimetre.
         reach_px: How far from its zero line a trace may stand.
+        names: Top, left, bottom and right of print whose strokes may be taken for the trace's.
 
     Returns:
         ``(lines, columns)``, place among the column's runs or ``HIDDEN``.
@@ -75,6 +85,7 @@ def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px
     weights = (_JUMP_PER_MM, _EMERGE_PER_MM, _SHAPE_PER_MM, _STRAY_PER_MM)
     jump, emerge, shape, stray = (weight / px_per_mm for weight in weights)
     most_alone = np.float32(_ALONE_MOST_MM * px_per_mm)
+    printed = _inside(runs, names)
     back = np.zeros((columns, lines, most + 1), dtype=np.int16)
     cost = np.zeros((lines, most + 1), dtype=np.float32)
     last_row = np.array(zeros, dtype=np.float32)
@@ -82,6 +93,7 @@ def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px
         top, bottom = runs.top[column], runs.bottom[column]
         away = np.maximum(0, np.maximum(top - zero, zero - bottom))
         here = np.where(away > reach_px, _FORBIDDEN, np.minimum(stray * away, _STRAY_MOST)).astype(np.float32)
+        here += _PRINT_COST * printed[column]
         new = np.empty_like(cost)
         if column == 0:
             new[:, :most], new[:, most] = here, _HIDDEN_COST
@@ -110,3 +122,12 @@ def follow(runs: Runs, zeros: NDArray[np.float64], *, px_per_mm: float, reach_px
         path[:, column] = state
         state = back[column, np.arange(lines), state].astype(np.intp)
     return np.where(path == most, HIDDEN, path)
+
+
+def _inside(runs: Runs, boxes: Iterable[tuple[float, float, float, float]]) -> NDArray[np.bool_]:
+    """Which runs lie in one of the boxes from end to end."""
+    found = np.zeros(runs.top.shape, dtype=np.bool_)
+    for top, left, bottom, right in boxes:
+        part = slice(max(0, int(left)), max(0, int(right) + 1))
+        found[part] |= (runs.top[part] >= top) & (runs.bottom[part] <= bottom)
+    return found

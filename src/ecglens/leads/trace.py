@@ -17,7 +17,7 @@ from ecglens.leads.pen import OVERSAMPLE, Outline, centre_line, outline, pen_rad
 from ecglens.leads.quality import LeadFacts, PageFacts, lead_quality, lead_warnings
 from ecglens.leads.relations import einthoven_rmse, goldberger_rmse, mended
 from ecglens.leads.strokes import HIDDEN, Runs, follow, runs_of
-from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
+from ecglens.records import Box, EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
 
 __all__ = ["trace_page"]
 
@@ -37,6 +37,9 @@ _PALE = 0.75
 _PALE_HIDDEN = 0.05
 _ROOF_MM = (3.0, 1.0)
 """Where the level top of a pulse is looked for, before the head of a line that it runs into."""
+_NAME_SLACK_MM = 0.4
+_BAR_MM = (2.0, 1.2)
+"""Least height of a bar between leads, and how far from their border it reaches."""
 _FLANK_MM = 1.0
 _FLANK_SHARE = 0.4
 """Part of the height of a pulse that its flank blackens; one more column is half-covered."""
@@ -188,26 +191,37 @@ def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) 
     zeros = np.array([float(dark.row(line[0].baseline_px)) for line in boxes])
     pitch = float(np.diff(zeros).min()) if len(zeros) > 1 else _ALONE_MM * down
     runs = runs_of(dark.black)
-    path = follow(runs, zeros, px_per_mm=down, reach_px=max(_REACH_PITCHES * pitch, _REACH_MM * down))
+    names = [_name_in(dark, name, _NAME_SLACK_MM * down) for name in layout.names]
+    reach = max(_REACH_PITCHES * pitch, _REACH_MM * down)
+    path = follow(runs, zeros, px_per_mm=down, reach_px=reach, names=names)
     top, bottom, shared = _own_parts(runs, path, zeros)
     outlines = [outline(dark.pixels, a, b, level=dark.level) for a, b in zip(top, bottom, strict=True)]
     radius = float(np.median([pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
-    shift = _shift(outlines, boxes, dark, across, radius * dark.sharpness)
+    flanks = [_flank_end(dark, line[0], (layout.pulse_mm or 0.0) * down, across) for line in boxes]
+    shift = _shift(outlines, boxes, flanks, dark, across, radius * dark.sharpness)
     lines = []
-    for edges, line, common in zip(outlines, boxes, shared, strict=True):
+    for number, (edges, line, flank, common) in enumerate(zip(outlines, boxes, flanks, shared, strict=True)):
         centre, apart = centre_line((_filled(edges[0]), _filled(edges[1])), radius)
         hidden = binary_dilation(np.isnan(edges[0]), iterations=OVERSAMPLE)
         borders = (dark.column(np.array([box.box.left + shift for box in line[1:]])) + 0.5) * OVERSAMPLE - 0.5
         hidden = np.asarray(hidden | _at_jumps(centre, borders, radius), dtype=np.bool_)
-        hidden[: _flank_end(dark, line[0], (layout.pulse_mm or 0.0) * down, across) * OVERSAMPLE] = True
+        hidden |= np.repeat(_at_bars(top[number], bottom[number], borders / OVERSAMPLE, down, radius), OVERSAMPLE)
+        hidden[: (flank or 0) * OVERSAMPLE] = True
         both = np.repeat(common, OVERSAMPLE)
         sure = np.where(hidden, 0.0, 1 - np.clip(apart / (4 * radius), 0, 0.5) - 0.5 * both)
         lines.append(_Line(centre, hidden, sure, both))
     return lines, shift, radius
 
 
-def _flank_end(dark: TraceInk, first: LeadBox, pulse_px: float, across: float) -> int:
-    """Column of the ink up to which the flank of a calibration pulse hides the line that begins at it, or 0.
+def _name_in(dark: TraceInk, name: Box, slack: float) -> tuple[float, float, float, float]:
+    """Top, left, bottom and right of a lead name in the ink, ``slack`` px wider."""
+    top, bottom = (float(dark.row(row)) for row in (name.top, name.bottom))
+    left, right = (float(dark.column(column)) for column in (name.left, name.right))
+    return top - slack, left - slack, bottom + slack, right + slack
+
+
+def _flank_end(dark: TraceInk, first: LeadBox, pulse_px: float, across: float) -> int | None:
+    """Column of the ink behind the flank of a calibration pulse that hides where a line begins, or ``None``.
 
     Args:
         dark: Ink of the traces.
@@ -220,10 +234,10 @@ def _flank_end(dark: TraceInk, first: LeadBox, pulse_px: float, across: float) -
     roof = slice(max(0, round(zero - 1.15 * pulse_px)), max(0, round(zero - 0.85 * pulse_px)))
     before = slice(max(0, head - round(_ROOF_MM[0] * across)), max(0, head - round(_ROOF_MM[1] * across)))
     if not pulse_px or before.stop <= before.start or not dark.black[roof, before].any(axis=0).all():
-        return 0
+        return None
     beside = slice(max(0, head - round(_FLANK_MM * across)), head + round(_FLANK_MM * across))
     tall = np.flatnonzero(dark.black[roof.stop : round(zero), beside].mean(axis=0) > _FLANK_SHARE)
-    return beside.start + int(tall[-1]) + 2 if tall.size else 0
+    return beside.start + int(tall[-1]) + 2 if tall.size else None
 
 
 def _hidden_share(lines: list[_Line]) -> float:
@@ -272,19 +286,33 @@ def _own_parts(
 
 
 def _shift(
-    outlines: list[Outline], lines: list[tuple[LeadBox, ...]], dark: TraceInk, across: float, radius: float
+    outlines: list[Outline],
+    lines: list[tuple[LeadBox, ...]],
+    flanks: list[int | None],
+    dark: TraceInk,
+    across: float,
+    radius: float,
 ) -> float:
     """How far right of the boxes' left edges the traces begin, px of the page; 0 where that cannot be seen.
 
     Where they begin under a frame or at the page's edge, that is their beginning. ``radius`` is that of the sharp pen:
-    blur widens a stroke, but its end stays where half of its ink is.
+    blur widens a stroke, but its end stays where half of its ink is. A line that begins at a pulse's flank is looked at
+    along its first row, where it may stand out below the flank.
     """
     shifts = []
     reach = int(_START_MM * across * OVERSAMPLE)
     border = dark.page_column(_first_rule(dark.rules))
-    for edges, line in zip(outlines, lines, strict=True):
+    for edges, line, flank in zip(outlines, lines, flanks, strict=True):
         there = ~np.isnan(edges[0])
         left = line[0].box.left
+        if flank is not None:
+            first = min(flank * OVERSAMPLE, len(there) - 1)
+            row = dark.pixels[round(float(edges[0][first] + edges[1][first]) / 2)] if there[first] else None
+            if row is not None:
+                before = flank - 1 - int(np.argmax(row[flank - 1 :: -1] < dark.level))
+                part = (dark.level - row[before]) / max(1.0, float(row[before + 1]) - row[before])
+                shifts.append(dark.page_column(before + part + radius) - left)
+            continue
         place = int((float(dark.column(left)) + 0.5) * OVERSAMPLE)
         window = np.arange(place + reach, max(-1, place - reach), -1)
         if not window.size or window[0] >= len(there) or not there[window[0]]:
@@ -336,6 +364,25 @@ def _at_jumps(centre: NDArray[np.float64], borders: NDArray[np.float64], radius:
         if before >= 0 and after < len(centre) and abs(centre[before] - centre[after]) > 2 * radius:
             near[border - reach : border + reach + 1] = True
     return near
+
+
+def _at_bars(
+    top: NDArray[np.float64], bottom: NDArray[np.float64], borders: NDArray[np.float64], down: float, radius: float
+) -> NDArray[np.bool_]:
+    """Columns under a short thick bar between two leads, which is as high in all its columns and wider than the pen."""
+    found = np.zeros(len(top), dtype=np.bool_)
+    reach = round(_BAR_MM[1] * down)
+    for border in np.rint(borders).astype(int):
+        part = slice(max(0, border - reach), border + reach + 1)
+        first, last = top[part], bottom[part]
+        tall = last - first > _BAR_MM[0] * down
+        if tall.sum() < max(3.0, 3 * radius):
+            continue
+        alike = tall & (np.abs(first - np.median(first[tall])) < 2) & (np.abs(last - np.median(last[tall])) < 2)
+        if alike.sum() >= max(3.0, 3 * radius):
+            there = np.flatnonzero(tall)
+            found[part.start + there[0] : part.start + there[-1] + 1] = True
+    return found
 
 
 def _length(box: LeadBox, px_per_s: float) -> float:

@@ -93,7 +93,9 @@ def test_a_page_cut_at_the_side_loses_the_leads_that_are_not_on_it() -> None:
     assert all(any(f"Lead {lead} could not be followed" in text for text in tracing.warnings) for lead in poor)
 
 
-@pytest.mark.parametrize(("source", "kept"), [("recorder", 0.93), ("recorder", 0.95), ("render", 0.85), ("render", 0.9)])
+@pytest.mark.parametrize(
+    ("source", "kept"), [("recorder", 0.93), ("recorder", 0.95), ("render", 0.85), ("render", 0.9)]
+)
 def test_what_a_cut_page_still_shows_stands_where_it_stood(source: str, kept: float) -> None:
     page = render_page(RECORD, pen_mm=0.3).page if source == "render" else read_page(DATA / "Normal_1.jpg")
     cut = replace(page, pixels=np.ascontiguousarray(page.pixels[:, : int(kept * page.width)]))
@@ -304,6 +306,61 @@ def test_runs_are_followed_through_a_gap_and_past_a_speck() -> None:
     top, bottom = np.full(50, 30.0), np.full(50, 32.0)
     upper, lower = outline((black * 255).astype(np.uint8), top, bottom, level=128)
     assert pen_radius((upper, lower)) == pytest.approx(1.5, abs=0.3)
+
+
+def test_a_trace_goes_to_its_tip_and_not_along_a_letter_that_crosses_it() -> None:
+    black = np.zeros((120, 60), dtype=bool)
+    black[20:22] = True
+    black[20:22, 30:41] = False
+    for column in range(30, 41):  # an S wave down to row 110
+        first = 20 + 18 * min(column - 30, 40 - column)
+        black[first : first + 20, column] = True
+    for column in range(31, 41):  # a stroke of a letter from one of its flanks to the other
+        black[36 + (column - 31) // 2, column] = True
+    runs = runs_of(black)
+    lowest = []
+    for names in ((), ((34.0, 30.0, 44.0, 42.0),)):
+        (path,) = follow(runs, np.array([21.0]), px_per_mm=8.0, reach_px=200, names=names)
+        lowest.append(runs.bottom[35, path[35]])
+    assert lowest == [pytest.approx(39, abs=2), pytest.approx(119, abs=2)]
+
+
+def with_bars(rendered: RenderedPage) -> RenderedPage:
+    """The page with a bar of 7 x 0.8 mm at each border of two leads."""
+    pixels, px_per_mm = rendered.page.pixels.copy(), rendered.truth.px_per_mm
+    left = min(segment.box.left for segment in rendered.truth.leads)
+    for segment in rendered.truth.leads:
+        if segment.box.left > left + 1:
+            rows, columns = (int(value) for value in (segment.baseline_px, segment.box.left))
+            tall, wide = round(3.5 * px_per_mm), round(0.4 * px_per_mm)
+            pixels[rows - tall : rows + tall, columns - wide : columns + wide] = 0
+    return replace(rendered, page=replace(rendered.page, pixels=pixels))
+
+
+def with_pulses_at_the_traces(rendered: RenderedPage) -> RenderedPage:
+    """The page with a pulse before each line whose falling flank stands where the line begins."""
+    pixels, px_per_mm = rendered.page.pixels.copy(), rendered.truth.px_per_mm
+    left = min(segment.box.left for segment in rendered.truth.leads)
+    for segment in rendered.truth.leads:
+        if segment.box.left < left + 1:
+            zero, end = round(segment.baseline_px), round(segment.box.left)
+            roof, begin, pen = zero - round(10 * px_per_mm), end - round(5 * px_per_mm), round(0.3 * px_per_mm)
+            pixels[roof : roof + pen, begin:end] = 0
+            pixels[roof:zero, begin : begin + pen] = pixels[roof:zero, end - pen : end] = 0
+    return replace(rendered, page=replace(rendered.page, pixels=pixels))
+
+
+def test_bars_between_leads_hide_the_traces_and_are_none() -> None:
+    rendered = render_page(RECORD)
+    clean, barred = (against_truth(page, digitize_page(page.page)) for page in (rendered, with_bars(rendered)))
+    assert min(barred[lead] - clean[lead] for lead in clean) > -3
+
+
+def test_traces_begin_at_the_flank_of_the_pulse_before_them() -> None:
+    rendered = with_pulses_at_the_traces(render_page(RECORD, pulse=None))
+    tracing = digitize_page(rendered.page)
+    assert tracing.layout.pulse_mm == pytest.approx(10, abs=0.3)
+    assert np.median(list(against_truth(rendered, tracing).values())) > 16
 
 
 def test_a_short_gap_is_mended_by_the_other_limb_leads() -> None:

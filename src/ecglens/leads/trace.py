@@ -38,6 +38,8 @@ _PALE_HIDDEN = 0.05
 _ROOF_MM = (3.0, 1.0)
 """Where the level top of a pulse is looked for, before the head of a line that it runs into."""
 _NAME_SLACK_MM = 0.4
+_ROOMY_MM = 20.0
+"""Distance of lines from which a trace that keeps clear of its lead's name does not run into its neighbour instead."""
 _BAR_MM = (2.0, 1.2)
 """Least height of a bar between leads, and how far from their border it reaches."""
 _FLANK_MM = 1.0
@@ -191,7 +193,8 @@ def _followed(dark: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) 
     zeros = np.array([float(dark.row(line[0].baseline_px)) for line in boxes])
     pitch = float(np.diff(zeros).min()) if len(zeros) > 1 else _ALONE_MM * down
     runs = runs_of(dark.black)
-    names = [_name_in(dark, name, _NAME_SLACK_MM * down) for name in layout.names]
+    roomy = pitch > _ROOMY_MM * down
+    names = [_name_in(dark, name, _NAME_SLACK_MM * down) for name in layout.names] if roomy else []
     reach = max(_REACH_PITCHES * pitch, _REACH_MM * down)
     path = follow(runs, zeros, px_per_mm=down, reach_px=reach, names=names)
     top, bottom, shared = _own_parts(runs, path, zeros)
@@ -380,8 +383,8 @@ def _at_bars(
             continue
         alike = tall & (np.abs(first - np.median(first[tall])) < 2) & (np.abs(last - np.median(last[tall])) < 2)
         if alike.sum() >= max(3.0, 3 * radius):
-            there = np.flatnonzero(tall)
-            found[part.start + there[0] : part.start + there[-1] + 1] = True
+            there = np.flatnonzero(alike)
+            found[max(0, part.start + there[0] - 1) : part.start + there[-1] + 2] = True
     return found
 
 

@@ -49,7 +49,7 @@ class Page:
         warnings: What the reader of the file had to put up with, one sentence each.
         curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
             whole numbers being pixel centres.
-        bend_mm: How far the paper was bent before it was laid flat.
+        bend_mm: How far the paper is bent by its grid, or was before it was laid flat.
     """
 
     pixels: NDArray[np.uint8]

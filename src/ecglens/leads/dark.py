@@ -13,8 +13,10 @@ from ecglens.records import Layout, Page
 __all__ = ["TraceInk", "trace_ink"]
 
 _WORK_PX_PER_MM = 8.0
-_RULE_MM = 30.0
+_RULE_MM, _LONG_RULE_MM, _BORDER_MM = 30.0, 60.0, 3.0
+"""Length of a separator near a border of leads and of one elsewhere, where tall complexes stand, and what near is."""
 _DASH_GAP_MM = 1.2
+_TALLEST_MM = 45.0
 _SPECK_MM = 0.6
 _SHARP = 0.94
 """How black thin strokes of a sharp page are, as a part of its blackest places."""
@@ -82,21 +84,34 @@ def trace_ink(page: Page, layout: Layout, *, followed: float = 1.0) -> TraceInk:
     pixels = upright(page, layout)
     box = layout.trace_area
     top, left = max(0, int(box.top)), max(0, int(box.left))
-    part = pixels[top : int(np.ceil(box.bottom)), left : int(np.ceil(box.right))]
+    bottom, right = int(np.ceil(box.bottom)), int(np.ceil(box.right))
+    dark = ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    highest = min(lead.baseline_px for lead in layout.leads) - _TALLEST_MM * layout.px_per_mm[0]
+    if highest < top and (dark[0] >= edge_level(dark)).any():  # complexes stand out above the traces' part
+        top = max(0, int(highest))
+        dark = ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
     mean = float(np.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1]))
     shrink = max(1, int(mean / _WORK_PX_PER_MM))
-    dark = ink(np.ascontiguousarray(part))
     if shrink > 1:
         size = dark.shape[1] // shrink, dark.shape[0] // shrink
         whole = np.ascontiguousarray(dark[: size[1] * shrink, : size[0] * shrink])
         dark = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     level = edge_level(dark)
-    black, rules = _traces_alone(dark >= followed * level, mean / shrink)
+    sides = {side for lead in layout.leads for side in (lead.box.left, lead.box.right)}
+    borders = np.array([(side - left + 0.5) / shrink - 0.5 for side in sorted(sides)])
+    black, rules = _traces_alone(dark >= followed * level, mean / shrink, borders)
     return TraceInk(dark, black, rules, level, shrink, top, left)
 
 
-def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Ink without specks, such as the dots of a grid, and without upright lines of 30 mm or more, such as separators.
+def _traces_alone(
+    black: NDArray[np.bool_], px_per_mm: float, borders: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Ink without specks, such as the dots of a grid, and without long upright lines, such as separators.
+
+    Args:
+        black: ``(height, width)``, the ink.
+        px_per_mm: Of the ink.
+        borders: Columns at which leads begin and end.
 
     Returns:
         The ink, and the columns in which there were such lines.
@@ -107,13 +122,19 @@ def _traces_alone(black: NDArray[np.bool_], px_per_mm: float) -> tuple[NDArray[n
     large = np.asarray(extent > max(2.0, _SPECK_MM * px_per_mm), dtype=np.uint8)
     large[0] = 0
     drawn = large[np.asarray(labels, dtype=np.intp)]
-    length = round(_RULE_MM * px_per_mm)
     rules = np.zeros_like(drawn)
-    suspects = np.flatnonzero(drawn.sum(axis=0, dtype=np.int32) >= 0.5 * length)
-    if suspects.size:
+    columns = np.arange(drawn.shape[1])
+    near = np.abs(columns[:, None] - borders).min(axis=1, initial=np.inf) < _BORDER_MM * px_per_mm
+    inked = drawn.sum(axis=0, dtype=np.int32)
+    for length_mm, where in ((_RULE_MM, near), (_LONG_RULE_MM, ~near)):
+        length = round(length_mm * px_per_mm)
+        suspects = np.flatnonzero(where & (inked >= 0.5 * length))
+        if not suspects.size:
+            continue
         part = np.ascontiguousarray(drawn[:, suspects])
         joined = cv2.morphologyEx(part, cv2.MORPH_CLOSE, np.ones((round(_DASH_GAP_MM * px_per_mm) | 1, 1), np.uint8))
         rules[:, suspects] = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    if rules.any():
         rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
         drawn[rules > 0] = 0
     return np.asarray(drawn > 0), np.asarray(rules.any(axis=0))

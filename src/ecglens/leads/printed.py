@@ -254,7 +254,9 @@ def _columns(
     equal = np.linspace(*_snapped(span), count + 1)
     nominal = TEN_SECONDS_MM * PX_PER_MM / count
     cut = at_edge[0] != at_edge[1]  # traces from edge to edge that are 10 s long fill their page
-    if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < 3:
+    if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < max(
+        2, min(3, count)
+    ):
         return equal
     pitch, first = np.polyfit(fit.columns, [word.left for word in fit.words], 1)
     if abs(pitch / nominal - 1) > tolerance:

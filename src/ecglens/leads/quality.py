@@ -20,13 +20,13 @@ _REST_ALWAYS_MV = 0.08
 _HALF_DB = 10.0
 _DB_STEP = 4.0
 _WEIGHTS = {
-    "constant": 9.79,
-    "rest": -4.38,
-    "bend": -3.98,
-    "shared": -56.09,
-    "edge": 4.32,
-    "soft": -41.66,
-    "jitter": -2.33,
+    "constant": 7.56,
+    "rest": -4.06,
+    "bend": -4.62,
+    "shared": -50.00,
+    "edge": 2.46,
+    "soft": -26.54,
+    "jitter": -2.89,
 }
 """Expected SNR in dB as a sum over what can be seen, printed by ``benchmarks/quality.py --fit``, which says how well it
 holds on other records; quality is 0.5 where 10 dB are expected."""

@@ -42,11 +42,21 @@ def main() -> None:
     given = parser.parse_args()
     cv2.setNumThreads(1)
     sections = {"clean": clean, "layouts": layouts, "miner": miner, "kit": kit, "mendeley": mendeley, "speed": speed}
-    text = "\n\n".join(sections[name](given.data) for name in given.only)
-    print(text)
+    tables = [sections[name](given.data) for name in given.only]
+    print("\n\n".join(tables))
     if given.write:
+        kept = HERE / "digitize.md"
+        # A table stands under its heading; those that were not printed now stay as they were.
+        told = {title_of(table): table for table in kept.read_text(encoding="utf-8").split("\n\n## ")[1:]}
+        told |= {title_of(table): table.removeprefix("## ") for table in tables}
         command = "python benchmarks/digitize.py --write"
-        (HERE / "digitize.md").write_text(f"# Digitizing\n\n`{command}` printed:\n\n{text}\n", encoding="utf-8")
+        text = "\n\n".join(f"## {table.rstrip()}" for table in told.values())
+        kept.write_text(f"# Digitizing\n\n`{command}` printed:\n\n{text}\n", encoding="utf-8")
+
+
+def title_of(table: str) -> str:
+    """Heading of a table."""
+    return table.removeprefix("## ").splitlines()[0]
 
 
 def clean(data: Path) -> str:

@@ -363,6 +363,24 @@ def test_traces_begin_at_the_flank_of_the_pulse_before_them() -> None:
     assert np.median(list(against_truth(rendered, tracing).values())) > 16
 
 
+def test_complexes_higher_than_their_lines_are_apart_are_no_separators() -> None:
+    signals = RECORD.signals_mv.copy()
+    row = RECORD.leads.index("V4")
+    signals[row] *= 3.6 / np.nanmax(signals[row])
+    rendered = render_page(replace(RECORD, signals_mv=signals))
+    tracing = digitize_page(rendered.page)
+    assert tracing.record is not None
+    assert np.nanmax(tracing.record.signals_mv[tracing.record.leads.index("V4")]) > 3
+    assert against_truth(rendered, tracing)["V4"] > 8
+
+
+def test_a_slight_fold_is_laid_flat() -> None:
+    rendered = damage(render_page(RECORD), kind="fold", strength=0.15, seed=3)
+    tracing = digitize_page(rendered.page)
+    assert tracing.page.bend_mm > 0.7
+    assert np.median(list(against_truth(rendered, tracing).values())) > 10
+
+
 def test_a_short_gap_is_mended_by_the_other_limb_leads() -> None:
     signals = RECORD.signals_mv[:3].copy()
     gap = slice(500, 540)

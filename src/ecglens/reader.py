@@ -381,10 +381,10 @@ def _flat_layout(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]
     """The page laid flat with its layout; as it came where only that shows one, as flattening may blur a grid."""
     flat = flatten(page)
     found = find_layout(flat, name=name, doubtful=True)
-    if isinstance(found, NotFound) and flat is not page:
+    if isinstance(found, NotFound) and flat.pixels is not page.pixels:
         as_it_came = find_layout(page, name=name, doubtful=True)
         if isinstance(as_it_came, Layout):
-            return page, as_it_came
+            return replace(page, bend_mm=flat.bend_mm), as_it_came
     return flat, found
 
 

@@ -212,7 +212,7 @@ def test_a_bent_page_is_laid_flat_by_its_grid() -> None:
 
 def test_a_flat_page_is_left_as_it_is() -> None:
     page = read_page(DATA / "MI_26.jpg")
-    assert flatten(page) is page
+    assert flatten(page).pixels is page.pixels
 
 
 def test_corners_by_hand_undo_a_photograph_at_an_angle() -> None:
@@ -375,9 +375,9 @@ def test_complexes_higher_than_their_lines_are_apart_are_no_separators() -> None
 
 
 def test_a_slight_fold_is_laid_flat() -> None:
-    rendered = damage(render_page(RECORD), kind="fold", strength=0.15, seed=3)
+    rendered = damage(render_page(RECORD), kind="fold", strength=0.16, seed=3)
     tracing = digitize_page(rendered.page)
-    assert tracing.page.bend_mm > 0.7
+    assert tracing.page.bend_mm > 0.8
     assert np.median(list(against_truth(rendered, tracing).values())) > 10
 
 

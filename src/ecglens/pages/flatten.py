@@ -28,7 +28,7 @@ _WINDOW = 2.0
 _STRONG = 0.35
 """Amplitude that a place needs, of the page's 80th percentile."""
 _SMOOTH = 1.5
-_FLAT_MM = 0.7
+_FLAT_MM = 0.8
 """From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
 _INK = 90
 _SPAN_PERCENTILE = 97

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -275,16 +274,6 @@ def test_inputs_are_left_as_they_are() -> None:
     before = record.signals_mv.copy()
     measure(record)
     np.testing.assert_array_equal(record.signals_mv, before)
-
-
-def test_measuring_is_quick() -> None:
-    record = read_csv(DATA / "ptbxl_00001.csv")
-    taken = []
-    for _ in range(5):
-        start = time.process_time()
-        measure(record)
-        taken.append(time.process_time() - start)
-    assert min(taken) < 0.12  # 35 ms on the development machine; the bar is 60
 
 
 @pytest.mark.shared

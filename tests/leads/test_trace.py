@@ -22,7 +22,7 @@ from ecglens.leads.words import Word
 from ecglens.pages import read_page
 from ecglens.pages.flatten import bend_of, flatten, straighten
 from ecglens.reader import digitize_page
-from ecglens.records import Box, EcgRecord, Layout, Tracing
+from ecglens.records import Box, EcgRecord, Layout, Page, Tracing
 from ecglens.render import RenderedPage, damage, render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -109,11 +109,35 @@ def test_what_a_cut_page_still_shows_stands_where_it_stood(source: str, kept: fl
         assert snr_db(before[:shown].astype(np.float64), after[:shown].astype(np.float64)) > 12
 
 
-def test_half_a_page_without_names_is_refused() -> None:
-    page = render_page(RECORD, names=None).page
-    half = replace(page, pixels=np.ascontiguousarray(page.pixels[:, : page.width // 2]))
-    with pytest.raises(EcgReadError, match="lead"):
-        digitize_page(half)
+def cut_at(page: Page, share: float) -> Page:
+    return replace(page, pixels=np.ascontiguousarray(page.pixels[:, : round(share * page.width)]))
+
+
+def without_names(rendered: RenderedPage, *, but: int) -> Page:
+    pixels = rendered.page.pixels.copy()
+    for text in [text for text in rendered.truth.texts if text.role == "lead"][but:]:
+        box = text.box
+        pixels[int(box.top) - 1 : int(box.bottom) + 2, int(box.left) - 1 : int(box.right) + 2] = 255
+    return replace(rendered.page, pixels=pixels)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.6, 0.775, 0.8])  # at 0.775 columns of 4.0 s
+def test_a_page_cut_before_its_second_column_of_names_is_refused(share: float) -> None:
+    page = render_page(RECORD, layout="6x2+1").page
+    with pytest.raises(EcgReadError, match="Only 6 lead names could be read, and each column .* half a page"):
+        digitize_page(cut_at(page, share))
+
+
+def test_a_strip_of_less_than_ten_seconds_in_columns_is_said_to_be_short() -> None:
+    page = cut_at(render_page(RECORD, layout="6x2").page, 0.5)
+    assert any("121 mm wide, 4.85 s at 25 mm/s" in warning for warning in digitize_page(page).warnings)
+
+
+def test_lines_with_pulses_are_all_the_layouts_or_none() -> None:
+    """With V1 to V3 beside I to III alone, two of the six lines were taken for rhythm strips of 3x4+2."""
+    page = without_names(render_page(RECORD, layout="6x2"), but=6)
+    with pytest.raises(EcgReadError, match="6 calibration pulses .* lead names could not be read"):
+        digitize_page(page)
 
 
 def test_a_second_page_is_told_where_pulses_give_the_scale() -> None:

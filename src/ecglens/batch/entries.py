@@ -188,6 +188,7 @@ def _mapped_errors(address: str) -> Iterator[None]:
         raise FetchError(f"Expected a file, found nothing at that {where}.") from error
     except PermissionError as error:
         raise FetchError("Expected a file that may be read, found one that may not.") from error
+    # Whatever zipfile raises of damaged bytes: also NotImplementedError, RuntimeError of locked files, EOFError.
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
         raise FetchError(f"Expected a whole file in the archive, found a damaged one: {error}.") from error
     except OSError as error:

@@ -192,6 +192,7 @@ def _zip(address: str, passed_over: _Note) -> Iterator[Entry]:
     with opened(address) as stream:
         try:
             members = zipfile.ZipFile(stream).infolist()
+        # Whatever zipfile raises of an index that is damaged or of a kind that it does not know.
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
             raise BatchError(
                 f"Expected a whole ZIP at {address}, but its index cannot be read: {_told(error)}"

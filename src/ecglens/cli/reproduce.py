@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,9 @@ from ecglens.cli.train import Cache, Device, parse_seeds
 from ecglens.settings import load_settings
 
 __all__ = ["command"]
+
+_PLACES = ("--runs", "--out", "--cache")
+"""Options that say where on this machine something lies: no part of what another must type for the same figures."""
 
 
 def command(
@@ -52,7 +56,7 @@ def command(
     from ecglens.models.train.run import Where
     from ecglens.reproduce import find_rows, jobs_of, reproduce, write_tables
 
-    rows, typed = find_rows(works or []), "ecglens " + shlex.join(sys.argv[1:])
+    rows, typed = find_rows(works or []), _typed(sys.argv[1:])
     kept = runs / "quick-results" if quick else results
     if data is not None:
         recordings = load_pages(data, labels)
@@ -69,6 +73,20 @@ def command(
             where = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
             reproduce(jobs, recordings, runs=runs, results=kept, where=where, command=typed)
     print(write_tables(kept, runs / "QUICK.md" if quick else out, quick=quick))
+
+
+def _typed(words: list[str]) -> str:
+    """The command without the places of this machine.
+
+    >>> _typed(["reproduce", "cnn", "--runs", "/tmp/cnn", "--seeds", "1", "--out=/tmp/cnn.md"])
+    'ecglens reproduce cnn --seeds 1'
+    """
+    kept = [
+        word
+        for before, word in pairwise(["", *words])
+        if before not in _PLACES and word.partition("=")[0] not in _PLACES
+    ]
+    return "ecglens " + shlex.join(kept)
 
 
 def _weights(texts: list[str]) -> dict[str, str]:

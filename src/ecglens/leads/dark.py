@@ -17,6 +17,7 @@ _RULE_MM, _LONG_RULE_MM, _BORDER_MM = 30.0, 60.0, 3.0
 """Length of a separator near a border of leads and of one elsewhere, where tall complexes stand, and what near is."""
 _DASH_GAP_MM = 1.2
 _TALLEST_MM = 45.0
+"""How far above the first zero line complexes are looked for that leave the traces' part at its top."""
 _SPECK_MM = 0.6
 _SHARP = 0.94
 """How black thin strokes of a sharp page are, as a part of its blackest places."""

@@ -81,7 +81,7 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     found = _known_print(sheet, page.width) if name in (None, _PLAN) else NotFound("")
     if isinstance(found, NotFound):
         other = find_printed(page, sheet, name=name)
-        found = found if isinstance(other, NotFound) and found.reason else other
+        found = NotFound(f"{found.reason} {other.reason}".strip()) if isinstance(other, NotFound) else other
     if isinstance(found, Layout) and found.doubt is not None and not doubtful:
         return NotFound(found.doubt)
     return _warned(found) if isinstance(found, Layout) and _more_traces(page, sheet, found) else found
@@ -123,8 +123,7 @@ def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
     pulses = find_pulses(sheet.ink)
     if len(pulses) > layout.lines:
         return NotFound(
-            f"{len(pulses)} calibration pulses were seen, the layout {_PLAN} has {layout.lines}, and no other layout "
-            "fits: one page at a time."
+            f"{len(pulses)} calibration pulses were seen, the layout {_PLAN} has {layout.lines}: one page at a time."
         )
     rows = _rows_by_pulses(pulses, lines=layout.lines) or _rows_by_traces(ink, lines=layout.lines)
     if isinstance(rows, NotFound):

@@ -117,9 +117,11 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
     curves, _ = line_curves(bare, rows)
     plan, warnings = _with_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
-    said = off_page(sheet, columns, page.width) or (source != "none" and _odd_columns(plan, columns)) or None
-    if said:
-        if name is None and missing > len(fit.plan.leads) / 2:
+    lost = off_page(sheet, columns, page.width)
+    odd = "" if lost or source == "none" else _odd_columns(plan, columns)
+    if said := lost or odd:
+        unnamed = odd and len(set(fit.columns)) < fit.plan.columns
+        if name is None and (unnamed or missing > len(fit.plan.leads) / 2):
             return NotFound(f"Only {len(fit.plan.leads) - missing} lead names could be read, and {said}: half a page?")
         warnings += (f"The page may be cut, or not at 25 mm/s: {said}.",)
     if missing:
@@ -201,13 +203,14 @@ def _words(page: Page, sheet: Sheet) -> list[Word]:
 def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str | None) -> list[Rows]:
     """Lines by the feet of pulses where they stand below each other at equal distances, and by the traces."""
     counts = {plan.lines for plan in LAYOUTS.values() if name in (None, plan.name)}
-    found = []
+    found, least = [], 1
     if pulses:
         lefts = np.array([pulse.left for pulse in pulses])
         column = max(lefts, key=lambda left: int(np.sum(np.abs(lefts - left) < 1.5 * PX_PER_MM)))
         aligned = tuple(pulse for pulse in pulses if abs(pulse.left - column) < 1.5 * PX_PER_MM)
         zeros = np.array([pulse.bottom for pulse in aligned])
         even = len(zeros) < 2 or np.diff(zeros).max() <= 1.25 * np.diff(zeros).min()
+        least = len(zeros) if even else 1
         if len(zeros) in counts and even:
             found.append(Rows(zeros=zeros, pulses=aligned))
         if len(zeros) > 2 and len(zeros) + 1 in counts and even:  # one pulse was not seen, above or below the others
@@ -215,7 +218,8 @@ def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str
             for more in (np.append(zeros[0] - pitch, zeros), np.append(zeros, zeros[-1] + pitch)):
                 if more[0] > 0 and more[-1] < bare.shape[0]:
                     found.append(Rows(zeros=more, pulses=aligned))
-    return found + [Rows(zeros=zeros, pulses=()) for zeros in line_zeros(bare, counts=counts)]
+    lines = line_zeros(bare, counts={count for count in counts if count >= least})
+    return found + [Rows(zeros=zeros, pulses=()) for zeros in lines]
 
 
 def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -> float:
@@ -275,20 +279,16 @@ def _name_boxes(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tupl
     """Where the names stand on the sheet: top, left, bottom and right, of those that were not read by the others."""
     if not fit.words:
         return []
-    read = {word.name: word for word in fit.words}
     tall = float(np.median([word.bottom - word.top for word in fit.words]))
     wide = float(np.median([(word.right - word.left) / len(word.name) for word in fit.words]))
     found = []
     for row, names in enumerate([*fit.plan.rows, *((name,) for name in fit.plan.rhythm)]):
         for column, name in enumerate(names):
-            word = read.get(name) if row < len(fit.plan.rows) else None
             bottom = float(rows.zeros[row]) + fit.down_mm * PX_PER_MM
             left = float(columns[column]) + fit.right_mm * PX_PER_MM
-            found.append(
-                (word.top, word.left, word.bottom, word.right)
-                if word
-                else (bottom - tall, left, bottom, left + wide * len(name))
-            )
+            near = [word for word in fit.words if word.name == name and abs(word.bottom - bottom) < rows.pitch / 2]
+            there = (bottom - tall, left, bottom, left + wide * len(name))
+            found.append((near[0].top, near[0].left, near[0].bottom, near[0].right) if near else there)
     return found
 
 

@@ -26,6 +26,7 @@ _STRAY_PER_MM = 0.02
 _STRAY_MOST = 1.0
 _HIDDEN_COST = 3.0
 _PRINT_COST = 1.0
+"""Of a column in which a trace would be a stroke of print: less than hiding, more than going on to a tip."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -240,7 +240,7 @@ def _flank_end(dark: TraceInk, first: LeadBox, pulse_px: float, across: float) -
         return None
     beside = slice(max(0, head - round(_FLANK_MM * across)), head + round(_FLANK_MM * across))
     tall = np.flatnonzero(dark.black[roof.stop : round(zero), beside].mean(axis=0) > _FLANK_SHARE)
-    return beside.start + int(tall[-1]) + 2 if tall.size else None
+    return min(beside.start + int(tall[-1]) + 2, dark.pixels.shape[1] - 1) if tall.size else None
 
 
 def _hidden_share(lines: list[_Line]) -> float:
@@ -310,8 +310,9 @@ def _shift(
         left = line[0].box.left
         if flank is not None:
             first = min(flank * OVERSAMPLE, len(there) - 1)
-            row = dark.pixels[round(float(edges[0][first] + edges[1][first]) / 2)] if there[first] else None
-            if row is not None:
+            if there[first]:
+                middle = round(float(edges[0][first] + edges[1][first]) / 2)
+                row = dark.pixels[min(middle, len(dark.pixels) - 1)]
                 before = flank - 1 - int(np.argmax(row[flank - 1 :: -1] < dark.level))
                 part = (dark.level - row[before]) / max(1.0, float(row[before + 1]) - row[before])
                 shifts.append(dark.page_column(before + part + radius) - left)

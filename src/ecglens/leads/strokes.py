@@ -83,46 +83,58 @@ def follow(
     columns, most = runs.top.shape
     lines = len(zeros)
     zero = np.asarray(zeros, dtype=np.float32)[:, None]
-    weights = (_JUMP_PER_MM, _EMERGE_PER_MM, _SHAPE_PER_MM, _STRAY_PER_MM)
-    jump, emerge, shape, stray = (weight / px_per_mm for weight in weights)
-    most_alone = np.float32(_ALONE_MOST_MM * px_per_mm)
-    printed = _inside(runs, names)
+    emerge = _EMERGE_PER_MM / px_per_mm
+    here, onward = _standing(runs, zero, px_per_mm, reach_px, names), _going(runs, px_per_mm)
     back = np.zeros((columns, lines, most + 1), dtype=np.int16)
     cost = np.zeros((lines, most + 1), dtype=np.float32)
-    last_row = np.array(zeros, dtype=np.float32)
-    for column in range(columns):
-        top, bottom = runs.top[column], runs.bottom[column]
-        away = np.maximum(0, np.maximum(top - zero, zero - bottom))
-        here = np.where(away > reach_px, _FORBIDDEN, np.minimum(stray * away, _STRAY_MOST)).astype(np.float32)
-        here += _PRINT_COST * printed[column]
-        new = np.empty_like(cost)
-        if column == 0:
-            new[:, :most], new[:, most] = here, _HIDDEN_COST
-        else:
-            before_top, before_bottom = runs.top[column - 1], runs.bottom[column - 1]
-            gap = np.maximum(top - before_bottom[:, None], before_top[:, None] - bottom) - 1
-            from_hidden = np.maximum(top - last_row[:, None], last_row[:, None] - bottom)
-            step = np.empty((lines, most + 1, most), dtype=np.float32)
-            # Ink that only one of two touching runs covers: a flank goes on to the tip, not to a dot beside it.
-            alone = np.minimum(np.abs(top - before_top[:, None]) + np.abs(bottom - before_bottom[:, None]), most_alone)
-            step[:, :most] = cost[:, :most, None] + (jump * np.maximum(gap, 0) + shape * alone)
-            step[:, most] = cost[:, most, None] + emerge * np.maximum(from_hidden, 0)
-            best = step.argmin(axis=1)
-            new[:, :most] = np.take_along_axis(step, best[:, None], axis=1)[:, 0] + here
-            back[column, :, :most] = best
-            seen = cost[:, :most].argmin(axis=1)
-            dive = cost[np.arange(lines), seen] + _HIDDEN_COST
-            stay = cost[:, most] <= dive
-            new[:, most] = np.where(stay, cost[:, most], dive) + _HIDDEN_COST
-            back[column, :, most] = np.where(stay, most, seen)
-            last_row = np.where(stay, last_row, (before_top + before_bottom)[seen] / 2)
-        cost = new - new.min(axis=1, keepdims=True)
+    new, step = np.empty_like(cost), np.empty((lines, most + 1, most), dtype=np.float32)
+    every, last_row = np.arange(lines), np.array(zeros, dtype=np.float32)
+    cost[:, :most], cost[:, most] = here[0], _HIDDEN_COST
+    for column in range(1, columns):
+        from_hidden = np.maximum(runs.top[column] - last_row[:, None], last_row[:, None] - runs.bottom[column])
+        np.add(cost[:, :most, None], onward[column - 1], out=step[:, :most])
+        step[:, most] = cost[:, most, None] + emerge * np.maximum(from_hidden, 0)
+        back[column, :, :most] = step.argmin(axis=1)
+        np.add(step.min(axis=1), here[column], out=new[:, :most])
+        seen = cost[:, :most].argmin(axis=1)
+        dive = cost[every, seen] + _HIDDEN_COST
+        stay = cost[:, most] <= dive
+        new[:, most] = np.where(stay, cost[:, most], dive) + _HIDDEN_COST
+        back[column, :, most] = np.where(stay, most, seen)
+        last_row = np.where(stay, last_row, (runs.top[column - 1] + runs.bottom[column - 1])[seen] / 2)
+        np.subtract(new, new.min(axis=1, keepdims=True), out=cost)
     path = np.empty((lines, columns), dtype=np.intp)
     state = cost.argmin(axis=1)
     for column in range(columns - 1, -1, -1):
         path[:, column] = state
-        state = back[column, np.arange(lines), state].astype(np.intp)
+        state = back[column, every, state].astype(np.intp)
     return np.where(path == most, HIDDEN, path)
+
+
+def _standing(
+    runs: Runs,
+    zero: NDArray[np.float32],
+    px_per_mm: float,
+    reach_px: float,
+    names: Iterable[tuple[float, float, float, float]],
+) -> NDArray[np.float32]:
+    """``(columns, lines, runs)``, what it costs each line to be each run of a column."""
+    away = np.maximum(0, np.maximum(runs.top[:, None] - zero, zero - runs.bottom[:, None]))
+    cost = np.where(away > reach_px, _FORBIDDEN, np.minimum(_STRAY_PER_MM / px_per_mm * away, _STRAY_MOST))
+    return np.asarray(cost + _PRINT_COST * _inside(runs, names)[:, None], dtype=np.float32)
+
+
+def _going(runs: Runs, px_per_mm: float) -> NDArray[np.float32]:
+    """``(columns - 1, runs, runs)``, what it costs to go on from each run of a column to each of the next.
+
+    Ink that only one of two touching runs covers costs too: a flank goes on to the tip, not to a dot beside it.
+    """
+    top, bottom = runs.top[1:, None], runs.bottom[1:, None]
+    before_top, before_bottom = runs.top[:-1, :, None], runs.bottom[:-1, :, None]
+    gap = np.maximum(top - before_bottom, before_top - bottom) - 1
+    alone = np.minimum(np.abs(top - before_top) + np.abs(bottom - before_bottom), _ALONE_MOST_MM * px_per_mm)
+    cost = _JUMP_PER_MM / px_per_mm * np.maximum(gap, 0) + _SHAPE_PER_MM / px_per_mm * alone
+    return np.asarray(cost, dtype=np.float32)
 
 
 def _inside(runs: Runs, boxes: Iterable[tuple[float, float, float, float]]) -> NDArray[np.bool_]:

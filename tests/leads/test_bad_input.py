@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from read_against_truth import against_truth
 
 from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.formats.csv import read_csv
@@ -82,6 +83,18 @@ def test_a_lead_of_good_quality_is_not_warned_about() -> None:
     tracing = digitize_page(part(PIXELS))
     assert min(quality_of(tracing).values()) > 0.5
     assert not any("read wrongly" in text for text in tracing.warnings)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_leads_that_run_into_their_neighbours_are_named_and_distrusted(times: int) -> None:
+    rendered = render_page(replace(RECORD, signals_mv=RECORD.signals_mv * times), layout="12x1")
+    tracing = digitize_page(rendered.page)
+    quality, snr = quality_of(tracing), against_truth(rendered, tracing)
+    assert not [lead for lead in quality if quality[lead] >= 0.5 and snr[lead] < 10]
+    (said,) = (text for text in tracing.warnings if text.startswith("Complexes run into"))
+    named = said.rstrip(".").partition(": ")[2].split(", ")
+    assert named
+    assert all(quality[lead] < 0.5 for lead in named)
 
 
 def test_two_pages_side_by_side_are_said_to_be_two() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from read_against_truth import against_truth, snr_db
 
 import ecglens
 from ecglens.errors import EcgReadError
@@ -22,29 +23,11 @@ from ecglens.leads.words import Word
 from ecglens.pages import read_page
 from ecglens.pages.flatten import bend_of, flatten, straighten
 from ecglens.reader import digitize_page
-from ecglens.records import Box, EcgRecord, Layout, Page, Tracing
+from ecglens.records import Box, EcgRecord, Layout, Page
 from ecglens.render import RenderedPage, damage, render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
-
-
-def snr_db(truth: np.ndarray, signal: np.ndarray) -> float:
-    known = np.flatnonzero(~np.isnan(signal))
-    filled = np.interp(np.arange(len(truth)), known, signal[known])
-    there = ~np.isnan(truth)
-    a, b = truth[there] - truth[there].mean(), filled[there] - filled[there].mean()
-    return float(10 * np.log10(np.sum(a**2) / np.sum((a - b) ** 2)))
-
-
-def against_truth(rendered: RenderedPage, tracing: Tracing) -> dict[str, float]:
-    record = tracing.record
-    assert record is not None
-    found = {}
-    for segment in rendered.truth.leads:
-        name = f"{segment.lead}-rhythm" if segment.rhythm else segment.lead
-        found[name] = snr_db(segment.signal_mv, record.signals_mv[record.leads.index(name)])
-    return found
 
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "1x1"])

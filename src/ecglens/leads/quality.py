@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from ecglens.leads.relations import relation_rests
 from ecglens.records import EcgRecord
@@ -17,16 +18,21 @@ _REST_TOLERATED = 0.25
 """Root mean square of what should be nothing, of the tallest of the three leads' standard deviations."""
 _UNKNOWN_REST = 0.2
 _REST_ALWAYS_MV = 0.08
+_SHARED_SAMPLE = 0.25
+_TANGLED_S, _TORN_S = 0.004, 0.016
+_TANGLED_MOST, _TANGLED_QUALITY = 0.3, 0.4
+"""Share of its swing in a neighbour's ink with which a lead fails: two in three such leads are below 10 dB."""
 _HALF_DB = 10.0
 _DB_STEP = 4.0
 _WEIGHTS = {
-    "constant": 7.56,
-    "rest": -4.06,
-    "bend": -4.62,
-    "shared": -50.00,
-    "edge": 2.46,
-    "soft": -26.54,
-    "jitter": -2.89,
+    "constant": 8.55,
+    "rest": -3.98,
+    "bend": -4.66,
+    "shared": -39.70,
+    "torn": -10.35,
+    "edge": 2.59,
+    "soft": -27.31,
+    "jitter": -2.88,
 }
 """Expected SNR in dB as a sum over what can be seen, printed by ``benchmarks/quality.py --fit``, which says how well it
 holds on other records; quality is 0.5 where 10 dB are expected."""
@@ -54,15 +60,39 @@ class LeadFacts:
     Attributes:
         sure: ``(samples,)`` in [0, 1], 0 where the trace is hidden.
         shared: Share of it whose ink a neighbouring line also claims.
+        tangled: Share of its swing, in squares about the median, at or next to such ink.
+        torn: Share of its swing beside where it is hidden.
     """
 
     sure: NDArray[np.float64]
     shared: float
+    tangled: float
+    torn: float
 
     @classmethod
     def exact(cls, rows: NDArray[np.float64]) -> "LeadFacts":
         """Of a lead that was read from vectors."""
-        return cls(np.where(np.isnan(rows), 0.0, 1.0), 0.0)
+        return cls(np.where(np.isnan(rows), 0.0, 1.0), 0.0, 0.0, 0.0)
+
+    @classmethod
+    def followed(
+        cls, rows: NDArray[np.float64], sure: NDArray[np.float64], shared: NDArray[np.float64], fs_hz: float
+    ) -> "LeadFacts":
+        """Of a lead that was read from ink.
+
+        Args:
+            rows: ``(samples,)``, NaN where hidden.
+            sure: ``(samples,)`` in [0, 1].
+            shared: ``(samples,)`` in [0, 1], how much of each sample's ink a neighbour claims.
+            fs_hz: Sampling rate.
+        """
+        hidden = np.isnan(rows)
+        swing = np.zeros(len(rows)) if hidden.all() else np.nan_to_num((rows - np.nanmedian(rows)) ** 2)
+        tangled, torn = (
+            float(swing[binary_dilation(there, iterations=max(1, round(reach_s * fs_hz)))].sum() / (swing.sum() + 1e-9))
+            for there, reach_s in ((shared > _SHARED_SAMPLE, _TANGLED_S), (hidden, _TORN_S))
+        )
+        return cls(sure, float(shared.mean()), tangled, torn)
 
 
 def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> tuple[float, ...]:
@@ -80,7 +110,8 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
             found.append(0.3 * share)
             continue
         expected = sum(_WEIGHTS[key] * value for key, value in seen.items())
-        found.append(share / (1 + float(np.exp((_HALF_DB - expected) / _DB_STEP))))
+        known = share / (1 + float(np.exp((_HALF_DB - expected) / _DB_STEP)))
+        found.append(min(known, _TANGLED_QUALITY) if fact.tangled > _TANGLED_MOST else known)
     return tuple(round(quality, 3) for quality in found)
 
 
@@ -109,6 +140,7 @@ def lead_signs(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> li
                 "rest": float(np.log(own + 0.02)),
                 "bend": float(np.log1p(page.bend_mm)),
                 "shared": float(np.sqrt(fact.shared)),
+                "torn": float(np.sqrt(fact.torn)),
                 "edge": float(np.log(page.edge + 0.01)),
                 "soft": page.edge * page.pen_mm,
                 "jitter": float(np.log(np.percentile(np.abs(np.diff(known, n=2)), 95) / size + 1e-4)),
@@ -141,6 +173,9 @@ def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
     for names, rest, size in relation_rests(record):
         if rest > max(_REST_TOLERATED * size, _REST_ALWAYS_MV):
             said.append(f"Leads {', '.join(names)} do not add up: {rest:.2f} mV are left over.")
+    tangled = [name for name, fact in zip(record.leads, facts, strict=True) if fact.tangled > _TANGLED_MOST]
+    if tangled:
+        said.append(f"Complexes run into those of neighbouring lines: {', '.join(tangled)}.")
     poor = [name for name, quality in zip(record.leads, record.quality, strict=True) if quality < 0.5]
     if poor:
         said.append(f"May be read wrongly, with a quality below 0.5: {', '.join(poor)}; look at the overlay.")

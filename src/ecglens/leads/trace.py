@@ -103,7 +103,7 @@ def trace_page(
             curve = _curve_in(curves, box, layout)
             if curve is None:
                 columns = box.box.left + shift + np.arange(count) / fs_hz * px_per_s
-                rows, fact = _sampled(line, dark, columns)
+                rows, fact = _sampled(line, dark, columns, fs_hz)
             else:
                 columns = curve[0, 0] + np.arange(count) / fs_hz * px_per_s
                 rows = np.interp(columns, curve[:, 0], curve[:, 1], right=np.nan)
@@ -252,14 +252,16 @@ def _hidden_share(lines: list[_Line]) -> float:
     return float(np.mean(shares))
 
 
-def _sampled(line: _Line, dark: TraceInk, columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], LeadFacts]:
+def _sampled(
+    line: _Line, dark: TraceInk, columns: NDArray[np.float64], fs_hz: float
+) -> tuple[NDArray[np.float64], LeadFacts]:
     """Rows on the page at these columns of it, NaN where the trace is hidden, and what is to be known of them."""
     place = (dark.column(columns) + 0.5) * OVERSAMPLE - 0.5
     places = np.arange(len(line.centre))
     hidden = np.interp(place, places, line.hidden, left=1, right=1) > 0.5
     rows = np.where(hidden, np.nan, dark.page_row(np.interp(place, places, line.centre)))
     sure = np.where(hidden, 0.0, np.interp(place, places, line.sure, left=0, right=0))
-    return rows, LeadFacts(sure=sure, shared=float(np.interp(place, places, line.shared).mean()))
+    return rows, LeadFacts.followed(rows, sure, np.interp(place, places, line.shared), fs_hz)
 
 
 def _own_parts(
@@ -267,7 +269,7 @@ def _own_parts(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """First and last row of each line's ink in each column, NaN where hidden, and where it is shared with a neighbour.
 
-    A run that two lines share is cut between them where least ink stands.
+    A run that two lines share is cut halfway between their zero lines.
     """
     columns = np.arange(path.shape[1])
     seen = path != HIDDEN

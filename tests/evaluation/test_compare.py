@@ -57,7 +57,7 @@ def test_the_table_has_a_row_for_each_test(tmp_path):
     assert text.count("| paired bootstrap |") == 6
     assert text.count("| McNemar |") == 1
     assert text.count("| DeLong |") == 3
-    assert "200 pages of 100 groups that both answered." in text
+    assert "200 pages of 200 recordings in 100 groups that both answered." in text
 
 
 @pytest.mark.parametrize(

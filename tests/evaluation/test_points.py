@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
-from ecglens.evaluation.points import at_coverage, curve_points
+from ecglens.evaluation.points import at_coverages, curve_points
 
 LABELS = ("a", "b", "c")
 
@@ -33,4 +33,4 @@ def test_coverage_and_reliability_count_every_page(answers):
 
     assert made["coverage"][-1] == [1.0, round(float((answers[1].argmax(axis=1) == answers[0]).mean()), 4)]
     assert sum(row[0] for row in made["reliability"]) == 200
-    assert at_coverage(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), 0.5) == (0.5, 1.0)
+    assert dict(at_coverages(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]])))[0.5] == 1.0

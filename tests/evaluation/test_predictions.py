@@ -37,6 +37,13 @@ def test_only_the_label_and_the_probabilities_must_be_there(tmp_path):
     assert read.folds.tolist() == [0, 0]
 
 
+def test_what_is_blank_is_filled_row_by_row(tmp_path):
+    (tmp_path / "a.csv").write_text("recording,group,label,p_a,p_b\nx,g,a,1,0\ny,,b,0,1\n,,b,0,1\n")
+    read = read_predictions(tmp_path / "a.csv")
+    assert read.recordings == ("x", "y", "3")
+    assert read.groups == ("g", "y", "3")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -15,3 +15,10 @@ def test_nearest_votes_as_scikit_learn_does_where_no_distances_tie() -> None:
     targets = rng.integers(0, 4, 200)
     expected = KNeighborsClassifier(15).fit(train[:, None], targets).predict_proba(values[:, None])
     np.testing.assert_allclose(nearest(train, targets, values, labels=4), expected)
+
+
+def test_those_equally_far_share_the_last_votes_whatever_their_order() -> None:
+    train, targets = np.array([60.0, 70.0, 70.0, 70.0]), np.array([0, 1, 1, 2])
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        shares = nearest(train[order], targets[order], np.array([60.0]), labels=3, neighbours=2)
+        np.testing.assert_allclose(shares, [[1 / 2, 1 / 3, 1 / 6]])

@@ -104,6 +104,14 @@ def test_sections_with_tables_figures_and_pages_stand_in_a_report(evaluation, tm
     assert "TRIPOD+AI | 16" not in text
 
 
+def test_a_picture_of_any_label_lies_in_the_reports_folder(evaluation, tmp_path):
+    page = Picture("label-x#1%20 é/../b-1", "odd", b"\xff\xd8\xff")
+    write_report(evaluation, tmp_path, (Section("Pages of odd", "Drawn at random.", gallery=(page,)),))
+    assert [path.name for path in (tmp_path / "pages").iterdir()] == ["label-x_1_20___.._b-1.jpg"]
+    assert "src='pages/label-x_1_20___.._b-1.jpg'" in (tmp_path / "index.html").read_text()
+    assert "Pages of odd" not in (tmp_path / "evaluation.md").read_text()
+
+
 def test_what_is_to_be_beaten_and_missing_is_named(evaluation):
     text = evaluation.to_markdown()
     assert "Not at hand: printed rate alone, header alone, footer alone, page with its traces blurred away." in text

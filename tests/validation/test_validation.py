@@ -1,5 +1,6 @@
 """The shipped model on the four public pages of the tests, which it was trained on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.errors import DatasetError
+from ecglens.evaluation.report import guidelines_section
 from ecglens.reader import load_runtime
 from ecglens.validation import answer_pages, damage_pages, damage_section, gallery
 from ecglens.validation.answers import LEARNT
@@ -52,6 +54,27 @@ def test_pages_that_the_model_has_learnt_are_told(answered, table, runtime):
     assert answered.learnt == (4, 0)
     assert set(answered.predictions.extra[LEARNT]) == {"yes"}
     assert answered.notes()[0].startswith("4 of the 6 pages are copies of pages that the model was trained on")
+
+
+def test_copies_in_a_folder_are_one_group_and_told(table, runtime, tmp_path):
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(table[0].path.read_bytes())
+    rows = (*table.subset([0, 1]), Recording(copy, "normal", "copy", "copy"))
+    answered = answer_pages(Recordings(rows), runtime)
+    assert answered.copies == 1
+    assert len(set(answered.predictions.groups)) == 2
+    assert "1 of the answered pages are the same file as another" in answered.notes()[1]
+
+
+def test_guidelines_are_said_to_be_covered_only_where_they_are(answered, runtime, table):
+    told = gallery(answered.predictions, [row.path for row in table][:4], rng=np.random.default_rng(0))
+    covered = {row[:2] for row in guidelines_section((answered.section(), *told)).rows}
+    assert ("CLAIM", "33") in covered
+    assert ("CLAIM", "32") not in covered  # all of them were learnt
+    assert ("CLAIM", "31") not in covered  # nothing was explained
+    new = replace(answered, learnt=(0, 0))
+    assert ("CLAIM", "32") in {row[:2] for row in guidelines_section((new.section(),)).rows}
+    assert not {("CLAIM", "33")} & {row[:2] for row in guidelines_section(told).rows}
 
 
 def test_a_model_without_fingerprints_says_that_it_is_not_known(table, runtime, monkeypatch):

@@ -24,7 +24,7 @@ def command(
     from ecglens.evaluation.compare import compare
     from ecglens.evaluation.predictions import read_predictions
 
-    names = (_name(first), _name(second))
+    names = _names(first, second)
     found = compare(
         read_predictions(first), read_predictions(second), names=names, rng=np.random.default_rng(seed), draws=draws
     )
@@ -34,6 +34,16 @@ def command(
     print(json.dumps(found.to_dict(), indent=1) if as_json else found.to_markdown())
 
 
-def _name(path: Path) -> str:
-    """Of a report's folder, or of the file."""
-    return path.resolve().parent.name if path.stem == "predictions" else path.stem
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """Of the reports' folders, or of the files, with as many folders before them as tell the two apart.
+
+    >>> _names(Path("a/cnn/seed0.csv"), Path("a/vgg16/seed0.csv"))
+    ('cnn/seed0', 'vgg16/seed0')
+    """
+    parts = [_parts(path.absolute()) for path in (first, second)]
+    depth = next((d for d in range(1, max(map(len, parts)) + 1) if parts[0][-d:] != parts[1][-d:]), 1)
+    return "/".join(parts[0][-depth:]), "/".join(parts[1][-depth:])
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.parent.parts if path.stem == "predictions" else (*path.parent.parts, path.stem)

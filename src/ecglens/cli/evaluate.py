@@ -52,6 +52,11 @@ def command(
     from ecglens.evaluation.predictions import read_predictions
     from ecglens.evaluation.report import to_markdown, write_report
 
+    _refuse_idle(
+        model,
+        run=source.is_dir(),
+        given={"--damage": damage, "--explain": explain, "--data": data, "--labels": labels, "--scheme": scheme},
+    )
     files: int | None = None
     notes: tuple[str, ...] = ()
     sections: list[Section] = []
@@ -79,6 +84,15 @@ def command(
     print(json.dumps(found.to_dict(), indent=1) if as_json else to_markdown(found, sections))
     if out is not None:
         Console(stderr=True, highlight=False).print(f"The report is {out / 'index.html'}.", soft_wrap=True)
+
+
+def _refuse_idle(model: str | None, *, run: bool, given: dict[str, object]) -> None:
+    """Refuse options that would do nothing."""
+    used = {"--damage", "--explain", "--labels"} if model else {"--data", "--labels", "--scheme"} if run else set()
+    idle = [name for name, value in given.items() if value and name not in used]
+    if idle:
+        kind = "labelled pages and --model" if model else "a run" if run else "a table of answers"
+        raise typer.BadParameter(f"does nothing with {kind}; leave it out", param_hint=idle[0])
 
 
 def _asked(

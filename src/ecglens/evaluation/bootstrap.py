@@ -29,8 +29,11 @@ def group_intervals(
         level: Of the interval.
 
     Returns:
-        Lower and upper end by name; ``None`` where more than 5 % of the draws left the figure undefined.
+        Lower and upper end by name; ``None`` where more than 5 % of the draws left the figure undefined, and of one
+        group, which says nothing of others.
     """
+    if len(np.unique(groups)) < 2:
+        return dict.fromkeys(figure(np.arange(len(groups))))
     tail = (1 - level) / 2
     return {
         name: (float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail)))

@@ -46,7 +46,7 @@ def figures(
         "macro_average_precision": _mean(by_label, "average_precision"),
         "matthews": matthews(confusion),
         "cohen_kappa": cohen_kappa(confusion),
-        "log_loss": float(-np.log(np.maximum(picked, 1e-15)).mean()),
+        "log_loss": float(np.log(1 / np.maximum(picked, 1e-15)).mean()),
         "brier": float(np.square(probabilities - np.eye(count)[targets]).sum(axis=1).mean()),
         "expected_calibration_error": expected_calibration_error(targets, probabilities),
         "right_at_coverage": right_at_coverage(targets, probabilities, coverage=coverage),
@@ -120,10 +120,15 @@ def cohen_kappa(confusion: NDArray[np.intp]) -> float | None:
 
 
 def right_at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, coverage: float) -> float:
-    """Share of right answers among the ``coverage`` share of pages whose likeliest label is most probable."""
+    """Share of right answers among the ``coverage`` share of pages whose likeliest label is most probable.
+
+    Pages that are as sure as the last of these count with the share of all such pages: their order says nothing.
+    """
     kept = max(1, round(coverage * len(targets)))
-    surest = np.argsort(-probabilities.max(axis=1), kind="stable")[:kept]
-    return float((probabilities.argmax(axis=1) == targets)[surest].mean())
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    last = np.sort(confidence)[-kept]
+    surer, tied = confidence > last, confidence == last
+    return float((right[surer].sum() + (kept - surer.sum()) * right[tied].mean()) / kept)
 
 
 def _label_figures(

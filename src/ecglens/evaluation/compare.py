@@ -11,6 +11,7 @@ from ecglens.evaluation.classification import auroc
 from ecglens.evaluation.evaluate import headline
 from ecglens.evaluation.names import FIGURES
 from ecglens.evaluation.predictions import Predictions, in_common
+from ecglens.evaluation.report import counted
 from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootstrap
 
 __all__ = ["Comparison", "Difference", "compare"]
@@ -56,6 +57,7 @@ class Comparison:
     Attributes:
         names: Of the two.
         pages: Pages that both answered.
+        recordings: Recordings of these.
         groups: Groups of these.
         figures: By paired bootstrap over groups.
         right: McNemar's test of being right on the same pages.
@@ -65,6 +67,7 @@ class Comparison:
 
     names: tuple[str, str]
     pages: int
+    recordings: int
     groups: int
     figures: Mapping[str, Difference]
     right: Difference
@@ -76,6 +79,7 @@ class Comparison:
         return {
             "models": list(self.names),
             "pages": self.pages,
+            "recordings": self.recordings,
             "groups": self.groups,
             "left_out": self.left_out,
             "figures": {name: found.to_dict() for name, found in self.figures.items()},
@@ -103,7 +107,8 @@ class Comparison:
             [
                 f"# {first} against {second}",
                 "",
-                f"{self.pages} pages of {self.groups} groups that both answered"
+                f"{counted(self.pages, 'page')} of {counted(self.recordings, 'recording')} in "
+                f"{counted(self.groups, 'group')} that both answered"
                 + (f"; {self.left_out} that one of them alone answered are left out." if self.left_out else "."),
                 "p is adjusted by Holm over all rows. DeLong and McNemar take pages of a group for independent.",
                 "",
@@ -111,7 +116,7 @@ class Comparison:
                 "|---|---|---|---|---|---|",
                 *(
                     f"| {title} | {_shown(found.first)} | {_shown(found.second)} | {_apart(found)} | {test} "
-                    f"| {_shown(found.adjusted_p)} |"
+                    f"| {_chance(found.adjusted_p)} |"
                     for title, test, found in rows
                 ),
                 "",
@@ -159,6 +164,7 @@ def compare(
     return Comparison(
         names=names,
         pages=len(one),
+        recordings=len(set(one.recordings)),
         groups=len(set(one.groups)),
         figures={name: differences[name] for name in _COMPARED},
         right=differences["right"],
@@ -173,6 +179,10 @@ def _area(part: Predictions, label: int) -> float | None:
 
 def _shown(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def _chance(p: float | None) -> str:
+    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _apart(found: Difference) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.names import FIGURES
-from ecglens.evaluation.points import COVERAGES, at_coverage, reliability
+from ecglens.evaluation.points import at_coverages, reliability
 from ecglens.evaluation.predictions import Predictions, in_common
 from ecglens.evaluation.references import majority, nearest
 
@@ -26,7 +26,7 @@ __all__ = [
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
 _PARTS = 10
 _FEWEST = 10  # pages of a subgroup that is worth a row
-_RATE_BANDS = ((0, 60), (60, 80), (80, 100), (100, 400))
+_RATE_BANDS = ((0.0, 60.0), (60.0, 80.0), (80.0, 100.0), (100.0, float("inf")))
 _RATE = "printed_rate_bpm"
 _THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 51))
 
@@ -42,6 +42,7 @@ class Evaluation:
         scored: Figures as :func:`ecglens.evaluation.classification.figures` gives them.
         intervals: 95 % intervals by bootstrap over groups; by figure, and by ``label/figure``.
         references: Figures of what it has to beat, by name.
+        reference_intervals: 95 % intervals of these.
         subgroups: By column and value, the pages, accuracy and its interval.
         coverage: Share answered and share right, surest pages first.
         reliability: By bin of confidence the pages, mean confidence and share right.
@@ -55,6 +56,7 @@ class Evaluation:
     scored: Mapping[str, Any]
     intervals: Mapping[str, tuple[float, float] | None]
     references: Mapping[str, Mapping[str, float | None]]
+    reference_intervals: Mapping[str, Mapping[str, tuple[float, float] | None]]
     subgroups: Mapping[str, Mapping[str, Mapping[str, Any]]]
     coverage: tuple[tuple[float, float], ...]
     reliability: tuple[tuple[int, float, float], ...]
@@ -91,6 +93,10 @@ class Evaluation:
             "figures": dict(self.scored),
             "intervals": {name: None if ends is None else list(ends) for name, ends in self.intervals.items()},
             "references": {name: dict(values) for name, values in self.references.items()},
+            "reference_intervals": {
+                name: {figure: None if ends is None else list(ends) for figure, ends in values.items()}
+                for name, values in self.reference_intervals.items()
+            },
             "subgroups": {name: {key: dict(row) for key, row in rows.items()} for name, rows in self.subgroups.items()},
             "coverage": [list(point) for point in self.coverage],
             "reliability": [list(row) for row in self.reliability],
@@ -140,8 +146,12 @@ def evaluate(
         scored=figures(targets, probabilities, labels),
         intervals=group_intervals(predictions.group_codes, partial(_drawn, predictions), rng=rng, draws=draws),
         references={key: headline(control, np.arange(len(control))) for key, control in beaten.items()},
+        reference_intervals={
+            key: group_intervals(control.group_codes, partial(headline, control), rng=rng, draws=draws)
+            for key, control in beaten.items()
+        },
         subgroups=_subgroups(predictions, rng, draws),
-        coverage=tuple(at_coverage(targets, probabilities, share) for share in COVERAGES),
+        coverage=at_coverages(targets, probabilities),
         reliability=reliability(targets, probabilities),
         decision={
             label: decision_curve(targets == number, probabilities[:, number], _THRESHOLDS)
@@ -158,29 +168,25 @@ def headline(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, floa
 
 
 def references_of(predictions: Predictions) -> dict[str, Predictions]:
-    """What any model has to beat, fitted on other pages: the commonest label, and the printed rate alone.
+    """What any model has to beat: the commonest label of these pages, and the printed rate alone.
 
     Args:
-        predictions: Answers; the other pages are those of the other folds or, where all are of one fold, such as
-            anyone's folder of pages, of other tenths of the groups. One group has no reference.
+        predictions: Answers. The rate is learnt on pages of the other folds or, where all are of one fold, such as
+            anyone's folder of pages, of other tenths of the groups; with one group there is none. The commonest label
+            is that of all pages: left out of its own count, each label of a balanced table would be the rarest.
     """
+    count, targets = len(predictions.labels), predictions.targets
+    made = {"majority label": majority(targets, pages=len(targets), labels=count)}
     folds = predictions.folds
     if len(np.unique(folds)) < 2:
         folds = predictions.group_codes % _PARTS
-    if len(np.unique(folds)) < 2:
-        return {}
-    count, targets = len(predictions.labels), predictions.targets
     rates = _numbers(predictions, _RATE)
-    made = {"majority label": np.empty_like(predictions.probabilities)}
-    if rates is not None and np.isfinite(rates).all():
-        made["printed rate alone, 15 nearest"] = np.empty_like(predictions.probabilities)
-    for fold in np.unique(folds):
-        here = folds == fold
-        for name, out in made.items():
-            if name == "majority label":
-                out[here] = majority(targets[~here], pages=int(here.sum()), labels=count)
-            elif rates is not None:
-                out[here] = nearest(rates[~here], targets[~here], rates[here], labels=count)
+    if rates is not None and np.isfinite(rates).all() and len(np.unique(folds)) > 1:
+        by_rate = np.empty_like(predictions.probabilities)
+        for fold in np.unique(folds):
+            here = folds == fold
+            by_rate[here] = nearest(rates[~here], targets[~here], rates[here], labels=count)
+        made["printed rate alone, 15 nearest"] = by_rate
     return {name: _answering(predictions, out) for name, out in made.items()}
 
 
@@ -223,12 +229,12 @@ def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -
         columns.pop(_RATE, None)
         bands = np.array(["rate unknown"] * len(rates), dtype=object)
         for low, high in _RATE_BANDS:
-            bands[(rates >= low) & (rates < high)] = f"{low} to {high}/min" if low else f"below {high}/min"
+            bands[(rates >= low) & (rates < high)] = _band(low, high)
         columns["printed rate"] = bands.astype(str)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     right = predictions.probabilities.argmax(axis=1) == predictions.targets
     for name, values in columns.items():
-        for value in sorted(set(values.tolist())):
+        for value in sorted(set(values.tolist()), key=lambda value: (_BANDS.get(value, len(_BANDS)), value)):
             rows = np.flatnonzero(values == value)
             if len(rows) < _FEWEST:
                 continue
@@ -242,6 +248,15 @@ def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -
             interval = list(ends["accuracy"] or ()) or None
             found.setdefault(name, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": interval}
     return found
+
+
+def _band(low: float, high: float) -> str:
+    return (
+        f"below {high:g}/min" if not low else f"{low:g}/min and more" if np.isinf(high) else f"{low:g} to {high:g}/min"
+    )
+
+
+_BANDS = {_band(low, high): number for number, (low, high) in enumerate(_RATE_BANDS)}
 
 
 def _share_right(right: NDArray[np.bool_], drawn: NDArray[np.intp]) -> dict[str, float | None]:

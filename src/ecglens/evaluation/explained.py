@@ -1,5 +1,6 @@
 """The part of a report that says whether explanations of the model mean anything."""
 
+from ecglens.evaluation.guidelines import EXPLAINED
 from ecglens.evaluation.report import Section
 from ecglens.records import ModelChecks
 
@@ -19,6 +20,6 @@ def explained_sections(checks: ModelChecks) -> tuple[Section, ...]:
     """
     texts = (f"{checks.model} {checks.model_version}. {_TEXT}", "", "")
     return tuple(
-        Section(title, text, tuple(map(tuple, rows)))
+        Section(title, text, tuple(map(tuple, rows)), topic=EXPLAINED if text else "")
         for text, (title, rows) in zip(texts, checks.tables(), strict=False)
     )

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COVERAGES", "at_coverage", "curve_points", "hits_and_alarms", "reliability"]
+from ecglens.evaluation.classification import right_at_coverage
 
-COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))
+__all__ = ["at_coverages", "curve_points", "hits_and_alarms", "reliability"]
+
+_COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))
 """Shares of pages, surest first."""
 
 _DIGITS = 4
@@ -44,10 +46,7 @@ def curve_points(
             [pages, round(confidence, _DIGITS), round(right, _DIGITS)]
             for pages, confidence, right in reliability(targets, probabilities)
         ],
-        "coverage": [
-            [share, round(right, _DIGITS)]
-            for share, right in (at_coverage(targets, probabilities, each) for each in COVERAGES)
-        ],
+        "coverage": [[share, round(right, _DIGITS)] for share, right in at_coverages(targets, probabilities)],
     }
 
 
@@ -81,8 +80,6 @@ def reliability(
     )
 
 
-def at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], share: float) -> tuple[float, float]:
-    """A share of pages, and the share of right answers among so many of the surest."""
-    kept = max(1, round(share * len(targets)))
-    surest = np.argsort(-probabilities.max(axis=1), kind="stable")[:kept]
-    return share, float((probabilities.argmax(axis=1) == targets)[surest].mean())
+def at_coverages(targets: NDArray[np.intp], probabilities: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """Shares of pages, and the share of right answers among so many of the surest."""
+    return tuple((share, right_at_coverage(targets, probabilities, coverage=share)) for share in _COVERAGES)

@@ -108,7 +108,7 @@ def read_predictions(path: str | Path) -> Predictions:
     """Read a table of answers: CSV, or Parquet where the name ends so.
 
     ``label`` (the true one) and a column ``p_NAME`` for each label must be there; ``recording`` is the row's number
-    where it is missing, ``group`` the recording and ``fold`` 0. Every other column is kept.
+    where it is missing or blank, ``group`` the recording and ``fold`` 0. Every other column is kept.
 
     Args:
         path: The file.
@@ -131,10 +131,11 @@ def read_predictions(path: str | Path) -> Predictions:
     unknown = sorted(set(true) - set(labels))
     if unknown:
         raise DatasetError(f"{path.name} has the label '{unknown[0]}', but no column '{_PREFIX}{unknown[0]}'.")
-    recordings = tuple(columns.get("recording") or [str(number) for number in range(1, len(true) + 1)])
+    nameless = [""] * len(true)
+    recordings = tuple(name or str(number) for number, name in enumerate(columns.get("recording", nameless), start=1))
     return Predictions(
         recordings=recordings,
-        groups=tuple(columns.get("group") or recordings),
+        groups=tuple(map(_either, columns.get("group", nameless), recordings)),
         labels=labels,
         targets=np.array([labels.index(name) for name in true], dtype=np.intp),
         probabilities=_probabilities(columns, labels, path),
@@ -173,6 +174,10 @@ def write_predictions(predictions: Predictions, path: str | Path) -> None:
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     path.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _either(first: str, second: str) -> str:
+    return first or second
 
 
 def _csv(path: Path) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ def nearest(
     labels: int,
     neighbours: int = 15,
 ) -> NDArray[np.float64]:
-    """Shares of the labels among the training pages with the nearest values.
+    """Shares of the labels among the training pages with the nearest values; those equally far share the last votes.
 
     Args:
         train_values: ``(training pages,)``, such as the printed heart rate in bpm.
@@ -36,5 +36,8 @@ def nearest(
     array([[1., 0.]])
     """
     apart = np.abs(values[:, None] - train_values[None, :])
-    closest = np.argsort(apart, axis=1, kind="stable")[:, :neighbours]
-    return np.asarray(np.eye(labels)[train_targets[closest]].mean(axis=1), dtype=np.float64)
+    voting = min(neighbours, len(train_values))
+    last = np.partition(apart, voting - 1, axis=1)[:, voting - 1 : voting]
+    nearer, tied = apart < last, apart == last
+    votes = nearer + tied * (voting - nearer.sum(axis=1, keepdims=True)) / tied.sum(axis=1, keepdims=True)
+    return np.asarray(votes @ np.eye(labels)[train_targets] / voting, dtype=np.float64)

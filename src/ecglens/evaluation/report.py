@@ -1,6 +1,7 @@
 """An evaluation as text: Markdown for repositories and cards, one HTML page with its pictures for people."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -15,7 +16,7 @@ from ecglens.evaluation.predictions import write_predictions
 if TYPE_CHECKING:
     from ecglens.evaluation.evaluate import Evaluation
 
-__all__ = ["Picture", "Section", "guidelines_section", "to_markdown", "write_report"]
+__all__ = ["Picture", "Section", "counted", "guidelines_section", "to_markdown", "write_report"]
 
 _BY_LABEL = {
     "precision": "precision",
@@ -31,7 +32,7 @@ _STYLE = (
     "text-align:left;font-variant-numeric:tabular-nums}div{overflow-x:auto}"
     "img{max-width:32%;min-width:18rem}img.wide{max-width:100%}"
     ".pages{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}"
-    "figure{margin:0}figure img{width:100%;max-width:100%;min-width:0;border:1px solid #ddd}"
+    "figure{margin:0}figure img{box-sizing:border-box;width:100%;max-width:100%;min-width:0;border:1px solid #ddd}"
     "figcaption{font-size:13px;overflow-wrap:anywhere}"
 )
 _PNG = b"\x89PNG"
@@ -42,7 +43,7 @@ class Picture:
     """A picture of a report.
 
     Attributes:
-        name: Stem of its file.
+        name: Stem of its file; what an address does not hold becomes an underline.
         caption: What is seen.
         data: PNG or JPEG; empty where there is nothing to show but the caption.
     """
@@ -54,7 +55,8 @@ class Picture:
     @property
     def file(self) -> str:
         """Its name within the report's folder."""
-        return f"pages/{self.name}.{'png' if self.data.startswith(_PNG) else 'jpg'}"
+        plain = re.sub(r"[^\w.-]", "_", self.name, flags=re.ASCII)
+        return f"pages/{plain}.{'png' if self.data.startswith(_PNG) else 'jpg'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Section:
         rows: A table, its head first; empty without one.
         pictures: Drawn figures, PNG by file stem.
         gallery: Pages to look at.
+        topic: What of a study it tells, where its title does not say so.
     """
 
     title: str
@@ -74,13 +77,14 @@ class Section:
     rows: tuple[tuple[str, ...], ...] = ()
     pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     gallery: tuple[Picture, ...] = ()
+    topic: str = ""
 
 
 def to_markdown(evaluation: "Evaluation", sections: Sequence[Section] = ()) -> str:
     """The evaluation as Markdown, without pictures of pages."""
     lines = [f"# {evaluation.name}", "", _counted(evaluation), ""]
     for section in (*_own(evaluation), *sections):
-        if not section.rows and not section.text:
+        if not section.rows and (section.gallery or not section.text):
             continue
         lines += [f"## {section.title}", ""]
         lines += [section.text, ""] if section.text else []
@@ -103,7 +107,7 @@ def write_report(evaluation: "Evaluation", folder: str | Path, sections: Sequenc
     drawn = draw(evaluation)
     folder.mkdir(parents=True, exist_ok=True)
     told = (*_own(evaluation), *sections)
-    told = (*told, guidelines_section([section.title for section in told]))
+    told = (*told, guidelines_section(told))
     for name, png in (drawn | {name: png for section in sections for name, png in section.pictures.items()}).items():
         (folder / f"{name}.png").write_bytes(png)
     for picture in (picture for section in sections for picture in section.gallery if picture.data):
@@ -115,16 +119,16 @@ def write_report(evaluation: "Evaluation", folder: str | Path, sections: Sequenc
     write_predictions(evaluation.predictions, folder / "predictions.csv")
 
 
-def guidelines_section(titles: Sequence[str]) -> Section:
+def guidelines_section(sections: Sequence[Section]) -> Section:
     """Which items of the guidelines for such studies a report covers, and where.
 
     Args:
-        titles: Of the report's sections.
+        sections: Of the report.
     """
     rows = [
         (guideline, item, asks, "; ".join(found))
         for guideline, item, asks, where in ITEMS
-        if (found := [title for title in titles if title.startswith(where)])
+        if (found := [section.title for section in sections if (section.topic or section.title) in where])
     ]
     text = (
         "Items of TRIPOD+AI (Collins et al. 2024, doi:10.1136/bmj-2023-078378) and CLAIM (Mongan et al. 2020, "
@@ -138,10 +142,10 @@ def _counted(evaluation: "Evaluation") -> str:
     told = evaluation.to_dict()
     labels = ", ".join(f"{count} {name}" for name, count in told["labels"].items())
     beware = "".join(f" {note}" for note in evaluation.notes)
+    counts = ", ".join(counted(told[what], what.removesuffix("s")) for what in ("files", "recordings", "groups"))
     return (
-        f"{told['pages']} pages answered, of {told['files']} files, {told['recordings']} recordings, "
-        f"{told['groups']} groups: {labels}. Intervals are of 95 % by bootstrap over groups. "
-        f"For research and teaching; not a medical device.{beware}"
+        f"{counted(told['pages'], 'page')} answered, of {counts}: {labels}. "
+        f"Intervals are of 95 % by bootstrap over groups. For research and teaching; not a medical device.{beware}"
     )
 
 
@@ -162,7 +166,10 @@ def _tables(evaluation: "Evaluation") -> list[tuple[str, list[list[str]]]]:
     rows = [["figure", "value", "95 % interval", *beside]]
     rows += [
         [title, _shown(scored[name]), _interval(ends[name])]
-        + [_shown(evaluation.references[other][name]) for other in beside]
+        + [
+            _with_interval(evaluation.references[other][name], evaluation.reference_intervals[other][name])
+            for other in beside
+        ]
         for name, title in FIGURES.items()
     ]
     labels = [["label", "pages", *_BY_LABEL.values()]]
@@ -217,8 +224,13 @@ def _html(evaluation: "Evaluation", sections: Sequence[Section]) -> str:
 
 def _figure(picture: Picture) -> str:
     caption = escape(picture.caption)
-    image = f"<img loading='lazy' src='{escape(picture.file)}' alt=''>" if picture.data else ""
+    image = f"<img loading='lazy' src='{escape(picture.file)}' alt='{caption}'>" if picture.data else ""
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, one without an s."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _shown(value: float | None) -> str:
@@ -230,4 +242,6 @@ def _interval(ends: Sequence[float] | None) -> str:
 
 
 def _with_interval(value: Any, ends: Sequence[float] | None) -> str:
-    return "-" if value is None else f"{_shown(value)} ({_interval(ends)})"
+    if value is None or ends is None:
+        return _shown(value)
+    return f"{_shown(value)} ({_interval(ends)})"

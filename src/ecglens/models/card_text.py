@@ -65,9 +65,8 @@ def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             *rows,
             "",
             f"`right at coverage` is the share of right answers among the {first['coverage']:.0%} of pages that it is "
-            f"surest about. At the shipped threshold it answers {calibration['answered']:.0%} of pages and is right in "
-            f"{calibration['right_when_answered']:.1%} of them; the threshold was chosen on these very answers. "
-            "By label, first seed:",
+            f"surest about. At the shipped threshold it {_answering(calibration)}; the threshold was chosen "
+            "on these very answers. By label, first seed:",
             "",
             "| label | pages | precision | recall | F1 | AUROC |",
             "|---|---|---|---|---|---|",
@@ -150,6 +149,16 @@ def _head(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
         eval_results=results,
     )
     return f"---\n{told.to_yaml()}\n---\n"
+
+
+def _answering(calibration: Mapping[str, float]) -> str:
+    """How many pages a model answers at its threshold, and how many of these rightly."""
+    if not calibration["answered"]:
+        return "answers no page"
+    return (
+        f"answers {calibration['answered']:.0%} of pages and is right in {calibration['right_when_answered']:.1%} of "
+        "them"
+    )
 
 
 def _share(value: float | None) -> str:

@@ -1,7 +1,8 @@
 """What a model folder answers on labelled pages, and which of these it has learnt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.seen import SeenPages
 from ecglens.errors import DatasetError, EcgReadError
+from ecglens.evaluation.guidelines import NEW_PAGES, PAGES
 from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.report import Section
 from ecglens.models.cards import SEEN_FILE
@@ -50,6 +52,7 @@ class Answered:
         below: Answered pages whose highest probability is below the model's threshold.
         learnt: Pages of the table that are copies of training pages, by kind; ``None`` where the model's folder has no
             fingerprints of them.
+        copies: Answered pages whose file is the same as that of a page before them; they are in one group with it.
     """
 
     predictions: Predictions
@@ -57,6 +60,7 @@ class Answered:
     refused: tuple[Refused, ...]
     below: int
     learnt: tuple[int, int] | None
+    copies: int = 0
 
     @property
     def asked(self) -> int:
@@ -84,21 +88,29 @@ class Answered:
             reasons[one.reason] = reasons.get(one.reason, 0) + 1
         commonest = sorted(reasons.items(), key=lambda item: -item[1])[:8]
         rows += [[f"refused: {reason}", str(count), _share(count, asked)] for reason, count in commonest]
-        return Section("Pages", "", tuple(tuple(row) for row in rows))
+        topic = NEW_PAGES if self.learnt == (0, 0) else PAGES
+        return Section("Pages", "", tuple(tuple(row) for row in rows), topic=topic)
 
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know before the figures: whether the model has learnt these pages."""
+        """What a reader must know before the figures: whether the model has learnt these pages, and copies in them."""
+        repeated = (
+            f"{self.copies} of the answered pages are the same file as another of them and count each time; ecglens "
+            "audit finds copies, also those that were saved anew.",
+        )
+        return (self._overlap(), *(repeated if self.copies else ()))
+
+    def _overlap(self) -> str:
         if self.learnt is None:
             return (
                 "Whether the model was trained on these pages is not known: its folder has no fingerprints of its "
-                "training pages.",
+                "training pages."
             )
         asked, (same, alike) = self.asked, self.learnt
         if not same + alike:
-            return (f"None of the {asked} pages is known as a copy of a page that the model was trained on.",)
+            return f"None of the {asked} pages is known as a copy of a page that the model was trained on."
         return (
             f"{same + alike} of the {asked} pages are copies of pages that the model was trained on, {same} the same "
-            f"file and {alike} with the same traces: these figures are no measure of what it does on new pages.",
+            f"file and {alike} with the same traces: these figures are no measure of what it does on new pages."
         )
 
 
@@ -136,12 +148,17 @@ def answer_pages(recordings: Recordings, runtime: Runtime, *, told: Told | None 
         raise DatasetError(f"The model answers for none of the {len(refused)} pages. The first: {refused[0].reason}")
     kept = np.array(rows, dtype=np.intp)
     learnt = _learnt(recordings, runtime.card.folder / SEEN_FILE)
+    predictions = _predictions(
+        recordings, kept, np.array(probabilities), labels, None if learnt is None else set(learnt)
+    )
+    firsts = _firsts([recordings[row].path for row in rows])
     return Answered(
-        _predictions(recordings, kept, np.array(probabilities), labels, None if learnt is None else set(learnt)),
+        replace(predictions, groups=tuple(predictions.groups[first] for first in firsts)),
         kept,
         tuple(refused),
         below,
         None if learnt is None else (sum(kind == "bytes" for kind in learnt.values()), _alike(learnt)),
+        sum(first != place for place, first in enumerate(firsts)),
     )
 
 
@@ -155,6 +172,12 @@ def _asked(path: Path, runtime: Runtime) -> list[float] | str:
     if prediction.probabilities is None:
         return prediction.abstention.reason if prediction.abstention else "It gave no probabilities."
     return [float(prediction.probabilities[label]) for label in runtime.card.labels]
+
+
+def _firsts(paths: list[Path]) -> list[int]:
+    """Place of the first file with the same bytes, of each file."""
+    seen: dict[bytes, int] = {}
+    return [seen.setdefault(sha256(path.read_bytes()).digest(), place) for place, path in enumerate(paths)]
 
 
 def _learnt(recordings: Recordings, path: Path) -> dict[int, str] | None:

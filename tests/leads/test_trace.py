@@ -117,6 +117,11 @@ def test_a_strip_of_less_than_ten_seconds_in_columns_is_said_to_be_short() -> No
     assert any("121 mm wide, 4.85 s at 25 mm/s" in warning for warning in digitize_page(page).warnings)
 
 
+def test_thirds_of_ten_seconds_are_no_odd_columns() -> None:
+    warnings = digitize_page(render_page(RECORD, layout="4x3").page).warnings
+    assert not any("may be cut" in warning for warning in warnings)
+
+
 def test_lines_with_pulses_are_all_the_layouts_or_none() -> None:
     """With V1 to V3 beside I to III alone, two of the six lines were taken for rhythm strips of 3x4+2."""
     page = with_names(render_page(RECORD, layout="6x2"), {"I", "II", "III", "V1", "V2", "V3"})

@@ -136,11 +136,11 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
 
 
 def _odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
-    """What speaks against the columns' width: no whole half seconds, or less than 10 s in all; empty where nothing."""
+    """What speaks against the columns' width: less than 10 s in all, or neither 10 s nor whole half seconds."""
     wide = float(columns[1] - columns[0]) / PX_PER_MM
-    steps = wide / _STEP_MM
-    short = plan.columns > 1 and plan.columns * wide < (1 - _STEP_TOLERANCE) * TEN_SECONDS_MM
-    if not short and abs(steps - round(steps)) <= _STEP_TOLERANCE * steps:
+    steps, whole = wide / _STEP_MM, plan.columns * wide / TEN_SECONDS_MM
+    short = plan.columns > 1 and whole < 1 - _STEP_TOLERANCE
+    if not short and (abs(whole - 1) <= _STEP_TOLERANCE or abs(steps - round(steps)) <= _STEP_TOLERANCE * steps):
         return ""
     return f"each column of the layout {plan.name} would be {wide:.0f} mm wide, {wide / 25:.2f} s at 25 mm/s"
 

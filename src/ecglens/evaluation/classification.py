@@ -1,4 +1,8 @@
-"""Figures of a classifier from its probabilities. Undefined is ``None``, never 0."""
+"""Figures of a classifier from its probabilities. Undefined is ``None``, never 0.
+
+A bootstrap asks for all of them thousands of times, and a site that only reads pages has no scikit-learn: so they are
+sums over one confusion matrix and one ranking, and the tests hold each against scikit-learn's.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

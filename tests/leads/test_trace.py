@@ -12,6 +12,7 @@ from read_against_truth import against_truth, snr_db
 import ecglens
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
+from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import LAYOUTS
 from ecglens.leads import find_layout
 from ecglens.leads.fit import best_fit
@@ -27,6 +28,7 @@ from ecglens.records import Box, EcgRecord, Layout, Page
 from ecglens.render import RenderedPage, damage, render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
+SHARED = DATA.parents[2] / "shared" / "data" / "ptbxl"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
 
 
@@ -115,6 +117,14 @@ def test_a_page_cut_before_its_second_column_of_names_is_refused(share: float) -
 def test_a_strip_of_less_than_ten_seconds_in_columns_is_said_to_be_short() -> None:
     page = cut_at(render_page(RECORD, layout="6x2").page, 0.5)
     assert any("121 mm wide, 4.85 s at 25 mm/s" in warning for warning in digitize_page(page).warnings)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the repository")
+def test_twelve_lines_whose_complexes_hide_their_names_are_told_by_the_limb_leads() -> None:
+    (header,) = SHARED.rglob("00137_hr.hea")
+    rendered = render_page(read_wfdb(header), layout="12x1")
+    assert digitize_page(rendered.page).layout.name == "12x1"
 
 
 def test_thirds_of_ten_seconds_are_no_odd_columns() -> None:

@@ -57,7 +57,14 @@ def test_the_table_has_a_row_for_each_test(tmp_path):
     assert text.count("| paired bootstrap |") == 6
     assert text.count("| McNemar |") == 1
     assert text.count("| DeLong |") == 3
+    assert "not a medical device" in text
     assert "200 pages of 200 recordings in 100 groups that both answered." in text
+
+
+def test_the_page_holds_the_table_and_its_picture():
+    page = made(answers(0.8, seed=1), answers(0.5), draws=20).to_html()
+    assert page.count("<tr>") == 1 + 6 + 1 + 3
+    assert "src='data:image/png;base64,iVBOR" in page
 
 
 @pytest.mark.parametrize(

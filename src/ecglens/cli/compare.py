@@ -11,7 +11,9 @@ __all__ = ["command"]
 def command(
     first: Annotated[Path, typer.Argument(help="Answers of one model, CSV or Parquet.")],
     second: Annotated[Path, typer.Argument(help="Answers of the other.")],
-    out: Annotated[Path | None, typer.Option(help="PNG of the differences with their intervals.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG of the differences with their intervals, or an HTML page.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=20, help="Of the bootstrap over groups.")] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
@@ -30,7 +32,10 @@ def command(
     )
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(found.plot())
+        if out.suffix.lower() in (".html", ".htm"):
+            out.write_text(found.to_html(), encoding="utf-8")
+        else:
+            out.write_bytes(found.plot())
     print(json.dumps(found.to_dict(), indent=1) if as_json else found.to_markdown())
 
 

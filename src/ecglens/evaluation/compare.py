@@ -1,8 +1,10 @@
 """Two models on the same pages: differences with intervals, and whether they could be chance."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from ecglens.evaluation.classification import auroc
 from ecglens.evaluation.evaluate import headline
 from ecglens.evaluation.names import FIGURES
 from ecglens.evaluation.predictions import Predictions, in_common
-from ecglens.evaluation.report import counted
+from ecglens.evaluation.report import counted, html_page, html_table, markdown_table
 from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootstrap
 
 __all__ = ["Comparison", "Difference", "compare"]
@@ -99,29 +101,44 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """The comparison as a table."""
-        first, second = self.names
-        rows = [(FIGURES[name], "paired bootstrap", found) for name, found in self.figures.items()]
-        rows.append(("right", "McNemar", self.right))
-        rows += [(f"AUROC of {name}", "DeLong", found) for name, found in self.auroc.items()]
-        return "\n".join(
-            [
-                f"# {first} against {second}",
-                "",
-                f"{counted(self.pages, 'page')} of {counted(self.recordings, 'recording')} in "
-                f"{counted(self.groups, 'group')} that both answered"
-                + (f"; {self.left_out} that one of them alone answered are left out." if self.left_out else "."),
-                "p is adjusted by Holm over all rows. DeLong and McNemar take pages of a group for independent.",
-                "",
-                f"| figure | {first} | {second} | difference, 95 % interval | test | p |",
-                "|---|---|---|---|---|---|",
-                *(
-                    f"| {title} | {_shown(found.first)} | {_shown(found.second)} | {_apart(found)} | {test} "
-                    f"| {_chance(found.adjusted_p)} |"
-                    for title, test, found in rows
-                ),
-                "",
-            ]
+        return "\n".join([f"# {self._title}", "", *self._told, "", *markdown_table(self._rows()), ""])
+
+    def to_html(self) -> str:
+        """The comparison as one page of HTML, its picture within.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        told = "".join(f"<p>{escape(line)}</p>" for line in self._told)
+        drawn = b64encode(self.plot()).decode("ascii")
+        picture = (
+            f"<p><img class='wide' src='data:image/png;base64,{drawn}' alt='differences with their intervals'></p>"
         )
+        return html_page(self._title, f"<h1>{escape(self._title)}</h1>{told}{html_table(self._rows())}{picture}")
+
+    @property
+    def _title(self) -> str:
+        return " against ".join(self.names)
+
+    @property
+    def _told(self) -> tuple[str, str]:
+        left_out = f"; {self.left_out} that one of them alone answered are left out." if self.left_out else "."
+        return (
+            f"{counted(self.pages, 'page')} of {counted(self.recordings, 'recording')} in "
+            f"{counted(self.groups, 'group')} that both answered{left_out}",
+            "p is adjusted by Holm over all rows. DeLong and McNemar take pages of a group for independent. "
+            "For research and teaching; not a medical device.",
+        )
+
+    def _rows(self) -> list[list[str]]:
+        tests = [(FIGURES[name], "paired bootstrap", found) for name, found in self.figures.items()]
+        tests.append(("right", "McNemar", self.right))
+        tests += [(f"AUROC of {name}", "DeLong", found) for name, found in self.auroc.items()]
+        head = ["figure", *self.names, "difference, 95 % interval", "test", "p"]
+        return [head] + [
+            [title, _shown(found.first), _shown(found.second), _apart(found), test, _chance(found.adjusted_p)]
+            for title, test, found in tests
+        ]
 
 
 def compare(

@@ -16,7 +16,17 @@ from ecglens.evaluation.predictions import write_predictions
 if TYPE_CHECKING:
     from ecglens.evaluation.evaluate import Evaluation
 
-__all__ = ["Picture", "Section", "counted", "guidelines_section", "to_markdown", "write_report"]
+__all__ = [
+    "Picture",
+    "Section",
+    "counted",
+    "guidelines_section",
+    "html_page",
+    "html_table",
+    "markdown_table",
+    "to_markdown",
+    "write_report",
+]
 
 _BY_LABEL = {
     "precision": "precision",
@@ -88,7 +98,7 @@ def to_markdown(evaluation: "Evaluation", sections: Sequence[Section] = ()) -> s
             continue
         lines += [f"## {section.title}", ""]
         lines += [section.text, ""] if section.text else []
-        lines += [*_markdown(section.rows), ""] if section.rows else []
+        lines += [*markdown_table(section.rows), ""] if section.rows else []
     return "\n".join(lines)
 
 
@@ -191,11 +201,6 @@ def _tables(evaluation: "Evaluation") -> list[tuple[str, list[list[str]]]]:
     return tables
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
-    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
-
-
 def _html(evaluation: "Evaluation", sections: Sequence[Section]) -> str:
     parts = [f"<h1>{escape(evaluation.name)}</h1><p>{escape(_counted(evaluation))}</p>"]
     for section in sections:
@@ -203,11 +208,7 @@ def _html(evaluation: "Evaluation", sections: Sequence[Section]) -> str:
         if section.text:
             parts.append(f"<p>{escape(section.text)}</p>")
         if section.rows:
-            head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in section.rows[0])
-            body = "".join(
-                f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in section.rows[1:]
-            )
-            parts.append(f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
+            parts.append(html_table(section.rows))
         if section.title == "Figures":
             shown = (f"<img src='{name}.png' alt='{escape(name.replace('_', ' '))}'>" for name in PICTURES)
             parts.append(f"<p>{''.join(shown)}</p>")
@@ -215,11 +216,34 @@ def _html(evaluation: "Evaluation", sections: Sequence[Section]) -> str:
             parts.append(f"<p><img class='wide' src='{name}.png' alt='{escape(section.title)}'></p>")
         if section.gallery:
             parts.append(f"<div class='pages'>{''.join(map(_figure, section.gallery))}</div>")
+    return html_page(evaluation.name, "".join(parts))
+
+
+def html_page(title: str, body: str) -> str:
+    """A page of its own in the look of the reports.
+
+    Args:
+        title: As text.
+        body: As HTML.
+    """
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(evaluation.name)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n"
     )
+
+
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """A table as HTML, its head first."""
+    head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows[1:])
+    return f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table as lines of Markdown, its head first."""
+    lines = [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
+    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
 
 
 def _figure(picture: Picture) -> str:

@@ -83,6 +83,17 @@ def test_controls_have_intervals_and_one_group_has_none(evaluation):
 
 def test_a_table_without_rates_has_no_rate_reference():
     assert set(references_of(answers(rates=False))) == {"majority label"}
+    unknown = replace(answers(), extra={"printed_rate_bpm": ("",) * 120})
+    assert set(references_of(unknown)) == {"majority label"}
+
+
+def test_pages_without_a_rate_are_left_out_of_its_control_and_that_is_said():
+    rates = list(answers().extra["printed_rate_bpm"])
+    rates[3] = rates[90] = ""
+    table = replace(answers(), extra={"printed_rate_bpm": tuple(rates)})
+    found = evaluate(table, rng=np.random.default_rng(0), draws=20)
+    assert list(found.references) == ["majority label", "printed rate alone, 15 nearest, on 118 pages"]
+    assert found.references["printed rate alone, 15 nearest, on 118 pages"]["accuracy"] > 0.9
 
 
 def test_subgroups_are_bands_of_the_rate_and_columns_of_few_values(evaluation):
@@ -98,6 +109,9 @@ def test_subgroups_are_bands_of_the_rate_and_columns_of_few_values(evaluation):
 def test_the_surest_pages_are_right_most_often_and_all_pages_give_the_accuracy(evaluation):
     assert evaluation.coverage[-1] == (1.0, pytest.approx(evaluation.scored["accuracy"]))
     assert evaluation.coverage[2][1] >= evaluation.coverage[-1][1]
+    for share, right in evaluation.coverage:
+        low, high = evaluation.intervals[f"coverage/{share:g}"]
+        assert low <= right <= high
 
 
 def test_reliability_agrees_with_scikit_learn():

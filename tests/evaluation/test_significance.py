@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, multinomial, norm
 
 from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootstrap
 
@@ -53,8 +53,19 @@ def test_a_figure_that_is_often_undefined_is_not_compared():
 
 def test_mcnemar_is_the_exact_binomial_test_of_the_pages_on_which_one_is_right():
     first, second = np.array([1, 1, 1, 1, 0, 0, 1, 0], bool), np.array([0, 0, 0, 0, 1, 0, 1, 0], bool)
-    assert mcnemar(first, second) == mcnemar(second, first) == pytest.approx(0.375)
-    assert mcnemar(first, first) == 1.0
+    assert mcnemar(first, second)[2] == mcnemar(second, first)[2] == pytest.approx(0.375)
+    assert mcnemar(first, first) == pytest.approx((-0.196, 0.196, 1.0), abs=1e-3)
+
+
+@pytest.mark.parametrize(("b", "c"), [(0.05, 0.05), (0.3, 0.3), (0.2, 0.02), (0.5, 0.1)])
+def test_the_interval_of_mcnemar_holds_the_true_difference_in_95_of_100_tables(b, c):
+    """Over every table of 40 pages, weighed by how likely it is."""
+    held = 0.0
+    for one, other in ((i, j) for i in range(41) for j in range(41 - i)):
+        first, second = np.arange(40) < one, (np.arange(40) >= one) & (np.arange(40) < one + other)
+        lower, upper, _ = mcnemar(first, second)
+        held += (lower <= b - c <= upper) * multinomial.pmf([one, other, 40 - one - other], 40, [b, c, 1 - b - c])
+    assert 0.94 < held < 0.99
 
 
 def test_mcnemar_agrees_with_its_chi_square_on_many_pages():
@@ -62,7 +73,7 @@ def test_mcnemar_agrees_with_its_chi_square_on_many_pages():
     first, second = rng.random(4000) < 0.85, rng.random(4000) < 0.83
     b, c = (first & ~second).sum(), (second & ~first).sum()
     statistic = (abs(b - c) - 1) ** 2 / (b + c)
-    assert mcnemar(first, second) == pytest.approx(chi2.sf(statistic, 1), rel=0.05)
+    assert mcnemar(first, second)[2] == pytest.approx(chi2.sf(statistic, 1), rel=0.05)
 
 
 def test_delong_is_the_covariance_of_structural_components_written_out():
@@ -79,14 +90,15 @@ def test_delong_is_the_covariance_of_structural_components_written_out():
     whole = s10 / m + s01 / n
     variance = whole[0, 0] + whole[1, 1] - 2 * whole[0, 1]
     apart = kernels[0].mean() - kernels[1].mean()
-    found = delong(positive, *scores)
-    assert found == (pytest.approx(apart), pytest.approx(2 * norm.sf(abs(apart) / np.sqrt(variance))))
+    reach = 1.959963984540054 * np.sqrt(variance)
+    chance = 2 * norm.sf(abs(apart) / np.sqrt(variance))
+    assert delong(positive, *scores) == pytest.approx((apart - reach, apart + reach, chance))
 
 
 def test_delong_needs_two_pages_of_each_kind():
     scores = np.arange(4.0)
     assert delong(np.array([True, False, False, False]), scores, scores) is None
-    assert delong(np.array([True, True, False, False]), scores, scores) == (0.0, 1.0)
+    assert delong(np.array([True, True, False, False]), scores, scores) == (0.0, 0.0, 1.0)
 
 
 def test_holm_is_monotone_never_below_the_raw_value_and_never_above_one():

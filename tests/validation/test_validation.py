@@ -63,7 +63,7 @@ def test_copies_in_a_folder_are_one_group_and_told(table, runtime, tmp_path):
     answered = answer_pages(Recordings(rows), runtime)
     assert answered.copies == 1
     assert len(set(answered.predictions.groups)) == 2
-    assert "1 of the answered pages are the same file as another" in answered.notes()[1]
+    assert "1 of the answered pages is the same file as another" in answered.notes()[1]
 
 
 def test_guidelines_are_said_to_be_covered_only_where_they_are(answered, runtime, table):
@@ -109,8 +109,16 @@ def test_damage_is_counted_from_none_to_the_most(table, runtime):
     assert all(one.right == 2 for one in found if one.strength == 0)
     assert found[3].right + found[3].wrong + found[3].refused == 2
     section = damage_section(found)
-    assert section.rows[1][:2] == ("noise", "1.00 (0.00)")
+    assert section.rows[1][:2] == ("noise", "1.00 (1.00 to 1.00), 0.00")
     assert section.pictures["damage"].startswith(b"\x89PNG")
+
+
+def test_damaged_pages_of_one_group_have_no_interval(table, runtime):
+    alone = Recordings((replace(table[0], group="g"),))
+    found = damage_pages(alone, runtime, pages=5, rng=np.random.default_rng(0), kinds=("noise",), strengths=(0.5,))
+    assert [(one.pages, one.interval) for one in found] == [(1, None), (1, None)]
+    assert damage_section(found).rows[1][1] == "1.00 (-), 0.00"
+    assert damage_pages(alone, runtime, pages=0, rng=np.random.default_rng(0)) == ()
 
 
 def test_wrong_pages_are_shown_with_what_spoke_for_the_answer(answered, table, runtime):

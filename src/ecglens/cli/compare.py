@@ -45,7 +45,7 @@ def _names(first: Path, second: Path) -> tuple[str, str]:
     >>> _names(Path("a/cnn/seed0.csv"), Path("a/vgg16/seed0.csv"))
     ('cnn/seed0', 'vgg16/seed0')
     """
-    parts = [_parts(path.absolute()) for path in (first, second)]
+    parts = [_parts(path.resolve()) for path in (first, second)]
     depth = next((d for d in range(1, max(map(len, parts)) + 1) if parts[0][-d:] != parts[1][-d:]), 1)
     return "/".join(parts[0][-depth:]), "/".join(parts[1][-depth:])
 

@@ -76,6 +76,15 @@ class Comparison:
     auroc: Mapping[str, Difference]
     left_out: int
 
+    @property
+    def tests(self) -> list[tuple[str, str, Difference]]:
+        """What was compared, by which test, and what came of it."""
+        return [
+            *((FIGURES[name], "paired bootstrap", found) for name, found in self.figures.items()),
+            ("right", "McNemar", self.right),
+            *((f"AUROC of {name}", "DeLong", found) for name, found in self.auroc.items()),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """The comparison in plain types."""
         return {
@@ -131,13 +140,10 @@ class Comparison:
         )
 
     def _rows(self) -> list[list[str]]:
-        tests = [(FIGURES[name], "paired bootstrap", found) for name, found in self.figures.items()]
-        tests.append(("right", "McNemar", self.right))
-        tests += [(f"AUROC of {name}", "DeLong", found) for name, found in self.auroc.items()]
         head = ["figure", *self.names, "difference, 95 % interval", "test", "p"]
         return [head] + [
             [title, _shown(found.first), _shown(found.second), _apart(found), test, _chance(found.adjusted_p)]
-            for title, test, found in tests
+            for title, test, found in self.tests
         ]
 
 
@@ -165,19 +171,21 @@ def compare(
     ends = paired_bootstrap(one.group_codes, partial(headline, one), partial(headline, other), rng=rng, draws=draws)
     everything = np.arange(len(one))
     of_first, of_second = headline(one, everything), headline(other, everything)
-    raw: dict[str, tuple[float | None, float | None, tuple[float, float] | None, float | None]] = {}
-    for name in _COMPARED:
-        found = ends[name]
-        raw[name] = (of_first[name], of_second[name], found and found[:2], found and found[2])
+    values = {name: (of_first[name], of_second[name]) for name in _COMPARED}
+    tested = {name: ends[name] for name in _COMPARED}
     right = [part.probabilities.argmax(axis=1) == part.targets for part in (one, other)]
-    raw["right"] = (float(right[0].mean()), float(right[1].mean()), None, mcnemar(*right))
+    values["right"] = (float(right[0].mean()), float(right[1].mean()))
+    tested["right"] = mcnemar(right[0], right[1])
     for number, label in enumerate(one.labels):
-        tested = delong(one.targets == number, one.probabilities[:, number], other.probabilities[:, number])
-        areas = [_area(part, number) for part in (one, other)]
-        raw[f"auroc/{label}"] = (areas[0], areas[1], None, tested and tested[1])
-    known = [name for name, row in raw.items() if row[3] is not None]
-    adjusted = dict(zip(known, holm([row[3] for row in raw.values() if row[3] is not None]), strict=True))
-    differences = {name: Difference(*row, adjusted.get(name)) for name, row in raw.items()}
+        positive, scores = one.targets == number, [part.probabilities[:, number] for part in (one, other)]
+        values[f"auroc/{label}"] = (auroc(positive, scores[0]), auroc(positive, scores[1]))
+        tested[f"auroc/{label}"] = delong(positive, scores[0], scores[1])
+    known = {name: found for name, found in tested.items() if found is not None}
+    adjusted = dict(zip(known, holm([p for *_, p in known.values()]), strict=True))
+    differences = {
+        name: Difference(*pair, *((known[name][:2], known[name][2], adjusted[name]) if name in known else (None,) * 3))
+        for name, pair in values.items()
+    }
     return Comparison(
         names=names,
         pages=len(one),
@@ -188,10 +196,6 @@ def compare(
         auroc={label: differences[f"auroc/{label}"] for label in one.labels},
         left_out=len(first) + len(second) - 2 * len(one),
     )
-
-
-def _area(part: Predictions, label: int) -> float | None:
-    return auroc(part.targets == label, part.probabilities[:, label])
 
 
 def _shown(value: float | None) -> str:

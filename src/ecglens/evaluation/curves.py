@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.evaluation.names import FIGURES
 from ecglens.evaluation.points import hits_and_alarms
 from ecglens.extras import require
 
@@ -45,8 +44,8 @@ def draw_differences(comparison: "Comparison") -> bytes:
         MissingExtraError: matplotlib is not installed.
     """
     rows = [
-        (FIGURES[name], found.first - found.second, found.interval)
-        for name, found in reversed(list(comparison.figures.items()))
+        (title if test == "paired bootstrap" else f"{title} ({test})", found.first - found.second, found.interval)
+        for title, test, found in reversed(comparison.tests)
         if found.first is not None and found.second is not None and found.interval is not None
     ]
     figure = require("matplotlib.figure", extra="plot").Figure(
@@ -59,7 +58,8 @@ def draw_differences(comparison: "Comparison") -> bytes:
     axes.axvline(0, color="black", linewidth=0.7)
     axes.set_yticks(range(len(rows)), [title for title, _, _ in rows])
     first, second = comparison.names
-    axes.set(xlabel=f"{first} less {second}, with the 95 % interval", ylim=(-0.6, len(rows) - 0.4))
+    axes.set(ylim=(-0.6, len(rows) - 0.4))
+    figure.supxlabel(f"{first}\nless {second}, with the 95 % interval", fontsize="medium")
     axes.grid(axis="x", alpha=0.3)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=130)
@@ -109,8 +109,15 @@ def _reliability(axes: Any, evaluation: "Evaluation") -> None:
 
 def _coverage(axes: Any, evaluation: "Evaluation") -> None:
     share, right = zip(*evaluation.coverage, strict=True)
+    ends = [found for point in share if (found := evaluation.intervals[f"coverage/{point:g}"]) is not None]
+    if len(ends) == len(share):
+        axes.fill_between(share, *zip(*ends, strict=True), color=_COLOURS[0], alpha=0.15, linewidth=0)
     axes.plot(share, right, color=_COLOURS[0], marker=".")
-    axes.set(xlabel="share of pages answered, surest first", ylabel="share right", title="Coverage against accuracy")
+    axes.set(
+        xlabel="share of pages answered, surest first",
+        ylabel="share right",
+        title="Coverage against accuracy; band: 95 %",
+    )
     axes.grid(alpha=0.3)
 
 

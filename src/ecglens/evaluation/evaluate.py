@@ -1,7 +1,7 @@
 """Everything that is reported of one model: figures with intervals, curves, subgroups, beside what it has to beat."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,8 +26,9 @@ __all__ = [
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
 _PARTS = 10
 _FEWEST = 10  # pages of a subgroup that is worth a row
-_RATE_BANDS = ((0.0, 60.0), (60.0, 80.0), (80.0, 100.0), (100.0, float("inf")))
 _RATE = "printed_rate_bpm"
+_RATE_EDGES = (60.0, 80.0, 100.0)
+_RATE_BANDS = ("below 60/min", "60 to 80/min", "80 to 100/min", "100/min and more", "rate unknown")
 _THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 51))
 
 
@@ -40,7 +41,8 @@ class Evaluation:
         predictions: Its answers.
         files: Files that stand behind the pages, copies included.
         scored: Figures as :func:`ecglens.evaluation.classification.figures` gives them.
-        intervals: 95 % intervals by bootstrap over groups; by figure, and by ``label/figure``.
+        intervals: 95 % intervals by bootstrap over groups: by figure, by ``label/figure``, and by ``coverage/share`` of
+            the points of ``coverage``.
         references: Figures of what it has to beat, by name.
         reference_intervals: 95 % intervals of these.
         subgroups: By column and value, the pages, accuracy and its interval.
@@ -133,11 +135,8 @@ def evaluate(
     targets, probabilities, labels = predictions.targets, predictions.probabilities, predictions.labels
     given = {key: in_common(predictions, control)[1] for key, control in (references or {}).items()}
     beaten = {
-        **references_of(predictions),
-        **{
-            key if len(control) == len(predictions) else f"{key}, on {len(control)} pages": control
-            for key, control in given.items()
-        },
+        key if len(control) == len(predictions) else f"{key}, on {len(control)} pages": control
+        for key, control in (references_of(predictions) | given).items()
     }
     return Evaluation(
         name=name,
@@ -168,7 +167,7 @@ def headline(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, floa
 
 
 def references_of(predictions: Predictions) -> dict[str, Predictions]:
-    """What any model has to beat: the commonest label of these pages, and the printed rate alone.
+    """What any model has to beat: the commonest label of these pages, and the printed rate alone where there is one.
 
     Args:
         predictions: Answers. The rate is learnt on pages of the other folds or, where all are of one fold, such as
@@ -176,18 +175,22 @@ def references_of(predictions: Predictions) -> dict[str, Predictions]:
             is that of all pages: left out of its own count, each label of a balanced table would be the rarest.
     """
     count, targets = len(predictions.labels), predictions.targets
-    made = {"majority label": majority(targets, pages=len(targets), labels=count)}
-    folds = predictions.folds
-    if len(np.unique(folds)) < 2:
-        folds = predictions.group_codes % _PARTS
+    always = majority(targets, pages=len(targets), labels=count)
+    found = {"majority label": replace(predictions, probabilities=always)}
     rates = _numbers(predictions, _RATE)
-    if rates is not None and np.isfinite(rates).all() and len(np.unique(folds)) > 1:
-        by_rate = np.empty_like(predictions.probabilities)
+    if rates is None:
+        return found
+    rated = predictions.subset(np.flatnonzero(np.isfinite(rates)))
+    rates, folds = rates[np.isfinite(rates)], rated.folds
+    if len(np.unique(folds)) < 2:
+        folds = rated.group_codes % _PARTS
+    if len(np.unique(folds)) > 1:
+        by_rate = np.empty_like(rated.probabilities)
         for fold in np.unique(folds):
             here = folds == fold
-            by_rate[here] = nearest(rates[~here], targets[~here], rates[here], labels=count)
-        made["printed rate alone, 15 nearest"] = by_rate
-    return {name: _answering(predictions, out) for name, out in made.items()}
+            by_rate[here] = nearest(rates[~here], rated.targets[~here], rates[here], labels=count)
+        found["printed rate alone, 15 nearest"] = replace(rated, probabilities=by_rate)
+    return found
 
 
 def decision_curve(
@@ -218,7 +221,9 @@ def decision_curve(
 def _drawn(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, float | None]:
     scored = figures(predictions.targets[rows], predictions.probabilities[rows], predictions.labels)
     by_label = {f"{label}/{name}": values[name] for label, values in scored["by_label"].items() for name in _BY_LABEL}
-    return {**{name: scored[name] for name in FIGURES}, **by_label}
+    points = at_coverages(predictions.targets[rows], predictions.probabilities[rows])
+    by_coverage = {f"coverage/{share:g}": right for share, right in points}
+    return {**{name: scored[name] for name in FIGURES}, **by_label, **by_coverage}
 
 
 def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -> dict[str, dict[str, dict[str, Any]]]:
@@ -227,14 +232,12 @@ def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -
     rates = _numbers(predictions, _RATE)
     if rates is not None:
         columns.pop(_RATE, None)
-        bands = np.array(["rate unknown"] * len(rates), dtype=object)
-        for low, high in _RATE_BANDS:
-            bands[(rates >= low) & (rates < high)] = _band(low, high)
-        columns["printed rate"] = bands.astype(str)
+        places = np.where(np.isnan(rates), len(_RATE_EDGES) + 1, np.digitize(rates, _RATE_EDGES))
+        columns["printed rate"] = np.array(_RATE_BANDS)[places]
     found: dict[str, dict[str, dict[str, Any]]] = {}
     right = predictions.probabilities.argmax(axis=1) == predictions.targets
     for name, values in columns.items():
-        for value in sorted(set(values.tolist()), key=lambda value: (_BANDS.get(value, len(_BANDS)), value)):
+        for value in _RATE_BANDS if name == "printed rate" else sorted(set(values.tolist())):
             rows = np.flatnonzero(values == value)
             if len(rows) < _FEWEST:
                 continue
@@ -250,15 +253,6 @@ def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -
     return found
 
 
-def _band(low: float, high: float) -> str:
-    return (
-        f"below {high:g}/min" if not low else f"{low:g}/min and more" if np.isinf(high) else f"{low:g} to {high:g}/min"
-    )
-
-
-_BANDS = {_band(low, high): number for number, (low, high) in enumerate(_RATE_BANDS)}
-
-
 def _share_right(right: NDArray[np.bool_], drawn: NDArray[np.intp]) -> dict[str, float | None]:
     return {"accuracy": float(right[drawn].mean())}
 
@@ -271,15 +265,3 @@ def _numbers(predictions: Predictions, column: str) -> NDArray[np.float64] | Non
         return np.array([float(text) if text else np.nan for text in texts])
     except ValueError:
         return None
-
-
-def _answering(predictions: Predictions, probabilities: NDArray[np.float64]) -> Predictions:
-    return Predictions(
-        predictions.recordings,
-        predictions.groups,
-        predictions.labels,
-        predictions.targets,
-        probabilities,
-        predictions.folds,
-        predictions.extra,
-    )

@@ -135,7 +135,7 @@ def read_predictions(path: str | Path) -> Predictions:
     recordings = tuple(name or str(number) for number, name in enumerate(columns.get("recording", nameless), start=1))
     return Predictions(
         recordings=recordings,
-        groups=tuple(map(_either, columns.get("group", nameless), recordings)),
+        groups=tuple(g or r for g, r in zip(columns.get("group", nameless), recordings, strict=True)),
         labels=labels,
         targets=np.array([labels.index(name) for name in true], dtype=np.intp),
         probabilities=_probabilities(columns, labels, path),
@@ -174,10 +174,6 @@ def write_predictions(predictions: Predictions, path: str | Path) -> None:
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     path.write_text(text.getvalue(), encoding="utf-8")
-
-
-def _either(first: str, second: str) -> str:
-    return first or second
 
 
 def _csv(path: Path) -> dict[str, list[str]]:

@@ -57,25 +57,38 @@ def paired_bootstrap(
     return found
 
 
-def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> float:
-    """Exact p-value for two models being right on the same pages equally often (McNemar, DOI 10.1007/BF02295996).
+def mcnemar(
+    first_right: NDArray[np.bool_], second_right: NDArray[np.bool_], *, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Whether two models are right on the same pages equally often.
+
+    The test is exact (McNemar, DOI 10.1007/BF02295996), the interval that of Wald with half a page more in each cell of
+    the table of right and wrong (Agresti and Min, DOI 10.1002/sim.1781).
 
     Args:
         first_right: ``(pages,)``.
         second_right: ``(pages,)``.
+        level: Of the interval.
 
-    >>> mcnemar(np.array([True] * 6 + [False]), np.array([False] * 6 + [True]))
-    0.125
+    Returns:
+        Lower and upper end of the first model's accuracy less the second's, and the p-value.
+
+    >>> pages = np.arange(50)
+    >>> [round(value, 3) for value in mcnemar(pages > 1, pages < 44)]
+    [-0.034, 0.188, 0.289]
     """
     one = int(np.count_nonzero(first_right & ~second_right))
-    other = int(np.count_nonzero(second_right & ~first_right))
-    return 1.0 if one + other == 0 else float(binomtest(one, one + other).pvalue)
+    alone = one + int(np.count_nonzero(second_right & ~first_right))
+    apart, pages = 2 * one - alone, len(first_right) + 2
+    reach = float(norm.isf((1 - level) / 2) * np.sqrt(alone + 1 - apart**2 / pages))
+    p = float(binomtest(one, alone).pvalue) if alone else 1.0
+    return max(-1.0, (apart - reach) / pages), min(1.0, (apart + reach) / pages), p
 
 
 def delong(
-    positive: NDArray[np.bool_], first: NDArray[np.float64], second: NDArray[np.float64]
-) -> tuple[float, float] | None:
-    """Difference of two correlated areas under the ROC curve and its two-sided p-value.
+    positive: NDArray[np.bool_], first: NDArray[np.float64], second: NDArray[np.float64], *, level: float = 0.95
+) -> tuple[float, float, float] | None:
+    """Whether two correlated areas under the ROC curve differ.
 
     DeLong et al., DOI 10.2307/2531595, by ranks as in Sun and Xu, DOI 10.1109/LSP.2014.2337313. It takes pages for
     independent of each other; where groups hold several, the paired bootstrap is the one to believe.
@@ -84,9 +97,11 @@ def delong(
         positive: ``(pages,)``, whether a page has the label.
         first: ``(pages,)``, score of the first model.
         second: ``(pages,)``, of the second.
+        level: Of the interval.
 
     Returns:
-        Area of the first minus area of the second, and the p-value; ``None`` where pages of one kind are fewer than 2.
+        Lower and upper end of the first area less the second, and the two-sided p-value; ``None`` where pages of one
+        kind are fewer than 2.
     """
     m, n = int(positive.sum()), int((~positive).sum())
     if m < 2 or n < 2:
@@ -100,8 +115,9 @@ def delong(
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     apart = float(areas[0] - areas[1])
     if variance <= 0:
-        return apart, 1.0 if apart == 0 else 0.0
-    return apart, float(2 * norm.sf(abs(apart) / np.sqrt(variance)))
+        return apart, apart, 1.0 if apart == 0 else 0.0
+    reach = float(norm.isf((1 - level) / 2) * np.sqrt(variance))
+    return apart - reach, apart + reach, float(2 * norm.sf(abs(apart) / np.sqrt(variance)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -103,7 +103,7 @@ def _borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, f
     What is left of complexes that a grid tears reads as I too, but stands lower on one line than on another.
     """
     bars = np.array([(w.left, w.top, w.bottom) for w in words if w.name == "I"], dtype=np.float64).reshape(-1, 3)
-    bars = bars[(np.abs(bars[:, 0] - sum(span) / 2) < (span[1] - span[0]) / 2 - _HEAD_MM * PX_PER_MM)]
+    bars = bars[np.abs(bars[:, 0] - sum(span) / 2) < (span[1] - span[0]) / 2 - _HEAD_MM * PX_PER_MM]
     lines = np.abs(zeros - bars[:, 1:].mean(axis=1, keepdims=True)).argmin(axis=1)
     bars[:, 1:] -= zeros[lines, None]
     found: list[float] = []

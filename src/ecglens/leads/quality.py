@@ -19,9 +19,12 @@ _REST_TOLERATED = 0.25
 _UNKNOWN_REST = 0.2
 _REST_ALWAYS_MV = 0.08
 _SHARED_SAMPLE = 0.25
+"""Share of a sample's ink that a neighbour must claim for the sample to count as tangled."""
 _TANGLED_S, _TORN_S = 0.004, 0.016
+"""How far tangled ink, and hidden trace, reach into the samples beside them."""
 _TANGLED_MOST, _TANGLED_QUALITY = 0.3, 0.4
-"""Share of its swing in a neighbour's ink with which a lead fails: two in three such leads are below 10 dB."""
+"""Share of its swing in a neighbour's ink with which a lead fails, and the quality that it has then at most. Both were
+chosen with all records of ``benchmarks/quality.py`` in sight, the fitted ones and the others."""
 _HALF_DB = 10.0
 _DB_STEP = 4.0
 _WEIGHTS = {

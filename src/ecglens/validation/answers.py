@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.datasets.facts import file_digest
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.seen import SeenPages
 from ecglens.errors import DatasetError, EcgReadError
@@ -93,11 +93,14 @@ class Answered:
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before the figures: whether the model has learnt these pages, and copies in them."""
-        repeated = (
-            f"{self.copies} of the answered pages are the same file as another of them and count each time; ecglens "
-            "audit finds copies, also those that were saved anew.",
+        if not self.copies:
+            return (self._overlap(),)
+        repeat = "1 of the answered pages is" if self.copies == 1 else f"{self.copies} of the answered pages are"
+        return (
+            self._overlap(),
+            f"{repeat} the same file as another of them and counted each time; ecglens audit finds copies, also those "
+            "that were saved anew.",
         )
-        return (self._overlap(), *(repeated if self.copies else ()))
 
     def _overlap(self) -> str:
         if self.learnt is None:
@@ -176,8 +179,8 @@ def _asked(path: Path, runtime: Runtime) -> list[float] | str:
 
 def _firsts(paths: list[Path]) -> list[int]:
     """Place of the first file with the same bytes, of each file."""
-    seen: dict[bytes, int] = {}
-    return [seen.setdefault(sha256(path.read_bytes()).digest(), place) for place, path in enumerate(paths)]
+    seen: dict[str, int] = {}
+    return [seen.setdefault(file_digest(path), place) for place, path in enumerate(paths)]
 
 
 def _learnt(recordings: Recordings, path: Path) -> dict[int, str] | None:

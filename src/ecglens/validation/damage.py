@@ -9,6 +9,7 @@ import numpy as np
 
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import EcgReadError
+from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.report import Section
 from ecglens.extras import require
 from ecglens.models.runtime import Runtime
@@ -34,6 +35,7 @@ class Damaged:
         pages: That were asked.
         right: Answered with the true label, however sure.
         wrong: Answered with another.
+        interval: Of the share answered with the true label, 95 % by bootstrap over groups; ``None`` with one group.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Damaged:
     pages: int
     right: int
     wrong: int
+    interval: tuple[float, float] | None
 
     @property
     def refused(self) -> int:
@@ -56,6 +59,7 @@ def damage_pages(
     rng: np.random.Generator,
     kinds: Sequence[str] = tuple(DAMAGES),
     strengths: Sequence[float] = STRENGTHS,
+    draws: int = 2000,
     told: Callable[[int, int], None] | None = None,
 ) -> tuple[Damaged, ...]:
     """Damage some pages in every way and ask the model for them.
@@ -64,33 +68,55 @@ def damage_pages(
         recordings: One row a page; pages that the model refuses undamaged are passed over.
         runtime: The model.
         pages: How many to draw; all where there are fewer.
-        rng: Draws the pages and the damage.
+        rng: Draws the pages, the damage and the bootstrap.
         kinds: Of damage.
         strengths: Beside 0, which is always asked.
+        draws: Of the bootstrap over groups.
         told: Hears of the progress, in pages.
     """
-    counts = {(kind, strength): [0, 0, 0] for kind in kinds for strength in (0.0, *strengths)}
-    drawn = rng.permutation(len(recordings))
-    used = 0
-    for row in drawn.tolist():
-        if used == min(pages, len(recordings)):
+    wanted = min(pages, len(recordings))
+    answers: dict[tuple[str, float], list[str | None]] = {
+        (kind, strength): [] for kind in kinds for strength in (0.0, *strengths)
+    }
+    used: list[int] = []
+    for row in rng.permutation(len(recordings)).tolist():
+        if len(used) == wanted:
             break
         recording = recordings[row]
         plain = _page(recording.path, runtime)
         if plain is None:
             continue
         page, dpi, answer = plain
-        used += 1
-        for (kind, strength), count in counts.items():
+        used.append(row)
+        for (kind, strength), given in answers.items():
             changed: str | None = answer
             if strength > 0:
                 changed = _answer(damage_page(page, kind, strength, int(rng.integers(2**31)), dpi=dpi), runtime)
-            count[0] += 1
-            count[1] += changed == recording.label
-            count[2] += changed is not None and changed != recording.label
+            given.append(changed)
         if told is not None:
-            told(used, min(pages, len(recordings)))
-    return tuple(Damaged(kind, strength, *count) for (kind, strength), count in counts.items() if count[0])
+            told(len(used), wanted)
+    if not used:
+        return ()
+    asked = recordings.subset(np.array(used, dtype=np.intp))
+    true = asked.column("label")
+    right = {key: np.array([a == b for a, b in zip(given, true, strict=True)]) for key, given in answers.items()}
+    ends = group_intervals(
+        np.unique(asked.column("group"), return_inverse=True)[1],
+        lambda rows: {f"{kind}/{strength}": float(right[kind, strength][rows].mean()) for kind, strength in right},
+        rng=rng,
+        draws=draws,
+    )
+    return tuple(
+        Damaged(
+            kind,
+            strength,
+            pages=len(used),
+            right=int(right[kind, strength].sum()),
+            wrong=sum(answer is not None for answer in given) - int(right[kind, strength].sum()),
+            interval=ends[f"{kind}/{strength}"],
+        )
+        for (kind, strength), given in answers.items()
+    )
 
 
 def damage_section(found: Sequence[Damaged]) -> Section:
@@ -107,8 +133,8 @@ def damage_section(found: Sequence[Damaged]) -> Section:
         rows.append((kind.replace("_", " "), *(_cell(by[strength]) for strength in strengths)))
     text = (
         f"{found[0].pages if found else 0} pages, each damaged in every way at each strength, from none (0) to the "
-        "most (1): the share answered with the true label, however sure, and in brackets the share refused. The rest "
-        "is answered wrongly."
+        "most (1): the share answered with the true label, however sure, in brackets its interval of 95 %, and the "
+        "share refused. The rest is answered wrongly."
     )
     return Section("Damaged pages", text, tuple(rows), pictures={"damage": _picture(found)})
 
@@ -138,7 +164,8 @@ def _likeliest(probabilities: Mapping[str, float] | None) -> str | None:
 
 
 def _cell(one: Damaged) -> str:
-    return f"{one.right / one.pages:.2f} ({one.refused / one.pages:.2f})"
+    ends = "-" if one.interval is None else f"{one.interval[0]:.2f} to {one.interval[1]:.2f}"
+    return f"{one.right / one.pages:.2f} ({ends}), {one.refused / one.pages:.2f}"
 
 
 def _picture(found: Sequence[Damaged]) -> bytes:
@@ -157,7 +184,10 @@ def _picture(found: Sequence[Damaged]) -> bytes:
         answered = [1 - one.refused / one.pages for one in here]
         axes.fill_between(at, answered, 1, color="#dddddd", label="refused")
         axes.fill_between(at, right, answered, color="#d55e00", alpha=0.75, label="wrong")
-        axes.plot(at, right, color="#0072b2", marker="o", markersize=3, label="right")
+        axes.plot(at, right, color="#0072b2", marker="o", markersize=3, label="right, and its 95 % interval")
+        for one in here:
+            if one.interval is not None:
+                axes.vlines(one.strength, *one.interval, color="#0072b2", linewidth=0.8)
         axes.set(title=kinds[number].replace("_", " "), ylim=(0, 1), xlim=(0, 1))
     figure.legend(
         *fields[0, 0].get_legend_handles_labels(),

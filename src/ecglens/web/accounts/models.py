@@ -28,15 +28,18 @@ _SEEN_EVERY = timedelta(minutes=1)
 class _Users(UserManager["User"]):
     """Users are known by their address."""
 
-    # Django's users have a name, which these have not, so that the signatures differ.
-    def create_user(self, email: str, password: str | None = None, **more: Any) -> "User":  # type: ignore[override]
+    def create_user(  # type: ignore[override]  # Django's users have a name, which these have not
+        self, email: str, password: str | None = None, **more: Any
+    ) -> "User":
         """Make an account."""
         user = self.model(email=self.normalize_email(email).lower(), **more)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **more: Any) -> "User":  # type: ignore[override]
+    def create_superuser(  # type: ignore[override]  # as above
+        self, email: str, password: str | None = None, **more: Any
+    ) -> "User":
         """Make an account that may do everything."""
         return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, **more})
 
@@ -48,10 +51,9 @@ class _Users(UserManager["User"]):
 class User(AbstractUser):
     """A person with an account, known by an e-mail address."""
 
-    # Django's way to leave out a field of an abstract model, which its stubs do not know.
-    username = None  # type: ignore[assignment]
-    first_name = None  # type: ignore[assignment]
-    last_name = None  # type: ignore[assignment]
+    username = None  # type: ignore[assignment]  # so Django leaves out a field, which its stubs do not know
+    first_name = None  # type: ignore[assignment]  # likewise
+    last_name = None  # type: ignore[assignment]  # likewise
     email = models.EmailField(_("e-mail address"), unique=True)
     redact = models.BooleanField(_("paint over what is printed around the traces"), default=True)
 

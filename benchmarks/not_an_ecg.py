@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ecglens.leads import find_layout
 from ecglens.pages import read_page
+from ecglens.reader import examine_page, load_runtime
 from ecglens.records import Page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,12 +30,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     seen, found = Counter[str](), Counter[str]()
+    runtime = load_runtime()
     for kind, pixels in not_ecgs(np.random.default_rng(0), 500):
         seen[kind] += 1
-        found[kind] += bool(find_layout(Page(pixels)))
+        found[kind] += bool(examine_page(Page(pixels), runtime).layout)
     files = sorted(arguments.pages.glob("*.jpg"))
     seen["real ECG pages"] = len(files)
-    found["real ECG pages"] = sum(bool(find_layout(read_page(path))) for path in files)
+    found["real ECG pages"] = sum(bool(examine_page(read_page(path), runtime).layout) for path in files)
     rows = [f"| {kind} | {seen[kind]} | {seen[kind] - found[kind]} | {found[kind]} |" for kind in seen]
     table = "\n".join(
         [

@@ -11,7 +11,10 @@ from tiny_models import write_graph, write_model
 import ecglens
 from ecglens.demo import demo_pages
 from ecglens.errors import EcgReadError, ModelError, SettingsError
+from ecglens.pages.read import read_page
+from ecglens.reader import examine_page, load_runtime
 from ecglens.records import Layout, NotFound, Page
+from ecglens.render.damage import damage_page
 from ecglens.settings import load_settings
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -138,3 +141,14 @@ def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
     assert found.layout.name == "3x4+1"
     assert len(found.record.leads) == 13
     assert max(found.record.quality) < 0.5, "it says that it must not be trusted"
+
+
+@pytest.mark.parametrize(("kind", "strength"), [("perspective", 0.25), ("perspective", 1.0), ("curl", 0.5)])
+def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_lies_flat(kind, strength):
+    page = read_page(PAGE)
+    runtime = load_runtime()
+    plain, reading = (examine_page(each, runtime) for each in (page, damage_page(page, kind, strength, 3, dpi=100.0)))
+
+    assert reading.prediction.label == plain.prediction.label
+    assert any("laid flat" in warning or "edges" in warning for warning in reading.warnings)
+    assert max(lead.box.right for lead in reading.layout.leads) <= reading.page.width

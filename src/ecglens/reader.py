@@ -1,9 +1,10 @@
 """The whole path: file to page, page to leads, leads to prediction. Every surface calls this."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,7 +19,8 @@ from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import needs_record
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
-from ecglens.pages.flatten import flatten, straighten
+from ecglens.pages.edges import from_above, straighten
+from ecglens.pages.flatten import flatten
 from ecglens.pages.read import read_page
 from ecglens.pages.source import MIN_SIDE_PX
 from ecglens.records import (
@@ -115,7 +117,7 @@ def examine_page(
 
     ``printed`` may be what :func:`printed_facts` has read of the page before it was painted over.
     """
-    layout = find_layout(page)
+    page, layout = _first_laid_out(page, chain(_flat(page), _from_above(page)))
     reads_signals = needs_record(runtime.recipe)
     tracing = (
         _traced(page, printed=printed if measure else False)
@@ -380,12 +382,36 @@ def laid_out(page: Page, layout: Layout | NotFound) -> tuple[Page, Layout | NotF
 def _flat_layout(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]:
     """The page laid flat with its layout; as it came where only that shows one, as flattening may blur a grid."""
     flat = flatten(page)
-    found = find_layout(flat, name=name, doubtful=True)
-    if isinstance(found, NotFound) and flat.pixels is not page.pixels:
-        as_it_came = find_layout(page, name=name, doubtful=True)
-        if isinstance(as_it_came, Layout):
-            return replace(page, bend_mm=flat.bend_mm), as_it_came
-    return flat, found
+    as_it_came = [replace(page, bend_mm=flat.bend_mm)] if flat.pixels is not page.pixels else []
+    return _first_laid_out(flat, chain(as_it_came, _from_above(page)), name=name, doubtful=True)
+
+
+def _first_laid_out(
+    page: Page, others: Iterable[Page], *, name: str | None = None, doubtful: bool = False
+) -> tuple[Page, Layout | NotFound]:
+    """The page, or the first of other views of it where only these show its leads; the page where none does."""
+    found = find_layout(page, name=name, doubtful=doubtful)
+    if isinstance(found, NotFound):
+        for other in others:
+            layout = find_layout(other, name=name, doubtful=doubtful)
+            if isinstance(layout, Layout):
+                return other, layout
+    return page, found
+
+
+def _flat(page: Page) -> Iterator[Page]:
+    """The page laid flat by its grid, where that is bent."""
+    flat = flatten(page)
+    if flat.pixels is not page.pixels:
+        yield flat
+
+
+def _from_above(page: Page) -> Iterator[Page]:
+    """The paper by its edges, where these are seen, as they are and laid flat by its grid."""
+    seen = from_above(page)
+    if seen is not None:
+        yield seen
+        yield from _flat(seen)
 
 
 def printed_facts(page: Page, layout: Layout) -> PrintedFacts:

@@ -435,7 +435,7 @@ class Reading:
     """A page with everything that was read from it.
 
     Attributes:
-        page: As it came.
+        page: As it came; laid flat where only that shows its leads.
         layout: Where its leads stand.
         prediction: What a model says of it.
         tracing: Its signals, where they were asked for and could be read.

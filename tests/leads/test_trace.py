@@ -22,7 +22,8 @@ from ecglens.leads.relations import einthoven_rmse, mended
 from ecglens.leads.strokes import HIDDEN, follow, runs_of
 from ecglens.leads.words import Word
 from ecglens.pages import read_page
-from ecglens.pages.flatten import bend_of, flatten, straighten
+from ecglens.pages.edges import straighten
+from ecglens.pages.flatten import bend_of, flatten
 from ecglens.reader import digitize_page
 from ecglens.records import Box, EcgRecord, Layout, Page
 from ecglens.render import RenderedPage, damage, render_page

@@ -68,7 +68,7 @@ def _labelled(page: Page, job: Job, wants_record: bool) -> tuple[dict[str, Any],
     reading = examine_page(page, runtime, measure=wants_record)
     explanation, doubts = _explained(reading, runtime) if "explanation" in job.what else (None, ())
     row = page_row(
-        page,
+        reading.page,
         layout=reading.layout,
         prediction=reading.prediction,
         tracing=reading.tracing,

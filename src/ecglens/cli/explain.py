@@ -101,7 +101,7 @@ def _explained(
 
     whole = read_page(path, page=page, max_megapixels=load_settings().max_megapixels)
     reading = examine_page(whole, runtime)
-    return whole, explain_page(reading, runtime, method=method, label=label, module=module, checks=checks)
+    return reading.page, explain_page(reading, runtime, method=method, label=label, module=module, checks=checks)
 
 
 def _write(found: Explanation, page: Page, path: Path) -> None:

@@ -5,34 +5,33 @@ grid's own 5 mm pitch gives, place by place, how far each line stands from where
 fringe analysis by Fourier transform); the page is then drawn anew with every line in its place.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from ecglens.errors import EcgReadError
 from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
 from ecglens.records import NotFound, Page
 
-__all__ = ["Bend", "bend_of", "flatten", "straighten"]
+__all__ = ["Bend", "bend_of", "flatten"]
 
 _WORK_WIDTH_PX = 1100
 _WINDOW = 2.0
 """Side of the window over which a line's place is taken, in large squares."""
 _STRONG = 0.35
 """Amplitude that a place needs, of the page's 80th percentile."""
+_SEEN_NEEDED = 0.2
+"""Share of the picture's places that the grid must cover; the rules of a chart cover a tenth."""
 _SMOOTH = 1.5
 _FLAT_MM = 0.8
 """From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
 _INK = 90
 _SPAN_PERCENTILE = 97
-_LEAST_AREA_PX = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +102,8 @@ def bend_of(page: Page) -> Bend | None:
     if isinstance(grid, NotFound):
         return None
     across, down, rough_mm, seen, places = _phases(_evened(lines, paper), grid)
+    if seen.mean() < _SEEN_NEEDED:
+        return None
     return Bend(
         most_mm=rough_mm,
         across_px=across * step,
@@ -143,11 +144,10 @@ def _phases(
         real, imaginary = (cv2.blur(lines * part, window) for part in wave)
         waves.append((real + 1j * imaginary)[at])
     strength = np.minimum(*(np.abs(wave) / (np.percentile(np.abs(wave), 80) + 1e-9) for wave in waves))
-    seen = strength > _STRONG
+    parts, count = label(strength > _STRONG)  # strong places beside the grid, such as print, are another part
+    largest = np.bincount(parts.ravel(), minlength=2)[1:].argmax() + 1 if count else 1
+    seen = parts == largest
     ways = _ways(strength, seen)
-    reached = np.zeros(seen.size, dtype=np.bool_)
-    reached[ways[0]] = True
-    seen = reached.reshape(seen.shape)
     found, rough = [], []
     for wave, pitch in zip(waves, reversed(pitches), strict=True):
         turned = _unwrapped(np.angle(wave), ways)
@@ -210,32 +210,3 @@ def _full(moved: NDArray[np.float64], step: float, size: tuple[int, int]) -> NDA
         moved.astype(np.float32), grid_columns, grid_rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(full, dtype=np.float32)
-
-
-def straighten(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
-    """The part of a page inside four corners, as if seen from straight above.
-
-    Args:
-        page: As it was read.
-        corners: ``(column, row)`` of the paper's corners in px: top left, top right, bottom right, bottom left.
-
-    Raises:
-        EcgReadError: The corners are not a quadrangle on the page.
-    """
-    points = np.array(corners, dtype=np.float32)
-    inside = points.shape == (4, 2) and (points >= -0.5).all() and (points <= (page.width, page.height)).all()
-    if (
-        not inside
-        or not cv2.isContourConvex(points[:, None])
-        or cv2.contourArea(points, oriented=True) < _LEAST_AREA_PX
-    ):
-        raise EcgReadError(
-            f"Expected four corners on a page of {page.width} x {page.height} px, clockwise from the top left, "
-            f"found {', '.join(f'{x:g},{y:g}' for x, y in corners)}."
-        )
-    sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
-    width, height = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
-    target = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
-    matrix = cv2.getPerspectiveTransform(points, target)
-    pixels = cv2.warpPerspective(page.pixels, matrix, (width, height), flags=cv2.INTER_CUBIC)
-    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())

@@ -104,8 +104,8 @@ def _seen(page: Page, answer: str, runtime: Runtime | None) -> tuple[NDArray[np.
             found = explain_page(reading, runtime, method=method, label=answer, checks=False)
         except EcgLensError:
             continue
-        return found.plot(page.pixels), _laid(reading.layout)
-    return page.pixels, _laid(reading.layout)
+        return found.plot(reading.page.pixels), _laid(reading.layout)
+    return reading.page.pixels, _laid(reading.layout)
 
 
 def _laid(layout: Layout | NotFound) -> Layout | None:

@@ -47,7 +47,7 @@ def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]
     explanations = make_explanations(first, options) if options.explain else []
     printed = None if first.tracing is None else first.tracing.printed
     found = details(first, facts_of(first, first_facts(first, printed)), explanations, signals=False)
-    return found, [reading.prediction.to_dict() for reading in (first, *others)], drawn(page.pixels)
+    return found, [reading.prediction.to_dict() for reading in (first, *others)], drawn(first.page.pixels)
 
 
 def _shown(name: str, found: Details, predictions: list[dict[str, object]], page: Drawn) -> Shown:

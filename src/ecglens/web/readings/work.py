@@ -113,7 +113,7 @@ def first_look(content: bytes, number: int, options: Options) -> First:
     """
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
     readings = [examine_page(page, load_runtime(name)) for name in options.models or (None,)]
-    flat, layout = laid_out(page, readings[0].layout)
+    flat, layout = laid_out(readings[0].page, readings[0].layout)
     printed = _print_of(flat, layout) if options.printed and installed("rapidocr") else None
     kept = flat if not options.redact else redact(flat, layout) if isinstance(layout, Layout) else None
     return First(

@@ -1,0 +1,117 @@
+"""Photographs of a sheet of paper as if taken from straight above, by the corners of the paper."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.errors import EcgReadError
+from ecglens.records import Page
+
+__all__ = ["Corners", "from_above", "paper_corners", "straighten"]
+
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+
+_WORK_PX = 640
+_LEAST_SHARE = 0.3
+"""Of the picture, that the paper must cover."""
+_OFF = 0.07
+"""By how much the paper's area may be another than that between its corners: what has not four sides is left alone."""
+_ROUNDINGS = np.linspace(0.01, 0.08, 8)
+"""Shares of the outline's length by which it may be simplified until it has four corners."""
+_LEAST_AREA_PX = 10_000
+_EDGE_PX = 3.0
+"""A corner this near the picture's own is where the picture ends, not the paper."""
+
+
+def from_above(page: Page) -> Page | None:
+    """The paper by its own corners, with a warning that says so; ``None`` where these are not seen.
+
+    Args:
+        page: A photograph of a sheet on something darker, turned by less than 45 degrees.
+    """
+    corners = paper_corners(page)
+    if corners is None:
+        return None
+    said = "The page was photographed at an angle; it was set upright by the paper's edges."
+    return replace(straighten(page, corners), warnings=(*page.warnings, said))
+
+
+def straighten(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
+    """The part of a page inside four corners, as if seen from straight above.
+
+    Args:
+        page: As it was read.
+        corners: ``(column, row)`` of the paper's corners in px: top left, top right, bottom right, bottom left.
+
+    Raises:
+        EcgReadError: The corners are not a quadrangle on the page.
+    """
+    points = np.array(corners, dtype=np.float32)
+    inside = points.shape == (4, 2) and (points >= -0.5).all() and (points <= (page.width, page.height)).all()
+    if (
+        not inside
+        or not cv2.isContourConvex(points[:, None])
+        or cv2.contourArea(points, oriented=True) < _LEAST_AREA_PX
+    ):
+        raise EcgReadError(
+            f"Expected four corners on a page of {page.width} x {page.height} px, clockwise from the top left, "
+            f"found {', '.join(f'{x:g},{y:g}' for x, y in corners)}."
+        )
+    sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
+    width, height = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
+    target = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(points, target)
+    pixels = cv2.warpPerspective(page.pixels, matrix, (width, height), flags=cv2.INTER_CUBIC)
+    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())
+
+
+def paper_corners(page: Page) -> Corners | None:
+    """Corners of the paper, ``(column, row)`` in px clockwise from the top left; ``None`` where they are not seen.
+
+    Args:
+        page: As for :func:`from_above`.
+    """
+    shrink = min(1.0, _WORK_PX / max(page.height, page.width))
+    small = cv2.resize(page.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    bright = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (5, 5), 0)
+    _, paper = cv2.threshold(bright, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    paper = cv2.morphologyEx(paper, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
+    outlines, _ = cv2.findContours(paper, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return None
+    outline = max(outlines, key=cv2.contourArea)
+    if cv2.contourArea(outline) < _LEAST_SHARE * paper.size:
+        return None
+    corners = _four(np.asarray(cv2.convexHull(outline), dtype=np.int32))
+    if corners is None or abs(cv2.contourArea(outline) / cv2.contourArea(corners) - 1) > _OFF:
+        return None
+    height, width = paper.shape
+    ends = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
+    placed = _clockwise(corners)
+    if (np.abs(placed - ends) < _EDGE_PX).all():
+        return None
+    limits = (page.width - 1, page.height - 1)
+    first, second, third, fourth = (
+        (float(np.clip(column / shrink, 0, limits[0])), float(np.clip(row / shrink, 0, limits[1])))
+        for column, row in placed
+    )
+    return first, second, third, fourth
+
+
+def _four(hull: NDArray[np.int32]) -> NDArray[np.float32] | None:
+    length = cv2.arcLength(hull, closed=True)
+    for rounding in _ROUNDINGS:
+        found = cv2.approxPolyDP(hull, float(rounding * length), closed=True)
+        if len(found) == 4:
+            return np.asarray(found[:, 0], dtype=np.float32)
+    return None
+
+
+def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    """From the top left, in the direction of the clock as rows go down."""
+    around = corners - corners.mean(axis=0)
+    turned = corners[np.argsort(np.arctan2(around[:, 1], around[:, 0]))]
+    return np.roll(turned, -int(turned.sum(axis=1).argmin()), axis=0)

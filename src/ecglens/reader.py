@@ -21,8 +21,10 @@ from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.pages.edges import from_above, straighten
 from ecglens.pages.flatten import flatten
+from ecglens.pages.lifted import lifted
 from ecglens.pages.read import read_page
 from ecglens.pages.source import MIN_SIDE_PX
+from ecglens.pages.vanishing import from_grid
 from ecglens.records import (
     Abstention,
     Box,
@@ -60,6 +62,8 @@ __all__ = [
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 _LEAST_BOX_MM = 5.0
+_ANGLE_MM = 4.5
+"""Bend of a page from which it is taken for a photograph at an angle; a curl alone is better laid flat at once."""
 _USUAL_SPEED_MM_S = 25.0
 _HINT = (
     "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, tell them."
@@ -382,8 +386,10 @@ def laid_out(page: Page, layout: Layout | NotFound) -> tuple[Page, Layout | NotF
 def _flat_layout(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]:
     """The page laid flat with its layout; as it came where only that shows one, as flattening may blur a grid."""
     flat = flatten(page)
-    as_it_came = [replace(page, bend_mm=flat.bend_mm)] if flat.pixels is not page.pixels else []
-    return _first_laid_out(flat, chain(as_it_came, _from_above(page)), name=name, doubtful=True)
+    views = [flat] if flat.pixels is page.pixels else [flat, replace(page, bend_mm=flat.bend_mm)]
+    if flat.bend_mm >= _ANGLE_MM or flat is page:  # as it is where no grid was seen
+        views = [*_by_grid(page), *views]
+    return _first_laid_out(views[0], chain(views[1:], _from_above(page)), name=name, doubtful=True)
 
 
 def _first_laid_out(
@@ -406,12 +412,24 @@ def _flat(page: Page) -> Iterator[Page]:
         yield flat
 
 
+def _by_grid(page: Page) -> Iterator[Page]:
+    """A photograph seen from straight above by its grid, laid flat."""
+    seen = from_grid(page)
+    if seen is not None:
+        yield flatten(seen)
+
+
 def _from_above(page: Page) -> Iterator[Page]:
-    """The paper by its edges, where these are seen, as they are and laid flat by its grid."""
+    """A photograph seen from straight above, by the paper's edges and by its grid; last its traces on clean paper."""
     seen = from_above(page)
     if seen is not None:
         yield seen
         yield from _flat(seen)
+    for flat in _by_grid(page):
+        yield flat
+        clean = lifted(flat)
+        if clean is not None:
+            yield clean
 
 
 def printed_facts(page: Page, layout: Layout) -> PrintedFacts:

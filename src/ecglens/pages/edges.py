@@ -21,6 +21,9 @@ _OFF = 0.07
 """By how much the paper's area may be another than that between its corners: what has not four sides is left alone."""
 _ROUNDINGS = np.linspace(0.01, 0.08, 8)
 """Shares of the outline's length by which it may be simplified until it has four corners."""
+_STEP, _STEP_PX, _STEPS_NEEDED = 20, 6, 0.8
+"""How much darker than the paper what lies beside it must be, how far off its sides that is looked at, and at which
+share of the places along them: light that fades has no such edge."""
 _LEAST_AREA_PX = 10_000
 _EDGE_PX = 3.0
 """A corner this near the picture's own is where the picture ends, not the paper."""
@@ -76,7 +79,7 @@ def paper_corners(page: Page) -> Corners | None:
     """
     shrink = min(1.0, _WORK_PX / max(page.height, page.width))
     small = cv2.resize(page.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    bright = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (5, 5), 0)
+    bright = np.asarray(cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (5, 5), 0), dtype=np.uint8)
     _, paper = cv2.threshold(bright, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     paper = cv2.morphologyEx(paper, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
     outlines, _ = cv2.findContours(paper, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -91,7 +94,7 @@ def paper_corners(page: Page) -> Corners | None:
     height, width = paper.shape
     ends = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
     placed = _clockwise(corners)
-    if (np.abs(placed - ends) < _EDGE_PX).all():
+    if (np.abs(placed - ends) < _EDGE_PX).all() or _steps(bright, placed) < _STEPS_NEEDED:
         return None
     limits = (page.width - 1, page.height - 1)
     first, second, third, fourth = (
@@ -108,6 +111,22 @@ def _four(hull: NDArray[np.int32]) -> NDArray[np.float32] | None:
         if len(found) == 4:
             return np.asarray(found[:, 0], dtype=np.float32)
     return None
+
+
+def _steps(bright: NDArray[np.uint8], corners: NDArray[np.float32]) -> float:
+    """Share of the places along the sides at which it is darker outside; those at the picture's end are left out."""
+    along = np.linspace(0.05, 0.95, 40)[:, None]
+    height, width = bright.shape
+    inner = []
+    for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        places = first + along * (second - first)
+        right = (second - first) / max(float(np.linalg.norm(second - first)), 1e-6)
+        outward = np.array([right[1], -right[0]]) * _STEP_PX
+        sides = [np.rint(places + way * outward).astype(np.intp) for way in (1, -1)]
+        there = np.all([(s >= 0).all(axis=1) & (s < (width, height)).all(axis=1) for s in sides], axis=0)
+        outside, inside = (bright[side[there, 1], side[there, 0]].astype(np.intp) for side in sides)
+        inner += (inside - outside >= _STEP).tolist()
+    return float(np.mean(inner)) if inner else 0.0
 
 
 def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:

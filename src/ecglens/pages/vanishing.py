@@ -1,0 +1,213 @@
+"""Photographs taken at an angle, seen from straight above by how the squares of their grid change over the picture.
+
+A plane that is photographed at an angle is mapped by a homography, and so is its grid: counted in squares, the place
+``(u, v)`` on the paper of a pixel ``(x, y)`` is ``(a x + b y, d x + e y) / (1 + g x + h y)``. The spectrum of a small
+part of the picture tells how fast u and v grow there; a homography is fitted to many such parts and undone.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import rfft2
+from scipy.optimize import least_squares
+
+from ecglens.pages.preprocessing import extremes, ink_from, tint_from
+from ecglens.records import Page
+
+__all__ = ["from_grid"]
+
+_WORK_WIDTH_PX = 1100
+_TILE_PX, _SPECTRUM_PX = 176, 256
+_PITCH_PX = (9.0, 60.0)
+_TURN = float(np.tan(np.deg2rad(35)))
+"""How far lines may be turned, as a slope."""
+_INK, _STRONGEST = 90, 60
+_LEAST_TILES = 12
+_PLAIN, _SURE = 5.0, 10.0
+"""Height of a peak above its spectrum's median from which it may be a grid's, and from which it counts whole."""
+_FOLDS = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
+"""Peaks are the grid's own or a harmonic of it; as long as all are of one kind the homography is the same."""
+_ALIKE, _OFF = 0.12, 0.05
+"""How far pitches may differ to be of one kind before the fit, and places from the fit after it, in parts."""
+_AGREE_NEEDED, _COVER_NEEDED = 0.5, 0.2
+"""Share of the parts with plain lines that must agree with one homography, and what these must be of all parts."""
+_ROUNDS = 4
+_HORIZON = 0.3
+"""Least of ``1 + g x + h y`` in a corner: beyond it the picture would be stretched threefold and more."""
+_FINEST_PX_PER_SQUARE = 60.0
+
+_Gradients = NDArray[np.float64]
+
+
+def from_grid(page: Page) -> Page | None:
+    """The page seen from straight above, upright, with a warning that says so; ``None`` where its grid does not tell.
+
+    Args:
+        page: A photograph, turned by at most 30 degrees.
+    """
+    step = max(1, round(page.width / _WORK_WIDTH_PX))
+    height, width = page.height // step, page.width // step
+    work = page.pixels[: height * step, : width * step]
+    if step > 1:
+        work = np.asarray(cv2.resize(work, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    tiles, centres = _tiles(_grid_lines(work))
+    if len(centres) < _LEAST_TILES:
+        return None
+    middle, reach = np.array([width / 2, height / 2]), max(width, height) / 2
+    plane = _fitted((centres - middle) / reach, *_peaks(tiles))
+    if plane is None:
+        return None
+    a, b, d, e, g, h = plane
+    pitch = 1 / float(np.sqrt(abs(a * e - b * d)))  # so that the middle stays as large as it is
+    if any(1 + g * x + h * y < _HORIZON for x in (-1, 1) for y in (-height / width, height / width)):
+        return None
+    shrink = max(1, round(pitch * step / _FINEST_PX_PER_SQUARE))
+    pixels = page.pixels
+    if shrink > 1:
+        size = (page.width // shrink, page.height // shrink)
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    to_work = np.diag([step / shrink, step / shrink, 1.0])
+    to_places = np.array([[1 / reach, 0, -middle[0] / reach], [0, 1 / reach, -middle[1] / reach], [0, 0, 1]])
+    to_squares = np.array([[a, b, 0], [d, e, 0], [g, h, 1]]) @ to_places
+    to_px = np.diag([reach * pitch * step / shrink, reach * pitch * step / shrink, 1.0])
+    flat = _warped(pixels, to_px @ to_squares @ np.linalg.inv(to_work))
+    said = "The page was photographed at an angle; it was set upright by its grid."
+    return replace(page, pixels=flat, warnings=(*page.warnings, said), curves=())
+
+
+def _grid_lines(work: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grid lines about a mean of nothing; nothing where ink hides them."""
+    brightest, lowest = extremes(work)
+    dark = ink_from(brightest)
+    lines = tint_from(lowest, dark).astype(np.float32)
+    known = (cv2.dilate(dark, np.ones((5, 5), np.uint8)) < _INK).astype(np.float32)
+    mean = cv2.blur(lines * known, (61, 61)) / (cv2.blur(known, (61, 61)) + 1e-3)
+    return np.asarray(np.clip((lines - mean) * known, -_STRONGEST, _STRONGEST), dtype=np.float32)
+
+
+def _tiles(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Amplitudes of overlapping parts, ``(parts, rows, columns)``, and the parts' centres, ``(parts, 2)`` px."""
+    window = np.outer(np.hanning(_TILE_PX), np.hanning(_TILE_PX)).astype(np.float32)
+    corners = [
+        (top, left)
+        for top in range(0, lines.shape[0] - _TILE_PX + 1, _TILE_PX // 2)
+        for left in range(0, lines.shape[1] - _TILE_PX + 1, _TILE_PX // 2)
+    ]
+    spectra = [
+        np.abs(rfft2(lines[top : top + _TILE_PX, left : left + _TILE_PX] * window, (_SPECTRUM_PX, _SPECTRUM_PX)))
+        for top, left in corners
+    ]
+    centres = np.array([(left, top) for top, left in corners], dtype=np.float64).reshape(-1, 2) + _TILE_PX / 2
+    return np.asarray(spectra, dtype=np.float32), centres
+
+
+def _peaks(tiles: NDArray[np.float32]) -> tuple[_Gradients, NDArray[np.float64], _Gradients, NDArray[np.float64]]:
+    """Frequency of the strongest lines that go down, and its height; and of those that go across. ``(x, y)``, 1/px."""
+    across = np.fft.rfftfreq(_SPECTRUM_PX)[None, :]
+    down = np.fft.fftfreq(_SPECTRUM_PX)[:, None]
+    pitch = 1 / np.maximum(np.hypot(across, down), 1e-9)
+    band = (pitch >= _PITCH_PX[0]) & (pitch <= _PITCH_PX[1])
+    floor = np.median(tiles[:, band], axis=1) + 1e-6
+    found: list[NDArray[np.float64]] = []
+    for sector in (band & (np.abs(down) < _TURN * across), band & (across < _TURN * np.abs(down))):
+        best = np.where(sector, tiles, 0).reshape(len(tiles), -1).argmax(axis=1)
+        rows, columns = np.unravel_index(best, tiles.shape[1:])
+        places = []
+        for tile, row, column in zip(tiles, rows, columns, strict=True):
+            left = tile[row, column - 1] if column else tile[-row, 1]  # a spectrum is the same about its middle
+            beside_x = _between(left, tile[row, column], tile[row, column + 1])
+            beside_y = _between(tile[row - 1, column], tile[row, column], tile[(row + 1) % _SPECTRUM_PX, column])
+            places.append((across[0, column] + beside_x / _SPECTRUM_PX, down[row, 0] + beside_y / _SPECTRUM_PX))
+        found += [np.array(places), tiles[np.arange(len(tiles)), rows, columns] / floor]
+    found[2] *= np.where(found[2][:, 1:] < 0, -1, 1)  # a line across counts downwards
+    return found[0], found[1], found[2], found[3]
+
+
+def _between(before: float, here: float, after: float) -> float:
+    """Place of a parabola's peak through three amplitudes."""
+    bend = before - 2 * here + after
+    return float(0.5 * (before - after) / bend) if bend < 0 else 0.0
+
+
+def _fitted(
+    places: NDArray[np.float64],
+    across: _Gradients,
+    across_height: NDArray[np.float64],
+    down: _Gradients,
+    down_height: NDArray[np.float64],
+) -> NDArray[np.float64] | None:
+    """The homography ``(a, b, d, e, g, h)`` that most parts agree with, in squares a px.
+
+    Args:
+        places: ``(parts, 2)``, ``(x, y)`` about the picture's middle, within -1 and 1.
+        across: Frequency of the lines that go down.
+        across_height: Of its peaks.
+        down: Frequency of the lines that go across.
+        down_height: Of its peaks.
+    """
+    measured = (across, down)
+    heights = (across_height, down_height)
+    pitches = [1 / np.maximum(np.hypot(*one.T), 1e-6) for one in measured]
+    plain = np.concatenate([pitch[height > _PLAIN] for pitch, height in zip(pitches, heights, strict=True)])
+    if len(plain) < 2 * _LEAST_TILES:
+        return None
+    tried = np.geomspace(_PITCH_PX[0], 2 * _PITCH_PX[0], 60, endpoint=False)
+    alike = [np.count_nonzero(np.abs(np.log(plain * _fold(plain, pitch) / pitch)) < _ALIKE) for pitch in tried]
+    usual = float(tried[int(np.argmax(alike))])
+    plane = np.array([1 / usual, 0.0, 0.0, 1 / usual, 0.0, 0.0])
+    expected = [np.full(len(places), usual)] * 2
+    weights = [np.clip(height / _SURE, 0, 1)[:, None] for height in heights]
+    off: list[NDArray[np.float64]] = []
+    for _ in range(_ROUNDS):
+        own = [
+            one / _fold(pitch, wanted)[:, None] for one, pitch, wanted in zip(measured, pitches, expected, strict=True)
+        ]
+
+        def apart(tried_plane: NDArray[np.float64], own: list[_Gradients] = own) -> NDArray[np.float64]:
+            grown = _gradients(tried_plane, places)
+            parts = [
+                (usual * weight * (one - other)).ravel() for weight, one, other in zip(weights, grown, own, strict=True)
+            ]
+            return np.concatenate(parts)
+
+        plane = least_squares(apart, plane, loss="soft_l1", f_scale=0.02).x
+        grown = _gradients(plane, places)
+        expected = [1 / np.maximum(np.hypot(*one.T), 1e-6) for one in grown]
+        off = [np.hypot(*(one - other).T) * pitch for one, other, pitch in zip(grown, own, expected, strict=True)]
+    lined = np.minimum(*heights) > _PLAIN
+    agree = lined & (off[0] < _OFF) & (off[1] < _OFF)
+    enough = agree.mean() >= _COVER_NEEDED and agree.sum() >= _AGREE_NEEDED * lined.sum()
+    return np.asarray(plane, dtype=np.float64) if enough else None
+
+
+def _fold(pitches: NDArray[np.float64], wanted: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """By what each pitch must be multiplied to come nearest to the one that is wanted."""
+    apart = np.abs(np.log(pitches[:, None] * _FOLDS / np.reshape(wanted, (-1, 1))))
+    return np.asarray(_FOLDS[apart.argmin(axis=1)], dtype=np.float64)
+
+
+def _gradients(plane: NDArray[np.float64], places: NDArray[np.float64]) -> tuple[_Gradients, _Gradients]:
+    """How fast u and v grow to the right and downwards at some places."""
+    a, b, d, e, g, h = plane
+    x, y = places.T
+    depth = 1 + g * x + h * y
+    u, v = (a * x + b * y) / depth, (d * x + e * y) / depth
+    return (
+        np.stack([(a - g * u) / depth, (b - h * u) / depth], axis=1),
+        np.stack([(d - g * v) / depth, (e - h * v) / depth], axis=1),
+    )
+
+
+def _warped(pixels: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """All of a picture under a homography; what was beside it has its usual colour."""
+    height, width = pixels.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
+    moved = cv2.perspectiveTransform(corners[None], matrix)[0]
+    first = moved.min(axis=0)
+    size = np.ceil(moved.max(axis=0) - first).astype(int).tolist()
+    shifted = np.array([[1, 0, -first[0]], [0, 1, -first[1]], [0, 0, 1]]) @ matrix
+    usual = np.median(pixels[::8, ::8].reshape(-1, 3), axis=0).tolist()
+    flat = cv2.warpPerspective(pixels, shifted, (size[0], size[1]), flags=cv2.INTER_CUBIC, borderValue=usual)
+    return np.asarray(flat, dtype=np.uint8)

@@ -1,0 +1,126 @@
+"""What becomes of pages that were photographed at an angle, curled, folded or creased.
+
+    python benchmarks/photographed.py [--data ../shared/data] [--pages 30] [--write]
+
+Public pages, one of a recording drawn with seed 0, are damaged by ``ecglens.render.damage_page`` and put before the
+shipped model: the share answered with the true label, with another, and refused. The model has learnt these pages, so
+that only the difference to the undamaged ones says something. Drawn pages of LUDB are digitized and compared with their
+truth as in ``digitize.py``. Last come real photographs without truth.
+"""
+
+import argparse
+import csv
+import os
+from pathlib import Path
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import cv2
+import numpy as np
+from digitize import compared, traced
+
+from ecglens.errors import EcgReadError
+from ecglens.formats.wfdb import read_wfdb
+from ecglens.layouts import RHYTHM
+from ecglens.pages.read import read_page
+from ecglens.reader import digitize_page, examine_page, load_runtime
+from ecglens.render import damage, damage_page, render_page
+
+HERE = Path(__file__).resolve().parent
+KINDS = ("perspective", "curl", "fold", "crease")
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+LAYOUTS = ("3x4+1", "6x2")
+RECORDS = 6
+
+
+def main() -> None:
+    """Damage, read and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
+    parser.add_argument("--pages", type=int, default=30)
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    text = "\n\n".join([answered(given.data, given.pages), digitized(given.data), real(given.data)])
+    print(text)
+    if given.write:
+        told = f"# Photographed pages\n\n`python benchmarks/photographed.py --write` printed:\n\n{text}\n"
+        (HERE / "photographed.md").write_text(told, encoding="utf-8")
+
+
+def answered(data: Path, pages: int) -> str:
+    """Shares right, wrong and refused of damaged public pages."""
+    runtime = load_runtime()
+    with (data / "mendeley" / "manifest.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    chosen = np.random.default_rng(0).permutation(len(rows))[:pages].tolist()
+    lines = [f"## {pages} public pages before the shipped model: right, wrong, refused", ""]
+    lines += [
+        f"| damage | {' | '.join(f'{strength:g}' for strength in STRENGTHS)} |",
+        "|---|" + "---|" * len(STRENGTHS),
+    ]
+    for kind in KINDS:
+        cells = []
+        for strength in STRENGTHS:
+            right = refused = 0
+            for row in chosen:
+                page = damage_page(read_page(data / "mendeley" / rows[row]["page"]), kind, strength, row, dpi=100.0)
+                told = examine_page(page, runtime).prediction.probabilities
+                refused += told is None
+                right += told is not None and max(told, key=lambda label: told[label]) == rows[row]["label"]
+            cells.append(f"{right / pages:.2f}, {(pages - right - refused) / pages:.2f}, {refused / pages:.2f}")
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def digitized(data: Path) -> str:
+    """Median SNR of drawn pages, and leads missed."""
+    records = [read_wfdb(path) for path in sorted((data / "ludb").rglob("*.hea"))[7::31][:RECORDS]]
+    lines = [f"## {len(records)} LUDB records drawn as {' and '.join(LAYOUTS)}: median SNR in dB, leads missed", ""]
+    lines += [
+        f"| damage | {' | '.join(f'{strength:g}' for strength in STRENGTHS)} |",
+        "|---|" + "---|" * len(STRENGTHS),
+    ]
+    for kind in KINDS[:2]:
+        cells = []
+        for strength in STRENGTHS:
+            found, missed, asked = [], 0, 0
+            for number, record in enumerate(records):
+                for layout in LAYOUTS:
+                    page = damage(render_page(record, layout=layout), kind=kind, strength=strength, seed=number)
+                    tracing = traced(page.page)
+                    leads = (
+                        {}
+                        if tracing is None or tracing.record is None
+                        else dict(zip(tracing.record.leads, tracing.record.signals_mv, strict=True))
+                    )
+                    for segment in page.truth.leads:
+                        name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
+                        asked += 1
+                        if name in leads:
+                            found.append(compared(segment.signal_mv, leads[name])[0])
+                        else:
+                            missed += 1
+            cells.append(f"{np.median(found):.1f}, {missed} of {asked}")
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def real(data: Path) -> str:
+    """Layouts and qualities of real pages."""
+    lines = ["## Real pages", "", "| page | kind | layout | median quality |", "|---|---|---|---|"]
+    with (data / "real_pages" / "index.csv").open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            try:
+                tracing = digitize_page(read_page(data / "real_pages" / row["page"]))
+            except EcgReadError:
+                lines.append(f"| {row['page']} | {row['layout']} | refused | - |")
+                continue
+            quality = "-" if tracing.record is None else f"{np.median(tracing.record.quality):.2f}"
+            lines.append(f"| {row['page']} | {row['layout']} | {tracing.layout.name} | {quality} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,8 @@
 """Figures of a classifier from its probabilities. Undefined is ``None``, never 0.
 
 A bootstrap asks for all of them thousands of times, and a site that only reads pages has no scikit-learn: so they are
-sums over one confusion matrix and one ranking, and the tests hold each against scikit-learn's.
+sums over one confusion matrix and one ranking. The tests hold each against scikit-learn's, and
+``benchmarks/metrics.md`` has how near they are and how much faster.
 """
 
 from collections.abc import Mapping, Sequence

@@ -152,3 +152,20 @@ def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_li
     assert reading.prediction.label == plain.prediction.label
     assert any("laid flat" in warning or "edges" in warning for warning in reading.warnings)
     assert max(lead.box.right for lead in reading.layout.leads) <= reading.page.width
+
+
+@pytest.mark.parametrize(("quarters", "said"), [(1, "left side"), (2, "upside down"), (3, "right side")])
+def test_a_page_that_lies_on_another_side_is_turned(quarters, said):
+    page = read_page(PAGE)
+    turned = Page(np.ascontiguousarray(np.rot90(page.pixels, quarters)))
+    reading = examine_page(turned, load_runtime())
+
+    assert reading.prediction.label == "mi"
+    assert said in reading.warnings[0]
+    assert reading.page.pixels.shape == page.pixels.shape
+
+
+def test_a_page_seen_in_a_mirror_is_refused():
+    page = read_page(PAGE)
+    for pixels in (page.pixels[::-1], page.pixels[:, ::-1]):
+        assert isinstance(examine_page(Page(np.ascontiguousarray(pixels)), load_runtime()).layout, NotFound)

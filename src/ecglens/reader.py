@@ -24,6 +24,7 @@ from ecglens.pages.flatten import flatten
 from ecglens.pages.lifted import lifted
 from ecglens.pages.read import read_page
 from ecglens.pages.source import MIN_SIDE_PX
+from ecglens.pages.upright import other_ways_up
 from ecglens.pages.vanishing import from_grid
 from ecglens.records import (
     Abstention,
@@ -65,9 +66,7 @@ _LEAST_BOX_MM = 5.0
 _ANGLE_MM = 4.5
 """Bend of a page from which it is taken for a photograph at an angle; a curl alone is better laid flat at once."""
 _USUAL_SPEED_MM_S = 25.0
-_HINT = (
-    "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, tell them."
-)
+_HINT = "Where the layout or the paper's corners are known, tell them."
 _PAGES_SHUFFLED = 4
 
 
@@ -121,7 +120,7 @@ def examine_page(
 
     ``printed`` may be what :func:`printed_facts` has read of the page before it was painted over.
     """
-    page, layout = _first_laid_out(page, chain(_flat(page), _from_above(page)))
+    page, layout = _first_laid_out(page, chain(_flat(page), _other_views(page)))
     reads_signals = needs_record(runtime.recipe)
     tracing = (
         _traced(page, printed=printed if measure else False)
@@ -389,7 +388,7 @@ def _flat_layout(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]
     views = [flat] if flat.pixels is page.pixels else [flat, replace(page, bend_mm=flat.bend_mm)]
     if flat.bend_mm >= _ANGLE_MM or flat is page:  # as it is where no grid was seen
         views = [*_by_grid(page), *views]
-    return _first_laid_out(views[0], chain(views[1:], _from_above(page)), name=name, doubtful=True)
+    return _first_laid_out(views[0], chain(views[1:], _other_views(page)), name=name, doubtful=True)
 
 
 def _first_laid_out(
@@ -419,8 +418,12 @@ def _by_grid(page: Page) -> Iterator[Page]:
         yield flatten(seen)
 
 
-def _from_above(page: Page) -> Iterator[Page]:
-    """A photograph seen from straight above, by the paper's edges and by its grid; last its traces on clean paper."""
+def _other_views(page: Page) -> Iterator[Page]:
+    """What may show leads that neither the page nor the page laid flat does.
+
+    A photograph seen from straight above, by the paper's edges and by its grid; its traces on clean paper; and, where
+    there is a grid at all, another side up.
+    """
     seen = from_above(page)
     if seen is not None:
         yield seen
@@ -430,6 +433,8 @@ def _from_above(page: Page) -> Iterator[Page]:
         clean = lifted(flat)
         if clean is not None:
             yield clean
+        yield from other_ways_up(page)
+        yield from other_ways_up(flat)
 
 
 def printed_facts(page: Page, layout: Layout) -> PrintedFacts:

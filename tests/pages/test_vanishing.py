@@ -55,7 +55,10 @@ def test_pictures_without_a_grid_are_left_alone(pixels):
     assert from_grid(Page(pixels)) is None
 
 
-@pytest.mark.parametrize("pixels", [np.full((500, 900, 3), 255, np.uint8), np.zeros((40, 30, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "pixels",
+    [np.full((500, 900, 3), 255, np.uint8), np.zeros((4000, 300, 3), np.uint8), np.zeros((40, 30, 3), np.uint8)],
+)
 def test_blank_and_tiny_pictures_tell_nothing(pixels):
     assert from_grid(Page(pixels)) is None
     assert lifted(Page(pixels)) is None

@@ -1,13 +1,18 @@
-"""The turn that an EXIF mark asks for.
+"""Pages turned by quarters: as an EXIF mark asks for, or because they may lie on their side.
 
-Source: EXIF 2.32 (CIPA DC-008), tag 0x0112.
+Source of the marks: EXIF 2.32 (CIPA DC-008), tag 0x0112.
 """
+
+from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["turned"]
+from ecglens.records import Page
+
+__all__ = ["other_ways_up", "turned"]
 
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     2: (None, 1),
@@ -33,3 +38,14 @@ def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if flip is not None:
         pixels = cv2.flip(pixels, flip).astype(np.uint8, copy=False)
     return pixels
+
+
+def other_ways_up(page: Page) -> Iterator[Page]:
+    """The page turned by one, three and two quarters, each with a warning that says so."""
+    for orientation, said in ((6, "lay on its left side"), (8, "lay on its right side"), (3, "stood upside down")):
+        yield replace(
+            page,
+            pixels=turned(page.pixels, orientation),
+            warnings=(*page.warnings, f"The page {said}; it was turned."),
+            curves=(),
+        )

@@ -28,6 +28,8 @@ _INK, _STRONGEST = 90, 60
 _LEAST_TILES = 12
 _PLAIN, _SURE = 5.0, 10.0
 """Height of a peak above its spectrum's median from which it may be a grid's, and from which it counts whole."""
+_FLOOR = 20.0
+"""Least background of a spectrum, that of lines of a hundredth of a grey level: rounding has a pattern too."""
 _FOLDS = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
 """Peaks are the grid's own or a harmonic of it; as long as all are of one kind the homography is the same."""
 _ALIKE, _OFF = 0.12, 0.05
@@ -117,7 +119,7 @@ def _peaks(tiles: NDArray[np.float32]) -> tuple[_Gradients, NDArray[np.float64],
     down = np.fft.fftfreq(_SPECTRUM_PX)[:, None]
     pitch = 1 / np.maximum(np.hypot(across, down), 1e-9)
     band = (pitch >= _PITCH_PX[0]) & (pitch <= _PITCH_PX[1])
-    floor = np.median(tiles[:, band], axis=1) + 1e-6
+    floor = np.maximum(np.median(tiles[:, band], axis=1), _FLOOR)
     found: list[NDArray[np.float64]] = []
     for sector in (band & (np.abs(down) < _TURN * across), band & (across < _TURN * np.abs(down))):
         best = np.where(sector, tiles, 0).reshape(len(tiles), -1).argmax(axis=1)

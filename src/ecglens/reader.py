@@ -120,7 +120,13 @@ def examine_page(
 
     ``printed`` may be what :func:`printed_facts` has read of the page before it was painted over.
     """
-    page, layout = _first_laid_out(page, chain(_flat(page), _other_views(page)))
+    others = chain(_flat(page), _other_views(page))
+    return _examined(*_first_laid_out(page, others), runtime, measure=measure, printed=printed)
+
+
+def _examined(
+    page: Page, layout: Layout | NotFound, runtime: Runtime, *, measure: bool, printed: bool | PrintedFacts
+) -> Reading:
     reads_signals = needs_record(runtime.recipe)
     tracing = (
         _traced(page, printed=printed if measure else False)
@@ -245,8 +251,15 @@ def check_explanations(
 
 
 def look_with(runtime: Runtime) -> "Callable[[Page], Scene | None]":
-    """What reads a page and puts it before the model, for the likeliest label; ``None`` where the model refuses."""
-    return lambda page: _scene(examine_page(page, runtime), runtime, None)
+    """What reads a page and puts it before the model, for the likeliest label; ``None`` where the model refuses.
+
+    The page is read as it lies: checks ask what becomes of an answer when a page is turned or cut.
+    """
+
+    def look(page: Page) -> "Scene | None":
+        return _scene(_examined(page, find_layout(page), runtime, measure=False, printed=False), runtime, None)
+
+    return look
 
 
 def _scene(reading: Reading, runtime: Runtime, label: str | None) -> "Scene | None":
@@ -434,7 +447,6 @@ def _other_views(page: Page) -> Iterator[Page]:
         if clean is not None:
             yield clean
         yield from other_ways_up(page)
-        yield from other_ways_up(flat)
 
 
 def printed_facts(page: Page, layout: Layout) -> PrintedFacts:

@@ -5,7 +5,6 @@ A plane that is photographed at an angle is mapped by a homography, and so is it
 part of the picture tells how fast u and v grow there; a homography is fitted to many such parts and undone.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft2
 from scipy.optimize import least_squares
 
-from ecglens.pages.preprocessing import extremes, ink_from, paper, tint_from
+from ecglens.pages.preprocessing import extremes, ink_from, tint_from
 from ecglens.records import Page
 
 __all__ = ["from_grid"]
@@ -34,7 +33,7 @@ _FOLDS = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
 """Peaks are the grid's own or a harmonic of it; as long as all are of one kind the homography is the same."""
 _ALIKE, _OFF = 0.12, 0.05
 """How far pitches may differ to be of one kind before the fit, and places from the fit after it, in parts."""
-_AGREE_NEEDED, _COVER_NEEDED = 0.4, 0.2
+_AGREE_NEEDED, _COVER_NEEDED = 0.5, 0.2
 """Share of the parts with plain lines that must agree with one homography, and what these must be of all parts."""
 _ROUNDS = 4
 _HORIZON = 0.3
@@ -56,12 +55,10 @@ def from_grid(page: Page) -> Page | None:
     if step > 1:
         work = np.asarray(cv2.resize(work, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     middle, reach = np.array([width / 2, height / 2]), max(width, height) / 2
-    plane: NDArray[np.float64] | None = None
-    for lines in _grid_lines(work):
-        tiles, centres = _tiles(lines)
-        plane = _fitted((centres - middle) / reach, *_peaks(tiles)) if len(centres) >= _LEAST_TILES else None
-        if plane is not None:
-            break
+    if min(height, width) < _TILE_PX:
+        return None
+    tiles, centres = _tiles(_grid_lines(work))
+    plane = _fitted((centres - middle) / reach, *_peaks(tiles)) if len(centres) >= _LEAST_TILES else None
     if plane is None:
         return None
     a, b, d, e, g, h = plane
@@ -82,17 +79,12 @@ def from_grid(page: Page) -> Page | None:
     return replace(page, pixels=flat, warnings=(*page.warnings, said), curves=())
 
 
-def _grid_lines(work: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-    """Lines about a mean of nothing: coloured ones where no ink hides them, then all that is darker than its paper."""
+def _grid_lines(work: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grid lines about a mean of nothing; nothing where ink hides them."""
     brightest, lowest = extremes(work)
     dark = ink_from(brightest)
+    lines = tint_from(lowest, dark).astype(np.float32)
     known = (cv2.dilate(dark, np.ones((5, 5), np.uint8)) < _INK).astype(np.float32)
-    yield _evened(tint_from(lowest, dark).astype(np.float32), known)
-    faint = 255 - cv2.divide(lowest, np.maximum(paper(lowest), 1), scale=255.0).astype(np.float32)
-    yield _evened(np.asarray(faint, dtype=np.float32), np.ones_like(known))
-
-
-def _evened(lines: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
     mean = cv2.blur(lines * known, (61, 61)) / (cv2.blur(known, (61, 61)) + 1e-3)
     return np.asarray(np.clip((lines - mean) * known, -_STRONGEST, _STRONGEST), dtype=np.float32)
 

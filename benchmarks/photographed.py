@@ -1,16 +1,17 @@
-"""What becomes of pages that were photographed at an angle, curled, folded or creased.
+"""What becomes of pages that were photographed at an angle, curled, folded, creased or turned.
 
     python benchmarks/photographed.py [--data ../shared/data] [--pages 30] [--write]
 
-Public pages, one of a recording drawn with seed 0, are damaged by ``ecglens.render.damage_page`` and put before the
-shipped model: the share answered with the true label, with another, and refused. The model has learnt these pages, so
-that only the difference to the undamaged ones says something. Drawn pages of LUDB are digitized and compared with their
-truth as in ``digitize.py``. Last come real photographs without truth.
+Public pages, one of a recording drawn with seed 0, are damaged by ``ecglens.render.damage_page`` or turned, and put
+before the shipped model: the share answered with the true label, with another, and refused. The model has learnt these
+pages, so that only the difference to the undamaged ones says something. Drawn pages of LUDB are digitized and compared
+with their truth as in ``digitize.py``. Last come real photographs without truth.
 """
 
 import argparse
 import csv
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -25,11 +26,13 @@ from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import RHYTHM
 from ecglens.pages.read import read_page
 from ecglens.reader import digitize_page, examine_page, load_runtime
+from ecglens.records import Page
 from ecglens.render import damage, damage_page, render_page
 
 HERE = Path(__file__).resolve().parent
 KINDS = ("perspective", "curl", "fold", "crease")
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+ANGLES = (5, 10, 20, 30, 90, 180, 270)
 LAYOUTS = ("3x4+1", "6x2")
 
 
@@ -49,28 +52,50 @@ def main() -> None:
 
 
 def answered(data: Path, pages: int) -> str:
-    """Shares right, wrong and refused of damaged public pages."""
-    runtime = load_runtime()
+    """Shares right, wrong and refused of public pages, damaged and turned."""
     with (data / "mendeley" / "manifest.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     chosen = np.random.default_rng(0).permutation(len(rows))[:pages].tolist()
+    read = {row: (read_page(data / "mendeley" / rows[row]["page"]), rows[row]["label"]) for row in chosen}
     lines = [f"## {pages} public pages before the shipped model: right, wrong, refused", ""]
     lines += [
         f"| damage | {' | '.join(f'{strength:g}' for strength in STRENGTHS)} |",
         "|---|" + "---|" * len(STRENGTHS),
     ]
     for kind in KINDS:
-        cells = []
-        for strength in STRENGTHS:
-            right = refused = 0
-            for row in chosen:
-                page = damage_page(read_page(data / "mendeley" / rows[row]["page"]), kind, strength, row, dpi=100.0)
-                told = examine_page(page, runtime).prediction.probabilities
-                refused += told is None
-                right += told is not None and max(told, key=lambda label: told[label]) == rows[row]["label"]
-            cells.append(f"{right / pages:.2f}, {(pages - right - refused) / pages:.2f}, {refused / pages:.2f}")
+        cells = [
+            shares((damage_page(page, kind, strength, row, dpi=100.0), label) for row, (page, label) in read.items())
+            for strength in STRENGTHS
+        ]
         lines.append(f"| {kind} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    lines += ["", "The same pages turned counterclockwise on white, by so many degrees:", ""]
+    lines += [f"| {' | '.join(str(angle) for angle in ANGLES)} |", "|---" * len(ANGLES) + "|"]
+    cells = [shares((turned(page, angle), label) for page, label in read.values()) for angle in ANGLES]
+    return "\n".join([*lines, f"| {' | '.join(cells)} |"])
+
+
+def shares(pages: Iterable[tuple[Page, str]]) -> str:
+    """Shares of pages that the shipped model answers with their label, with another, and not at all."""
+    runtime, asked, right, refused = load_runtime(), 0, 0, 0
+    for page, label in pages:
+        told = examine_page(page, runtime).prediction.probabilities
+        asked += 1
+        refused += told is None
+        right += told is not None and max(told, key=lambda name: told[name]) == label
+    return f"{right / asked:.2f}, {(asked - right - refused) / asked:.2f}, {refused / asked:.2f}"
+
+
+def turned(page: Page, angle: int) -> Page:
+    """All of the page turned counterclockwise, on white."""
+    if angle % 90 == 0:
+        return Page(np.ascontiguousarray(np.rot90(page.pixels, angle // 90)))
+    turn = cv2.getRotationMatrix2D(((page.width - 1) / 2, (page.height - 1) / 2), angle, 1.0)
+    across, along = abs(turn[0, 1]), abs(turn[0, 0])
+    width, height = (round(page.width * a + page.height * b) for a, b in ((along, across), (across, along)))
+    turn[:, 2] += ((width - page.width) / 2, (height - page.height) / 2)
+    white = (255, 255, 255)
+    pixels = cv2.warpAffine(page.pixels, turn, (width, height), flags=cv2.INTER_CUBIC, borderValue=white)
+    return Page(np.asarray(pixels, dtype=np.uint8))
 
 
 def digitized(data: Path) -> str:

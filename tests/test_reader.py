@@ -2,6 +2,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from not_ecgs import not_ecgs
@@ -12,7 +13,7 @@ import ecglens
 from ecglens.demo import demo_pages
 from ecglens.errors import EcgReadError, ModelError, SettingsError
 from ecglens.pages.read import read_page
-from ecglens.reader import examine_page, load_runtime
+from ecglens.reader import digitize_page, examine_page, load_runtime
 from ecglens.records import Layout, NotFound, Page
 from ecglens.render.damage import damage_page
 from ecglens.settings import load_settings
@@ -152,6 +153,28 @@ def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_li
     assert reading.prediction.label == plain.prediction.label
     assert any("laid flat" in warning or "edges" in warning for warning in reading.warnings)
     assert max(lead.box.right for lead in reading.layout.leads) <= reading.page.width
+
+
+def test_a_page_that_is_turned_further_than_a_scan_keeps_its_label():
+    page = read_page(PAGE)
+    turn = cv2.getRotationMatrix2D((page.width / 2, page.height / 2), 25, 1.0)
+    turn[:, 2] += 200
+    size = (page.width + 400, page.height + 400)
+    pixels = cv2.warpAffine(page.pixels, turn, size, flags=cv2.INTER_CUBIC, borderValue=(255, 255, 255))
+    reading = examine_page(Page(np.asarray(pixels, dtype=np.uint8)), load_runtime())
+
+    assert reading.prediction.label == "mi"
+    assert any("by its grid" in warning for warning in reading.warnings)
+
+
+def test_the_signals_of_a_page_that_was_laid_flat_for_its_label_are_trusted_no_more_than_those_of_the_page():
+    page = damage_page(read_page(PAGE), "curl", 0.75, 3, dpi=100.0)
+    reading = examine_page(page, load_runtime(), measure=True)
+    alone = digitize_page(page)
+
+    assert reading.page.pixels is not page.pixels, "only the page laid flat shows its leads"
+    assert reading.page.bend_mm == alone.page.bend_mm > 1
+    assert reading.tracing.record.quality == alone.record.quality
 
 
 @pytest.mark.parametrize(("quarters", "said"), [(1, "left side"), (2, "upside down"), (3, "right side")])

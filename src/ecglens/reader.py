@@ -1,10 +1,9 @@
 """The whole path: file to page, page to leads, leads to prediction. Every surface calls this."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,17 +14,14 @@ from ecglens.layouts import LAYOUTS
 from ecglens.leads.find import find_layout
 from ecglens.leads.recorder import contradictions, read_facts, speed_is_wrong
 from ecglens.leads.trace import trace_page
+from ecglens.leads.views import as_it_lies_flat, as_it_shows_leads
 from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import needs_record
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
-from ecglens.pages.edges import from_above, straighten
-from ecglens.pages.flatten import flatten
-from ecglens.pages.lifted import lifted
+from ecglens.pages.edges import straighten
 from ecglens.pages.read import read_page
 from ecglens.pages.source import MIN_SIDE_PX
-from ecglens.pages.upright import other_ways_up
-from ecglens.pages.vanishing import from_grid
 from ecglens.records import (
     Abstention,
     Box,
@@ -63,10 +59,10 @@ __all__ = [
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
 _LEAST_BOX_MM = 5.0
-_ANGLE_MM = 4.5
-"""Bend of a page from which it is taken for a photograph at an angle; a curl alone is better laid flat at once."""
 _USUAL_SPEED_MM_S = 25.0
-_HINT = "Where the layout or the paper's corners are known, tell them."
+_HINT = (
+    "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, tell them."
+)
 _PAGES_SHUFFLED = 4
 
 
@@ -120,8 +116,7 @@ def examine_page(
 
     ``printed`` may be what :func:`printed_facts` has read of the page before it was painted over.
     """
-    others = chain(_flat(page), _other_views(page))
-    return _examined(*_first_laid_out(page, others), runtime, measure=measure, printed=printed)
+    return _examined(*as_it_shows_leads(page), runtime, measure=measure, printed=printed)
 
 
 def _examined(
@@ -370,7 +365,7 @@ def digitize_page(
             f"{page.source}: expected at least {MIN_SIDE_PX} px each way, found {page.width} x {page.height}; "
             "use a larger picture."
         )
-    flat, found = _flat_layout(page, layout)
+    flat, found = as_it_lies_flat(page, layout)
     if isinstance(found, NotFound):
         hint = _HINT if layout is None else f"It was told that this is the layout {layout}."
         raise EcgReadError(f"{page.source}: expected the leads of an ECG page. {found.reason} {hint}")
@@ -390,63 +385,7 @@ def laid_out(page: Page, layout: Layout | NotFound) -> tuple[Page, Layout | NotF
         page: As it came.
         layout: What :func:`examine_page` found; where that is one of its print, page and layout are as they were.
     """
-    if isinstance(layout, Layout):
-        return page, layout
-    return _flat_layout(page, None)
-
-
-def _flat_layout(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]:
-    """The page laid flat with its layout; as it came where only that shows one, as flattening may blur a grid."""
-    flat = flatten(page)
-    views = [flat] if flat.pixels is page.pixels else [flat, replace(page, bend_mm=flat.bend_mm)]
-    if flat.bend_mm >= _ANGLE_MM or flat is page:  # as it is where no grid was seen
-        views = [*_by_grid(page), *views]
-    return _first_laid_out(views[0], chain(views[1:], _other_views(page)), name=name, doubtful=True)
-
-
-def _first_laid_out(
-    page: Page, others: Iterable[Page], *, name: str | None = None, doubtful: bool = False
-) -> tuple[Page, Layout | NotFound]:
-    """The page, or the first of other views of it where only these show its leads; the page where none does."""
-    found = find_layout(page, name=name, doubtful=doubtful)
-    if isinstance(found, NotFound):
-        for other in others:
-            layout = find_layout(other, name=name, doubtful=doubtful)
-            if isinstance(layout, Layout):
-                return other, layout
-    return page, found
-
-
-def _flat(page: Page) -> Iterator[Page]:
-    """The page laid flat by its grid, where that is bent."""
-    flat = flatten(page)
-    if flat.pixels is not page.pixels:
-        yield flat
-
-
-def _by_grid(page: Page) -> Iterator[Page]:
-    """A photograph seen from straight above by its grid, laid flat."""
-    seen = from_grid(page)
-    if seen is not None:
-        yield flatten(seen)
-
-
-def _other_views(page: Page) -> Iterator[Page]:
-    """What may show leads that neither the page nor the page laid flat does.
-
-    A photograph seen from straight above, by the paper's edges and by its grid; its traces on clean paper; and, where
-    there is a grid at all, another side up.
-    """
-    seen = from_above(page)
-    if seen is not None:
-        yield seen
-        yield from _flat(seen)
-    for flat in _by_grid(page):
-        yield flat
-        clean = lifted(flat)
-        if clean is not None:
-            yield clean
-        yield from other_ways_up(page)
+    return (page, layout) if isinstance(layout, Layout) else as_it_lies_flat(page, None)
 
 
 def printed_facts(page: Page, layout: Layout) -> PrintedFacts:

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from typing import Any
@@ -35,9 +35,9 @@ class Difference:
 
     first: float | None
     second: float | None
-    interval: tuple[float, float] | None
-    p: float | None
-    adjusted_p: float | None
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The difference in plain types."""
@@ -182,10 +182,9 @@ def compare(
         tested[f"auroc/{label}"] = delong(positive, scores[0], scores[1])
     known = {name: found for name, found in tested.items() if found is not None}
     adjusted = dict(zip(known, holm([p for *_, p in known.values()]), strict=True))
-    differences = {
-        name: Difference(*pair, *((known[name][:2], known[name][2], adjusted[name]) if name in known else (None,) * 3))
-        for name, pair in values.items()
-    }
+    differences = {name: Difference(*pair) for name, pair in values.items()}
+    for name, (low, high, p) in known.items():
+        differences[name] = replace(differences[name], interval=(low, high), p=p, adjusted_p=adjusted[name])
     return Comparison(
         names=names,
         pages=len(one),

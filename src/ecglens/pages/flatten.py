@@ -64,8 +64,11 @@ def flatten(page: Page) -> Page:
         page: As it was read, turned by at most 10 degrees.
     """
     bend = bend_of(page)
-    if bend is None or bend.most_mm < _FLAT_MM:
-        return page if bend is None else replace(page, bend_mm=bend.most_mm)
+    if bend is None:
+        return page
+    most_mm = max(page.bend_mm, bend.most_mm)  # what was laid flat once is no better than it was
+    if bend.most_mm < _FLAT_MM:
+        return replace(page, bend_mm=most_mm)
     height, width = page.height, page.width
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     columns += _full(bend.across_px, bend.step_px, (height, width))
@@ -78,7 +81,7 @@ def flatten(page: Page) -> Page:
         f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was laid flat by its grid."
     )
     warnings = (*page.warnings, said)
-    return replace(page, pixels=np.asarray(flat, dtype=np.uint8), warnings=warnings, curves=(), bend_mm=bend.most_mm)
+    return replace(page, pixels=np.asarray(flat, dtype=np.uint8), warnings=warnings, curves=(), bend_mm=most_mm)
 
 
 def bend_of(page: Page) -> Bend | None:

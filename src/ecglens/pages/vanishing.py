@@ -54,10 +54,10 @@ def from_grid(page: Page) -> Page | None:
     work = page.pixels[: height * step, : width * step]
     if step > 1:
         work = np.asarray(cv2.resize(work, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    middle, reach = np.array([width / 2, height / 2]), max(width, height) / 2
     if min(height, width) < _TILE_PX:
         return None
     tiles, centres = _tiles(_grid_lines(work))
+    middle, reach = np.array([width / 2, height / 2]), max(width, height) / 2
     plane = _fitted((centres - middle) / reach, *_peaks(tiles)) if len(centres) >= _LEAST_TILES else None
     if plane is None:
         return None

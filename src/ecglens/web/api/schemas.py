@@ -174,7 +174,7 @@ class Measurements(_Told):
 class Facts(_Told):
     """What was found on the page besides the answers; null where it is not known yet, or could not be told."""
 
-    page: dict[str, int] | None = Field(None, description="number, count, width_px and height_px.")
+    page: dict[str, int | float] | None = Field(None, description="number, count, width_px, height_px and bend_mm.")
     layout: Layout | None = None
     layout_reason: str = Field("", description="Why no leads were found.")
     printed: dict[str, float | None] | None = Field(None, description="What the recorder printed, where it was read.")

@@ -17,7 +17,13 @@ def first_facts(reading: Reading, printed: PrintedFacts | None) -> dict[str, Any
     """
     page, layout = reading.page, reading.layout
     return {
-        "page": {"number": page.number, "count": page.count, "width_px": page.width, "height_px": page.height},
+        "page": {
+            "number": page.number,
+            "count": page.count,
+            "width_px": page.width,
+            "height_px": page.height,
+            "bend_mm": round(page.bend_mm, 2),
+        },
         "layout": layout.to_dict() if isinstance(layout, Layout) else None,
         "layout_reason": "" if isinstance(layout, Layout) else layout.reason,
         "printed": None if printed is None else printed.to_dict(),

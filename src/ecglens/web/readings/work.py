@@ -118,7 +118,7 @@ def first_look(content: bytes, number: int, options: Options) -> First:
     kept = flat if not options.redact else redact(flat, layout) if isinstance(layout, Layout) else None
     return First(
         predictions=tuple(reading.prediction for reading in readings),
-        facts=first_facts(readings[0], printed),
+        facts=first_facts(replace(readings[0], page=flat), printed),
         page=None if kept is None else _file(kept, lossy=content.startswith(_JPEG_START)),
         curves=_packed(flat.curves) if kept is not None else None,
         redacted=options.redact and kept is not None,
@@ -129,7 +129,13 @@ def page_of(content: bytes, curves: bytes | None, facts: Mapping[str, Any]) -> P
     """The page that :func:`first_look` made fit to be kept."""
     page = read_page(content, max_megapixels=load_settings().max_megapixels)
     told = facts["page"]
-    return replace(page, number=told["number"], count=told["count"], curves=_unpacked(curves))
+    return replace(
+        page,
+        number=told["number"],
+        count=told["count"],
+        curves=_unpacked(curves),
+        bend_mm=told.get("bend_mm", 0.0),  # readings made before it was kept have none
+    )
 
 
 def look_closer(page: Page, facts: Mapping[str, Any], options: Options) -> Details:

@@ -13,11 +13,12 @@ from read_against_truth import against_truth
 
 from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.formats.csv import read_csv
+from ecglens.leads.find import find_layout
 from ecglens.leads.overlay import overlay
 from ecglens.pages import read_page
 from ecglens.reader import digitize_page
-from ecglens.records import EcgRecord, Page, Tracing
-from ecglens.render import render_page
+from ecglens.records import EcgRecord, NotFound, Page, Tracing
+from ecglens.render import damage_page, render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
@@ -148,6 +149,20 @@ def test_odd_sizes_are_refused_in_a_sentence(shape: tuple[int, int], kind: str) 
     if kind == "noise":
         pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert whole_or_refused(pixels) is None
+
+
+def test_a_pile_of_pages_is_refused_by_the_size_of_its_paper() -> None:
+    found = find_layout(part(np.tile(PIXELS, (6, 1, 1))))
+    assert isinstance(found, NotFound)
+    assert "By its grid the paper would be 1.1 m long; crop the picture to one page." in found.reason
+
+
+def test_a_photograph_of_many_megapixels_is_laid_flat_at_fewer() -> None:
+    curled = damage_page(Page(PIXELS), "curl", 0.5, 3, dpi=200.0).pixels
+    tracing = whole_or_refused(np.asarray(cv2.resize(curled, None, fx=3.2, fy=3.2), dtype=np.uint8))
+    assert tracing is not None
+    assert tracing.page.bend_mm > 1
+    assert 5e6 < tracing.page.height * tracing.page.width <= 24e6
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -238,6 +238,11 @@ class TestRefusals:
                 lambda: encoded(quarters().resize((400, 299)), "PNG"), "at least 300 px .* found 400 x 299", id="small"
             ),
             pytest.param(lambda: pdf((100, 400)), "at least 300 px", id="pdf-small"),
+            pytest.param(
+                lambda: encoded(quarters().resize((4000, 390)), "PNG"),
+                "at most 10 times as long as it is wide, found 4,000 x 390 px; cut the page",
+                id="strip",
+            ),
             pytest.param(lambda: png_bomb(10_001, 10_000), "at most 100 megapixels", id="large"),
             pytest.param(
                 lambda: encoded(Image.new("F", (400, 400)), "TIFF"), "TIFF file with fractional numbers", id="float"

@@ -28,7 +28,7 @@ from ecglens.leads.lines import (
     without_rules,
 )
 from ecglens.leads.pulses import Pulse, find_pulses
-from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at
+from ecglens.leads.sheet import LARGEST_MM, PX_PER_MM, Sheet, lay_at
 from ecglens.leads.words import Word, lead_words
 from ecglens.pages.preprocessing import edge_level, ink
 from ecglens.records import Layout, NotFound, Page
@@ -149,7 +149,7 @@ def _laid_by_pulses(page: Page) -> Sheet | None:
     """The page at the scale at which most calibration pulses are 10 mm high, or ``None`` where no two are seen."""
     best, scale = 1, 0.0
     for px_per_mm in _SCALES_PX_PER_MM:
-        if page.width / px_per_mm > 2000:
+        if max(page.height, page.width) / px_per_mm > LARGEST_MM:
             continue
         pulses = [pulse for pulse in find_pulses(lay_at(page, float(px_per_mm)).ink) if 8 < pulse.height_mm < 12]
         if len(pulses) > best:
@@ -176,6 +176,8 @@ def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
             return None
         start, stop = max(spans)[1]
         scale *= (stop - start) / PX_PER_MM / TEN_SECONDS_MM
+        if max(page.height, page.width) / scale > LARGEST_MM:
+            return None
     return lay_at(page, scale)
 
 

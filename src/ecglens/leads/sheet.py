@@ -10,12 +10,15 @@ from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
 from ecglens.records import Box, NotFound, Page
 
-__all__ = ["PX_PER_MM", "Affine", "Sheet", "lay_at", "lay_flat"]
+__all__ = ["LARGEST_MM", "PX_PER_MM", "Affine", "Sheet", "lay_at", "lay_flat"]
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 PX_PER_MM = 4
 """Scale of a sheet. Lead names are 12 px high at it, a thin trace 1 px wide."""
+
+LARGEST_MM = 850.0
+"""Longest side of the paper that is looked at: that of A1, twice that of the largest recorders' paper."""
 
 _WORK_WIDTH_PX = 1100
 _SQUARE_DEG = 0.06
@@ -76,6 +79,11 @@ def lay_flat(page: Page) -> Sheet | NotFound:
     grid = find_grid_lines(lines)
     if isinstance(grid, NotFound):
         return grid
+    longest_mm = max(
+        (grid.box.right - grid.box.left) / grid.px_per_mm[1], (grid.box.bottom - grid.box.top) / grid.px_per_mm[0]
+    )
+    if longest_mm > LARGEST_MM:
+        return NotFound(f"By its grid the paper would be {longest_mm / 1000:.1f} m long; crop the picture to one page.")
     return _sheet(page, dark, grid, angle)
 
 

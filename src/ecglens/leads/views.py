@@ -1,8 +1,12 @@
 """Views of a photographed page, some of which may show leads that the page as it came does not."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
+
+import cv2
+import numpy as np
 
 from ecglens.leads.find import find_layout
 from ecglens.pages.edges import from_above
@@ -16,6 +20,8 @@ __all__ = ["as_it_lies_flat", "as_it_shows_leads"]
 
 _ANGLE_MM = 4.5
 """Bend of a page from which it is taken for a photograph at an angle; a curl alone is better laid flat at once."""
+_LARGEST_PX = 24_000_000
+"""Of a photograph that is seen in other ways: a page of 280 mm with 20 px in each mm."""
 
 
 def as_it_shows_leads(page: Page) -> tuple[Page, Layout | NotFound]:
@@ -24,7 +30,7 @@ def as_it_shows_leads(page: Page) -> tuple[Page, Layout | NotFound]:
     Args:
         page: As it was read; it comes back with the reason where no view shows leads.
     """
-    return _first_laid_out(chain([page], _laid_flat(page), _by_edges(page), _by_grid(page)), name=None, doubtful=False)
+    return _first_laid_out(chain([page], _as_photographed(page)), name=None, doubtful=False)
 
 
 def as_it_lies_flat(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]:
@@ -34,12 +40,15 @@ def as_it_lies_flat(page: Page, name: str | None) -> tuple[Page, Layout | NotFou
         page: As it was read, or one of the views.
         name: One of ``ecglens.layouts.LAYOUTS`` where the page's is known.
     """
-    flat = flatten(page)
-    gridless, at_an_angle = flat is page, flat.bend_mm >= _ANGLE_MM and flat.bend_mm > page.bend_mm
-    as_it_came = [] if flat.pixels is page.pixels else [replace(page, bend_mm=flat.bend_mm)]  # flattening may blur
-    by_grid = _by_grid(page)
+    photo = _reduced(page)
+    flat = flatten(photo)
+    gridless, at_an_angle = flat is photo, flat.bend_mm >= _ANGLE_MM and flat.bend_mm > page.bend_mm
+    by_grid = _by_grid(photo)
     at_once = islice(by_grid, 1 if gridless or at_an_angle else 0)
-    return _first_laid_out(chain(at_once, [flat], as_it_came, _by_edges(page), by_grid), name=name, doubtful=True)
+    laid_flat = [] if flat.pixels is photo.pixels else [flat]
+    as_it_came = [replace(page, bend_mm=flat.bend_mm)]  # after it, where laying flat has blurred the grid
+    views = chain(at_once, laid_flat, as_it_came, _by_edges(photo), by_grid)
+    return _first_laid_out(views, name=name, doubtful=True)
 
 
 def _first_laid_out(views: Iterator[Page], *, name: str | None, doubtful: bool) -> tuple[Page, Layout | NotFound]:
@@ -53,6 +62,24 @@ def _first_laid_out(views: Iterator[Page], *, name: str | None, doubtful: bool) 
         if isinstance(layout, Layout):
             return view, layout
     return first, reason
+
+
+def _as_photographed(page: Page) -> Iterator[Page]:
+    """The page as if it had been scanned, in one way after another."""
+    photo = _reduced(page)
+    yield from _laid_flat(photo)
+    yield from _by_edges(photo)
+    yield from _by_grid(photo)
+
+
+def _reduced(page: Page) -> Page:
+    """A page with at most ``_LARGEST_PX``, by averages over squares."""
+    shrink = math.ceil(math.sqrt(page.height * page.width / _LARGEST_PX))
+    if shrink <= 1:
+        return page
+    size = (page.width // shrink, page.height // shrink)
+    pixels = cv2.resize(page.pixels, size, interpolation=cv2.INTER_AREA)
+    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())
 
 
 def _laid_flat(page: Page) -> Iterator[Page]:

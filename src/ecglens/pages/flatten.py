@@ -31,6 +31,7 @@ _SMOOTH = 1.5
 _FLAT_MM = 0.8
 """From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
 _INK = 90
+_STRIP_PX = 256
 _SPAN_PERCENTILE = 97
 
 
@@ -69,19 +70,30 @@ def flatten(page: Page) -> Page:
     most_mm = max(page.bend_mm, bend.most_mm)  # what was laid flat once is no better than it was
     if bend.most_mm < _FLAT_MM:
         return replace(page, bend_mm=most_mm)
-    height, width = page.height, page.width
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    columns += _full(bend.across_px, bend.step_px, (height, width))
-    rows += _full(bend.down_px, bend.step_px, (height, width))
-    back = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -bend.angle_deg, 1.0)
-    from_columns = np.asarray(back[0, 0] * columns + back[0, 1] * rows + back[0, 2], dtype=np.float32)
-    from_rows = np.asarray(back[1, 0] * columns + back[1, 1] * rows + back[1, 2], dtype=np.float32)
-    flat = cv2.remap(page.pixels, from_columns, from_rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     said = (
         f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was laid flat by its grid."
     )
     warnings = (*page.warnings, said)
-    return replace(page, pixels=np.asarray(flat, dtype=np.uint8), warnings=warnings, curves=(), bend_mm=most_mm)
+    return replace(page, pixels=_drawn_anew(page.pixels, bend), warnings=warnings, curves=(), bend_mm=most_mm)
+
+
+def _drawn_anew(pixels: NDArray[np.uint8], bend: Bend) -> NDArray[np.uint8]:
+    """The picture with every line in its place; in strips, as the places of all pixels take ten times its memory."""
+    height, width = pixels.shape[:2]
+    back = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -bend.angle_deg, 1.0)
+    flat = np.empty_like(pixels)
+    for top in range(0, height, _STRIP_PX):
+        strip = slice(top, min(top + _STRIP_PX, height))
+        rows, columns = np.mgrid[strip, :width].astype(np.float32)
+        columns, rows = (
+            start + _full(moved, bend.step_px, (strip, width))
+            for start, moved in ((columns, bend.across_px), (rows, bend.down_px))
+        )
+        from_columns, from_rows = (
+            np.asarray(turn[0] * columns + turn[1] * rows + turn[2], dtype=np.float32) for turn in back
+        )
+        cv2.remap(pixels, from_columns, from_rows, cv2.INTER_CUBIC, dst=flat[strip], borderMode=cv2.BORDER_REPLICATE)
+    return flat
 
 
 def bend_of(page: Page) -> Bend | None:
@@ -204,10 +216,10 @@ def _surfaces(
     return surface, surface + rest
 
 
-def _full(moved: NDArray[np.float64], step: float, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Displacements at every pixel, bilinear between places."""
-    columns = (np.arange(size[1]) / step).astype(np.float32)
-    rows = (np.arange(size[0]) / step).astype(np.float32)
+def _full(moved: NDArray[np.float64], step: float, part: tuple[slice, int]) -> NDArray[np.float32]:
+    """Displacements at every pixel of some rows, and columns from the first on; bilinear between places."""
+    columns = (np.arange(part[1]) / step).astype(np.float32)
+    rows = (np.arange(part[0].start, part[0].stop) / step).astype(np.float32)
     grid_columns, grid_rows = np.meshgrid(columns, rows)
     full = cv2.remap(
         moved.astype(np.float32), grid_columns, grid_rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

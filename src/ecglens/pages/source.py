@@ -12,6 +12,9 @@ __all__ = ["MIN_SIDE_PX", "Decoded", "SourceFile"]
 MIN_SIDE_PX = 300
 """A page of thirteen leads below this height or width has no readable trace."""
 
+_LONGEST = 10
+"""Times as long as it is wide, or as wide as it is long, that a page may be."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
@@ -55,7 +58,7 @@ class SourceFile:
         """Refuse a size that cannot be read or must not be decoded.
 
         Raises:
-            EcgReadError: It is below ``MIN_SIDE_PX`` or above the limit.
+            EcgReadError: It is below ``MIN_SIDE_PX``, above the limit, or a long narrow strip.
         """
         found = f"found {width_px:,.0f} x {height_px:,.0f} px"
         if width_px * height_px > self.max_pixels:
@@ -67,6 +70,11 @@ class SourceFile:
             raise EcgReadError(
                 f"{self.name}: expected a page of at least {MIN_SIDE_PX} px each way, {found}; "
                 "scan it at a higher resolution."
+            )
+        if max(width_px, height_px) > _LONGEST * min(width_px, height_px):
+            raise EcgReadError(
+                f"{self.name}: expected a page at most {_LONGEST} times as long as it is wide, {found}; "
+                "cut the page out of the picture."
             )
 
     def check_page(self, pages: int) -> None:

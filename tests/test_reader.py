@@ -144,7 +144,9 @@ def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
     assert max(found.record.quality) < 0.5, "it says that it must not be trusted"
 
 
-@pytest.mark.parametrize(("kind", "strength"), [("perspective", 0.25), ("perspective", 1.0), ("curl", 0.5)])
+@pytest.mark.parametrize(
+    ("kind", "strength"), [("perspective", 0.25), ("perspective", 1.0), ("curl", 0.5), ("fold", 0.5), ("fold", 0.75)]
+)
 def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_lies_flat(kind, strength):
     page = read_page(PAGE)
     runtime = load_runtime()
@@ -174,7 +176,7 @@ def test_the_signals_of_a_page_that_was_laid_flat_for_its_label_are_trusted_no_m
 
     assert reading.page.pixels is not page.pixels, "only the page laid flat shows its leads"
     assert reading.page.bend_mm == alone.page.bend_mm > 1
-    assert reading.tracing.record.quality == alone.record.quality
+    assert np.mean(reading.tracing.record.quality) < np.mean(alone.record.quality) + 0.05
 
 
 @pytest.mark.parametrize(("quarters", "said"), [(1, "left side"), (2, "upside down"), (3, "right side")])

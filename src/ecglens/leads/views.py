@@ -1,7 +1,7 @@
 """Views of a photographed page, some of which may show leads that the page as it came does not."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -27,10 +27,18 @@ _LARGEST_PX = 24_000_000
 def as_it_shows_leads(page: Page) -> tuple[Page, Layout | NotFound]:
     """The page as it came, or the first other view of it where only that shows its leads; for a label.
 
+    A bent page whose print is not that of the learned recorder's is also looked at laid flat: bent letters look like
+    another print.
+
     Args:
         page: As it was read; it comes back with the reason where no view shows leads.
     """
-    return _first_laid_out(chain([page], _as_photographed(page)), name=None, doubtful=False)
+    found = find_layout(page)
+    if isinstance(found, NotFound):
+        other = _first_laid_out(_as_photographed(page))
+    else:
+        other = None if found.known_print else _first_laid_out(_unbent(page), known_print=True)
+    return other or (page, found)
 
 
 def as_it_lies_flat(page: Page, name: str | None) -> tuple[Page, Layout | NotFound]:
@@ -48,20 +56,21 @@ def as_it_lies_flat(page: Page, name: str | None) -> tuple[Page, Layout | NotFou
     laid_flat = [] if flat.pixels is photo.pixels else [flat]
     as_it_came = [replace(page, bend_mm=flat.bend_mm)]  # after it, where laying flat has blurred the grid
     views = chain(at_once, laid_flat, as_it_came, _by_edges(photo), by_grid)
-    return _first_laid_out(views, name=name, doubtful=True)
-
-
-def _first_laid_out(views: Iterator[Page], *, name: str | None, doubtful: bool) -> tuple[Page, Layout | NotFound]:
-    """The first view that shows its leads; the first of all, and why it does not, where none does."""
     first = next(views)
-    reason = find_layout(first, name=name, doubtful=doubtful)
-    if isinstance(reason, Layout):
-        return first, reason
+    found = find_layout(first, name=name, doubtful=True)
+    other = None if isinstance(found, Layout) else _first_laid_out(views, name=name, doubtful=True)
+    return other or (first, found)
+
+
+def _first_laid_out(
+    views: Iterable[Page], *, name: str | None = None, doubtful: bool = False, known_print: bool = False
+) -> tuple[Page, Layout] | None:
+    """The first view that shows its leads, in the print that models have learned where that is asked for."""
     for view in views:
-        layout = find_layout(view, name=name, doubtful=doubtful)
-        if isinstance(layout, Layout):
-            return view, layout
-    return first, reason
+        found = find_layout(view, name=name, doubtful=doubtful)
+        if isinstance(found, Layout) and (found.known_print or not known_print):
+            return view, found
+    return None
 
 
 def _as_photographed(page: Page) -> Iterator[Page]:
@@ -70,6 +79,15 @@ def _as_photographed(page: Page) -> Iterator[Page]:
     yield from _laid_flat(photo)
     yield from _by_edges(photo)
     yield from _by_grid(photo)
+
+
+def _unbent(page: Page) -> Iterator[Page]:
+    """The page laid flat in each of the ways, where its grid is bent at all."""
+    photo = _reduced(page)
+    for flat in _laid_flat(photo):
+        yield flat
+        yield from _by_edges(photo)
+        yield from islice(_by_grid(photo), 1)
 
 
 def _reduced(page: Page) -> Page:

@@ -27,10 +27,14 @@ _STRONG = 0.35
 """Amplitude that a place needs, of the page's 80th percentile."""
 _SEEN_NEEDED = 0.2
 """Share of the picture's places that the grid must cover; the rules of a chart cover a tenth."""
+_SURE_STEP = 0.1
+"""Share of a large square by which lines may move from place to place and be followed as surely as at rest."""
 _SMOOTH = 1.5
 _FLAT_MM = 0.8
 """From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
 _INK = 90
+_BROADEST_PX = 15
+"""Of a grid line in the reduced picture."""
 _STRIP_PX = 256
 _SPAN_PERCENTILE = 97
 
@@ -131,11 +135,15 @@ def bend_of(page: Page) -> Bend | None:
 
 
 def _evened(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grid lines about a mean of nothing, and nothing where ink hides them: a hole must not look like a line."""
+    """Grid lines about a mean of nothing, and nothing where ink hides them: a hole must not look like a line.
+
+    What is broader than a line is taken off first: a fold's shadow must not look like one either.
+    """
     known = (paper > 127).astype(np.float32)
+    thin = cv2.morphologyEx(lines, cv2.MORPH_TOPHAT, np.ones((_BROADEST_PX, _BROADEST_PX), np.uint8))
     window = (61, 61)
-    mean = cv2.blur(lines * known, window) / (cv2.blur(known, window) + 1e-3)
-    return np.asarray((lines - mean) * known, dtype=np.float32)
+    mean = cv2.blur(thin * known, window) / (cv2.blur(known, window) + 1e-3)
+    return np.asarray((thin - mean) * known, dtype=np.float32)
 
 
 def _phases(
@@ -162,10 +170,10 @@ def _phases(
     parts, count = label(strength > _STRONG)  # strong places beside the grid, such as print, are another part
     largest = np.bincount(parts.ravel(), minlength=2)[1:].argmax() + 1 if count else 1
     seen = parts == largest
-    ways = _ways(strength, seen)
     found, rough = [], []
     for wave, pitch in zip(waves, reversed(pitches), strict=True):
-        turned = _unwrapped(np.angle(wave), ways)
+        phase = np.angle(wave)
+        turned = _unwrapped(phase, _ways(phase, strength, seen))
         moved = -turned * pitch / (2 * np.pi)
         moved -= np.median(moved[seen]) if seen.any() else 0.0
         surface, whole = _surfaces(moved, np.where(seen, np.minimum(strength, 1.0), 0.0))
@@ -175,10 +183,13 @@ def _phases(
     return found[0], found[1], float(np.percentile(apart, _SPAN_PERCENTILE)) if apart.size else 0.0, seen, places
 
 
-def _ways(strength: NDArray[np.float64], seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places in an order in which each follows one beside it, over strong places first, and those that they follow.
+def _ways(
+    phase: NDArray[np.float64], strength: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places in an order in which each follows one beside it, the surest steps first, and those that they follow.
 
-    That is the spanning tree of what can be reached from the strongest place; the flat index of each.
+    That is the spanning tree of what can be reached from the strongest place; the flat index of each. A step is sure
+    between strong places and where the phase hardly moves: one of half a turn may go either way.
     """
     if not seen.any():
         return np.empty(0, np.intp), np.empty(0, np.intp)
@@ -187,8 +198,10 @@ def _ways(strength: NDArray[np.float64], seen: NDArray[np.bool_]) -> tuple[NDArr
     first, second = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
     there = seen.ravel()[first] & seen.ravel()[second]
     first, second = first[there], second[there]
-    weak = 1 / np.minimum(strength.ravel()[first], strength.ravel()[second])
-    tree = minimum_spanning_tree(coo_array((weak, (first, second)), shape=(seen.size, seen.size)).tocsr())
+    step = (phase.ravel()[second] - phase.ravel()[first]) / (2 * np.pi)
+    moved = np.abs(step - np.rint(step))
+    unsure = (1 + (moved / _SURE_STEP) ** 2) / np.minimum(strength.ravel()[first], strength.ravel()[second])
+    tree = minimum_spanning_tree(coo_array((unsure, (first, second)), shape=(seen.size, seen.size)).tocsr())
     start = int(np.where(seen, strength, 0).argmax())
     order, before = breadth_first_order(tree, start, directed=False)
     return np.asarray(order, dtype=np.intp), np.asarray(before[order], dtype=np.intp)

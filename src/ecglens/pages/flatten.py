@@ -2,9 +2,11 @@
 
 A photograph's perspective, a curl or a fold bends the printed grid with the paper. Demodulating the page with the
 grid's own 5 mm pitch gives, place by place, how far each line stands from where it belongs (Takeda et al. 1982,
-fringe analysis by Fourier transform); the page is then drawn anew with every line in its place.
+fringe analysis by Fourier transform); the page is then drawn anew with every line in its place. What that leaves of a
+strong curl is found in the new picture in the same way.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -29,7 +31,8 @@ _SEEN_NEEDED = 0.2
 """Share of the picture's places that the grid must cover; the rules of a chart cover a tenth."""
 _SURE_STEP = 0.1
 """Share of a large square by which lines may move from place to place and be followed as surely as at rest."""
-_SMOOTH = 1.5
+_SMOOTH, _SMOOTH_AGAIN = 1.5, 3.0
+"""Places over which displacements are smoothed; what a strong curl leaves is broad, and less is seen of it."""
 _FLAT_MM = 0.8
 """From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
 _INK = 90
@@ -78,30 +81,43 @@ def flatten(page: Page) -> Page:
         f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was laid flat by its grid."
     )
     warnings = (*page.warnings, said)
-    return replace(page, pixels=_drawn_anew(page.pixels, bend), warnings=warnings, curves=(), bend_mm=most_mm)
+    flat = _drawn_anew(page.pixels, [bend])
+    left = bend_of(replace(page, pixels=flat), smooth=_SMOOTH_AGAIN)
+    if left is not None:
+        flat = _drawn_anew(page.pixels, [bend, left])
+    return replace(page, pixels=flat, warnings=warnings, curves=(), bend_mm=most_mm)
 
 
-def _drawn_anew(pixels: NDArray[np.uint8], bend: Bend) -> NDArray[np.uint8]:
-    """The picture with every line in its place; in strips, as the places of all pixels take ten times its memory."""
+def _drawn_anew(pixels: NDArray[np.uint8], bends: Sequence[Bend]) -> NDArray[np.uint8]:
+    """The picture with every line in its place; in strips, as the places of all pixels take ten times its memory.
+
+    Args:
+        pixels: Of the page.
+        bends: Its own, and those of the picture that is drawn by the ones before.
+    """
     height, width = pixels.shape[:2]
-    back = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -bend.angle_deg, 1.0)
     flat = np.empty_like(pixels)
     for top in range(0, height, _STRIP_PX):
         strip = slice(top, min(top + _STRIP_PX, height))
         rows, columns = np.mgrid[strip, :width].astype(np.float32)
-        columns, rows = (
-            start + _full(moved, bend.step_px, (strip, width))
-            for start, moved in ((columns, bend.across_px), (rows, bend.down_px))
-        )
-        from_columns, from_rows = (
-            np.asarray(turn[0] * columns + turn[1] * rows + turn[2], dtype=np.float32) for turn in back
-        )
-        cv2.remap(pixels, from_columns, from_rows, cv2.INTER_CUBIC, dst=flat[strip], borderMode=cv2.BORDER_REPLICATE)
+        for bend in reversed(bends):
+            at = columns / bend.step_px, rows / bend.step_px
+            columns, rows = columns + _between(bend.across_px, *at), rows + _between(bend.down_px, *at)
+            back = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -bend.angle_deg, 1.0)
+            columns, rows = (
+                np.asarray(turn[0] * columns + turn[1] * rows + turn[2], dtype=np.float32) for turn in back
+            )
+        cv2.remap(pixels, columns, rows, cv2.INTER_CUBIC, dst=flat[strip], borderMode=cv2.BORDER_REPLICATE)
     return flat
 
 
-def bend_of(page: Page) -> Bend | None:
-    """How the page's grid is bent, or ``None`` where no grid is seen."""
+def bend_of(page: Page, *, smooth: float = _SMOOTH) -> Bend | None:
+    """How the page's grid is bent, or ``None`` where no grid is seen.
+
+    Args:
+        page: As for :func:`flatten`.
+        smooth: Over how many places, half a large square each, displacements are smoothed.
+    """
     step = max(1, round(page.width / _WORK_WIDTH_PX))
     height, width = page.height // step, page.width // step
     work = page.pixels[: height * step, : width * step]
@@ -120,7 +136,7 @@ def bend_of(page: Page) -> Bend | None:
     grid = find_grid_lines(lines)
     if isinstance(grid, NotFound):
         return None
-    across, down, rough_mm, seen, places = _phases(_evened(lines, paper), grid)
+    across, down, rough_mm, seen, places = _phases(_evened(lines, paper), grid, smooth)
     if seen.mean() < _SEEN_NEEDED:
         return None
     return Bend(
@@ -147,7 +163,7 @@ def _evened(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.fl
 
 
 def _phases(
-    lines: NDArray[np.float32], grid: Grid
+    lines: NDArray[np.float32], grid: Grid, smooth: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.bool_], float]:
     """Displacements across and down in px, how far they go in mm, where they were seen, and the places' distance."""
     pitches = [5 * value for value in grid.px_per_mm]
@@ -164,7 +180,7 @@ def _phases(
         wave = np.stack([np.cos(phase), np.sin(phase)])
         wave = wave[:, None, :] if axis == 1 else wave[:, :, None]
         window = (round(_WINDOW * pitches[1]) | 1, round(_WINDOW * pitches[0]) | 1)
-        real, imaginary = (cv2.blur(lines * part, window) for part in wave)
+        real, imaginary = (cv2.blur(lines * part, window, borderType=cv2.BORDER_CONSTANT) for part in wave)
         waves.append((real + 1j * imaginary)[at])
     strength = np.minimum(*(np.abs(wave) / (np.percentile(np.abs(wave), 80) + 1e-9) for wave in waves))
     parts, count = label(strength > _STRONG)  # strong places beside the grid, such as print, are another part
@@ -176,7 +192,7 @@ def _phases(
         turned = _unwrapped(phase, _ways(phase, strength, seen))
         moved = -turned * pitch / (2 * np.pi)
         moved -= np.median(moved[seen]) if seen.any() else 0.0
-        surface, whole = _surfaces(moved, np.where(seen, np.minimum(strength, 1.0), 0.0))
+        surface, whole = _surfaces(moved, np.where(seen, np.minimum(strength, 1.0), 0.0), smooth)
         rough.append(surface * 5 / pitch)
         found.append(whole)
     apart = np.hypot(*rough)[seen]
@@ -217,7 +233,7 @@ def _unwrapped(phase: NDArray[np.float64], ways: tuple[NDArray[np.intp], NDArray
 
 
 def _surfaces(
-    moved: NDArray[np.float64], weight: NDArray[np.float64]
+    moved: NDArray[np.float64], weight: NDArray[np.float64], smooth: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Through the weighted places: a cubic over the whole page, and the same with what it leaves, smoothed."""
     y, x = np.mgrid[-1 : 1 : moved.shape[0] * 1j, -1 : 1 : moved.shape[1] * 1j]
@@ -225,16 +241,13 @@ def _surfaces(
     flat_terms, flat_moved, root = terms.reshape(-1, terms.shape[-1]), moved.ravel(), np.sqrt(weight).ravel()
     solution = np.linalg.lstsq(flat_terms * root[:, None], flat_moved * root, rcond=None)[0]
     surface = np.asarray(terms @ solution, dtype=np.float64)
-    rest = gaussian_filter((moved - surface) * weight, _SMOOTH) / (gaussian_filter(weight, _SMOOTH) + 0.05)
+    rest = gaussian_filter((moved - surface) * weight, smooth) / (gaussian_filter(weight, smooth) + 0.05)
     return surface, surface + rest
 
 
-def _full(moved: NDArray[np.float64], step: float, part: tuple[slice, int]) -> NDArray[np.float32]:
-    """Displacements at every pixel of some rows, and columns from the first on; bilinear between places."""
-    columns = (np.arange(part[1]) / step).astype(np.float32)
-    rows = (np.arange(part[0].start, part[0].stop) / step).astype(np.float32)
-    grid_columns, grid_rows = np.meshgrid(columns, rows)
-    full = cv2.remap(
-        moved.astype(np.float32), grid_columns, grid_rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+def _between(
+    moved: NDArray[np.float64], columns: NDArray[np.float32], rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Displacements between places, bilinear."""
+    full = cv2.remap(moved.astype(np.float32), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(full, dtype=np.float32)

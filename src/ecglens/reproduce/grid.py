@@ -187,15 +187,15 @@ def _plan(job: Job, recordings: Recordings, folder: Path) -> Plan:
 
 def _with_weights(recipe: Recipe, row: Row, file: str | None, listener: Listener) -> tuple[Recipe, bool]:
     """The recipe with ImageNet weights where they can be had."""
-    options = {**recipe.options, "weights": file or "imagenet"}
+    wanted = changed(recipe, {"options.weights": file or "imagenet", **(row.pretrained or {})})
     try:
-        check_weights(recipe.model, options)
+        check_weights(wanted.model, wanted.options)
     except TrainingError as error:
         if file is not None:
             raise
         listener.line(f"{row.name} learns from scratch. {error}")
         return recipe, False
-    return changed(recipe, {"options.weights": options["weights"], **(row.pretrained or {})}), True
+    return wanted, True
 
 
 def _as_they_did(recipe: Recipe, row: Row) -> Recipe:

@@ -90,7 +90,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
                 "VGG16",
                 "vgg16",
                 said="in its notebook only",
-                pretrained={"phases": [{"epochs": 10, "trunk": 0, "learning_rate": 1e-3}]},
+                pretrained={"model": "vgg16", "phases": [{"epochs": 10, "trunk": 0, "learning_rate": 1e-3}]},
             ),
             _row("efficientnet-lite0", "ecglens", "EfficientNet-Lite0, frozen", "efficientnet_lite0", pretrained={}),
             _row("majority", "controls", "majority label", "majority"),

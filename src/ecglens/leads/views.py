@@ -20,6 +20,8 @@ __all__ = ["as_it_lies_flat", "as_it_shows_leads"]
 
 _ANGLE_MM = 4.5
 """Bend of a page from which it is taken for a photograph at an angle; a curl alone is better laid flat at once."""
+_LEFT_MM = 0.2
+"""Bend of a photograph seen from above from which it is laid flat: no homography is exact, nor is paper flat."""
 _LARGEST_PX = 24_000_000
 """Of a photograph that is seen in other ways: a page of 280 mm with 20 px in each mm."""
 
@@ -52,7 +54,7 @@ def as_it_lies_flat(page: Page, name: str | None) -> tuple[Page, Layout | NotFou
     flat = flatten(photo)
     gridless, at_an_angle = flat is photo, flat.bend_mm >= _ANGLE_MM and flat.bend_mm > page.bend_mm
     by_grid = _by_grid(photo)
-    at_once = islice(by_grid, 1 if gridless or at_an_angle else 0)
+    at_once = islice(by_grid, 2 if gridless or at_an_angle else 0)  # laid flat, and its traces on clean paper
     laid_flat = [] if flat.pixels is photo.pixels else [flat]
     as_it_came = [replace(page, bend_mm=flat.bend_mm)]  # after it, where laying flat has blurred the grid
     views = chain(at_once, laid_flat, as_it_came, _by_edges(photo), by_grid)
@@ -116,13 +118,14 @@ def _by_edges(page: Page) -> Iterator[Page]:
 
 
 def _by_grid(page: Page) -> Iterator[Page]:
-    """A photograph seen from straight above by its grid, laid flat; its traces on clean paper; other sides up."""
+    """A photograph seen from straight above by its grid: laid flat, on clean paper, as it is; then other sides up."""
     seen = from_grid(page)
     if seen is None:
         return
-    flat = flatten(seen)
+    flat = flatten(seen, from_mm=_LEFT_MM)
     yield flat
     clean = lifted(flat)
     if clean is not None:
         yield clean
+    yield seen  # laying flat may blur a fine grid
     yield from other_ways_up(page)

@@ -8,6 +8,7 @@ strong curl is found in the new picture in the same way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,6 +36,8 @@ _SMOOTH, _SMOOTH_AGAIN = 1.5, 3.0
 """Places over which displacements are smoothed; what a strong curl leaves is broad, and less is seen of it."""
 _FLAT_MM = 0.8
 """From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
+_STRONGLY_MM = 4.0
+"""From how far a page is bent so much that it must be laid flat twice."""
 _INK = 90
 _BROADEST_PX = 15
 """Of a grid line in the reduced picture."""
@@ -65,24 +68,25 @@ class Bend:
     most_mm: float
 
 
-def flatten(page: Page) -> Page:
+def flatten(page: Page, *, from_mm: float = _FLAT_MM) -> Page:
     """The page with its grid's lines in their places; as it was where they are, or where it has no grid.
 
     Args:
         page: As it was read, turned by at most 10 degrees.
+        from_mm: The least bend at which it is drawn anew.
     """
     bend = bend_of(page)
     if bend is None:
         return page
     most_mm = max(page.bend_mm, bend.most_mm)  # what was laid flat once is no better than it was
-    if bend.most_mm < _FLAT_MM:
+    if bend.most_mm < from_mm:
         return replace(page, bend_mm=most_mm)
     said = (
         f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was laid flat by its grid."
     )
     warnings = (*page.warnings, said)
     flat = _drawn_anew(page.pixels, [bend])
-    left = bend_of(replace(page, pixels=flat), smooth=_SMOOTH_AGAIN)
+    left = bend_of(replace(page, pixels=flat), smooth=_SMOOTH_AGAIN) if bend.most_mm > _STRONGLY_MM else None
     if left is not None:
         flat = _drawn_anew(page.pixels, [bend, left])
     return replace(page, pixels=flat, warnings=warnings, curves=(), bend_mm=most_mm)
@@ -156,10 +160,15 @@ def _evened(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.fl
     What is broader than a line is taken off first: a fold's shadow must not look like one either.
     """
     known = (paper > 127).astype(np.float32)
-    thin = cv2.morphologyEx(lines, cv2.MORPH_TOPHAT, np.ones((_BROADEST_PX, _BROADEST_PX), np.uint8))
+    filled = np.where(known > 0, lines, _mean(lines, known)).astype(np.float32)
+    thin = cv2.morphologyEx(filled, cv2.MORPH_TOPHAT, np.ones((_BROADEST_PX, _BROADEST_PX), np.uint8))
+    return np.asarray((thin - _mean(thin, known)) * known, dtype=np.float32)
+
+
+def _mean(values: NDArray[Any], known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of what is known around each place."""
     window = (61, 61)
-    mean = cv2.blur(thin * known, window) / (cv2.blur(known, window) + 1e-3)
-    return np.asarray((thin - mean) * known, dtype=np.float32)
+    return np.asarray(cv2.blur(values * known, window) / (cv2.blur(known, window) + 1e-3), dtype=np.float32)
 
 
 def _phases(

@@ -52,7 +52,12 @@ def test_what_is_blank_is_filled_row_by_row(tmp_path):
         ("label,p_normal,p_mi\n", "Expected at least one answer in a.csv, but it has a header only"),
         ("label,p_normal,p_mi\nafib,0.5,0.5\n", "has the label 'afib', but no column 'p_afib'"),
         ("label,p_normal,p_mi\nmi,0.5,half\n", "Expected numbers as probabilities in a.csv"),
-        ("label,p_normal,p_mi\nmi,0.5,0.4\n", "sum to 1 in each row of a.csv, but row 1 sums to 0.9"),
+        ("label,p_normal,p_mi\nmi,0.5,0.4\n", "sum to 1 in each row of a.csv, but row 1 has 0.5, 0.4"),
+        (
+            "label,p_normal,p_mi\nmi,-0.5,1.5\n",
+            "at least 0 that sum to 1 in each row of a.csv, but row 1 has -0.5, 1.5",
+        ),
+        ("label,p_normal,p_mi,label\nmi,0.5,0.5,normal\n", "each column once in a.csv, but 'label' stands there twice"),
         ("label,p_normal,p_mi\nmi,nan,1\n", "sum to 1 in each row of a.csv"),
         ("label,p_normal,p_mi\nmi,-1,2\n", "probabilities of at least 0"),
         ("label,p_normal,p_mi,fold\nmi,0.5,0.5,a\n", "Expected whole numbers as folds in a.csv"),

@@ -11,7 +11,7 @@ def test_the_majority_is_the_commonest_label_of_the_training_side() -> None:
 
 def test_nearest_votes_as_scikit_learn_does_where_no_distances_tie() -> None:
     rng = np.random.default_rng(0)
-    train, values = rng.normal(80, 20, 200), rng.normal(80, 20, 50)
+    train, values = rng.normal(80, 20, 200), rng.normal(80, 20, 600)
     targets = rng.integers(0, 4, 200)
     expected = KNeighborsClassifier(15).fit(train[:, None], targets).predict_proba(values[:, None])
     np.testing.assert_allclose(nearest(train, targets, values, labels=4), expected)

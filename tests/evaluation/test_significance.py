@@ -17,6 +17,12 @@ def test_a_model_compared_with_itself_does_not_differ():
     assert (lower, upper, p) == (0.0, 0.0, 1.0)
 
 
+def test_pages_of_one_group_say_nothing_of_a_difference():
+    right, wrong = np.ones(5, bool), np.zeros(5, bool)
+    rng = np.random.default_rng(0)
+    assert paired_bootstrap(np.zeros(5, int), accuracy(right), accuracy(wrong), rng=rng) == {"accuracy": None}
+
+
 def test_a_better_model_differs_and_the_interval_is_around_the_difference():
     rng = np.random.default_rng(0)
     good, bad = rng.random(400) < 0.9, rng.random(400) < 0.7

@@ -184,6 +184,9 @@ def _csv(path: Path) -> dict[str, list[str]]:
             rows = [row for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"Expected a table of answers at {path}, but it cannot be read: {error}.") from error
+    twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
+    if twice is not None:
+        raise DatasetError(f"Expected each column once in {path.name}, but '{twice}' stands there twice.")
     uneven = next((number for number, row in enumerate(rows, start=2) if len(row) != len(header)), None)
     if uneven is not None:
         raise DatasetError(f"Expected {len(header)} values in line {uneven} of {path.name}, but it has another number.")
@@ -210,7 +213,7 @@ def _probabilities(columns: Mapping[str, Sequence[str]], labels: Sequence[str], 
     if wrong.size:
         raise DatasetError(
             f"Expected probabilities of at least 0 that sum to 1 in each row of {path.name}, but row {wrong[0] + 1} "
-            f"sums to {sums[wrong[0]]:.4g}."
+            f"has {', '.join(f'{value:.4g}' for value in values[wrong[0]])}."
         )
     return np.asarray(values / sums[:, None], dtype=np.float64)
 

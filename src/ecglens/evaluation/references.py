@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 __all__ = ["majority", "nearest"]
 
+_AT_ONCE = 256
+"""Pages that are compared with all of training in one step: a table may have 200,000."""
+
 
 def majority(train_targets: NDArray[np.intp], *, pages: int, labels: int) -> NDArray[np.float64]:
     """The commonest label of the training side for every page, ``(pages, labels)``."""
@@ -35,9 +38,17 @@ def nearest(
     >>> nearest(np.array([60.0, 62, 120]), np.array([0, 0, 1]), np.array([61.0]), labels=2, neighbours=2)
     array([[1., 0.]])
     """
-    apart = np.abs(values[:, None] - train_values[None, :])
     voting = min(neighbours, len(train_values))
+    one_hot = np.eye(labels)[train_targets]
+    parts = [
+        _votes(np.abs(values[first : first + _AT_ONCE, None] - train_values), voting) @ one_hot
+        for first in range(0, len(values), _AT_ONCE)
+    ]
+    return np.asarray(np.concatenate(parts) / voting, dtype=np.float64)
+
+
+def _votes(apart: NDArray[np.float64], voting: int) -> NDArray[np.float64]:
+    """What each training page's vote counts for each page."""
     last = np.partition(apart, voting - 1, axis=1)[:, voting - 1 : voting]
     nearer, tied = apart < last, apart == last
-    votes = nearer + tied * (voting - nearer.sum(axis=1, keepdims=True)) / tied.sum(axis=1, keepdims=True)
-    return np.asarray(votes @ np.eye(labels)[train_targets] / voting, dtype=np.float64)
+    return np.asarray(nearer + tied * (voting - nearer.sum(axis=1, keepdims=True)) / tied.sum(axis=1, keepdims=True))

@@ -37,8 +37,10 @@ def paired_bootstrap(
 
     Returns:
         By name lower end, upper end and p-value of ``first - second``; ``None`` where more than 5 % of the draws left a
-        figure undefined.
+        figure undefined, and of one group, which says nothing of others.
     """
+    if len(np.unique(groups)) < 2:
+        return dict.fromkeys(first(np.arange(len(groups))))
 
     def difference(drawn: NDArray[np.intp]) -> dict[str, float | None]:
         one, other = first(drawn), second(drawn)

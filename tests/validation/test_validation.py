@@ -11,7 +11,7 @@ from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.errors import DatasetError
 from ecglens.evaluation.report import guidelines_section
 from ecglens.reader import load_runtime
-from ecglens.validation import answer_pages, damage_pages, damage_section, gallery
+from ecglens.validation import Refused, answer_pages, damage_pages, damage_section, gallery
 from ecglens.validation.answers import LEARNT
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -48,6 +48,17 @@ def test_every_page_is_answered_or_refused_with_its_reason(answered):
     rows = dict(row[:2] for row in answered.section().rows[1:])
     assert rows["asked"] == "6"
     assert rows["refused"] == "2"
+
+
+def test_refused_pages_are_named_and_alike_reasons_are_one(answered, table):
+    told = dict(answered.refusals(table).rows[1:])
+    assert set(told) == {"paper.png", "broken.jpg"}
+    assert "a whole JPEG file" in told["broken.jpg"]
+    reasons = tuple(
+        Refused(row, f"No regular grid was seen (strength 1.{row}, at least 3.00 needed).") for row in (4, 5)
+    )
+    rows = dict(row[:2] for row in replace(answered, refused=reasons).section().rows[1:])
+    assert rows["refused: No regular grid was seen."] == "2"
 
 
 def test_pages_that_the_model_has_learnt_are_told(answered, table, runtime):

@@ -117,6 +117,8 @@ def _asked(
     with bar("Reading pages") as told:
         answered = answer_pages(recordings, runtime, told=told)
     sections = [answered.section()]
+    if answered.refused:
+        sections.append(answered.refusals(recordings))
     paths = [recordings[int(row)].path for row in answered.rows]
     if damage:
         with bar("Damaging pages") as told:

@@ -1,5 +1,6 @@
 """What a model folder answers on labelled pages, and which of these it has learnt."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,10 @@ LEARNT = "learnt by the model"
 
 Told = Callable[[int, int], None]
 """Hears how many pages are done, of how many."""
+
+
+_FIGURES = re.compile(r" \([^()]*\d[^()]*\)")
+"""What two reasons differ in that are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +90,21 @@ class Answered:
         ]
         reasons: dict[str, int] = {}
         for one in self.refused:
-            reasons[one.reason] = reasons.get(one.reason, 0) + 1
+            reason = _FIGURES.sub("", one.reason)
+            reasons[reason] = reasons.get(reason, 0) + 1
         commonest = sorted(reasons.items(), key=lambda item: -item[1])[:8]
         rows += [[f"refused: {reason}", str(count), _share(count, asked)] for reason, count in commonest]
         topic = NEW_PAGES if self.learnt == (0, 0) else PAGES
         return Section("Pages", "", tuple(tuple(row) for row in rows), topic=topic)
+
+    def refusals(self, recordings: Recordings) -> Section:
+        """Each refused page with its reason.
+
+        Args:
+            recordings: The table of which the pages are.
+        """
+        rows = [("page", "reason"), *((recordings[one.row].path.name, one.reason) for one in self.refused)]
+        return Section("Refused pages", "They are left out of the figures.", tuple(rows))
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before the figures: whether the model has learnt these pages, and copies in them."""

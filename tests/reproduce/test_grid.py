@@ -110,6 +110,15 @@ def test_quick_says_what_it_leaves_out(recordings, recipes, tmp_path, monkeypatc
     assert not (tmp_path / "images").exists()
 
 
+def test_a_conclusion_names_the_labels_without_copies_and_a_quick_run_has_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "ROWS", {"cnn": ROWS["cnn"]})
+    results = RECIPES.parent / "docs" / "results"
+    text = write_tables(results, tmp_path / "RESULTS.md")
+    assert "but abnormal_heartbeat has no copies at all, so that this alone does not tell" in text
+    assert "take 1 model of the works from 0.933 to 0.796 on average" in text
+    assert "As published, " not in write_tables(results, tmp_path / "QUICK.md", quick=True)
+
+
 def test_without_imagenet_weights_a_row_learns_from_scratch_or_is_left_out(monkeypatch):
     def out_of_reach(model, options):
         raise TrainingError("Cannot be fetched.")
@@ -128,6 +137,22 @@ def test_with_imagenet_weights_the_backbone_is_frozen_as_described(monkeypatch):
     (job,) = jobs_of(find_rows(["mobilenet"]), protocols=["honest"], seeds=[0], recipes=RECIPES, weights={})
     assert (job.pretrained, job.recipe.options["weights"]) == (True, "imagenet")
     assert [(phase.epochs, phase.trunk) for phase in job.recipe.phases] == [(20, 0)]
+
+
+def test_vgg16_is_plain_with_imagenet_weights_and_normalized_without(monkeypatch):
+    def made():
+        (job,) = jobs_of(find_rows(["vgg16"]), protocols=["honest"], seeds=[0], recipes=RECIPES, weights={})
+        return job.recipe.model
+
+    asked = []
+    monkeypatch.setattr(grid, "check_weights", lambda model, options: asked.append(model))
+    assert (made(), asked) == ("vgg16", ["vgg16"])
+
+    def out_of_reach(model, options):
+        raise TrainingError("Cannot be fetched.")
+
+    monkeypatch.setattr(grid, "check_weights", out_of_reach)
+    assert made() == "timm:vgg16_bn"
 
 
 def test_every_row_has_its_recipe_and_the_works_read_whole_pages_as_published(monkeypatch):

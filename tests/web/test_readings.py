@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 
+import cv2
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -12,6 +13,7 @@ from django.test import Client
 import ecglens
 from ecglens.formats.json import read_json
 from ecglens.pages.read import read_page
+from ecglens.render import damage_page
 from ecglens.web.accounts.models import AuditEntry
 from ecglens.web.readings import flows, tasks, work
 from ecglens.web.readings.models import Picture, Reading
@@ -295,3 +297,13 @@ def test_no_page_claims_a_certainty_that_nobody_has(upload, client):
     assert "&gt; 99.9 %" in shown
     assert not re.search(r"\b(100(\.0)?|0\.0) %", shown)
     assert "&gt; 99.9 %" in client.get("/readings/").content.decode()
+
+
+def test_a_page_that_was_laid_flat_before_it_was_kept_is_remembered_as_bent(page):
+    curled = damage_page(read_page(page), "curl", 0.5, 3, dpi=100.0)
+    content = cv2.imencode(".png", curled.pixels[..., ::-1])[1].tobytes()
+    first = work.first_look(content, 1, work.Options(explain=False))
+    kept = work.page_of(first.page[0], first.curves, first.facts)
+    assert kept.bend_mm > 1
+    older = {**first.facts, "page": {"number": 1, "count": 1, "width_px": kept.width, "height_px": kept.height}}
+    assert work.page_of(first.page[0], first.curves, older).bend_mm == 0

@@ -18,7 +18,7 @@ PX_PER_MM = 4
 """Scale of a sheet. Lead names are 12 px high at it, a thin trace 1 px wide."""
 
 LARGEST_MM = 850.0
-"""Longest side of the paper that is looked at: that of A1, twice that of the largest recorders' paper."""
+"""Longest side of the paper that is looked at: that of A1."""
 
 _WORK_WIDTH_PX = 1100
 _SQUARE_DEG = 0.06

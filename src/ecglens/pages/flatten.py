@@ -8,7 +8,6 @@ strong curl is found in the new picture in the same way.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from ecglens.pages.grid import Grid, find_grid_lines
-from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
+from ecglens.pages.preprocessing import extremes, ink_from, mean_around, skew_from, tint_from
 from ecglens.records import NotFound, Page
 
 __all__ = ["Bend", "bend_of", "flatten"]
@@ -33,7 +32,7 @@ _SEEN_NEEDED = 0.2
 _SURE_STEP = 0.1
 """Share of a large square by which lines may move from place to place and be followed as surely as at rest."""
 _SMOOTH, _SMOOTH_AGAIN = 1.5, 3.0
-"""Places over which displacements are smoothed; what a strong curl leaves is broad, and less is seen of it."""
+"""Places over which displacements are smoothed; what is left of a strong curl is broad."""
 _FLAT_MM = 0.8
 """From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
 _STRONGLY_MM = 4.0
@@ -160,15 +159,9 @@ def _evened(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.fl
     What is broader than a line is taken off first: a fold's shadow must not look like one either.
     """
     known = (paper > 127).astype(np.float32)
-    filled = np.where(known > 0, lines, _mean(lines, known)).astype(np.float32)
+    filled = np.where(known > 0, lines, mean_around(lines, known)).astype(np.float32)
     thin = cv2.morphologyEx(filled, cv2.MORPH_TOPHAT, np.ones((_BROADEST_PX, _BROADEST_PX), np.uint8))
-    return np.asarray((thin - _mean(thin, known)) * known, dtype=np.float32)
-
-
-def _mean(values: NDArray[Any], known: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of what is known around each place."""
-    window = (61, 61)
-    return np.asarray(cv2.blur(values * known, window) / (cv2.blur(known, window) + 1e-3), dtype=np.float32)
+    return np.asarray((thin - mean_around(thin, known)) * known, dtype=np.float32)
 
 
 def _phases(

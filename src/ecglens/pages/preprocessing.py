@@ -4,6 +4,8 @@
 input.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ __all__ = [
     "gray",
     "ink",
     "ink_from",
+    "mean_around",
     "median",
     "otsu",
     "paper",
@@ -151,6 +154,17 @@ def tint_from(lowest: Image, dark: Image) -> Image:
     limit = max(60.0, 0.4 * float(cv2.minMaxLoc(dark)[1]))
     black = cv2.dilate(cv2.threshold(dark, limit, 255, cv2.THRESH_BINARY)[1], np.ones((5, 5), np.uint8))
     return _u8(cv2.bitwise_and(faint, cv2.bitwise_not(black)))
+
+
+def mean_around(values: NDArray[Any], known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean around each place, over windows of 61 px, of what is known there.
+
+    Args:
+        values: ``(height, width)``.
+        known: The same shape, 1 where a value counts and 0 where it does not.
+    """
+    window = (61, 61)
+    return np.asarray(cv2.blur(values * known, window) / (cv2.blur(known, window) + 1e-3), dtype=np.float32)
 
 
 def remove_grid(pixels: Image) -> Image:

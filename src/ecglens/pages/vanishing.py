@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft2
 from scipy.optimize import least_squares
 
-from ecglens.pages.preprocessing import extremes, ink_from, tint_from
+from ecglens.pages.preprocessing import extremes, ink_from, mean_around, tint_from
 from ecglens.records import Page
 
 __all__ = ["from_grid"]
@@ -85,8 +85,7 @@ def _grid_lines(work: NDArray[np.uint8]) -> NDArray[np.float32]:
     dark = ink_from(brightest)
     lines = tint_from(lowest, dark).astype(np.float32)
     known = (cv2.dilate(dark, np.ones((5, 5), np.uint8)) < _INK).astype(np.float32)
-    mean = cv2.blur(lines * known, (61, 61)) / (cv2.blur(known, (61, 61)) + 1e-3)
-    return np.asarray(np.clip((lines - mean) * known, -_STRONGEST, _STRONGEST), dtype=np.float32)
+    return np.asarray(np.clip((lines - mean_around(lines, known)) * known, -_STRONGEST, _STRONGEST), dtype=np.float32)
 
 
 def _tiles(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ecglens.evaluation.bootstrap import group_intervals
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.predictions import Predictions
+from ecglens.evaluation.report import counted
 from ecglens.extras import require
 from ecglens.reproduce.results import Result, load_result, result_path
 from ecglens.reproduce.works import ROWS, WORKS, Row
@@ -186,12 +187,27 @@ def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
     with_copy, without = (np.mean([shown[side][1] for shown in copies.values()]) for side in ("yes", "no"))
     return [
         f"As published, {np.mean(shares):.0%} of the test files are copies of training files; the models answer those "
-        f"with {with_copy:.3f} right, the others with {without:.3f}, but some labels have no copies at all, so that "
-        "this alone does not tell memory from difficulty. "
-        "Asked about recordings of groups that they have not seen, by the traces alone and after learning from fewer "
-        f"pages, the {len(both)} models of the works that were run under both protocols go from {published:.3f} to "
-        f"{honest:.3f} on average: the second figure is what such a model is worth on a new page of this recorder.",
+        f"with {with_copy:.3f} right, the others with {without:.3f}{_uncopied(cells)}. "
+        "Recordings of groups that they have not seen, the traces alone and fewer pages to learn from take "
+        f"{counted(len(both), 'model')} of the works from {published:.3f} to {honest:.3f} on average: the second "
+        "figure is what such a model is worth on a new page of this recorder.",
     ]
+
+
+def _uncopied(cells: Mapping[tuple[str, str], _Cell]) -> str:
+    """Why files with and without a copy do not compare, where a label has none."""
+    labels: set[str] = set()
+    copied: set[str] = set()
+    for (_, protocol), cell in cells.items():
+        predictions = cell.seeds[0].predictions
+        if protocol == "as-published" and _COPY in predictions.extra:
+            true = [predictions.labels[target] for target in predictions.targets]
+            labels.update(true)
+            copied.update(label for label, side in zip(true, predictions.extra[_COPY], strict=True) if side == "yes")
+    bare = sorted(labels - copied)
+    if not bare:
+        return ""
+    return f", but {' and '.join(bare)} has no copies at all, so that this alone does not tell memory from difficulty"
 
 
 def _by_copy(cells: Mapping[tuple[str, str], _Cell]) -> dict[str, dict[str, tuple[int, float]]]:

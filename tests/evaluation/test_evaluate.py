@@ -4,11 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
+from sklearn.metrics import roc_curve
 
 from ecglens.errors import DatasetError
-from ecglens.evaluation.evaluate import decision_curve, evaluate, references_of
+from ecglens.evaluation.evaluate import evaluate, references_of
 from ecglens.evaluation.names import FIGURES
-from ecglens.evaluation.points import reliability
+from ecglens.evaluation.points import THRESHOLDS, decision_curve, reliability
 from ecglens.evaluation.predictions import Predictions
 
 LABELS = ("normal", "mi", "other")
@@ -119,7 +120,7 @@ def test_reliability_agrees_with_scikit_learn():
     mine = reliability(predictions.targets, predictions.probabilities)
     confidence = predictions.probabilities.max(axis=1)
     right = predictions.probabilities.argmax(axis=1) == predictions.targets
-    theirs, mean = calibration_curve(right, confidence, n_bins=10)
+    theirs, mean = calibration_curve(right, confidence, n_bins=15)
     assert [row[2] for row in mine] == pytest.approx(theirs.tolist())
     assert [row[1] for row in mine] == pytest.approx(mean.tolist())
     assert sum(row[0] for row in mine) == 400
@@ -151,5 +152,51 @@ def test_a_control_on_other_pages_is_refused():
     renamed = Predictions(
         tuple(f"x{n}" for n in range(120)), other.groups, LABELS, other.targets, other.probabilities, other.folds
     )
-    with pytest.raises(DatasetError, match="no recording in common"):
+    with pytest.raises(DatasetError, match="The control 'header alone' cannot stand beside .* no recording in common"):
         evaluate(answers(), rng=np.random.default_rng(0), draws=20, references={"header alone": renamed})
+
+
+def test_shares_of_pages_that_are_all_right_have_an_exact_interval_over_groups_and_other_figures_none():
+    table = answers(pages=12, rates=False)
+    sure = replace(table, probabilities=0.9 * np.eye(3)[table.targets] + 0.1 / 3)
+    found = evaluate(sure, rng=np.random.default_rng(0), draws=40)
+    assert found.scored["accuracy"] == found.scored["macro_f1"] == 1.0
+    assert found.intervals["accuracy"] == pytest.approx((0.025 ** (1 / 6), 1.0))
+    assert found.intervals["coverage/1"] == found.intervals["accuracy"]
+    assert found.intervals["macro_f1"] is found.intervals["matthews"] is None
+    ((_, low, high),) = found.bands["reliability"]
+    assert (low, high) == found.intervals["accuracy"]
+
+
+def test_every_curve_has_a_band_about_it(evaluation):
+    predictions = evaluation.predictions
+    for number, label in enumerate(LABELS):
+        positive, score = predictions.targets == number, predictions.probabilities[:, number]
+        net = {at: benefit for at, benefit, _ in decision_curve(positive, score)}
+        assert [at for at, *_ in evaluation.bands[f"decision/{label}"]] == list(THRESHOLDS)
+        assert all(low <= net[at] <= high for at, low, high in evaluation.bands[f"decision/{label}"])
+        alarms, hits, _ = roc_curve(positive, score, drop_intermediate=False)
+        for at, low, high in evaluation.bands[f"roc/{label}"]:
+            assert low <= np.interp(at, alarms, hits) <= high
+        assert len(evaluation.bands[f"precision_recall/{label}"]) == 51
+    held = {at: right for _, at, right in evaluation.reliability}
+    assert len(evaluation.bands["reliability"]) > 4
+    assert all(low <= held[at] <= high for at, low, high in evaluation.bands["reliability"])
+
+
+def test_a_rate_that_is_none_counts_as_unknown_and_is_told():
+    rates = list(answers().extra["printed_rate_bpm"])
+    rates[3], rates[4], rates[5] = "-80", "inf", "fast"
+    found = evaluate(
+        replace(answers(), extra={"printed_rate_bpm": tuple(rates)}), rng=np.random.default_rng(0), draws=20
+    )
+    assert "printed rate alone, 15 nearest, on 117 pages" in found.references
+    assert found.notes[-1] == "3 of the values of printed_rate_bpm are no rate, such as '-80', and count as unknown."
+
+
+def test_the_draws_are_told_as_one():
+    heard = []
+    evaluate(
+        answers(rates=False), rng=np.random.default_rng(0), draws=200, told=lambda done, of: heard.append((done, of))
+    )
+    assert heard == [(100, 400), (200, 400), (300, 400), (400, 400)]

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -76,7 +77,8 @@ def test_undefined_is_a_dash_and_every_figure_and_control_has_its_place(evaluati
     assert any(line.startswith("| figure | value | 95 % interval | majority label |") for line in lines)
     for title in FIGURES.values():
         assert any(line.startswith(f"| {title} | ") for line in lines), title
-    assert "| <b>odd/label</b> | 0 | " in text
+    assert "| &lt;b>odd/label&lt;/b> | 0 | " in text
+    assert text.startswith("# A &lt;model>\n")
     assert "| macro AUROC | - | - |" in text
     assert "90 files, 90 recordings, 45 groups" in text
     assert "| sex: f | 45 | " in text
@@ -100,7 +102,8 @@ def test_sections_with_tables_figures_and_pages_stand_in_a_report(evaluation, tm
     assert (tmp_path / "pages" / "wrong-1.jpg").read_bytes() == page.data
     text = (tmp_path / "evaluation.md").read_text()
     assert "| fold | 1.00 |" in text
-    assert "| CLAIM | 30 | robustness or sensitivity | Subgroups; Damaged pages |" in text
+    assert "| CLAIM | 30 | robustness or sensitivity | Damaged pages |" in text
+    assert "| CLAIM | 37 | analysis of wrong cases | Wrong pages |" in text
     assert "TRIPOD+AI | 16" not in text
 
 
@@ -116,3 +119,19 @@ def test_what_is_to_be_beaten_and_missing_is_named(evaluation):
     text = evaluation.to_markdown()
     assert "Not at hand: printed rate alone, header alone, footer alone, page with its traces blurred away." in text
     assert "majority label" in text
+
+
+def test_a_report_without_intervals_claims_none(evaluation, tmp_path):
+    alone = replace(evaluation.predictions, groups=("one",) * 90)
+    write_report(evaluate(alone, rng=np.random.default_rng(0), draws=20), tmp_path)
+    text = (tmp_path / "evaluation.md").read_text()
+    assert "| CLAIM | 28 | metrics of performance | Figures; By label |" in text
+    assert "| CLAIM | 29 |" not in text
+    assert "| TRIPOD+AI | 23a |" not in text
+
+
+def test_letters_that_the_font_lacks_are_told_once_a_picture(evaluation, caplog):
+    named = replace(evaluation.predictions, labels=("正常", "mi", "other"))
+    drawn = evaluate(named, rng=np.random.default_rng(0), draws=20).plot()
+    assert set(drawn) == set(PICTURES)
+    assert "lacks some letters of the labels" in caplog.text

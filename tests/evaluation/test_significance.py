@@ -6,7 +6,7 @@ from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootst
 
 
 def accuracy(right):
-    return lambda drawn: {"accuracy": float(right[drawn].mean())}
+    return lambda counts: {"accuracy": float(right @ counts / counts.sum())}
 
 
 def test_a_model_compared_with_itself_does_not_differ():
@@ -49,8 +49,8 @@ def test_groups_that_answer_alike_widen_the_interval():
 def test_a_figure_that_is_often_undefined_is_not_compared():
     undefined = paired_bootstrap(
         np.arange(9),
-        lambda drawn: {"auroc": None},
-        lambda drawn: {"auroc": 0.5},
+        lambda counts: {"auroc": None},
+        lambda counts: {"auroc": 0.5},
         rng=np.random.default_rng(0),
         draws=20,
     )
@@ -105,6 +105,11 @@ def test_delong_needs_two_pages_of_each_kind():
     scores = np.arange(4.0)
     assert delong(np.array([True, False, False, False]), scores, scores) is None
     assert delong(np.array([True, True, False, False]), scores, scores) == (0.0, 0.0, 1.0)
+
+
+def test_delong_says_nothing_of_areas_without_any_spread():
+    positive = np.array([True, True, False, False])
+    assert delong(positive, positive.astype(float), np.zeros(4)) is None
 
 
 def test_holm_is_monotone_never_below_the_raw_value_and_never_above_one():

@@ -120,7 +120,7 @@ def test_damage_is_counted_from_none_to_the_most(table, runtime):
     assert all(one.right == 2 for one in found if one.strength == 0)
     assert found[3].right + found[3].wrong + found[3].refused == 2
     section = damage_section(found)
-    assert section.rows[1][:2] == ("noise", "1.00 (1.00 to 1.00), 0.00")
+    assert section.rows[1][:2] == ("noise", "1.00 (0.16 to 1.00), 0.00")
     assert section.pictures["damage"].startswith(b"\x89PNG")
 
 

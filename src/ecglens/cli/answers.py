@@ -8,9 +8,12 @@ from ecglens.labels import TITLES
 from ecglens.leads.figures import Figure, missing, said, st_leads, told
 from ecglens.records import Layout, Measurements, Prediction, Reading
 
-__all__ = ["DISCLAIMER", "error_line", "print_reading"]
+__all__ = ["DISCLAIMER", "INTERRUPTED", "error_line", "print_reading"]
 
 DISCLAIMER = "For research and teaching; not a diagnosis."
+
+INTERRUPTED = 130
+"""Exit code of a command that its user stops: as a shell gives it."""
 
 _BAR_CELLS = 24
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
 from ecglens.cli.names import printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_INTERRUPTED = 130
 """As a shell says of a process that SIGINT stopped."""
 _LINE_SECONDS = 5.0
 """Between two lines of progress where nobody watches."""
@@ -82,7 +81,7 @@ def command(
             )
     except KeyboardInterrupt:
         error_line(err, "Stopped. The same command goes on; ecglens report DIR tells what was read so far.")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     _print(found, out)
 
 

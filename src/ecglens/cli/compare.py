@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ecglens.cli.names import table_name
+
 __all__ = ["command"]
 
 
@@ -23,16 +25,19 @@ def command(
 
     import numpy as np
 
+    from ecglens.cli.progress import bar
     from ecglens.evaluation.compare import compare
     from ecglens.evaluation.predictions import read_predictions
 
-    names = _names(first, second)
-    found = compare(
-        read_predictions(first), read_predictions(second), names=names, rng=np.random.default_rng(seed), draws=draws
-    )
+    html = out is not None and out.suffix.lower() in {".html", ".htm"}
+    if out is not None and not html and out.suffix.lower() != ".png":
+        raise typer.BadParameter(f"expected a name that ends with .png or .html, got '{out.name}'", param_hint="--out")
+    answers = read_predictions(first, named=True), read_predictions(second, named=True)
+    with bar("Drawing groups") as told:
+        found = compare(*answers, names=_names(first, second), rng=np.random.default_rng(seed), draws=draws, told=told)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix.lower() in (".html", ".htm"):
+        if html:
             out.write_text(found.to_html(), encoding="utf-8")
         else:
             out.write_bytes(found.plot())
@@ -40,15 +45,11 @@ def command(
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
-    """Of the reports' folders, or of the files, with as many folders before them as tell the two apart.
+    """As :func:`table_name` has them, with as many folders before them as tell the two apart.
 
-    >>> _names(Path("a/cnn/seed0.csv"), Path("a/vgg16/seed0.csv"))
-    ('cnn/seed0', 'vgg16/seed0')
+    >>> _names(Path("a/cnn/answers.csv"), Path("a/vgg16/answers.csv"))
+    ('cnn/answers', 'vgg16/answers')
     """
-    parts = [_parts(path.resolve()) for path in (first, second)]
-    depth = next((d for d in range(1, max(map(len, parts)) + 1) if parts[0][-d:] != parts[1][-d:]), 1)
-    return "/".join(parts[0][-depth:]), "/".join(parts[1][-depth:])
-
-
-def _parts(path: Path) -> tuple[str, ...]:
-    return path.parent.parts if path.stem == "predictions" else (*path.parent.parts, path.stem)
+    depths = range(1, max(len(path.resolve().parts) for path in (first, second)) + 1)
+    named = [(table_name(first, folders=depth), table_name(second, folders=depth)) for depth in depths]
+    return next((pair for pair in named if pair[0] != pair[1]), named[0])

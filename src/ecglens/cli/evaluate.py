@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from ecglens.cli.names import table_name
 from ecglens.cli.sources import Rules, Scheme, load_pages, load_training
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def command(
 
     import numpy as np
 
+    from ecglens.cli.progress import bar
     from ecglens.evaluation.evaluate import evaluate
     from ecglens.evaluation.predictions import read_predictions
     from ecglens.evaluation.report import to_markdown, write_report
@@ -69,16 +71,19 @@ def command(
     elif source.is_dir():
         files, predictions, sections = _of_run(source, data, labels, scheme, seed=seed, pictures=out is not None)
     else:
-        predictions = read_predictions(source)
-    found = evaluate(
-        predictions,
-        name=name or model or source.stem,
-        files=files,
-        rng=rng,
-        draws=draws,
-        references=dict(map(_control, control or ())),
-        notes=notes,
-    )
+        predictions = read_predictions(source, named=bool(control))
+    references = dict(map(_control, control or ()))
+    with bar("Drawing groups") as told:
+        found = evaluate(
+            predictions,
+            name=name or model or table_name(source),
+            files=files,
+            rng=rng,
+            draws=draws,
+            references=references,
+            notes=notes,
+            told=told,
+        )
     if out is not None:
         write_report(found, out, sections)
     print(json.dumps(found.to_dict(), indent=1) if as_json else to_markdown(found, sections))
@@ -170,4 +175,4 @@ def _control(text: str) -> "tuple[str, Predictions]":
     name, sign, file = text.partition("=")
     if not sign or not name or not file:
         raise typer.BadParameter(f"expected NAME=FILE, found '{text}'", param_hint="--control")
-    return name, read_predictions(file)
+    return name, read_predictions(file, named=True)

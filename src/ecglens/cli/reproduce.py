@@ -11,6 +11,7 @@ import typer
 
 from ecglens.cli.sources import Rules, load_pages
 from ecglens.cli.train import Cache, Device, parse_seeds
+from ecglens.errors import DatasetError
 from ecglens.settings import load_settings
 
 __all__ = ["command"]
@@ -39,14 +40,19 @@ def command(
     labels: Rules = None,
     recipes: Annotated[Path, typer.Option(help="Folder of the recipes.")] = Path("recipes"),
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs/reproduce"),
-    results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("docs/results"),
-    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("docs/RESULTS.md"),
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of results; docs/results, with --quick RUNS/quick-results.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The table to write; docs/RESULTS.md, with --quick RUNS/QUICK.md.")
+    ] = None,
     device: Device = "auto",
     cache: Cache = None,
 ) -> None:
     """Train the models of the five works under each protocol, and write what they score beside what was reported.
 
-    What is done already is not done again. Without --data the table is written again from the results that are there.
+    What is done already is not done again. With neither rows nor --data the table is written again from the results
+    that are there.
     """
     from ecglens.extras import require
 
@@ -54,25 +60,31 @@ def command(
     from ecglens.cli.training import told
     from ecglens.models.train.devices import training_world
     from ecglens.models.train.run import Where
-    from ecglens.reproduce import find_rows, jobs_of, reproduce, write_tables
+    from ecglens.reproduce import check_protocols, find_rows, jobs_of, reproduce, write_tables
 
-    rows, typed = find_rows(works or []), _typed(sys.argv[1:])
-    kept = runs / "quick-results" if quick else results
+    rows, typed, numbers = find_rows(works or []), _typed(sys.argv[1:]), parse_seeds(seeds)
+    protocols, files = [name.strip() for name in protocol.split(",")], _weights(weights or [])
+    check_protocols(protocols)
+    kept = results or (runs / "quick-results" if quick else Path("docs/results"))
+    if data is None and (works or files):
+        raise DatasetError("Expected --data with the pages that the rows are trained on.")
+    if data is None and not kept.is_dir():
+        raise DatasetError(f"Expected results in '{kept}' to write a table from, but there is no such folder.")
     if data is not None:
         recordings = load_pages(data, labels)
         with training_world(device) as world, told(world.leads) as listener:
             jobs = jobs_of(
                 rows,
-                protocols=[name.strip() for name in protocol.split(",")],
-                seeds=parse_seeds(seeds)[: 1 if quick else None],
+                protocols=protocols,
+                seeds=numbers[: 1 if quick else None],
                 recipes=recipes,
-                weights=_weights(weights or []),
+                weights=files,
                 quick=quick,
                 listener=listener,
             )
             where = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
             reproduce(jobs, recordings, runs=runs, results=kept, where=where, command=typed)
-    print(write_tables(kept, runs / "QUICK.md" if quick else out, quick=quick))
+    print(write_tables(kept, out or (runs / "QUICK.md" if quick else Path("docs/RESULTS.md")), quick=quick))
 
 
 def _typed(words: list[str]) -> str:
@@ -90,7 +102,10 @@ def _typed(words: list[str]) -> str:
 
 
 def _weights(texts: list[str]) -> dict[str, str]:
+    from ecglens.reproduce import find_rows
+
     pairs = [text.partition("=") for text in texts]
     if any(not file for _, _, file in pairs):
-        raise typer.BadParameter("expected ROW=FILE, such as efficientnet-lite0=weights.pth")
+        raise typer.BadParameter("expected ROW=FILE, such as efficientnet-lite0=weights.pth", param_hint="--weights")
+    find_rows([row for row, _, _ in pairs])
     return {row: file for row, _, file in pairs}

@@ -65,7 +65,7 @@ def command(
         if world.leads:
             start_run(recordings, loaded, out, plan, command=typed, resume=resume)
         world.wait()
-        with told(world.leads) as listener:
+        with told(world.leads, again="The same command with --resume goes on.") as listener:
             where = run.Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1, board)
             run.cross_validate(recordings, loaded, out, plan, seeds=numbers, where=where)
             if fit:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ecglens.cli.answers import INTERRUPTED, error_line
 from ecglens.models.train.history import Figures
 from ecglens.models.train.run import Listener
 
@@ -13,11 +15,12 @@ __all__ = ["told"]
 
 
 @contextmanager
-def told(shown: bool) -> Iterator[Listener]:
+def told(shown: bool, *, again: str = "The same command goes on.") -> Iterator[Listener]:
     """A listener that shows a bar with the time left, and a line for each thing that is finished.
 
     Args:
         shown: Whether this process speaks.
+        again: What a user who stops the work is told.
     """
     if not shown:
         yield Listener()
@@ -32,8 +35,12 @@ def told(shown: bool) -> Iterator[Listener]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Shown(progress)
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            yield _Shown(progress)
+    except KeyboardInterrupt:
+        error_line(console, f"Stopped. {again}")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 class _Shown(Listener):

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
+from ecglens.tables import read_table
 
 __all__ = ["COLUMNS", "Recording", "Recordings"]
 
@@ -176,11 +178,10 @@ class Recordings:
 
 def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="", restkey="")
-            return list(reader.fieldnames or []), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        header, rows = read_table(path)
+    except (OSError, ValueError) as error:
         raise DatasetError(f"Expected a CSV table of recordings at {path}, but it cannot be read: {error}.") from error
+    return header, [dict(zip_longest(header, row[: len(header)], fillvalue="")) for row in rows]
 
 
 def _row(values: Mapping[str, str], table: Path, path_column: str, line: int) -> Recording:

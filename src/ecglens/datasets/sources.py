@@ -1,17 +1,18 @@
 """Recordings from where data sets keep them: class folders, a table, PTB-XL, LUDB, WFDB records with beat marks."""
 
 import ast
-import csv
 import re
 import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
 from ecglens.datasets.marks import ludb
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.errors import DatasetError
+from ecglens.tables import read_table
 
 __all__ = [
     "AAMI",
@@ -302,14 +303,14 @@ def _toml_rules(path: Path) -> dict[str, str]:
 
 def _table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            header, rows = list(reader.fieldnames or []), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"Expected the table {path.name} in {path.parent}, but it cannot be read.") from error
+        header, rows = read_table(path)
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"Expected the table {path.name} in {path.parent}, but it cannot be read: {error}."
+        ) from error
     missing = [name for name in needed if name not in header]
     if missing:
         raise DatasetError(
             f"Expected the column '{missing[0]}' in {path.name}, but found {', '.join(header) or 'no header'}."
         )
-    return rows
+    return [dict(zip_longest(header, row[: len(header)], fillvalue="")) for row in rows]

@@ -4,16 +4,32 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
-__all__ = ["DEFINED", "drawn_figures", "group_intervals"]
+__all__ = [
+    "DEFINED",
+    "Figures",
+    "Told",
+    "drawn_figures",
+    "group_intervals",
+    "interval",
+    "no_page_differs",
+    "share_interval",
+]
 
 DEFINED = 0.95
 """Share of the draws that must leave a figure defined."""
 
+Figures = Callable[[NDArray[np.intp]], Mapping[str, float | NDArray[np.float64] | None]]
+"""From how often each page is drawn, ``(pages,)``, to named figures, or to points of a curve with NaN for undefined."""
+
+Told = Callable[[int, int], None]
+"""Hears how many draws are done, of how many."""
+
 
 def group_intervals(
     groups: NDArray[np.intp],
-    figure: Callable[[NDArray[np.intp]], Mapping[str, float | None]],
+    figures: Figures,
     *,
     rng: np.random.Generator,
     draws: int = 2000,
@@ -23,7 +39,7 @@ def group_intervals(
 
     Args:
         groups: ``(pages,)``, group of each page.
-        figure: From page indices, drawn with repetition, to named figures.
+        figures: Single figures of a draw.
         rng: Source of the draws.
         draws: How many.
         level: Of the interval.
@@ -32,41 +48,97 @@ def group_intervals(
         Lower and upper end by name; ``None`` where more than 5 % of the draws left the figure undefined, and of one
         group, which says nothing of others.
     """
-    if len(np.unique(groups)) < 2:
-        return dict.fromkeys(figure(np.arange(len(groups))))
-    tail = (1 - level) / 2
-    return {
-        name: (float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail)))
-        if len(values) >= DEFINED * draws
-        else None
-        for name, values in drawn_figures(groups, figure, rng=rng, draws=draws).items()
-    }
+    samples = drawn_figures(groups, figures, rng=rng, draws=draws)
+    return {name: interval(values, level=level) for name, values in samples.items()}
+
+
+def share_interval(
+    groups: NDArray[np.intp], right: NDArray[np.bool_], *, rng: np.random.Generator, draws: int = 2000
+) -> tuple[float, float] | None:
+    """95 % interval of the share of pages that are right; of one group there is none.
+
+    Where all are right, or none is, every draw says the same and :func:`no_page_differs` gives the interval.
+
+    Args:
+        groups: ``(pages,)``, group of each page.
+        right: ``(pages,)``.
+        rng: Source of the draws.
+        draws: How many.
+    """
+    if right.all() or not right.any():
+        return no_page_differs(bool(right[0]), len(np.unique(groups)))
+
+    def share(counts: NDArray[np.intp]) -> dict[str, float | None]:
+        return {"share": float(counts @ right / counts.sum())}
+
+    return group_intervals(groups, share, rng=rng, draws=draws)["share"]
+
+
+def no_page_differs(right: bool, groups: int, *, level: float = 0.95) -> tuple[float, float] | None:
+    """Interval of a share when all pages are right, or none is (Clopper and Pearson, DOI 10.1093/biomet/26.4.404).
+
+    A bootstrap has nothing else to draw, and would be sure of it. A group counts once, however many pages it has.
+
+    Args:
+        right: Whether all are.
+        groups: Of the pages.
+        level: Of the interval.
+
+    >>> [round(end, 3) for end in no_page_differs(True, 3)]
+    [0.292, 1.0]
+    """
+    if groups < 2:
+        return None
+    ends = binomtest(groups if right else 0, groups).proportion_ci(level, method="exact")
+    return float(ends.low), float(ends.high)
 
 
 def drawn_figures(
     groups: NDArray[np.intp],
-    figure: Callable[[NDArray[np.intp]], Mapping[str, float | None]],
+    figures: Figures,
     *,
     rng: np.random.Generator,
     draws: int,
+    told: Told | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Figures over pages of groups that are drawn with repetition.
 
     Args:
         groups: ``(pages,)``, group of each page.
-        figure: From page indices to named figures.
+        figures: Of a draw.
         rng: Source of the draws.
         draws: How many.
+        told: Hears of each hundred draws.
 
     Returns:
-        Values by name, without the draws that left the figure undefined.
+        Values by name, ``(draws,)`` or ``(draws, points)``, NaN where a draw left the figure undefined; of one group,
+        which says nothing of others, all of them.
     """
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    samples: dict[str, list[float]] = {}
-    for _ in range(draws):
-        drawn = rng.integers(0, len(members), len(members))
-        for name, value in figure(np.concatenate([members[index] for index in drawn])).items():
-            samples.setdefault(name, [])
-            if value is not None:
-                samples[name].append(value)
+    codes = np.unique(groups, return_inverse=True)[1]
+    number = int(codes.max()) + 1
+    samples: dict[str, list[NDArray[np.float64]]] = {}
+    for draw in range(draws):
+        drawn = rng.integers(0, number, number)
+        for name, value in figures(np.bincount(drawn, minlength=number)[codes]).items():
+            known = np.asarray(np.nan if value is None else value, dtype=np.float64)
+            samples.setdefault(name, []).append(known if number > 1 else np.full_like(known, np.nan))
+        if number < 2:
+            break
+        if told is not None and draw % 100 == 99:
+            told(draw + 1, draws)
     return {name: np.array(values) for name, values in samples.items()}
+
+
+def interval(values: NDArray[np.float64], *, level: float = 0.95) -> tuple[float, float] | None:
+    """Ends between which the middle of the draws lies, ``None`` where more than 5 % of them are undefined.
+
+    Args:
+        values: ``(draws,)``, NaN where undefined.
+        level: Share of the draws between the ends.
+    """
+    known = values[np.isfinite(values)]
+    if len(known) < DEFINED * len(values):
+        return None
+    tail = (1 - level) / 2
+    lower, upper = np.quantile(known, (tail, 1 - tail))
+    return float(lower), float(upper)

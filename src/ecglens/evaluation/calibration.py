@@ -5,29 +5,44 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-__all__ = ["cross_fitted", "expected_calibration_error", "fit_temperature"]
+__all__ = ["BINS", "bins_of", "calibration_gap", "cross_fitted", "expected_calibration_error", "fit_temperature"]
+
+BINS = 15
+"""Of confidence, over [0, 1], in the calibration error and in every picture of reliability."""
+
+
+def bins_of(confidence: NDArray[np.float64], bins: int = BINS) -> NDArray[np.intp]:
+    """The bin of each confidence: open below and closed above, so that exactly 1 falls into the last."""
+    return np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+
+
+def calibration_gap(place: NDArray[np.intp], surplus: NDArray[np.float64], bins: int = BINS) -> float:
+    """Sum over bins of the distance between what was right and what was believed.
+
+    Args:
+        place: ``(pages,)``, the bin of each page.
+        surplus: ``(pages,)``, whether it is right less its confidence, as often as it counts.
+        bins: Number of bins.
+    """
+    return float(np.abs(np.bincount(place, surplus, bins)).sum())
 
 
 def expected_calibration_error(
-    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = 15
+    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = BINS
 ) -> float:
     """Mean distance between confidence and accuracy over bins of equal width, weighted by their pages.
-
-    Bins are open below and closed above, so a confidence of exactly 1 falls into the last.
 
     Args:
         targets: ``(pages,)``, index of the true label.
         probabilities: ``(pages, labels)``.
-        bins: Number of bins over [0, 1].
+        bins: Number of bins over [0, 1], as in :func:`bins_of`.
 
     >>> expected_calibration_error(np.array([0, 1]), np.array([[0.75, 0.25], [0.75, 0.25]]))
     0.25
     """
     confidence = probabilities.max(axis=1)
-    right = (probabilities.argmax(axis=1) == targets).astype(np.float64)
-    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
-    gaps = np.abs(np.bincount(place, right, bins) - np.bincount(place, confidence, bins))
-    return float(gaps.sum() / len(targets))
+    right = probabilities.argmax(axis=1) == targets
+    return calibration_gap(bins_of(confidence, bins), right - confidence, bins) / len(targets)
 
 
 def fit_temperature(targets: NDArray[np.intp], logits: NDArray[np.float32]) -> float:

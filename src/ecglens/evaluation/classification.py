@@ -1,7 +1,7 @@
 """Figures of a classifier from its probabilities. Undefined is ``None``, never 0.
 
 A bootstrap asks for all of them thousands of times, and a site that only reads pages has no scikit-learn: so they are
-sums over one confusion matrix and one ranking. The tests hold each against scikit-learn's, and
+sums over one confusion matrix and one ranking a label. The tests hold each against scikit-learn's, and
 ``benchmarks/metrics.md`` has how near they are and how much faster.
 """
 
@@ -10,89 +10,105 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from ecglens.evaluation.calibration import expected_calibration_error
+from ecglens.evaluation.calibration import bins_of, calibration_gap
+from ecglens.evaluation.ranking import Ranking, area, mean_precision, right_among
 
-__all__ = ["auroc", "average_precision", "cohen_kappa", "figures", "matthews", "right_at_coverage"]
+__all__ = ["Scorer", "auroc", "average_precision", "cohen_kappa", "figures", "matthews", "right_at_coverage"]
+
+COVERAGE = 0.72
+"""Share of pages, the surest ones, on which ``right_at_coverage`` is counted."""
 
 
-def figures(
-    targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str], *, coverage: float = 0.72
-) -> dict[str, Any]:
-    """Every figure of one classifier on one set of pages.
+class Scorer:
+    """Figures of one classifier on pages that each count as often as they are drawn.
+
+    What no draw changes, above all the ranking of the pages, is made once.
 
     Args:
         targets: ``(pages,)``, index of the true label.
         probabilities: ``(pages, labels)``, rows sum to 1.
         labels: Names in the columns' order.
-        coverage: Share of pages, the surest ones, on which ``right_at_coverage`` is counted.
 
-    Returns:
-        Macro figures, figures by label and the confusion matrix (rows are true labels).
+    Attributes:
+        answers: ``(pages,)``, index of the likeliest label.
+        right: ``(pages,)``, whether it is the true one.
+        confidence: ``(pages,)``, its probability.
+        surest: Pages by confidence.
+        by_label: Pages by each label's probability.
 
     Raises:
         ValueError: There is no page.
     """
-    if not len(targets):
-        raise ValueError("Expected at least one page to score, but got none.")
-    answers = probabilities.argmax(axis=1)
-    count = len(labels)
-    confusion = np.bincount(targets * count + answers, minlength=count * count).reshape(count, count)
-    by_label = {name: _label_figures(confusion, index, targets, probabilities) for index, name in enumerate(labels)}
-    picked = probabilities[np.arange(len(targets)), targets]
-    return {
-        "accuracy": float(confusion.trace() / confusion.sum()),
-        "balanced_accuracy": _mean(by_label, "recall"),
-        "macro_precision": _mean(by_label, "precision"),
-        "macro_specificity": _mean(by_label, "specificity"),
-        "macro_f1": _mean(by_label, "f1"),
-        "macro_auroc": _mean(by_label, "auroc"),
-        "macro_average_precision": _mean(by_label, "average_precision"),
-        "matthews": matthews(confusion),
-        "cohen_kappa": cohen_kappa(confusion),
-        "log_loss": float(np.log(1 / np.maximum(picked, 1e-15)).mean()),
-        "brier": float(np.square(probabilities - np.eye(count)[targets]).sum(axis=1).mean()),
-        "expected_calibration_error": expected_calibration_error(targets, probabilities),
-        "right_at_coverage": right_at_coverage(targets, probabilities, coverage=coverage),
-        "coverage": coverage,
-        "by_label": by_label,
-        "confusion": confusion.tolist(),
-    }
+
+    def __init__(self, targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str]) -> None:
+        if not len(targets):
+            raise ValueError("Expected at least one page to score, but got none.")
+        self.answers = probabilities.argmax(axis=1)
+        self.right = self.answers == targets
+        self.confidence = probabilities.max(axis=1)
+        self.surest = Ranking(self.confidence, self.right)
+        self.by_label = {name: Ranking(probabilities[:, n], targets == n) for n, name in enumerate(labels)}
+        self._cells = targets * len(labels) + self.answers
+        self._losses = np.log(1 / np.maximum(probabilities[np.arange(len(targets)), targets], 1e-15))
+        self._squares = np.square(probabilities - np.eye(len(labels))[targets]).sum(axis=1)
+        self._bins = bins_of(self.confidence)
+
+    def figures(self, counts: NDArray[np.intp] | None = None) -> dict[str, Any]:
+        """Every figure: macro figures, figures by label and the confusion matrix (rows are true labels).
+
+        Args:
+            counts: ``(pages,)``, how often each page counts; once where it is ``None``.
+        """
+        counts = np.ones(len(self.right), dtype=np.intp) if counts is None else counts
+        pages, labels = int(counts.sum()), len(self.by_label)
+        confusion = np.bincount(self._cells, counts, labels * labels).astype(np.intp).reshape(labels, labels)
+        by_label = {
+            name: _label_figures(confusion, index, *ranking(counts))
+            for index, (name, ranking) in enumerate(self.by_label.items())
+        }
+        gap = calibration_gap(self._bins, counts * (self.right - self.confidence))
+        return {
+            "accuracy": float(confusion.trace() / pages),
+            "balanced_accuracy": _mean(by_label, "recall"),
+            "macro_precision": _mean(by_label, "precision"),
+            "macro_specificity": _mean(by_label, "specificity"),
+            "macro_f1": _mean(by_label, "f1"),
+            "macro_auroc": _mean(by_label, "auroc"),
+            "macro_average_precision": _mean(by_label, "average_precision"),
+            "matthews": matthews(confusion),
+            "cohen_kappa": cohen_kappa(confusion),
+            "log_loss": float(self._losses @ counts / pages),
+            "brier": float(self._squares @ counts / pages),
+            "expected_calibration_error": gap / pages,
+            "right_at_coverage": float(right_among(*self.surest(counts), np.array([COVERAGE]))[0]),
+            "coverage": COVERAGE,
+            "by_label": by_label,
+            "confusion": confusion.tolist(),
+        }
+
+
+def figures(targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any]:
+    """Every figure of one classifier on one set of pages, as :meth:`Scorer.figures` gives them."""
+    return Scorer(targets, probabilities, labels).figures()
 
 
 def auroc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
-    """Area under the ROC curve: how often a positive page scores above a negative one, ties counted half.
-
-    Returns:
-        In [0, 1], or ``None`` where one of the two kinds is missing.
+    """Area under the ROC curve, ``None`` where one of the two kinds of pages is missing.
 
     >>> auroc(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
     0.75
     """
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    if not positives or not negatives:
-        return None
-    ranks = rankdata(score)
-    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return area(*Ranking(score, positive)())
 
 
 def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
-    """Mean precision over the positive pages as the threshold falls, pages of one score taken together.
-
-    Returns:
-        In (0, 1], or ``None`` where there is no positive page.
+    """Mean precision over the positive pages, ``None`` where there are none.
 
     >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.6, 0.3])).__round__(4)
     0.8333
     """
-    if not positive.any():
-        return None
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    found = np.cumsum(positive[order])[ends]
-    gained = np.diff(found, prepend=0)
-    return float((gained * found / (ends + 1)).sum() / positive.sum())
+    return mean_precision(*Ranking(score, positive)())
 
 
 def matthews(confusion: NDArray[np.intp]) -> float | None:
@@ -125,19 +141,13 @@ def cohen_kappa(confusion: NDArray[np.intp]) -> float | None:
 
 
 def right_at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, coverage: float) -> float:
-    """Share of right answers among the ``coverage`` share of pages whose likeliest label is most probable.
-
-    Pages that are as sure as the last of these count with the share of all such pages: their order says nothing.
-    """
-    kept = max(1, round(coverage * len(targets)))
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
-    last = np.sort(confidence)[-kept]
-    surer, tied = confidence > last, confidence == last
-    return float((right[surer].sum() + (kept - surer.sum()) * right[tied].mean()) / kept)
+    """Share of right answers among the ``coverage`` share of pages whose likeliest label is most probable."""
+    surest = Ranking(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+    return float(right_among(*surest(), np.array([coverage]))[0])
 
 
 def _label_figures(
-    confusion: NDArray[np.intp], index: int, targets: NDArray[np.intp], probabilities: NDArray[np.float64]
+    confusion: NDArray[np.intp], index: int, hits: NDArray[np.intp], all_pages: NDArray[np.intp]
 ) -> dict[str, float | int | None]:
     right = int(confusion[index, index])
     true, answered = int(confusion[index].sum()), int(confusion[:, index].sum())
@@ -148,8 +158,8 @@ def _label_figures(
         "recall": right / true if true else None,
         "specificity": (others - (answered - right)) / others if others else None,
         "f1": 2 * right / (true + answered) if true + answered else None,
-        "auroc": auroc(targets == index, probabilities[:, index]),
-        "average_precision": average_precision(targets == index, probabilities[:, index]),
+        "auroc": area(hits, all_pages),
+        "average_precision": mean_precision(hits, all_pages),
     }
 
 

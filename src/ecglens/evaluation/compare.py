@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ecglens.evaluation.classification import auroc
-from ecglens.evaluation.evaluate import headline
+from ecglens.evaluation.bootstrap import Told
+from ecglens.evaluation.evaluate import headline, scorer_of
 from ecglens.evaluation.names import FIGURES
-from ecglens.evaluation.predictions import Predictions, in_common
-from ecglens.evaluation.report import counted, html_page, html_table, markdown_table
+from ecglens.evaluation.predictions import Predictions, cautions, in_common
+from ecglens.evaluation.report import counted, html_page, html_table, markdown_table, plain_markdown
 from ecglens.evaluation.significance import delong, holm, mcnemar, paired_bootstrap
 
 __all__ = ["Comparison", "Difference", "compare"]
@@ -65,6 +65,8 @@ class Comparison:
         right: McNemar's test of being right on the same pages.
         auroc: By label, DeLong's test of the areas under the ROC curve.
         left_out: Pages that one of them alone answered.
+        draws: Of the bootstrap.
+        notes: What a reader must know of the tables, a sentence each.
     """
 
     names: tuple[str, str]
@@ -75,13 +77,15 @@ class Comparison:
     right: Difference
     auroc: Mapping[str, Difference]
     left_out: int
+    draws: int
+    notes: tuple[str, ...] = ()
 
     @property
     def tests(self) -> list[tuple[str, str, Difference]]:
         """What was compared, by which test, and what came of it."""
         return [
             *((FIGURES[name], "paired bootstrap", found) for name, found in self.figures.items()),
-            ("right", "McNemar", self.right),
+            (FIGURES["accuracy"], "McNemar", self.right),
             *((f"AUROC of {name}", "DeLong", found) for name, found in self.auroc.items()),
         ]
 
@@ -93,6 +97,8 @@ class Comparison:
             "recordings": self.recordings,
             "groups": self.groups,
             "left_out": self.left_out,
+            "draws": self.draws,
+            "notes": list(self.notes),
             "figures": {name: found.to_dict() for name, found in self.figures.items()},
             "right_on_the_same_pages": self.right.to_dict(),
             "auroc": {name: found.to_dict() for name, found in self.auroc.items()},
@@ -110,7 +116,8 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """The comparison as a table."""
-        return "\n".join([f"# {self._title}", "", *self._told, "", *markdown_table(self._rows()), ""])
+        told = [line for sentence in self._told for line in (plain_markdown(sentence), "")]
+        return "\n".join([f"# {plain_markdown(self._title)}", "", *told, *markdown_table(self._rows()), ""])
 
     def to_html(self) -> str:
         """The comparison as one page of HTML, its picture within.
@@ -130,13 +137,15 @@ class Comparison:
         return " against ".join(self.names)
 
     @property
-    def _told(self) -> tuple[str, str]:
+    def _told(self) -> tuple[str, ...]:
         left_out = f"; {self.left_out} that one of them alone answered are left out." if self.left_out else "."
         return (
             f"{counted(self.pages, 'page')} of {counted(self.recordings, 'recording')} in "
             f"{counted(self.groups, 'group')} that both answered{left_out}",
-            "p is adjusted by Holm over all rows. DeLong and McNemar take pages of a group for independent. "
-            "For research and teaching; not a medical device.",
+            *self.notes,
+            "p is adjusted by Holm over all rows; before that a paired bootstrap of so many draws gives "
+            f"{2 / (self.draws + 1):.2g} at least. DeLong and McNemar take pages of a group for independent. Of log "
+            "loss and Brier score less is better. For research and teaching; not a medical device.",
         )
 
     def _rows(self) -> list[list[str]]:
@@ -154,6 +163,7 @@ def compare(
     names: tuple[str, str],
     rng: np.random.Generator,
     draws: int = 2000,
+    told: Told | None = None,
 ) -> Comparison:
     """Compare two models on the pages that both answered.
 
@@ -163,28 +173,33 @@ def compare(
         names: Of the two.
         rng: Of the bootstrap.
         draws: Of the bootstrap over groups.
+        told: Hears how many draws are done, of all.
 
     Raises:
         DatasetError: They have other labels, no page in common, or another true label for one.
     """
     one, other = in_common(first, second)
-    ends = paired_bootstrap(one.group_codes, partial(headline, one), partial(headline, other), rng=rng, draws=draws)
-    everything = np.arange(len(one))
-    of_first, of_second = headline(one, everything), headline(other, everything)
+    scorers = scorer_of(one), scorer_of(other)
+    ends = paired_bootstrap(
+        one.group_codes, *(partial(headline, scorer) for scorer in scorers), rng=rng, draws=draws, told=told
+    )
+    of_first, of_second = (scorer.figures() for scorer in scorers)
     values = {name: (of_first[name], of_second[name]) for name in _COMPARED}
     tested = {name: ends[name] for name in _COMPARED}
-    right = [part.probabilities.argmax(axis=1) == part.targets for part in (one, other)]
-    values["right"] = (float(right[0].mean()), float(right[1].mean()))
-    tested["right"] = mcnemar(right[0], right[1])
+    values["right"] = values["accuracy"]
+    tested["right"] = mcnemar(scorers[0].right, scorers[1].right)
     for number, label in enumerate(one.labels):
-        positive, scores = one.targets == number, [part.probabilities[:, number] for part in (one, other)]
-        values[f"auroc/{label}"] = (auroc(positive, scores[0]), auroc(positive, scores[1]))
-        tested[f"auroc/{label}"] = delong(positive, scores[0], scores[1])
+        areas = [scored["by_label"][label]["auroc"] for scored in (of_first, of_second)]
+        values[f"auroc/{label}"] = areas[0], areas[1]
+        tested[f"auroc/{label}"] = delong(
+            one.targets == number, one.probabilities[:, number], other.probabilities[:, number]
+        )
     known = {name: found for name, found in tested.items() if found is not None}
     adjusted = dict(zip(known, holm([p for *_, p in known.values()]), strict=True))
     differences = {name: Difference(*pair) for name, pair in values.items()}
     for name, (low, high, p) in known.items():
-        differences[name] = replace(differences[name], interval=(low, high), p=p, adjusted_p=adjusted[name])
+        apart = (low, high) if low < high else None  # draws that all agree say nothing of other pages
+        differences[name] = replace(differences[name], interval=apart, p=p, adjusted_p=adjusted[name])
     return Comparison(
         names=names,
         pages=len(one),
@@ -194,6 +209,8 @@ def compare(
         right=differences["right"],
         auroc={label: differences[f"auroc/{label}"] for label in one.labels},
         left_out=len(first) + len(second) - 2 * len(one),
+        draws=draws,
+        notes=cautions(one),
     )
 
 

@@ -1,12 +1,15 @@
 """The pictures of an evaluation, each as a PNG."""
 
 import io
+import logging
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.evaluation.names import LOSSES
 from ecglens.evaluation.points import hits_and_alarms
 from ecglens.extras import require
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from ecglens.evaluation.evaluate import Evaluation
 
 __all__ = ["PICTURES", "draw", "draw_differences"]
+
+_LOG = logging.getLogger(__name__)
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 """Colours that people who see few of them can tell apart (Okabe and Ito)."""
@@ -31,10 +36,19 @@ def draw(evaluation: "Evaluation") -> dict[str, bytes]:
     for name, paint in PICTURES.items():
         figure = figures.Figure(figsize=(4.6, 4.2), layout="constrained")
         paint(figure.subplots(), evaluation)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=130)
-        drawn[name] = stream.getvalue()
+        drawn[name] = _png(figure)
     return drawn
+
+
+def _png(figure: Any) -> bytes:
+    """A figure; letters that its font lacks are drawn as boxes, and that is logged once."""
+    stream = io.BytesIO()
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        figure.savefig(stream, format="png", dpi=130)
+    if any("missing from font" in str(warning.message) for warning in heard):
+        _LOG.warning("The font of the pictures lacks some letters of the labels, which are drawn as boxes.")
+    return stream.getvalue()
 
 
 def draw_differences(comparison: "Comparison") -> bytes:
@@ -44,7 +58,11 @@ def draw_differences(comparison: "Comparison") -> bytes:
         MissingExtraError: matplotlib is not installed.
     """
     rows = [
-        (title if test == "paired bootstrap" else f"{title} ({test})", found.first - found.second, found.interval)
+        (
+            (title if test == "paired bootstrap" else f"{title} ({test})") + (", less is better" * (title in LOSSES)),
+            found.first - found.second,
+            found.interval,
+        )
         for title, test, found in reversed(comparison.tests)
         if found.first is not None and found.second is not None and found.interval is not None
     ]
@@ -61,9 +79,7 @@ def draw_differences(comparison: "Comparison") -> bytes:
     axes.set(ylim=(-0.6, len(rows) - 0.4))
     figure.supxlabel(f"{first}\nless {second}, with the 95 % interval", fontsize="medium")
     axes.grid(axis="x", alpha=0.3)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=130)
-    return drawn.getvalue()
+    return _png(figure)
 
 
 def _confusion(axes: Any, evaluation: "Evaluation") -> None:
@@ -82,41 +98,49 @@ def _confusion(axes: Any, evaluation: "Evaluation") -> None:
 
 def _roc(axes: Any, evaluation: "Evaluation") -> None:
     for colour, label, positive, score in _each(evaluation):
+        _band(axes, evaluation, f"roc/{label}", colour)
         hits, alarms = hits_and_alarms(positive, score)
         axes.plot(alarms / max(1, (~positive).sum()), hits / positive.sum(), color=colour, label=label)
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8)
-    axes.set(xlabel="1 - specificity", ylabel="recall", title="ROC, each label against the others")
+    axes.set(xlabel="1 - specificity", ylabel="recall", title=_titled(evaluation, "ROC, each label against the others"))
     axes.legend(frameon=False, fontsize=8)
 
 
 def _precision_recall(axes: Any, evaluation: "Evaluation") -> None:
     for colour, label, positive, score in _each(evaluation):
+        _band(axes, evaluation, f"precision_recall/{label}", colour)
         hits, alarms = (values[1:] for values in hits_and_alarms(positive, score))
         axes.plot(hits / positive.sum(), hits / (hits + alarms), color=colour, label=label)
         axes.axhline(positive.mean(), color=colour, linewidth=0.6, linestyle=":")
-    axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03), title="Precision and recall; dotted: by chance")
+    axes.plot([], [], color="black", linewidth=0.6, linestyle=":", label="by chance")
+    axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03))
+    axes.set_title(_titled(evaluation, "Precision and recall"))
     axes.legend(frameon=False, fontsize=8)
 
 
 def _reliability(axes: Any, evaluation: "Evaluation") -> None:
     pages, confidence, right = (np.array(column) for column in zip(*evaluation.reliability, strict=True))
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=0.8)
-    axes.scatter(confidence, right, s=12 + 240 * pages / pages.sum(), color=_COLOURS[0], alpha=0.7)
+    for at, low, high in evaluation.bands["reliability"]:
+        axes.plot((at, at), (low, high), color=_COLOURS[0], linewidth=1, alpha=0.5)
+    axes.scatter(confidence, right, s=12 + 240 * pages / pages.sum(), color=_COLOURS[0], alpha=0.7, clip_on=False)
     axes.plot(confidence, right, color=_COLOURS[0], linewidth=0.8)
-    axes.set(xlim=(0, 1), ylim=(0, 1.03), xlabel="confidence", ylabel="share right")
-    axes.set_title("Reliability; the area of a point is its pages")
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share right")
+    bars = "; bars: 95 %" if evaluation.bands["reliability"] else ""
+    axes.set_title(f"Reliability; area of a point: its pages{bars}")
 
 
 def _coverage(axes: Any, evaluation: "Evaluation") -> None:
     share, right = zip(*evaluation.coverage, strict=True)
     ends = [found for point in share if (found := evaluation.intervals[f"coverage/{point:g}"]) is not None]
-    if len(ends) == len(share):
+    banded = len(ends) == len(share)
+    if banded:
         axes.fill_between(share, *zip(*ends, strict=True), color=_COLOURS[0], alpha=0.15, linewidth=0)
     axes.plot(share, right, color=_COLOURS[0], marker=".")
     axes.set(
         xlabel="share of pages answered, surest first",
         ylabel="share right",
-        title="Coverage against accuracy; band: 95 %",
+        title="Coverage against accuracy" + "; band: 95 %" * banded,
     )
     axes.grid(alpha=0.3)
 
@@ -125,13 +149,26 @@ def _decision(axes: Any, evaluation: "Evaluation") -> None:
     lowest = 0.0
     for colour, (label, points) in zip(_COLOURS, evaluation.decision.items(), strict=False):
         threshold, model, everyone = zip(*points, strict=True)
+        _band(axes, evaluation, f"decision/{label}", colour)
         axes.plot(threshold, model, color=colour, label=label)
         axes.plot(threshold, everyone, color=colour, linewidth=0.7, linestyle=":")
         lowest = min(lowest, *model)
-    axes.axhline(0, color="black", linewidth=0.7)
+    axes.axhline(0, color="black", linewidth=0.7, label="act on none")
+    axes.plot([], [], color="black", linewidth=0.7, linestyle=":", label="act on all")
     axes.set(xlabel="threshold probability", ylabel="net benefit", ylim=(max(lowest, -0.05) - 0.02, None))
-    axes.set_title("Decision curves; dotted: act on all")
-    axes.legend(frameon=False, fontsize=8)
+    axes.set_title(_titled(evaluation, "Decision curves"))
+    axes.figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+
+
+def _band(axes: Any, evaluation: "Evaluation", name: str, colour: str) -> None:
+    if band := evaluation.bands[name]:
+        at, low, high = zip(*band, strict=True)
+        axes.fill_between(at, low, high, color=colour, alpha=0.12, linewidth=0)
+
+
+def _titled(evaluation: "Evaluation", title: str) -> str:
+    banded = any(evaluation.bands[f"roc/{label}"] for label in evaluation.predictions.labels)
+    return f"{title}; bands: 95 %" if banded else title
 
 
 def _each(evaluation: "Evaluation") -> list[tuple[str, str, NDArray[np.bool_], NDArray[np.float64]]]:

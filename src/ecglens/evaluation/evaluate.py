@@ -8,16 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.evaluation.bootstrap import group_intervals
-from ecglens.evaluation.classification import figures
+from ecglens.errors import DatasetError
+from ecglens.evaluation.bootstrap import Told, drawn_figures, interval, no_page_differs, share_interval
+from ecglens.evaluation.calibration import bins_of
+from ecglens.evaluation.classification import COVERAGE, Scorer
 from ecglens.evaluation.names import FIGURES
-from ecglens.evaluation.points import at_coverages, reliability
-from ecglens.evaluation.predictions import Predictions, in_common
+from ecglens.evaluation.points import (
+    COVERAGES,
+    SHARES,
+    THRESHOLDS,
+    at_coverages,
+    decision_curve,
+    drawn_points,
+    reliability,
+)
+from ecglens.evaluation.predictions import Predictions, cautions, in_common
 from ecglens.evaluation.references import majority, nearest
 
 __all__ = [
     "Evaluation",
-    "decision_curve",
     "evaluate",
     "headline",
     "references_of",
@@ -26,10 +35,13 @@ __all__ = [
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
 _PARTS = 10
 _FEWEST = 10  # pages of a subgroup that is worth a row
+_ROUNDING = 1e-9  # what sums of the same draws may differ by
 _RATE = "printed_rate_bpm"
 _RATE_EDGES = (60.0, 80.0, 100.0)
 _RATE_BANDS = ("below 60/min", "60 to 80/min", "80 to 100/min", "100/min and more", "rate unknown")
-_THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 51))
+
+Band = tuple[tuple[float, float, float], ...]
+"""Where a point stands, and the ends of its 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +54,16 @@ class Evaluation:
         files: Files that stand behind the pages, copies included.
         scored: Figures as :func:`ecglens.evaluation.classification.figures` gives them.
         intervals: 95 % intervals by bootstrap over groups: by figure, by ``label/figure``, and by ``coverage/share`` of
-            the points of ``coverage``.
+            the points of ``coverage``; ``None`` where there is none, as of one group or where every draw says the same.
         references: Figures of what it has to beat, by name.
         reference_intervals: 95 % intervals of these.
         subgroups: By column and value, the pages, accuracy and its interval.
         coverage: Share answered and share right, surest pages first.
         reliability: By bin of confidence the pages, mean confidence and share right.
         decision: Net benefit of acting on a label over threshold probabilities, beside acting on all; by label.
+        bands: 95 % intervals along the curves by ``reliability`` (at the mean confidence of each bin) and, of each
+            label, ``roc/LABEL`` (recall over the share of false alarms), ``precision_recall/LABEL`` (precision over
+            recall) and ``decision/LABEL``; points without an interval are left out.
         notes: What a reader must know before the figures, a sentence each.
     """
 
@@ -63,6 +78,7 @@ class Evaluation:
     coverage: tuple[tuple[float, float], ...]
     reliability: tuple[tuple[int, float, float], ...]
     decision: Mapping[str, tuple[tuple[float, float, float], ...]]
+    bands: Mapping[str, Band]
     notes: tuple[str, ...] = ()
 
     def to_markdown(self) -> str:
@@ -103,6 +119,7 @@ class Evaluation:
             "coverage": [list(point) for point in self.coverage],
             "reliability": [list(row) for row in self.reliability],
             "decision": {label: [list(point) for point in points] for label, points in self.decision.items()},
+            "bands": {name: [list(point) for point in points] for name, points in self.bands.items()},
         }
 
 
@@ -115,6 +132,7 @@ def evaluate(
     draws: int = 2000,
     references: Mapping[str, Predictions] | None = None,
     notes: Sequence[str] = (),
+    told: Told | None = None,
 ) -> Evaluation:
     """Score a model's answers.
 
@@ -127,42 +145,65 @@ def evaluate(
         references: Answers of control models, by name, such as ``ecglens.evaluation.names.CONTROLS``; pages that the
             model did not answer are left out. The majority label and, where the table has it, the printed rate alone
             are added.
-        notes: What a reader must know before the figures, a sentence each.
+        notes: What a reader must know before the figures, a sentence each; what is unusual about the table is added.
+        told: Hears how many draws are done, of all.
 
     Raises:
         DatasetError: A control has other labels, no page in common, or another true label for one.
     """
     targets, probabilities, labels = predictions.targets, predictions.probabilities, predictions.labels
-    given = {key: in_common(predictions, control)[1] for key, control in (references or {}).items()}
+    given = {key: _beside(predictions, key, control) for key, control in (references or {}).items()}
     beaten = {
         key if len(control) == len(predictions) else f"{key}, on {len(control)} pages": control
         for key, control in (references_of(predictions) | given).items()
     }
+    scorers = {key: scorer_of(control) for key, control in beaten.items()}
+    scorer, counter = scorer_of(predictions), _Counter(told, draws * (1 + len(beaten)))
+    samples = drawn_figures(predictions.group_codes, partial(_drawn, scorer), rng=rng, draws=draws, told=counter.part())
+    scored = scorer.figures()
     return Evaluation(
         name=name,
         predictions=predictions,
         files=len(predictions) if files is None else files,
-        scored=figures(targets, probabilities, labels),
-        intervals=group_intervals(predictions.group_codes, partial(_drawn, predictions), rng=rng, draws=draws),
-        references={key: headline(control, np.arange(len(control))) for key, control in beaten.items()},
+        scored=scored,
+        intervals=_intervals(predictions, scorer, samples),
+        references={key: headline(control) for key, control in scorers.items()},
         reference_intervals={
-            key: group_intervals(control.group_codes, partial(headline, control), rng=rng, draws=draws)
-            for key, control in beaten.items()
+            key: _intervals(
+                beaten[key],
+                control,
+                drawn_figures(
+                    beaten[key].group_codes, partial(headline, control), rng=rng, draws=draws, told=counter.part()
+                ),
+            )
+            for key, control in scorers.items()
         },
-        subgroups=_subgroups(predictions, rng, draws),
+        subgroups=_subgroups(predictions, scorer.right, rng, draws),
         coverage=at_coverages(targets, probabilities),
         reliability=reliability(targets, probabilities),
         decision={
-            label: decision_curve(targets == number, probabilities[:, number], _THRESHOLDS)
-            for number, label in enumerate(labels)
+            label: decision_curve(targets == number, probabilities[:, number]) for number, label in enumerate(labels)
         },
-        notes=tuple(notes),
+        bands=_bands(predictions, scorer, samples),
+        notes=(*notes, *cautions(predictions), *_rate_cautions(predictions)),
     )
 
 
-def headline(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, float | None]:
-    """The single figures over some of the pages, by the keys of :data:`ecglens.evaluation.names.FIGURES`."""
-    scored = figures(predictions.targets[rows], predictions.probabilities[rows], predictions.labels)
+def _beside(predictions: Predictions, key: str, control: Predictions) -> Predictions:
+    try:
+        return in_common(predictions, control)[1]
+    except DatasetError as error:
+        raise DatasetError(f"The control '{key}' cannot stand beside these answers. {error}") from error
+
+
+def scorer_of(predictions: Predictions) -> Scorer:
+    """What scores these answers."""
+    return Scorer(predictions.targets, predictions.probabilities, predictions.labels)
+
+
+def headline(scorer: Scorer, counts: NDArray[np.intp] | None = None) -> dict[str, float | None]:
+    """The single figures, by the keys of :data:`ecglens.evaluation.names.FIGURES`."""
+    scored = scorer.figures(counts)
     return {name: scored[name] for name in FIGURES}
 
 
@@ -177,7 +218,7 @@ def references_of(predictions: Predictions) -> dict[str, Predictions]:
     count, targets = len(predictions.labels), predictions.targets
     always = majority(targets, pages=len(targets), labels=count)
     found = {"majority label": replace(predictions, probabilities=always)}
-    rates = _numbers(predictions, _RATE)
+    rates = _rates(predictions)
     if rates is None:
         return found
     rated = predictions.subset(np.flatnonzero(np.isfinite(rates)))
@@ -193,75 +234,126 @@ def references_of(predictions: Predictions) -> dict[str, Predictions]:
     return found
 
 
-def decision_curve(
-    positive: NDArray[np.bool_], score: NDArray[np.float64], thresholds: tuple[float, ...]
-) -> tuple[tuple[float, float, float], ...]:
-    """Net benefit over threshold probabilities (Vickers and Elkin, DOI 10.1177/0272989X06295361).
+class _Counter:
+    """Draws of several bootstraps, told as one."""
 
-    At threshold t acting on a page weighs a false alarm t / (1 - t) as heavy as a hit: TP / n - FP / n * t / (1 - t).
+    def __init__(self, told: Told | None, of: int) -> None:
+        self._told, self._of, self._before = told, of, 0
 
-    Args:
-        positive: ``(pages,)``, whether a page has the label.
-        score: ``(pages,)``, the label's probability.
-        thresholds: In (0, 1).
+    def part(self) -> Told | None:
+        """Of the bootstrap that comes next."""
+        told, before = self._told, self._before
+        if told is None:
+            return None
 
-    Returns:
-        For each threshold the net benefit of acting where the score is at least as high, and of acting on all pages.
-    """
-    count, prevalence = len(positive), float(positive.mean())
-    points = []
-    for threshold in thresholds:
-        weight = threshold / (1 - threshold)
-        acted = score >= threshold
-        hits, alarms = np.count_nonzero(acted & positive), np.count_nonzero(acted & ~positive)
-        points.append((threshold, float(hits - alarms * weight) / count, prevalence - (1 - prevalence) * weight))
-    return tuple(points)
+        def heard(done: int, draws: int) -> None:
+            told(before + done, self._of)
+            self._before = before + draws
+
+        return heard
 
 
-def _drawn(predictions: Predictions, rows: NDArray[np.intp]) -> dict[str, float | None]:
-    scored = figures(predictions.targets[rows], predictions.probabilities[rows], predictions.labels)
+def _drawn(scorer: Scorer, counts: NDArray[np.intp]) -> dict[str, float | NDArray[np.float64] | None]:
+    scored = scorer.figures(counts)
     by_label = {f"{label}/{name}": values[name] for label, values in scored["by_label"].items() for name in _BY_LABEL}
-    points = at_coverages(predictions.targets[rows], predictions.probabilities[rows])
-    by_coverage = {f"coverage/{share:g}": right for share, right in points}
-    return {**{name: scored[name] for name in FIGURES}, **by_label, **by_coverage}
+    return {**{name: scored[name] for name in FIGURES}, **by_label, **drawn_points(scorer, counts)}
 
 
-def _subgroups(predictions: Predictions, rng: np.random.Generator, draws: int) -> dict[str, dict[str, dict[str, Any]]]:
+def _intervals(
+    predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArray[np.float64]]
+) -> dict[str, tuple[float, float] | None]:
+    """Of single figures and of the points of coverage."""
+    single = {name: values for name, values in samples.items() if values.ndim == 1}
+    if "coverage" in samples:
+        single |= {f"coverage/{share:g}": samples["coverage"][:, n] for n, share in enumerate(COVERAGES)}
+    counted, groups = _counted(predictions, scorer), predictions.group_codes
+    return {name: _ends(values, groups, counted.get(name)) for name, values in single.items()}
+
+
+def _counted(predictions: Predictions, scorer: Scorer) -> dict[str, NDArray[np.bool_]]:
+    """Of each figure that is a share of pages, these pages."""
+    falling = np.sort(scorer.confidence)[::-1]
+    least = {share: falling[max(1, round(share * len(falling))) - 1] for share in (*COVERAGES, COVERAGE)}
+    counted = {f"coverage/{share:g}": scorer.confidence >= least[share] for share in COVERAGES}
+    counted |= {
+        "accuracy": np.ones(len(falling), dtype=np.bool_),
+        "right_at_coverage": scorer.confidence >= least[COVERAGE],
+    }
+    for number, label in enumerate(predictions.labels):
+        counted[f"{label}/precision"] = scorer.answers == number
+        counted[f"{label}/recall"] = predictions.targets == number
+        counted[f"{label}/specificity"] = predictions.targets != number
+    return counted
+
+
+def _ends(
+    values: NDArray[np.float64], groups: NDArray[np.intp], counted: NDArray[np.bool_] | None
+) -> tuple[float, float] | None:
+    """The interval; where every draw says the same the exact one of a share that is all or nothing, or none."""
+    ends = interval(values)
+    if ends is None or ends[1] - ends[0] > _ROUNDING:
+        return ends
+    all_or_nothing = counted is not None and ends[0] in {0.0, 1.0}
+    return no_page_differs(ends[0] == 1.0, len(np.unique(groups[counted]))) if all_or_nothing else None
+
+
+def _bands(predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArray[np.float64]]) -> dict[str, Band]:
+    """Of the curves."""
+    groups, place = predictions.group_codes, bins_of(scorer.confidence)
+    bins = {number: place == number for number in np.unique(place).tolist()}
+    found = [
+        (float(scorer.confidence[here].mean()), _ends(samples["reliability"][:, number], groups, here))
+        for number, here in bins.items()
+    ]
+    bands: dict[str, Band] = {"reliability": tuple((at, *ends) for at, ends in found if ends is not None)}
+    for kind, places in (("roc", SHARES), ("precision_recall", SHARES), ("decision", THRESHOLDS)):
+        for label in predictions.labels:
+            columns = samples[f"{kind}/{label}"].T
+            points = [(at, interval(values)) for at, values in zip(places, columns, strict=True)]
+            bands[f"{kind}/{label}"] = tuple((at, *ends) for at, ends in points if ends is not None)
+    return bands
+
+
+def _subgroups(
+    predictions: Predictions, right: NDArray[np.bool_], rng: np.random.Generator, draws: int
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Accuracy in bands of the printed rate and for each value of the columns that have few."""
     columns = {name: np.array(values) for name, values in predictions.extra.items() if 2 <= len(set(values)) <= 8}
-    rates = _numbers(predictions, _RATE)
+    rates = _rates(predictions)
     if rates is not None:
         columns.pop(_RATE, None)
         places = np.where(np.isnan(rates), len(_RATE_EDGES) + 1, np.digitize(rates, _RATE_EDGES))
         columns["printed rate"] = np.array(_RATE_BANDS)[places]
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    right = predictions.probabilities.argmax(axis=1) == predictions.targets
+    codes = predictions.group_codes
     for name, values in columns.items():
         for value in _RATE_BANDS if name == "printed rate" else sorted(set(values.tolist())):
             rows = np.flatnonzero(values == value)
             if len(rows) < _FEWEST:
                 continue
-            ends = group_intervals(
-                predictions.group_codes[rows],
-                partial(_share_right, right[rows]),
-                rng=rng,
-                draws=draws,
-            )
-            accuracy = float(right[rows].mean())
-            interval = list(ends["accuracy"] or ()) or None
+            ends = share_interval(codes[rows], right[rows], rng=rng, draws=draws)
+            accuracy, interval = float(right[rows].mean()), None if ends is None else list(ends)
             found.setdefault(name, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": interval}
     return found
 
 
-def _share_right(right: NDArray[np.bool_], drawn: NDArray[np.intp]) -> dict[str, float | None]:
-    return {"accuracy": float(right[drawn].mean())}
+def _rates(predictions: Predictions) -> NDArray[np.float64] | None:
+    """Printed rates in bpm, NaN where there is none; ``None`` where no page has one."""
+    texts = predictions.extra.get(_RATE)
+    rates = None if texts is None else np.array([_rate(text) for text in texts])
+    return None if rates is None or np.isnan(rates).all() else rates
 
 
-def _numbers(predictions: Predictions, column: str) -> NDArray[np.float64] | None:
-    texts = predictions.extra.get(column)
-    if texts is None:
-        return None
+def _rate(text: str) -> float:
     try:
-        return np.array([float(text) if text else np.nan for text in texts])
+        rate = float(text)
     except ValueError:
-        return None
+        return np.nan
+    return rate if 0 < rate < np.inf else np.nan
+
+
+def _rate_cautions(predictions: Predictions) -> list[str]:
+    odd = [text for text in predictions.extra.get(_RATE, ()) if text and np.isnan(_rate(text))]
+    if not odd:
+        return []
+    return [f"{len(odd)} of the values of {_RATE} are no rate, such as '{odd[0]}', and count as unknown."]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-__all__ = ["CONTROLS", "FIGURES"]
+__all__ = ["CONTROLS", "FIGURES", "LOSSES"]
 
 FIGURES: Mapping[str, str] = {
     "accuracy": "accuracy",
@@ -20,6 +20,9 @@ FIGURES: Mapping[str, str] = {
     "right_at_coverage": "right among the surest 72 %",
 }
 """Single figures in the order of every table, with their names for people."""
+
+LOSSES = frozenset({"log loss", "Brier score", "expected calibration error"})
+"""Names of the figures of which less is better."""
 
 CONTROLS = (
     "majority label",

@@ -1,17 +1,35 @@
 """Points of curves in plain types, for files that something else draws."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.evaluation.classification import right_at_coverage
+from ecglens.evaluation.calibration import BINS, bins_of
+from ecglens.evaluation.classification import Scorer
+from ecglens.evaluation.ranking import Ranking, precision_at_recall, recall_at_alarms, right_among
 
-__all__ = ["at_coverages", "curve_points", "hits_and_alarms", "reliability"]
+__all__ = [
+    "COVERAGES",
+    "SHARES",
+    "THRESHOLDS",
+    "at_coverages",
+    "curve_points",
+    "decision_curve",
+    "drawn_points",
+    "hits_and_alarms",
+    "reliability",
+]
 
-_COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))
+COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))
 """Shares of pages, surest first."""
+
+SHARES = tuple(round(0.02 * step, 2) for step in range(51))
+"""Of false alarms or of positive pages found, where the bands about ROC and precision have their ends."""
+
+THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 51))
+"""Probabilities from which one may act."""
 
 _DIGITS = 4
 
@@ -50,29 +68,83 @@ def curve_points(
     }
 
 
+def drawn_points(scorer: Scorer, counts: NDArray[np.intp] | None = None) -> Mapping[str, NDArray[np.float64]]:
+    """Every curve at points that are the same for each draw of a bootstrap.
+
+    Args:
+        scorer: Of the answers.
+        counts: ``(pages,)``, how often each page counts; once where it is ``None``.
+
+    Returns:
+        ``reliability`` (share right in each of the bins), ``coverage`` at :data:`COVERAGES`, and for each label
+        ``roc/LABEL`` and ``precision_recall/LABEL`` at :data:`SHARES` and ``decision/LABEL`` at :data:`THRESHOLDS`; NaN
+        where there is nothing to count.
+    """
+    counts = np.ones(len(scorer.right), dtype=np.intp) if counts is None else counts
+    place = bins_of(scorer.confidence)
+    held, right = np.bincount(place, counts, BINS), np.bincount(place, counts * scorer.right, BINS)
+    found = {
+        "reliability": np.divide(right, held, out=np.full(BINS, np.nan), where=held > 0),
+        "coverage": right_among(*scorer.surest(counts), np.array(COVERAGES)),
+    }
+    for label, ranking in scorer.by_label.items():
+        hits, everything = ranking(counts)
+        found[f"roc/{label}"] = recall_at_alarms(hits, everything, np.array(SHARES))
+        found[f"precision_recall/{label}"] = precision_at_recall(hits, everything, np.array(SHARES))
+        found[f"decision/{label}"] = _net_benefit(ranking, hits, everything, np.array(THRESHOLDS))
+    return found
+
+
+def decision_curve(
+    positive: NDArray[np.bool_], score: NDArray[np.float64], thresholds: Sequence[float] = THRESHOLDS
+) -> tuple[tuple[float, float, float], ...]:
+    """Net benefit over threshold probabilities (Vickers and Elkin, DOI 10.1177/0272989X06295361).
+
+    At threshold t acting on a page weighs a false alarm t / (1 - t) as heavy as a hit: TP / n - FP / n * t / (1 - t).
+
+    Args:
+        positive: ``(pages,)``, whether a page has the label.
+        score: ``(pages,)``, the label's probability.
+        thresholds: In (0, 1).
+
+    Returns:
+        For each threshold the net benefit of acting where the score is at least as high, and of acting on all pages.
+    """
+    ranking, at = Ranking(score, positive), np.array(thresholds)
+    prevalence = float(positive.mean())
+    everyone = prevalence - (1 - prevalence) * at / (1 - at)
+    return tuple(zip(at.tolist(), _net_benefit(ranking, *ranking(), at).tolist(), everyone.tolist(), strict=True))
+
+
+def _net_benefit(
+    ranking: Ranking, hits: NDArray[np.intp], everything: NDArray[np.intp], thresholds: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    acted_on = np.searchsorted(-ranking.scores, -thresholds, side="right")
+    hit, acted = np.append(0, hits)[acted_on], np.append(0, everything)[acted_on]
+    return np.asarray((hit - (acted - hit) * thresholds / (1 - thresholds)) / everything[-1], dtype=np.float64)
+
+
 def hits_and_alarms(
     positive: NDArray[np.bool_], score: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Hits and false alarms as the threshold falls, from none to all, pages of one score together."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    hits = np.cumsum(positive[order])[ends]
-    return np.insert(hits, 0, 0), np.insert(ends + 1 - hits, 0, 0)
+    hits, everything = Ranking(score, positive)()
+    return np.insert(hits, 0, 0), np.insert(everything - hits, 0, 0)
 
 
 def reliability(
-    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = 10
+    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = BINS
 ) -> tuple[tuple[int, float, float], ...]:
     """Pages, mean confidence and share right by bin of confidence; empty bins are left out.
 
     Args:
         targets: ``(pages,)``.
         probabilities: ``(pages, labels)``.
-        bins: Of equal width over [0, 1], open below and closed above.
+        bins: Of equal width over [0, 1], those of the calibration error.
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == targets
-    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    place = bins_of(confidence, bins)
     return tuple(
         (int(here.sum()), float(confidence[here].mean()), float(right[here].mean()))
         for number in range(bins)
@@ -82,4 +154,5 @@ def reliability(
 
 def at_coverages(targets: NDArray[np.intp], probabilities: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
     """Shares of pages, and the share of right answers among so many of the surest."""
-    return tuple((share, right_at_coverage(targets, probabilities, coverage=share)) for share in _COVERAGES)
+    surest = Ranking(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+    return tuple(zip(COVERAGES, right_among(*surest(), np.array(COVERAGES)).tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
 from ecglens.extras import require
+from ecglens.tables import read_table
 
-__all__ = ["Predictions", "in_common", "read_predictions", "write_predictions"]
+__all__ = ["Predictions", "cautions", "in_common", "read_predictions", "write_predictions"]
 
 _KNOWN = ("recording", "group", "label", "fold")
 _PREFIX = "p_"
-_SUM = 1e-3
+_ROUNDED = 0.005
+"""What a probability of two decimals can be off by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,14 +107,49 @@ def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Pre
     return one, turned
 
 
-def read_predictions(path: str | Path) -> Predictions:
-    """Read a table of answers: CSV, or Parquet where the name ends so.
+def cautions(predictions: Predictions) -> tuple[str, ...]:
+    """What a reader must know of a table before its figures, a sentence each: rows and groups that are not as usual."""
+    recordings, groups = predictions.recordings, predictions.groups
+    told = []
+    pages = Counter(zip(recordings, predictions.extra.get("file", recordings), strict=True))
+    again = [name for (name, _), times in pages.items() if times > 1]
+    if again:
+        told.append(f"{_some(again)} stands in several rows, and each of them counts.")
+    truths: dict[str, set[int]] = {}
+    for name, target in zip(recordings, predictions.targets.tolist(), strict=True):
+        truths.setdefault(name, set()).add(target)
+    torn = [name for name, labels in truths.items() if len(labels) > 1]
+    if torn:
+        told.append(f"{_some(torn)} has more than one true label.")
+    folds: dict[str, set[int]] = {}
+    for name, fold in zip(groups, predictions.folds.tolist(), strict=True):
+        folds.setdefault(name, set()).add(fold)
+    spread = [name for name, held in folds.items() if len(held) > 1]
+    if spread:
+        told.append(
+            f"{_some(spread, 'group')} has pages in more than one fold: if the folds are those of cross-validation, "
+            "models have learnt from groups that they answer."
+        )
+    if len(set(groups)) == len(predictions) > 1:
+        told.append("Each page is a group of its own: where a person has several, the intervals are too narrow.")
+    return tuple(told)
+
+
+def _some(names: Sequence[str], thing: str = "recording") -> str:
+    others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return f"The {thing} '{names[0]}'{others}"
+
+
+def read_predictions(path: str | Path, *, named: bool = False) -> Predictions:
+    """Read a table of answers: CSV as :func:`ecglens.tables.read_table` takes it, or Parquet where the name ends so.
 
     ``label`` (the true one) and a column ``p_NAME`` for each label must be there; ``recording`` is the row's number
-    where it is missing or blank, ``group`` the recording and ``fold`` 0. Every other column is kept.
+    where it is missing or blank, ``group`` the recording and ``fold`` 0. Every other column is kept. Probabilities may
+    have two decimals; they are scaled to sum to 1.
 
     Args:
         path: The file.
+        named: Whether each row must name its recording, as it must where rows of two tables are to be paired.
 
     Raises:
         DatasetError: The file cannot be read, a column is missing, or a value is none.
@@ -132,6 +170,11 @@ def read_predictions(path: str | Path) -> Predictions:
     if unknown:
         raise DatasetError(f"{path.name} has the label '{unknown[0]}', but no column '{_PREFIX}{unknown[0]}'.")
     nameless = [""] * len(true)
+    if named and not all(columns.get("recording", nameless)):
+        raise DatasetError(
+            f"Expected the column 'recording' with a name in every row of {path.name}: without it pages of two tables "
+            "cannot be paired."
+        )
     recordings = tuple(name or str(number) for number, name in enumerate(columns.get("recording", nameless), start=1))
     return Predictions(
         recordings=recordings,
@@ -139,7 +182,7 @@ def read_predictions(path: str | Path) -> Predictions:
         labels=labels,
         targets=np.array([labels.index(name) for name in true], dtype=np.intp),
         probabilities=_probabilities(columns, labels, path),
-        folds=_whole(columns.get("fold") or ["0"] * len(true), path),
+        folds=_whole(columns.get("fold", nameless), path),
         extra={
             name: tuple(values)
             for name, values in columns.items()
@@ -178,11 +221,8 @@ def write_predictions(predictions: Predictions, path: str | Path) -> None:
 
 def _csv(path: Path) -> dict[str, list[str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            header = next(reader, [])
-            rows = [row for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        header, rows = read_table(path)
+    except (OSError, ValueError) as error:
         raise DatasetError(f"Expected a table of answers at {path}, but it cannot be read: {error}.") from error
     twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
     if twice is not None:
@@ -204,12 +244,10 @@ def _parquet(path: Path) -> dict[str, list[str]]:
 
 
 def _probabilities(columns: Mapping[str, Sequence[str]], labels: Sequence[str], path: Path) -> NDArray[np.float64]:
-    try:
-        values = np.array([columns[_PREFIX + name] for name in labels], dtype=np.float64).T
-    except ValueError as error:
-        raise DatasetError(f"Expected numbers as probabilities in {path.name}, but: {error}.") from error
+    values = np.array([_numbers(columns[_PREFIX + name], _PREFIX + name, path) for name in labels]).T
     sums = values.sum(axis=1)
-    wrong = np.flatnonzero(~((values >= 0).all(axis=1) & (np.abs(sums - 1) <= _SUM)))
+    apart = _ROUNDED * len(labels) + 1e-9
+    wrong = np.flatnonzero(~((values >= 0).all(axis=1) & (np.abs(sums - 1) <= apart)))
     if wrong.size:
         raise DatasetError(
             f"Expected probabilities of at least 0 that sum to 1 in each row of {path.name}, but row {wrong[0] + 1} "
@@ -218,8 +256,28 @@ def _probabilities(columns: Mapping[str, Sequence[str]], labels: Sequence[str], 
     return np.asarray(values / sums[:, None], dtype=np.float64)
 
 
+def _numbers(texts: Sequence[str], column: str, path: Path) -> NDArray[np.float64]:
+    """Numbers with a decimal point or comma."""
+    found = np.empty(len(texts))
+    for row, text in enumerate(texts):
+        try:
+            found[row] = float(text.replace(",", "."))
+        except ValueError:
+            raise DatasetError(
+                f"Expected numbers in the column '{column}' of {path.name}, but row {row + 1} has '{text}'."
+            ) from None
+    return found
+
+
 def _whole(texts: Sequence[str], path: Path) -> NDArray[np.intp]:
-    try:
-        return np.array([int(text) for text in texts], dtype=np.intp)
-    except ValueError as error:
-        raise DatasetError(f"Expected whole numbers as folds in {path.name}, but: {error}.") from error
+    """Folds, all 0 where no row has one."""
+    if not any(texts):
+        return np.zeros(len(texts), dtype=np.intp)
+    numbers = _numbers(texts, "fold", path)
+    wrong = np.flatnonzero(~(np.isfinite(numbers) & (numbers == np.floor(numbers))))
+    if wrong.size:
+        raise DatasetError(
+            f"Expected whole numbers in the column 'fold' of {path.name}, but row {wrong[0] + 1} has "
+            f"'{texts[wrong[0]]}'."
+        )
+    return numbers.astype(np.intp)

@@ -24,6 +24,7 @@ __all__ = [
     "html_page",
     "html_table",
     "markdown_table",
+    "plain_markdown",
     "to_markdown",
     "write_report",
 ]
@@ -92,12 +93,12 @@ class Section:
 
 def to_markdown(evaluation: "Evaluation", sections: Sequence[Section] = ()) -> str:
     """The evaluation as Markdown, without pictures of pages."""
-    lines = [f"# {evaluation.name}", "", _counted(evaluation), ""]
+    lines = [f"# {plain_markdown(evaluation.name)}", "", plain_markdown(_counted(evaluation)), ""]
     for section in (*_own(evaluation), *sections):
         if not section.rows and (section.gallery or not section.text):
             continue
-        lines += [f"## {section.title}", ""]
-        lines += [section.text, ""] if section.text else []
+        lines += [f"## {plain_markdown(section.title)}", ""]
+        lines += [plain_markdown(section.text), ""] if section.text else []
         lines += [*markdown_table(section.rows), ""] if section.rows else []
     return "\n".join(lines)
 
@@ -164,8 +165,15 @@ def _own(evaluation: "Evaluation") -> tuple[Section, ...]:
     missing = [name for name in CONTROLS if not any(known.startswith(name) for known in evaluation.references)]
     beside = f" Not at hand: {', '.join(missing)}." if missing else ""
     texts = {"Figures": f"Beside them what any model has to beat, on the same pages.{beside}"}
+    surely = any(ends is not None for ends in evaluation.intervals.values())
     return tuple(
-        Section(title, texts.get(title, ""), tuple(tuple(row) for row in rows)) for title, rows in _tables(evaluation)
+        Section(
+            title,
+            texts.get(title, ""),
+            tuple(tuple(row) for row in rows),
+            topic="" if surely else f"{title} without intervals",
+        )
+        for title, rows in _tables(evaluation)
     )
 
 
@@ -242,8 +250,13 @@ def html_table(rows: Sequence[Sequence[str]]) -> str:
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     """A table as lines of Markdown, its head first."""
-    lines = [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
+    lines = [f"| {' | '.join(plain_markdown(cell).replace('|', '/') for cell in row)} |" for row in rows]
     return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
+
+
+def plain_markdown(text: str) -> str:
+    """Text from data as it stands: nothing in it becomes a tag or a letter of HTML, and it stays on its line."""
+    return " ".join(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=#?\w+;)", "&amp;", text)).splitlines())
 
 
 def _figure(picture: Picture) -> str:

@@ -1,16 +1,14 @@
 """Whether two models differ on the same pages: paired bootstrap over groups, McNemar, DeLong, Holm over a family."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, rankdata
 
-from ecglens.evaluation.bootstrap import DEFINED, drawn_figures
+from ecglens.evaluation.bootstrap import Figures, Told, drawn_figures, interval
 
 __all__ = ["delong", "holm", "mcnemar", "paired_bootstrap"]
-
-Figures = Callable[[NDArray[np.intp]], Mapping[str, float | None]]
 
 
 def paired_bootstrap(
@@ -21,41 +19,42 @@ def paired_bootstrap(
     rng: np.random.Generator,
     draws: int = 2000,
     level: float = 0.95,
+    told: Told | None = None,
 ) -> dict[str, tuple[float, float, float] | None]:
     """Difference of two models' figures over the same draws of groups.
 
     The p-value is twice the smaller share of draws on either side of no difference, with one draw added to each so that
-    it is never 0 (Davison and Hinkley, Bootstrap Methods and their Application, 4.2.3).
+    it is never 0 (Davison and Hinkley, Bootstrap Methods and their Application, 4.2.3): the least that it can be is
+    2 / (draws + 1).
 
     Args:
         groups: ``(pages,)``, group of each page.
-        first: From page indices, drawn with repetition, to named figures of the first model.
+        first: Single figures of the first model on a draw.
         second: The same of the second.
         rng: Source of the draws.
         draws: How many.
         level: Of the interval.
+        told: Hears of the draws.
 
     Returns:
         By name lower end, upper end and p-value of ``first - second``; ``None`` where more than 5 % of the draws left a
         figure undefined, and of one group, which says nothing of others.
     """
-    if len(np.unique(groups)) < 2:
-        return dict.fromkeys(first(np.arange(len(groups))))
 
-    def difference(drawn: NDArray[np.intp]) -> dict[str, float | None]:
-        one, other = first(drawn), second(drawn)
-        return {name: _minus(one[name], other[name]) for name in one}
+    def difference(counts: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
+        one, other = first(counts), second(counts)
+        return {name: _known(one[name]) - _known(other[name]) for name in one}
 
-    tail = (1 - level) / 2
     found: dict[str, tuple[float, float, float] | None] = {}
-    for name, values in drawn_figures(groups, difference, rng=rng, draws=draws).items():
-        if len(values) < DEFINED * draws:
+    for name, values in drawn_figures(groups, difference, rng=rng, draws=draws, told=told).items():
+        ends = interval(values, level=level)
+        if ends is None:
             found[name] = None
             continue
-        below = (np.count_nonzero(values <= 0) + 1) / (len(values) + 1)
-        above = (np.count_nonzero(values >= 0) + 1) / (len(values) + 1)
-        lower, upper = np.quantile(values, (tail, 1 - tail))
-        found[name] = float(lower), float(upper), float(min(1.0, 2 * min(below, above)))
+        known = values[np.isfinite(values)]
+        below = (np.count_nonzero(known <= 0) + 1) / (len(known) + 1)
+        above = (np.count_nonzero(known >= 0) + 1) / (len(known) + 1)
+        found[name] = *ends, float(min(1.0, 2 * min(below, above)))
     return found
 
 
@@ -103,7 +102,7 @@ def delong(
 
     Returns:
         Lower and upper end of the first area less the second, and the two-sided p-value; ``None`` where pages of one
-        kind are fewer than 2.
+        kind are fewer than 2, or where the areas differ without any spread, such as 1 and 0.5: nothing says how surely.
     """
     m, n = int(positive.sum()), int((~positive).sum())
     if m < 2 or n < 2:
@@ -117,7 +116,7 @@ def delong(
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     apart = float(areas[0] - areas[1])
     if variance <= 0:
-        return apart, apart, 1.0 if apart == 0 else 0.0
+        return (0.0, 0.0, 1.0) if apart == 0 else None
     reach = float(norm.isf((1 - level) / 2) * np.sqrt(variance))
     return apart - reach, apart + reach, float(2 * norm.sf(abs(apart) / np.sqrt(variance)))
 
@@ -137,5 +136,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def _minus(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
+def _known(value: float | NDArray[np.float64] | None) -> NDArray[np.float64]:
+    return np.asarray(np.nan if value is None else value, dtype=np.float64)

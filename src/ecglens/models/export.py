@@ -202,7 +202,7 @@ def _recipe(recordings: Recordings, run: Path) -> Recipe:
     if plan.protocol != "honest":
         raise TrainingError(
             f"Expected a run under the protocol honest, whose answers show what a model is worth, but '{run}' was "
-            f"trained under {plan.protocol}; train it again."
+            f"trained under {Path(plan.protocol).name}; train it under honest, all its folds (and not --quick)."
         )
     return recipe
 

@@ -5,7 +5,7 @@ note of where it comes from. The table of results is written from these alone, s
 days and machines.
 """
 
-from ecglens.reproduce.grid import PROTOCOLS, Job, jobs_of, reproduce
+from ecglens.reproduce.grid import PROTOCOLS, Job, check_protocols, jobs_of, reproduce
 from ecglens.reproduce.results import Result, load_result
 from ecglens.reproduce.table import write_tables
 from ecglens.reproduce.works import ROWS, Row, find_rows
@@ -16,6 +16,7 @@ __all__ = [
     "Job",
     "Result",
     "Row",
+    "check_protocols",
     "find_rows",
     "jobs_of",
     "load_result",

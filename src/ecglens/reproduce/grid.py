@@ -22,11 +22,19 @@ from ecglens.models.train.recipe import Recipe, changed, load_recipe
 from ecglens.models.train.run import Listener, Where, answered, check, cross_validate, split_of
 from ecglens.models.zoo import check_weights
 from ecglens.reproduce.references import REFERENCES, reference_predictions
-from ecglens.reproduce.results import Result, load_result, recipe_hash, result_path, save_result
+from ecglens.reproduce.results import (
+    UNGROUPED,
+    Result,
+    load_result,
+    recipe_hash,
+    result_path,
+    save_result,
+    ungrouped,
+)
 from ecglens.reproduce.speed import save_speed
 from ecglens.reproduce.works import Row
 
-__all__ = ["PROTOCOLS", "Job", "jobs_of", "reproduce"]
+__all__ = ["PROTOCOLS", "Job", "check_protocols", "jobs_of", "reproduce"]
 
 PROTOCOLS: Mapping[str, str] = {
     "as-published": AS_PUBLISHED,
@@ -65,6 +73,17 @@ class Job:
         return f"{self.row.name}, {self.protocol}, seed {self.seed}"
 
 
+def check_protocols(names: Sequence[str]) -> None:
+    """Refuse what is no protocol.
+
+    Raises:
+        TrainingError: One of them is no key of :data:`PROTOCOLS`.
+    """
+    unknown = [name for name in names if name not in PROTOCOLS]
+    if unknown:
+        raise TrainingError(f"Expected protocols out of {', '.join(PROTOCOLS)}, but got '{unknown[0]}'.")
+
+
 def jobs_of(
     rows: Sequence[Row],
     *,
@@ -89,9 +108,7 @@ def jobs_of(
     Raises:
         TrainingError: There is no such protocol, or a recipe cannot be read.
     """
-    unknown = [name for name in protocols if name not in PROTOCOLS]
-    if unknown:
-        raise TrainingError(f"Expected protocols out of {', '.join(PROTOCOLS)}, but got '{unknown[0]}'.")
+    check_protocols(protocols)
     listener = listener or Listener()
     jobs = []
     for row in rows:
@@ -134,6 +151,8 @@ def reproduce(
         DatasetError: The recordings cannot be split so.
     """
     data = table_hash(recordings)
+    if ungrouped(len(recordings), len(set(recordings.column("group")))):
+        where.listener.line(UNGROUPED)
     for job in jobs:
         path = result_path(results, job.row.name, job.protocol, job.seed)
         kept = load_result(path)

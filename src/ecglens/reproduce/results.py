@@ -18,7 +18,14 @@ from ecglens.errors import DatasetError
 from ecglens.evaluation.predictions import Predictions, read_predictions, write_predictions
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["Result", "load_result", "recipe_hash", "result_path", "save_result"]
+__all__ = ["UNGROUPED", "Result", "load_result", "recipe_hash", "result_path", "save_result", "ungrouped"]
+
+UNGROUPED = (
+    "Each file is a recording and a group of its own in this table: where files are copies of each other, or show one "
+    "person, the honest protocol cannot keep them apart. ecglens audit finds copies, and writes the columns recording "
+    "and group."
+)
+"""What a reader must know of figures from such a table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +39,11 @@ class Result:
 
     predictions: Predictions
     note: Mapping[str, Any]
+
+
+def ungrouped(files: int, groups: int) -> bool:
+    """Whether nothing in a table says which files belong together."""
+    return groups == files
 
 
 def result_path(results: Path, row: str, protocol: str, seed: int) -> Path:

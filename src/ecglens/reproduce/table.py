@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.evaluation.bootstrap import group_intervals
+from ecglens.evaluation.bootstrap import share_interval
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.report import counted
 from ecglens.extras import require
-from ecglens.reproduce.results import Result, load_result, result_path
+from ecglens.reproduce.results import UNGROUPED, Result, load_result, result_path, ungrouped
 from ecglens.reproduce.works import ROWS, WORKS, Row
 
 __all__ = ["write_tables"]
@@ -98,11 +98,7 @@ def _cell(results: Path, row: Row, protocol: str) -> _Cell | None:
 
 def _interval(predictions: Predictions) -> tuple[float, float] | None:
     right = predictions.probabilities.argmax(axis=1) == predictions.targets
-
-    def share(rows: NDArray[np.intp]) -> dict[str, float | None]:
-        return {"accuracy": float(right[rows].mean())}
-
-    return group_intervals(predictions.group_codes, share, rng=np.random.default_rng(0), draws=_DRAWS)["accuracy"]
+    return share_interval(predictions.group_codes, right, rng=np.random.default_rng(0), draws=_DRAWS)
 
 
 def _introduction(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> list[str]:
@@ -111,15 +107,18 @@ def _introduction(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> lis
         return ["Nothing has been run yet."]
     note = next(iter(cells.values())).seeds[0].note
     lines = [
-        f"Accuracy of the models of five student works on the public page images, {note['files']} files of "
-        f"{note['recordings']} recordings in {note['groups']} groups (printed exam numbers): **as published** on files "
+        f"Accuracy of the models of five student works on page images, {note['files']} files of {note['recordings']} "
+        f"recordings in {note['groups']} groups (on the public pages: printed exam numbers): **as published** on files "
         "split at random, copies and all, whole pages with header and footer (of the works on lead crops the crops, of "
         "the model that ships the traces, of controls what they name); **honest** on one file a recording, five "
         "folds that keep groups whole, traces alone, every page answered by a model that has not seen its group; "
         "**leave one batch out** on the recordings of a month by a model that has seen none of them. In brackets the "
         "95 % interval by bootstrap over groups of the first seed, and the range over seeds where there are several. "
-        f"An empty cell says {_NOT_RUN}.",
+        f'What was not run says "{_NOT_RUN}". Parameters are those of this code: where a work does not describe its '
+        "layers, such as those of the 423 K compact CNN, they differ.",
     ]
+    if ungrouped(note["files"], note["groups"]):
+        lines += ["", f"**{UNGROUPED}**"]
     if quick:
         lines += ["", "**Quick**: a sixth of the epochs, and of the honest folds the first alone. Not for comparing."]
     return lines
@@ -179,8 +178,8 @@ def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
         for name, row in ROWS.items()
         if row.reported is not None and (name, "as-published") in cells and (name, "honest") in cells
     ]
-    copies = _by_copy(cells)
-    if not both or not copies:
+    copies, note = _by_copy(cells), next(iter(cells.values())).seeds[0].note if cells else {}
+    if not both or not copies or ungrouped(note["files"], note["groups"]):
         return []
     published, honest = np.mean(both, axis=0)
     shares = [shown["yes"][0] / (shown["yes"][0] + shown["no"][0]) for shown in copies.values()]
@@ -268,7 +267,7 @@ def _further_tables(rows: Sequence[Row], cells: Mapping[tuple[str, str], _Cell])
 def _crops_told(crops: Sequence[tuple[Row, str, _Cell]]) -> list[str]:
     """How far these stand from what their work reports, which are accuracies over crops."""
     below = [
-        f"{row.title} {cell.seeds[0].note['crops']['accuracy']:.3f} of {row.said}"
+        f"{row.title} {cell.seeds[0].note['crops']['accuracy']:.3f}, reported {row.reported:.4f}"
         for row, protocol, cell in crops
         if protocol == "as-published"
         and row.reported is not None
@@ -319,11 +318,14 @@ def _picture(cells: Mapping[tuple[str, str], _Cell]) -> bytes:
             axes.plot(cell.interval or (cell.mean,) * 2, (place + lift,) * 2, color=colour, linewidth=1.4)
             axes.plot(cell.mean, place + lift, marker, color=colour, markersize=5, label=label)
             label = None
-    reported = [(ROWS[name].reported, place) for place, name in enumerate(names) if ROWS[name].reported is not None]
-    if reported:
-        axes.plot(
-            *zip(*reported, strict=True), "|", color="black", markersize=13, markeredgewidth=1.8, label="reported"
-        )
+    for crops, colour, title in ((False, "black", "reported"), (True, "#999999", "reported, of crops")):
+        reported = [
+            (ROWS[name].reported, place)
+            for place, name in enumerate(names)
+            if ROWS[name].reported is not None and ROWS[name].crops is crops
+        ]
+        if reported:
+            axes.plot(*zip(*reported, strict=True), "|", color=colour, markersize=13, markeredgewidth=1.8, label=title)
     axes.set_yticks(range(len(names)), [ROWS[name].title for name in names])
     axes.set(xlabel="accuracy, with its 95 % interval", xlim=(None, 1.005))
     axes.grid(axis="x", alpha=0.3)

@@ -34,6 +34,7 @@ class Row:
         recipe: Stem of the recipe's file; ``"majority"`` and ``"nearest"`` are references that learn no weights.
         reported: Accuracy that the work reports, or ``None``.
         said: The same as it stands there.
+        crops: Whether the work counted crops of leads, of which a page has twelve or more, and not pages.
         pretrained: Changes of the recipe where ImageNet weights are at hand, or ``None`` where the work used none.
     """
 
@@ -43,6 +44,7 @@ class Row:
     recipe: str
     reported: float | None = None
     said: str = "-"
+    crops: bool = False
     pretrained: Mapping[str, Any] | None = None
 
 
@@ -50,7 +52,7 @@ def _row(
     name: str, work: str, title: str, recipe: str, reported: float | None = None, said: str | None = None, **rest: Any
 ) -> Row:
     shown = said or (f"{100 * reported:.2f} %" if reported is not None else "-")
-    return Row(name, work, title, recipe, reported, shown, **rest)
+    return Row(name, work, title, recipe, reported, shown + " of crops" * rest.get("crops", False), **rest)
 
 
 ROWS: Mapping[str, Row] = MappingProxyType(
@@ -60,8 +62,8 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             _row("shipped", "ecglens", "compact CNN that ships", "compact_cnn"),
             _row("compact-cnn", "custom-cnn", "compact CNN", "compact_cnn_384", 0.9506),
             _row("cnn", "conduction", "CNN", "cnn_224", 0.8763),
-            _row("cnn-lead", "lead-crops", "CNN per lead", "cnn_lead", 0.9340),
-            _row("crnn-lead", "lead-crops", "CRNN per lead", "crnn_lead", 0.9372),
+            _row("cnn-lead", "lead-crops", "CNN per lead", "cnn_lead", 0.9340, crops=True),
+            _row("crnn-lead", "lead-crops", "CRNN per lead", "crnn_lead", 0.9372, crops=True),
             _row("mobilenet-v2", "custom-cnn", "MobileNetV2", "mobilenet_v2", 0.9018, pretrained={}),
             _row("mobilenet", "conduction", "MobileNet", "mobilenet_v1", 0.8978, pretrained=_FROZEN),
             _row(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import EcgReadError
-from ecglens.evaluation.bootstrap import group_intervals
+from ecglens.evaluation.bootstrap import share_interval
 from ecglens.evaluation.report import Section
 from ecglens.extras import require
 from ecglens.models.runtime import Runtime
@@ -100,12 +100,8 @@ def damage_pages(
     asked = recordings.subset(np.array(used, dtype=np.intp))
     true = asked.column("label")
     right = {key: np.array([a == b for a, b in zip(given, true, strict=True)]) for key, given in answers.items()}
-    ends = group_intervals(
-        np.unique(asked.column("group"), return_inverse=True)[1],
-        lambda rows: {f"{kind}/{strength}": float(right[kind, strength][rows].mean()) for kind, strength in right},
-        rng=rng,
-        draws=draws,
-    )
+    groups = asked.codes("group")
+    ends = {key: share_interval(groups, hit, rng=rng, draws=draws) for key, hit in right.items()}
     return tuple(
         Damaged(
             kind,
@@ -113,7 +109,7 @@ def damage_pages(
             pages=len(used),
             right=int(right[kind, strength].sum()),
             wrong=sum(answer is not None for answer in given) - int(right[kind, strength].sum()),
-            interval=ends[f"{kind}/{strength}"],
+            interval=ends[kind, strength],
         )
         for (kind, strength), given in answers.items()
     )

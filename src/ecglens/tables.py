@@ -1,0 +1,40 @@
+"""Tables of text as people's programs write them."""
+
+import csv
+import io
+from pathlib import Path
+
+__all__ = ["read_table"]
+
+_SEPARATORS = ",;\t"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
+    """A table with a header, its columns separated by commas, semicolons or tabs, in UTF-8 or, marked as such, UTF-16.
+
+    What separates is what the header has most of. Rows without a value are left out.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The header, empty of an empty file, and the rows as they stand, which may be of other lengths.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: It is no such table; the message says why.
+    """
+    data = Path(path).read_bytes()
+    try:
+        text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("its letters are not UTF-8; save it as CSV UTF-8") from error
+    separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
+    try:
+        rows = [
+            row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(map(str.strip, row))
+        ]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    return (rows[0], rows[1:]) if rows else ([], [])

@@ -109,7 +109,7 @@ def test_a_run_is_evaluated_and_two_reports_are_compared(run, data, tmp_path):
     assert json.loads(compared.stdout)["right_on_the_same_pages"]["p"] == 1.0
     drawn = CliRunner().invoke(app, ["compare", *tables, "--out", str(tmp_path / "drawn.pdf")])
     assert drawn.exit_code == 2
-    assert "expected a name that ends with .png or .html, got 'drawn.pdf'" in drawn.stderr
+    assert "ends with .png or .html" in drawn.stderr
     again = CliRunner().invoke(app, ["evaluate", tables[0], "--draws", "20", "--json"])
     assert json.loads(again.stdout)["recordings"] == 8
     idle = CliRunner().invoke(app, ["evaluate", tables[0], "--damage", "3"])

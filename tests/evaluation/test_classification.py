@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics
 
 from ecglens.evaluation.classification import (
+    Scorer,
     auroc,
     average_precision,
     cohen_kappa,
@@ -166,3 +167,23 @@ def test_right_at_full_coverage_is_accuracy(scored):
     by_confidence = sorted(zip(-probabilities.max(1), probabilities.argmax(1) == targets, strict=True))
     kept = by_confidence[: round(0.72 * len(targets))]
     assert mine["right_at_coverage"] == pytest.approx(sum(right for _, right in kept) / len(kept))
+
+
+@given(
+    counts=arrays(np.intp, 40, elements=st.integers(0, 3)).filter(lambda counts: counts.any()), seed=st.integers(0, 9)
+)
+def test_pages_that_count_several_times_are_pages_that_stand_there_several_times(counts, seed):
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 4, 40)
+    probabilities = np.round(rng.dirichlet(np.ones(4), 40), 1) + 0.01  # ties
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(40), counts)
+    drawn, standing = (
+        Scorer(targets, probabilities, LABELS).figures(counts),
+        figures(targets[rows], probabilities[rows], LABELS),
+    )
+    assert drawn["confusion"] == standing["confusion"]
+    for name in standing.keys() - {"confusion", "by_label"}:
+        assert drawn[name] == (None if standing[name] is None else pytest.approx(standing[name])), name
+    for label, values in standing["by_label"].items():
+        assert drawn["by_label"][label] == {k: v if v is None else pytest.approx(v) for k, v in values.items()}

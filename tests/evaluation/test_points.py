@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ecglens.evaluation.points import at_coverages, curve_points
+from ecglens.evaluation.classification import Scorer
+from ecglens.evaluation.points import SHARES, at_coverages, curve_points, decision_curve, drawn_points, reliability
 
 LABELS = ("a", "b", "c")
 
@@ -34,3 +35,30 @@ def test_coverage_and_reliability_count_every_page(answers):
     assert made["coverage"][-1] == [1.0, round(float((answers[1].argmax(axis=1) == answers[0]).mean()), 4)]
     assert sum(row[0] for row in made["reliability"]) == 200
     assert dict(at_coverages(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]])))[0.5] == 1.0
+
+
+def test_drawn_points_lie_on_the_curves_of_the_pages_that_are_drawn(answers):
+    targets, probabilities = answers
+    counts = np.random.default_rng(1).integers(0, 4, 200)
+    rows = np.repeat(np.arange(200), counts)
+    drawn = drawn_points(Scorer(targets, probabilities, LABELS), counts)
+    standing = drawn_points(Scorer(targets[rows], probabilities[rows], LABELS))
+    for name, values in standing.items():
+        np.testing.assert_allclose(drawn[name], values)
+    true, score = targets[rows] == 1, probabilities[rows, 1]
+    assert standing["decision/b"].tolist() == [net for _, net, _ in decision_curve(true, score)]
+    precision, recall, _ = precision_recall_curve(true, score)
+    for share, found in zip(SHARES, standing["precision_recall/b"], strict=True):
+        assert found == precision[np.flatnonzero(recall >= share - 1e-12)[-1]] or share == 0
+    by_coverage = [right for _, right in at_coverages(targets[rows], probabilities[rows])]
+    assert standing["coverage"].tolist() == pytest.approx(by_coverage)
+    bins = {at: right for _, at, right in reliability(targets[rows], probabilities[rows])}
+    assert sorted(bins.values()) == pytest.approx(sorted(standing["reliability"][np.isfinite(standing["reliability"])]))
+
+
+def test_curves_of_a_label_that_is_always_or_never_true_are_undefined():
+    found = drawn_points(Scorer(np.zeros(3, np.intp), np.full((3, 2), 0.5), ("a", "b")))
+    assert np.isnan(found["roc/a"]).all()
+    assert np.isnan(found["roc/b"]).all()
+    assert np.isnan(found["precision_recall/b"]).all()
+    assert found["precision_recall/a"].tolist() == [1.0] * 51

@@ -106,7 +106,7 @@ def test_quick_says_what_it_leaves_out(recordings, recipes, tmp_path, monkeypatc
     assert 0 < len(honest.predictions) < 12
     assert honest.note["recipe"]["optimization"]["epochs"] == 1
     text = write_tables(tmp_path / "results", tmp_path / "QUICK.md", quick=True)
-    assert "**Quick**: a sixth of the epochs, and of the honest folds the first alone" in text
+    assert "**Quick**: a sixth of the epochs, and of the honest folds and of the batches the first alone" in text
     assert not (tmp_path / "images").exists()
 
 

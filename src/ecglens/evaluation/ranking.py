@@ -94,5 +94,6 @@ def precision_at_recall(hits: Counts, all_pages: Counts, shares: NDArray[np.floa
     """Precision at the highest threshold that finds so many of the positive pages; NaN where there are none."""
     if not hits[-1]:
         return np.full(len(shares), np.nan)
-    place = np.searchsorted(hits / hits[-1], shares - 1e-12)
-    return np.asarray(hits[place] / np.maximum(all_pages[place], 1), dtype=np.float64)
+    enough, any_page = np.searchsorted(hits / hits[-1], shares - 1e-12), np.searchsorted(all_pages, 1)
+    place = np.maximum(enough, any_page)
+    return np.asarray(hits[place] / all_pages[place], dtype=np.float64)

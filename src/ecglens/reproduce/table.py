@@ -120,7 +120,11 @@ def _introduction(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> lis
     if ungrouped(note["files"], note["groups"]):
         lines += ["", f"**{UNGROUPED}**"]
     if quick:
-        lines += ["", "**Quick**: a sixth of the epochs, and of the honest folds the first alone. Not for comparing."]
+        lines += [
+            "",
+            "**Quick**: a sixth of the epochs, and of the honest folds and of the batches the first alone. Not for "
+            "comparing.",
+        ]
     return lines
 
 

@@ -1,11 +1,17 @@
-"""Put the shipped model's honest figures into the README, from ``weights/compact_cnn/evaluation.json``."""
+"""Put the shipped model's honest figures into the README and its cards, from its ``evaluation.json``."""
 
 import json
 import re
+import tempfile
 from pathlib import Path
 
+from ecglens.models.card_text import data_card, model_card
+from ecglens.models.cards import load_card
+from ecglens.models.explain.stored import read_checks, save_checks
+
 ROOT = Path(__file__).resolve().parents[1]
-EVALUATION = ROOT / "src" / "ecglens" / "weights" / "compact_cnn" / "evaluation.json"
+SHIPPED = ROOT / "src" / "ecglens" / "weights" / "compact_cnn"
+EVALUATION = SHIPPED / "evaluation.json"
 README = ROOT / "README.md"
 TITLES = {
     "accuracy": "accuracy",
@@ -46,8 +52,20 @@ def results() -> str:
     return "\n".join(lines)
 
 
+def cards() -> dict[str, str]:
+    """The shipped model's cards by file name."""
+    card, evaluation = load_card(SHIPPED), json.loads(EVALUATION.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as name:
+        text = Path(name) / "card.md"
+        text.write_text(model_card(card, evaluation), encoding="utf-8")
+        save_checks(read_checks(SHIPPED), Path(name))
+        return {"card.md": text.read_text(encoding="utf-8"), "data.md": data_card(card, evaluation)}
+
+
 def main() -> None:
-    """Write the README."""
+    """Write the README and the cards."""
+    for name, text in cards().items():
+        (SHIPPED / name).write_text(text, encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     block = f"<!-- results -->\n{results()}\n<!-- end of results -->"
     text = re.sub(r"<!-- results -->(.*?<!-- end of results -->)?", lambda _: block, text, count=1, flags=re.DOTALL)

@@ -16,5 +16,9 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_the_readmes_figures_are_those_of_the_evaluation() -> None:
-    made = runpy.run_path(str(DOCS / "make_results.py"))["results"]()
-    assert made in (DOCS.parent / "README.md").read_text(encoding="utf-8"), "run: python docs/make_results.py"
+    made = runpy.run_path(str(DOCS / "make_results.py"))
+    assert made["results"]() in (DOCS.parent / "README.md").read_text(encoding="utf-8"), (
+        "run: python docs/make_results.py"
+    )
+    for name, text in made["cards"]().items():
+        assert (made["SHIPPED"] / name).read_text(encoding="utf-8") == text, "run: python docs/make_results.py"

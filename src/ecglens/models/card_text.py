@@ -1,6 +1,6 @@
 """A model folder's cards: what the model is worth and what it learnt from, in the format of the Hugging Face hub."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
@@ -18,6 +18,7 @@ _METRICS = {
 }
 """Of the headlines, by what the hub calls them."""
 
+_BY_LABEL = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC"}
 _LICENCES = frozenset({"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"})
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -29,17 +30,20 @@ def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
         card: Of the model.
         evaluation: From ``ecglens.models.export.evaluate_run``, with ``calibration``.
     """
+    data, calibration = evaluation["data"], evaluation["calibration"]
+    first = next(iter(evaluation["seeds"].values()))
+    ends = first["intervals"]
     rows = [
-        f"| {name.replace('_', ' ')} | {value['mean']:.3f} | {value['least']:.3f} to {value['most']:.3f} | "
+        f"| {name.replace('_', ' ')} | {value['mean']:.3f} | {value['least']:.3f} to {value['most']:.3f} "
+        f"| {_interval(ends.get(name))} | "
         + " | ".join(_share(reference[name]) for reference in evaluation["references"].values())
         + " |"
         for name, value in evaluation["summary"].items()
     ]
-    data, calibration = evaluation["data"], evaluation["calibration"]
-    first = next(iter(evaluation["seeds"].values()))
     by_label = [
-        f"| {name} | {value['pages']} | {_share(value['precision'])} | {_share(value['recall'])} "
-        f"| {_share(value['f1'])} | {_share(value['auroc'])} |"
+        f"| {name} | {value['pages']} | "
+        + " | ".join(_with_interval(value[figure], ends.get(f"{name}/{figure}")) for figure in _BY_LABEL)
+        + " |"
         for name, value in first["by_label"].items()
     ]
     return "\n".join(
@@ -58,18 +62,18 @@ def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             "## Honest evaluation",
             "",
             f"`{evaluation['command']}` on {data['recordings']} recordings of {data['groups']} groups, out of fold, "
-            f"{len(evaluation['seeds'])} seeds.",
+            f"{_seeds(evaluation)}. Intervals are of 95 % by bootstrap over groups.",
             "",
-            f"| figure | mean | range over seeds | {' | '.join(evaluation['references'])} |",
-            f"|---|---|---|{'---|' * len(evaluation['references'])}",
+            f"| figure | mean | range over seeds | interval, first seed | {' | '.join(evaluation['references'])} |",
+            f"|---|---|---|---|{'---|' * len(evaluation['references'])}",
             *rows,
             "",
             f"`right at coverage` is the share of right answers among the {first['coverage']:.0%} of pages that it is "
             f"surest about. At the shipped threshold it {_answering(calibration)}; the threshold was chosen "
             "on these very answers. By label, first seed:",
             "",
-            "| label | pages | precision | recall | F1 | AUROC |",
-            "|---|---|---|---|---|---|",
+            f"| label | pages | {' | '.join(_BY_LABEL.values())} |",
+            f"|---|---|{'---|' * len(_BY_LABEL)}",
             *by_label,
             "",
             "How it does on pages of other recorders and hospitals is not known.",
@@ -104,7 +108,7 @@ def data_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             "must stay on one side of a split: a patient, or a printed exam number where nobody knows the patients.",
             "- Used once each: copies of a recording were left out before training and scoring.",
             "- Scored out of fold: each recording by a model that has seen none of its group, "
-            f"{len(evaluation['seeds'])} seeds. The model that ships learnt from all of them.",
+            f"{_seeds(evaluation)}. The model that ships learnt from all of them.",
             "- Fingerprints of the pages are in `training_pages.npz`, so that `ecglens evaluate` knows them again. "
             "They cannot be turned back into pages.",
             "",
@@ -131,7 +135,7 @@ def _head(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             dataset_name=source,
             dataset_args={"protocol": evaluation["protocol"], "recordings": evaluation["data"]["recordings"]},
             metric_type=kind,
-            metric_name=f"{name.replace('_', ' ')}, mean of {len(evaluation['seeds'])} seeds out of fold",
+            metric_name=f"{name.replace('_', ' ')}, mean of {_seeds(evaluation)} out of fold",
             metric_value=round(evaluation["summary"][name]["mean"], 4),
         )
         for name, kind in _METRICS.items()
@@ -159,6 +163,19 @@ def _answering(calibration: Mapping[str, float]) -> str:
         f"answers {calibration['answered']:.0%} of pages and is right in {calibration['right_when_answered']:.1%} of "
         "them"
     )
+
+
+def _seeds(evaluation: Mapping[str, Any]) -> str:
+    count = len(evaluation["seeds"])
+    return f"{count} seed{'s' * (count != 1)}"
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    return "-" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
+
+
+def _with_interval(value: float | None, ends: Sequence[float] | None) -> str:
+    return _share(value) if value is None or ends is None else f"{value:.3f} ({_interval(ends)})"
 
 
 def _share(value: float | None) -> str:

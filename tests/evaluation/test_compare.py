@@ -44,6 +44,7 @@ def test_a_model_is_no_better_than_itself_whatever_the_order_of_its_pages_and_la
     found = made(answers(0.5), turned, draws=20)
     assert all(row.to_dict()["difference"] == pytest.approx(0) for row in found.figures.values())
     assert (found.right.p, found.auroc["mi"].p) == (1.0, 1.0)
+    assert "They answer alike on every page." in found.to_markdown()
 
 
 def test_only_pages_that_both_answered_are_compared_and_the_others_counted():

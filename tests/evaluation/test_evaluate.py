@@ -164,6 +164,8 @@ def test_shares_of_pages_that_are_all_right_have_an_exact_interval_over_groups_a
     assert found.intervals["accuracy"] == pytest.approx((0.025 ** (1 / 6), 1.0))
     assert found.intervals["coverage/1"] == found.intervals["accuracy"]
     assert found.intervals["macro_f1"] is found.intervals["matthews"] is None
+    assert found.bands["roc/mi"] == found.bands["precision_recall/mi"] == ()
+    assert found.bands["decision/mi"]
     ((_, low, high),) = found.bands["reliability"]
     assert (low, high) == found.intervals["accuracy"]
 
@@ -200,3 +202,20 @@ def test_the_draws_are_told_as_one():
         answers(rates=False), rng=np.random.default_rng(0), draws=200, told=lambda done, of: heard.append((done, of))
     )
     assert heard == [(100, 400), (200, 400), (300, 400), (400, 400)]
+
+
+def test_a_share_of_pages_that_are_all_right_is_exact_though_some_draws_find_wrong_ones_among_the_surest():
+    table = answers(pages=40, rates=False)
+    confidence = np.linspace(0.9, 0.5, 40)
+    answered = np.where(np.arange(40) == 24, (table.targets + 1) % 3, table.targets)
+    sure = (1 - confidence)[:, None] / 2 * np.ones(3)
+    sure[np.arange(40), answered] = confidence
+    found = evaluate(replace(table, probabilities=sure), rng=np.random.default_rng(0), draws=200)
+    assert dict(found.coverage)[0.6] == 1.0
+    assert found.intervals["coverage/0.6"] == pytest.approx((0.025 ** (1 / 12), 1.0))
+    assert found.intervals["coverage/0.65"][1] <= 1.0
+
+
+def test_a_bootstrap_without_draws_is_refused():
+    with pytest.raises(ValueError, match="at least one draw of the bootstrap, but got 0"):
+        evaluate(answers(), rng=np.random.default_rng(0), draws=0)

@@ -10,7 +10,10 @@ def test_a_method_that_failed_stands_in_the_report_with_that_word():
     changes = {"header white": {"stays": 0.9, "another": 0.1, "refused": 0.0}}
     agreement = {"class_map": {"class_map": 1.0, "occlusion_lead": 0.8}}
     agreement["occlusion_lead"] = {"class_map": 0.8, "occlusion_lead": 1.0}
-    first, changed, agreed = explained_sections(ModelChecks("m", "1.0", "", 40, methods, changes, agreement))
+    first, changed, agreed = explained_sections(
+        ModelChecks("m", "1.0", "", 40, methods, changes, agreement), stored=True
+    )
+    assert "come with the model, and were made on other pages" in first.text
     assert first.title == "Explanations, checked on 40 pages"
     assert first.text.startswith("m 1.0. ")
     assert first.rows == (

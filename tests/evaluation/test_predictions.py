@@ -133,5 +133,7 @@ def test_what_is_unusual_about_a_table_is_said():
     )
     (said,) = cautions(replace(table, folds=np.array([0, 1, 2, 3])))
     assert said.startswith("The group 'g2' has pages in more than one fold: if the folds")
+    (said,) = cautions(replace(table, targets=np.zeros(4, np.intp)))
+    assert said.startswith("No page is truly mi: what is averaged over labels is undefined")
     files = replace(twice, targets=np.array([0, 0, 1, 1]), extra={"file": ("a", "b", "c", "d")})
     assert cautions(files) == ()

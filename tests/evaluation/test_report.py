@@ -77,7 +77,7 @@ def test_undefined_is_a_dash_and_every_figure_and_control_has_its_place(evaluati
     assert any(line.startswith("| figure | value | 95 % interval | majority label |") for line in lines)
     for title in FIGURES.values():
         assert any(line.startswith(f"| {title} | ") for line in lines), title
-    assert "| &lt;b>odd/label&lt;/b> | 0 | " in text
+    assert r"| &lt;b>odd\|label&lt;/b> | 0 | " in text
     assert text.startswith("# A &lt;model>\n")
     assert "| macro AUROC | - | - |" in text
     assert "90 files, 90 recordings, 45 groups" in text
@@ -130,8 +130,30 @@ def test_a_report_without_intervals_claims_none(evaluation, tmp_path):
     assert "| TRIPOD+AI | 23a |" not in text
 
 
-def test_letters_that_the_font_lacks_are_told_once_a_picture(evaluation, caplog):
+def test_letters_that_the_font_lacks_are_told_once(evaluation, caplog):
     named = replace(evaluation.predictions, labels=("正常", "mi", "other"))
     drawn = evaluate(named, rng=np.random.default_rng(0), draws=20).plot()
     assert set(drawn) == set(PICTURES)
-    assert "lacks some letters of the labels" in caplog.text
+    assert caplog.text.count("lacks some letters of the labels") == 1
+
+
+def test_the_first_lines_say_how_the_intervals_were_made(evaluation):
+    assert "Intervals are of 95 %, by 30 draws of groups, and by Clopper and Pearson" in evaluation.to_markdown()
+    alone = replace(evaluation.predictions, groups=("one",) * 90)
+    text = evaluate(alone, rng=np.random.default_rng(0), draws=20).to_markdown()
+    assert "There are no intervals: one group says nothing of others." in text
+
+
+@pytest.mark.parametrize("labels", [2, 20])
+def test_labels_of_any_number_and_form_are_drawn_as_they_stand(labels):
+    rng = np.random.default_rng(0)
+    names = (r"$\frac{a$", "x" * 500, *(f"label {n}" for n in range(labels - 2)))
+    targets = rng.integers(0, labels, 120)
+    probabilities = rng.dirichlet(np.ones(labels), 120)
+    rows = tuple(map(str, range(120)))
+    predictions = Predictions(
+        rows, rows, names, targets, probabilities, np.zeros(120, np.intp), {"sex": ("", "m") * 60}
+    )
+    found = evaluate(predictions, rng=np.random.default_rng(0), draws=20)
+    assert set(found.plot()) == set(PICTURES)
+    assert "| sex: not given | 60 | " in found.to_markdown()

@@ -133,7 +133,7 @@ def _asked(
     checks = check_explanations((read_page(paths[row]) for row in drawn), runtime) if explain else None
     known = checks or load_checks(runtime.card)
     if known is not None:
-        sections += explained_sections(known)
+        sections += explained_sections(known, stored=checks is None)
     if pictures:
         sections += gallery(answered.predictions, paths, rng=rng, runtime=runtime)
     return answered, sections

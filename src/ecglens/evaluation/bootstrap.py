@@ -113,7 +113,12 @@ def drawn_figures(
     Returns:
         Values by name, ``(draws,)`` or ``(draws, points)``, NaN where a draw left the figure undefined; of one group,
         which says nothing of others, all of them.
+
+    Raises:
+        ValueError: There is no draw to make.
     """
+    if draws < 1:
+        raise ValueError(f"Expected at least one draw of the bootstrap, but got {draws}.")
     codes = np.unique(groups, return_inverse=True)[1]
     number = int(codes.max()) + 1
     samples: dict[str, list[NDArray[np.float64]]] = {}

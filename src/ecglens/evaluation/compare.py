@@ -143,7 +143,7 @@ class Comparison:
             f"{counted(self.pages, 'page')} of {counted(self.recordings, 'recording')} in "
             f"{counted(self.groups, 'group')} that both answered{left_out}",
             *self.notes,
-            "p is adjusted by Holm over all rows; before that a paired bootstrap of so many draws gives "
+            f"p is adjusted by Holm over all rows; before that a paired bootstrap of {self.draws:,} draws gives "
             f"{2 / (self.draws + 1):.2g} at least. DeLong and McNemar take pages of a group for independent. Of log "
             "loss and Brier score less is better. For research and teaching; not a medical device.",
         )
@@ -194,6 +194,7 @@ def compare(
         tested[f"auroc/{label}"] = delong(
             one.targets == number, one.probabilities[:, number], other.probabilities[:, number]
         )
+    alike = np.array_equal(one.probabilities, other.probabilities)
     known = {name: found for name, found in tested.items() if found is not None}
     adjusted = dict(zip(known, holm([p for *_, p in known.values()]), strict=True))
     differences = {name: Difference(*pair) for name, pair in values.items()}
@@ -210,7 +211,7 @@ def compare(
         auroc={label: differences[f"auroc/{label}"] for label in one.labels},
         left_out=len(first) + len(second) - 2 * len(one),
         draws=draws,
-        notes=cautions(one),
+        notes=(*(["They answer alike on every page."] if alike else []), *cautions(one)),
     )
 
 

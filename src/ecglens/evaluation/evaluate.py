@@ -63,7 +63,9 @@ class Evaluation:
         decision: Net benefit of acting on a label over threshold probabilities, beside acting on all; by label.
         bands: 95 % intervals along the curves by ``reliability`` (at the mean confidence of each bin) and, of each
             label, ``roc/LABEL`` (recall over the share of false alarms), ``precision_recall/LABEL`` (precision over
-            recall) and ``decision/LABEL``; points without an interval are left out.
+            recall) and ``decision/LABEL``; points without an interval are left out, and all where every draw says the
+            same.
+        draws: Of the bootstrap.
         notes: What a reader must know before the figures, a sentence each.
     """
 
@@ -79,6 +81,7 @@ class Evaluation:
     reliability: tuple[tuple[int, float, float], ...]
     decision: Mapping[str, tuple[tuple[float, float, float], ...]]
     bands: Mapping[str, Band]
+    draws: int
     notes: tuple[str, ...] = ()
 
     def to_markdown(self) -> str:
@@ -107,6 +110,7 @@ class Evaluation:
             "pages": len(self.predictions),
             "recordings": len(set(self.predictions.recordings)),
             "groups": len(set(self.predictions.groups)),
+            "draws": self.draws,
             "labels": dict(zip(self.predictions.labels, counts.tolist(), strict=True)),
             "figures": dict(self.scored),
             "intervals": {name: None if ends is None else list(ends) for name, ends in self.intervals.items()},
@@ -185,6 +189,7 @@ def evaluate(
             label: decision_curve(targets == number, probabilities[:, number]) for number, label in enumerate(labels)
         },
         bands=_bands(predictions, scorer, samples),
+        draws=draws,
         notes=(*notes, *cautions(predictions), *_rate_cautions(predictions)),
     )
 
@@ -266,35 +271,45 @@ def _intervals(
     single = {name: values for name, values in samples.items() if values.ndim == 1}
     if "coverage" in samples:
         single |= {f"coverage/{share:g}": samples["coverage"][:, n] for n, share in enumerate(COVERAGES)}
-    counted, groups = _counted(predictions, scorer), predictions.group_codes
-    return {name: _ends(values, groups, counted.get(name)) for name, values in single.items()}
+    shares, groups = _shares(predictions, scorer), predictions.group_codes
+    return {name: _ends(values, groups, shares.get(name)) for name, values in single.items()}
 
 
-def _counted(predictions: Predictions, scorer: Scorer) -> dict[str, NDArray[np.bool_]]:
-    """Of each figure that is a share of pages, these pages."""
-    falling = np.sort(scorer.confidence)[::-1]
-    least = {share: falling[max(1, round(share * len(falling))) - 1] for share in (*COVERAGES, COVERAGE)}
-    counted = {f"coverage/{share:g}": scorer.confidence >= least[share] for share in COVERAGES}
-    counted |= {
-        "accuracy": np.ones(len(falling), dtype=np.bool_),
-        "right_at_coverage": scorer.confidence >= least[COVERAGE],
-    }
+@dataclass(frozen=True, slots=True, eq=False)
+class _Share:
+    """What a figure that is a share of pages counts: these pages, and which of all pages hit."""
+
+    pages: NDArray[np.bool_]
+    hits: NDArray[np.bool_]
+
+
+def _shares(predictions: Predictions, scorer: Scorer) -> dict[str, _Share]:
+    """Of each figure that is a share of pages."""
+    right, falling = scorer.right, np.sort(scorer.confidence)[::-1]
+
+    def surest(share: float) -> _Share:
+        return _Share(scorer.confidence >= falling[max(1, round(share * len(falling))) - 1], right)
+
+    found = {f"coverage/{share:g}": surest(share) for share in COVERAGES}
+    found |= {"accuracy": surest(1.0), "right_at_coverage": surest(COVERAGE)}
     for number, label in enumerate(predictions.labels):
-        counted[f"{label}/precision"] = scorer.answers == number
-        counted[f"{label}/recall"] = predictions.targets == number
-        counted[f"{label}/specificity"] = predictions.targets != number
-    return counted
+        answered, true = scorer.answers == number, predictions.targets == number
+        found[f"{label}/precision"] = _Share(answered, right)
+        found[f"{label}/recall"] = _Share(true, right)
+        found[f"{label}/specificity"] = _Share(~true, ~answered)
+    return found
 
 
-def _ends(
-    values: NDArray[np.float64], groups: NDArray[np.intp], counted: NDArray[np.bool_] | None
-) -> tuple[float, float] | None:
-    """The interval; where every draw says the same the exact one of a share that is all or nothing, or none."""
+def _ends(values: NDArray[np.float64], groups: NDArray[np.intp], share: _Share | None) -> tuple[float, float] | None:
+    """The interval: of a share that is all or nothing the exact one; where every draw says the same none."""
     ends = interval(values)
-    if ends is None or ends[1] - ends[0] > _ROUNDING:
-        return ends
-    all_or_nothing = counted is not None and ends[0] in {0.0, 1.0}
-    return no_page_differs(ends[0] == 1.0, len(np.unique(groups[counted]))) if all_or_nothing else None
+    if ends is None:
+        return None
+    if share is not None:
+        hits = share.hits[share.pages]
+        if hits.all() or not hits.any():
+            return no_page_differs(bool(hits[0]), len(np.unique(groups[share.pages])))
+    return ends if ends[1] - ends[0] > _ROUNDING else None
 
 
 def _bands(predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArray[np.float64]]) -> dict[str, Band]:
@@ -302,7 +317,10 @@ def _bands(predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArr
     groups, place = predictions.group_codes, bins_of(scorer.confidence)
     bins = {number: place == number for number in np.unique(place).tolist()}
     found = [
-        (float(scorer.confidence[here].mean()), _ends(samples["reliability"][:, number], groups, here))
+        (
+            float(scorer.confidence[here].mean()),
+            _ends(samples["reliability"][:, number], groups, _Share(here, scorer.right)),
+        )
         for number, here in bins.items()
     ]
     bands: dict[str, Band] = {"reliability": tuple((at, *ends) for at, ends in found if ends is not None)}
@@ -310,7 +328,9 @@ def _bands(predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArr
         for label in predictions.labels:
             columns = samples[f"{kind}/{label}"].T
             points = [(at, interval(values)) for at, values in zip(places, columns, strict=True)]
-            bands[f"{kind}/{label}"] = tuple((at, *ends) for at, ends in points if ends is not None)
+            band = tuple((at, *ends) for at, ends in points if ends is not None)
+            wide = any(high - low > _ROUNDING for _, low, high in band)
+            bands[f"{kind}/{label}"] = band if wide else ()
     return bands
 
 

@@ -12,13 +12,15 @@ _TEXT = (
 )
 
 
-def explained_sections(checks: ModelChecks) -> tuple[Section, ...]:
+def explained_sections(checks: ModelChecks, *, stored: bool) -> tuple[Section, ...]:
     """Checks of a model's explanations as sections of a report.
 
     Args:
-        checks: As a model folder keeps them.
+        checks: On some pages.
+        stored: Whether they come with the model, and these pages are others.
     """
-    texts = (f"{checks.model} {checks.model_version}. {_TEXT}", "", "")
+    where = " These checks come with the model, and were made on other pages than those evaluated here." * stored
+    texts = (f"{checks.model} {checks.model_version}.{where} {_TEXT}", "", "")
     return tuple(
         Section(title, text, tuple(map(tuple, rows)), topic=EXPLAINED if text else "")
         for text, (title, rows) in zip(texts, checks.tables(), strict=False)

@@ -19,6 +19,7 @@ __all__ = ["Predictions", "cautions", "in_common", "read_predictions", "write_pr
 
 _KNOWN = ("recording", "group", "label", "fold")
 _PREFIX = "p_"
+_MOST_FOLDS = 2**31
 _ROUNDED = 0.005
 """What a probability of two decimals can be off by."""
 
@@ -121,6 +122,12 @@ def cautions(predictions: Predictions) -> tuple[str, ...]:
     torn = [name for name, labels in truths.items() if len(labels) > 1]
     if torn:
         told.append(f"{_some(torn)} has more than one true label.")
+    true = np.bincount(predictions.targets, minlength=len(predictions.labels))
+    told += [
+        f"No page is truly {label}: what is averaged over labels is undefined, or counts 0 for its wrong answers."
+        for label, pages in zip(predictions.labels, true, strict=True)
+        if not pages
+    ]
     folds: dict[str, set[int]] = {}
     for name, fold in zip(groups, predictions.folds.tolist(), strict=True):
         folds.setdefault(name, set()).add(fold)
@@ -222,7 +229,11 @@ def write_predictions(predictions: Predictions, path: str | Path) -> None:
 def _csv(path: Path) -> dict[str, list[str]]:
     try:
         header, rows = read_table(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DatasetError(
+            f"Expected a table of answers at {path}, but it cannot be read: {error.strerror}."
+        ) from error
+    except ValueError as error:
         raise DatasetError(f"Expected a table of answers at {path}, but it cannot be read: {error}.") from error
     twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
     if twice is not None:
@@ -274,7 +285,7 @@ def _whole(texts: Sequence[str], path: Path) -> NDArray[np.intp]:
     if not any(texts):
         return np.zeros(len(texts), dtype=np.intp)
     numbers = _numbers(texts, "fold", path)
-    wrong = np.flatnonzero(~(np.isfinite(numbers) & (numbers == np.floor(numbers))))
+    wrong = np.flatnonzero(~((np.abs(numbers) < _MOST_FOLDS) & (numbers == np.floor(numbers))))
     if wrong.size:
         raise DatasetError(
             f"Expected whole numbers in the column 'fold' of {path.name}, but row {wrong[0] + 1} has "

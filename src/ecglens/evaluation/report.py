@@ -154,9 +154,16 @@ def _counted(evaluation: "Evaluation") -> str:
     labels = ", ".join(f"{count} {name}" for name, count in told["labels"].items())
     beware = "".join(f" {note}" for note in evaluation.notes)
     counts = ", ".join(counted(told[what], what.removesuffix("s")) for what in ("files", "recordings", "groups"))
+    several = told["groups"] > 1
+    how = (
+        f"Intervals are of 95 %, by {evaluation.draws:,} draws of groups, and by Clopper and Pearson over groups for "
+        'shares that are 0 or 1; "-" where a figure or its interval is undefined.'
+        if several
+        else "There are no intervals: one group says nothing of others."
+    )
     return (
-        f"{counted(told['pages'], 'page')} answered, of {counts}: {labels}. "
-        f"Intervals are of 95 % by bootstrap over groups. For research and teaching; not a medical device.{beware}"
+        f"{counted(told['pages'], 'page')} answered, of {counts}: {labels}. {how} "
+        f"For research and teaching; not a medical device.{beware}"
     )
 
 
@@ -201,7 +208,7 @@ def _tables(evaluation: "Evaluation") -> list[tuple[str, list[list[str]]]]:
     if evaluation.subgroups:
         parts = [["subgroup", "pages", "accuracy"]]
         parts += [
-            [f"{column}: {value}", str(row["pages"]), _with_interval(row["accuracy"], row["interval"])]
+            [f"{column}: {value or 'not given'}", str(row["pages"]), _with_interval(row["accuracy"], row["interval"])]
             for column, found in evaluation.subgroups.items()
             for value, row in found.items()
         ]
@@ -250,7 +257,8 @@ def html_table(rows: Sequence[Sequence[str]]) -> str:
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     """A table as lines of Markdown, its head first."""
-    lines = [f"| {' | '.join(plain_markdown(cell).replace('|', '/') for cell in row)} |" for row in rows]
+    cells = ((plain_markdown(cell).replace("|", r"\|") for cell in row) for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in cells]
     return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
 
 

@@ -60,8 +60,7 @@ def evaluate_run(
     recipe = _recipe(recordings, run)
     by_seed: dict[str, dict[str, Any]] = {}
     references: Mapping[str, Mapping[str, float | None]] = {}
-    for seed in seeds:
-        predictions = predictions_of_run(recordings, run, seed=seed)
+    for seed, predictions in [(seed, predictions_of_run(recordings, run, seed=seed)) for seed in seeds]:
         found = evaluate(predictions, rng=np.random.default_rng(seed), draws=draws)
         references = references or found.references
         curves = curve_points(predictions.targets, predictions.probabilities, recipe.labels)

@@ -75,7 +75,7 @@ def write_tables(results: Path, out: Path, *, quick: bool = False) -> str:
         _main_table(results, shown, cells),
         ["", *([] if quick else _meaning(cells)), ""],
         *_further_tables(shown, cells),
-        ["", *_made_by(cells, quick=quick), ""],
+        ["", *_made_by(cells, results, quick=quick), ""],
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
     if cells and not quick:
@@ -281,7 +281,7 @@ def _crops_told(crops: Sequence[tuple[Row, str, _Cell]]) -> list[str]:
     return [f"The crops of one page stay on one side here; in that work they could land on both.{said}"]
 
 
-def _made_by(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> list[str]:
+def _made_by(cells: Mapping[tuple[str, str], _Cell], results: Path, *, quick: bool) -> list[str]:
     commands = sorted(
         {
             f"`{result.note['command']}` at {(result.note['git'] or {}).get('commit', 'no commit')[:7]}"
@@ -291,11 +291,12 @@ def _made_by(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> list[str
         }
     )
     lines = ["## Made by", "", *(f"- {command}" for command in commands)]
+    where = results.name if results.is_absolute() else results.as_posix()
     if not quick:
         lines += [
             "",
-            "Each result's answers and where they come from lie in `docs/results`; `ecglens evaluate "
-            "docs/results/ROW/PROTOCOL/seed0.csv` gives every figure of it, `ecglens reproduce` writes this page anew. "
+            f"Each result's answers and where they come from lie in `{where}`; `ecglens evaluate "
+            f"{where}/ROW/PROTOCOL/seed0.csv` gives every figure of it, `ecglens reproduce` writes this page anew. "
             "Times are those of a machine that did other work beside. For research and teaching; not a medical device.",
         ]
     return lines
@@ -333,7 +334,7 @@ def _picture(cells: Mapping[tuple[str, str], _Cell]) -> bytes:
     axes.set_yticks(range(len(names)), [ROWS[name].title for name in names])
     axes.set(xlabel="accuracy, with its 95 % interval", xlim=(None, 1.005))
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=5)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=130)
     return drawn.getvalue()

@@ -257,7 +257,8 @@ def answered(recordings: Recordings, out: Path, *, seed: int) -> Answers:
     """
     folder = out / f"seed{seed}"
     if not (folder / "split.json").exists():
-        raise TrainingError(f"'{out}' has no finished folds of seed {seed}.")
+        known = ", ".join(sorted(path.name.removeprefix("seed") for path in out.glob("seed*"))) or "none"
+        raise TrainingError(f"'{out}' has no finished folds of seed {seed}; it has seeds {known} (--seeds).")
     split = Split.load(folder / "split.json", recordings)
     parts = []
     for number, fold in enumerate(split.folds):

@@ -44,6 +44,17 @@ class _Cell:
         return [_accuracy(result.predictions) for result in self.seeds]
 
     @property
+    def folds(self) -> NDArray[np.intp]:
+        """Of the first seed, ``(pages,)``."""
+        return self.seeds[0].predictions.folds
+
+    @property
+    def stuck(self) -> int:
+        """Folds of the first seed whose model answers every page with one label."""
+        answers = self.seeds[0].predictions.probabilities.argmax(axis=1)
+        return sum(len(np.unique(answers[self.folds == fold])) == 1 for fold in np.unique(self.folds))
+
+    @property
     def mean(self) -> float:
         return float(np.mean(self.accuracies))
 
@@ -73,7 +84,7 @@ def write_tables(results: Path, out: Path, *, quick: bool = False) -> str:
     parts = [
         ["# Results", "", *_introduction(cells, quick=quick), ""],
         _main_table(results, shown, cells),
-        ["", *([] if quick else _meaning(cells)), ""],
+        ["", *_stuck(cells), *([] if quick else _meaning(cells)), ""],
         *_further_tables(shown, cells),
         ["", *_made_by(cells, results, quick=quick), ""],
     ]
@@ -175,12 +186,25 @@ def _minutes(cell: _Cell | None) -> str:
     return f"{note['training_s'] / 60:.0f} min, {where}"
 
 
+def _stuck(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
+    """Which trainings came to nothing: the figure is then theirs, and says little of what such a model can do."""
+    found = [
+        f"{ROWS[name].title}, {protocol}, {cell.stuck} of {counted(len(set(cell.folds.tolist())), 'fold')}"
+        for (name, protocol), cell in cells.items()
+        if cell.stuck and ROWS[name].work != "controls"
+    ]
+    if not found:
+        return []
+    return [f"Trainings that never left one label for every page, first seed: {'; '.join(found)}.", ""]
+
+
 def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
     """What the difference between the columns means, in two sentences with figures."""
     both = [
         (cells[name, "as-published"].mean, cells[name, "honest"].mean)
         for name, row in ROWS.items()
         if row.reported is not None and (name, "as-published") in cells and (name, "honest") in cells
+        if not cells[name, "as-published"].stuck and not cells[name, "honest"].stuck
     ]
     copies, note = _by_copy(cells), next(iter(cells.values())).seeds[0].note if cells else {}
     if not both or not copies or ungrouped(note["files"], note["groups"]):
@@ -192,8 +216,8 @@ def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
         f"As published, {np.mean(shares):.0%} of the test files are copies of training files; the models answer those "
         f"with {with_copy:.3f} right, the others with {without:.3f}{_uncopied(cells)}. "
         "Recordings of groups that they have not seen, the traces alone and fewer pages to learn from take "
-        f"{counted(len(both), 'model')} of the works from {published:.3f} to {honest:.3f} on average: the second "
-        "figure is what such a model is worth on a new page of this recorder.",
+        f"{counted(len(both), 'model')} of the works, all of whose trainings came to something, from {published:.3f} "
+        f"to {honest:.3f} on average: the second figure is what such a model is worth on a new page of this recorder.",
     ]
 
 

@@ -123,11 +123,12 @@ def cautions(predictions: Predictions) -> tuple[str, ...]:
     if torn:
         told.append(f"{_some(torn)} has more than one true label.")
     true = np.bincount(predictions.targets, minlength=len(predictions.labels))
-    told += [
-        f"No page is truly {label}: what is averaged over labels is undefined, or counts 0 for its wrong answers."
-        for label, pages in zip(predictions.labels, true, strict=True)
-        if not pages
-    ]
+    absent = [label for label, pages in zip(predictions.labels, true, strict=True) if not pages]
+    if absent:
+        told.append(
+            f"No page is truly {' or '.join(absent)}: what is averaged over labels is undefined, or counts 0 where "
+            "pages are taken for that."
+        )
     folds: dict[str, set[int]] = {}
     for name, fold in zip(groups, predictions.folds.tolist(), strict=True):
         folds.setdefault(name, set()).add(fold)

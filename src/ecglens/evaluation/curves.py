@@ -148,15 +148,15 @@ def _reliability(axes: Any, evaluation: "Evaluation") -> None:
 
 def _coverage(axes: Any, evaluation: "Evaluation") -> None:
     share, right = zip(*evaluation.coverage, strict=True)
-    ends = [found for point in share if (found := evaluation.intervals[f"coverage/{point:g}"]) is not None]
-    banded = len(ends) == len(share)
-    if banded:
-        axes.fill_between(share, *zip(*ends, strict=True), color=_COLOURS[0], alpha=0.15, linewidth=0)
+    known = [(at, *ends) for at in share if (ends := evaluation.intervals[f"coverage/{at:g}"]) is not None]
+    if known:
+        at, low, high = zip(*known, strict=True)
+        axes.fill_between(at, low, high, color=_COLOURS[0], alpha=0.15, linewidth=0)
     axes.plot(share, right, color=_COLOURS[0], marker=".")
     axes.set(
         xlabel="share of pages answered, surest first",
         ylabel="share right",
-        title="Coverage against accuracy" + "; band: 95 %" * banded,
+        title="Coverage against accuracy" + "; band: 95 %" * bool(known),
     )
     axes.grid(alpha=0.3)
 

@@ -12,6 +12,11 @@ def test_quoted_line_breaks_and_separators_belong_to_their_cell(tmp_path):
     assert rows == [["x", "two\nlines; one cell"], ["y", "\u2028z"]]
 
 
+def test_blank_lines_before_the_header_and_empty_columns_at_the_end_are_left_out(tmp_path):
+    (tmp_path / "a.csv").write_text("\n\nname;note;;\nx;1;;\ny;2;;\n")
+    assert read_table(tmp_path / "a.csv") == (["name", "note"], [["x", "1"], ["y", "2"]])
+
+
 def test_an_empty_file_has_no_header(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"")
     assert read_table(tmp_path / "a.csv") == ([], [])

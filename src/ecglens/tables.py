@@ -13,7 +13,8 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
     """A table with a header, its columns separated by commas, semicolons or tabs, in UTF-8 or, marked as such, UTF-16.
 
-    What separates is what the header has most of. Rows without a value are left out.
+    What separates is what the header has most of. Rows without a value, and columns without one at the end, are left
+    out.
 
     Args:
         path: The file.
@@ -30,11 +31,14 @@ def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
         text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError("its letters are not UTF-8; save it as CSV UTF-8") from error
-    separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
+    separator = max(_SEPARATORS, key=text.lstrip("\r\n").partition("\n")[0].count)
     try:
         rows = [
             row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(map(str.strip, row))
         ]
     except csv.Error as error:
         raise ValueError(str(error)) from error
-    return (rows[0], rows[1:]) if rows else ([], [])
+    if not rows:
+        return [], []
+    used = max(place for row in rows for place, cell in enumerate(row, start=1) if cell.strip())
+    return rows[0][:used], [row[:used] for row in rows[1:]]

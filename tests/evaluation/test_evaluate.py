@@ -213,9 +213,32 @@ def test_a_share_of_pages_that_are_all_right_is_exact_though_some_draws_find_wro
     found = evaluate(replace(table, probabilities=sure), rng=np.random.default_rng(0), draws=200)
     assert dict(found.coverage)[0.6] == 1.0
     assert found.intervals["coverage/0.6"] == pytest.approx((0.025 ** (1 / 12), 1.0))
-    assert found.intervals["coverage/0.65"][1] <= 1.0
 
 
 def test_a_bootstrap_without_draws_is_refused():
     with pytest.raises(ValueError, match="at least one draw of the bootstrap, but got 0"):
         evaluate(answers(), rng=np.random.default_rng(0), draws=0)
+
+
+def test_labels_may_be_called_as_curves_and_columns_as_bands():
+    table = replace(answers(), labels=("roc", "auroc", "decision"))
+    table = replace(table, extra={**table.extra, "printed rate": ("slow", "fast") * 60})
+    found = evaluate(table, rng=np.random.default_rng(0), draws=20)
+    assert found.intervals["roc/auroc"] is not None
+    assert found.bands["roc/auroc"]
+    assert "| roc | " in found.to_markdown()
+    assert set(found.subgroups) == {"batch", "printed rate", "printed_rate_bpm"}
+    assert set(found.subgroups["printed rate"]) == {"slow", "fast"}
+
+
+def test_a_rate_may_have_a_decimal_comma():
+    rates = tuple(f"{float(rate):.1f}".replace(".", ",") for rate in answers().extra["printed_rate_bpm"])
+    assert set(references_of(replace(answers(), extra={"printed_rate_bpm": rates}))) == set(references_of(answers()))
+
+
+def test_a_label_of_two_groups_that_is_always_found_has_the_exact_interval():
+    table = answers(pages=200, rates=False)
+    rare = replace(table, targets=np.where(np.arange(200) < 4, 1, 0))
+    sure = replace(rare, probabilities=0.9 * np.eye(3)[rare.targets] + 0.1 / 3)
+    found = evaluate(sure, rng=np.random.default_rng(0), draws=40)
+    assert found.intervals["mi/recall"] == pytest.approx((0.025 ** (1 / 2), 1.0))

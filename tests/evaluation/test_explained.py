@@ -13,7 +13,7 @@ def test_a_method_that_failed_stands_in_the_report_with_that_word():
     first, changed, agreed = explained_sections(
         ModelChecks("m", "1.0", "", 40, methods, changes, agreement), stored=True
     )
-    assert "come with the model, and were made on other pages" in first.text
+    assert "come with the model and were not made for this evaluation" in first.text
     assert first.title == "Explanations, checked on 40 pages"
     assert first.text.startswith("m 1.0. ")
     assert first.rows == (

@@ -71,7 +71,7 @@ def test_what_is_blank_is_filled_row_by_row(tmp_path):
             "label,p_normal,p_mi,fold\nmi,0.5,0.5,1.5\n",
             "whole numbers in the column 'fold' of a.csv, but row 1 has '1.5'",
         ),
-        ("label,p_normal,p_mi\nmi,0.5\n", "Expected 3 values in line 2 of a.csv"),
+        ("label,p_normal,p_mi\nmi,0.5\n", "Expected 3 values in row 1 of a.csv"),
     ],
 )
 def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path, text, message):
@@ -134,6 +134,6 @@ def test_what_is_unusual_about_a_table_is_said():
     (said,) = cautions(replace(table, folds=np.array([0, 1, 2, 3])))
     assert said.startswith("The group 'g2' has pages in more than one fold: if the folds")
     (said,) = cautions(replace(table, targets=np.zeros(4, np.intp)))
-    assert said.startswith("No page is truly mi: what is averaged over labels is undefined")
+    assert said.startswith("No page is truly mi: recall, AUROC")
     files = replace(twice, targets=np.array([0, 0, 1, 1]), extra={"file": ("a", "b", "c", "d")})
     assert cautions(files) == ()

@@ -110,6 +110,10 @@ def test_delong_needs_two_pages_of_each_kind():
 def test_delong_says_nothing_of_areas_without_any_spread():
     positive = np.array([True, True, False, False])
     assert delong(positive, positive.astype(float), np.zeros(4)) is None
+    # Every positive page stands above one negative page more, and the sums leave a variance of rounding.
+    steps = np.arange(0, 10, 2.0)
+    first, second = np.append(steps + 1.5, steps), np.append(steps - 0.5, steps)
+    assert delong(np.arange(10) < 5, first, second) is None
 
 
 def test_holm_is_monotone_never_below_the_raw_value_and_never_above_one():

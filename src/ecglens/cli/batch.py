@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-"""As a shell says of a process that SIGINT stopped."""
 _LINE_SECONDS = 5.0
 """Between two lines of progress where nobody watches."""
 

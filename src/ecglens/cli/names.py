@@ -1,5 +1,6 @@
 """Names of files, safe to show and to write."""
 
+import re
 from pathlib import Path
 
 __all__ = ["own_stem", "printable", "table_name"]
@@ -21,7 +22,7 @@ def table_name(path: Path, *, folders: int = 1) -> str:
     """
     whole = path.resolve()
     parts = whole.parent.parts[1:] if whole.stem == "predictions" else (*whole.parent.parts[1:], whole.stem)
-    least = 3 if whole.stem.removeprefix("seed").isdecimal() else 1
+    least = 3 if re.fullmatch(r"seed\d+", whole.stem) else 1
     return "/".join(parts[-max(folders, least) :]) or whole.stem
 
 

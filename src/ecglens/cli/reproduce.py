@@ -102,10 +102,14 @@ def _typed(words: list[str]) -> str:
 
 
 def _weights(texts: list[str]) -> dict[str, str]:
-    from ecglens.reproduce import find_rows
+    from ecglens.reproduce import ROWS
 
     pairs = [text.partition("=") for text in texts]
     if any(not file for _, _, file in pairs):
         raise typer.BadParameter("expected ROW=FILE, such as efficientnet-lite0=weights.pth", param_hint="--weights")
-    find_rows([row for row, _, _ in pairs])
+    unknown = [row for row, _, _ in pairs if row not in ROWS]
+    if unknown:
+        raise typer.BadParameter(
+            f"expected a row out of {', '.join(ROWS)}, found '{unknown[0]}'", param_hint="--weights"
+        )
     return {row: file for row, _, file in pairs}

@@ -10,10 +10,10 @@ __all__ = [
     "DEFINED",
     "Figures",
     "Told",
+    "all_or_nothing",
     "drawn_figures",
     "group_intervals",
     "interval",
-    "no_page_differs",
     "share_interval",
 ]
 
@@ -53,43 +53,45 @@ def group_intervals(
 
 
 def share_interval(
-    groups: NDArray[np.intp], right: NDArray[np.bool_], *, rng: np.random.Generator, draws: int = 2000
+    groups: NDArray[np.intp], hits: NDArray[np.bool_], *, rng: np.random.Generator, draws: int = 2000
 ) -> tuple[float, float] | None:
-    """95 % interval of the share of pages that are right; of one group there is none.
-
-    Where all are right, or none is, every draw says the same and :func:`no_page_differs` gives the interval.
+    """95 % interval of the share of pages that hit: :func:`all_or_nothing`'s, or else that of the bootstrap.
 
     Args:
         groups: ``(pages,)``, group of each page.
-        right: ``(pages,)``.
+        hits: ``(pages,)``.
         rng: Source of the draws.
         draws: How many.
     """
-    if right.all() or not right.any():
-        return no_page_differs(bool(right[0]), len(np.unique(groups)))
 
     def share(counts: NDArray[np.intp]) -> dict[str, float | None]:
-        return {"share": float(counts @ right / counts.sum())}
+        return {"share": float(counts @ hits / counts.sum())}
 
-    return group_intervals(groups, share, rng=rng, draws=draws)["share"]
+    return all_or_nothing(groups, hits) or group_intervals(groups, share, rng=rng, draws=draws)["share"]
 
 
-def no_page_differs(right: bool, groups: int, *, level: float = 0.95) -> tuple[float, float] | None:
-    """Interval of a share when all pages are right, or none is (Clopper and Pearson, DOI 10.1093/biomet/26.4.404).
+def all_or_nothing(
+    groups: NDArray[np.intp], hits: NDArray[np.bool_], *, level: float = 0.95
+) -> tuple[float, float] | None:
+    """Interval of a share when every page hits, or none does (Clopper and Pearson, DOI 10.1093/biomet/26.4.404).
 
     A bootstrap has nothing else to draw, and would be sure of it. A group counts once, however many pages it has.
 
     Args:
-        right: Whether all are.
-        groups: Of the pages.
+        groups: ``(pages,)``, group of each page that the share counts.
+        hits: ``(pages,)``.
         level: Of the interval.
 
-    >>> [round(end, 3) for end in no_page_differs(True, 3)]
+    Returns:
+        Its ends; ``None`` of other shares, and of fewer than two groups.
+
+    >>> [round(end, 3) for end in all_or_nothing(np.arange(3), np.ones(3, bool))]
     [0.292, 1.0]
     """
-    if groups < 2:
+    number = len(np.unique(groups))
+    if number < 2 or 0 < np.count_nonzero(hits) < len(hits):
         return None
-    ends = binomtest(groups if right else 0, groups).proportion_ci(level, method="exact")
+    ends = binomtest(number if hits[0] else 0, number).proportion_ci(level, method="exact")
     return float(ends.low), float(ends.high)
 
 

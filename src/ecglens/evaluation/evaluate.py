@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
-from ecglens.evaluation.bootstrap import Told, drawn_figures, interval, no_page_differs, share_interval
+from ecglens.evaluation.bootstrap import Told, all_or_nothing, drawn_figures, interval, share_interval
 from ecglens.evaluation.calibration import bins_of
 from ecglens.evaluation.classification import COVERAGE, Scorer
 from ecglens.evaluation.names import FIGURES
@@ -36,6 +36,7 @@ _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_preci
 _PARTS = 10
 _FEWEST = 10  # pages of a subgroup that is worth a row
 _ROUNDING = 1e-9  # what sums of the same draws may differ by
+_SINGLE, _CURVE = "figure:", "curve:"  # of what is drawn: a label may be called as either is
 _RATE = "printed_rate_bpm"
 _RATE_EDGES = (60.0, 80.0, 100.0)
 _RATE_BANDS = ("below 60/min", "60 to 80/min", "80 to 100/min", "100/min and more", "rate unknown")
@@ -170,7 +171,7 @@ def evaluate(
         predictions=predictions,
         files=len(predictions) if files is None else files,
         scored=scored,
-        intervals=_intervals(predictions, scorer, samples),
+        intervals=_intervals(predictions, scorer, _of(_SINGLE, samples) | _by_share(samples)),
         references={key: headline(control) for key, control in scorers.items()},
         reference_intervals={
             key: _intervals(
@@ -188,7 +189,7 @@ def evaluate(
         decision={
             label: decision_curve(targets == number, probabilities[:, number]) for number, label in enumerate(labels)
         },
-        bands=_bands(predictions, scorer, samples),
+        bands=_bands(predictions, scorer, _of(_CURVE, samples)),
         draws=draws,
         notes=(*notes, *cautions(predictions), *_rate_cautions(predictions)),
     )
@@ -261,18 +262,27 @@ class _Counter:
 def _drawn(scorer: Scorer, counts: NDArray[np.intp]) -> dict[str, float | NDArray[np.float64] | None]:
     scored = scorer.figures(counts)
     by_label = {f"{label}/{name}": values[name] for label, values in scored["by_label"].items() for name in _BY_LABEL}
-    return {**{name: scored[name] for name in FIGURES}, **by_label, **drawn_points(scorer, counts)}
+    single = {name: scored[name] for name in FIGURES} | by_label
+    drawn: dict[str, float | NDArray[np.float64] | None] = {_SINGLE + name: value for name, value in single.items()}
+    drawn.update((_CURVE + name, points) for name, points in drawn_points(scorer, counts).items())
+    return drawn
+
+
+def _of(kind: str, samples: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    return {name.removeprefix(kind): values for name, values in samples.items() if name.startswith(kind)}
+
+
+def _by_share(samples: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """The points of coverage, a figure each."""
+    return {f"coverage/{share:g}": samples[f"{_CURVE}coverage"][:, n] for n, share in enumerate(COVERAGES)}
 
 
 def _intervals(
     predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, tuple[float, float] | None]:
-    """Of single figures and of the points of coverage."""
-    single = {name: values for name, values in samples.items() if values.ndim == 1}
-    if "coverage" in samples:
-        single |= {f"coverage/{share:g}": samples["coverage"][:, n] for n, share in enumerate(COVERAGES)}
+    """Of single figures."""
     shares, groups = _shares(predictions, scorer), predictions.group_codes
-    return {name: _ends(values, groups, shares.get(name)) for name, values in single.items()}
+    return {name: _ends(values, groups, shares.get(name)) for name, values in samples.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -302,14 +312,9 @@ def _shares(predictions: Predictions, scorer: Scorer) -> dict[str, _Share]:
 
 def _ends(values: NDArray[np.float64], groups: NDArray[np.intp], share: _Share | None) -> tuple[float, float] | None:
     """The interval: of a share that is all or nothing the exact one; where every draw says the same none."""
-    ends = interval(values)
-    if ends is None:
-        return None
-    if share is not None:
-        hits = share.hits[share.pages]
-        if hits.all() or not hits.any():
-            return no_page_differs(bool(hits[0]), len(np.unique(groups[share.pages])))
-    return ends if ends[1] - ends[0] > _ROUNDING else None
+    exact = None if share is None else all_or_nothing(groups[share.pages], share.hits[share.pages])
+    ends = exact or interval(values)
+    return ends if ends is not None and ends[1] - ends[0] > _ROUNDING else None
 
 
 def _bands(predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArray[np.float64]]) -> dict[str, Band]:
@@ -341,19 +346,19 @@ def _subgroups(
     columns = {name: np.array(values) for name, values in predictions.extra.items() if 2 <= len(set(values)) <= 8}
     rates = _rates(predictions)
     if rates is not None:
-        columns.pop(_RATE, None)
         places = np.where(np.isnan(rates), len(_RATE_EDGES) + 1, np.digitize(rates, _RATE_EDGES))
-        columns["printed rate"] = np.array(_RATE_BANDS)[places]
+        columns[_RATE] = np.array(_RATE_BANDS)[places]
     found: dict[str, dict[str, dict[str, Any]]] = {}
     codes = predictions.group_codes
     for name, values in columns.items():
-        for value in _RATE_BANDS if name == "printed rate" else sorted(set(values.tolist())):
+        for value in _RATE_BANDS if name == _RATE and rates is not None else sorted(set(values.tolist())):
             rows = np.flatnonzero(values == value)
             if len(rows) < _FEWEST:
                 continue
             ends = share_interval(codes[rows], right[rows], rng=rng, draws=draws)
             accuracy, interval = float(right[rows].mean()), None if ends is None else list(ends)
-            found.setdefault(name, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": interval}
+            shown = "printed rate" if name == _RATE and "printed rate" not in columns else name
+            found.setdefault(shown, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": interval}
     return found
 
 
@@ -366,7 +371,7 @@ def _rates(predictions: Predictions) -> NDArray[np.float64] | None:
 
 def _rate(text: str) -> float:
     try:
-        rate = float(text)
+        rate = float(text.replace(",", "."))
     except ValueError:
         return np.nan
     return rate if 0 < rate < np.inf else np.nan

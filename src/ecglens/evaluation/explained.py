@@ -17,9 +17,9 @@ def explained_sections(checks: ModelChecks, *, stored: bool) -> tuple[Section, .
 
     Args:
         checks: On some pages.
-        stored: Whether they come with the model, and these pages are others.
+        stored: Whether they come with the model and were not made for this evaluation.
     """
-    where = " These checks come with the model, and were made on other pages than those evaluated here." * stored
+    where = " These checks come with the model and were not made for this evaluation." * stored
     texts = (f"{checks.model} {checks.model_version}.{where} {_TEXT}", "", "")
     return tuple(
         Section(title, text, tuple(map(tuple, rows)), topic=EXPLAINED if text else "")

@@ -126,8 +126,8 @@ def cautions(predictions: Predictions) -> tuple[str, ...]:
     absent = [label for label, pages in zip(predictions.labels, true, strict=True) if not pages]
     if absent:
         told.append(
-            f"No page is truly {' or '.join(absent)}: what is averaged over labels is undefined, or counts 0 where "
-            "pages are taken for that."
+            f"No page is truly {' or '.join(absent)}: recall, AUROC and average precision averaged over labels are "
+            "undefined; so are precision and F1, or they count 0 where pages are taken for that."
         )
     folds: dict[str, set[int]] = {}
     for name, fold in zip(groups, predictions.folds.tolist(), strict=True):
@@ -239,9 +239,9 @@ def _csv(path: Path) -> dict[str, list[str]]:
     twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
     if twice is not None:
         raise DatasetError(f"Expected each column once in {path.name}, but '{twice}' stands there twice.")
-    uneven = next((number for number, row in enumerate(rows, start=2) if len(row) != len(header)), None)
+    uneven = next((number for number, row in enumerate(rows, start=1) if len(row) != len(header)), None)
     if uneven is not None:
-        raise DatasetError(f"Expected {len(header)} values in line {uneven} of {path.name}, but it has another number.")
+        raise DatasetError(f"Expected {len(header)} values in row {uneven} of {path.name}, but it has another number.")
     return {name: [row[place] for row in rows] for place, name in enumerate(header)}
 
 

@@ -171,8 +171,9 @@ def _own(evaluation: "Evaluation") -> tuple[Section, ...]:
     """What every report tells."""
     missing = [name for name in CONTROLS if not any(known.startswith(name) for known in evaluation.references)]
     beside = f" Not at hand: {', '.join(missing)}." if missing else ""
-    texts = {"Figures": f"Beside them what any model has to beat, on the same pages.{beside}"}
     surely = any(ends is not None for ends in evaluation.intervals.values())
+    draws = " Draws repeat pages, which makes the calibration error larger: its interval lies high." * surely
+    texts = {"Figures": f"Beside them what any model has to beat, on the same pages.{beside}{draws}"}
     return tuple(
         Section(
             title,

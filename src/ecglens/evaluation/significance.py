@@ -11,6 +11,9 @@ from ecglens.evaluation.bootstrap import Figures, Told, drawn_figures, interval
 __all__ = ["delong", "holm", "mcnemar", "paired_bootstrap"]
 
 
+_ROUNDING = 1e-12
+
+
 def paired_bootstrap(
     groups: NDArray[np.intp],
     first: Figures,
@@ -115,8 +118,8 @@ def delong(
     covariance = np.cov(of_positive) / m + np.cov(of_negative) / n
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     apart = float(areas[0] - areas[1])
-    if variance <= 0:
-        return (0.0, 0.0, 1.0) if apart == 0 else None
+    if variance < _ROUNDING:
+        return (0.0, 0.0, 1.0) if abs(apart) < _ROUNDING else None
     reach = float(norm.isf((1 - level) / 2) * np.sqrt(variance))
     return apart - reach, apart + reach, float(2 * norm.sf(abs(apart) / np.sqrt(variance)))
 

@@ -62,7 +62,8 @@ def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             "## Honest evaluation",
             "",
             f"`{evaluation['command']}` on {data['recordings']} recordings of {data['groups']} groups, out of fold, "
-            f"{_seeds(evaluation)}. Intervals are of 95 % by bootstrap over groups.",
+            f"{_seeds(evaluation)}. Intervals are of 95 % by bootstrap over groups; draws repeat pages, "
+            "so that of the calibration error lies high.",
             "",
             f"| figure | mean | range over seeds | interval, first seed | {' | '.join(evaluation['references'])} |",
             f"|---|---|---|---|{'---|' * len(evaluation['references'])}",

@@ -50,9 +50,11 @@ class _Cell:
 
     @property
     def stuck(self) -> int:
-        """Folds of the first seed whose model answers every page with one label."""
-        answers = self.seeds[0].predictions.probabilities.argmax(axis=1)
-        return sum(len(np.unique(answers[self.folds == fold])) == 1 for fold in np.unique(self.folds))
+        """Folds of the first seed whose model answers every page with one label, though they have pages of several."""
+        predictions = self.seeds[0].predictions
+        answers = predictions.probabilities.argmax(axis=1)
+        parts = [self.folds == fold for fold in np.unique(self.folds)]
+        return sum(len(np.unique(answers[p])) == 1 < len(np.unique(predictions.targets[p])) for p in parts)
 
     @property
     def mean(self) -> float:
@@ -187,7 +189,7 @@ def _minutes(cell: _Cell | None) -> str:
 
 
 def _stuck(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
-    """Which trainings came to nothing: the figure is then theirs, and says little of what such a model can do."""
+    """Where trainings came to nothing: the figure is then theirs, and says little of what such a model can do."""
     found = [
         f"{ROWS[name].title}, {protocol}, {cell.stuck} of {counted(len(set(cell.folds.tolist())), 'fold')}"
         for (name, protocol), cell in cells.items()
@@ -195,7 +197,7 @@ def _stuck(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
     ]
     if not found:
         return []
-    return [f"Trainings that never left one label for every page, first seed: {'; '.join(found)}.", ""]
+    return [f"Folds whose model answers every page with one label, first seed: {'; '.join(found)}.", ""]
 
 
 def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from ecglens.evaluation.calibration import cross_fitted, expected_calibration_error, fit_temperature
+from ecglens.evaluation.calibration import BINS, bins_of, calibration_gap, cross_fitted, fit_temperature
+
+
+def expected_calibration_error(targets, probabilities, bins=BINS):
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    return calibration_gap(bins_of(confidence, bins), right - confidence, bins) / len(targets)
 
 
 def by_hand(targets, probabilities, bins=15):

@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics
 
-from ecglens.evaluation.classification import (
-    Scorer,
-    auroc,
-    average_precision,
-    cohen_kappa,
-    figures,
-    matthews,
-    right_at_coverage,
-)
+from ecglens.evaluation.classification import Scorer, cohen_kappa, figures, matthews
+from ecglens.evaluation.ranking import Ranking, area, mean_precision, right_among
 
 LABELS = ("normal", "mi", "history_mi", "abnormal_heartbeat")
 
@@ -24,6 +17,19 @@ def answers(rng: np.random.Generator, pages: int = 300) -> tuple[np.ndarray, np.
     targets = rng.integers(0, 4, pages)
     probabilities = rng.dirichlet(np.ones(4), pages) + 0.6 * np.eye(4)[targets]
     return targets, probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def auroc(positive, score):
+    return area(*Ranking(score, positive)())
+
+
+def average_precision(positive, score):
+    return mean_precision(*Ranking(score, positive)())
+
+
+def right_at_coverage(targets, probabilities, *, coverage):
+    surest = Ranking(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+    return right_among(*surest(), np.array([coverage]))[0]
 
 
 @pytest.fixture(params=range(3))

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-__all__ = ["BINS", "bins_of", "calibration_gap", "cross_fitted", "expected_calibration_error", "fit_temperature"]
+__all__ = ["BINS", "bins_of", "calibration_gap", "cross_fitted", "fit_temperature"]
 
 BINS = 15
 """Of confidence, over [0, 1], in the calibration error and in every picture of reliability."""
@@ -19,30 +19,17 @@ def bins_of(confidence: NDArray[np.float64], bins: int = BINS) -> NDArray[np.int
 def calibration_gap(place: NDArray[np.intp], surplus: NDArray[np.float64], bins: int = BINS) -> float:
     """Sum over bins of the distance between what was right and what was believed.
 
+    Divided by the number of pages it is the expected calibration error.
+
     Args:
         place: ``(pages,)``, the bin of each page.
         surplus: ``(pages,)``, whether it is right less its confidence, as often as it counts.
         bins: Number of bins.
-    """
-    return float(np.abs(np.bincount(place, surplus, bins)).sum())
 
-
-def expected_calibration_error(
-    targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = BINS
-) -> float:
-    """Mean distance between confidence and accuracy over bins of equal width, weighted by their pages.
-
-    Args:
-        targets: ``(pages,)``, index of the true label.
-        probabilities: ``(pages, labels)``.
-        bins: Number of bins over [0, 1], as in :func:`bins_of`.
-
-    >>> expected_calibration_error(np.array([0, 1]), np.array([[0.75, 0.25], [0.75, 0.25]]))
+    >>> calibration_gap(bins_of(np.array([0.75, 0.75])), np.array([1, 0]) - 0.75) / 2
     0.25
     """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == targets
-    return calibration_gap(bins_of(confidence, bins), right - confidence, bins) / len(targets)
+    return float(np.abs(np.bincount(place, surplus, bins)).sum())
 
 
 def fit_temperature(targets: NDArray[np.intp], logits: NDArray[np.float32]) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecglens.evaluation.calibration import bins_of, calibration_gap
 from ecglens.evaluation.ranking import Ranking, area, mean_precision, right_among
 
-__all__ = ["Scorer", "auroc", "average_precision", "cohen_kappa", "figures", "matthews", "right_at_coverage"]
+__all__ = ["COVERAGE", "Scorer", "cohen_kappa", "figures", "matthews"]
 
 COVERAGE = 0.72
 """Share of pages, the surest ones, on which ``right_at_coverage`` is counted."""
@@ -93,24 +93,6 @@ def figures(targets: NDArray[np.intp], probabilities: NDArray[np.float64], label
     return Scorer(targets, probabilities, labels).figures()
 
 
-def auroc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
-    """Area under the ROC curve, ``None`` where one of the two kinds of pages is missing.
-
-    >>> auroc(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
-    0.75
-    """
-    return area(*Ranking(score, positive)())
-
-
-def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float | None:
-    """Mean precision over the positive pages, ``None`` where there are none.
-
-    >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.6, 0.3])).__round__(4)
-    0.8333
-    """
-    return mean_precision(*Ranking(score, positive)())
-
-
 def matthews(confusion: NDArray[np.intp]) -> float | None:
     """Matthews' correlation for several labels (Gorodkin, DOI 10.1016/j.compbiolchem.2004.09.006).
 
@@ -138,12 +120,6 @@ def cohen_kappa(confusion: NDArray[np.intp]) -> float | None:
     count = float(confusion.sum())
     chance = float(confusion.sum(axis=1) @ confusion.sum(axis=0)) / count**2
     return (float(confusion.trace()) / count - chance) / (1 - chance) if chance < 1 else None
-
-
-def right_at_coverage(targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, coverage: float) -> float:
-    """Share of right answers among the ``coverage`` share of pages whose likeliest label is most probable."""
-    surest = Ranking(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
-    return float(right_among(*surest(), np.array([coverage]))[0])
 
 
 def _label_figures(

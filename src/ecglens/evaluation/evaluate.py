@@ -356,9 +356,9 @@ def _subgroups(
             if len(rows) < _FEWEST:
                 continue
             ends = share_interval(codes[rows], right[rows], rng=rng, draws=draws)
-            accuracy, interval = float(right[rows].mean()), None if ends is None else list(ends)
+            accuracy, between = float(right[rows].mean()), None if ends is None else list(ends)
             shown = "printed rate" if name == _RATE and "printed rate" not in columns else name
-            found.setdefault(shown, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": interval}
+            found.setdefault(shown, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": between}
     return found
 
 

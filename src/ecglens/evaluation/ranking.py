@@ -45,6 +45,9 @@ def area(hits: Counts, all_pages: Counts) -> float | None:
 
     Returns:
         In [0, 1], or ``None`` where one of the two kinds is missing.
+
+    >>> area(*Ranking(np.array([0.9, 0.5, 0.5]), np.array([True, False, True]))())
+    0.75
     """
     alarms = all_pages - hits
     pairs = int(hits[-1]) * int(alarms[-1])
@@ -58,6 +61,9 @@ def mean_precision(hits: Counts, all_pages: Counts) -> float | None:
 
     Returns:
         In (0, 1], or ``None`` where there is no positive page.
+
+    >>> mean_precision(*Ranking(np.array([0.9, 0.6, 0.3]), np.array([True, False, True]))()).__round__(4)
+    0.8333
     """
     if not hits[-1]:
         return None

@@ -16,7 +16,7 @@ from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
-_PLACES = ("--runs", "--out", "--cache")
+_PLACES = ("--runs", "--results", "--out", "--cache")
 """Options that say where on this machine something lies: no part of what another must type for the same figures."""
 
 

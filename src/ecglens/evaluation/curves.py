@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 """Colours that people who see few of them can tell apart (Okabe and Ito)."""
 
-_LONGEST = 28  # letters of a name
+_LONGEST, _LONGEST_ROW = 28, 48  # letters of a label, and of a line that tells what was compared
 _MOST_COUNTED = 15  # labels whose counts can be read in a confusion matrix
 
 
@@ -55,9 +55,9 @@ def _png(figure: Any) -> tuple[bytes, bool]:
     return stream.getvalue(), any("missing from font" in str(warning.message) for warning in heard)
 
 
-def _shown(name: str) -> str:
+def _shown(name: str, *, longest: int = _LONGEST) -> str:
     """A name from data in a picture: as it stands, but no formula, and not longer than there is room."""
-    short = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return short.replace("$", r"\$")
 
 
@@ -84,8 +84,8 @@ def draw_differences(comparison: "Comparison") -> bytes:
         axes.plot(ends, (place, place), color=_COLOURS[0], linewidth=1.4)
         axes.plot(apart, place, "o", color=_COLOURS[0], markersize=5)
     axes.axvline(0, color="black", linewidth=0.7)
-    axes.set_yticks(range(len(rows)), [_shown(title) for title, _, _ in rows])
-    first, second = map(_shown, comparison.names)
+    axes.set_yticks(range(len(rows)), [_shown(title, longest=_LONGEST_ROW) for title, _, _ in rows])
+    first, second = (_shown(name, longest=_LONGEST_ROW) for name in comparison.names)
     axes.set(ylim=(-0.6, len(rows) - 0.4))
     figure.supxlabel(f"{first}\nless {second}, with the 95 % interval", fontsize="medium")
     axes.grid(axis="x", alpha=0.3)

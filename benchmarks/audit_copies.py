@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ecglens.datasets.candidates import ALL_PAIRS
-from ecglens.datasets.traces import HEIGHT, WIDTH, near_copies, same_traces, trace_gray, trace_signature
+from ecglens.datasets.duplicates.candidates import ALL_PAIRS
+from ecglens.datasets.duplicates.signatures import HEIGHT, WIDTH, near_copies, same_traces, trace_gray, trace_signature
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.records import EcgRecord
 from ecglens.render import STYLES, render_page

@@ -19,11 +19,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ecglens.datasets import facts as kept
+from ecglens.datasets import file_facts as kept
 from ecglens.datasets.audit import audit
-from ecglens.datasets.headers import Word
+from ecglens.datasets.duplicates.signatures import HEIGHT, WIDTH
+from ecglens.datasets.header_groups import Word
 from ecglens.datasets.recordings import Recording, Recordings
-from ecglens.datasets.traces import HEIGHT, WIDTH
 
 SIZES = (10_000, 25_000, 50_000, 100_000)
 

@@ -19,12 +19,12 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import cv2
 import numpy as np
 
+from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import LAYOUTS, RHYTHM
-from ecglens.leads.measure import measure
+from ecglens.measuring.measure import measure
 from ecglens.pages.read import read_page
-from ecglens.reader import digitize_page
 from ecglens.records import Page, Tracing
 from ecglens.render import GRIDS, render_page
 

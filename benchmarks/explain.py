@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ecglens.explaining import explain_page, make_scene_builder
 from ecglens.models.cards import GRAPH_FILE, ModelCard
 from ecglens.models.explain import METHODS
 from ecglens.models.explain.checks import LEAST_NEAR, MOST_OUTSIDE, areas, ink_map, location
@@ -38,7 +39,7 @@ from ecglens.models.explain.stored import save_checks
 from ecglens.models.runtime import Runtime
 from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
 from ecglens.pages.read import read_page
-from ecglens.reader import examine_page, explain_page, load_runtime, look_with
+from ecglens.reading import examine_page, load_runtime
 
 HERE = Path(__file__).resolve().parent
 CHECKED = ("class_map", "occlusion_lead")
@@ -62,7 +63,7 @@ def main() -> None:
     lines = _measured(rows, chosen, folder, given.state, runtime)
     pages, methods = ([line for (kind, _), line in lines.items() if kind == name] for name in ("page", "methods"))
     few = [folder / row["page"] for row in rows if row["recording"] in chosen]
-    scenes = [scene for path in few if (scene := look_with(runtime)(read_page(path))) is not None]
+    scenes = [scene for path in few if (scene := make_scene_builder(runtime)(read_page(path))) is not None]
     text = "\n".join(
         [
             *_page_tables(pages),
@@ -84,7 +85,7 @@ def _measured(
     """A line for each page, one more with all methods for each chosen page; what the state holds is not done again."""
     done = _known(state, runtime.card.graph_sha256)
     module = compact_cnn_from_graph(runtime.card.folder / GRAPH_FILE)
-    look = look_with(runtime)
+    look = make_scene_builder(runtime)
     work = [("page", row) for row in rows] + [("methods", row) for row in rows if row["recording"] in chosen]
     with state.open("a", encoding="utf-8") as stream:
         for number, (kind, row) in enumerate(work):

@@ -34,10 +34,10 @@ from scipy.special import expit
 from ecglens.datasets.sources import from_ptbxl
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.leads.find import find_layout
+from ecglens.leads.layout import find_layout
 from ecglens.models.explain.scene import Scene
 from ecglens.models.runtime import Runtime
-from ecglens.reader import load_runtime
+from ecglens.reading import load_runtime
 from ecglens.records import EcgRecord, Layout, Page
 from ecglens.render import render_page
 

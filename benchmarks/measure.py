@@ -23,12 +23,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ecglens.datasets.marks import MarkedRecord, WaveMark, ludb
+from ecglens.datasets.annotations import MarkedRecord, WaveMark, ludb
+from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import plan
-from ecglens.leads.measure import measure
-from ecglens.reader import digitize_page
+from ecglens.measuring.measure import measure
 from ecglens.records import EcgRecord, Measurements
 from ecglens.render import render_page
 

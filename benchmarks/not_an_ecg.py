@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ecglens.pages import read_page
-from ecglens.reader import examine_page, load_runtime
+from ecglens.reading import examine_page, load_runtime
 from ecglens.records import Page
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ecglens.datasets.sources import from_ptbxl
 from ecglens.formats.wfdb import read_wfdb
-from ecglens.leads.find import find_layout
-from ecglens.reader import load_runtime
+from ecglens.leads.layout import find_layout
+from ecglens.reading import load_runtime
 from ecglens.records import Layout
 from ecglens.render import render_page
 

@@ -21,11 +21,12 @@ import cv2
 import numpy as np
 from digitize import compared, traced
 
+from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import RHYTHM
 from ecglens.pages.read import read_page
-from ecglens.reader import digitize_page, examine_page, load_runtime
+from ecglens.reading import examine_page, load_runtime
 from ecglens.records import Page
 from ecglens.render import damage, damage_page, render_page
 

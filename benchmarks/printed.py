@@ -24,14 +24,14 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import cv2
 import numpy as np
 
+from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError
 from ecglens.formats.wfdb import read_wfdb
-from ecglens.leads.find import find_layout
-from ecglens.leads.measure import measure
-from ecglens.leads.recorder import contradictions, read_facts
-from ecglens.pages.flatten import flatten
+from ecglens.leads.layout import find_layout
+from ecglens.measuring.measure import measure
+from ecglens.pages.geometry.dewarping import flatten
 from ecglens.pages.read import read_page
-from ecglens.reader import digitize_page
+from ecglens.printed.facts import contradictions, read_facts
 from ecglens.records import Layout, PrintedFacts
 from ecglens.render import STYLES, render_page
 

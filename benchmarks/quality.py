@@ -25,8 +25,8 @@ from scipy.stats import spearmanr
 
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import RHYTHM
-from ecglens.leads import quality
 from ecglens.render import DAMAGES, damage, render_page
+from ecglens.tracing import quality
 
 HERE = Path(__file__).resolve().parent
 LAYOUTS = ("3x4+1", "3x4", "6x2", "12x1")
@@ -80,7 +80,7 @@ def drawn(path: Path, *, seed: int) -> Iterator[Lead]:
         if kind != "none":
             page = damage(page, kind=kind, strength=strength, seed=of_damage)
         # The signs are not kept in a tracing: nobody but this fit asks for them.
-        with mock.patch("ecglens.leads.trace.lead_quality", wraps=quality.lead_quality) as asked:
+        with mock.patch("ecglens.tracing.trace.lead_quality", wraps=quality.lead_quality) as asked:
             tracing = traced(page.page)
         if tracing is None or tracing.record is None:
             yield Lead(kind, np.nan, np.nan, None)

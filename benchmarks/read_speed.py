@@ -3,7 +3,7 @@
 Bars: the whole chain takes at most 4 times the decoding and at most 120 ms; process start to first answer at most 2 s;
 peak memory at most 400 MB.
 
-The *chain* is ``ecglens.reader.examine`` on the bytes of a file: decoding, finding the leads, the model's answer. The
+The *chain* is ``ecglens.reading.examine`` on the bytes of a file: decoding, finding the leads, the model's answer. The
 *plain way* is what most published code does: decode in full with Pillow, convert to RGB, resize to a square, and run a
 framework's module in eager mode on it; no lead is found, and header and footer are in the picture. Its modules are the
 same compact CNN and timm's ResNet-50, both with random weights: only their time counts.
@@ -35,7 +35,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ecglens.reader import examine, load_runtime
+from ecglens.reading import examine, load_runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT.parent / "shared" / "data" / "mendeley" / "originals"

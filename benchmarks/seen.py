@@ -18,7 +18,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from ecglens.datasets.seen import SeenPages
+from ecglens.datasets.duplicates.fingerprints import SeenPages
 
 
 def main() -> None:

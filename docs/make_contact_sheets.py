@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ecglens.datasets.drawing import read_signals
+from ecglens.datasets.rendering import read_signals
 from ecglens.layouts import LAYOUTS
 from ecglens.render import DAMAGES, GRIDS, STYLES, RenderedPage, damage, render_page
 

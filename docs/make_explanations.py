@@ -42,10 +42,11 @@ def with_tables(text: str) -> str:
 
 def draw() -> None:
     """One page, explained by every method, cut to its traces."""
+    from ecglens.explaining import explain_page
     from ecglens.models.explain import METHODS
     from ecglens.models.train.modules import module_of_folder
     from ecglens.pages.read import read_page
-    from ecglens.reader import examine_page, explain_page, load_runtime
+    from ecglens.reading import examine_page, load_runtime
     from ecglens.records import Layout
 
     runtime = load_runtime("compact_cnn")

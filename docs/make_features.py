@@ -1,9 +1,9 @@
-"""Make ``docs/features.md`` from the names in ``ecglens.leads.features``; a test holds it current."""
+"""Make ``docs/features.md`` from the names in ``ecglens.measuring.features``; a test holds it current."""
 
 from pathlib import Path
 
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.leads.features import FEATURES, GLOBAL_FEATURES, LEAD_FEATURES
+from ecglens.measuring.features import FEATURES, GLOBAL_FEATURES, LEAD_FEATURES
 
 TARGET = Path(__file__).resolve().parent / "features.md"
 

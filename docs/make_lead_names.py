@@ -1,4 +1,4 @@
-"""Make ``src/ecglens/leads/names.png``: what each lead's name looks like, as the median over many pages.
+"""Make ``src/ecglens/leads/name_templates.png``: what each lead's name looks like, as the median over many pages.
 
 The traces that cross a name differ from page to page, so that the median shows the print alone. Needs the pages of "ECG
 Images dataset of Cardiac Patients" (DOI 10.17632/gwbz3fsgp8.2, CC BY 4.0) in the folder given as the argument.
@@ -13,7 +13,7 @@ import numpy as np
 
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads import find_layout
-from ecglens.leads.names import TILE
+from ecglens.leads.name_templates import TILE
 from ecglens.pages import read_page
 from ecglens.records import Layout
 

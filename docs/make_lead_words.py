@@ -1,4 +1,4 @@
-"""Make ``src/ecglens/leads/words.png``: lead names in common typefaces, for telling names by their print.
+"""Make ``src/ecglens/leads/name_shapes.png``: lead names in common typefaces, for telling names by their print.
 
 Rows of tiles, one row a name, one tile a typeface: the name's ink in a box of its own height, left-aligned. Needs
 Debian's ``fonts-dejavu`` and ``fonts-liberation`` beside the typefaces that come with ecglens and Pillow.
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ecglens.leads.words import NAMES, TILE
+from ecglens.leads.name_shapes import NAMES, TILE
 
 TARGET = Path(__file__).resolve().parents[1] / "src" / "ecglens" / "leads" / "words.png"
 OWN = TARGET.parents[1] / "render" / "fonts"

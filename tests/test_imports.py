@@ -60,7 +60,7 @@ def test_importing_ecglens_loads_numpy_and_the_standard_library_only():
 def test_importing_ecglens_loads_only_its_leaves():
     loaded = fresh("import ecglens, sys; print(*(name for name in sys.modules if name.startswith('ecglens')))")
     assert sorted(loaded.split()) == [
-        *("ecglens", "ecglens.errors", "ecglens.explanations", "ecglens.findings", "ecglens.records")
+        *("ecglens", "ecglens.errors", "ecglens.explanations", "ecglens.measurements", "ecglens.records")
     ]
 
 
@@ -74,8 +74,8 @@ def test_serving_reads_a_page_without_any_training_library(tmp_path):
         for name in {TRAINING!r}:
             sys.modules[name] = None
         import ecglens.web.project.wsgi
-        import ecglens.reader
-        print(ecglens.reader.read(sys.argv[1], model=sys.argv[2]).label)
+        import ecglens.reading
+        print(ecglens.reading.read(sys.argv[1], model=sys.argv[2]).label)
         left = [name for name in sys.modules if name.partition(".")[0] in {TRAINING!r} and sys.modules[name]]
         print(left, [name for name in sys.modules if name.startswith(("ecglens.models.zoo", "ecglens.models.train"))])
         """,

@@ -16,6 +16,7 @@ from ecglens.records import (
     Explanation,
     Layout,
     LeadBox,
+    Located,
     NotFound,
     Page,
     Prediction,
@@ -24,7 +25,9 @@ from ecglens.records import (
 )
 
 if TYPE_CHECKING:
-    from ecglens.reader import digitize, examine, explain, read
+    from ecglens.digitizing import digitize
+    from ecglens.explaining import explain
+    from ecglens.reading import examine, read
 
 __all__ = [
     "Abstention",
@@ -35,6 +38,7 @@ __all__ = [
     "Explanation",
     "Layout",
     "LeadBox",
+    "Located",
     "NotFound",
     "Page",
     "Prediction",
@@ -49,8 +53,17 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+_HOMES = {
+    "digitize": "ecglens.digitizing",
+    "examine": "ecglens.reading",
+    "explain": "ecglens.explaining",
+    "read": "ecglens.reading",
+}
+"""Modules that are loaded by the first use of these names."""
+
 
 def __getattr__(name: str) -> Any:
-    if name in {"digitize", "examine", "explain", "read"}:
-        return getattr(import_module("ecglens.reader"), name)
+    module = _HOMES.get(name)
+    if module is not None:
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'ecglens' has no attribute {name!r}")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.explanations import Check, Explanation, ModelChecks, Segment
-from ecglens.findings import Measured, Measurements, PrintedFacts
+from ecglens.measurements import Measured, Measurements, PrintedFacts
 
 __all__ = [
     "Abstention",
@@ -24,6 +24,7 @@ __all__ = [
     "Layout",
     "LeadBox",
     "LeadTrace",
+    "Located",
     "Measured",
     "Measurements",
     "ModelChecks",
@@ -226,6 +227,19 @@ class NotFound:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A page with the positions of its leads: found once, and passed to everything that reads the page.
+
+    Attributes:
+        page: The view in whose pixels the layout is: the page as it came, or dewarped, turned or seen from above.
+        layout: Positions of the leads, or the reason why they were not found.
+    """
+
+    page: Page
+    layout: Layout | NotFound
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EcgRecord:
     """Signals of one recording.
@@ -325,11 +339,11 @@ class Tracing:
         traces: The same on the page, in the record's order.
         speed_mm_s: Paper speed.
         gain_mm_mv: Millimetres of paper for a millivolt, or ``None``.
-        gain_source: ``"pulse"``, ``"given"``, ``"printed"``, ``"usual"`` (10 mm/mV, no pulse was seen) or ``None``.
+        gain_source: ``"pulse"``, ``"given"``, ``"printed"``, ``"default"`` (10 mm/mV, no pulse was found) or ``None``.
         einthoven_mv: Root mean square of I + III - II in mV where the three stand side by side, or ``None``.
         goldberger_mv: The same of aVR + aVL + aVF.
         warnings: What does not fit, one sentence each.
-        speed_source: ``"given"``, ``"printed"`` or ``"usual"`` (25 mm/s, nothing else was told).
+        speed_source: ``"given"``, ``"printed"`` or ``"default"`` (25 mm/s, no other speed was given or printed).
         printed: What the recorder printed around the traces, where that was to be read.
     """
 
@@ -343,7 +357,7 @@ class Tracing:
     einthoven_mv: float | None = None
     goldberger_mv: float | None = None
     warnings: tuple[str, ...] = ()
-    speed_source: str = "usual"
+    speed_source: str = "default"
     printed: PrintedFacts | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -399,6 +413,8 @@ class Prediction:
         model_version: Its version.
         layout: Where the leads were found, or ``None``.
         warnings: What a reader of the answer must know, one sentence each.
+        inputs: Arrays that the model read, by input of its graph; ``None`` where the page was not given to the model.
+            An explanation of the prediction uses these very arrays.
     """
 
     label: str | None
@@ -408,7 +424,8 @@ class Prediction:
     abstention: Abstention | None = None
     lead_probabilities: Mapping[str, Mapping[str, float]] | None = None
     layout: Layout | None = None
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    inputs: Mapping[str, NDArray[np.float32]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def confidence(self) -> float | None:
@@ -435,18 +452,26 @@ class Reading:
     """A page with everything that was read from it.
 
     Attributes:
-        page: As it came; laid flat where only that shows its leads.
-        layout: Where its leads stand.
-        prediction: What a model says of it.
-        tracing: Its signals, where they were asked for and could be read.
-        measurements: What was measured in them.
+        located: The view of the page that shows its leads, and its layout.
+        prediction: Answer of a model.
+        tracing: Signals of the page; ``None`` where they were not requested or could not be read.
+        measurements: Measurements of the signals.
     """
 
-    page: Page
-    layout: Layout | NotFound
+    located: Located
     prediction: Prediction
     tracing: Tracing | None = None
     measurements: Measurements | None = None
+
+    @property
+    def page(self) -> Page:
+        """The view of the page on which its leads were located."""
+        return self.located.page
+
+    @property
+    def layout(self) -> Layout | NotFound:
+        """Positions of the leads on that view, or the reason why they were not found."""
+        return self.located.layout
 
     @property
     def warnings(self) -> tuple[str, ...]:

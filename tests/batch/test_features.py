@@ -9,7 +9,7 @@ from ecglens.batch import feature_row, files_below
 from ecglens.errors import EcgLensError
 from ecglens.formats.csv import write_csv
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.leads.features import FEATURES
+from ecglens.measuring.features import FEATURES
 from ecglens.records import EcgRecord
 
 DATA = Path(__file__).resolve().parents[1] / "data"

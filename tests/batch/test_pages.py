@@ -21,7 +21,7 @@ from ecglens.batch.results import keep_files
 from ecglens.errors import BatchError, ModelError
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.reader import examine
+from ecglens.reading import examine
 from ecglens.records import Reading
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -62,7 +62,7 @@ FIGURES = Measurements(
         "II": Measured(-0.11, 0.02, "mV", (-0.05, 0.1)),
     },
     st_j60_mv={"V2": Measured(0.12, 0.02, "mV", (-0.05, 0.2)), "I": Measured(0.03, 0.02, "mV", (-0.05, 0.1))},
-    warnings=("No P wave stands before the beats in one way.", "Look again."),
+    warnings=("No consistent P wave precedes the QRS complexes.", "Look again."),
 )
 
 
@@ -144,7 +144,7 @@ def test_figures_stand_beside_their_usual_ranges_with_a_word_where_outside(exami
     assert not any(row.startswith(("I 0", "Rate, middle half")) for row in rows)
     assert "Not measured: RR, SDNN, RMSSD, P, PR, QTc by Bazett, QTc by Fridericia, ST in II" in rows
     assert rows.count("Warning Look again.") == 1
-    assert "Warning No P wave stands before the beats in one way." in rows
+    assert "Warning No consistent P wave precedes the QRS complexes." in rows
     table = lines[lines.index(next(line for line in lines if "Measured" in line)) :]
     assert all(len(line) <= 80 for line in table if "±" in line)
 
@@ -166,7 +166,7 @@ def test_json_is_the_reading_with_its_file_one_object_a_line(examine):
 
     assert [line.pop("file") for line in lines] == ["a.jpg", "b.jpg"]
     assert lines[0] == reading("a.jpg", warnings=("Look again.",), measurements=FIGURES).to_dict()
-    assert lines[0]["measurements"]["qrs_ms"]["stands"] == "within"
+    assert lines[0]["measurements"]["qrs_ms"]["position"] == "within"
 
 
 def test_one_bad_page_does_not_stop_the_rest_and_shows_in_the_exit_code(examine):
@@ -208,7 +208,7 @@ def test_print_is_read_where_asked_for_and_never_without_measuring(examine, monk
 def test_digitize_shows_the_print_and_where_the_page_contradicts_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "rapidocr", SimpleNamespace())
     facts = PrintedFacts(rate_bpm=150, speed_mm_s=25, gain_mm_mv=10, high_pass_hz=0.67, low_pass_hz=25)
-    monkeypatch.setattr("ecglens.reader.read_facts", lambda page, layout: facts)
+    monkeypatch.setattr("ecglens.digitizing.read_facts", lambda page, layout: facts)
     done = run("digitize", DATA / "HB_1.jpg", "--out", tmp_path, "--printed")
     assert done.exit_code == 0, done.output
     assert "Printed  rate 150/min, 25 mm/s, 10 mm/mV, filter 0.67 to 25 Hz" in done.stdout

@@ -15,7 +15,7 @@ import pytest
 
 from ecglens.datasets import sources
 from ecglens.datasets.audit import audit
-from ecglens.datasets.facts import file_digest
+from ecglens.datasets.file_facts import file_digest
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError
 from ecglens.records import EcgRecord

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from read_against_truth import against_truth
 
+from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.formats.csv import read_csv
-from ecglens.leads.find import find_layout
-from ecglens.leads.overlay import overlay
+from ecglens.leads.layout import find_layout
 from ecglens.pages import read_page
-from ecglens.reader import digitize_page
 from ecglens.records import EcgRecord, NotFound, Page, Tracing
 from ecglens.render import damage_page, render_page
+from ecglens.tracing.overlay import overlay
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
@@ -118,7 +118,7 @@ def test_one_page_is_not_said_to_be_two(name: str) -> None:
 
 def test_half_the_gain_without_a_mark_is_warned_about() -> None:
     tracing = digitize_page(render_page(RECORD, gain_mm_mv=5.0, pulse=None, footer=None).page)
-    assert tracing.gain_source == "usual"
+    assert tracing.gain_source == "default"
     assert any("10 mm/mV was taken for granted, and every mV hangs on it" in text for text in tracing.warnings)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from not_ecgs import not_ecgs
 
-from ecglens.leads.find import find_layout
+from ecglens.leads.layout import find_layout
 from ecglens.records import Page
 
 

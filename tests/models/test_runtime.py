@@ -14,7 +14,7 @@ from ecglens.leads import find_layout
 from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import make_input
 from ecglens.models.runtime import Runtime
-from ecglens.reader import load_runtime
+from ecglens.reading import load_runtime
 from ecglens.records import EcgRecord, Layout, Page
 
 

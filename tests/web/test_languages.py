@@ -22,7 +22,7 @@ import ecglens.web
 from ecglens.demo import demo_pages
 from ecglens.explanations import WORDS as HOW_CHECKS_WENT
 from ecglens.labels import TITLES
-from ecglens.leads import figures
+from ecglens.measuring import presentation as figures
 from ecglens.models.explain import METHODS
 from ecglens.models.registry import list_models
 from ecglens.records import Measured, Measurements, PrintedFacts
@@ -125,7 +125,7 @@ def test_the_translation_has_the_texts_of_the_sources(tmp_path):
 
 
 def test_words_that_reach_gettext_as_variables_are_written_out():
-    needed = {*TITLES.values(), *figures.WORDS, *_STEP_TITLES.values(), *SCOPES, "below", "within", "above"}
+    needed = {*TITLES.values(), *figures.TEXTS, *_STEP_TITLES.values(), *SCOPES, "below", "within", "above"}
     needed |= (
         {"honest", "as-published"}
         | {method.title for method in METHODS.values()}
@@ -162,16 +162,19 @@ def test_every_text_of_a_figure_can_be_put_into_another_language():
         **{name: Measured(90.0, 1.0, "ms", usual) for name, usual in ranges.items()},
         st_j_mv={"V1": Measured(0.1, 0.02, "mV", None)},
     )
-    told = [*figures.told(found, words=noted), *(lead.at_j for lead in figures.st_leads(found, words=noted))]
+    told = [
+        *figures.list_figures(found, translate=noted),
+        *(lead.at_j for lead in figures.list_st_leads(found, translate=noted)),
+    ]
     printed = PrintedFacts(rate_bpm=92.0, high_pass_hz=0.67, low_pass_hz=25.0)
 
     assert {figure.title for figure in told} >= {"VENTRICULAR RATE", "ST AT THE J POINT"}
-    assert [figure.usual for figure in told] == ["60 to 100", "up to 110", "from 300", ""]
-    assert "AXIS" in figures.missing(found, words=noted)
-    assert figures.said(printed, words=noted) == "rate 92/min, filter 0.67 to 25 Hz"
-    assert set(asked) <= set(figures.WORDS)
+    assert [figure.reference for figure in told] == ["60 to 100", "up to 110", "from 300", ""]
+    assert "AXIS" in figures.list_missing(found, translate=noted)
+    assert figures.describe_print(printed, translate=noted) == "rate 92/min, filter 0.67 to 25 Hz"
+    assert set(asked) <= set(figures.TEXTS)
     with translation.override("de"):
-        assert figures.told(found, words=translation.gettext)[0].usual == "60 bis 100"
+        assert figures.list_figures(found, translate=translation.gettext)[0].reference == "60 bis 100"
 
 
 class _Told(HTMLParser):

@@ -12,6 +12,7 @@ from django.test import Client
 
 import ecglens
 from ecglens.formats.json import read_json
+from ecglens.formats.reading_state import unpack_reading
 from ecglens.pages.read import read_page
 from ecglens.render import damage_page
 from ecglens.web.accounts.models import AuditEntry
@@ -299,11 +300,9 @@ def test_no_page_claims_a_certainty_that_nobody_has(upload, client):
     assert "&gt; 99.9 %" in client.get("/readings/").content.decode()
 
 
-def test_a_page_that_was_laid_flat_before_it_was_kept_is_remembered_as_bent(page):
+def test_the_stored_state_of_a_bent_page_has_its_bend(page):
     curled = damage_page(read_page(page), "curl", 0.5, 3, dpi=100.0)
     content = cv2.imencode(".png", curled.pixels[..., ::-1])[1].tobytes()
     first = work.first_look(content, 1, work.Options(explain=False))
-    kept = work.page_of(first.page[0], first.curves, first.facts)
-    assert kept.bend_mm > 1
-    older = {**first.facts, "page": {"number": 1, "count": 1, "width_px": kept.width, "height_px": kept.height}}
-    assert work.page_of(first.page[0], first.curves, older).bend_mm == 0
+    stored = unpack_reading(first.state, read_page(first.page[0]))
+    assert stored.page.bend_mm > 1

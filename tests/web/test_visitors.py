@@ -64,7 +64,7 @@ MEASURED = Measurements(
     qt_ms=Measured(450.0, 16.2, "ms"),
     st_j_mv={"V1": Measured(-0.11, 0.02, "mV", (-0.05, 0.1)), "II": Measured(0.42, 0.01, "mV", (-0.05, 0.1))},
     st_j60_mv={"V1": None, "II": Measured(0.02, 0.01, "mV", (-0.05, 0.1))},
-    warnings=("No P wave stands before the beats in one way.",),
+    warnings=("No consistent P wave precedes the QRS complexes.",),
 )
 
 
@@ -169,7 +169,7 @@ def test_an_answer_is_explained_only_when_that_is_asked_for(examine, monkeypatch
 def test_every_warning_is_shown_once(examine):
     shown = text(upload())
 
-    for warning in ("Look <again>.", "Lead V6 is poor.", "No P wave stands before the beats in one way."):
+    for warning in ("Look <again>.", "Lead V6 is poor.", "No consistent P wave precedes the QRS complexes."):
         assert shown.count(warning) == 1
 
 

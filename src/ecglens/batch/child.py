@@ -133,12 +133,12 @@ def _prepared(job: Job) -> _Answerer:
     module, _, name = job.answer.partition(":")
     answerer: _Answerer = getattr(importlib.import_module(module), name)
     if {"signals", "measurements"} & set(job.what):
-        importlib.import_module("ecglens.leads.measure")
+        importlib.import_module("ecglens.measuring.measure")
         importlib.import_module("pyarrow.parquet" if job.signal_format == "parquet" else "ecglens.formats.wfdb")
     if "explanation" in job.what:
         importlib.import_module("ecglens.models.explain")
     if "label" in job.what:
-        from ecglens.reader import load_runtime
+        from ecglens.reading import load_runtime
 
         found = sha256_of(find_model(job.model).folder / CARD_FILE)
         if found != job.model_sha256:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ecglens.datasets.sources import IMAGE_SUFFIXES
+from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
 from ecglens.formats.files import FORMATS, read_record
-from ecglens.leads.features import FEATURES, features
-from ecglens.leads.measure import measure
-from ecglens.reader import digitize
+from ecglens.measuring.features import FEATURES, compute_features
+from ecglens.measuring.measure import measure
 from ecglens.records import EcgRecord
 
 __all__ = ["feature_row", "files_below"]
@@ -56,7 +56,7 @@ def feature_row(path: Path) -> dict[str, float | str]:
         return {**row, "error": str(error).removeprefix(f"{path.name}: ")}
     except OSError as error:
         return {**row, "error": f"The file cannot be read: {error.strerror or error}."}
-    found = features(record)
+    found = compute_features(record)
     if all(math.isnan(value) for value in found.values()):
         row["error"] = " ".join(measure(record).warnings) or "Expected beats, found none."
     return {**row, **found}

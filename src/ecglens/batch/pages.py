@@ -10,12 +10,14 @@ import numpy as np
 
 from ecglens.batch.job import SCHEMA_VERSION, Job, PageAnswer
 from ecglens.batch.rows import page_row
+from ecglens.digitizing import digitize_page
 from ecglens.errors import ModelError
+from ecglens.explaining import explain_page
 from ecglens.explanations import Explanation
 from ecglens.extras import require
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
-from ecglens.reader import digitize_page, examine_page, explain_page, load_runtime
+from ecglens.reading import examine_page, load_runtime
 from ecglens.records import EcgRecord, Measurements, Page, Reading
 
 __all__ = ["answer", "picture"]
@@ -83,10 +85,10 @@ def _explained(reading: Reading, runtime: Runtime) -> tuple[Explanation | None, 
     """Where the answer comes from, and what to know of that; none for a page that the model was not asked about."""
     if reading.prediction.probabilities is None:
         return None, ()
-    from ecglens.models.explain import usual_methods  # a label alone should not wait for it
+    from ecglens.models.explain import default_methods  # a label alone should not wait for it
 
     try:
-        found = explain_page(reading, runtime, method=usual_methods(runtime.card)[0])
+        found = explain_page(reading, runtime, method=default_methods(runtime.card)[0])
     except ModelError as error:
         return None, (f"There is no explanation: {error}",)
     return found, found.warnings
@@ -96,7 +98,7 @@ def _digitized(page: Page, job: Job) -> tuple[dict[str, Any], EcgRecord | None]:
     tracing = digitize_page(page)
     found: Measurements | None = None
     if "measurements" in job.what and tracing.record is not None:
-        from ecglens.leads.measure import measure
+        from ecglens.measuring.measure import measure
 
         found = measure(tracing.record)
     told = (page.warnings, tracing.layout.warnings, tracing.warnings, () if found is None else found.warnings)

@@ -87,9 +87,9 @@ _LABEL = (
 )
 _SIGNALS = (
     Column("speed_mm_s", "double", "paper speed"),
-    Column("speed_source", "string", "given, printed or usual"),
+    Column("speed_source", "string", "given, printed or default"),
     Column("gain_mm_mv", "double", "gain"),
-    Column("gain_source", "string", "pulse, given, printed or usual"),
+    Column("gain_source", "string", "pulse, given, printed or default"),
     Column("leads", "strings", "leads that were digitized; II-rhythm is a rhythm strip"),
     Column("quality", "doubles", "of each of them, in [0, 1]; below 0.5 it failed its own checks"),
     Column("quality_min", "double", "of the worst lead"),

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecglens.labels import TITLES
-from ecglens.leads.figures import Figure, missing, said, st_leads, told
+from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.records import Layout, Measurements, Prediction, Reading
 
 __all__ = ["DISCLAIMER", "INTERRUPTED", "error_line", "print_reading"]
@@ -69,18 +69,18 @@ def _print_measurements(console: Console, found: Measurements | None) -> None:
     if found is None:
         console.print(Text("  Not measured: the signals or their scale could not be read."), soft_wrap=True)
         return
-    figures, outside = told(found), [lead for lead in st_leads(found) if lead.outside]
+    figures, outside = list_figures(found), [lead for lead in list_st_leads(found) if lead.is_outside]
     if figures:
-        table = _grid("Measured", ">", "", "", "usual", "")
+        table = _grid("Measured", ">", "", "", "reference", "")
         for figure in figures:
-            table.add_row("", figure.title, figure.value, figure.error, figure.unit, figure.usual, _mark(figure))
+            table.add_row("", figure.title, figure.value, figure.error, figure.unit, figure.reference, _mark(figure))
         console.print(table)
     if outside:
-        table = _grid("ST, mV", ">J point", "", "", ">60 ms later", "", "", "usual")
+        table = _grid("ST, mV", ">J point", "", "", ">60 ms later", "", "", "reference")
         for lead in outside:
-            table.add_row("", lead.lead, *_st(lead.at_j), *_st(lead.later), lead.usual)
+            table.add_row("", lead.lead, *_st(lead.at_j), *_st(lead.after_j), lead.reference)
         console.print(table)
-    not_told = missing(found)
+    not_told = list_missing(found)
     if not_told:
         console.print(Text(f"  Not measured: {', '.join(not_told)}"), soft_wrap=True)
 
@@ -99,8 +99,8 @@ def _grid(*titles: str) -> Table:
 
 
 def _mark(figure: Figure | None) -> Text:
-    outside = figure is not None and figure.stands in {"below", "above"}
-    return Text(figure.stands, style="bold") if figure is not None and outside else Text()
+    outside = figure is not None and figure.position in {"below", "above"}
+    return Text(figure.position, style="bold") if figure is not None and outside else Text()
 
 
 def _facts(reading: Reading) -> list[tuple[str, str]]:
@@ -118,7 +118,7 @@ def _facts(reading: Reading) -> list[tuple[str, str]]:
             )
         )
     if reading.tracing is not None and reading.tracing.printed is not None:
-        facts.append(("Printed", said(reading.tracing.printed)))
+        facts.append(("Printed", describe_print(reading.tracing.printed)))
     facts.append(("Model", f"{reading.prediction.model} {reading.prediction.model_version}"))
     facts += [("Warning", warning) for warning in reading.warnings]
     return facts

@@ -14,7 +14,7 @@ from ecglens.cli.answers import DISCLAIMER, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
-from ecglens.leads.figures import said
+from ecglens.measuring.presentation import describe_print
 from ecglens.records import Box, Tracing
 
 __all__ = ["command"]
@@ -137,7 +137,7 @@ def _numbers(text: str, option: str, count: int) -> list[float]:
 
 
 def _write_overlay(tracing: Tracing, stem: Path) -> str:
-    from ecglens.leads.overlay import overlay
+    from ecglens.tracing.overlay import overlay
 
     path = stem.with_name(f"{stem.name}.overlay.png")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def _print(console: Console, name: str, tracing: Tracing, written: list[str]) ->
     speed = f"{tracing.speed_mm_s:g} mm/s ({tracing.speed_source})"
     rows = [("Layout", layout.name), ("Scale", f"{scale}, {speed}, {gain}")]
     if tracing.printed is not None:
-        rows.append(("Printed", said(tracing.printed)))
+        rows.append(("Printed", describe_print(tracing.printed)))
     if record is not None:
         worst = [f"{lead} {value:.2f}" for lead, value in zip(record.leads, record.quality, strict=True) if value < 0.5]
         rows.append(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ecglens.evaluation.predictions import Predictions
     from ecglens.evaluation.report import Section
-    from ecglens.validation import Answered
+    from ecglens.external_validation import Answered
 
 __all__ = ["command"]
 
@@ -113,10 +113,11 @@ def _asked(
     """A model's own answers on labelled pages, and what there is to tell of them."""
     from ecglens.cli.progress import bar
     from ecglens.evaluation.explained import explained_sections
+    from ecglens.explaining import check_explanations
+    from ecglens.external_validation import answer_pages, damage_pages, damage_section, gallery
     from ecglens.models.explain.stored import load_checks
     from ecglens.pages.read import read_page
-    from ecglens.reader import check_explanations, load_runtime
-    from ecglens.validation import answer_pages, damage_pages, damage_section, gallery
+    from ecglens.reading import load_runtime
 
     recordings, runtime = load_pages(source, labels), load_runtime(model)
     with bar("Reading pages") as told:
@@ -154,9 +155,9 @@ def _of_run(
             "that answers for the pages in it."
         )
     require("torch", extra="train")
+    from ecglens.external_validation import gallery
     from ecglens.models.export import predictions_of_run
     from ecglens.models.train.report import training_section
-    from ecglens.validation import gallery
 
     recordings = load_training(data, labels, scheme, signals=True)
     predictions = predictions_of_run(recordings, run, seed=seed)

@@ -72,7 +72,7 @@ def command(
 def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime", Any]:
     """Who answers, and its torch module where the method follows gradients."""
     from ecglens.models.explain import METHODS
-    from ecglens.reader import load_runtime
+    from ecglens.reading import load_runtime
 
     if run is not None and model is not None:
         raise EcgLensError("Expected --model or --run, found both; leave one out.")
@@ -95,8 +95,9 @@ def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime",
 def _explained(
     path: Path, page: int, runtime: "Runtime", method: str, label: str | None, module: Any, *, checks: bool
 ) -> tuple[Page, Explanation]:
+    from ecglens.explaining import explain_page
     from ecglens.pages.read import read_page
-    from ecglens.reader import examine_page, explain_page
+    from ecglens.reading import examine_page
     from ecglens.settings import load_settings
 
     whole = read_page(path, page=page, max_megapixels=load_settings().max_megapixels)

@@ -59,9 +59,10 @@ def command(
 
 def _check_explanations(recordings: "Recordings", folder: Path, pages: int) -> None:
     """On pages from the whole table, in even steps."""
+    from ecglens.explaining import check_explanations
     from ecglens.models.explain.stored import save_checks
     from ecglens.pages.read import read_page
-    from ecglens.reader import check_explanations, load_runtime
+    from ecglens.reading import load_runtime
 
     runtime = load_runtime(folder)
     chosen = [recordings[index * len(recordings) // pages].path for index in range(min(pages, len(recordings)))]

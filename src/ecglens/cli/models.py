@@ -107,9 +107,10 @@ def check_explanations(
 
     What was found stands beside every explanation from then on. Some 1.5 s a page.
     """
+    from ecglens.explaining import check_explanations
     from ecglens.models.explain.stored import save_checks
     from ecglens.pages.read import read_page
-    from ecglens.reader import check_explanations, load_runtime
+    from ecglens.reading import load_runtime
 
     runtime = load_runtime(model)
     found = check_explanations(map(read_page, pages), runtime, methods=method)
@@ -130,7 +131,7 @@ def add_pages(
     They cannot be turned back into pages. ``ecglens export`` does this by itself.
     """
     from ecglens.cli.sources import load_pages
-    from ecglens.datasets.seen import SeenPages
+    from ecglens.datasets.duplicates.fingerprints import SeenPages
     from ecglens.models.cards import SEEN_FILE, load_card
 
     card = load_card(folder)

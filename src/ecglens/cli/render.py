@@ -41,8 +41,8 @@ def command(
 
     A CSV holds a column time_s and a column of mV for each lead.
     """
-    from ecglens.datasets import beats as strips
-    from ecglens.datasets import drawing, sources
+    from ecglens.datasets import beat_strips as strips
+    from ecglens.datasets import rendering, sources
 
     if beats and damage:
         raise RenderError("Expected --damage for pages, but --beats draws strips; leave one of them out.")
@@ -50,18 +50,18 @@ def command(
     named = {"layout": layout, "grid": grid, "rate_bpm": heart_rate}
     chosen |= {name: value for name, value in named.items() if value is not None}
     if not signals.is_dir() and not beats:
-        rendered = drawing.draw_file(
+        rendered = rendering.draw_file(
             signals, out, damages=damage or [], seed=seed, fs_hz=rate, quality=quality, **chosen
         )
         if truth:
-            drawing.write_truth(rendered, out)
+            rendering.write_truth(rendered, out)
         print(f"{out.name}: {rendered.page.width} x {rendered.page.height} px, {rendered.truth.layout}")
         return
     with bar("Drawing") as progress:
         if beats:
             table = strips.draw_beats(signals, out, most=most, seed=seed, progress=progress, **chosen)
         else:
-            table = drawing.draw_records(
+            table = rendering.draw_records(
                 sources.records_from_path(signals, scheme=scheme),
                 out,
                 damages=damage or [],

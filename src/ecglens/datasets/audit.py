@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.datasets.doubts import Doubt, doubts
-from ecglens.datasets.facts import FileFacts, file_digest, gather
-from ecglens.datasets.headers import group_by_header
-from ecglens.datasets.prints import join_by_exam, read_prints
+from ecglens.datasets.duplicates.signatures import near_copies
+from ecglens.datasets.file_facts import FileFacts, file_digest, gather
+from ecglens.datasets.header_groups import group_by_header
+from ecglens.datasets.label_errors import Doubt, doubts
+from ecglens.datasets.printed_fields import join_by_exam, read_prints
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.shortcuts import FOLDS, Shortcut, shortcuts
-from ecglens.datasets.traces import near_copies
 from ecglens.errors import DatasetError
 
 __all__ = ["Audit", "audit"]
@@ -188,7 +188,8 @@ def audit(
     """Audit a data set.
 
     Each distinct file is read once. Equal bytes and pixels are found by SHA-256, near-copies by the signature of the
-    traces (``ecglens.datasets.traces``), groups by the header's most telling word (``ecglens.datasets.headers``).
+    traces (``ecglens.datasets.duplicates.signatures``), groups by the header's most telling word
+    (``ecglens.datasets.header_groups``).
 
     Args:
         recordings: The files, from ``ecglens.datasets.sources``.

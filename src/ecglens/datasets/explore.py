@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.datasets.distributions import draw_histograms, draw_sizes
-from ecglens.datasets.drawing import open_page
 from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.rendering import open_page
 from ecglens.errors import DatasetError, EcgReadError, RenderError
 
 __all__ = ["Overview", "explore"]

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 
-from ecglens.datasets.marks import ludb
+from ecglens.datasets.annotations import ludb
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.errors import DatasetError
 from ecglens.tables import read_table

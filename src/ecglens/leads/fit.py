@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LAYOUTS, LayoutPlan
+from ecglens.leads.name_shapes import Word
 from ecglens.leads.sheet import PX_PER_MM
-from ecglens.leads.words import Word
 
 __all__ = ["SAME_PLACE_MM", "Fit", "best_fit", "name_weight"]
 

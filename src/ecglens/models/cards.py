@@ -18,7 +18,7 @@ __all__ = ["GRAPH_FILE", "SEEN_FILE", "FeatureMap", "ModelCard", "load_card", "s
 CARD_FILE = "model.json"
 GRAPH_FILE = "model.onnx"
 SEEN_FILE = "training_pages.npz"
-"""Fingerprints of the pages that the model has learnt; see ``ecglens.datasets.seen``."""
+"""Fingerprints of the pages that the model has learnt; see ``ecglens.datasets.duplicates.fingerprints``."""
 
 
 class FeatureMap(BaseModel):

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from ecglens.datasets.duplicates.fingerprints import SeenPages
 from ecglens.datasets.recordings import Recordings
-from ecglens.datasets.seen import SeenPages
 from ecglens.datasets.splits import AS_PUBLISHED
 from ecglens.errors import TrainingError
 from ecglens.evaluation.calibration import cross_fitted, fit_temperature

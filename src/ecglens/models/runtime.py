@@ -7,23 +7,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
+from ecglens.models.abstention import incomplete_signals, uncertain_answer, unfamiliar_layout
 from ecglens.models.aggregate import Aggregation, aggregate
 from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
-from ecglens.models.inputs import (
-    InputRecipe,
-    LeadCrops,
-    known_share,
-    make_input,
-    needs_record,
-    parse_recipe,
-    unsuitable,
-)
+from ecglens.models.inputs import InputRecipe, LeadCrops, make_input, parse_recipe
 from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 
 __all__ = ["Runtime", "class_map"]
-
-_LEAST_KNOWN = 0.5
-"""Below this share of known samples a signal model answers on what it does not see."""
 
 
 class Runtime:
@@ -105,26 +95,17 @@ class Runtime:
             layout: Where its leads were found.
             record: The page's signals, for a model that reads them; ``None`` where they could not be read.
         """
-        reason = unsuitable(layout, self.recipe)
-        if reason is None and record is None and needs_record(self.recipe):
-            reason = "The model reads signals, and those of this page could not be read."
-        if reason is not None:
-            return self._unfamiliar(page, layout, reason)
+        abstention = unfamiliar_layout(layout, self.recipe, record)
+        if abstention is not None:
+            return self._without_answer(page, layout, abstention)
         arrays = make_input(page, layout, self.recipe, record)
-        if "signal" in arrays and known_share(arrays["signal"][0]) < _LEAST_KNOWN:
-            return self._unfamiliar(
-                page, layout, f"The model reads signals, and less than {_LEAST_KNOWN:.0%} of those it needs were read."
-            )
+        abstention = incomplete_signals(arrays)
+        if abstention is not None:
+            return self._without_answer(page, layout, abstention)
         logits = self.logits(arrays).astype(np.float64) / self.card.temperature
         probabilities = self._by_label(aggregate(logits[None], _how(self.recipe))[0])
         likeliest = max(probabilities, key=lambda label: probabilities[label])
-        abstention = None
-        if probabilities[likeliest] < self.card.abstain_below:
-            abstention = Abstention(
-                "uncertain",
-                f"No label is sure enough: the likeliest has {probabilities[likeliest]:.1%}, "
-                f"and this model answers from {self.card.abstain_below:.1%} on.",
-            )
+        abstention = uncertain_answer(probabilities[likeliest], self.card.abstain_below)
         return Prediction(
             label=None if abstention else likeliest,
             probabilities=probabilities,
@@ -134,13 +115,14 @@ class Runtime:
             model_version=self.card.version,
             layout=layout,
             warnings=(*page.warnings, *layout.warnings, *self.card.warnings),
+            inputs=arrays,
         )
 
-    def _unfamiliar(self, page: Page, layout: Layout, reason: str) -> Prediction:
+    def _without_answer(self, page: Page, layout: Layout, abstention: Abstention) -> Prediction:
         return Prediction(
             label=None,
             probabilities=None,
-            abstention=Abstention("unfamiliar", reason),
+            abstention=abstention,
             model=self.card.name,
             model_version=self.card.version,
             layout=layout,

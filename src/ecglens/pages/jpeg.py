@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import JpegImagePlugin
 
 from ecglens.errors import EcgReadError
+from ecglens.pages.geometry.orientation import turned
 from ecglens.pages.ifd import exif_orientation
 from ecglens.pages.source import Decoded, SourceFile
-from ecglens.pages.upright import turned
 
 __all__ = ["decode_jpeg"]
 

@@ -12,8 +12,8 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
+from ecglens.pages.pdf_curves import curves_of
 from ecglens.pages.source import Decoded, SourceFile
-from ecglens.pages.vectors import curves_of
 
 __all__ = ["RENDER_DPI", "count_pdf_pages", "decode_pdf"]
 

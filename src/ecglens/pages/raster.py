@@ -14,9 +14,9 @@ from PIL import BmpImagePlugin, Image, PngImagePlugin, TiffImagePlugin, WebPImag
 from pillow_heif import HeifImageFile
 
 from ecglens.errors import EcgReadError
+from ecglens.pages.geometry.orientation import turned
 from ecglens.pages.ifd import Directory, directories, exif_orientation
 from ecglens.pages.source import Decoded, SourceFile
-from ecglens.pages.upright import turned
 
 __all__ = ["decode_bmp", "decode_heic", "decode_png", "decode_tiff", "decode_webp"]
 

@@ -18,7 +18,10 @@ from ecglens.pages.raster import decode_bmp, decode_heic, decode_png, decode_tif
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.records import Page
 
-__all__ = ["MAX_FILE_BYTES", "count_pages", "read_page"]
+__all__ = ["MAX_FILE_BYTES", "Source", "count_pages", "read_page"]
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+"""Where the bytes of a file come from: its path, the bytes, or a binary stream."""
 
 MAX_FILE_BYTES = 512 * 1024**2
 """Files above this are refused unread: a page of 100 megapixels needs less in every format."""
@@ -39,9 +42,7 @@ _STRANGERS = {
 }
 
 
-def read_page(
-    source: str | os.PathLike[str] | bytes | BinaryIO, *, page: int = 1, max_megapixels: float = 100.0
-) -> Page:
+def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -> Page:
     """Read one page of an ECG from a photo, a scan or a PDF.
 
     Reads JPEG, PNG, TIFF, BMP, WebP, HEIC and PDF (drawn at 200 dpi). The page is turned upright by its EXIF mark;
@@ -96,7 +97,7 @@ def count_pages(data: bytes) -> int:
         return 1
 
 
-def _bytes_and_name(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
+def _bytes_and_name(source: Source) -> tuple[bytes, str]:
     if isinstance(source, bytes | bytearray | memoryview):
         return _checked(bytes(source), "bytes")
     if isinstance(source, str | os.PathLike):

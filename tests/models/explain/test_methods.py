@@ -18,7 +18,7 @@ from ecglens.models.explain.surrogate import _coalitions, linear_weights, shaple
 from ecglens.models.inputs import TraceCanvas
 from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
 from ecglens.pages import read_page
-from ecglens.reader import load_runtime
+from ecglens.reading import load_runtime
 
 PAGE = Path(__file__).resolve().parents[2] / "data" / "MI_26.jpg"
 

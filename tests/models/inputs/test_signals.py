@@ -8,9 +8,9 @@ from tiny_models import ecg_page
 from ecglens.errors import ModelError
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads import find_layout
-from ecglens.leads.trace import trace_page
 from ecglens.models.inputs import LeadSignals, PageAndSignal, known_share, make_input, signal_array, unsuitable
 from ecglens.records import EcgRecord
+from ecglens.tracing.trace import trace_page
 
 FS = 100.0
 

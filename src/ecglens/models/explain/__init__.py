@@ -26,7 +26,7 @@ from ecglens.models.explain.stored import on_model
 from ecglens.models.explain.surrogate import kernel_shap, lime
 from ecglens.records import Explanation, Prediction
 
-__all__ = ["METHODS", "Method", "ModuleRuntime", "explain_scene", "heat_of", "usual_methods"]
+__all__ = ["METHODS", "Method", "ModuleRuntime", "explain_scene", "heat_of", "default_methods"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def heat_of(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> 
     return run(scene)
 
 
-def usual_methods(card: ModelCard) -> tuple[str, ...]:
+def default_methods(card: ModelCard) -> tuple[str, ...]:
     """What needs no torch and tells most in little time: the class map where the model has one, occlusion by lead."""
     return ("class_map", "occlusion_lead") if card.feature_maps else ("occlusion_lead",)
 

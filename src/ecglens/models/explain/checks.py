@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.leads.crop import upright
-from ecglens.leads.dark import trace_ink
 from ecglens.models.explain.scene import Planes, Scene
 from ecglens.records import Check
+from ecglens.tracing.ink import trace_ink
 
 __all__ = ["Curves", "Location", "areas", "check_order", "check_place", "ink_map", "location", "random_map"]
 

@@ -13,7 +13,7 @@ from ecglens.layouts import RHYTHM
 from ecglens.models.aggregate import aggregate
 from ecglens.models.cards import ModelCard
 from ecglens.models.inputs import InputRecipe, LeadCrops, View, make_input, views
-from ecglens.records import Box, EcgRecord, Layout, Page
+from ecglens.records import Box, Layout, Page
 
 __all__ = ["Answers", "Planes", "Scene", "Stretch"]
 
@@ -77,7 +77,7 @@ class Scene:
         model: Answers,
         label: str,
         *,
-        record: EcgRecord | None = None,
+        arrays: Mapping[str, NDArray[np.float32]] | None = None,
         speed_mm_s: float = 25.0,
     ) -> "Scene":
         """Build what the model reads of a page.
@@ -87,7 +87,7 @@ class Scene:
             layout: Where its leads were found.
             model: Who answers.
             label: One of the model's.
-            record: The page's signals, for a model that reads them.
+            arrays: Arrays that the model read when it answered; made from the page where they are ``None``.
             speed_mm_s: Paper speed.
 
         Raises:
@@ -97,7 +97,7 @@ class Scene:
             raise ModelError(
                 f"Expected a label of model '{model.card.name}' ({', '.join(model.card.labels)}), found '{label}'."
             )
-        arrays = make_input(page, layout, model.recipe, record)
+        arrays = make_input(page, layout, model.recipe) if arrays is None else arrays
         where = views(page, layout, model.recipe, speed_mm_s=speed_mm_s)
         return cls(page, layout, model, label, arrays, where, _stretches(layout, speed_mm_s))
 

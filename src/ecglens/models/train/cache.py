@@ -25,17 +25,17 @@ from numpy.typing import NDArray
 
 from ecglens.errors import EcgLensError, TrainingError
 from ecglens.formats.files import read_record
-from ecglens.leads.find import find_layout
-from ecglens.leads.trace import trace_page
+from ecglens.leads.layout import find_layout
 from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import InputRecipe, LeadSignals, needs_record, signal_array, stored_input, unsuitable
 from ecglens.pages.read import read_page
 from ecglens.records import Layout, NotFound, Page
 from ecglens.render import damage_page
+from ecglens.tracing.trace import trace_page
 
 __all__ = ["Entry", "PageCache", "stored_page"]
 
-_MADE_BY = ("pages", "leads", "render", "models/inputs", "layouts.py", "records.py")
+_MADE_BY = ("pages", "leads", "tracing", "render", "models/inputs", "layouts.py", "records.py")
 _RECORD = ".hea"
 _FEW = 8  # pages for which starting processes is not worth while
 

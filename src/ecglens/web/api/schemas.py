@@ -145,8 +145,10 @@ class Measured(_Told):
     value: float = Field(examples=[92.0])
     error: float = Field(description="One standard uncertainty, in the same unit.", examples=[4.0])
     unit: str = Field(description="ms, mV, 1/min or deg.", examples=["ms"])
-    usual: list[float | None] | None = Field(description="Lowest and highest usual value in adults.")
-    stands: str | None = Field(description="below, within or above the usual range.")
+    reference: list[float | None] | None = Field(
+        description="Lowest and highest value of the reference range in adults."
+    )
+    position: str | None = Field(description="below, within or above the reference range.")
 
 
 class Measurements(_Told):
@@ -167,7 +169,7 @@ class Measurements(_Told):
     st_j_mv: dict[str, Measured | None] = Field(description="By lead, level at the J point against that before QRS.")
     st_j60_mv: dict[str, Measured | None] = Field(description="The same 60 ms later.")
     r_peaks_s: list[float] = Field(description="Every beat, in s on the clock of the recording.")
-    edges_s: dict[str, float] = Field(description="Edges of the usual beat in s from its R peak.")
+    edges_s: dict[str, float] = Field(description="Edges of the typical beat in s from its R peak.")
     warnings: list[str]
 
 

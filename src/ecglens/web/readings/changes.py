@@ -5,7 +5,7 @@ from math import hypot
 
 from django.utils.translation import gettext as _
 
-from ecglens.leads.figures import told
+from ecglens.measuring.presentation import list_figures
 from ecglens.web.readings.facts import measured
 from ecglens.web.readings.models import Reading
 
@@ -41,7 +41,7 @@ def changes(first: Reading, second: Reading) -> tuple[Change, ...]:
     figures = []
     for reading in (first, second):
         found = measured(reading.facts)
-        figures.append({} if found is None else {figure.title: figure for figure in told(found)})
+        figures.append({} if found is None else {figure.title: figure for figure in list_figures(found)})
     before, after = figures
     found_changes = []
     for title in dict.fromkeys([*before, *after]):

@@ -33,15 +33,15 @@ def fail(reading: Reading, stage: str, why: str) -> None:
 
 
 def keep_files(first: First) -> tuple[str, str]:
-    """Keep the page and its curves as files; their names."""
+    """Store the page and the state of its reading as files, and return their names."""
     page = keep(*first.page) if first.page is not None else ""
-    return page, keep(first.curves, ".npz") if first.curves is not None else ""
+    return page, keep(first.state, ".npz") if first.state is not None else ""
 
 
 def fill(reading: Reading, first: First, kept: tuple[str, str]) -> None:
     """Put into a reading what is known at once."""
     answer = first.predictions[0]
-    reading.page, reading.curves = kept
+    reading.page, reading.reading_state = kept
     reading.redacted = first.redacted
     reading.page_count = first.facts["page"]["count"]
     reading.facts = first.facts

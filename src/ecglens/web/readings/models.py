@@ -107,8 +107,8 @@ class Reading(models.Model):
     page = models.FileField(storage=pages, max_length=120, blank=True)
     """The page as it is kept."""
     redacted = models.BooleanField(default=False)
-    curves = models.FileField(storage=pages, max_length=120, blank=True)
-    """Lines that the file held as vectors, which make better signals than pixels."""
+    reading_state = models.FileField(storage=pages, max_length=120, blank=True)
+    """Layout, vector curves and model inputs of the page, as ``ecglens.formats.reading_state`` packs them."""
     signals = models.FileField(storage=pages, max_length=120, blank=True)
     """Signals in mV, as ``ecglens.formats.json`` writes them."""
 

@@ -13,7 +13,7 @@ from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
 from reportlab.platypus import Image, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from ecglens.leads.figures import told
+from ecglens.measuring.presentation import list_figures
 from ecglens.web.readings.facts import measured
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.percent import percent_text
@@ -107,15 +107,15 @@ def _answers(reading: Reading) -> list[Any]:
 
 def _figures(reading: Reading) -> list[Any]:
     found = measured(reading.facts or {})
-    figures = () if found is None else told(found, words=_)
+    figures = () if found is None else list_figures(found, translate=_)
     if not figures:
         return []
     rows = [
         [
             _text(figure.title),
             _text(f"{figure.value} {figure.error} {figure.unit}"),
-            _text(figure.usual or "–"),
-            _text(_(figure.stands) if figure.stands else "–"),
+            _text(figure.reference or "–"),
+            _text(_(figure.position) if figure.position else "–"),
         ]
         for figure in figures
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ecglens.leads.figures import Figure, StLead, missing, said, st_leads, told
+from ecglens.measuring.presentation import Figure, StLead, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.web.readings.conditions import Condition, condition
 from ecglens.web.readings.facts import measured, printed_of
 from ecglens.web.readings.percent import percent_text
@@ -198,9 +198,9 @@ def show(
         scale=_scale(facts),
         quality=_quality(facts["quality"]) if facts else (),
         measured=found is not None,
-        figures=() if found is None else told(found, words=_),
-        st=() if found is None else st_leads(found, words=_),
-        missing="" if found is None else ", ".join(missing(found, words=_)),
+        figures=() if found is None else list_figures(found, translate=_),
+        st=() if found is None else list_st_leads(found, translate=_),
+        missing="" if found is None else ", ".join(list_missing(found, translate=_)),
         facts=_facts(facts) if facts else (),
         warnings=tuple(facts.get("warnings", ())),
         reasons=reasons(explanations, pictures),
@@ -288,11 +288,11 @@ def _facts(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def _gain(scale: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     if scale is None or scale["gain_mm_mv"] is None:
         return ()
-    known = {"pulse": _("from the pulse"), "printed": _("as printed"), "usual": _("the usual one")}
+    known = {"pulse": _("from the pulse"), "printed": _("as printed"), "default": _("the default")}
     source = known.get(scale["gain_source"] or "", _("as given"))
     return ((_("Gain"), f"{scale['gain_mm_mv']:g} mm/mV, {source}"),)
 
 
 def _printed(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     printed = printed_of(facts)
-    return () if printed is None else ((_("Printed"), said(printed, words=_)),)
+    return () if printed is None else ((_("Printed"), describe_print(printed, translate=_)),)

@@ -22,7 +22,7 @@ from ecglens.web.readings.keeping import fail, keep_answers, keep_details, take
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.names import plain_name
 from ecglens.web.readings.store import drop, keep
-from ecglens.web.readings.work import Details, Options, first_look, page_of
+from ecglens.web.readings.work import Details, Options, first_look
 from ecglens.web.readings.work import look_closer as worked_out
 
 __all__ = ["BATCH_PRIORITY", "add_pages", "look_closer", "read_waiting", "unpack"]
@@ -55,8 +55,8 @@ def look_closer(pk: str) -> str:
         return "given up"
 
     def measured() -> Details:
-        page = page_of(_content(reading.page), _content(reading.curves), reading.facts)
-        return worked_out(page, reading.facts, Options.from_dict(reading.options))
+        options = Options.from_dict(reading.options)
+        return worked_out(_content(reading.page), _content(reading.reading_state), reading.facts, options)
 
     found = _tried(reading, "measuring", measured)
     if found is None:

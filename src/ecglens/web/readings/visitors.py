@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 
 from ecglens.demo import demo_pages
 from ecglens.extras import installed
+from ecglens.leads.locate import locate_leads
 from ecglens.pages.read import read_page
-from ecglens.reader import examine_page, load_runtime
+from ecglens.reading import load_runtime, read_located
 from ecglens.records import Page
 from ecglens.settings import load_settings
 from ecglens.web.project.throttle import address_hash, within
@@ -42,11 +43,12 @@ def read_for_visitor(content: bytes, name: str, options: Options, *, number: int
 def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]], Drawn]:
     """What is found on a page, what each model says, and its picture."""
     names = options.models or (None,)
-    first = examine_page(page, load_runtime(names[0]), measure=True, printed=options.printed and installed("rapidocr"))
-    others = [examine_page(page, load_runtime(each)) for each in names[1:]]
+    located, printed = locate_leads(page), options.printed and installed("rapidocr")
+    first = read_located(located, load_runtime(names[0]), measure=True, printed=printed)
+    others = [read_located(located, load_runtime(each)) for each in names[1:]]
     explanations = make_explanations(first, options) if options.explain else []
-    printed = None if first.tracing is None else first.tracing.printed
-    found = details(first, facts_of(first, first_facts(first, printed)), explanations, signals=False)
+    facts = first_facts(first, None if first.tracing is None else first.tracing.printed)
+    found = details(first, facts_of(first, facts), explanations, signals=False)
     return found, [reading.prediction.to_dict() for reading in (first, *others)], drawn(first.page.pixels)
 
 

@@ -7,24 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from ecglens.errors import EcgLensError
+from ecglens.explaining import explain_page
 from ecglens.extras import installed
 from ecglens.formats.json import write_json
-from ecglens.leads.overlay import overlay
-from ecglens.leads.redact import redact
-from ecglens.models.explain import usual_methods
+from ecglens.formats.reading_state import pack_reading, unpack_reading
+from ecglens.leads.locate import locate_flat_leads, locate_leads
+from ecglens.models.explain import default_methods
 from ecglens.models.explain.remembered import Remembered
 from ecglens.pages.read import read_page
-from ecglens.reader import examine_page, explain_page, laid_out, load_runtime, printed_facts
-from ecglens.records import EcgRecord, Explanation, Layout, NotFound, Page, Prediction, PrintedFacts, Reading
+from ecglens.printed.facts import read_facts
+from ecglens.printed.redaction import redact
+from ecglens.reading import load_runtime, measure_reading, read_located
+from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
 from ecglens.settings import load_settings
+from ecglens.tracing.overlay import overlay
 from ecglens.web.readings.facts import facts_of, first_facts, printed_of
 from ecglens.web.readings.pictures import Drawn, drawn, heat_png, lead_pictures, step_pictures
 
-__all__ = ["Details", "First", "Options", "details", "first_look", "look_closer", "make_explanations", "page_of"]
+__all__ = ["Details", "First", "Options", "details", "first_look", "look_closer", "make_explanations"]
 
 _JPEG = [
     cv2.IMWRITE_JPEG_QUALITY,
@@ -71,14 +73,14 @@ class First:
         facts: From ``facts.first_facts``.
         page: The page that may be kept, as a file, and the ending of its name; ``None`` where what is printed on it
             could not be told from its traces.
-        curves: Its lines as an ``.npz``, where the file held them as vectors.
+        state: The reading of the first model without its pixels, from which the work on the page goes on.
         redacted: Whether something was painted over.
     """
 
     predictions: tuple[Prediction, ...]
     facts: dict[str, Any]
     page: tuple[bytes, str] | None = field(repr=False)
-    curves: bytes | None = field(repr=False)
+    state: bytes | None = field(repr=False)
     redacted: bool
 
 
@@ -112,45 +114,41 @@ def first_look(content: bytes, number: int, options: Options) -> First:
         EcgLensError: The page cannot be read, or a model cannot be used.
     """
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
-    readings = [examine_page(page, load_runtime(name)) for name in options.models or (None,)]
-    flat, layout = laid_out(readings[0].page, readings[0].layout)
-    printed = _print_of(flat, layout) if options.printed and installed("rapidocr") else None
-    kept = flat if not options.redact else redact(flat, layout) if isinstance(layout, Layout) else None
+    located = locate_leads(page)
+    readings = [read_located(located, load_runtime(name)) for name in options.models or (None,)]
+    first = readings[0] if located.layout else replace(readings[0], located=locate_flat_leads(located))
+    layout = first.layout
+    wants_print = options.printed and installed("rapidocr") and isinstance(layout, Layout)
+    printed = read_facts(first.page, layout) if wants_print and isinstance(layout, Layout) else None
+    stored = first.page if not options.redact else redact(first.page, layout) if isinstance(layout, Layout) else None
     return First(
         predictions=tuple(reading.prediction for reading in readings),
-        facts=first_facts(replace(readings[0], page=flat), printed),
-        page=None if kept is None else _file(kept, lossy=content.startswith(_JPEG_START)),
-        curves=_packed(flat.curves) if kept is not None else None,
-        redacted=options.redact and kept is not None,
+        facts=first_facts(first, printed),
+        page=None if stored is None else _file(stored, lossy=content.startswith(_JPEG_START)),
+        state=None if stored is None else pack_reading(first),
+        redacted=options.redact and stored is not None,
     )
 
 
-def page_of(content: bytes, curves: bytes | None, facts: Mapping[str, Any]) -> Page:
-    """The page that :func:`first_look` made fit to be kept."""
-    page = read_page(content, max_megapixels=load_settings().max_megapixels)
-    told = facts["page"]
-    return replace(
-        page,
-        number=told["number"],
-        count=told["count"],
-        curves=_unpacked(curves),
-        bend_mm=told.get("bend_mm", 0.0),  # readings made before it was kept have none
-    )
+def look_closer(page: bytes, state: bytes, facts: Mapping[str, Any], options: Options) -> Details:
+    """Measure the signals of a page that was read, explain the first model's answer, and draw what is shown.
 
-
-def look_closer(page: Page, facts: Mapping[str, Any], options: Options) -> Details:
-    """Measure the signals of a page, explain the first model's answer, and draw what is shown.
+    The page is not located and the model does not answer again: the explanation is one of the answer that was given.
 
     Args:
-        page: From :func:`page_of`.
-        facts: From :func:`first_look`.
+        page: The file of :attr:`First.page`.
+        state: From :attr:`First.state`; empty for a page that was answered before the site stored it, which is then
+            located and answered again.
+        facts: From :attr:`First.facts`.
         options: What is asked.
 
     Raises:
-        EcgLensError: A model cannot be used.
+        EcgLensError: The model cannot be used.
     """
-    runtime = load_runtime(options.models[0] if options.models else None)
-    reading = examine_page(page, runtime, measure=True, printed=printed_of(facts) or False)
+    stored = read_page(page, max_megapixels=load_settings().max_megapixels)
+    model = options.models[0] if options.models else None
+    reading = unpack_reading(state, stored) if state else read_located(locate_leads(stored), load_runtime(model))
+    reading = measure_reading(reading, printed=printed_of(facts) or False)
     return details(reading, facts, make_explanations(reading, options) if options.explain else [])
 
 
@@ -178,16 +176,12 @@ def make_explanations(reading: Reading, options: Options) -> list[Explanation]:
         return []
     runtime = Remembered(load_runtime(options.models[0] if options.models else None))
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
-    methods = usual_methods(runtime.card)
+    methods = default_methods(runtime.card)
     return [
         explain_page(reading, runtime, method=method, label=label, checks=label == ranked[0])
         for label in ranked
         for method in methods
     ]
-
-
-def _print_of(page: Page, layout: Layout | NotFound) -> PrintedFacts | None:
-    return printed_facts(page, layout) if isinstance(layout, Layout) else None
 
 
 def _file(page: Page, *, lossy: bool) -> tuple[bytes, str]:
@@ -197,25 +191,6 @@ def _file(page: Page, *, lossy: bool) -> tuple[bytes, str]:
     if not done:
         raise EcgLensError("Expected a page that can be kept, found one that cannot be written; scan it smaller.")
     return encoded.tobytes(), ending
-
-
-def _packed(curves: tuple[NDArray[np.float32], ...]) -> bytes | None:
-    if not curves:
-        return None
-    with tempfile.SpooledTemporaryFile(max_size=1 << 26) as file:
-        np.savez_compressed(file, *curves)
-        file.seek(0)
-        return bytes(file.read())
-
-
-def _unpacked(curves: bytes | None) -> tuple[NDArray[np.float32], ...]:
-    if not curves:
-        return ()
-    with tempfile.SpooledTemporaryFile(max_size=1 << 26) as file:
-        file.write(curves)
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as found:
-            return tuple(found[name] for name in found.files)
 
 
 def _signals(record: EcgRecord) -> bytes:

@@ -103,7 +103,7 @@ def sweep_files() -> int:
     names = {
         name
         for model, fields in (
-            (Reading, ("page", "upload", "curves", "signals")),
+            (Reading, ("page", "upload", "reading_state", "signals")),
             (Picture, ("file",)),
             (Batch, ("archive",)),
         )

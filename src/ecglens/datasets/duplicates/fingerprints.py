@@ -1,0 +1,128 @@
+"""Which pages a model has learnt: fingerprints that tell a copy and cannot be turned back into a page.
+
+A model folder carries them, so that whoever scores the model on own pages hears which of them it knows already. A
+fingerprint is the hash of the file, which tells the same bytes for certain, and the sides of random planes on which the
+coarse traces lie (Charikar 2002, doi:10.1145/509907.509965), which tell a copy that was cut, resized or saved again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.datasets.duplicates.signatures import COARSE, coarse_signature, trace_gray, trace_signature
+from ecglens.datasets.file_facts import file_digest
+from ecglens.errors import DatasetError, EcgReadError
+from ecglens.pages.read import read_page
+
+__all__ = ["Copy", "SeenPages"]
+
+_BITS = 2048
+_ALIKE = 0.89
+"""Correlation of the coarse traces from which on two pages are taken for one recording; see ``benchmarks/seen.md``."""
+
+_FARTHEST = round(_BITS * float(np.arccos(_ALIKE)) / np.pi)
+"""Bits that differ between two pages of that correlation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A page that a model has learnt.
+
+    Attributes:
+        index: Of the path that was asked for.
+        kind: ``"bytes"`` where the files are the same, ``"traces"`` where the curves are as far as can be told.
+    """
+
+    index: int
+    kind: Literal["bytes", "traces"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenPages:
+    """Fingerprints of the pages that a model was trained on.
+
+    Attributes:
+        digests: SHA-256 of each file, hexadecimal.
+        sketches: ``(pages, 256)`` uint8, packed bits; of the pages that have traces.
+        common: ``(1536,)`` float32, the mean of their coarse traces: what all pages of a recorder share.
+    """
+
+    digests: tuple[str, ...]
+    sketches: NDArray[np.uint8] = field(repr=False)
+    common: NDArray[np.float32] = field(repr=False)
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> "SeenPages":
+        """Fingerprints of some files; those that are no pages have their hash only."""
+        found = [coarse for coarse in map(_coarse, paths) if coarse is not None]
+        rows = np.stack(found) if found else np.zeros((0, COARSE[0] * COARSE[1]), np.float32)
+        common = rows.mean(axis=0) if len(rows) > 1 else np.zeros(rows.shape[1], np.float32)
+        digests = tuple(sorted({digest for digest in map(file_digest, paths) if digest}))
+        return cls(digests, _sketches(rows - common), np.asarray(common, dtype=np.float32))
+
+    def copies_in(self, paths: Sequence[Path]) -> tuple[Copy, ...]:
+        """Which of some files are pages that were learnt."""
+        known = set(self.digests)
+        found = []
+        for index, path in enumerate(paths):
+            if file_digest(path) in known:
+                found.append(Copy(index, "bytes"))
+            elif (coarse := _coarse(path)) is not None and self._has(coarse):
+                found.append(Copy(index, "traces"))
+        return tuple(found)
+
+    def save(self, path: Path) -> None:
+        """Write the fingerprints as ``.npz``."""
+        hashes = np.frombuffer(bytes.fromhex("".join(self.digests)), np.uint8).reshape(-1, 32)
+        with path.open("wb") as stream:
+            np.savez_compressed(stream, digests=hashes, sketches=self.sketches, common=self.common)
+
+    @classmethod
+    def load(cls, path: Path) -> "SeenPages":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DatasetError: The file cannot be read.
+        """
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                digests, sketches, common = (stored[name] for name in ("digests", "sketches", "common"))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise DatasetError(
+                f"Expected fingerprints of training pages at {path.name}, found something else."
+            ) from error
+        return cls(tuple(bytes(row).hex() for row in digests), sketches, common)
+
+    def _has(self, coarse: NDArray[np.float32]) -> bool:
+        if not len(self.sketches):
+            return False
+        asked = _sketches((coarse - self.common)[None])
+        return int(np.bitwise_count(self.sketches ^ asked).sum(axis=1).min()) <= _FARTHEST
+
+
+def _coarse(path: Path) -> NDArray[np.float32] | None:
+    """The coarse traces of a page, ``None`` where there are none."""
+    try:
+        pixels = read_page(path).pixels
+    except EcgReadError:
+        return None
+    signature = trace_signature(trace_gray(pixels))
+    return None if signature is None else coarse_signature(signature)
+
+
+def _sketches(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.packbits(rows @ _planes() > 0, axis=1)
+
+
+@cache
+def _planes() -> NDArray[np.float32]:
+    """The same on every machine and in every version: numpy promises it of a generator's raw bits alone."""
+    size = COARSE[0] * COARSE[1] * _BITS
+    bits = np.unpackbits(np.random.PCG64(0).random_raw(size // 64).astype("<u8").view(np.uint8))
+    return (2.0 * bits - 1.0).reshape(-1, _BITS).astype(np.float32)

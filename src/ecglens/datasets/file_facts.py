@@ -1,0 +1,232 @@
+"""What the audit needs to know of each file, read once and kept so that a stopped audit goes on where it was."""
+
+import hashlib
+import io
+import json
+import multiprocessing
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from ecglens.datasets.duplicates.signatures import grid_rows, trace_gray, trace_signature
+from ecglens.datasets.header_groups import Word, header_words
+from ecglens.errors import EcgReadError
+from ecglens.pages.read import read_page
+
+__all__ = ["FileFacts", "file_digest", "gather", "open_store"]
+
+_VERSION = 3
+_STRIP = (12, 64)
+"""Rows and columns of the small images of header and footer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileFacts:
+    """One distinct file.
+
+    Attributes:
+        problem: Why it is no page, or ``""``.
+        warnings: What the reader had to put up with.
+        pixels: SHA-256 of the decoded pixels and their shape.
+        height: In px.
+        width: In px.
+        size_bytes: Of the file.
+        brightness: Mean gray level.
+        sharpness: Logarithm of the variance of the Laplacian.
+        tables: Sum of the JPEG quantisation tables, 0 for other files.
+        beats: Beats across the width of the traces, or 0 where they could not be counted.
+        signature: Of the traces, empty where there are none.
+        header: ``_STRIP`` small image, empty where there is none.
+        footer: ``_STRIP`` small image, empty where there is none.
+        date: The right part of the footer, where recorders print the date.
+        words: Of the header.
+    """
+
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+    pixels: str = ""
+    height: int = 0
+    width: int = 0
+    size_bytes: int = 0
+    brightness: float = 0.0
+    sharpness: float = 0.0
+    tables: float = 0.0
+    beats: float = 0.0
+    signature: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    header: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    footer: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    date: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    words: tuple[Word, ...] = ()
+
+
+_ARRAYS = ("signature", "header", "footer", "date")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, ``""`` where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def gather(
+    paths: Sequence[Path],
+    digests: Sequence[str],
+    *,
+    store: Path | None,
+    workers: int,
+    progress: Callable[[int, int], None],
+) -> dict[str, FileFacts]:
+    """Read each distinct file once.
+
+    Args:
+        paths: Files.
+        digests: SHA-256 of each.
+        store: A file that keeps what was read, so that the work can be stopped and run again; ``None`` keeps nothing.
+        workers: Processes; 0 does the work in this one.
+        progress: Called with the number done and the number of all.
+
+    Returns:
+        Facts by digest.
+    """
+    first: dict[str, Path] = {}
+    for path, digest in zip(paths, digests, strict=True):
+        first.setdefault(digest, path)
+    found: dict[str, FileFacts] = {}
+    with closing(open_store(store)) as kept:
+        for digest, blob in kept.execute("SELECT digest, facts FROM facts WHERE version = ?", (_VERSION,)):
+            if digest in first:
+                found[digest] = _unpack(blob)
+        todo = [(digest, path) for digest, path in first.items() if digest not in found]
+        progress(len(found), len(first))
+        for (digest, _), facts in zip(todo, _examined([path for _, path in todo], workers), strict=True):
+            found[digest] = facts
+            kept.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (digest, _VERSION, _pack(facts)))
+            if len(found) % 16 == 0:
+                kept.commit()
+            progress(len(found), len(first))
+        kept.commit()
+    return found
+
+
+def open_store(store: Path | None) -> sqlite3.Connection:
+    """Open the file that keeps what an audit has read, or a store in memory where it is ``None``."""
+    if store is not None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(":memory:" if store is None else store)
+    for table in ("facts", "prints"):
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} (digest TEXT PRIMARY KEY, version INTEGER, {table} BLOB)"
+        )
+    return connection
+
+
+def examine(path: Path) -> FileFacts:
+    """Read one file and take its facts; a file that is no page has a ``problem``."""
+    try:
+        page = read_page(path)
+    except EcgReadError as error:
+        return FileFacts(problem=str(error), size_bytes=path.stat().st_size if path.is_file() else 0)
+    gray = np.asarray(cv2.cvtColor(page.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    rows = grid_rows(gray)
+    signature = trace_signature(trace_gray(page.pixels))
+    nothing = np.empty(0, np.uint8)
+    top, bottom = rows or (0, page.height)
+    return FileFacts(
+        problem="" if signature is not None else "No ECG traces were seen on the page.",
+        warnings=page.warnings,
+        pixels=hashlib.sha256(str(page.pixels.shape).encode() + page.pixels.tobytes()).hexdigest(),
+        height=page.height,
+        width=page.width,
+        size_bytes=path.stat().st_size,
+        brightness=float(gray.mean()),
+        sharpness=float(np.log1p(cv2.Laplacian(gray, cv2.CV_32F).var())),
+        tables=_tables(path),
+        beats=_beats(gray[top:bottom]),
+        signature=nothing if signature is None else signature,
+        header=_strip(gray[:top]),
+        footer=_strip(gray[bottom:]),
+        date=_strip(gray[bottom:, gray.shape[1] * 2 // 3 :]),
+        words=tuple(header_words(gray, top)),
+    )
+
+
+def _examined(paths: Sequence[Path], workers: int) -> Iterator[FileFacts]:
+    if workers < 2 or len(paths) < 8:
+        yield from map(examine, paths)
+        return
+    # A fork of a process in which OpenCV has threads can hang.
+    fresh = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=fresh, initializer=_begin_worker)
+    try:
+        yield from pool.map(examine, paths, chunksize=8)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """One thread; an interrupt is for the process that waits, which then lets the workers go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _strip(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if gray.shape[0] < 8 or gray.shape[1] < 8:
+        return np.empty(0, np.uint8)
+    small = cv2.resize(gray, (_STRIP[1], _STRIP[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8).ravel()
+
+
+def _tables(path: Path) -> float:
+    try:
+        with Image.open(path) as image:
+            tables = getattr(image, "quantization", None) or {}
+            return float(sum(sum(table) for table in tables.values()))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        return 0.0
+
+
+def _beats(body: NDArray[np.uint8]) -> float:
+    """Beats across the lowest trace: the strongest period of how far its ink reaches up and down in each column."""
+    strip = body[-max(1, body.shape[0] // 4) :]
+    reach = (strip < 0.6 * float(np.percentile(strip, 90))).sum(axis=0).astype(np.float64)
+    reach = reach[len(reach) // 12 : -len(reach) // 16]
+    reach -= reach.mean()
+    size = len(reach)
+    if size < 64 or not reach.any():
+        return 0.0
+    spectrum = np.abs(np.fft.rfft(reach, 2 * size)) ** 2
+    likeness = np.fft.irfft(spectrum)[:size]
+    first, last = size // 35, size // 5
+    lag = first + int(np.argmax(likeness[first:last]))
+    return float(size / lag) if likeness[lag] > 0.15 * likeness[0] else 0.0
+
+
+def _pack(facts: FileFacts) -> bytes:
+    stream = io.BytesIO()
+    plain = {name: value for name, value in asdict(facts).items() if name not in (*_ARRAYS, "words")}
+    plain["places"] = [(word.parting, word.line, word.place) for word in facts.words]
+    arrays = {name: getattr(facts, name) for name in _ARRAYS}
+    arrays |= {f"word{number}": word.pixels for number, word in enumerate(facts.words)}
+    np.savez(stream, plain=np.frombuffer(json.dumps(plain).encode(), np.uint8), **arrays)
+    return stream.getvalue()
+
+
+def _unpack(blob: bytes) -> FileFacts:
+    with np.load(io.BytesIO(blob), allow_pickle=False) as kept:
+        plain = json.loads(kept["plain"].tobytes())
+        places = plain.pop("places")
+        words = tuple(Word(parting, line, place, kept[f"word{n}"]) for n, (parting, line, place) in enumerate(places))
+        arrays = {name: kept[name] for name in _ARRAYS}
+    return FileFacts(**{**plain, "warnings": tuple(plain["warnings"])}, **arrays, words=words)

@@ -1,0 +1,284 @@
+"""Where each lead stands on a page, found from what is printed: grid, pulses, traces, lead names.
+
+The page is laid flat at 4 px/mm; pulses, or else the traces, give the rows and their zero lines, the traces their start
+and end, and the lead names say whether the leads stand where the layout has them. What does not fit is refused with the
+reason.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.layouts import LayoutPlan, plan
+from ecglens.leads.layout_from_names import find_printed
+from ecglens.leads.name_templates import match_names, name_box
+from ecglens.leads.plausibility import check_leads, likeness
+from ecglens.leads.pulses import Pulse, find_pulses
+from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at, lay_flat
+from ecglens.leads.trace_lines import (
+    BLACK,
+    Rows,
+    between_pulses,
+    line_curves,
+    longest_run,
+    off_page,
+    put_on_page,
+    without_rules,
+)
+from ecglens.records import Layout, NotFound, Page
+
+__all__ = ["find_layout"]
+
+_PLAN = "3x4+1"
+_WIDTH_MM = 250.0
+"""Four segments of 2.5 s at 25 mm/s."""
+_WIDTH_TOLERANCE = 0.06
+_WHOLE_MM = 248.0
+"""What these are by the recorder's grid, which is printed too wide."""
+_PITCH_RANGE_MM = (18.0, 60.0)
+_NAMES_FIT_NEEDED = 0.1
+"""Correlation of a column's right names above that of the wrong ones; 0 by chance, 0.13 at least on public pages."""
+_COVERED_NEEDED = 0.95
+_GAP_MM = 2
+"""Longest break in a trace; the foot of a pulse ends 2.5 mm before it."""
+_ALONG_NEEDED = 0.15
+"""Share of the width along which the emptiest of the traces runs within 0.5 mm of its zero line."""
+_NAME_REACH = 3
+"""How far a name may stand from its usual place, px of the sheet; twice that without pulses or where lines are cut."""
+_HEADS_NEEDED = 3
+"""Columns whose names must be seen."""
+_MORE_ROOM_MM, _MORE_MM, _RULE_MM, _MORE_LINES = 25, 40, 25, 2
+_OTHER_SHEET_MM = 60.0
+"""How much larger than its grid a page must be to have room for another grid; headers are up to 45 mm high."""
+_MORE_TRACES = (
+    "Traces run beside those that were read, as if the picture held two pages: crop it, and read one page at a time."
+)
+_USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
+"""Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
+
+
+def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) -> Layout | NotFound:
+    """Find the leads of a page.
+
+    Args:
+        page: As it was read; turned by at most 10 degrees, any size.
+        name: Layout that the page has, where it is known; found by the lead names where it is ``None``.
+        doubtful: Also return a layout whose leads may not be one heart's, with its ``doubt``, and one whose scale is a
+            guess.
+
+    Returns:
+        The layout, or a falsy reason: nothing is ever cut out of a page that was not understood.
+    """
+    sheet = lay_flat(page)
+    if isinstance(sheet, NotFound):
+        found = find_printed(page, None, name=name, guess=doubtful)
+        if not isinstance(found, Layout):
+            return sheet
+        sheet = lay_at(page, float(np.mean(found.px_per_mm)))
+        return _warned(found) if _more_traces(page, sheet, found) else found
+    found = _known_print(sheet, page.width) if name in (None, _PLAN) else NotFound("")
+    if isinstance(found, NotFound):
+        other = find_printed(page, sheet, name=name)
+        found = NotFound(f"{found.reason} {other.reason}".strip()) if isinstance(other, NotFound) else other
+    if isinstance(found, Layout) and found.doubt is not None and not doubtful:
+        return NotFound(found.doubt)
+    return _warned(found) if isinstance(found, Layout) and _more_traces(page, sheet, found) else found
+
+
+def _warned(layout: Layout) -> Layout:
+    return replace(layout, warnings=(*layout.warnings, _MORE_TRACES))
+
+
+def _more_traces(page: Page, sheet: Sheet, layout: Layout) -> bool:
+    """Whether traces run outside those of a layout: ink without a break, longer than any word, and no ruled line."""
+    down, across = (scale * PX_PER_MM for scale in sheet.scale)
+    beyond = (page.height / down - sheet.ink.shape[0] / PX_PER_MM, page.width / across - sheet.ink.shape[1] / PX_PER_MM)
+    if max(beyond) > _OTHER_SHEET_MM:
+        sheet = lay_at(page, (down + across) / 2)
+    area = layout.trace_area
+    top, bottom = (round((row - sheet.origin[0]) / sheet.scale[0]) for row in (area.top, area.bottom))
+    left, right = (round((column - sheet.origin[1]) / sheet.scale[1]) for column in (area.left, area.right))
+    height, width = sheet.ink.shape
+    if max(top, height - bottom, left, width - right) < _MORE_ROOM_MM * PX_PER_MM:
+        return False
+    black = np.asarray(without_rules(sheet.ink) > BLACK, dtype=np.uint8)
+    black[max(0, top) : bottom, max(0, left) : right] = 0
+    ruled = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((1, _RULE_MM * PX_PER_MM), np.uint8))
+    joined = cv2.morphologyEx(cv2.subtract(black, ruled), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    return bool((stats[1:, cv2.CC_STAT_WIDTH] >= _MORE_MM * PX_PER_MM).sum() >= _MORE_LINES)
+
+
+def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
+    """The layout of a page in the print of the public set's recorder: three rows of four leads and a rhythm strip.
+
+    Args:
+        sheet: The page laid flat.
+        width: Its width in px.
+    """
+    layout = plan(_PLAN)
+    ink = without_rules(sheet.ink)
+    pulses = find_pulses(sheet.ink)
+    if len(pulses) > layout.lines:
+        return NotFound(
+            f"{len(pulses)} calibration pulses were seen, the layout {_PLAN} has {layout.lines}: one page at a time."
+        )
+    rows = _rows_by_pulses(pulses, lines=layout.lines) or _rows_by_traces(ink, lines=layout.lines)
+    if isinstance(rows, NotFound):
+        return rows
+    span = _span(ink, rows)
+    if isinstance(span, NotFound):
+        return span
+    cut = (span[0] < PX_PER_MM, ink.shape[1] - span[1] < PX_PER_MM)
+    reach = 2 * _NAME_REACH if any(cut) or not rows.pulses else _NAME_REACH
+    columns, (fits, down, right) = max(
+        ((heads, _names_fit(ink, rows, heads, layout, reach)) for heads in _possible_columns(span, cut, layout)),
+        key=lambda found: float(found[1][0].mean()),
+    )
+    if (fits > _NAMES_FIT_NEEDED).sum() < _HEADS_NEEDED:
+        return NotFound(
+            f"Four traces were seen, but the lead names of the layout {_PLAN} could not be read beside them."
+        )
+    if not rows.pulses:
+        rows = Rows(zeros=rows.zeros + down, pulses=())
+    if any(cut):
+        columns = _columns_by_names(columns, right, (np.abs(right) < reach) & (fits > _NAMES_FIT_NEEDED))
+    curves, covered = line_curves(ink, rows)
+    doubt = check_leads(curves, covered, columns, layout)
+    rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
+    lost = off_page(sheet, columns, width)
+    warnings += (f"The page may be cut: {lost}.",) if lost else ()
+    names = [name_box(float(zero), float(head)) for zero in rows.zeros[:-1] for head in columns[:-1]]
+    names.append(name_box(float(rows.zeros[-1]), float(columns[0])))
+    found = put_on_page(sheet, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings, printed=names)
+    return replace(found, known_print=True, doubt=None if doubt is None else doubt.reason)
+
+
+def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> Rows | None:
+    """The zero lines as the feet of pulses that stand below each other at equal distances, one of each line."""
+    if len(pulses) < lines:
+        return None
+    lefts = np.array([pulse.left for pulse in pulses])
+    column = max(lefts, key=lambda left: int(np.sum(np.abs(lefts - left) < 1.5 * PX_PER_MM)))
+    aligned = tuple(pulse for pulse in pulses if abs(pulse.left - column) < 1.5 * PX_PER_MM)
+    zeros = np.array([pulse.bottom for pulse in aligned])
+    if len(aligned) != lines or np.diff(zeros).max() > 1.15 * np.diff(zeros).min():
+        return None
+    return Rows(zeros=zeros, pulses=aligned)
+
+
+def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> Rows | NotFound:
+    """The zero lines as the rows, at equal distances, along which most ink runs."""
+    along = (cv2.dilate(ink, np.ones((PX_PER_MM, 1), np.uint8)) > BLACK).mean(axis=1)
+    height = len(along)
+    best, zeros = 0.0, np.zeros(0)
+    for pitch in np.arange(_PITCH_RANGE_MM[0], _PITCH_RANGE_MM[1], 0.5) * PX_PER_MM:
+        offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
+        room = height - int(offsets[-1])
+        if room <= 0:
+            break
+        score = along[np.arange(room)[:, None] + offsets].min(axis=1)
+        if score.max() > best:
+            best, zeros = float(score.max()), float(score.argmax()) + np.arange(lines) * pitch
+    if best < _ALONG_NEEDED:
+        return NotFound(f"A grid was seen, but not the {lines} traces of the layout {_PLAN} at equal distances.")
+    return Rows(zeros=zeros, pulses=())
+
+
+def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
+    """Columns of the sheet at which the traces begin and end."""
+    runs = []
+    for index in range(len(rows.zeros)):
+        top, bottom = rows.band(index, ink.shape[0])
+        covered = np.asarray((ink[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
+        first, last = between_pulses(rows.pulses, len(covered))
+        covered[:first] = False
+        covered[last:] = False
+        runs.append(longest_run(covered, gap=_GAP_MM * PX_PER_MM))
+    starts, ends, shares = (np.array(column) for column in zip(*runs, strict=True))
+    start, end = float(np.median(starts)), float(np.median(ends))
+    if (end - start) / PX_PER_MM > _WIDTH_MM * (1 + _WIDTH_TOLERANCE):
+        start = end - _WIDTH_MM * PX_PER_MM
+    width_mm = (end - start) / PX_PER_MM
+    if abs(width_mm / _WIDTH_MM - 1) > _WIDTH_TOLERANCE:
+        return NotFound(
+            f"The traces are {width_mm:.0f} mm long; the layout {_PLAN} at 25 mm/s has {_WIDTH_MM:.0f} mm (10 s)."
+        )
+    whole = (shares >= _COVERED_NEEDED) & (np.abs(starts - start) <= 8 * PX_PER_MM)
+    if whole.sum() < len(rows.zeros) - 1:
+        return NotFound(f"Only {whole.sum()} of the {len(rows.zeros)} traces run unbroken from one end to the other.")
+    return start, end
+
+
+def _possible_columns(
+    span: tuple[float, float], cut: tuple[bool, bool], layout: LayoutPlan
+) -> list[NDArray[np.float64]]:
+    """Heads of the columns: equal parts of the traces, or, where the page's edge cut these, by their whole width."""
+    parts = np.linspace(0, 1, layout.columns + 1)
+    whole = _WHOLE_MM * PX_PER_MM
+    found = [span[0] + parts * (span[1] - span[0])]
+    if cut[1]:
+        found.append(span[0] + parts * whole)
+    if cut[0]:
+        found.append(span[1] - (1 - parts) * whole)
+    return found
+
+
+def _names_fit(
+    ink: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan, reach: int
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """How much better than all others the right names match, and how far they stand off, down and right.
+
+    The first and the last are one number a column.
+    """
+    margins, downs, rights = [], [], []
+    for row, names in enumerate(layout.rows):
+        for column, name in enumerate(names):
+            at = {"row": float(rows.zeros[row]), "column": float(columns[column])}
+            matches = match_names(ink, **at, reach=reach)
+            right = matches.pop(name)
+            margins.append(right.score - float(np.mean([match.score for match in matches.values()])))
+            downs.append(right.down)
+            rights.append(right.right)
+    by_column = np.reshape(margins, (len(layout.rows), -1)).mean(axis=0)
+    return by_column, float(np.median(downs)), np.median(np.reshape(rights, (len(layout.rows), -1)), axis=0)
+
+
+def _columns_by_names(
+    columns: NDArray[np.float64], right: NDArray[np.float64], seen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Heads of the columns on a straight line through the names that were seen: traces may be cut at the page's edge.
+
+    Args:
+        columns: Heads of the columns as they were looked for, and the end of the last.
+        right: How far right of each the names stand, px of the sheet.
+        seen: Of which columns the names were found.
+    """
+    if seen.sum() < _HEADS_NEEDED:
+        return columns
+    width, start = np.polyfit(np.flatnonzero(seen), (columns[:-1] + right)[seen], 1)
+    return np.asarray(start + width * np.arange(len(columns)), dtype=np.float64)
+
+
+def _rhythm_lead(
+    ink: NDArray[np.uint8], curves: NDArray[np.float64], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan
+) -> tuple[str, tuple[str, ...]]:
+    """The rhythm strip's lead, by its printed name and by the lead that it runs along with."""
+    matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]), reach=_NAME_REACH)
+    printed = {name: match.score for name, match in matches.items()}
+    alike = {}
+    for row, names in enumerate(layout.rows):
+        for column, name in enumerate(names):
+            part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+            alike[name] = likeness(curves[-1, part], curves[row, part])
+    by_name = max(printed, key=lambda name: printed[name])
+    by_trace = max(alike, key=lambda name: alike[name])
+    together = max(layout.leads, key=lambda name: alike[name] + 0.25 * printed[name] + 0.1 * (name in _USUAL_RHYTHM))
+    if by_name == by_trace == together or (together in (by_name, by_trace) and alike[together] > 0.8):
+        return together, ()
+    return together, (
+        f"The rhythm strip was taken for lead {together}, but its printed name looks like {by_name} "
+        f"and its trace like {by_trace}.",
+    )

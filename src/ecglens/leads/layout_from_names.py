@@ -1,0 +1,343 @@
+"""Layouts of any recorder, told by the printed lead names.
+
+The traces give the lines and their ends; the names say which of the known layouts it is: in the right one they all
+stand at the same place beside the heads of their leads.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.layouts import LAYOUTS, LayoutPlan
+from ecglens.leads.fit import SAME_PLACE_MM, Fit, best_fit, name_weight
+from ecglens.leads.name_shapes import Word, lead_words
+from ecglens.leads.plausibility import likeness
+from ecglens.leads.pulses import Pulse, find_pulses
+from ecglens.leads.sheet import LARGEST_MM, PX_PER_MM, Sheet, lay_at
+from ecglens.leads.trace_lines import (
+    BLACK,
+    SNAP_MM,
+    TEN_SECONDS_MM,
+    Rows,
+    between_pulses,
+    line_curves,
+    line_span,
+    line_zeros,
+    off_page,
+    put_on_page,
+    without_rules,
+)
+from ecglens.pages.preprocessing import edge_level, ink
+from ecglens.records import Layout, NotFound, Page
+
+__all__ = ["find_printed"]
+
+_THROUGH_NEEDED = 0.6
+_PULSES_WORTH = 0.1
+_LINE_WORTH = 0.02
+_NAMED_WITHOUT_LINES, _ADDED_WITHOUT_LINES = 0.6, 0.8
+"""Leads that must be named, or how well the limb leads must add up, where the grid or tall complexes tear the lines so
+that too few are seen to run through."""
+_HEAD_MM = 8
+_SHARE_NEEDED = 0.6
+"""Share of the ink between the traces' ends that a layout's lines must hold."""
+_WORD_PX_PER_MM = 8
+_USUAL_WIDTH_MM = 280.0
+_STEP_MM, _STEP_TOLERANCE = 12.5, 0.03
+"""Half a second at 25 mm/s, of which recorders make their columns, and how far off a column may be, of its width."""
+_PEN_MM = 0.12
+_PITCH_TOLERANCE, _PITCH_TOLERANCE_PULSE = 0.01, 0.02
+"""How far columns may be from those of a 10 s page by a grid, and by pulses, which tell the scale less exactly."""
+_PITCH_EXACT = 0.005
+"""Names this near to the columns of a 10 s page are taken to stand at them: letters differ where they begin."""
+_EDGE_MM = 1.5
+_NAME_RIGHT_MM, _NAME_OFF_MM = 0.5, 3.0
+"""Where names begin beside their leads' heads, and how far off those they may."""
+_SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
+_STRIP_LIKENESS = 0.65
+
+
+def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, guess: bool = False) -> Layout | NotFound:
+    """Find the leads of a page of any recorder.
+
+    Args:
+        page: As it was read.
+        sheet: The page laid flat by its grid, or ``None`` where it has none: calibration pulses then give the scale.
+        name: Layout that it must be.
+        guess: Also look at a page without grid and pulses, at a scale guessed by its lines' length.
+
+    Returns:
+        The layout, or a falsy reason.
+    """
+    source = "grid"
+    if sheet is None:
+        source, sheet = "pulse", _laid_by_pulses(page)
+    if sheet is None and guess:
+        source, sheet = "none", _laid_by_lines(page, name)
+    if sheet is None:
+        return NotFound("No regular grid, no calibration pulses and no lines of traces were seen.")
+    bare = without_rules(sheet.ink)
+    pulses = find_pulses(sheet.ink)
+    words = _words(page, sheet)
+    best: tuple[Fit, Rows, tuple[float, float]] | None = None
+    unread: tuple[Fit, Rows, tuple[float, float]] | None = None
+    most = 0.0
+    for rows in _possible_rows(bare, pulses, name):
+        span, through = line_span(bare, rows, ends=between_pulses(rows.pulses or pulses, bare.shape[1]))
+        beside = between_pulses(rows.pulses, bare.shape[1])[0]
+        if rows.pulses and 0 < beside >= span[0] - 1:
+            span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
+        pulsed = len(rows.pulses) == len(rows.zeros)
+        adds_up = partial(_adds_up, bare, rows, span)
+        fit = best_fit(words, rows.zeros, span, only=name, adds_up=adds_up, pulsed=pulsed)
+        if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
+            if fit is None or not pulsed:
+                continue
+            if fit.named < _NAMED_WITHOUT_LINES and adds_up(fit.plan) < _ADDED_WITHOUT_LINES:
+                continue
+        elif name is not None and unread is None and through.all():
+            unread = Fit(LAYOUTS[name], 0.0, (), (), 0.0, 0.0), rows, span
+        share = _ink_share(bare, rows, span)
+        if share < _SHARE_NEEDED:
+            continue
+        if fit is None or not through[len(fit.plan.rows) :].all():
+            continue
+        worth = fit.named + _PULSES_WORTH * bool(rows.pulses) + _LINE_WORTH * len(rows.zeros) + share
+        if worth > most:
+            most, best = worth, (fit, rows, span)
+    best = best or unread
+    if best is None:
+        return NotFound(
+            "The lead names could not be read beside the traces, so that nothing tells which lead is which."
+        )
+    fit, rows, span = best
+    columns = _columns(
+        fit, span, _PITCH_TOLERANCE if source == "grid" else _PITCH_TOLERANCE_PULSE, at_edge=_at_edge(page, sheet, span)
+    )
+    curves, _ = line_curves(bare, rows)
+    plan, warnings = _with_strips(fit, words, rows, columns, curves)
+    missing = len(fit.plan.leads) - len({word.name for word in fit.words})
+    lost = off_page(sheet, columns, page.width)
+    odd = "" if lost or source == "none" else _odd_columns(plan, columns)
+    if said := lost or odd:
+        unnamed = odd and len(set(fit.columns)) < fit.plan.columns
+        if name is None and (unnamed or missing > len(fit.plan.leads) / 2):
+            return NotFound(f"Only {len(fit.plan.leads) - missing} lead names could be read, and {said}: half a page?")
+        warnings += (f"The page may be cut, or not at 25 mm/s: {said}.",)
+    if missing:
+        warnings += (
+            f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} tells them.",
+        )
+    names = _name_boxes(fit, rows, columns)
+    return put_on_page(sheet, rows, columns, plan, pulses, warnings, source, names)
+
+
+def _odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
+    """What speaks against the columns' width: less than 10 s in all, or neither 10 s nor whole half seconds."""
+    wide = float(columns[1] - columns[0]) / PX_PER_MM
+    steps, whole = wide / _STEP_MM, plan.columns * wide / TEN_SECONDS_MM
+    short = plan.columns > 1 and whole < 1 - _STEP_TOLERANCE
+    if not short and (abs(whole - 1) <= _STEP_TOLERANCE or abs(steps - round(steps)) <= _STEP_TOLERANCE * steps):
+        return ""
+    return f"each column of the layout {plan.name} would be {wide:.0f} mm wide, {wide / 25:.2f} s at 25 mm/s"
+
+
+def _laid_by_pulses(page: Page) -> Sheet | None:
+    """The page at the scale at which most calibration pulses are 10 mm high, or ``None`` where no two are seen."""
+    best, scale = 1, 0.0
+    for px_per_mm in _SCALES_PX_PER_MM:
+        if max(page.height, page.width) / px_per_mm > LARGEST_MM:
+            continue
+        pulses = [pulse for pulse in find_pulses(lay_at(page, float(px_per_mm)).ink) if 8 < pulse.height_mm < 12]
+        if len(pulses) > best:
+            best = len(pulses)
+            scale = float(px_per_mm * np.median([pulse.height_mm for pulse in pulses]) / 10)
+    return lay_at(page, scale) if scale else None
+
+
+def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
+    """The page at the scale at which its lines are as long as 10 s usually are, or ``None`` where none run through.
+
+    That is a guess, good enough to look for lead names at about their size.
+    """
+    scale = page.width / _USUAL_WIDTH_MM
+    for _ in range(2):
+        sheet = lay_at(page, scale)
+        bare = without_rules(sheet.ink)
+        spans = []
+        for rows in _possible_rows(bare, (), name):
+            span, through = line_span(bare, rows, ends=(0, bare.shape[1]))
+            if through.all():
+                spans.append((_ink_share(bare, rows, span), span))
+        if not spans:
+            return None
+        start, stop = max(spans)[1]
+        scale *= (stop - start) / PX_PER_MM / TEN_SECONDS_MM
+        if max(page.height, page.width) / scale > LARGEST_MM:
+            return None
+    return lay_at(page, scale)
+
+
+def _words(page: Page, sheet: Sheet) -> list[Word]:
+    """Lead names on the page, in px of the sheet."""
+    finer = _WORD_PX_PER_MM / PX_PER_MM
+    zoom = finer / np.array([sheet.scale[1], sheet.scale[0]])
+    matrix = (np.array(sheet.to_upright) - [[0, 0, sheet.origin[1]], [0, 0, sheet.origin[0]]]) * zoom[:, None]
+    matrix[:, 2] += 0.5 * zoom - 0.5
+    size = (round(sheet.ink.shape[1] * finer), round(sheet.ink.shape[0] * finer))
+    dark = ink(page.pixels)
+    shrink = max(1, int(1 / zoom.max()))
+    if shrink > 1:
+        dark = np.asarray(cv2.blur(dark, (shrink, shrink)), dtype=np.uint8)
+    dark = np.asarray(cv2.warpAffine(dark, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), dtype=np.uint8)
+    return [
+        replace(
+            word,
+            top=round(word.top / finer),
+            left=round(word.left / finer),
+            bottom=round(word.bottom / finer),
+            right=round(word.right / finer),
+        )
+        for word in lead_words(dark >= edge_level(dark), px_per_mm=_WORD_PX_PER_MM)
+    ]
+
+
+def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str | None) -> list[Rows]:
+    """Lines by the feet of pulses where they stand below each other at equal distances, and by the traces."""
+    counts = {plan.lines for plan in LAYOUTS.values() if name in (None, plan.name)}
+    found, least = [], 1
+    if pulses:
+        lefts = np.array([pulse.left for pulse in pulses])
+        column = max(lefts, key=lambda left: int(np.sum(np.abs(lefts - left) < 1.5 * PX_PER_MM)))
+        aligned = tuple(pulse for pulse in pulses if abs(pulse.left - column) < 1.5 * PX_PER_MM)
+        zeros = np.array([pulse.bottom for pulse in aligned])
+        even = len(zeros) < 2 or np.diff(zeros).max() <= 1.25 * np.diff(zeros).min()
+        least = len(zeros) if even else 1
+        if len(zeros) in counts and even:
+            found.append(Rows(zeros=zeros, pulses=aligned))
+        if len(zeros) > 2 and len(zeros) + 1 in counts and even:  # one pulse was not seen, above or below the others
+            pitch = float(np.diff(zeros).mean())
+            for more in (np.append(zeros[0] - pitch, zeros), np.append(zeros, zeros[-1] + pitch)):
+                if more[0] > 0 and more[-1] < bare.shape[0]:
+                    found.append(Rows(zeros=more, pulses=aligned))
+    lines = line_zeros(bare, counts={count for count in counts if count >= least})
+    return found + [Rows(zeros=zeros, pulses=()) for zeros in lines]
+
+
+def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -> float:
+    """Share of the ink between the traces' ends that lies on the lines: six lines of twelve are half a layout."""
+    black = bare[:, max(0, round(span[0])) : round(span[1])] > BLACK
+    top = max(0, round(float(rows.zeros[0]) - 0.6 * rows.pitch))
+    bottom = round(float(rows.zeros[-1]) + 0.6 * rows.pitch)
+    return float(black[top:bottom].sum() / max(1, int(black.sum())))
+
+
+def _snapped(span: tuple[float, float]) -> tuple[float, float]:
+    """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
+    start, stop = span[0] + _PEN_MM * PX_PER_MM - 0.5, span[1] - _PEN_MM * PX_PER_MM - 0.5
+    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < SNAP_MM:
+        middle, half = (start + stop) / 2, TEN_SECONDS_MM * PX_PER_MM / 2
+        return middle - half, middle + half
+    return start, stop
+
+
+def _at_edge(page: Page, sheet: Sheet, span: tuple[float, float]) -> tuple[bool, bool]:
+    """Whether the traces begin at the page's left edge, and whether they end at its right one."""
+    slack = _EDGE_MM * sheet.grid.px_per_mm[1]
+    return sheet.column(span[0]) < slack, sheet.column(span[1]) > page.width - slack
+
+
+def _columns(
+    fit: Fit, span: tuple[float, float], tolerance: float, *, at_edge: tuple[bool, bool] = (False, False)
+) -> NDArray[np.float64]:
+    """Heads of the columns and the end of the last: equal parts of the traces, or as the names stand.
+
+    Where the names are as far apart as the columns of a 10 s page and the traces' ends are not, or are those of the
+    page, the traces were cut there or something before them was taken for them; recorders print a name where its lead
+    begins. An end that does not lie at the page's edge is where the traces end.
+    """
+    count = fit.plan.columns
+    equal = np.linspace(*_snapped(span), count + 1)
+    nominal = TEN_SECONDS_MM * PX_PER_MM / count
+    cut = at_edge[0] != at_edge[1]  # traces from edge to edge that are 10 s long fill their page
+    if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < max(
+        2, min(3, count)
+    ):
+        return equal
+    pitch, first = np.polyfit(fit.columns, [word.left for word in fit.words], 1)
+    if abs(pitch / nominal - 1) > tolerance:
+        return equal
+    first -= _NAME_RIGHT_MM * PX_PER_MM
+    if any(at_edge) and abs(pitch / nominal - 1) < _PITCH_EXACT:
+        pitch = nominal
+    if at_edge == (True, False):
+        first = equal[-1] - count * pitch
+    elif any(at_edge) and abs(equal[0] - first) < _NAME_OFF_MM * PX_PER_MM:
+        first = equal[0]
+    return np.asarray(first + pitch * np.arange(count + 1), dtype=np.float64)
+
+
+def _name_boxes(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
+    """Where the names stand on the sheet: top, left, bottom and right, of those that were not read by the others."""
+    if not fit.words:
+        return []
+    tall = float(np.median([word.bottom - word.top for word in fit.words]))
+    wide = float(np.median([(word.right - word.left) / len(word.name) for word in fit.words]))
+    found = []
+    for row, names in enumerate([*fit.plan.rows, *((name,) for name in fit.plan.rhythm)]):
+        for column, name in enumerate(names):
+            bottom = float(rows.zeros[row]) + fit.down_mm * PX_PER_MM
+            left = float(columns[column]) + fit.right_mm * PX_PER_MM
+            near = [word for word in fit.words if word.name == name and abs(word.bottom - bottom) < rows.pitch / 2]
+            there = (bottom - tall, left, bottom, left + wide * len(name))
+            found.append((near[0].top, near[0].left, near[0].bottom, near[0].right) if near else there)
+    return found
+
+
+def _with_strips(
+    fit: Fit, words: list[Word], rows: Rows, columns: NDArray[np.float64], curves: NDArray[np.float64]
+) -> tuple[LayoutPlan, tuple[str, ...]]:
+    """The layout with the leads of its rhythm strips as printed, or by the lead that each runs along with."""
+    plan = fit.plan
+    strips, warnings = list(plan.rhythm), []
+    for strip, usual in enumerate(plan.rhythm):
+        row = len(plan.rows) + strip
+        zero = float(rows.zeros[row])
+        printed = [
+            word
+            for word in words
+            if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < SAME_PLACE_MM
+            and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < SAME_PLACE_MM
+        ]
+        sure = [word for word in printed if word.name == usual or name_weight(word.name) == 1]
+        if sure:
+            strips[strip] = max(sure, key=lambda word: word.score).name
+            continue
+        alike = {}
+        for line, names in enumerate(plan.rows):
+            for column, name in enumerate(names):
+                part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+                alike[name] = likeness(curves[row, part], curves[line, part])
+        best = max(alike, key=lambda name: alike[name] + 0.15 * (name == usual))
+        strips[strip] = best if alike[best] > _STRIP_LIKENESS else usual
+        warnings.append(
+            f"The name of rhythm strip {strip + 1} could not be read; it was taken for lead {strips[strip]}."
+        )
+    return replace(plan, rhythm=tuple(strips)), tuple(warnings)
+
+
+def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:
+    """Likeness of I + III and II where a layout has them; 0 where they do not stand side by side."""
+    columns = np.linspace(*span, plan.columns + 1)
+    at = {name: (row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)}
+    places = [at.get(name) for name in ("I", "II", "III")]
+    if None in places or len({place[1] for place in places if place}) > 1:
+        return 0.0
+    first, second, third = (place[0] for place in places if place)
+    column = at["I"][1]
+    part = slice(round(columns[column]) + _HEAD_MM * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+    curves = line_curves(bare, rows)[0][:, part]
+    return likeness(curves[first] + curves[third], curves[second])

@@ -1,0 +1,146 @@
+"""Locating the leads of a page: once for each page, on the view of it that shows them best.
+
+A view is the page as it came, or the page dewarped by its grid, seen from above by the paper's edges or by its grid,
+with the grid removed, or turned by a quarter. The first view that shows leads is taken.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
+
+import cv2
+import numpy as np
+
+from ecglens.leads.layout import find_layout
+from ecglens.pages.geometry.dewarping import flatten
+from ecglens.pages.geometry.orientation import other_ways_up
+from ecglens.pages.geometry.paper_edges import from_above
+from ecglens.pages.geometry.perspective import from_grid
+from ecglens.pages.grid_removal import lifted
+from ecglens.records import Layout, Located, NotFound, Page
+
+__all__ = ["locate_flat_leads", "locate_leads"]
+
+_ANGLE_MM = 4.5
+"""Bend of the grid from which a page counts as photographed at an angle; a curl alone is better dewarped at once."""
+_FLAT_MM = 0.2
+"""Bend from which a photograph seen from above is dewarped: no homography is exact, nor is paper flat."""
+_MAX_PHOTO_PX = 24_000_000
+"""Size to which a photograph is reduced before other views of it are tried: 280 mm of paper with 20 px/mm."""
+
+
+def locate_leads(page: Page) -> Located:
+    """Locate the leads of a page for a model: on the page as it came, or on the first other view that shows them.
+
+    A bent page whose print does not look like that of the trained recorder is also tried dewarped, because bent
+    letters look like another print.
+
+    Args:
+        page: Page as it was decoded.
+
+    Returns:
+        The view and its layout; the page as it came with the reason where no view shows leads.
+    """
+    layout = find_layout(page)
+    if isinstance(layout, NotFound):
+        other = _first_located(_photo_views(page))
+    else:
+        other = None if layout.known_print else _first_located(_dewarped_views(page), known_print=True)
+    return other or Located(page, layout)
+
+
+def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
+    """Locate the leads on flat paper for tracing, also in layouts and prints that no model was trained on.
+
+    Args:
+        page: Page as it was decoded, or what :func:`locate_leads` returned. A layout that was located on flat paper
+            is not searched for again.
+        name: One of ``ecglens.layouts.LAYOUTS`` where the page's layout is known.
+
+    Returns:
+        The flat view and its layout, whose leads may be doubtful; the first view with the reason where no view shows
+        leads.
+    """
+    located = page if isinstance(page, Located) else None
+    photo = _reduced(page.page if isinstance(page, Located) else page)
+    flat = flatten(photo)
+    if flat is not photo and flat.pixels is photo.pixels and located is not None and located.layout and name is None:
+        return replace(located, page=replace(located.page, bend_mm=flat.bend_mm))
+    has_no_grid, at_an_angle = flat is photo, flat.bend_mm >= _ANGLE_MM and flat.bend_mm > photo.bend_mm
+    by_grid = _grid_views(photo)
+    upright_first = islice(by_grid, 2 if has_no_grid or at_an_angle else 0)
+    dewarped = [] if flat.pixels is photo.pixels else [flat]
+    as_it_came = [replace(photo, bend_mm=flat.bend_mm)]  # after the dewarped view, whose grid may be blurred
+    views = chain(upright_first, dewarped, as_it_came, _edge_views(photo), by_grid)
+    first = next(views)
+    layout = find_layout(first, name=name, doubtful=True)
+    other = None if isinstance(layout, Layout) else _first_located(views, name=name, doubtful=True)
+    return other or Located(first, layout)
+
+
+def _first_located(
+    views: Iterable[Page], *, name: str | None = None, doubtful: bool = False, known_print: bool = False
+) -> Located | None:
+    """The first view that shows its leads; with ``known_print``, in the print of the trained recorder."""
+    for view in views:
+        layout = find_layout(view, name=name, doubtful=doubtful)
+        if isinstance(layout, Layout) and (layout.known_print or not known_print):
+            return Located(view, layout)
+    return None
+
+
+def _photo_views(page: Page) -> Iterator[Page]:
+    """The page as if it had been scanned, in one way after another."""
+    photo = _reduced(page)
+    yield from _dewarped(photo)
+    yield from _edge_views(photo)
+    yield from _grid_views(photo)
+
+
+def _dewarped_views(page: Page) -> Iterator[Page]:
+    """The page dewarped in each of the ways; nothing where its grid is flat."""
+    photo = _reduced(page)
+    for flat in _dewarped(photo):
+        yield flat
+        yield from _edge_views(photo)
+        yield from islice(_grid_views(photo), 1)
+
+
+def _reduced(page: Page) -> Page:
+    """The page with at most ``_MAX_PHOTO_PX``, by averages over squares."""
+    shrink = math.ceil(math.sqrt(page.height * page.width / _MAX_PHOTO_PX))
+    if shrink <= 1:
+        return page
+    size = (page.width // shrink, page.height // shrink)
+    pixels = cv2.resize(page.pixels, size, interpolation=cv2.INTER_AREA)
+    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())
+
+
+def _dewarped(page: Page) -> Iterator[Page]:
+    """The page dewarped by its grid, where that is bent."""
+    flat = flatten(page)
+    if flat.pixels is not page.pixels:
+        yield flat
+
+
+def _edge_views(page: Page) -> Iterator[Page]:
+    """A photograph seen from straight above by the paper's edges, as it is and dewarped."""
+    view = from_above(page)
+    if view is not None:
+        yield view
+        yield from _dewarped(view)
+
+
+def _grid_views(page: Page) -> Iterator[Page]:
+    """A photograph seen from straight above by its grid: dewarped, without its grid, as it is; then other sides up."""
+    view = from_grid(page)
+    if view is None:
+        return
+    flat = flatten(view, from_mm=_FLAT_MM)
+    yield flat
+    clean = lifted(flat)
+    if clean is not None:
+        yield clean
+    yield view  # dewarping may blur a fine grid
+    yield from other_ways_up(page)

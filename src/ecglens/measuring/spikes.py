@@ -1,0 +1,99 @@
+"""Pacing spikes: jumps within 4 ms that stand alone, detected and removed before beats are measured."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ecglens.limits import threshold
+from ecglens.measuring.signals import FS_HZ, fill_gaps
+
+__all__ = ["LIMITS", "SpikeLimits", "remove_spikes"]
+
+
+@dataclass(frozen=True)
+class SpikeLimits:
+    """Thresholds of the detection of pacing spikes."""
+
+    min_jump_mv: float = threshold(
+        0.12,
+        "mV",
+        "Least change of a lead within 4 ms that can be a spike.",
+        low="Steep R waves and the digitizer's steps of one pixel count as spikes.",
+        high="Spikes of bipolar pacing, about 0.2 mV on paper, stay in the signals and count as QRS onsets.",
+    )
+    min_jump_of_median: float = threshold(
+        12.0,
+        "1",
+        "Least change within 4 ms as a multiple of the lead's median change.",
+        low="Noise counts as spikes.",
+        high="Spikes in noisy leads stay in the signals.",
+    )
+    quiet_s: float = threshold(
+        0.04,
+        "s",
+        "Length of the quiet line before a spike.",
+        low="The steep part of a narrow QRS complex counts as a spike.",
+        high="Spikes close behind a P wave are missed.",
+    )
+    min_jump_of_span: float = threshold(
+        0.55,
+        "1",
+        "Least part of the lead's span around it that a spike makes by itself.",
+        low="Parts of QRS complexes count as spikes and are cut out.",
+        high="Spikes with a QRS complex close behind are missed.",
+    )
+    max_quiet_span: float = threshold(
+        0.3,
+        "1",
+        "Largest span of the quiet line as a part of the spike.",
+        low="Spikes on a sloping baseline are missed.",
+        high="R waves that rise from a Q wave count as spikes.",
+    )
+    min_spikes: int = threshold(
+        3,
+        "spikes",
+        "Least number of spikes in a record before any is removed.",
+        low="Single artifacts are removed as spikes, and the record is called paced.",
+        high="Short strips with few paced beats keep their spikes.",
+    )
+
+
+LIMITS = SpikeLimits()
+
+_TOGETHER_SAMPLES = 11
+"""Window of 22 ms in which a spike must appear in two leads: columns of a page may be shifted by a few ms."""
+
+
+def remove_spikes(signals: NDArray[np.floating]) -> tuple[NDArray[np.float64], bool]:
+    """Remove the spikes of a pacemaker.
+
+    Args:
+        signals: ``(leads, samples)`` at ``FS_HZ``, mV.
+
+    Returns:
+        The signals, and whether spikes were removed. They are removed only where several rise from a quiet line in two
+        leads (or in the only one), so that no narrow R wave counts as a spike.
+    """
+    out = np.array(signals, dtype=np.float64)
+    filled = fill_gaps(signals)
+    jumps = np.pad(np.abs(filled[:, 2:] - filled[:, :-2]), ((0, 0), (1, 1)))
+    floor = np.maximum(LIMITS.min_jump_mv, LIMITS.min_jump_of_median * np.median(jumps, axis=1, keepdims=True))
+    is_alone, is_spike = np.zeros(jumps.shape, bool), np.zeros(jumps.shape, bool)
+    width = round(LIMITS.quiet_s * FS_HZ)
+    for row, column in zip(*np.nonzero(jumps > floor), strict=True):
+        before = filled[row, max(column - width - 2, 0) : column - 2]
+        around = filled[row, max(column - width // 2, 0) : column + width // 2 + 1]
+        jump = jumps[row, column]
+        is_alone[row, column] = jump > LIMITS.min_jump_of_span * np.ptp(around)
+        is_quiet_before = len(before) == width and np.ptp(before) < LIMITS.max_quiet_span * jump
+        is_spike[row, column] = is_alone[row, column] and is_quiet_before
+    leads = ndimage.maximum_filter1d(is_spike, _TOGETHER_SAMPLES, axis=1).sum(axis=0)
+    in_enough_leads = leads >= min(2, len(signals))
+    if (np.diff(in_enough_leads.astype(int)) == 1).sum() < LIMITS.min_spikes:
+        return out, False
+    for row, column in zip(*np.nonzero(is_alone), strict=True):
+        first, last = max(column - 3, 0), min(column + 12, out.shape[1] - 1)
+        out[row, first : last + 1] = np.linspace(out[row, first], out[row, last], last - first + 1)
+    return out, True

@@ -1,0 +1,74 @@
+"""Abstention: when a model gives no label for a page, and why.
+
+Without a threshold of its own (``abstain_below`` on its card) a model always names a label for the pages that it can
+read. ``models.export`` fits that threshold on out-of-fold answers.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.models.inputs import InputRecipe, known_share, needs_record, unsuitable
+from ecglens.records import Abstention, EcgRecord, Layout
+
+__all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout"]
+
+_MIN_KNOWN_SHARE = 0.5
+"""Share of known samples below which a signal model would answer on what it cannot see."""
+
+
+def no_layout(reason: str) -> Abstention:
+    """Abstain because the leads of the page were not found.
+
+    Args:
+        reason: Sentence that says what was missing.
+    """
+    return Abstention("no_layout", f"This was not recognized as an ECG page that can be read. {reason}")
+
+
+def unfamiliar_layout(layout: Layout, recipe: InputRecipe, record: EcgRecord | None) -> Abstention | None:
+    """Abstain from a page whose layout, print or missing signals the model cannot read.
+
+    Args:
+        layout: Positions of the leads.
+        recipe: What the model reads.
+        record: Signals of the page, or ``None`` where they could not be read.
+
+    Returns:
+        The abstention, or ``None`` where the model can read the page.
+    """
+    reason = unsuitable(layout, recipe)
+    if reason is None and record is None and needs_record(recipe):
+        reason = "The model reads signals, and the signals of this page could not be read."
+    return None if reason is None else Abstention("unfamiliar", reason)
+
+
+def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]]) -> Abstention | None:
+    """Abstain from signals of which too many samples are missing.
+
+    Args:
+        arrays: Arrays that the model would read, by input of its graph.
+    """
+    if "signal" not in arrays or known_share(arrays["signal"][0]) >= _MIN_KNOWN_SHARE:
+        return None
+    return Abstention(
+        "unfamiliar",
+        f"The model reads signals, and less than {_MIN_KNOWN_SHARE:.0%} of those that it needs were read.",
+    )
+
+
+def uncertain_answer(confidence: float, threshold: float) -> Abstention | None:
+    """Abstain from an answer whose probability is below the model's threshold.
+
+    Args:
+        confidence: Probability of the likeliest label.
+        threshold: Least probability with which the model gives a label.
+    """
+    if confidence >= threshold:
+        return None
+    return Abstention(
+        "uncertain",
+        f"No label is likely enough: the likeliest has a probability of {confidence:.1%}, and this model gives a label "
+        f"from {threshold:.1%} on.",
+    )

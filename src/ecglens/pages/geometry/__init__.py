@@ -1,0 +1,1 @@
+"""The geometry of photographed paper: orientation, paper edges, perspective and dewarping."""

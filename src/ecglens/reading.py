@@ -1,0 +1,169 @@
+"""Reading: the whole path from the file of an ECG page to a model's prediction, and the measurements beside it."""
+
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from ecglens.digitizing import STANDARD_SPEED_MM_S, digitize_page, measure_tracing
+from ecglens.errors import EcgReadError
+from ecglens.leads.locate import locate_leads
+from ecglens.models.abstention import no_layout
+from ecglens.models.cards import sha256_of
+from ecglens.models.inputs import needs_record
+from ecglens.models.registry import find_model
+from ecglens.models.runtime import Runtime
+from ecglens.pages.read import Source, read_page
+from ecglens.records import Abstention, Layout, Located, NotFound, Page, Prediction, PrintedFacts, Reading, Tracing
+from ecglens.settings import load_settings
+
+__all__ = ["examine", "examine_page", "load_runtime", "measure_reading", "read", "read_located"]
+
+
+def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Prediction:
+    """Read one ECG page.
+
+    Args:
+        source: Path, bytes or binary file of a JPEG, PNG, TIFF, BMP, WebP, HEIC or PDF.
+        model: Name or folder of a model; the model of the settings when ``None``.
+        page: Number of the page in the file, from 1.
+
+    Returns:
+        Label or abstention, calibrated probabilities, layout and warnings.
+
+    Raises:
+        EcgReadError: The file is not a page that can be read.
+        ModelError: The model cannot be used.
+    """
+    return examine(source, model=model, page=page).prediction
+
+
+def examine(
+    source: Source,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    page: int = 1,
+    measure: bool = False,
+    printed: bool = False,
+) -> Reading:
+    """Read one ECG page, and return the page and its layout beside the prediction.
+
+    Args:
+        source: As for :func:`read`.
+        model: As for :func:`read`.
+        page: As for :func:`read`.
+        measure: Also digitize the page and measure its signals, which takes some ten times as long.
+        printed: With ``measure``, also read what the recorder printed, as for :func:`ecglens.digitize`.
+
+    Raises:
+        EcgReadError: As for :func:`read`.
+        ModelError: As for :func:`read`.
+        MissingExtraError: ``printed`` is set and rapidocr is not installed.
+    """
+    runtime = load_runtime(model)
+    decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+    return examine_page(decoded, runtime, measure=measure, printed=printed)
+
+
+def examine_page(
+    page: Page, runtime: Runtime, *, measure: bool = False, printed: bool | PrintedFacts = False
+) -> Reading:
+    """Read a page that was decoded before, with a loaded model.
+
+    Args:
+        page: From :func:`ecglens.pages.read_page`.
+        runtime: From :func:`load_runtime`.
+        measure: As for :func:`examine`.
+        printed: As for :func:`examine`, or facts that were read from the page before it was redacted.
+    """
+    return read_located(locate_leads(page), runtime, measure=measure, printed=printed)
+
+
+def read_located(
+    located: Located, runtime: Runtime, *, measure: bool = False, printed: bool | PrintedFacts = False
+) -> Reading:
+    """Read a page whose leads were located before: each further model costs no more than its own run.
+
+    Args:
+        located: From :func:`ecglens.leads.locate.locate_leads`.
+        runtime: As for :func:`examine_page`.
+        measure: As for :func:`examine_page`.
+        printed: As for :func:`examine_page`.
+    """
+    tracing = None
+    if measure or (needs_record(runtime.recipe) and isinstance(located.layout, Layout)):
+        tracing = _try_to_trace(located, printed=printed if measure else False)
+    reading = Reading(located, _predict(located, runtime, tracing), tracing)
+    if not needs_record(runtime.recipe):
+        reading = _without_label_at_other_speed(reading)
+    return _with_measurements(reading) if measure else replace(reading, tracing=None)
+
+
+def measure_reading(reading: Reading, *, printed: bool | PrintedFacts = False) -> Reading:
+    """Digitize and measure a page that a model has read before; the model does not answer again.
+
+    Args:
+        reading: From :func:`read_located` without measurements.
+        printed: As for :func:`examine_page`.
+
+    Returns:
+        The reading with its tracing and measurements. A label is withdrawn where the page prints a paper speed that
+        the model was not trained on.
+    """
+    traced = replace(reading, tracing=_try_to_trace(reading.located, printed=printed))
+    reads_signals = "signal" in (reading.prediction.inputs or {})
+    return _with_measurements(traced if reads_signals else _without_label_at_other_speed(traced))
+
+
+def load_runtime(model: str | os.PathLike[str] | None = None) -> Runtime:
+    """Load a model; each folder and graph is loaded once in a process.
+
+    Args:
+        model: Name or folder; the model of the settings when ``None``.
+
+    Raises:
+        ModelError: The model cannot be used.
+    """
+    card = find_model(model)
+    return _runtime(card.folder, sha256_of(card.folder / "model.json"))
+
+
+@lru_cache(maxsize=8)
+def _runtime(folder: Path, card_sha256: str) -> Runtime:
+    return Runtime(find_model(folder))
+
+
+def _try_to_trace(located: Located, *, printed: bool | PrintedFacts) -> Tracing | None:
+    try:
+        return digitize_page(located, printed=printed)
+    except EcgReadError:
+        return None
+
+
+def _predict(located: Located, runtime: Runtime, tracing: Tracing | None) -> Prediction:
+    if isinstance(located.layout, NotFound):
+        return Prediction(
+            label=None,
+            probabilities=None,
+            abstention=no_layout(located.layout.reason),
+            model=runtime.card.name,
+            model_version=runtime.card.version,
+            warnings=located.page.warnings,
+        )
+    return runtime.predict(located.page, located.layout, None if tracing is None else tracing.record)
+
+
+def _with_measurements(reading: Reading) -> Reading:
+    return replace(reading, measurements=None if reading.tracing is None else measure_tracing(reading.tracing))
+
+
+def _without_label_at_other_speed(reading: Reading) -> Reading:
+    """Withdraw the label of a page at a paper speed that models of page images were not trained on."""
+    prediction, tracing = reading.prediction, reading.tracing
+    if prediction.label is None or tracing is None or tracing.speed_mm_s == STANDARD_SPEED_MM_S:
+        return reading
+    reason = f"The page prints {tracing.speed_mm_s:g} mm/s, and the model was trained on pages at 25 mm/s only."
+    abstention = Abstention("unfamiliar", reason)
+    return replace(
+        reading, prediction=replace(prediction, label=None, probabilities=None, abstention=abstention, inputs=None)
+    )

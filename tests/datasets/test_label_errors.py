@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ecglens.datasets.duplicates.signatures import HEIGHT, WIDTH
+from ecglens.datasets.label_errors import doubts, label_answers, trace_values
+from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.datasets.shortcuts import group_folds
+
+COUNT = 120
+SWAPPED = (17, 58)
+
+
+def signature(beats: int, rng: np.random.Generator) -> np.ndarray:
+    """Four traces with so many spikes, at places and heights of their own."""
+    ink = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for line in range(4):
+        foot = 24 + 28 * line
+        cv2.line(ink, (0, foot), (WIDTH - 1, foot), 1, 1)
+        for column in np.linspace(rng.uniform(2, 18), WIDTH - 3, beats).astype(int).tolist():
+            cv2.line(ink, (column, foot), (column, foot - int(rng.integers(8, 20))), 1, 1)
+    return np.packbits(ink > 0)
+
+
+@pytest.fixture(scope="module")
+def pages() -> tuple[Recordings, list[np.ndarray], np.ndarray]:
+    """Slow and quick hearts, two recordings a group; two stand under the other's label."""
+    rng = np.random.default_rng(0)
+    rows, signatures, beats = [], [], []
+    for number in range(COUNT):
+        quick = number % 4 >= 2
+        beats.append(float(rng.integers(17, 20) if quick else rng.integers(9, 12)))
+        signatures.append(signature(int(beats[-1]), rng))
+        label = "quick" if quick != (number in SWAPPED) else "slow"
+        rows.append(Recording(Path(f"{number}.png"), label, str(number), f"g{number // 2:02d}"))
+    return Recordings(tuple(rows)), signatures, np.array(beats)
+
+
+def test_the_files_under_the_wrong_label_are_named_and_no_other(pages):
+    found = doubts(*pages, seed=0)
+    assert {item.path.stem for item in found} == {str(number) for number in SWAPPED}
+    assert all(item.probability < 0.05 and item.its_probability > 0.9 for item in found)
+    assert [item.probability for item in found] == sorted(item.probability for item in found)
+    assert found == doubts(*pages, seed=0)
+
+
+def test_no_answer_depends_on_the_labels_of_its_own_fold(pages):
+    recordings, signatures, beats = pages
+    labels, groups = recordings.codes("label"), recordings.codes("group")
+    fold = group_folds(labels, groups, np.random.default_rng(0))
+    assert all(len(set(fold[groups == group].tolist())) == 1 for group in range(groups.max() + 1))
+    values = trace_values(signatures, beats)
+    before = label_answers(values, labels, fold, seed=0)
+    held = fold == 2
+    after = label_answers(values, np.where(held, 1 - labels, labels), fold, seed=0)
+    np.testing.assert_array_equal(before[held], after[held])
+    np.testing.assert_allclose(before.sum(axis=1), 1)
+
+
+def test_nothing_is_named_where_there_is_one_label_or_few_groups(pages):
+    recordings, signatures, beats = pages
+    assert doubts(recordings.subset(range(16)), signatures[:16], beats[:16], seed=0) == ()
+    slow = [index for index, row in enumerate(recordings) if row.label == "slow"]
+    assert doubts(recordings.subset(slow), [signatures[i] for i in slow], beats[slow], seed=0) == ()

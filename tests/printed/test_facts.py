@@ -1,0 +1,215 @@
+"""Print around the traces: read, used, and held against what was measured."""
+
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import ecglens
+from ecglens.digitizing import digitize_page
+from ecglens.errors import MissingExtraError
+from ecglens.formats.csv import read_csv
+from ecglens.leads import find_layout
+from ecglens.measuring.measure import measure
+from ecglens.pages import read_page
+from ecglens.printed import facts as recorder
+from ecglens.printed.facts import contradictions, facts_of, read_facts, speed_is_wrong
+from ecglens.reading import examine_page, load_runtime
+from ecglens.records import Layout, Measured, Measurements, Page, PrintedFacts
+from ecglens.render import render_page
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
+RATE_BPM = measure(RECORD).rate_bpm.value
+
+
+@pytest.fixture(scope="module")
+def ocr() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("rapidocr")
+
+
+@pytest.mark.parametrize(
+    ("line", "facts"),
+    [
+        ("0.67~25Hz AC50 25mm/s 10mm/mV 4*2.5s+1r \N{BLACK HEART SUIT}92 SE-3", (92, 25, 10, 2.5, 0.67, 25)),
+        ("25mm/s 10mm/mV 4*2.5s+1r \N{BLACK DIAMOND}64 V1.0", (64, 25, 10, 2.5, None, None)),
+        ("25.0 mm/s 10.0 mm/mV 4 by 2.5s + 3 rhythm lds 100Hz", (None, 25, 10, 2.5, None, 100)),
+        ("50 mm/s  5 mm/mV  0,05-150 Hz", (None, 50, 5, None, 0.05, 150)),
+        ("Vent. rate 61 BPM Atrial rate 300 BPM", (None, None, None, None, None, None)),
+        ("Vent. rate 61 BPM", (61, None, None, None, None, None)),
+        ("HR 71/min AC 50 Hz", (71, None, None, None, None, None)),
+        ("25 mm/s 50 mm/s", (None, None, None, None, None, None)),
+        ("10/5mm/mV 31 mm/s Room 12", (None, None, None, None, None, None)),
+        ("HR 999 F 60~ 0.15-100 Hz", (None, None, None, None, 0.15, 100)),
+    ],
+)
+def test_facts_are_taken_from_a_line_and_never_guessed(line: str, facts: tuple[float | None, ...]) -> None:
+    found = facts_of([line])
+    names = ("rate_bpm", "speed_mm_s", "gain_mm_mv", "column_s", "high_pass_hz", "low_pass_hz")
+    assert tuple(getattr(found, name) for name in names) == facts
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("PR interval 146 ms", "QRS duration 128 ms", "QT/QTc 490/493 ms"),
+        ("PRinterval 146ms QRSD 128", "QT 490 QTc 493"),
+    ],
+)
+def test_intervals_are_read_as_recorders_print_them(lines: tuple[str, ...]) -> None:
+    found = facts_of(lines)
+    assert (found.pr_ms, found.qrs_ms, found.qt_ms, found.qtc_ms) == (146, 128, 490, 493)
+
+
+def test_a_page_without_print_has_no_facts() -> None:
+    assert not facts_of([])
+    assert not facts_of(["ECG REPORT", "Room No.: 25", "2020-10-16 12:36:05"])
+
+
+@pytest.fixture(scope="module")
+def layout() -> Layout:
+    found = find_layout(read_page(DATA / "HB_1.jpg"))
+    assert isinstance(found, Layout)
+    return found
+
+
+def at_rate(rate_bpm: float, basic_bpm: float | None = None) -> Measurements:
+    basic = rate_bpm if basic_bpm is None else basic_bpm
+    return Measurements(rate_bpm=Measured(rate_bpm, 0.5, "1/min"), basic_rate_bpm=Measured(basic, 0.5, "1/min"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (PrintedFacts(), ()),
+        (PrintedFacts(92, 25, 10, 2.5, 0.67, 25), ()),
+        (PrintedFacts(rate_bpm=88), ()),
+        (PrintedFacts(rate_bpm=120), ("prints a rate of 120/min, but 92/min was measured",)),
+        (PrintedFacts(rate_bpm=46), ("prints a rate of 46/min",)),
+        (PrintedFacts(speed_mm_s=50), ("prints 50 mm/s, but 25 mm/s was used",)),
+        (PrintedFacts(gain_mm_mv=5), (r"prints 5 mm/mV, but 10 mm/mV was used, and the calibration pulse is 10.0 mm",)),
+        (PrintedFacts(column_s=5), (r"prints 5 s a column, but its columns are 6\d mm wide, 2\.[45]\d s at 25 mm/s",)),
+    ],
+)
+def test_each_fact_that_the_page_contradicts_is_one_sentence(
+    layout: Layout, facts: PrintedFacts, said: tuple[str, ...]
+) -> None:
+    found = contradictions(facts, layout, speed_mm_s=25, gain_mm_mv=10, found=at_rate(92.5))
+    assert len(found) == len(said)
+    assert all(re.search(words, sentence) for sentence, words in zip(found, said, strict=True))
+
+
+def test_a_rate_that_leaves_early_beats_out_is_no_contradiction(layout: Layout) -> None:
+    found = at_rate(98.0, basic_bpm=92.4)
+    assert contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, found=found) == ()
+
+
+def test_a_rate_is_not_held_against_beats_that_were_not_measured(layout: Layout) -> None:
+    assert contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, found=None) == ()
+
+
+def test_columns_then_the_rate_tell_whether_a_printed_speed_is_wrong(layout: Layout) -> None:
+    misread = at_rate(185.0)  # 92.5/min at 25 mm/s, taken for 50
+    assert speed_is_wrong(PrintedFacts(speed_mm_s=50, column_s=2.5), layout, misread)
+    assert speed_is_wrong(PrintedFacts(rate_bpm=92, speed_mm_s=50), layout, misread)
+    assert not speed_is_wrong(PrintedFacts(rate_bpm=185, speed_mm_s=50), layout, misread)
+    assert not speed_is_wrong(PrintedFacts(rate_bpm=92, speed_mm_s=50, column_s=1.25), layout, misread)
+    assert not speed_is_wrong(PrintedFacts(speed_mm_s=50), layout, misread)
+
+
+@pytest.mark.usefixtures("ocr")
+def test_a_printed_speed_and_gain_are_used_where_nothing_else_tells_them() -> None:
+    page = render_page(RECORD, speed_mm_s=50.0, gain_mm_mv=5.0, pulse=None).page
+    found = digitize_page(page, printed=True)
+    assert (found.speed_mm_s, found.speed_source) == (50.0, "printed")
+    assert (found.gain_mm_mv, found.gain_source) == (5.0, "printed")
+    assert found.record is not None
+    rate = measure(found.record).rate_bpm
+    assert rate is not None
+    assert rate.value == pytest.approx(RATE_BPM, abs=2)
+    assert found.to_dict()["printed"]["low_pass_hz"] == 150
+
+
+@pytest.mark.usefixtures("ocr")
+def test_what_is_given_by_hand_wins_over_print_and_is_contradicted_in_words() -> None:
+    page = render_page(RECORD, speed_mm_s=50.0).page
+    found = digitize_page(page, speed_mm_s=25.0, printed=True)
+    assert (found.speed_mm_s, found.speed_source) == (25.0, "given")
+    assert any("prints 50 mm/s, but 25 mm/s was used" in text for text in found.warnings)
+    assert any("prints 1.25 s a column" in text for text in found.warnings)
+
+
+@pytest.mark.usefixtures("ocr")
+def test_the_pulse_wins_over_a_printed_gain_and_the_page_is_said_to_contradict_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = render_page(RECORD).page
+    monkeypatch.setattr("ecglens.digitizing.read_facts", lambda page, layout: PrintedFacts(gain_mm_mv=5.0))
+    found = digitize_page(page, printed=True)
+    assert (found.gain_mm_mv, found.gain_source) == (10.0, "pulse")
+    assert any("prints 5 mm/mV, but 10 mm/mV was used" in text for text in found.warnings)
+
+
+def test_a_printed_speed_that_the_columns_contradict_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = PrintedFacts(speed_mm_s=50.0, column_s=2.5)
+    monkeypatch.setattr("ecglens.digitizing.read_facts", lambda page, layout: facts)
+    found = digitize_page(render_page(RECORD).page, printed=True)
+    assert (found.speed_mm_s, found.speed_source) == (25.0, "default")
+    assert any("prints 50 mm/s, but 25 mm/s was used" in text for text in found.warnings)
+
+
+@pytest.mark.usefixtures("ocr")
+def test_a_public_page_is_read_whole_and_its_filter_marks_qrs_and_st() -> None:
+    reading = ecglens.examine(DATA / "HB_1.jpg", measure=True, printed=True)
+    assert reading.tracing is not None
+    assert reading.tracing.printed == PrintedFacts(92, 25, 10, 2.5, 0.67, 25)
+    assert reading.to_dict()["printed"]["rate_bpm"] == 92
+    assert any("low pass of 25 Hz widens the QRS complex" in text for text in reading.warnings)
+    assert not any("The page prints" in text for text in reading.warnings)
+
+
+@pytest.mark.usefixtures("ocr")
+@pytest.mark.parametrize("turn", [0.0, 1.5])
+def test_print_is_read_on_a_turned_page(turn: float) -> None:
+    page = render_page(RECORD, header="cart", rate_bpm=63).page
+    height, width = page.pixels.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
+    turned = cv2.warpAffine(page.pixels, matrix, (width, height), borderValue=(255, 255, 255))
+    whole = Page(np.asarray(turned, dtype=np.uint8))
+    found = find_layout(whole)
+    assert isinstance(found, Layout)
+    facts = read_facts(whole, found)
+    assert (facts.rate_bpm, facts.speed_mm_s, facts.gain_mm_mv) == (63, 25, 10)
+
+
+def test_a_page_at_another_speed_gets_no_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = read_page(DATA / "HB_1.jpg")
+    runtime = load_runtime()
+    assert examine_page(page, runtime).prediction.label is not None
+    monkeypatch.setattr("ecglens.digitizing.read_facts", lambda page, layout: PrintedFacts(speed_mm_s=50.0))
+    prediction = examine_page(page, runtime, measure=True, printed=True).prediction
+    assert prediction.label is None
+    assert prediction.abstention is not None
+    assert "prints 50 mm/s" in prediction.abstention.reason
+
+
+def test_nothing_is_read_where_it_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    reading = ecglens.examine(DATA / "HB_1.jpg", measure=True)
+    assert reading.tracing is not None
+    assert reading.tracing.printed is None
+
+
+def test_without_the_extra_the_sentence_names_it(monkeypatch: pytest.MonkeyPatch, layout: Layout) -> None:
+    monkeypatch.setattr(recorder, "_engine", recorder._engine.__wrapped__)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rapidocr"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'ecglens\[ocr\]'"):
+        read_facts(read_page(DATA / "HB_1.jpg"), layout)

@@ -1,0 +1,197 @@
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from not_ecgs import not_ecgs
+from PIL import Image
+from tiny_models import write_graph, write_model
+
+import ecglens
+from ecglens.demo import demo_pages
+from ecglens.digitizing import digitize_page
+from ecglens.errors import EcgReadError, ModelError, SettingsError
+from ecglens.pages.read import read_page
+from ecglens.reading import examine_page, load_runtime
+from ecglens.records import Layout, NotFound, Page
+from ecglens.render.damage import damage_page
+from ecglens.settings import load_settings
+
+DATA = Path(__file__).resolve().parent / "data"
+PAGE = DATA / "MI_26.jpg"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model that says "mi" of every page that it is given."""
+    write_model(tmp_path / "tiny", (0.0, 5.0))
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def fresh_settings() -> Iterator[None]:
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+def test_path_text_bytes_and_file_answer_the_same(model):
+    answer = ecglens.read(PAGE, model=model).to_dict()
+    assert answer["label"] == "mi"
+    assert ecglens.read(str(PAGE), model=str(model)).to_dict() == answer
+    assert ecglens.read(PAGE.read_bytes(), model=model).to_dict() == answer
+    assert ecglens.read(io.BytesIO(PAGE.read_bytes()), model=model).to_dict() == answer
+    with PAGE.open("rb") as stream:
+        assert ecglens.read(stream, model=model).to_dict() == answer
+
+
+def test_examine_shows_the_page_and_its_layout_beside_the_answer(model):
+    reading = ecglens.examine(PAGE, model=model)
+    assert reading.page.source == "MI_26.jpg"
+    assert isinstance(reading.layout, Layout)
+    assert reading.prediction.layout is reading.layout
+    assert reading.prediction.to_dict() == ecglens.read(PAGE, model=model).to_dict()
+    assert reading.to_dict()["width_px"] == 1107
+
+
+def test_a_pdf_s_page_is_chosen_by_its_number(model):
+    assert ecglens.examine(DATA / "00009_hr.pdf", model=model, page=1).page.number == 1
+    with pytest.raises(EcgReadError, match="page number from 1 to 1, found 2"):
+        ecglens.read(DATA / "00009_hr.pdf", model=model, page=2)
+
+
+def test_what_is_no_ecg_is_abstained_on_and_never_labelled(model):
+    kinds = set()
+    for kind, pixels in not_ecgs(np.random.default_rng(3), 16):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "PNG")
+        reading = ecglens.examine(stream.getvalue(), model=model)
+        prediction = reading.prediction
+        assert prediction.abstention is not None, kind
+        assert prediction.abstention.kind == "no_layout", kind
+        assert prediction.abstention.reason.startswith("This was not recognized as an ECG page that can be read. ")
+        assert (prediction.label, prediction.probabilities, prediction.layout) == (None, None, None)
+        assert prediction.confidence is None
+        assert isinstance(reading.layout, NotFound)
+        assert reading.layout.reason in prediction.abstention.reason
+        kinds.add(kind)
+    assert len(kinds) == 8
+
+
+def test_a_refusal_carries_the_page_s_warnings_and_the_model_s_name(model):
+    from ecglens.reading import examine_page, load_runtime
+
+    blank = Page(np.full((600, 800, 3), 255, np.uint8), warnings=("The file is cut short.",))
+    prediction = examine_page(blank, load_runtime(model)).prediction
+    assert prediction.warnings == ("The file is cut short.",)
+    assert (prediction.model, prediction.model_version) == ("tiny", "1.0")
+
+
+def test_a_broken_model_is_an_error_not_an_answer(model):
+    assert ecglens.read(PAGE, model=model).label == "mi"
+    write_graph(model / "model.onnx", (5.0, 0.0))
+    with pytest.raises(ModelError, match="model.onnx in '.*tiny' is not the graph that its card describes"):
+        ecglens.read(PAGE, model=model)
+    (model / "model.onnx").unlink()
+    with pytest.raises(ModelError, match="but model.onnx cannot be read in"):
+        ecglens.read(PAGE, model=model)
+    (model / "model.json").unlink()
+    with pytest.raises(ModelError, match="Expected a model's name or folder, but '.*tiny' is neither"):
+        ecglens.read(PAGE, model=model)
+
+
+def test_a_model_that_is_no_number_is_an_error_not_an_answer(tmp_path):
+    write_model(tmp_path / "nan", (np.nan, 0.0))
+    with pytest.raises(ModelError, match="Model 'nan' gave no finite answer on this page"):
+        ecglens.read(PAGE, model=tmp_path / "nan")
+
+
+def test_a_model_that_was_exported_again_is_loaded_again(model):
+    assert ecglens.read(PAGE, model=model).label == "mi"
+    write_model(model, (5.0, 0.0), version="2.0")
+    answer = ecglens.read(PAGE, model=model)
+    assert (answer.label, answer.model_version) == ("normal", "2.0")
+
+
+def test_a_file_that_is_no_page_is_an_error(model):
+    with pytest.raises(EcgReadError, match="empty"):
+        ecglens.read(b"", model=model)
+    with pytest.raises(EcgReadError, match="nowhere.jpg"):
+        ecglens.read("nowhere.jpg", model=model)
+
+
+@pytest.mark.usefixtures("fresh_settings")
+def test_pages_above_the_settings_size_are_refused(model, monkeypatch):
+    monkeypatch.setenv("ECGLENS_MAX_MEGAPIXELS", "0.5")
+    with pytest.raises(EcgReadError, match="0.5 megapixel"):
+        ecglens.read(PAGE, model=model)
+
+
+@pytest.mark.usefixtures("fresh_settings")
+def test_a_setting_of_the_wrong_kind_is_named(model, monkeypatch):
+    monkeypatch.setenv("ECGLENS_MAX_MEGAPIXELS", "many")
+    with pytest.raises(SettingsError, match="Setting ECGLENS_MAX_MEGAPIXELS cannot be used: .*valid number"):
+        ecglens.read(PAGE, model=model)
+
+
+def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
+    photo = next(page.path for page in demo_pages() if page.name == "photo")
+    found = ecglens.digitize(photo)
+
+    assert found.layout.name == "3x4+1"
+    assert len(found.record.leads) == 13
+    assert max(found.record.quality) < 0.5, "it says that it must not be trusted"
+
+
+@pytest.mark.parametrize(
+    ("kind", "strength"), [("perspective", 0.25), ("perspective", 1.0), ("curl", 0.5), ("fold", 0.5), ("fold", 0.75)]
+)
+def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_lies_flat(kind, strength):
+    page = read_page(PAGE)
+    runtime = load_runtime()
+    plain, reading = (examine_page(each, runtime) for each in (page, damage_page(page, kind, strength, 3, dpi=100.0)))
+
+    assert reading.prediction.label == plain.prediction.label
+    assert any("laid flat" in warning or "edges" in warning for warning in reading.warnings)
+    assert max(lead.box.right for lead in reading.layout.leads) <= reading.page.width
+
+
+def test_a_page_that_is_turned_further_than_a_scan_keeps_its_label():
+    page = read_page(PAGE)
+    turn = cv2.getRotationMatrix2D((page.width / 2, page.height / 2), 25, 1.0)
+    turn[:, 2] += 200
+    size = (page.width + 400, page.height + 400)
+    pixels = cv2.warpAffine(page.pixels, turn, size, flags=cv2.INTER_CUBIC, borderValue=(255, 255, 255))
+    reading = examine_page(Page(np.asarray(pixels, dtype=np.uint8)), load_runtime())
+
+    assert reading.prediction.label == "mi"
+    assert any("by its grid" in warning for warning in reading.warnings)
+
+
+def test_the_signals_of_a_page_that_was_laid_flat_for_its_label_are_trusted_no_more_than_those_of_the_page():
+    page = damage_page(read_page(PAGE), "curl", 0.75, 3, dpi=100.0)
+    reading = examine_page(page, load_runtime(), measure=True)
+    alone = digitize_page(page)
+
+    assert reading.page.pixels is not page.pixels, "only the page laid flat shows its leads"
+    assert reading.page.bend_mm == alone.page.bend_mm > 1
+    assert np.mean(reading.tracing.record.quality) < np.mean(alone.record.quality) + 0.05
+
+
+@pytest.mark.parametrize(("quarters", "said"), [(1, "left side"), (2, "upside down"), (3, "right side")])
+def test_a_page_that_lies_on_another_side_is_turned(quarters, said):
+    page = read_page(PAGE)
+    turned = Page(np.ascontiguousarray(np.rot90(page.pixels, quarters)))
+    reading = examine_page(turned, load_runtime())
+
+    assert reading.prediction.label == "mi"
+    assert said in reading.warnings[0]
+    assert reading.page.pixels.shape == page.pixels.shape
+
+
+def test_a_page_seen_in_a_mirror_is_refused():
+    page = read_page(PAGE)
+    for pixels in (page.pixels[::-1], page.pixels[:, ::-1]):
+        assert isinstance(examine_page(Page(np.ascontiguousarray(pixels)), load_runtime()).layout, NotFound)

@@ -31,7 +31,7 @@ from ecglens.leads.layout import find_layout
 from ecglens.measuring.measure import measure
 from ecglens.pages.geometry.dewarping import flatten
 from ecglens.pages.read import read_page
-from ecglens.printed.facts import contradictions, read_facts
+from ecglens.printed.facts import find_contradictions, read_facts
 from ecglens.records import Layout, PrintedFacts
 from ecglens.render import STYLES, render_page
 
@@ -87,7 +87,7 @@ def public(folder: Path, count: int) -> str:
         if found is not None and found.rate_bpm is not None and found.basic_rate_bpm is not None:
             off.append(min(abs(rate.value - printed - 0.5) for rate in (found.rate_bpm, found.basic_rate_bpm)))
         scale = {"speed_mm_s": tracing.speed_mm_s, "gain_mm_mv": tracing.gain_mm_mv}
-        if sentences := contradictions(facts, layout, **scale, found=found):  # type: ignore[arg-type]
+        if sentences := find_contradictions(facts, layout, **scale, measurements=found):  # type: ignore[arg-type]
             said.append(f"{row['recording']} ({' '.join(sentences).split(':')[0]})")
     tail = ", ".join(f"{np.percentile(off, share):.1f} ({share} %)" for share in (50, 90, 95, 97, 98, 99))
     return "\n".join(

@@ -79,13 +79,13 @@ def drawn(path: Path, *, seed: int) -> Iterator[Lead]:
         strength, of_damage = float(rng.uniform(0.05, 0.7)), int(rng.integers(10**6))
         if kind != "none":
             page = damage(page, kind=kind, strength=strength, seed=of_damage)
-        # The signs are not kept in a tracing: nobody but this fit asks for them.
+        # A tracing does not hold the predictors: only this fit needs them.
         with mock.patch("ecglens.tracing.trace.lead_quality", wraps=quality.lead_quality) as asked:
             tracing = traced(page.page)
         if tracing is None or tracing.record is None:
             yield Lead(kind, np.nan, np.nan, None)
             continue
-        found, signs = tracing.record, quality.lead_signs(*asked.call_args.args)
+        found, signs = tracing.record, quality.lead_predictors(*asked.call_args.args)
         for segment in page.truth.leads:
             name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
             if name in found.leads and np.isnan(segment.signal_mv).mean() < 0.3:

@@ -13,9 +13,12 @@ import ecglens
 from ecglens.demo import demo_pages
 from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError, ModelError, SettingsError
+from ecglens.formats.csv import read_csv
+from ecglens.leads import find_layout
 from ecglens.pages.read import read_page
 from ecglens.reading import examine_page, load_runtime
 from ecglens.records import Layout, NotFound, Page
+from ecglens.render import render_page
 from ecglens.render.damage import damage_page
 from ecglens.settings import load_settings
 
@@ -195,3 +198,16 @@ def test_a_page_seen_in_a_mirror_is_refused():
     page = read_page(PAGE)
     for pixels in (page.pixels[::-1], page.pixels[:, ::-1]):
         assert isinstance(examine_page(Page(np.ascontiguousarray(pixels)), load_runtime()).layout, NotFound)
+
+
+def test_a_page_of_another_recorder_is_measured_but_gets_no_label() -> None:
+    page = render_page(read_csv(DATA / "ptbxl_00001.csv")).page
+    layout = find_layout(page)
+    assert isinstance(layout, Layout)
+    assert not layout.known_print
+    reading = examine_page(page, load_runtime(), measure=True)
+    assert reading.prediction.label is None
+    assert reading.prediction.abstention is not None
+    assert reading.prediction.abstention.kind == "unfamiliar"
+    assert reading.measurements is not None
+    assert reading.measurements.rate_bpm is not None

@@ -9,7 +9,7 @@ from ecglens.leads.locate import locate_flat_leads
 from ecglens.pages.geometry.paper_edges import straighten
 from ecglens.pages.read import Source, read_page
 from ecglens.pages.source import MIN_SIDE_PX
-from ecglens.printed.facts import contradictions, read_facts, speed_is_wrong
+from ecglens.printed.facts import find_contradictions, is_speed_contradicted, read_facts
 from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
 from ecglens.tracing.trace import trace_page
@@ -142,11 +142,13 @@ def _trace_as_printed(
 
     tracing = trace_at(used)
     measurements = measure_tracing(tracing)
-    if speed_mm_s is None and used != STANDARD_SPEED_MM_S and speed_is_wrong(facts, layout, measurements):
+    if speed_mm_s is None and used != STANDARD_SPEED_MM_S and is_speed_contradicted(facts, layout, measurements):
         used, source = STANDARD_SPEED_MM_S, "default"
         tracing = trace_at(used)
         measurements = measure_tracing(tracing)
-    warnings = contradictions(facts, layout, speed_mm_s=used, gain_mm_mv=tracing.gain_mm_mv, found=measurements)
+    warnings = find_contradictions(
+        facts, layout, speed_mm_s=used, gain_mm_mv=tracing.gain_mm_mv, measurements=measurements
+    )
     return replace(
         tracing,
         printed=facts,

@@ -18,7 +18,7 @@ from ecglens.leads.layout import find_layout
 from ecglens.pages import read_page
 from ecglens.records import EcgRecord, NotFound, Page, Tracing
 from ecglens.render import damage_page, render_page
-from ecglens.tracing.overlay import overlay
+from ecglens.tracing.overlay import draw_overlay
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
@@ -53,7 +53,7 @@ def test_without_grid_and_pulse_traces_are_in_pixels_and_no_millivolts_are_inven
     ours = np.interp(np.linspace(0.05, 0.95, 200), np.linspace(0, 1, len(trace.rows_px)), trace.rows_px)
     theirs = np.interp(np.linspace(0.05, 0.95, 200), np.linspace(0, 1, len(truth.signal_mv)), -truth.signal_mv)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.9
-    assert overlay(tracing).shape == rendered.page.pixels.shape
+    assert draw_overlay(tracing).shape == rendered.page.pixels.shape
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_half_a_page_is_refused_with_a_reason(pixels: NDArray[np.uint8]) -> None
 def test_an_empty_lead_is_named_and_distrusted(lead: str) -> None:
     tracing = digitize_page(render_page(without(lead, np.nan)).page)
     assert quality_of(tracing)[lead] < 0.5
-    assert any("no ink of its own" in text or "could not be followed" in text for text in tracing.warnings)
-    assert any(text.startswith("May be read wrongly") and lead in text for text in tracing.warnings)
+    assert any("shares its ink" in text or "could not be followed" in text for text in tracing.warnings)
+    assert any(text.startswith("May be wrong, with a quality below 0.5") and lead in text for text in tracing.warnings)
 
 
 def test_a_lead_of_good_quality_is_not_warned_about() -> None:
@@ -119,7 +119,7 @@ def test_one_page_is_not_said_to_be_two(name: str) -> None:
 def test_half_the_gain_without_a_mark_is_warned_about() -> None:
     tracing = digitize_page(render_page(RECORD, gain_mm_mv=5.0, pulse=None, footer=None).page)
     assert tracing.gain_source == "default"
-    assert any("10 mm/mV was taken for granted, and every mV hangs on it" in text for text in tracing.warnings)
+    assert any("10 mm/mV is assumed, and all amplitudes depend on this" in text for text in tracing.warnings)
 
 
 def whole_or_refused(pixels: NDArray[np.uint8]) -> Tracing | None:
@@ -128,7 +128,7 @@ def whole_or_refused(pixels: NDArray[np.uint8]) -> Tracing | None:
         tracing = digitize_page(part(pixels))
     except EcgLensError:
         return None
-    assert overlay(tracing).ndim == 3
+    assert draw_overlay(tracing).ndim == 3
     if tracing.record is None:
         assert tracing.layout.px_per_mm_source == "none"
         return tracing

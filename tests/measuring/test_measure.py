@@ -152,7 +152,7 @@ def test_spikes_of_a_pacemaker_are_no_beats_and_are_told() -> None:
         signals[:, at : at + 2] += 1.5
     found = measure(replace(record, signals_mv=signals))
     assert value(found.rate_bpm) == pytest.approx(75, abs=0.3)
-    assert any("pacemaker" in warning for warning in found.warnings)
+    assert any("Pacing spikes" in warning for warning in found.warnings)
 
 
 def test_narrow_r_waves_are_not_taken_for_spikes() -> None:
@@ -176,7 +176,7 @@ def test_leads_of_bad_quality_are_left_out_and_named() -> None:
     quality = tuple(0.2 if lead == "aVR" else 1.0 for lead in record.leads)
     found = measure(replace(record, signals_mv=signals, quality=quality))
     assert "aVR" not in found.st_j_mv
-    assert found.warnings == ("Left out for their quality: aVR.",)
+    assert found.warnings == ("Left out because of low quality: aVR.",)
 
 
 def test_where_no_better_lead_is_shown_poor_ones_tell_the_beats_and_nothing_else() -> None:

@@ -17,7 +17,7 @@ from ecglens.leads import find_layout
 from ecglens.measuring.measure import measure
 from ecglens.pages import read_page
 from ecglens.printed import facts as recorder
-from ecglens.printed.facts import contradictions, facts_of, read_facts, speed_is_wrong
+from ecglens.printed.facts import find_contradictions, is_speed_contradicted, parse_facts, read_facts
 from ecglens.reading import examine_page, load_runtime
 from ecglens.records import Layout, Measured, Measurements, Page, PrintedFacts
 from ecglens.render import render_page
@@ -50,7 +50,7 @@ def ocr() -> None:
     ],
 )
 def test_facts_are_taken_from_a_line_and_never_guessed(line: str, facts: tuple[float | None, ...]) -> None:
-    found = facts_of([line])
+    found = parse_facts([line])
     names = ("rate_bpm", "speed_mm_s", "gain_mm_mv", "column_s", "high_pass_hz", "low_pass_hz")
     assert tuple(getattr(found, name) for name in names) == facts
 
@@ -63,13 +63,13 @@ def test_facts_are_taken_from_a_line_and_never_guessed(line: str, facts: tuple[f
     ],
 )
 def test_intervals_are_read_as_recorders_print_them(lines: tuple[str, ...]) -> None:
-    found = facts_of(lines)
+    found = parse_facts(lines)
     assert (found.pr_ms, found.qrs_ms, found.qt_ms, found.qtc_ms) == (146, 128, 490, 493)
 
 
 def test_a_page_without_print_has_no_facts() -> None:
-    assert not facts_of([])
-    assert not facts_of(["ECG REPORT", "Room No.: 25", "2020-10-16 12:36:05"])
+    assert not parse_facts([])
+    assert not parse_facts(["ECG REPORT", "Room No.: 25", "2020-10-16 12:36:05"])
 
 
 @pytest.fixture(scope="module")
@@ -100,27 +100,29 @@ def at_rate(rate_bpm: float, basic_bpm: float | None = None) -> Measurements:
 def test_each_fact_that_the_page_contradicts_is_one_sentence(
     layout: Layout, facts: PrintedFacts, said: tuple[str, ...]
 ) -> None:
-    found = contradictions(facts, layout, speed_mm_s=25, gain_mm_mv=10, found=at_rate(92.5))
+    found = find_contradictions(facts, layout, speed_mm_s=25, gain_mm_mv=10, measurements=at_rate(92.5))
     assert len(found) == len(said)
     assert all(re.search(words, sentence) for sentence, words in zip(found, said, strict=True))
 
 
 def test_a_rate_that_leaves_early_beats_out_is_no_contradiction(layout: Layout) -> None:
     found = at_rate(98.0, basic_bpm=92.4)
-    assert contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, found=found) == ()
+    assert (
+        find_contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, measurements=found) == ()
+    )
 
 
 def test_a_rate_is_not_held_against_beats_that_were_not_measured(layout: Layout) -> None:
-    assert contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, found=None) == ()
+    assert find_contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, measurements=None) == ()
 
 
 def test_columns_then_the_rate_tell_whether_a_printed_speed_is_wrong(layout: Layout) -> None:
     misread = at_rate(185.0)  # 92.5/min at 25 mm/s, taken for 50
-    assert speed_is_wrong(PrintedFacts(speed_mm_s=50, column_s=2.5), layout, misread)
-    assert speed_is_wrong(PrintedFacts(rate_bpm=92, speed_mm_s=50), layout, misread)
-    assert not speed_is_wrong(PrintedFacts(rate_bpm=185, speed_mm_s=50), layout, misread)
-    assert not speed_is_wrong(PrintedFacts(rate_bpm=92, speed_mm_s=50, column_s=1.25), layout, misread)
-    assert not speed_is_wrong(PrintedFacts(speed_mm_s=50), layout, misread)
+    assert is_speed_contradicted(PrintedFacts(speed_mm_s=50, column_s=2.5), layout, misread)
+    assert is_speed_contradicted(PrintedFacts(rate_bpm=92, speed_mm_s=50), layout, misread)
+    assert not is_speed_contradicted(PrintedFacts(rate_bpm=185, speed_mm_s=50), layout, misread)
+    assert not is_speed_contradicted(PrintedFacts(rate_bpm=92, speed_mm_s=50, column_s=1.25), layout, misread)
+    assert not is_speed_contradicted(PrintedFacts(speed_mm_s=50), layout, misread)
 
 
 @pytest.mark.usefixtures("ocr")

@@ -137,11 +137,11 @@ def _numbers(text: str, option: str, count: int) -> list[float]:
 
 
 def _write_overlay(tracing: Tracing, stem: Path) -> str:
-    from ecglens.tracing.overlay import overlay
+    from ecglens.tracing.overlay import draw_overlay
 
     path = stem.with_name(f"{stem.name}.overlay.png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(overlay(tracing)).save(path)
+    Image.fromarray(draw_overlay(tracing)).save(path)
     return path.name
 
 

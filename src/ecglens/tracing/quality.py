@@ -1,4 +1,4 @@
-"""How far a traced lead can be trusted: what was hidden, what a neighbour shares, what leads owe each other."""
+"""Quality of a traced lead: what was hidden, what is shared with a neighbor, and whether leads add up."""
 
 from dataclasses import dataclass
 
@@ -6,30 +6,138 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
+from ecglens.limits import threshold
 from ecglens.records import EcgRecord
-from ecglens.tracing.lead_relations import relation_rests
+from ecglens.tracing.lead_relations import relation_residuals
 
-__all__ = ["LeadFacts", "PageFacts", "known_share", "lead_quality", "lead_signs", "lead_warnings"]
+__all__ = [
+    "LIMITS",
+    "LeadFacts",
+    "PageFacts",
+    "QualityLimits",
+    "known_share",
+    "lead_predictors",
+    "lead_quality",
+    "lead_warnings",
+]
 
-_FLAT_MV = 0.03
-_KNOWN_NEEDED = 0.5
-_OWN_NEEDED = 0.5
-_REST_TOLERATED = 0.25
-"""Root mean square of what should be nothing, of the tallest of the three leads' standard deviations."""
-_UNKNOWN_REST = 0.2
-_REST_ALWAYS_MV = 0.08
-_SHARED_SAMPLE = 0.25
-"""Share of a sample's ink that a neighbour must claim for the sample to count as tangled."""
-_TANGLED_S, _TORN_S = 0.004, 0.016
-"""How far tangled ink, and hidden trace, reach into the samples beside them."""
-_TANGLED_MOST, _TANGLED_QUALITY = 0.3, 0.4
-"""Share of its swing in a neighbour's ink with which a lead fails, and the quality that it has then at most. Both were
-chosen with all records of ``benchmarks/quality.py`` in sight, the fitted ones and the others."""
-_HALF_DB = 10.0
-_DB_STEP = 4.0
+_BENCHMARK = "`python benchmarks/quality.py`: benchmarks/quality.md"
+
+
+@dataclass(frozen=True)
+class QualityLimits:
+    """Thresholds of the checks that a traced lead must pass."""
+
+    min_span_mv: float = threshold(
+        0.03,
+        "mV",
+        "Span below which a lead is a flat line.",
+        low="Flat lines with noise get a quality.",
+        high="Leads of very low voltage count as flat.",
+    )
+    min_known: float = threshold(
+        0.5,
+        "1",
+        "Least share of its length over which a lead must be known.",
+        low="Leads that are mostly hidden get a quality.",
+        high="Leads with a fold across them fail.",
+        evidence=_BENCHMARK,
+    )
+    max_shared: float = threshold(
+        0.5,
+        "1",
+        "Share of its ink that a neighbor may claim before a lead may be missing.",
+        low="Leads whose complexes touch are called missing.",
+        high="A line that is followed twice is not noticed.",
+        evidence=_BENCHMARK,
+    )
+    max_residual: float = threshold(
+        0.25,
+        "1",
+        "Largest root mean square of I + III - II and aVR + aVL + aVF, as a part of the largest standard deviation of "
+        "the three leads.",
+        low="Leads whose columns are shifted by a pixel are said not to add up.",
+        high="Exchanged leads are not noticed.",
+        evidence=_BENCHMARK,
+    )
+    min_residual_mv: float = threshold(
+        0.08,
+        "mV",
+        "Residual up to which leads of low voltage always add up.",
+        low="Leads of low voltage are said not to add up.",
+        high="Exchanged leads of low voltage are not noticed.",
+    )
+    unknown_residual: float = threshold(
+        0.2,
+        "1",
+        "Residual that is assumed where no relation can be checked.",
+        low="Pages without limb leads get too much trust.",
+        high="Pages without limb leads get too little trust.",
+        evidence=_BENCHMARK,
+    )
+    shared_sample: float = threshold(
+        0.25,
+        "1",
+        "Share of a sample's ink that a neighbor must claim for the sample to count as tangled.",
+        low="Samples beside crossings count as tangled.",
+        high="Crossings are not noticed.",
+        evidence=_BENCHMARK,
+    )
+    tangled_s: float = threshold(
+        0.004,
+        "s",
+        "Time around tangled ink that is affected.",
+        low="Samples beside crossings look reliable.",
+        high="Complexes near crossings count as tangled.",
+        evidence=_BENCHMARK,
+    )
+    torn_s: float = threshold(
+        0.016,
+        "s",
+        "Time beside a hidden part that is affected.",
+        low="Samples beside gaps look reliable.",
+        high="Complexes near gaps count as torn.",
+        evidence=_BENCHMARK,
+    )
+    max_tangled: float = threshold(
+        0.3,
+        "1",
+        "Share of its power in a neighbor's ink with which a lead fails.",
+        low="Leads whose tips touch a neighbor fail.",
+        high="Leads that took over a neighbor's complexes pass.",
+        evidence=f"{_BENCHMARK}; chosen with all its records in sight",
+    )
+    tangled_quality: float = threshold(
+        0.4,
+        "1",
+        "Largest quality of a lead that failed in this way.",
+        low="Figures of slightly tangled leads lose their rank.",
+        high="Above 0.5 the failure would have no effect.",
+        evidence=f"{_BENCHMARK}; chosen with all its records in sight",
+    )
+    half_db: float = threshold(
+        10.0,
+        "dB",
+        "Expected signal-to-noise ratio at which the quality is 0.5.",
+        low="Bad traces are measured.",
+        high="Usable traces are left out.",
+        evidence=_BENCHMARK,
+    )
+    db_step: float = threshold(
+        4.0,
+        "dB",
+        "Width of the step of the quality around that ratio.",
+        low="Qualities are nearly 0 or 1.",
+        high="Qualities are nearly all 0.5.",
+        evidence=_BENCHMARK,
+    )
+
+
+LIMITS = QualityLimits()
+
 _WEIGHTS = {
     "constant": 8.55,
-    "rest": -3.98,
+    "residual": -3.98,
     "bend": -4.66,
     "shared": -39.70,
     "torn": -10.35,
@@ -37,17 +145,17 @@ _WEIGHTS = {
     "soft": -27.31,
     "jitter": -2.88,
 }
-"""Expected SNR in dB as a sum over what can be seen, printed by ``benchmarks/quality.py --fit``, which says how well it
-holds on other records; quality is 0.5 where 10 dB are expected."""
+"""Expected signal-to-noise ratio in dB as a sum over predictors, fitted by ``benchmarks/quality.py --fit``, which also
+prints how well it holds on other records."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What a page's ink says of how well it can be read.
+    """Facts of a page's ink that say how well its traces can be read.
 
     Attributes:
         pen_mm: Radius of the pen.
-        edge: Share of the ink that is neither black nor paper; a page without it was thresholded.
+        edge: Number of pixels between black and paper for each black one; 0 for a page that was thresholded.
         bend_mm: How far the paper was bent.
     """
 
@@ -58,128 +166,137 @@ class PageFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeadFacts:
-    """What is known of how a lead was read.
+    """Facts of how a lead was read.
 
     Attributes:
-        sure: ``(samples,)`` in [0, 1], 0 where the trace is hidden.
-        shared: Share of it whose ink a neighbouring line also claims.
-        tangled: Share of its swing, in squares about the median, at or next to such ink.
-        torn: Share of its swing beside where it is hidden.
+        confidence: ``(samples,)`` in [0, 1], 0 where the trace is hidden.
+        shared: Share of the lead whose ink a neighboring line also claims.
+        tangled: Share of its power (squares about the median) at or beside such ink.
+        torn: Share of its power beside hidden parts.
     """
 
-    sure: NDArray[np.float64]
+    confidence: NDArray[np.float64]
     shared: float
     tangled: float
     torn: float
 
     @classmethod
-    def exact(cls, rows: NDArray[np.float64]) -> "LeadFacts":
-        """Of a lead that was read from vectors."""
+    def from_vectors(cls, rows: NDArray[np.float64]) -> "LeadFacts":
+        """Return the facts of a lead that was read from vectors."""
         return cls(np.where(np.isnan(rows), 0.0, 1.0), 0.0, 0.0, 0.0)
 
     @classmethod
-    def followed(
-        cls, rows: NDArray[np.float64], sure: NDArray[np.float64], shared: NDArray[np.float64], fs_hz: float
+    def from_ink(
+        cls, rows: NDArray[np.float64], confidence: NDArray[np.float64], shared: NDArray[np.float64], fs_hz: float
     ) -> "LeadFacts":
-        """Of a lead that was read from ink.
+        """Return the facts of a lead that was read from ink.
 
         Args:
             rows: ``(samples,)``, NaN where hidden.
-            sure: ``(samples,)`` in [0, 1].
-            shared: ``(samples,)`` in [0, 1], how much of each sample's ink a neighbour claims.
+            confidence: ``(samples,)`` in [0, 1].
+            shared: ``(samples,)`` in [0, 1], how much of each sample's ink a neighbor claims.
             fs_hz: Sampling rate.
         """
-        hidden = np.isnan(rows)
-        swing = np.zeros(len(rows)) if hidden.all() else np.nan_to_num((rows - np.nanmedian(rows)) ** 2)
+        is_hidden = np.isnan(rows)
+        power = np.zeros(len(rows)) if is_hidden.all() else np.nan_to_num((rows - np.nanmedian(rows)) ** 2)
         tangled, torn = (
-            float(swing[binary_dilation(there, iterations=max(1, round(reach_s * fs_hz)))].sum() / (swing.sum() + 1e-9))
-            for there, reach_s in ((shared > _SHARED_SAMPLE, _TANGLED_S), (hidden, _TORN_S))
+            float(power[binary_dilation(mask, iterations=max(1, round(reach_s * fs_hz)))].sum() / (power.sum() + 1e-9))
+            for mask, reach_s in ((shared > LIMITS.shared_sample, LIMITS.tangled_s), (is_hidden, LIMITS.torn_s))
         )
-        return cls(sure, float(shared.mean()), tangled, torn)
+        return cls(confidence, float(shared.mean()), tangled, torn)
 
 
 def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> tuple[float, ...]:
-    """A figure in [0, 1] for each lead; below 0.5 it failed a check, or less than 10 dB are expected of it.
+    """Estimate the quality of each lead.
 
     Args:
         record: Signals in mV.
-        facts: Of each lead, in the record's order.
-        page: Of the whole page.
+        facts: Facts of each lead, in the record's order.
+        page: Facts of the whole page.
+
+    Returns:
+        A number in [0, 1] for each lead; below 0.5 it failed a check, or less than 10 dB are expected of it.
     """
-    found = []
-    for row, fact, seen in zip(record.signals_mv, facts, lead_signs(record, facts, page), strict=True):
+    qualities = []
+    for row, fact, predictors in zip(record.signals_mv, facts, lead_predictors(record, facts, page), strict=True):
         share = known_share(row, fact)
-        if seen is None:
-            found.append(0.3 * share)
+        if predictors is None:
+            qualities.append(0.3 * share)
             continue
-        expected = sum(_WEIGHTS[key] * value for key, value in seen.items())
-        known = share / (1 + float(np.exp((_HALF_DB - expected) / _DB_STEP)))
-        found.append(min(known, _TANGLED_QUALITY) if fact.tangled > _TANGLED_MOST else known)
-    return tuple(round(quality, 3) for quality in found)
+        expected_db = sum(_WEIGHTS[name] * value for name, value in predictors.items())
+        quality = share / (1 + float(np.exp((LIMITS.half_db - expected_db) / LIMITS.db_step)))
+        is_tangled = fact.tangled > LIMITS.max_tangled
+        qualities.append(min(quality, LIMITS.tangled_quality) if is_tangled else quality)
+    return tuple(round(quality, 3) for quality in qualities)
 
 
-def lead_signs(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> list[dict[str, float] | None]:
-    """What can be seen of each lead, by the names of the weights; ``None`` for a lead that is flat or was lost.
+def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> list[dict[str, float] | None]:
+    """Compute the predictors of each lead's quality, by the names of the weights.
 
     Args:
         record: As for :func:`lead_quality`.
         facts: As for :func:`lead_quality`.
         page: As for :func:`lead_quality`.
+
+    Returns:
+        ``None`` for a lead that is flat or was lost.
     """
-    rests = [(names, rest / max(size, 1e-6)) for names, rest, size in relation_rests(record)]
-    usual = float(np.mean([rest for _, rest in rests])) if rests else _UNKNOWN_REST
-    found: list[dict[str, float] | None] = []
+    residuals = [(names, residual / max(size, 1e-6)) for names, residual, size in relation_residuals(record)]
+    typical = float(np.mean([value for _, value in residuals])) if residuals else LIMITS.unknown_residual
+    predictors: list[dict[str, float] | None] = []
     for lead, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
-        known = row[: len(fact.sure)]
+        known = row[: len(fact.confidence)]
         known = known[~np.isnan(known)]
-        if known_share(row, fact) < _KNOWN_NEEDED or np.ptp(known) < _FLAT_MV:
-            found.append(None)
+        if known_share(row, fact) < LIMITS.min_known or np.ptp(known) < LIMITS.min_span_mv:
+            predictors.append(None)
             continue
-        own = max((rest for names, rest in rests if lead in names), default=usual)
-        size = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
-        found.append(
+        own = max((value for names, value in residuals if lead in names), default=typical)
+        span = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
+        predictors.append(
             {
                 "constant": 1.0,
-                "rest": float(np.log(own + 0.02)),
+                "residual": float(np.log(own + 0.02)),
                 "bend": float(np.log1p(page.bend_mm)),
                 "shared": float(np.sqrt(fact.shared)),
                 "torn": float(np.sqrt(fact.torn)),
                 "edge": float(np.log(page.edge + 0.01)),
                 "soft": page.edge * page.pen_mm,
-                "jitter": float(np.log(np.percentile(np.abs(np.diff(known, n=2)), 95) / size + 1e-4)),
+                "jitter": float(np.log(np.percentile(np.abs(np.diff(known, n=2)), 95) / span + 1e-4)),
             }
         )
-    return found
+    return predictors
 
 
 def known_share(row: NDArray[np.float32], fact: LeadFacts) -> float:
-    """Share of a lead's length over which it was seen."""
-    return float((~np.isnan(row[: len(fact.sure)])).sum()) / max(1, len(fact.sure))
+    """Return the share of a lead's length over which it is known."""
+    return float((~np.isnan(row[: len(fact.confidence)])).sum()) / max(1, len(fact.confidence))
 
 
 def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
-    """One sentence for each lead or relation that a user must not trust, and one for all leads of poor quality.
+    """List what a user must not trust: one sentence for each such lead or relation, and one for all of low quality.
 
     Args:
         record: Signals in mV with the quality of each lead.
-        facts: Of each lead, in the record's order.
+        facts: Facts of each lead, in the record's order.
     """
-    said = []
+    warnings = []
     for name, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
         share = known_share(row, fact)
-        if share < _KNOWN_NEEDED:
-            said.append(f"Lead {name} could not be followed over {1 - share:.0%} of its length.")
-        elif np.ptp(row[~np.isnan(row)]) < _FLAT_MV:
-            said.append(f"Lead {name} is a flat line.")
-        elif fact.shared > _OWN_NEEDED:
-            said.append(f"Lead {name} has no ink of its own over {fact.shared:.0%} of its length: it may be missing.")
-    for names, rest, size in relation_rests(record):
-        if rest > max(_REST_TOLERATED * size, _REST_ALWAYS_MV):
-            said.append(f"Leads {', '.join(names)} do not add up: {rest:.2f} mV are left over.")
-    tangled = [name for name, fact in zip(record.leads, facts, strict=True) if fact.tangled > _TANGLED_MOST]
+        if share < LIMITS.min_known:
+            warnings.append(f"Lead {name} could not be followed over {1 - share:.0%} of its length.")
+        elif np.ptp(row[~np.isnan(row)]) < LIMITS.min_span_mv:
+            warnings.append(f"Lead {name} is a flat line.")
+        elif fact.shared > LIMITS.max_shared:
+            warnings.append(
+                f"Lead {name} has no ink of its own over {fact.shared:.0%} of its length: it may be missing."
+            )
+    for names, residual, size in relation_residuals(record):
+        if residual > max(LIMITS.max_residual * size, LIMITS.min_residual_mv):
+            warnings.append(f"Leads {', '.join(names)} do not add up: the residual is {residual:.2f} mV.")
+    tangled = [name for name, fact in zip(record.leads, facts, strict=True) if fact.tangled > LIMITS.max_tangled]
     if tangled:
-        said.append(f"Complexes run into those of neighbouring lines: {', '.join(tangled)}.")
+        warnings.append(f"Complexes overlap those of neighboring lines: {', '.join(tangled)}.")
     poor = [name for name, quality in zip(record.leads, record.quality, strict=True) if quality < 0.5]
     if poor:
-        said.append(f"May be read wrongly, with a quality below 0.5: {', '.join(poor)}; look at the overlay.")
-    return tuple(said)
+        warnings.append(f"May be wrong, with a quality below 0.5: {', '.join(poor)}; look at the overlay.")
+    return tuple(warnings)

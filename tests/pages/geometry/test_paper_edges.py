@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -5,8 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from ecglens.errors import EcgReadError
+from ecglens.formats.csv import read_csv
 from ecglens.pages.geometry.paper_edges import from_above, paper_corners, straighten
 from ecglens.records import Page
+from ecglens.render import render_page
+
+RECORD = read_csv(Path(__file__).resolve().parents[2] / "data" / "ptbxl_00001.csv")
 
 
 def photo(corners, *, table=90, size=(700, 1000)):
@@ -62,3 +69,12 @@ def test_any_picture_has_corners_within_it_or_none(pixels):
         assert (columns <= page.width - 1).all()
         assert (rows >= 0).all()
         assert (rows <= page.height - 1).all()
+
+
+def test_corners_given_by_hand_undo_perspective() -> None:
+    page = render_page(RECORD).page
+    whole = straighten(page, [(0, 0), (page.width - 1, 0), (page.width - 1, page.height - 1), (0, page.height - 1)])
+    assert abs(whole.width - page.width) <= 1
+    assert abs(whole.height - page.height) <= 1
+    with pytest.raises(EcgReadError, match="Expected four corners"):
+        straighten(page, [(0, 0), (0, 10), (10, 10), (10, 0)])

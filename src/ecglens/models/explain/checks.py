@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ecglens.leads.crop import upright
 from ecglens.models.explain.scene import Planes, Scene
 from ecglens.records import Check
-from ecglens.tracing.ink import trace_ink
+from ecglens.tracing.ink import extract_trace_ink
 
 __all__ = ["Curves", "Location", "areas", "check_order", "check_place", "ink_map", "location", "random_map"]
 
@@ -138,7 +138,7 @@ def location(scene: Scene, heat: NDArray[np.float32]) -> Location:
 def _near_traces(scene: Scene, shape: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Cells of the page as it came that lie within 5 mm of a trace's ink, and in the area of all traces."""
     layout, page = scene.layout, scene.page
-    ink = trace_ink(page, layout)
+    ink = extract_trace_ink(page, layout)
     boxed = np.zeros_like(ink.black)
     for stretch in scene.stretches:
         edges = [ink.row(stretch.box.top), ink.row(stretch.box.bottom)]

@@ -22,7 +22,7 @@ from ecglens.printed.redaction import redact
 from ecglens.reading import load_runtime, measure_reading, read_located
 from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
 from ecglens.settings import load_settings
-from ecglens.tracing.overlay import overlay
+from ecglens.tracing.overlay import draw_overlay
 from ecglens.web.readings.facts import facts_of, first_facts, printed_of
 from ecglens.web.readings.pictures import Drawn, drawn, heat_png, lead_pictures, step_pictures
 
@@ -159,7 +159,7 @@ def details(
     pictures: dict[str, Drawn] = dict(step_pictures(reading.page))
     pictures.update(lead_pictures(reading))
     if reading.tracing is not None:
-        pictures["traced"] = drawn(overlay(reading.tracing))
+        pictures["traced"] = drawn(draw_overlay(reading.tracing))
     told = []
     for place, found in enumerate(explanations):
         pictures[f"heat:{place}"] = heat_png(found)

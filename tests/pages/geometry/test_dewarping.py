@@ -1,0 +1,40 @@
+"""Dewarping by the grid."""
+
+from pathlib import Path
+
+import numpy as np
+from read_against_truth import against_truth
+
+from ecglens.digitizing import digitize_page
+from ecglens.formats.csv import read_csv
+from ecglens.pages import read_page
+from ecglens.pages.geometry.dewarping import bend_of, flatten
+from ecglens.render import damage, render_page
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
+
+
+def test_a_curled_page_is_dewarped_by_its_grid() -> None:
+    rendered = damage(render_page(RECORD), kind="curl", strength=0.4, seed=3)
+    before = bend_of(rendered.page)
+    assert before is not None
+    assert before.most_mm > 2
+    after = bend_of(flatten(rendered.page))
+    assert after is not None
+    assert after.most_mm < 0.5
+    tracing = digitize_page(rendered.page)
+    assert any("bent or photographed" in warning for warning in tracing.warnings)
+    assert np.median(list(against_truth(rendered, tracing).values())) > 5
+
+
+def test_a_flat_page_keeps_its_pixels() -> None:
+    page = read_page(DATA / "MI_26.jpg")
+    assert flatten(page).pixels is page.pixels
+
+
+def test_a_slight_fold_is_dewarped() -> None:
+    rendered = damage(render_page(RECORD), kind="fold", strength=0.16, seed=3)
+    tracing = digitize_page(rendered.page)
+    assert tracing.page.bend_mm > 0.8
+    assert np.median(list(against_truth(rendered, tracing).values())) > 10

@@ -1,0 +1,37 @@
+"""Relations of limb leads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ecglens
+from ecglens.formats.csv import read_csv
+from ecglens.records import EcgRecord
+from ecglens.tracing.lead_relations import einthoven_rmse, fill_gaps_by_relations
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
+
+
+def test_limb_leads_add_up_on_a_public_page() -> None:
+    tracing = ecglens.digitize(DATA / "HB_1.jpg")
+    assert tracing.einthoven_mv is not None
+    assert tracing.einthoven_mv < 0.03
+    assert tracing.gain_mm_mv == 10
+    assert tracing.record is not None
+    assert min(tracing.record.quality) > 0.4
+
+
+def test_a_short_gap_is_filled_from_the_other_limb_leads() -> None:
+    signals = RECORD.signals_mv[:3].copy()
+    gap = slice(500, 540)
+    truth = signals[0, gap].copy()
+    signals[0, gap] = np.nan
+    record = EcgRecord(signals, RECORD.fs_hz, RECORD.leads[:3], (0.0,) * 3, confidence=np.ones_like(signals))
+    whole = fill_gaps_by_relations(record)
+    assert whole.signals_mv[0, gap] == pytest.approx(truth, abs=0.01)
+    assert whole.confidence is not None
+    assert (whole.confidence[0, gap] == 0.5).all()
+    assert np.isnan(record.signals_mv[0, gap]).all()
+    assert einthoven_rmse(whole) == pytest.approx(0, abs=0.01)

@@ -1,0 +1,40 @@
+"""Gain and time scale."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from read_against_truth import against_truth
+
+from ecglens.digitizing import digitize_page
+from ecglens.formats.csv import read_csv
+from ecglens.render import render_page
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
+
+
+def test_without_a_grid_pulses_give_the_scale_with_a_warning() -> None:
+    rendered = render_page(RECORD, style="bare")
+    tracing = digitize_page(rendered.page)
+    assert tracing.layout.px_per_mm_source == "pulse"
+    assert any("No grid was seen" in warning for warning in tracing.warnings)
+    assert np.median(list(against_truth(rendered, tracing).values())) > 8
+
+
+def test_the_pulse_gives_half_the_gain() -> None:
+    rendered = render_page(RECORD, gain_mm_mv=5.0)
+    tracing = digitize_page(rendered.page)
+    assert (tracing.gain_mm_mv, tracing.gain_source) == (5.0, "pulse")
+    assert np.median(list(against_truth(rendered, tracing).values())) > 12
+
+
+def test_without_a_pulse_a_warning_says_so_and_a_given_gain_is_used() -> None:
+    page = render_page(RECORD, gain_mm_mv=5.0, pulse=None).page
+    guessed = digitize_page(page)
+    assert guessed.gain_source == "default"
+    assert any("10 mm/mV is assumed" in warning for warning in guessed.warnings)
+    told = digitize_page(page, gain_mm_mv=5.0)
+    assert told.record is not None
+    assert guessed.record is not None
+    assert np.nanmax(told.record.signals_mv[0]) == pytest.approx(2 * np.nanmax(guessed.record.signals_mv[0]), rel=0.01)

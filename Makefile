@@ -8,6 +8,10 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constrai
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
+# What is written in plain English already. A package is added here once `.ci/check_language.py --paths PACKAGE` and
+# `codespell PACKAGE` report nothing; when all are here, the list becomes the whole repository.
+LANGUAGE_PATHS := .ci tests/ci
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-databases nightly lint format bench docs clean
 
@@ -30,11 +34,13 @@ test-databases: setup-dev ## Run the web application's tests on PostgreSQL and M
 nightly: setup-dev ## Run the tests that take many minutes
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 
-lint: setup-dev ## Check style, types and the order of the rooms
+lint: setup-dev ## Check style, types, the order of the packages, spelling and plain English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell $(LANGUAGE_PATHS)
+	$(BIN)/python .ci/check_language.py --paths $(LANGUAGE_PATHS)
 
 format: setup-dev ## Put the code into its form
 	$(BIN)/ruff check --fix .

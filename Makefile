@@ -13,7 +13,7 @@ PORT ?= 8000
 LANGUAGE_PATHS := .ci tests/ci
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test test-databases nightly lint format bench docs clean
+.PHONY: help setup setup-dev serve test test-databases nightly lint language format bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ lint: setup-dev ## Check style, types, the order of the packages, spelling and p
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory language
+
+language: setup-dev ## Check spelling and plain English where LANGUAGE_PATHS says
 	$(BIN)/codespell $(LANGUAGE_PATHS)
 	$(BIN)/python .ci/check_language.py --paths $(LANGUAGE_PATHS)
 

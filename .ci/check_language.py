@@ -327,7 +327,7 @@ def _begins_with_verb(text: str, words: Words) -> bool:
     match = re.match(r"(?:[Aa]lso |[Nn]ever |[Dd]o not |[Rr]e-)?([A-Za-z]+)(,?)(?: (\w+))?", text)
     if match is None or match.group(1).lower() not in words.verbs or match.group(3) == "of":
         return False
-    return not match.group(2) or (match.group(3) or "") in words.verbs
+    return not match.group(2) or (match.group(3) or "") in words.verbs | {"then"}
 
 
 def _text_of(node: ast.AST) -> str:

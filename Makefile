@@ -8,8 +8,15 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constrai
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
+# What is written in plain English already. A package is added here once `.ci/check_language.py --paths PACKAGE` and
+# `codespell PACKAGE` report nothing; when all are here, the list becomes the whole repository.
+LANGUAGE_PATHS := .ci .github CHANGELOG.md CONTRIBUTING.md SECURITY.md examples tests/ci docs/decisions \
+	$(addprefix docs/,api.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
+	$(addprefix docs/,rendering.md training.md web.md) \
+	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test test-databases nightly lint format bench docs clean
+.PHONY: help setup setup-dev serve test test-databases nightly lint language format bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,11 +37,16 @@ test-databases: setup-dev ## Run the web application's tests on PostgreSQL and M
 nightly: setup-dev ## Run the tests that take many minutes
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 
-lint: setup-dev ## Check style, types and the order of the rooms
+lint: setup-dev ## Check style, types, the order of the packages, spelling and plain English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory language
+
+language: setup-dev ## Check spelling and plain English where LANGUAGE_PATHS says
+	$(BIN)/codespell $(LANGUAGE_PATHS)
+	$(BIN)/python .ci/check_language.py --paths $(LANGUAGE_PATHS)
 
 format: setup-dev ## Put the code into its form
 	$(BIN)/ruff check --fix .

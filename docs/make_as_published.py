@@ -1,7 +1,7 @@
-"""Make ``as_published.json`` of the shipped model: its recipe, scored on files split at random, as is usual.
+"""Make ``as_published.json`` of the shipped model: its recipe, scored on files split at random, as most works do.
 
-From the answers that ``ecglens reproduce shipped --protocol as-published`` kept in ``docs/results``; the web
-application shows it beside the honest figures. Run from the repository: ``python docs/make_as_published.py``.
+It is made from the predictions that ``ecglens reproduce shipped --protocol as-published`` stored in ``docs/results``;
+the web application shows it beside the honest figures. Run from the repository: ``python docs/make_as_published.py``.
 """
 
 import json
@@ -19,15 +19,15 @@ TARGET = ROOT / "src" / "ecglens" / "weights" / "compact_cnn" / "as_published.js
 
 
 def as_published() -> str:
-    """The file's text."""
-    told = json.loads((RESULT / "seed0.json").read_text(encoding="utf-8"))
+    """Return the text of the file."""
+    note = json.loads((RESULT / "seed0.json").read_text(encoding="utf-8"))
     answers = read_predictions(RESULT / "seed0.csv")
     scored = figures(answers.targets, answers.probabilities, answers.labels)
     scored["curves"] = curve_points(answers.targets, answers.probabilities, answers.labels)
     counts = {label: int(np.sum(answers.targets == place)) for place, label in enumerate(answers.labels)}
     content = {
-        "protocol": told["protocol"],
-        "command": f"{told['command']}; python docs/make_as_published.py",
+        "protocol": note["protocol"],
+        "command": f"{note['command']}; python docs/make_as_published.py",
         "data": {
             "files": len(answers.targets),
             "recordings": len(set(answers.recordings)),
@@ -35,7 +35,7 @@ def as_published() -> str:
             "labels": counts,
         },
         "labels": list(answers.labels),
-        "seeds": {f"seed {told['seed']}": scored},
+        "seeds": {f"seed {note['seed']}": scored},
     }
     return json.dumps(content, indent=1) + "\n"
 

@@ -1,4 +1,4 @@
-"""Make the tables of ``docs/batch.md`` from ``ecglens.batch.rows``; a test holds them current."""
+"""Make the tables of ``docs/batch.md`` from ``ecglens.batch.rows``; a test checks that they are current."""
 
 from pathlib import Path
 
@@ -16,54 +16,54 @@ _KINDS = {
 
 
 def tables() -> str:
-    """What stands between the two marks."""
+    """Return what belongs between the two marks."""
     parts = [f"Schema version {SCHEMA_VERSION}.", "Every result has:", _table(columns(_job(())))]
-    known = {column.name for column in columns(_job(()))}
-    record = [each for each in columns(_job(("signals",))) if each.name not in known | {"signals_file"}]
-    for title, what in (
+    listed = {column.name for column in columns(_job(()))}
+    record = [each for each in columns(_job(("signals",))) if each.name not in listed | {"signals_file"}]
+    for title, outputs in (
         ("With `label`", ("label",)),
         ("With `measurements` or `signals`", ()),
         ("With `measurements`", ("measurements",)),
         ("With `signals`", ("signals",)),
         ("With `explanation`, which has the columns of `label` too", ("explanation",)),
     ):
-        shown = [each for each in columns(_job(what)) if each.name not in known] if what else record
-        known |= {each.name for each in shown}
-        parts += [f"{title}:", _table(shown)]
-    parts += ["The words in `failure`:", _lines(("failure", "meaning"), FAILURES.items())]
+        new = [each for each in columns(_job(outputs)) if each.name not in listed] if outputs else record
+        listed |= {each.name for each in new}
+        parts += [f"{title}:", _table(new)]
+    parts += ["The codes in `failure`:", _lines(("failure", "meaning"), FAILURES.items())]
     return "\n\n".join(parts)
 
 
 def page() -> str:
-    """The whole page, its tables made new."""
+    """Return the whole page with new tables."""
     text = TARGET.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{rest.partition(END)[2]}"
+    before, _, after = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after.partition(END)[2]}"
 
 
-def _job(what: tuple[str, ...]) -> Job:
-    asked = tuple(part for part in PARTS if part in what)
-    return Job(asked, "", "", "", "", ("LABEL",), "parquet", 600, 120.0, 100.0)
+def _job(outputs: tuple[str, ...]) -> Job:
+    parts = tuple(part for part in PARTS if part in outputs)
+    return Job(parts, "", "", "", "", ("LABEL",), "parquet", 600, 120.0, 100.0)
 
 
-def _table(shown: object) -> str:
-    rows = [(each, each.what) for each in shown if not _is_error(each)]  # type: ignore[attr-defined]
-    names = {each.name for each in shown}  # type: ignore[attr-defined]
+def _table(new: object) -> str:
+    rows = [(each, each.what) for each in new if not _is_error(each)]  # type: ignore[attr-defined]
+    names = {each.name for each in new}  # type: ignore[attr-defined]
     lines = [
         f"| `{each.name}`{f', `{each.name}_error`' if f'{each.name}_error' in names else ''} | "
-        f"{_KINDS.get(each.kind, each.kind)} | {what} |"
-        for each, what in rows
+        f"{_KINDS.get(each.kind, each.kind)} | {meaning} |"
+        for each, meaning in rows
     ]
-    return "\n".join(["| column | kind | what stands in it |", "|---|---|---|", *lines])
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *lines])
 
 
 def _is_error(column: Column) -> bool:
-    """Whether it is the uncertainty of the column in front of it, which shows both."""
+    """Return whether it is the uncertainty of the column before it, whose row shows both."""
     return column.what == "its standard uncertainty"
 
 
 def _lines(head: tuple[str, str], rows: object) -> str:
-    lines = [f"| `{name}` | {what} |" for name, what in rows]  # type: ignore[attr-defined]
+    lines = [f"| `{name}` | {meaning} |" for name, meaning in rows]  # type: ignore[attr-defined]
     return "\n".join([f"| {head[0]} | {head[1]} |", "|---|---|", *lines])
 
 

@@ -17,10 +17,10 @@ from ecglens.render import DAMAGES, GRIDS, STYLES, RenderedPage, damage, render_
 HERE = Path(__file__).resolve().parent
 RECORD = HERE.parent / "tests" / "data" / "ptbxl_00001.csv"
 RATE_BPM = 64
-"""Of the record, so that the printed rate is the drawn one."""
+"""Heart rate of the record, so that the printed rate is that of the traces."""
 
 PAGE_WIDTH, GAP, TITLE = 1760, 14, 22
-COLOURS = 256
+COLORS = 256
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def _sheet(
     out = HERE / "images" / f"render-{name}.png"
     out.parent.mkdir(exist_ok=True)
     # A palette keeps the sheets small; the pages themselves are not reduced.
-    Image.fromarray(np.vstack(rows)).quantize(COLOURS).save(out, optimize=True)
+    Image.fromarray(np.vstack(rows)).quantize(COLORS).save(out, optimize=True)
 
 
 def _tile(title: str, page: RenderedPage, width: int, window: tuple[int, int, int, int] | None) -> np.ndarray:

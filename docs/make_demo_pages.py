@@ -1,6 +1,6 @@
 """Make the demo pages that ship, with ``ecglens render``, from records of PTB-XL (CC BY 4.0).
 
-python docs/make_demo_pages.py [PTBXL_FOLDER]
+python docs/make_demo_pages.py PTBXL_FOLDER
 """
 
 import json
@@ -31,13 +31,21 @@ PAGES = (
 
 
 def main() -> None:
-    """Draw each page and write the list of all."""
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "data" / "ptbxl"
+    """Render each page and write the list of all."""
+    source = Path(sys.argv[1])
     rows = []
     for seed, (name, title, label, record, rate_bpm, options) in enumerate(PAGES):
         (header,) = source.rglob(f"{record:05d}_hr.hea")
-        asked = [str(header), str(OUT / f"{name}.jpg"), "--heart-rate", str(rate_bpm), "--seed", str(seed), *options]
-        subprocess.run([sys.executable, "-c", "from ecglens.cli import main; main()", "render", *asked], check=True)
+        arguments = [
+            str(header),
+            str(OUT / f"{name}.jpg"),
+            "--heart-rate",
+            str(rate_bpm),
+            "--seed",
+            str(seed),
+            *options,
+        ]
+        subprocess.run([sys.executable, "-c", "from ecglens.cli import main; main()", "render", *arguments], check=True)
         rows.append({"name": name, "title": title, "label": label, "record": record})
     (OUT / "pages.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 

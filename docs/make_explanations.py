@@ -20,28 +20,28 @@ BEGIN, END = "<!-- tables of benchmarks/{0}.md -->\n", "<!-- end of {0} -->\n"
 
 
 def main() -> None:
-    """Draw, then write the page."""
+    """Render the pictures, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", action="store_true", help="Copy the tables alone.")
     if not parser.parse_args().tables:
-        draw()
+        render_pictures()
     PAGES.write_text(with_tables(PAGES.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def with_tables(text: str) -> str:
-    """The page with the tables as the benchmarks wrote them, their headlines one level down."""
+    """Return the page with the tables of the benchmarks, their headings one level lower."""
     for name in BENCHMARKS:
         begin, end = BEGIN.format(name), END.format(name)
-        before, rest = text.split(begin)
-        _, after = rest.split(end)
+        before, following = text.split(begin)
+        _, after = following.split(end)
         whole = (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8")
         tables = whole.split("\n", 1)[1].strip().replace("\n## ", "\n### ")
         text = f"{before}{begin}\n{tables}\n\n{end}{after}"
     return text
 
 
-def draw() -> None:
-    """One page, explained by every method, cut to its traces."""
+def render_pictures() -> None:
+    """Render one page, explained by every method and cropped to its traces."""
     from ecglens.explaining import explain_page
     from ecglens.models.explain import METHODS
     from ecglens.models.train.modules import module_of_folder
@@ -56,10 +56,10 @@ def draw() -> None:
     rows = slice(max(0, int(box.top) - MARGIN_PX), int(box.bottom) + MARGIN_PX)
     columns = slice(max(0, int(box.left) - MARGIN_PX), int(box.right) + MARGIN_PX)
     for method in METHODS:
-        found = explain_page(reading, runtime, method=method, module=module_of_folder(runtime.card), checks=False)
-        shown = np.ascontiguousarray(found.plot(reading.page.pixels)[rows, columns, ::-1])
-        height = round(WIDTH_PX * shown.shape[0] / shown.shape[1])
-        small = cv2.resize(shown, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
+        explanation = explain_page(reading, runtime, method=method, module=module_of_folder(runtime.card), checks=False)
+        overlay = np.ascontiguousarray(explanation.plot(reading.page.pixels)[rows, columns, ::-1])
+        height = round(WIDTH_PX * overlay.shape[0] / overlay.shape[1])
+        small = cv2.resize(overlay, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
         _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         (PICTURES / f"explain-{method}.jpg").write_bytes(jpeg.tobytes())
 

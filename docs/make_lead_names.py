@@ -25,7 +25,7 @@ BASELINE_PX = 2
 
 def main(folder: Path) -> None:
     """Collect every name's surroundings on every page and write the medians below each other."""
-    seen: dict[str, list[np.ndarray]] = defaultdict(list)
+    tiles_by_lead: dict[str, list[np.ndarray]] = defaultdict(list)
     for path in sorted(folder.glob("*.jpg")):
         layout = find_layout(read_page(path))
         if not isinstance(layout, Layout):
@@ -36,10 +36,10 @@ def main(folder: Path) -> None:
             left = round(ink.column(lead.box.left)) - 1
             tile = ink.pixels[bottom - TILE[0] : bottom, max(0, left) : left + TILE[1]]
             if not lead.rhythm and tile.shape == TILE:
-                seen[lead.lead].append(tile)
+                tiles_by_lead[lead.lead].append(tile)
     tiles = []
     for name in STANDARD_LEADS:
-        tile = np.clip((np.median(seen[name], axis=0) - PAPER) / FULL * 255, 0, 255).astype(np.uint8)
+        tile = np.clip((np.median(tiles_by_lead[name], axis=0) - PAPER) / FULL * 255, 0, 255).astype(np.uint8)
         tile[-BASELINE_PX:] = 0
         if name not in ("I", "II", "III"):
             tile[:, :SEPARATOR_PX] = 0

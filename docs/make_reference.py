@@ -1,4 +1,4 @@
-"""Make ``docs/reference.md`` from the commands, routes, settings and errors themselves; a test holds it current."""
+"""Make ``docs/reference.md`` from the commands, routes, settings and errors; a test checks that it is current."""
 
 import ast
 import inspect
@@ -24,17 +24,17 @@ TARGET = Path(__file__).resolve().parent / "reference.md"
 
 
 def reference() -> str:
-    """The whole page."""
+    """Return the whole page."""
     parts = [
         "# Reference",
         "Made by `python docs/make_reference.py`; edit the code, not this page.",
         "## Commands",
         *_commands(),
         "## Routes of the web application",
-        "Logging in and the like stand under `/accounts/`, Django's admin under `/admin/`.",
+        "Logging in and account management are under `/accounts/`, Django's admin site under `/admin/`.",
         "\n".join(f"- `/{route}`" for route in sorted(set(_routes(urlpatterns)))),
         "## Settings",
-        "From the environment or a file `.env`.",
+        "Settings are read from the environment or from a file `.env`.",
         *_settings(),
         "## Layouts",
         _layouts(),
@@ -61,13 +61,13 @@ def _commands() -> list[str]:
 
 
 def _command(name: str, command: Any) -> list[str]:
-    """A command and, where it has them, the commands under it."""
-    rows = ["| | what | default |", "|---|---|---|"]
+    """Return the section of a command and those of its subcommands."""
+    rows = ["| | meaning | default |", "|---|---|---|"]
     for parameter in command.params:
         is_option = parameter.param_type_name == "option"
         spelled = ", ".join(parameter.opts) if is_option else parameter.name.upper()
-        given = "needed" if parameter.required else _default(parameter.default)
-        rows.append(f"| `{spelled}` | {getattr(parameter, 'help', None) or ''} | {given} |")
+        default = "required" if parameter.required else _default(parameter.default)
+        rows.append(f"| `{spelled}` | {getattr(parameter, 'help', None) or ''} | {default} |")
     parts = [f"### `ecglens {name}`", " ".join((command.help or "").split())]
     parts += ["\n".join(rows)] if command.params else []
     under = getattr(command, "commands", {}).items()
@@ -79,7 +79,7 @@ def _default(value: object) -> str:
 
 
 def _settings() -> list[str]:
-    rows = ["| variable | what | default |", "|---|---|---|"]
+    rows = ["| variable | meaning | default |", "|---|---|---|"]
     body = ast.parse(inspect.getsource(settings.Settings)).body[0].body  # type: ignore[attr-defined]
     for field, text in zip(body, body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
@@ -92,8 +92,8 @@ def _settings() -> list[str]:
 def _layouts() -> str:
     rows = ["| name | rows | rhythm strips |", "|---|---|---|"]
     for name, layout in layouts.LAYOUTS.items():
-        drawn = " / ".join(" ".join(row) for row in layout.rows)
-        rows.append(f"| `{name}` | {drawn} | {' '.join(layout.rhythm) or '-'} |")
+        lines = " / ".join(" ".join(row) for row in layout.rows)
+        rows.append(f"| `{name}` | {lines} | {' '.join(layout.rhythm) or '-'} |")
     return "\n".join(rows)
 
 

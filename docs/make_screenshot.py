@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "tests" / "data" / "Normal_1.jpg"
 PICTURE = ROOT / "docs" / "images" / "disease-predict.png"
 VIEW = {"width": 1100, "height": 1320}
-COLOURS = 40
+COLORS = 40
 START_S = 90
 
 
@@ -69,10 +69,10 @@ def _take(address: str) -> None:
         page.set_input_files("#file", PAGE)
         page.locator("form.upload button[type=submit]").click()
         page.wait_for_selector(".measured tbody tr")
-        taken = page.screenshot()
+        png = page.screenshot()
         browser.close()
-    with Image.open(io.BytesIO(taken)) as image:
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
+    with Image.open(io.BytesIO(png)) as image:
+        image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class RedactionLimits:
     max_letter_mm: float = threshold(
         5.0,
         "mm",
-        "Largest distance that a letter which the edge cuts may reach into the traces; what reaches further is a trace.",
+        "Largest distance that a letter at the edge may reach into the traces; what reaches further is a trace.",
         low="Halves of large letters stay.",
         high="Tips of traces are covered.",
     )

@@ -40,7 +40,7 @@ def explain(
         source: As for :func:`ecglens.read`.
         model: As for :func:`ecglens.read`.
         method: One of ``ecglens.models.explain.METHODS``.
-        label: Label whose probability is explained; the likeliest where it is ``None``.
+        label: Label whose probability is explained; the most probable one where it is ``None``.
         page: As for :func:`ecglens.read`.
         module: The model as a torch module in evaluation mode, for methods that follow gradients.
         checks: Also check the explanation on this page, which runs the model some 70 times.
@@ -132,7 +132,7 @@ def check_explanations(
 
 
 def make_scene_builder(runtime: Runtime) -> Callable[[Page], Scene | None]:
-    """Return a function that reads a page and prepares its explanation for the likeliest label.
+    """Return a function that reads a page and prepares its explanation for the most probable label.
 
     The function returns ``None`` for a page that the model does not answer for. It reads the page as it is, without
     trying other views, because checks measure how an answer changes when a page is turned or cut.

@@ -1,4 +1,4 @@
-"""What is known about the heart as values: measured in the signals, or printed by the recorder.
+"""Measurements of the signals, and facts that the recorder printed.
 
 ``FIGURES`` is the one list of measurements: their names, titles, units and meanings.
 """
@@ -181,7 +181,7 @@ class Measurements:
 
 @dataclass(frozen=True, slots=True)
 class PrintedFacts:
-    """What a recorder printed above and below the traces; ``None`` for each fact that could not be read.
+    """Facts that a recorder printed above and below the traces; ``None`` for each fact that could not be read.
 
     A fact that is printed twice with two values is ``None`` too. Names, numbers and dates of persons are not stored.
 

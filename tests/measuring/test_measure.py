@@ -83,8 +83,8 @@ def test_a_page_gives_nearly_the_figures_of_its_signals() -> None:
         assert len(found.r_peaks_s) == len(whole.r_peaks_s)
         assert value(found.rate_bpm) == pytest.approx(value(whole.rate_bpm), abs=1)
         assert value(found.qrs_ms) == pytest.approx(value(whole.qrs_ms), abs=16)
-        for figure, known, within in ((found.qt_ms, whole.qt_ms, 25), (found.pr_ms, whole.pr_ms, 20)):
-            assert figure is None or figure.value == pytest.approx(value(known), abs=within)
+        for figure, valid, within in ((found.qt_ms, whole.qt_ms, 25), (found.pr_ms, whole.pr_ms, 20)):
+            assert figure is None or figure.value == pytest.approx(value(valid), abs=within)
         assert set(found.st_j_mv) == set(STANDARD_LEADS)
 
 

@@ -36,8 +36,8 @@ def test_leads_of_a_cut_page_keep_their_signals(source: str, kept: float) -> Non
     assert part.record is not None
     for lead in ("II", "aVL", "V3"):
         before, after = (record.signals_mv[record.leads.index(lead)] for record in (whole, part.record))
-        shown = min(len(before), len(after))
-        assert snr_db(before[:shown].astype(np.float64), after[:shown].astype(np.float64)) > 12
+        visible = min(len(before), len(after))
+        assert snr_db(before[:visible].astype(np.float64), after[:visible].astype(np.float64)) > 12
 
 
 def test_each_lead_starts_with_its_column() -> None:

@@ -63,7 +63,7 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
         leads.
     """
     located = page if isinstance(page, Located) else None
-    photo = _reduced(page.page if isinstance(page, Located) else page)
+    photo = _reduce(page.page if isinstance(page, Located) else page)
     flat = flatten(photo)
     if flat is not photo and flat.pixels is photo.pixels and located is not None and located.layout and name is None:
         return replace(located, page=replace(located.page, bend_mm=flat.bend_mm))
@@ -91,23 +91,23 @@ def _first_located(
 
 
 def _photo_views(page: Page) -> Iterator[Page]:
-    """The page as if it had been scanned, in one way after another."""
-    photo = _reduced(page)
-    yield from _dewarped(photo)
+    """The page as if it had been scanned, in different ways, one after another."""
+    photo = _reduce(page)
+    yield from _dewarp(photo)
     yield from _edge_views(photo)
     yield from _grid_views(photo)
 
 
 def _dewarped_views(page: Page) -> Iterator[Page]:
     """The page dewarped in each of the ways; nothing where its grid is flat."""
-    photo = _reduced(page)
-    for flat in _dewarped(photo):
+    photo = _reduce(page)
+    for flat in _dewarp(photo):
         yield flat
         yield from _edge_views(photo)
         yield from islice(_grid_views(photo), 1)
 
 
-def _reduced(page: Page) -> Page:
+def _reduce(page: Page) -> Page:
     """The page with at most ``_MAX_PHOTO_PX``, by averages over squares."""
     shrink = math.ceil(math.sqrt(page.height * page.width / _MAX_PHOTO_PX))
     if shrink <= 1:
@@ -117,7 +117,7 @@ def _reduced(page: Page) -> Page:
     return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())
 
 
-def _dewarped(page: Page) -> Iterator[Page]:
+def _dewarp(page: Page) -> Iterator[Page]:
     """The page dewarped by its grid, where that is bent."""
     flat = flatten(page)
     if flat.pixels is not page.pixels:
@@ -129,7 +129,7 @@ def _edge_views(page: Page) -> Iterator[Page]:
     view = from_above(page)
     if view is not None:
         yield view
-        yield from _dewarped(view)
+        yield from _dewarp(view)
 
 
 def _grid_views(page: Page) -> Iterator[Page]:

@@ -10,7 +10,7 @@ from scipy import signal
 from ecglens.layouts import RHYTHM
 from ecglens.limits import threshold
 from ecglens.measuring.beats import Beats, find_beats
-from ecglens.measuring.rhythm import lone_share, rr_intervals, typical_rr
+from ecglens.measuring.rhythm import rr_intervals, single_share, typical_rr
 from ecglens.measuring.signals import FS_HZ, median_of_known
 from ecglens.measuring.spikes import remove_spikes
 from ecglens.measuring.waves import BEFORE, Waves, cut_normal_beats, delineate
@@ -30,7 +30,7 @@ class AnalysisLimits:
         low="Noise is measured as beats.",
         high="Beats in noisy records are not measured.",
     )
-    max_lone_share: float = threshold(
+    max_single_share: float = threshold(
         0.45,
         "1",
         "Largest share of beats whose shape no other beat has.",
@@ -146,9 +146,9 @@ def analyze(record: EcgRecord) -> Analysis | NotFound:
 
 
 def _has_beats(beats: Beats) -> bool:
-    """Whether beats of one shape stand out."""
+    """Return whether beats of one shape stand out."""
     is_high = beats.height >= LIMITS.min_beat_height
-    return is_high and (beats.shapes == 0).sum() >= 2 and lone_share(beats) <= LIMITS.max_lone_share
+    return is_high and (beats.shapes == 0).sum() >= 2 and single_share(beats) <= LIMITS.max_single_share
 
 
 def _no_beats(reason: str, notes: list[str]) -> NotFound:
@@ -164,8 +164,8 @@ def _prepare(record: EcgRecord) -> tuple[list[str], NDArray[np.float64], NDArray
     if bad:
         notes.append(f"Left out because of low quality: {', '.join(bad)}.")
     for lead, row in zip(placed.leads, placed.signals_mv, strict=True):
-        known = row[~np.isnan(row)]
-        if len(known) < 0.5 * placed.fs_hz or np.ptp(known) < LIMITS.min_span_mv:
+        valid = row[~np.isnan(row)]
+        if len(valid) < 0.5 * placed.fs_hz or np.ptp(valid) < LIMITS.min_span_mv:
             continue
         resampled = _resample(row.astype(np.float64), placed.fs_hz)
         if lead in bad:
@@ -188,17 +188,17 @@ def _only_at(rows: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.f
 
 def _resample(row: NDArray[np.float64], fs_hz: float) -> NDArray[np.float64]:
     """One lead at ``FS_HZ`` with its short gaps bridged."""
-    known = np.flatnonzero(~np.isnan(row))
-    gaps = np.diff(known)
-    for start, gap in zip(known[:-1][gaps > 1], gaps[gaps > 1], strict=True):
+    valid = np.flatnonzero(~np.isnan(row))
+    gaps = np.diff(valid)
+    for start, gap in zip(valid[:-1][gaps > 1], gaps[gaps > 1], strict=True):
         if gap - 1 <= LIMITS.max_gap_s * fs_hz:
             row[start : start + gap + 1] = np.linspace(row[start], row[start + gap], gap + 1)
     if fs_hz == FS_HZ:
         return row
     ratio = Fraction(FS_HZ / fs_hz).limit_denominator(1000)
     out = np.full(round(len(row) * FS_HZ / fs_hz), np.nan)
-    known = np.flatnonzero(~np.isnan(row))
-    for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+    valid = np.flatnonzero(~np.isnan(row))
+    for run in np.split(valid, np.flatnonzero(np.diff(valid) > 1) + 1):
         part = signal.resample_poly(row[run], ratio.numerator, ratio.denominator, padtype="line")
         first = round(run[0] * FS_HZ / fs_hz)
         out[first : first + len(part)] = part[: len(out) - first]

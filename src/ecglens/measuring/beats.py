@@ -148,7 +148,7 @@ LIMITS = BeatLimits()
 _TEMPLATE_S = (0.08, 0.12)
 """Part of a beat around its fiducial that is aligned and compared: a wide QRS complex."""
 _ALIGN_REACH_S = 0.05
-"""How far a fiducial may move to fit the median of its shape."""
+"""Largest shift of a fiducial that fits a beat to the median of its shape."""
 _MANY_LEADS = 6
 """Number of leads from which the one with the most energy has no vote: it may be an artifact."""
 
@@ -197,13 +197,13 @@ def _energy(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
     """One curve for all leads: 1 where each lead is as steep as it ever is."""
     weighted, weights = np.zeros((2, *slopes.shape))
     for number, steepness in enumerate(np.abs(slopes)):
-        is_known = ~np.isnan(steepness)
-        if is_known.sum() < FS_HZ / 2:
+        is_valid = ~np.isnan(steepness)
+        if is_valid.sum() < FS_HZ / 2:
             continue
-        typical, largest = np.percentile(steepness[is_known], (50, 98.5))
+        typical, largest = np.percentile(steepness[is_valid], (50, 98.5))
         if largest > 0:
-            weights[number, is_known] = np.clip((largest / max(typical, 1e-9) - 4) / 8, 0.02, 1)
-            weighted[number, is_known] = weights[number, is_known] * np.minimum(steepness[is_known] / largest, 1.5) ** 2
+            weights[number, is_valid] = np.clip((largest / max(typical, 1e-9) - 4) / 8, 0.02, 1)
+            weighted[number, is_valid] = weights[number, is_valid] * np.minimum(steepness[is_valid] / largest, 1.5) ** 2
     total, weight = weighted.sum(axis=0), weights.sum(axis=0)
     has_many_leads = (weights > 0).sum(axis=0) >= _MANY_LEADS
     loudest = weighted.argmax(axis=0)[None]
@@ -216,12 +216,12 @@ def _energy(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _peaks(energy: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
     """Peaks of the energy that are beats, and how far they rise above what lies between them."""
-    known = np.nan_to_num(energy)
-    candidates, _ = signal.find_peaks(np.r_[0, known, 0], distance=round(LIMITS.refractory_s * FS_HZ))
+    valid = np.nan_to_num(energy)
+    candidates, _ = signal.find_peaks(np.r_[0, valid, 0], distance=round(LIMITS.refractory_s * FS_HZ))
     candidates = candidates - 1
-    if len(candidates) == 0 or not known.any():
+    if len(candidates) == 0 or not valid.any():
         return np.empty(0, np.intp), 1.0
-    heights = known[candidates]
+    heights = valid[candidates]
     window = round(2 * FS_HZ)
     tops = [
         heights[(candidates >= start) & (candidates < start + window)].max(initial=0)
@@ -231,9 +231,9 @@ def _peaks(energy: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
     floor = float(np.nanpercentile(energy, 30))
     beats = candidates[heights >= LIMITS.min_height * typical]
     is_close = np.diff(beats) < LIMITS.t_wave_s * FS_HZ
-    is_low = known[beats[1:]] < LIMITS.max_t_wave_height * known[beats[:-1]]
+    is_low = valid[beats[1:]] < LIMITS.max_t_wave_height * valid[beats[:-1]]
     beats = beats[np.r_[True, ~(is_close & is_low)]]
-    missing = _missing_beats(known, beats, candidates[heights >= LIMITS.min_searchback_height * typical])
+    missing = _missing_beats(valid, beats, candidates[heights >= LIMITS.min_searchback_height * typical])
     return np.union1d(beats, np.array(missing, dtype=np.intp)), typical / max(floor, 1e-9)
 
 
@@ -269,7 +269,7 @@ def _is_stray(
     These are low peaks without which the rhythm goes on, low first and last peaks, and a peak at the very start of the
     record with the next beat close behind, as a lead name on the trace makes it.
     """
-    is_lone = np.bincount(shapes)[shapes] == 1
+    is_single = np.bincount(shapes)[shapes] == 1
     relative_height = heights / np.median(heights)
     intervals = np.diff(fiducials)
     in_rhythm, at_end, is_cut = np.zeros((3, len(fiducials)), bool)
@@ -281,13 +281,13 @@ def _is_stray(
     is_low = (in_rhythm & (relative_height < LIMITS.max_stray_height)) | (
         at_end & (relative_height < LIMITS.max_stray_end_height)
     )
-    return np.asarray(is_lone & (is_low | is_cut))
+    return np.asarray(is_single & (is_low | is_cut))
 
 
 def _long_leads(slopes: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Leads that are known nearly as long as any: all of a recording, the rhythm strips of a page."""
-    known = (~np.isnan(slopes)).sum(axis=1)
-    return np.asarray(known >= 0.8 * known.max())
+    valid = (~np.isnan(slopes)).sum(axis=1)
+    return np.asarray(valid >= 0.8 * valid.max())
 
 
 def _align(
@@ -301,19 +301,19 @@ def _align(
     out = fiducials.copy()
     for shape in np.unique(shapes):
         members = np.flatnonzero(shapes == shape)
-        known = members[~np.isnan(wide[members]).all(axis=(1, 2))]
-        if len(known) < 2:
+        valid = members[~np.isnan(wide[members]).all(axis=(1, 2))]
+        if len(valid) < 2:
             continue
-        template = np.nan_to_num(median_of_known(wide[known][:, :, reach:-reach]))
-        filled = np.nan_to_num(wide[known])
+        template = np.nan_to_num(median_of_known(wide[valid][:, :, reach:-reach]))
+        filled = np.nan_to_num(wide[valid])
         fits = np.stack(
             [np.einsum("blw,lw->b", filled[:, :, lag : lag + before + after], template) for lag in range(2 * reach + 1)]
         )
         best = np.clip(fits.argmax(axis=0), 1, 2 * reach - 1)
-        left, top, right = (fits[best + step, np.arange(len(known))] for step in (-1, 0, 1))
+        left, top, right = (fits[best + step, np.arange(len(valid))] for step in (-1, 0, 1))
         curvature = left - 2 * top + right
         fraction = np.where(curvature < 0, 0.5 * (left - right) / np.where(curvature < 0, curvature, 1), 0)
-        out[known] = np.rint(fiducials[known]) + best - reach + np.clip(fraction, -0.5, 0.5)
+        out[valid] = np.rint(fiducials[valid]) + best - reach + np.clip(fraction, -0.5, 0.5)
     return out
 
 
@@ -349,8 +349,8 @@ def _have_same_shape(slopes: NDArray[np.float64], fiducials: NDArray[np.float64]
     ]
     correlation = np.divide(np.max(products, axis=0), scale, out=np.ones_like(scale), where=scale > 0)
     gain = np.divide(shared, shared.T, out=np.ones_like(scale), where=scale > 0)
-    is_alike = np.maximum(correlation, correlation.T) > LIMITS.min_correlation
-    return np.asarray(is_alike & (np.abs(np.log(np.maximum(gain, 1e-9))) < 2 * np.log(LIMITS.max_gain)))
+    is_similar = np.maximum(correlation, correlation.T) > LIMITS.min_correlation
+    return np.asarray(is_similar & (np.abs(np.log(np.maximum(gain, 1e-9))) < 2 * np.log(LIMITS.max_gain)))
 
 
 def _order_groups(

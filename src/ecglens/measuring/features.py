@@ -67,7 +67,9 @@ LEAD_FEATURES = MappingProxyType(
 FEATURES = MappingProxyType(
     {
         **GLOBAL_FEATURES,
-        **{f"{lead}_{name}": f"{lead}: {what}" for lead in STANDARD_LEADS for name, what in LEAD_FEATURES.items()},
+        **{
+            f"{lead}_{name}": f"{lead}: {meaning}" for lead in STANDARD_LEADS for name, meaning in LEAD_FEATURES.items()
+        },
     }
 )
 """Every column in its order, with its meaning."""
@@ -153,8 +155,8 @@ def _longest_stretch(analysis: Analysis, lead: str) -> NDArray[np.float64]:
     """The longest stretch without a gap of the rows that show a lead."""
     longest = np.empty(0)
     for row in (number for number, name in enumerate(analysis.leads) if name.removesuffix(RHYTHM) == lead):
-        known = np.flatnonzero(~np.isnan(analysis.signals[row]))
-        for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+        valid = np.flatnonzero(~np.isnan(analysis.signals[row]))
+        for run in np.split(valid, np.flatnonzero(np.diff(valid) > 1) + 1):
             longest = analysis.signals[row][run] if len(run) > len(longest) else longest
     return longest
 

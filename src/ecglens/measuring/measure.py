@@ -262,8 +262,8 @@ def _r_peak(analysis: Analysis) -> int:
     first, last = _FIRST_COMPLEX if on is None or end is None else (on, end)
     qrs = slice(BEFORE + first, BEFORE + last + 1)
     complexes = np.abs(np.nan_to_num(median_of_known(analysis.windows)[:, qrs]))
-    is_shown = complexes.any(axis=1)
-    return first + int(np.median(complexes.argmax(axis=1)[is_shown])) if is_shown.any() else 0
+    is_visible = complexes.any(axis=1)
+    return first + int(np.median(complexes.argmax(axis=1)[is_visible])) if is_visible.any() else 0
 
 
 def _named_edges(waves: Waves) -> tuple[tuple[str, int | None], ...]:

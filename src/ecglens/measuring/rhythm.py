@@ -10,7 +10,7 @@ from ecglens.measuring.beats import Beats
 from ecglens.measuring.signals import FS_HZ
 from ecglens.records import Measured
 
-__all__ = ["lone_share", "measure_rhythm", "rr_intervals", "typical_rr"]
+__all__ = ["single_share", "measure_rhythm", "rr_intervals", "typical_rr"]
 
 _MIN_DIFFERENCES = 3
 """Number of successive differences that a variability needs."""
@@ -22,7 +22,7 @@ _MAX_HIDDEN_SHARE = 0.02
 """Share of an RR interval that no lead may show: a beat could hide in more."""
 
 
-def lone_share(beats: Beats) -> float:
+def single_share(beats: Beats) -> float:
     """Return the share of beats whose shape no other beat has; noise has shapes of one beat each."""
     return float((np.bincount(beats.shapes)[beats.shapes] == 1).mean())
 
@@ -36,8 +36,8 @@ def rr_intervals(signals: NDArray[np.float64], beats: Beats) -> NDArray[np.float
     """
     hidden = np.cumsum(np.isnan(signals).all(axis=0))
     places = np.clip(np.rint(beats.samples).astype(int), 0, signals.shape[1] - 1)
-    is_shown = np.diff(hidden[places]) < _MAX_HIDDEN_SHARE * np.diff(places)
-    return np.where(is_shown, np.diff(beats.samples), np.nan)
+    is_visible = np.diff(hidden[places]) < _MAX_HIDDEN_SHARE * np.diff(places)
+    return np.where(is_visible, np.diff(beats.samples), np.nan)
 
 
 def typical_rr(rr: NDArray[np.float64]) -> float:

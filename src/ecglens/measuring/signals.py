@@ -21,9 +21,9 @@ def fill_gaps(signals: NDArray[np.floating]) -> NDArray[np.float64]:
     out = np.array(signals, dtype=np.float64)
     columns = np.arange(out.shape[1])
     for row in out:
-        is_known = ~np.isnan(row)
-        if is_known.any() and not is_known.all():
-            row[~is_known] = np.interp(columns[~is_known], columns[is_known], row[is_known])
+        is_valid = ~np.isnan(row)
+        if is_valid.any() and not is_valid.all():
+            row[~is_valid] = np.interp(columns[~is_valid], columns[is_valid], row[is_valid])
     return np.nan_to_num(out)
 
 

@@ -223,10 +223,10 @@ def delineate(beat: NDArray[np.float64], rr: float) -> Waves:
         rr: Typical RR interval in samples.
     """
     low, high = (BEFORE + side for side in _QRS_REACH)
-    shown = beat[~np.isnan(beat[:, low:high]).any(axis=1)]
-    if not len(shown):
+    visible = beat[~np.isnan(beat[:, low:high]).any(axis=1)]
+    if not len(visible):
         return Waves()
-    activity = _activity(shown, LIMITS.qrs_slope_samples)
+    activity = _activity(visible, LIMITS.qrs_slope_samples)
     top = float(activity[low:high].max())
     if top <= 0:
         return Waves()
@@ -267,8 +267,8 @@ def correlate_p_waves(windows: NDArray[np.float64], waves: Waves) -> float:
         if not len(others):
             break
         typical = median_of_known(others)
-        is_known = ~(np.isnan(beat) | np.isnan(typical))
-        one, two = beat[is_known], typical[is_known]
+        is_valid = ~(np.isnan(beat) | np.isnan(typical))
+        one, two = beat[is_valid], typical[is_valid]
         if len(one):
             correlations.append(float(one @ two / max(np.sqrt((one @ one) * (two @ two)), 1e-12)))
     return float(np.median(correlations)) if correlations else 0.0
@@ -293,10 +293,10 @@ def _find_t_end(beat: NDArray[np.float64], qrs_end: int, rr: float) -> int | Non
     """Place where the last steep flank of the T wave has become quiet."""
     first = qrs_end + 40
     last = BEFORE + int(np.clip(rr - 130, 0.6 * rr, 310))
-    shown = beat[~np.isnan(beat[:, BEFORE + _QRS_REACH[0] : last]).any(axis=1)]
-    if last - first < 30 or not len(shown):
+    visible = beat[~np.isnan(beat[:, BEFORE + _QRS_REACH[0] : last]).any(axis=1)]
+    if last - first < 30 or not len(visible):
         return None
-    activity = _activity(shown, LIMITS.t_slope_samples)[first:last]
+    activity = _activity(visible, LIMITS.t_slope_samples)[first:last]
     flanks = signal.find_peaks(np.r_[0, activity, 0])[0] - 1
     if not len(flanks):
         return None
@@ -310,10 +310,10 @@ def _find_p_wave(beat: NDArray[np.float64], qrs_on: int, t_end_before: float) ->
     """Onset and end of a P wave that is separate from the T wave before it."""
     quiet_from = max(int(t_end_before) + 15, 8)
     first, last = max(quiet_from, qrs_on - 150), qrs_on - 4
-    shown = beat[~np.isnan(beat[:, quiet_from:qrs_on]).any(axis=1)]
-    if last - first < 30 or not len(shown):
+    visible = beat[~np.isnan(beat[:, quiet_from:qrs_on]).any(axis=1)]
+    if last - first < 30 or not len(visible):
         return None, None
-    whole = _activity(shown[:, : qrs_on + 1], LIMITS.p_slope_samples)
+    whole = _activity(visible[:, : qrs_on + 1], LIMITS.p_slope_samples)
     activity = whole[first:last]
     flanks = signal.find_peaks(activity)[0]
     if not len(flanks) or activity.max() < LIMITS.min_p_height * np.percentile(activity, 10):

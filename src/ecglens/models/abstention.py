@@ -59,16 +59,16 @@ def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]]) -> Abstention 
 
 
 def uncertain_answer(confidence: float, threshold: float) -> Abstention | None:
-    """Abstain from an answer whose probability is below the model's threshold.
+    """Abstain from a prediction whose probability is below the model's threshold.
 
     Args:
-        confidence: Probability of the likeliest label.
+        confidence: Probability of the top label.
         threshold: Least probability with which the model gives a label.
     """
     if confidence >= threshold:
         return None
     return Abstention(
         "uncertain",
-        f"No label is likely enough: the likeliest has a probability of {confidence:.1%}, and this model gives a label "
+        f"No label is probable enough: the top label has {confidence:.1%}, and this model gives a label "
         f"from {threshold:.1%} on.",
     )

@@ -247,7 +247,7 @@ def _columns_fit(column_s: float, layout: Layout, speed_mm_s: float) -> bool:
 
 
 def _rate_fits(rate_bpm: float | None, measurements: Measurements | None, *, faster: float = 1.0) -> bool:
-    """Whether a printed rate is near the measured one, or near that with a paper ``faster`` times as fast."""
+    """Return whether a printed rate is near the measured one, or near that with a paper ``faster`` times as fast."""
     if rate_bpm is None:
         return False
     differences = (abs(faster * rate - rate_bpm - _ROUNDED_DOWN_BPM) for rate in _measured_rates(measurements))

@@ -199,7 +199,7 @@ def _step_cost(runs: Runs, px_per_mm: float) -> NDArray[np.float32]:
 
 
 def _are_inside(runs: Runs, boxes: Iterable[tuple[float, float, float, float]]) -> NDArray[np.bool_]:
-    """Whether each run lies in one of the boxes from end to end."""
+    """Return whether each run lies in one of the boxes from end to end."""
     is_inside = np.zeros(runs.top.shape, dtype=np.bool_)
     for top, left, bottom, right in boxes:
         part = slice(max(0, int(left)), max(0, int(right) + 1))

@@ -51,7 +51,7 @@ class InkLimits:
         "mm",
         "Longest gap in a dashed separator.",
         low="Dashed separators are followed as traces.",
-        high="QRS complexes that stand above each other look like one separator.",
+        high="QRS complexes above each other look like one separator.",
     )
     max_complex_mm: float = threshold(
         45.0,
@@ -184,9 +184,9 @@ def _remove_specks_and_separators(
     is_near = np.abs(columns[:, None] - borders).min(axis=1, initial=np.inf) < LIMITS.border_mm * px_per_mm
     ink_px = strokes.sum(axis=0, dtype=np.int32)
     closing = np.ones((round(LIMITS.max_dash_gap_mm * px_per_mm) | 1, 1), np.uint8)
-    for length_mm, where in ((LIMITS.min_separator_mm, is_near), (LIMITS.min_separator_elsewhere_mm, ~is_near)):
+    for length_mm, mask in ((LIMITS.min_separator_mm, is_near), (LIMITS.min_separator_elsewhere_mm, ~is_near)):
         length = round(length_mm * px_per_mm)
-        candidates = np.flatnonzero(where & (ink_px >= 0.5 * length))
+        candidates = np.flatnonzero(mask & (ink_px >= 0.5 * length))
         if not candidates.size:
             continue
         joined = cv2.morphologyEx(np.ascontiguousarray(strokes[:, candidates]), cv2.MORPH_CLOSE, closing)

@@ -69,10 +69,10 @@ def relation_residuals(record: EcgRecord) -> Iterator[tuple[tuple[str, ...], flo
     """Yield each relation that can be checked: its leads, its residual, and their largest standard deviation, mV."""
     for weights, rows in _simultaneous_leads(record):
         residual = np.sum([weight * rows[name] for name, weight in weights.items()], axis=0)
-        is_known = ~np.isnan(residual)
-        if is_known.sum() >= LIMITS.min_shared_s * record.fs_hz:
-            spread = max(float(row[is_known].std()) for row in rows.values())
-            yield tuple(weights), float(residual[is_known].std()), spread
+        is_valid = ~np.isnan(residual)
+        if is_valid.sum() >= LIMITS.min_shared_s * record.fs_hz:
+            spread = max(float(row[is_valid].std()) for row in rows.values())
+            yield tuple(weights), float(residual[is_valid].std()), spread
 
 
 def fill_gaps_by_relations(record: EcgRecord) -> EcgRecord:
@@ -94,9 +94,9 @@ def fill_gaps_by_relations(record: EcgRecord) -> EcgRecord:
         offset = float(np.nanmedian(residual))
         for name, weight in weights.items():
             others = np.sum([w * rows[other] for other, w in weights.items() if other != name], axis=0)
-            known = np.flatnonzero(~np.isnan(rows[name]))
+            valid = np.flatnonzero(~np.isnan(rows[name]))
             is_gap = np.isnan(rows[name]) & ~np.isnan(others)
-            is_gap[: known[0]] = is_gap[known[-1] :] = False
+            is_gap[: valid[0]] = is_gap[valid[-1] :] = False
             for start, stop in _stretches(is_gap):
                 if stop - start <= longest:
                     index = record.leads.index(name)

@@ -233,8 +233,8 @@ def _hidden_share(lines: list[Line]) -> float:
     """Share of hidden places between the first and the last shown one of each line."""
     shares = []
     for line in lines:
-        shown = np.flatnonzero(~line.is_hidden)
-        shares.append(float(line.is_hidden[shown[0] : shown[-1]].mean()) if shown.size > 1 else 1.0)
+        visible = np.flatnonzero(~line.is_hidden)
+        shares.append(float(line.is_hidden[visible[0] : visible[-1]].mean()) if visible.size > 1 else 1.0)
     return float(np.mean(shares))
 
 
@@ -246,14 +246,14 @@ def _split_shared_runs(
     A run that two lines share is cut halfway between their zero lines.
     """
     columns = np.arange(path.shape[1])
-    is_shown = path != HIDDEN
-    place = np.where(is_shown, path, 0)
-    top = np.where(is_shown, runs.top[columns, place], np.nan).astype(np.float64)
-    bottom = np.where(is_shown, runs.bottom[columns, place], np.nan).astype(np.float64)
+    is_visible = path != HIDDEN
+    place = np.where(is_visible, path, 0)
+    top = np.where(is_visible, runs.top[columns, place], np.nan).astype(np.float64)
+    bottom = np.where(is_visible, runs.bottom[columns, place], np.nan).astype(np.float64)
     is_shared = np.zeros(path.shape, dtype=np.bool_)
     for upper in range(len(zeros) - 1):
         lower = upper + 1
-        both = is_shown[upper] & is_shown[lower] & (path[upper] == path[lower])
+        both = is_visible[upper] & is_visible[lower] & (path[upper] == path[lower])
         if not both.any():
             continue
         cut = np.clip((zeros[upper] + zeros[lower]) / 2, top[upper], bottom[upper])
@@ -272,7 +272,7 @@ def _find_shift(
     across: float,
     radius: float,
 ) -> float:
-    """How far right of the boxes' left edges the traces begin, px of the page; 0 where that cannot be seen.
+    """Distance from the boxes' left edges to where the traces begin, px of the page; 0 where it is not visible.
 
     A trace that begins under a frame or at the page's edge begins there. ``radius`` is that of the sharp pen: blur
     widens a stroke, but its end stays where half of its ink is. A line that begins at a pulse's flank is searched along
@@ -282,11 +282,11 @@ def _find_shift(
     reach = int(LIMITS.start_reach_mm * across * OVERSAMPLE)
     border = ink.page_column(_first_separator(ink.separators))
     for edges, line, flank in zip(outlines, lines, flanks, strict=True):
-        is_shown = ~np.isnan(edges[0])
+        is_visible = ~np.isnan(edges[0])
         left = line[0].box.left
         if flank is not None:
-            first = min(flank * OVERSAMPLE, len(is_shown) - 1)
-            if is_shown[first]:
+            first = min(flank * OVERSAMPLE, len(is_visible) - 1)
+            if is_visible[first]:
                 middle = round(float(edges[0][first] + edges[1][first]) / 2)
                 row = ink.pixels[min(middle, len(ink.pixels) - 1)]
                 before = flank - 1 - int(np.argmax(row[flank - 1 :: -1] < ink.level))
@@ -295,9 +295,9 @@ def _find_shift(
             continue
         place = int((float(ink.column(left)) + 0.5) * OVERSAMPLE)
         window = np.arange(place + reach, max(-1, place - reach), -1)
-        if not window.size or window[0] >= len(is_shown) or not is_shown[window[0]]:
+        if not window.size or window[0] >= len(is_visible) or not is_visible[window[0]]:
             continue
-        gaps = np.flatnonzero(~is_shown[window])
+        gaps = np.flatnonzero(~is_visible[window])
         if not gaps.size and window[-1] > 0:
             continue
         start = int(window[gaps[0]]) + 1 if gaps.size else 0
@@ -350,5 +350,5 @@ def _are_at_bars(
 
 
 def _fill(edge: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = np.flatnonzero(~np.isnan(edge))
-    return np.interp(np.arange(len(edge)), known, edge[known]) if known.size else np.zeros(len(edge))
+    valid = np.flatnonzero(~np.isnan(edge))
+    return np.interp(np.arange(len(edge)), valid, edge[valid]) if valid.size else np.zeros(len(edge))

@@ -47,8 +47,8 @@ def draw_overlay(tracing: Tracing) -> NDArray[np.uint8]:
 
 
 def _unbroken_parts(points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    is_known = np.isfinite(points).all(axis=1)
-    bounds = np.flatnonzero(np.diff(np.concatenate([[False], is_known, [False]]).astype(np.int8)))
+    is_valid = np.isfinite(points).all(axis=1)
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], is_valid, [False]]).astype(np.int8)))
     return [points[start:stop] for start, stop in zip(bounds[::2], bounds[1::2], strict=True) if stop - start > 1]
 
 
@@ -56,10 +56,10 @@ def _draw_name(
     picture: NDArray[np.uint8], name: str, points: NDArray[np.float64], color: tuple[int, int, int], px_per_mm: float
 ) -> None:
     """Write the lead's name below the start of its trace, where pages rarely print."""
-    known = points[np.isfinite(points).all(axis=1)]
-    if not len(known):
+    valid = points[np.isfinite(points).all(axis=1)]
+    if not len(valid):
         return
     size = px_per_mm * 2.2 / 22
-    first = known[known[:, 0] < known[0, 0] + 10 * px_per_mm]
-    place = (round(float(known[0, 0])), round(float(first[:, 1].max()) + px_per_mm * 4))
+    first = valid[valid[:, 0] < valid[0, 0] + 10 * px_per_mm]
+    place = (round(float(valid[0, 0])), round(float(first[:, 1].max()) + px_per_mm * 4))
     cv2.putText(picture, name, place, cv2.FONT_HERSHEY_SIMPLEX, size, color, max(1, round(size * 2)), cv2.LINE_AA)

@@ -122,12 +122,12 @@ def find_outline(
     is_faint = binary_opening((peak < level) & (peak > 0), np.ones(_FAINT_PX * OVERSAMPLE, dtype=np.bool_))
     levels = np.where(is_faint, peak / 2, level)
     black = fine >= levels
-    is_shown = black.any(axis=0)
+    is_visible = black.any(axis=0)
     up = np.asarray(black.argmax(axis=0), dtype=np.intp)
     down = np.asarray(len(black) - 1 - black[::-1].argmax(axis=0), dtype=np.intp)
     upper = first + up - _fraction_beyond(fine, up, -1, levels)
     lower = first + down + _fraction_beyond(fine, down, 1, levels)
-    return np.where(is_shown, upper, np.nan), np.where(is_shown, lower, np.nan)
+    return np.where(is_visible, upper, np.nan), np.where(is_visible, lower, np.nan)
 
 
 def _fraction_beyond(

@@ -245,13 +245,13 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
     typical = float(np.mean([value for _, value in residuals])) if residuals else LIMITS.unknown_residual
     predictors: list[dict[str, float] | None] = []
     for lead, row, fact in zip(record.leads, record.signals_mv, facts, strict=True):
-        known = row[: len(fact.confidence)]
-        known = known[~np.isnan(known)]
-        if known_share(row, fact) < LIMITS.min_known or np.ptp(known) < LIMITS.min_span_mv:
+        valid = row[: len(fact.confidence)]
+        valid = valid[~np.isnan(valid)]
+        if known_share(row, fact) < LIMITS.min_known or np.ptp(valid) < LIMITS.min_span_mv:
             predictors.append(None)
             continue
         own = max((value for names, value in residuals if lead in names), default=typical)
-        span = float(np.percentile(known, 97.5) - np.percentile(known, 2.5)) + 1e-6
+        span = float(np.percentile(valid, 97.5) - np.percentile(valid, 2.5)) + 1e-6
         predictors.append(
             {
                 "constant": 1.0,
@@ -261,7 +261,7 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
                 "torn": float(np.sqrt(fact.torn)),
                 "edge": float(np.log(page.edge + 0.01)),
                 "soft": page.edge * page.pen_mm,
-                "jitter": float(np.log(np.percentile(np.abs(np.diff(known, n=2)), 95) / span + 1e-4)),
+                "jitter": float(np.log(np.percentile(np.abs(np.diff(valid, n=2)), 95) / span + 1e-4)),
             }
         )
     return predictors

@@ -27,7 +27,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecglens.explaining import explain_page, make_scene_builder
+from ecglens.explaining import explain_page
+from ecglens.explanation_checks import make_scene_builder
 from ecglens.models.cards import GRAPH_FILE, ModelCard
 from ecglens.models.explain import METHODS
 from ecglens.models.explain.checks import LEAST_NEAR, MOST_OUTSIDE, areas, ink_map, location

@@ -1,33 +1,33 @@
-"""Read ECG pages: a photo, scan or PDF in; a label with honest probabilities and the leads out.
+"""Read ECG pages: a photo, scan or PDF in; a label with calibrated probabilities, leads and signals out.
 
 For research and teaching; not a medical device.
 
-``import ecglens`` loads numpy and the standard library only; the rest is loaded by the first call.
+``import ecglens`` loads the standard library only; the rest is loaded by the first use of a name.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ecglens.errors import EcgLensError, EcgReadError
-from ecglens.records import (
-    Abstention,
-    Box,
-    EcgRecord,
-    Explanation,
-    Layout,
-    LeadBox,
-    Located,
-    NotFound,
-    Page,
-    Prediction,
-    Reading,
-    Tracing,
-)
 
 if TYPE_CHECKING:
     from ecglens.digitizing import digitize
     from ecglens.explaining import explain
     from ecglens.reading import examine, read
+    from ecglens.records import (
+        Abstention,
+        Box,
+        EcgRecord,
+        Explanation,
+        Layout,
+        LeadBox,
+        Located,
+        NotFound,
+        Page,
+        Prediction,
+        Reading,
+        Tracing,
+    )
 
 __all__ = [
     "Abstention",
@@ -53,17 +53,20 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_FUNCTIONS = {
     "digitize": "ecglens.digitizing",
     "examine": "ecglens.reading",
     "explain": "ecglens.explaining",
     "read": "ecglens.reading",
 }
-"""Modules that are loaded by the first use of these names."""
+"""Modules of the functions; the other names are of ``ecglens.records``."""
 
 
 def __getattr__(name: str) -> Any:
-    module = _HOMES.get(name)
-    if module is not None:
-        return getattr(import_module(module), name)
-    raise AttributeError(f"module 'ecglens' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'ecglens' has no attribute {name!r}")
+    return getattr(import_module(_FUNCTIONS.get(name, "ecglens.records")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

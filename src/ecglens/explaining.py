@@ -1,27 +1,19 @@
 """Explaining: why a model answered as it did on a page, from the very arrays that the answer was computed from."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-import numpy as np
 
 from ecglens.digitizing import STANDARD_SPEED_MM_S
 from ecglens.errors import EcgReadError
-from ecglens.leads.layout import find_layout
-from ecglens.models.explain import default_methods, explain_scene
-from ecglens.models.explain.measured import checks_of, page_figures, weights_left
+from ecglens.models.explain import explain_scene
 from ecglens.models.explain.scene import Scene
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import Source, read_page
-from ecglens.reading import examine_page, load_runtime, read_located
-from ecglens.records import Explanation, Layout, Located, ModelChecks, Page, Reading
+from ecglens.reading import examine_page, load_runtime
+from ecglens.records import Explanation, Layout, Reading
 from ecglens.settings import load_settings
 
-__all__ = ["check_explanations", "explain", "explain_page", "make_scene_builder"]
-
-_PAGES_WITH_SHUFFLED_WEIGHTS = 4
-"""Pages on which explanations are compared with those of shuffled weights; each takes seconds."""
+__all__ = ["build_scene", "explain", "explain_page"]
 
 
 def explain(
@@ -84,7 +76,7 @@ def explain_page(
         ModelError: As for :func:`explain`.
         MissingExtraError: As for :func:`explain`.
     """
-    scene = _build_scene(reading, runtime, label)
+    scene = build_scene(reading, runtime, label)
     if scene is None:
         abstention = reading.prediction.abstention
         reason = abstention.reason if abstention else "It gave no probabilities."
@@ -92,60 +84,14 @@ def explain_page(
     return explain_scene(scene, reading.prediction, method, module=module, checks=checks, seed=seed)
 
 
-def check_explanations(
-    pages: Iterable[Page],
-    runtime: Runtime,
-    *,
-    methods: Sequence[str] | None = None,
-    module: Any = None,
-    seed: int = 0,
-) -> ModelChecks:
-    """Check over many pages whether explanations of a model carry information; takes some 1.5 s a page.
+def build_scene(reading: Reading, runtime: Runtime, label: str | None = None) -> Scene | None:
+    """Put the page before the model as it was when it answered; ``None`` where it gave no probabilities.
 
     Args:
-        pages: Pages of the kind that the model reads; those that it does not answer for are left out.
-        runtime: The model.
-        methods: Names of ``ecglens.models.explain.METHODS``; where it is ``None``, class_map for a model with feature
-            maps, and occlusion_lead.
-        module: As for :func:`explain`.
-        seed: Random seed of the checks.
-
-    Raises:
-        EcgReadError: The model answers for none of the pages.
-        ModelError: A method cannot explain this model.
-        MissingExtraError: A method needs an extra that is not installed.
+        reading: From :func:`ecglens.reading.examine_page`.
+        runtime: Model that made the prediction.
+        label: Label whose log-odds are explained; the most probable one where it is ``None``.
     """
-    chosen = methods or default_methods(runtime.card)
-    build_scene, rng = make_scene_builder(runtime), np.random.default_rng(seed)
-    lines: list[dict[str, Any]] = []
-    scenes: list[Scene] = []
-    for page in pages:
-        line = page_figures(page, build_scene, chosen, rng=rng, module=module)
-        if line is None:
-            continue
-        lines.append(line)
-        if len(scenes) < _PAGES_WITH_SHUFFLED_WEIGHTS and (scene := build_scene(page)) is not None:
-            scenes.append(scene)
-    if not lines:
-        raise EcgReadError("Expected pages that the model answers for, found none; give pages of the print it reads.")
-    return checks_of(lines, runtime.card, left=weights_left(scenes, chosen, rng))
-
-
-def make_scene_builder(runtime: Runtime) -> Callable[[Page], Scene | None]:
-    """Return a function that reads a page and prepares its explanation for the most probable label.
-
-    The function returns ``None`` for a page that the model does not answer for. It reads the page as it is, without
-    trying other views, because checks measure how an answer changes when a page is turned or cut.
-    """
-
-    def build_scene(page: Page) -> Scene | None:
-        return _build_scene(read_located(Located(page, find_layout(page)), runtime), runtime, None)
-
-    return build_scene
-
-
-def _build_scene(reading: Reading, runtime: Runtime, label: str | None) -> Scene | None:
-    """Put the page before the model as it was when it answered; ``None`` where it gave no probabilities."""
     layout, prediction = reading.layout, reading.prediction
     if not prediction.probabilities or prediction.inputs is None or not isinstance(layout, Layout):
         return None

@@ -22,6 +22,7 @@ from ecglens.records import (
     InkMap,
     Layout,
     LeadBox,
+    Located,
     Measured,
     Measurements,
     NotFound,
@@ -72,7 +73,7 @@ def reading(name, *, label="normal", layout=LAYOUT, warnings=(), measurements=No
     prediction = Prediction(
         label, SHARES, "tiny", "1.0", abstention, layout=layout if layout else None, warnings=warnings
     )
-    return Reading(Page(pixels, source=name), layout, prediction, measurements=measurements)
+    return Reading(Located(Page(pixels, source=name), layout), prediction, measurements=measurements)
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_a_page_of_another_print_has_figures_and_no_label(monkeypatch):
     reason = Abstention("unfamiliar", "The model reads pages of the layout 3x4+1, and this one is 6x2.")
     pixels = np.full((300, 400, 3), 255, np.uint8)
     foreign = Reading(
-        Page(pixels), LAYOUT, Prediction(None, None, "tiny", "1.0", abstention=reason), measurements=FIGURES
+        Located(Page(pixels), LAYOUT), Prediction(None, None, "tiny", "1.0", abstention=reason), measurements=FIGURES
     )
     monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: foreign)
     shown = run("read", "page.jpg").stdout
@@ -389,3 +390,11 @@ def test_names_that_a_format_writes_as_one_are_kept_apart() -> None:
         "Möller-2",
         "a b",
     ]
+
+
+def test_the_overview_shows_the_first_paragraph_of_each_commands_help():
+    from ecglens.cli.app import COMMANDS, load_command
+
+    for name, entry in COMMANDS.items():
+        paragraph = load_command(name).help.split("\n\n")[0]
+        assert " ".join(paragraph.split()) == entry.summary, name

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ecglens import explaining
+from ecglens import explanation_checks
 from ecglens.cli import main
 from ecglens.cli.app import app
 from ecglens.models import keras as importing
@@ -107,7 +107,7 @@ def checks(monkeypatch):
         made = {"occlusion_lead": (Check("deletion", False, "On few pages.", {"better": 0.5}),)}
         return ModelChecks(card.name, card.version, card.graph_sha256, 1, made, {}, {"occlusion_lead": {}})
 
-    monkeypatch.setattr(explaining, "check_explanations", fake)
+    monkeypatch.setattr(explanation_checks, "check_explanations", fake)
     return asked
 
 

@@ -185,7 +185,7 @@ def test_where_no_better_lead_is_shown_poor_ones_tell_the_beats_and_nothing_else
     found = measure(replace(page, quality=tuple(0.3 if lead in poor else 1.0 for lead in page.leads)))
     assert found.r_peaks_s == pytest.approx(measure(page).r_peaks_s, abs=0.02)
     assert set(found.st_j_mv) == {"V1", "V2", "V3", "V4", "V5", "V6"}
-    assert found.warnings[1] == "Where no other lead is shown, those told the beats only."
+    assert found.warnings[1] == "Where no other lead is shown, their beats were counted, but not measured."
 
 
 def test_poor_leads_without_beats_tell_none() -> None:

@@ -149,7 +149,7 @@ def test_what_a_worker_brings_that_lost_its_lease_is_dropped(upload, kept, monke
     monkeypatch.setattr(tasks, "worked_out", slow)
     assert tasks.look_closer.func(str(only().pk)) == "not to be done"
     assert only().state == Reading.State.ANSWERED
-    assert len(kept()) == 1
+    assert len(kept()) == 2  # the page and the state of its reading
 
 
 def test_a_page_that_kills_its_worker_is_given_up_after_three_times(upload):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from django.template.loader import render_to_string
 
-from ecglens.records import Check, Explanation, NotFound, Page, Prediction, Reading, Segment
+from ecglens.records import Check, Explanation, Located, NotFound, Page, Prediction, Reading, Segment
 from ecglens.web.readings import work
 from ecglens.web.readings.reasons import reasons
 from ecglens.web.readings.shown import Picture
@@ -41,7 +41,7 @@ def fake(reading, runtime, *, method, label, checks):
 
 
 def reading(probabilities):
-    return Reading(PAGE, NotFound("made up"), Prediction("normal", probabilities, "tiny", "1.0"))
+    return Reading(Located(PAGE, NotFound("made up")), Prediction("normal", probabilities, "tiny", "1.0"))
 
 
 @pytest.fixture

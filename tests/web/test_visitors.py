@@ -20,6 +20,7 @@ from ecglens.records import (
     Layout,
     LeadBox,
     LeadTrace,
+    Located,
     Measured,
     Measurements,
     NotFound,
@@ -35,6 +36,12 @@ pytestmark = pytest.mark.django_db
 PAGE = Path(__file__).parents[1] / "data" / "Normal_1.jpg"
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 SHARES = {"normal": 0.951, "mi": 0.03, "history_mi": 0.014, "abnormal_heartbeat": 0.005}
+
+
+def read_pages_with(monkeypatch, fake):
+    """Replace locating and reading by a function of the page and the model."""
+    monkeypatch.setattr(visitors, "locate_leads", lambda page: page)
+    monkeypatch.setattr(visitors, "read_located", fake)
 
 
 def layout():
@@ -77,9 +84,9 @@ def examine(monkeypatch):
         assert measure
         calls.append(found.number)
         prediction = Prediction("normal", SHARES, "tiny", "1.0", layout=layout(), warnings=("Look <again>.",))
-        return Reading(found, layout(), prediction, tracing(found), MEASURED)
+        return Reading(Located(found, layout()), prediction, tracing(found), MEASURED)
 
-    monkeypatch.setattr(visitors, "examine_page", fake)
+    read_pages_with(monkeypatch, fake)
     return calls
 
 
@@ -178,9 +185,9 @@ def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatc
 
     def foreign(found, runtime, *, measure=False, printed=False):
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("unfamiliar", reason))
-        return Reading(found, layout(), prediction, tracing(found), MEASURED)
+        return Reading(Located(found, layout()), prediction, tracing(found), MEASURED)
 
-    monkeypatch.setattr(visitors, "examine_page", foreign)
+    read_pages_with(monkeypatch, foreign)
     response = upload()
     shown = text(response)
 
@@ -193,9 +200,9 @@ def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatc
 def test_signals_are_shown_where_only_the_digitizer_found_the_leads(monkeypatch):
     def doubtful(found, runtime, *, measure=False, printed=False):
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("no_layout", "No grid."))
-        return Reading(found, NotFound("No grid."), prediction, tracing(found), MEASURED)
+        return Reading(Located(found, NotFound("No grid.")), prediction, tracing(found), MEASURED)
 
-    monkeypatch.setattr(visitors, "examine_page", doubtful)
+    read_pages_with(monkeypatch, doubtful)
 
     assert len(re.findall("<figure", upload().content.decode())) == 13
 
@@ -203,9 +210,11 @@ def test_signals_are_shown_where_only_the_digitizer_found_the_leads(monkeypatch)
 def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
     def unsure(found, runtime, *, measure=False, printed=False):
         reason = Abstention("no_layout", "This is not recognized as an ECG page.")
-        return Reading(found, NotFound("No grid was found."), Prediction(None, None, "tiny", "1.0", abstention=reason))
+        return Reading(
+            Located(found, NotFound("No grid was found.")), Prediction(None, None, "tiny", "1.0", abstention=reason)
+        )
 
-    monkeypatch.setattr(visitors, "examine_page", unsure)
+    read_pages_with(monkeypatch, unsure)
     shown = text(upload())
 
     assert "Cannot tell This is not recognized as an ECG page." in shown
@@ -234,7 +243,7 @@ def test_an_error_of_the_reader_is_never_an_answer(monkeypatch, error):
     def broken(found, runtime, *, measure=False, printed=False):
         raise error
 
-    monkeypatch.setattr(visitors, "examine_page", broken)
+    read_pages_with(monkeypatch, broken)
     response = upload()
 
     assert response.status_code == 422
@@ -263,9 +272,9 @@ def test_print_is_offered_and_read_only_where_that_can_be_done(monkeypatch):
     def facts(found, runtime, *, measure=False, printed=False):
         asked.append(printed)
         told = replace(tracing(found), printed=PrintedFacts(rate_bpm=53.0, low_pass_hz=25.0))
-        return Reading(found, layout(), Prediction("normal", SHARES, "tiny", "1.0"), told, MEASURED)
+        return Reading(Located(found, layout()), Prediction("normal", SHARES, "tiny", "1.0"), told, MEASURED)
 
-    monkeypatch.setattr(visitors, "examine_page", facts)
+    read_pages_with(monkeypatch, facts)
     for there in (True, False):
         for module in ("forms", "views.predict", "visitors"):
             monkeypatch.setattr(f"ecglens.web.readings.{module}.installed", lambda name, there=there: there)

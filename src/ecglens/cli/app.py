@@ -1,71 +1,199 @@
-"""The commands by name."""
+"""The commands by name; each is imported when it is called, so that ``ecglens --help`` starts at once."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ecglens import __version__
-from ecglens.cli import (
-    audit,
-    batch,
-    compare,
-    demo,
-    digitize,
-    evaluate,
-    explain,
-    explore,
-    export,
-    features,
-    fetch,
-    models,
-    read,
-    render,
-    report,
-    reproduce,
-    search,
-    serve,
-    train,
-)
 
-__all__ = ["app"]
+__all__ = ["COMMANDS", "CommandEntry", "app", "load_command"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """Where a command is, and what the overview says about it.
+
+    Attributes:
+        module: Module of ``ecglens.cli``.
+        section: Section of the overview.
+        summary: First paragraph of the command's help.
+        function: Name of the function, or of the ``typer.Typer`` of a group.
+        settings: Further settings of the command.
+    """
+
+    module: str
+    section: str
+    summary: str
+    function: str = "command"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+_DJANGO_SETTINGS = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    "add_help_option": False,
+}
+
+_READ, _MODELS, _DATA, _WEB = "Read pages", "Models", "Data sets", "Web application"
+
+COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
+    {
+        "read": CommandEntry(
+            "read",
+            _READ,
+            "Read ECG pages: label or abstention, probabilities, measurements with their usual ranges, "
+            "layout, warnings.",
+        ),
+        "explain": CommandEntry(
+            "explain",
+            _READ,
+            "Explain answers: which places, leads and stretches they come from, and whether that can be believed.",
+        ),
+        "digitize": CommandEntry(
+            "digitize", _READ, "Digitize ECG pages: signals in mV for each lead, with their quality."
+        ),
+        "batch": CommandEntry(
+            "batch",
+            _READ,
+            "Read many pages, each once: a table, signals on request, failures with reasons, a summary to look at.",
+        ),
+        "report": CommandEntry(
+            "report",
+            _READ,
+            "Write the summary of a result again, also of a run that was stopped, or tell what changed between two.",
+        ),
+        "features": CommandEntry(
+            "features", _READ, "Digitize and measure many pages or records into a table of features, a row a file."
+        ),
+        "demo": CommandEntry(
+            "demo",
+            _READ,
+            "Write the demo pages that ship, with their truth: pages to try ecglens on without data of one's own.",
+        ),
+        "render": CommandEntry(
+            "render",
+            _READ,
+            "Draw a page from signals; of a folder, a page a record or --beats, with a table recordings.csv.",
+        ),
+        "models": CommandEntry("models", _MODELS, "List the models that can be used by name."),
+        "train": CommandEntry(
+            "train",
+            _MODELS,
+            "Train a recipe: answers on unseen pages for honest figures, then one model on all recordings.",
+        ),
+        "search": CommandEntry(
+            "search", _MODELS, "Search for a recipe's numbers; the best are written to best.toml in the study's folder."
+        ),
+        "export": CommandEntry(
+            "export", _MODELS, "Evaluate a run honestly and write the folder that ``ecglens read --model`` takes."
+        ),
+        "evaluate": CommandEntry(
+            "evaluate",
+            _MODELS,
+            "Evaluate answers on pages whose label is known: figures with intervals, beside what any "
+            "model has to beat.",
+        ),
+        "compare": CommandEntry(
+            "compare",
+            _MODELS,
+            "Compare two models on the pages that both answered, as ecglens evaluate writes them in predictions.csv.",
+        ),
+        "reproduce": CommandEntry(
+            "reproduce",
+            _MODELS,
+            "Train the models of the five works under each protocol, and write what they score beside "
+            "what was reported.",
+        ),
+        "audit": CommandEntry(
+            "audit",
+            _DATA,
+            "Find copies, groups, shortcuts and broken files; exit 1 if copies cross the data set's own split.",
+        ),
+        "explore": CommandEntry(
+            "explore", _DATA, "Count and show what a data set holds: labels, splits, sizes, brightness, printed rates."
+        ),
+        "fetch": CommandEntry(
+            "fetch",
+            _DATA,
+            "Download a public data set: goes on where it stopped, holds what came against the publisher's checksums.",
+        ),
+        "serve": CommandEntry(
+            "serve", _WEB, "Serve the web application, with workers that measure and explain beside it."
+        ),
+        "worker": CommandEntry(
+            "serve",
+            _WEB,
+            "Measure and explain what the web application has taken; as many as you like, on as many machines.",
+            function="worker_command",
+        ),
+        "manage": CommandEntry(
+            "serve",
+            _WEB,
+            "Run one of the web application's own commands, such as migrate, createsuperuser, backup or restore.",
+            function="manage_command",
+            settings=_DJANGO_SETTINGS,
+        ),
+    }
+)
+"""Every command, in the order of the overview. A test holds the summaries to the commands' own help."""
+
+
+class _LazyGroup(TyperGroup):
+    """A group that lists its commands by their summaries and imports the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else TyperCommand(cmd_name, help=entry.summary, rich_markup_mode=None)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            entries = [(name, entry.summary) for name, entry in COMMANDS.items() if entry.section == section]
+            with formatter.section(section):
+                formatter.write_dl(entries)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> Any:
+    """Import a command.
+
+    Args:
+        name: One of :data:`COMMANDS`.
+    """
+    entry = COMMANDS[name]
+    function = getattr(import_module(f"ecglens.cli.{entry.module}"), entry.function)
+    if isinstance(function, typer.Typer):
+        group = typer.main.get_command(function)
+        group.name = name
+        return group
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    single.command(name, **entry.settings)(function)
+    return typer.main.get_command(single)
+
 
 app = typer.Typer(
     name="ecglens",
-    help="Read ECG pages: a photo, scan or PDF in; a label with honest probabilities and the leads out.",
+    cls=_LazyGroup,
+    help="Read ECG pages: a photo, scan or PDF in; a label with calibrated probabilities and the leads out.",
     epilog="For research and teaching; not a medical device.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # typer's rich help takes longer to import than all of this command line
 )
-app.command("read")(read.command)
-app.command("explain")(explain.command)
-app.command("digitize")(digitize.command)
-app.command("batch")(batch.command)
-app.command("report")(report.command)
-app.command("features")(features.command)
-app.add_typer(models.app, name="models")
-app.command("serve")(serve.command)
-app.command("worker")(serve.worker_command)
-app.command(
-    "manage",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    add_help_option=False,
-)(serve.manage_command)
-app.command("train")(train.command)
-app.command("search")(search.command)
-app.command("export")(export.command)
-app.command("evaluate")(evaluate.command)
-app.command("compare")(compare.command)
-app.command("reproduce")(reproduce.command)
-app.command("audit")(audit.command)
-app.command("explore")(explore.command)
-app.command("fetch")(fetch.command)
-app.command("render")(render.command)
-app.command("demo")(demo.command)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         print(f"ecglens {__version__}")
         raise typer.Exit
 

@@ -113,7 +113,7 @@ def _asked(
     """A model's own answers on labelled pages, and what there is to tell of them."""
     from ecglens.cli.progress import bar
     from ecglens.evaluation.explained import explained_sections
-    from ecglens.explaining import check_explanations
+    from ecglens.explanation_checks import check_explanations
     from ecglens.external_validation import answer_pages, damage_pages, damage_section, gallery
     from ecglens.models.explain.stored import load_checks
     from ecglens.pages.read import read_page

@@ -59,7 +59,7 @@ def command(
 
 def _check_explanations(recordings: "Recordings", folder: Path, pages: int) -> None:
     """On pages from the whole table, in even steps."""
-    from ecglens.explaining import check_explanations
+    from ecglens.explanation_checks import check_explanations
     from ecglens.models.explain.stored import save_checks
     from ecglens.pages.read import read_page
     from ecglens.reading import load_runtime

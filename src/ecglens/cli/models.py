@@ -107,7 +107,7 @@ def check_explanations(
 
     What was found stands beside every explanation from then on. Some 1.5 s a page.
     """
-    from ecglens.explaining import check_explanations
+    from ecglens.explanation_checks import check_explanations
     from ecglens.models.explain.stored import save_checks
     from ecglens.pages.read import read_page
     from ecglens.reading import load_runtime

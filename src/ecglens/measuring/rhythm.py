@@ -10,7 +10,7 @@ from ecglens.measuring.beats import Beats
 from ecglens.measuring.signals import FS_HZ
 from ecglens.records import Measured
 
-__all__ = ["single_share", "measure_rhythm", "rr_intervals", "typical_rr"]
+__all__ = ["measure_rhythm", "rr_intervals", "single_share", "typical_rr"]
 
 _MIN_DIFFERENCES = 3
 """Number of successive differences that a variability needs."""

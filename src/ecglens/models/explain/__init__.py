@@ -26,7 +26,7 @@ from ecglens.models.explain.stored import on_model
 from ecglens.models.explain.surrogate import kernel_shap, lime
 from ecglens.records import Explanation, Prediction
 
-__all__ = ["METHODS", "Method", "ModuleRuntime", "explain_scene", "heat_of", "default_methods"]
+__all__ = ["METHODS", "Method", "ModuleRuntime", "default_methods", "explain_scene", "heat_of"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ecglens.errors import EcgReadError
-from ecglens.layouts import LAYOUTS
+from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_flat_leads
 from ecglens.pages.geometry.paper_edges import straighten
 from ecglens.pages.read import Source, read_page
@@ -14,10 +14,7 @@ from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, 
 from ecglens.settings import load_settings
 from ecglens.tracing.trace import trace_page
 
-__all__ = ["STANDARD_SPEED_MM_S", "digitize", "digitize_page", "measure_tracing"]
-
-STANDARD_SPEED_MM_S = 25.0
-"""Paper speed of a page that neither prints another one nor was given one."""
+__all__ = ["digitize", "digitize_page", "measure_tracing"]
 
 _MIN_BOX_MM = 5.0
 """Least height and width of a lead's box that is given by hand: one large square of the grid."""

@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from ecglens.digitizing import STANDARD_SPEED_MM_S
 from ecglens.errors import EcgReadError
+from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.models.explain import explain_scene
 from ecglens.models.explain.scene import Scene
 from ecglens.models.runtime import Runtime

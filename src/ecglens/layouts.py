@@ -6,7 +6,19 @@ A name reads rows x columns, then the number of full-width rhythm strips below: 
 
 from dataclasses import dataclass
 
-__all__ = ["CABRERA_LEADS", "LAYOUTS", "RHYTHM", "STANDARD_LEADS", "LayoutPlan", "canonical_lead", "plan"]
+__all__ = [
+    "CABRERA_LEADS",
+    "LAYOUTS",
+    "RHYTHM",
+    "STANDARD_LEADS",
+    "STANDARD_SPEED_MM_S",
+    "LayoutPlan",
+    "canonical_lead",
+    "plan",
+]
+
+STANDARD_SPEED_MM_S = 25.0
+"""Paper speed of a page that neither prints another one nor was given one."""
 
 RHYTHM = "-rhythm"
 """Ending of a rhythm strip's name in a record, where the lead itself may stand in the rows too."""

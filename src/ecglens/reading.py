@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from ecglens.digitizing import STANDARD_SPEED_MM_S, digitize_page, measure_tracing
 from ecglens.errors import EcgReadError
+from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_leads
 from ecglens.models.abstention import no_layout
 from ecglens.models.cards import sha256_of
@@ -134,6 +134,8 @@ def _runtime(folder: Path, card_sha256: str) -> Runtime:
 
 
 def _try_to_trace(located: Located, *, printed: bool | PrintedFacts) -> Tracing | None:
+    from ecglens.digitizing import digitize_page  # a label alone does not need it
+
     try:
         return digitize_page(located, printed=printed)
     except EcgReadError:
@@ -154,6 +156,8 @@ def _predict(located: Located, runtime: Runtime, tracing: Tracing | None) -> Pre
 
 
 def _with_measurements(reading: Reading) -> Reading:
+    from ecglens.digitizing import measure_tracing
+
     return replace(reading, measurements=None if reading.tracing is None else measure_tracing(reading.tracing))
 
 

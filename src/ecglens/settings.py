@@ -1,23 +1,27 @@
 """Typed settings, read from the environment with the prefix ``ECGLENS_`` and from ``.env``."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from ecglens.errors import SettingsError
 
 __all__ = ["Settings", "load_settings"]
 
 
-class Settings(BaseSettings):
-    """Every setting of ecglens; no setting is read anywhere else."""
+_PREFIX = "ECGLENS_"
+_ENV_FILE = ".env"
+_DATABASE = "DATABASE_URL"
+"""Name by which hosting services give the database, beside the one with the prefix."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ECGLENS_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
-    )
+
+class Settings(BaseModel):
+    """Every setting of ecglens, with its default; no setting is read anywhere else."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
     model: str = "compact_cnn"
     """Name or folder of the model that answers when none is named."""
@@ -43,7 +47,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path.home() / ".local" / "share" / "ecglens" / "web"
     """Private folder of the web page: its database, pages, key and mail where no other place is set for them."""
 
-    database_url: Annotated[str, Field(validation_alias=AliasChoices("ECGLENS_DATABASE_URL", "DATABASE_URL"))] = ""
+    database_url: Annotated[str, Field(validation_alias=AliasChoices("ECGLENS_DATABASE_URL", _DATABASE))] = ""
     """Database of the web page: postgresql://, mysql:// or sqlite:///; SQLite in data_dir when empty."""
 
     s3_bucket: str = ""
@@ -111,9 +115,23 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: A variable has a value of the wrong kind.
     """
+    if not Path(_ENV_FILE).exists() and not any(name.startswith(_PREFIX) or name == _DATABASE for name in os.environ):
+        return Settings()  # pydantic-settings takes as long to import as a page takes to read
     try:
-        return Settings()
+        return _read_environment()
     except ValidationError as error:
         first = error.errors()[0]
         name = "ECGLENS_" + "_".join(str(part) for part in first["loc"]).upper().removeprefix("ECGLENS_")
         raise SettingsError(f"Setting {name} cannot be used: {first['msg']}.") from error
+
+
+def _read_environment() -> Settings:
+    """Read the settings from the environment and from ``.env``."""
+    from pydantic_settings import BaseSettings, SettingsConfigDict
+
+    class EnvironmentSettings(Settings, BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix=_PREFIX, env_file=_ENV_FILE, extra="ignore", frozen=True, populate_by_name=True
+        )
+
+    return EnvironmentSettings()

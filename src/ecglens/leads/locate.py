@@ -16,7 +16,6 @@ from ecglens.leads.layout import find_layout
 from ecglens.pages.geometry.dewarping import flatten
 from ecglens.pages.geometry.orientation import other_ways_up
 from ecglens.pages.geometry.paper_edges import from_above
-from ecglens.pages.geometry.perspective import from_grid
 from ecglens.pages.grid_removal import lifted
 from ecglens.records import Layout, Located, NotFound, Page
 
@@ -134,6 +133,8 @@ def _edge_views(page: Page) -> Iterator[Page]:
 
 def _grid_views(page: Page) -> Iterator[Page]:
     """A photograph seen from straight above by its grid: dewarped, without its grid, as it is; then other sides up."""
+    from ecglens.pages.geometry.perspective import from_grid  # scipy.optimize: only photographs need it
+
     view = from_grid(page)
     if view is None:
         return

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from ecglens.layouts import LayoutPlan
 from ecglens.leads.pulses import Pulse
 from ecglens.leads.sheet import PX_PER_MM, Sheet
+from ecglens.pages.sliding import sliding_maximum
 from ecglens.records import InkMap, Layout, LeadBox
 
 __all__ = [
@@ -215,7 +215,7 @@ def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArra
             continue
         best, zeros = 0.0, np.zeros(0)
         for pitch in np.arange(_PITCHES_MM[0], _PITCHES_MM[1], 0.25) * PX_PER_MM:
-            loose = maximum_filter1d(along, 2 * round(_LOOSE * pitch) + 1)
+            loose = sliding_maximum(along, 2 * round(_LOOSE * pitch) + 1)
             offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
             room = len(along) - int(offsets[-1])
             if room <= 0:

@@ -5,7 +5,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from ecglens.layouts import RHYTHM
 from ecglens.limits import threshold
@@ -195,11 +194,13 @@ def _resample(row: NDArray[np.float64], fs_hz: float) -> NDArray[np.float64]:
             row[start : start + gap + 1] = np.linspace(row[start], row[start + gap], gap + 1)
     if fs_hz == FS_HZ:
         return row
+    from scipy.signal import resample_poly  # takes longer to import than a page takes to measure
+
     ratio = Fraction(FS_HZ / fs_hz).limit_denominator(1000)
     out = np.full(round(len(row) * FS_HZ / fs_hz), np.nan)
     valid = np.flatnonzero(~np.isnan(row))
     for run in np.split(valid, np.flatnonzero(np.diff(valid) > 1) + 1):
-        part = signal.resample_poly(row[run], ratio.numerator, ratio.denominator, padtype="line")
+        part = resample_poly(row[run], ratio.numerator, ratio.denominator, padtype="line")
         first = round(run[0] * FS_HZ / fs_hz)
         out[first : first + len(part)] = part[: len(out) - first]
     return out

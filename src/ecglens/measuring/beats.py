@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
 
 from ecglens.limits import threshold
-from ecglens.measuring.signals import FS_HZ, cut_windows, fill_gaps, median_of_known
+from ecglens.measuring.filters import find_peaks, savitzky_golay
+from ecglens.measuring.signals import FS_HZ, cut_windows, fill_gaps, median_of_known, moving_average
 
 __all__ = ["LIMITS", "BeatLimits", "Beats", "find_beats"]
 
@@ -189,7 +189,7 @@ def find_beats(signals: NDArray[np.floating]) -> Beats:
 
 def _slopes(signals: NDArray[np.floating], width: int) -> NDArray[np.float64]:
     """Slope of each lead in mV/s, from parabolas over ``width`` samples; NaN where the lead is."""
-    slopes = signal.savgol_filter(fill_gaps(signals), width, 2, deriv=1, delta=1 / FS_HZ, axis=1, mode="nearest")
+    slopes = savitzky_golay(fill_gaps(signals), width, derivative=1, delta=1 / FS_HZ, extend=True)
     return np.where(np.isnan(signals), np.nan, slopes)
 
 
@@ -210,15 +210,14 @@ def _energy(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
     total -= np.where(has_many_leads, np.take_along_axis(weighted, loudest, 0)[0], 0)
     weight -= np.where(has_many_leads, np.take_along_axis(weights, loudest, 0)[0], 0)
     mean = np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
-    smooth = ndimage.uniform_filter1d(np.nan_to_num(mean), round(LIMITS.energy_s * FS_HZ), mode="nearest")
+    smooth = moving_average(np.nan_to_num(mean), round(LIMITS.energy_s * FS_HZ))
     return np.where(np.isnan(mean), np.nan, np.sqrt(np.maximum(smooth, 0)))
 
 
 def _peaks(energy: NDArray[np.float64]) -> tuple[NDArray[np.intp], float]:
     """Peaks of the energy that are beats, and how far they rise above what lies between them."""
     valid = np.nan_to_num(energy)
-    candidates, _ = signal.find_peaks(np.r_[0, valid, 0], distance=round(LIMITS.refractory_s * FS_HZ))
-    candidates = candidates - 1
+    candidates = find_peaks(np.r_[0, valid, 0], distance=round(LIMITS.refractory_s * FS_HZ)) - 1
     if len(candidates) == 0 or not valid.any():
         return np.empty(0, np.intp), 1.0
     heights = valid[candidates]

@@ -1,9 +1,10 @@
 """Operations on signals that beats, waves and spikes share."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FS_HZ", "cut_windows", "fill_gaps", "median_of_known"]
+__all__ = ["FS_HZ", "cut_windows", "fill_gaps", "median_of_known", "moving_average"]
 
 FS_HZ = 500.0
 """Sampling rate of all measuring."""
@@ -57,3 +58,15 @@ def median_of_known(windows: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = np.maximum(count - 1, 0) // 2, count // 2
     take = np.take_along_axis
     return np.asarray((take(ordered, low[None], 0) + take(ordered, np.minimum(high, len(ordered) - 1)[None], 0))[0] / 2)
+
+
+def moving_average(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Average the values over windows; the first and the last value are repeated beyond the ends.
+
+    Args:
+        values: ``(samples,)`` without NaN.
+        width: Samples of a window.
+    """
+    anchor = (width // 2, 0)
+    average = cv2.blur(values.reshape(1, -1), (width, 1), anchor=anchor, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(average, dtype=np.float64).ravel()

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ecglens.limits import threshold
 from ecglens.measuring.signals import FS_HZ, fill_gaps
@@ -89,7 +89,8 @@ def remove_spikes(signals: NDArray[np.floating]) -> tuple[NDArray[np.float64], b
         is_alone[row, column] = jump > LIMITS.min_jump_of_span * np.ptp(around)
         is_quiet_before = len(before) == width and np.ptp(before) < LIMITS.max_quiet_span * jump
         is_spike[row, column] = is_alone[row, column] and is_quiet_before
-    leads = ndimage.maximum_filter1d(is_spike, _TOGETHER_SAMPLES, axis=1).sum(axis=0)
+    near = cv2.dilate(is_spike.astype(np.uint8), np.ones((1, _TOGETHER_SAMPLES), np.uint8))
+    leads = np.asarray(near, dtype=np.intp).sum(axis=0)
     in_enough_leads = leads >= min(2, len(signals))
     if (np.diff(in_enough_leads.astype(int)) == 1).sum() < LIMITS.min_spikes:
         return out, False

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from ecglens.limits import threshold
 from ecglens.measuring.beats import Beats
+from ecglens.measuring.filters import find_peaks, savitzky_golay
 from ecglens.measuring.signals import FS_HZ, cut_windows, median_of_known
 
 __all__ = ["BEFORE", "LIMITS", "WaveLimits", "Waves", "correlate_p_waves", "cut_normal_beats", "delineate"]
@@ -259,7 +259,7 @@ def correlate_p_waves(windows: NDArray[np.float64], waves: Waves) -> float:
         return 0.0
     part = windows[:, :, BEFORE + waves.p_on - 10 : BEFORE + waves.qrs_on]
     width = LIMITS.p_slope_samples
-    slopes = signal.savgol_filter(np.nan_to_num(part), width, 2, deriv=1, axis=2, mode="nearest")[:, :, ::4]
+    slopes = savitzky_golay(np.nan_to_num(part), width, derivative=1, extend=True)[:, :, ::4]
     slopes[np.isnan(part).any(axis=2)] = np.nan
     correlations = []
     for number, beat in enumerate(slopes):
@@ -276,7 +276,7 @@ def correlate_p_waves(windows: NDArray[np.float64], waves: Waves) -> float:
 
 def _activity(beat: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """Root mean square of the leads' slopes in mV/s."""
-    slopes = signal.savgol_filter(np.nan_to_num(beat), width, 2, deriv=1, delta=1 / FS_HZ, axis=1)
+    slopes = savitzky_golay(np.nan_to_num(beat), width, derivative=1, delta=1 / FS_HZ)
     return np.asarray(np.sqrt((slopes**2).mean(axis=0)))
 
 
@@ -297,7 +297,7 @@ def _find_t_end(beat: NDArray[np.float64], qrs_end: int, rr: float) -> int | Non
     if last - first < 30 or not len(visible):
         return None
     activity = _activity(visible, LIMITS.t_slope_samples)[first:last]
-    flanks = signal.find_peaks(np.r_[0, activity, 0])[0] - 1
+    flanks = find_peaks(np.r_[0, activity, 0]) - 1
     if not len(flanks):
         return None
     flank = int(flanks[activity[flanks] >= LIMITS.min_t_flank * activity.max()][-1])
@@ -315,7 +315,7 @@ def _find_p_wave(beat: NDArray[np.float64], qrs_on: int, t_end_before: float) ->
         return None, None
     whole = _activity(visible[:, : qrs_on + 1], LIMITS.p_slope_samples)
     activity = whole[first:last]
-    flanks = signal.find_peaks(activity)[0]
+    flanks = find_peaks(activity)
     if not len(flanks) or activity.max() < LIMITS.min_p_height * np.percentile(activity, 10):
         return None, None
     top = float(activity[flanks].max())

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from ecglens.pages.preprocessing import tint
+from ecglens.pages.sliding import sliding_maximum
 from ecglens.records import Box, NotFound
 
 __all__ = ["Grid", "find_grid", "find_grid_lines", "remove_header_footer"]
@@ -64,7 +64,7 @@ def find_grid_lines(lines_image: NDArray[np.uint8]) -> Grid | NotFound:
     lines = lines_image.astype(np.float32)
     spectra = [_spectrum(lines.mean(axis=axis)) for axis in (1, 0)]
     scores = [_comb_scores(spectrum, _PITCHES_PX) for spectrum in spectra]
-    both = np.sum([maximum_filter1d(score, _ANISOTROPY_STEPS) for score in scores], axis=0)
+    both = np.sum([sliding_maximum(score, _ANISOTROPY_STEPS) for score in scores], axis=0)
     strength = float(np.exp(both.max() / 2))
     if strength < _MIN_STRENGTH:
         return NotFound(f"No regular grid was seen (strength {strength:.2f}, at least {_MIN_STRENGTH:.2f} needed).")

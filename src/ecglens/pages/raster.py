@@ -1,6 +1,6 @@
-"""PNG, TIFF, BMP, WebP and HEIC: Pillow decodes them, the limits are checked on their headers first.
+"""PNG, TIFF, BMP and WebP: Pillow decodes them; the limits are checked on their headers first.
 
-Each format's plugin is called by name. ``Image.open`` would try formats that nobody asked for, and its own guard
+Each format's plugin is called by name. ``Image.open`` would try other formats too, and its own guard
 against decompression bombs is a process-wide setting that belongs to the program around us.
 """
 
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
-from pillow_heif import HeifImageFile
 
 from ecglens.errors import EcgReadError
 from ecglens.pages.geometry.orientation import turned
 from ecglens.pages.ifd import Directory, directories, exif_orientation
 from ecglens.pages.source import Decoded, SourceFile
 
-__all__ = ["decode_bmp", "decode_heic", "decode_png", "decode_tiff", "decode_webp"]
+__all__ = ["decode_bmp", "decode_png", "decode_tiff", "decode_webp", "decode_with_pillow"]
 
 _MAX_TAG_BYTES = 32_000_000
 _MAX_TAG_NUMBERS = 1_000_000
@@ -30,17 +29,12 @@ _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
 def decode_png(file: SourceFile) -> Decoded:
     """Decode a PNG, the first frame where it moves."""
-    return _decode(file, "PNG", PngImagePlugin.PngImageFile)
+    return decode_with_pillow(file, "PNG", PngImagePlugin.PngImageFile)
 
 
 def decode_bmp(file: SourceFile) -> Decoded:
     """Decode a Windows bitmap."""
-    return _decode(file, "BMP", BmpImagePlugin.BmpImageFile)
-
-
-def decode_heic(file: SourceFile) -> Decoded:
-    """Decode the primary picture of a HEIC file."""
-    return _decode(file, "HEIC", HeifImageFile)
+    return decode_with_pillow(file, "BMP", BmpImagePlugin.BmpImageFile)
 
 
 def decode_webp(file: SourceFile) -> Decoded:
@@ -49,7 +43,7 @@ def decode_webp(file: SourceFile) -> Decoded:
     if size is None:
         raise file.damaged("WebP")
     file.check_size(*size)
-    return _decode(file, "WebP", WebPImagePlugin.WebPImageFile)
+    return decode_with_pillow(file, "WebP", WebPImagePlugin.WebPImageFile)
 
 
 def decode_tiff(file: SourceFile) -> Decoded:
@@ -71,16 +65,27 @@ def decode_tiff(file: SourceFile) -> Decoded:
             or frame.tags.get(_SAMPLES_PER_PIXEL, 1) > _MAX_SAMPLES
         ):
             raise file.damaged("TIFF")
-    return _decode(file, "TIFF", TiffImagePlugin.TiffImageFile, frames=frames)
+    return decode_with_pillow(file, "TIFF", TiffImagePlugin.TiffImageFile, frames=frames)
 
 
-def _decode(
+def decode_with_pillow(
     file: SourceFile,
     kind: str,
     plugin: Callable[[io.BytesIO], Image.Image],
     *,
     frames: Sequence[Directory] = (),
 ) -> Decoded:
+    """Decode one page of a file by a plugin of Pillow.
+
+    Args:
+        file: The file.
+        kind: Name of its format, for messages.
+        plugin: Class that opens the format.
+        frames: Image file directories of a TIFF with several pages.
+
+    Raises:
+        EcgReadError: There is no such page, or it is larger than a page may be.
+    """
     pages = len(frames) or 1
     file.check_page(pages)
     with plugin(io.BytesIO(file.data)) as image:

@@ -1,4 +1,4 @@
-"""A file becomes a page: what it is, is told by its bytes, never by its name.
+"""Reading the file of a page: its format is recognized by its bytes, never by its name.
 
 The decoders behind it (OpenCV, Pillow, libheif, PDFium) answer damage with whatever exception it leads them to. All of
 them end here as ``EcgReadError``.
@@ -12,9 +12,6 @@ from typing import BinaryIO
 
 from ecglens.errors import EcgReadError
 from ecglens.pages.ifd import directories
-from ecglens.pages.jpeg import decode_jpeg
-from ecglens.pages.pdf import count_pdf_pages, decode_pdf
-from ecglens.pages.raster import decode_bmp, decode_heic, decode_png, decode_tiff, decode_webp
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.records import Page
 
@@ -26,10 +23,14 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 MAX_FILE_BYTES = 512 * 1024**2
 """Files above this are refused unread: a page of 100 megapixels needs less in every format."""
 
-_Decoder = Callable[[SourceFile], Decoded]
 _EXPECTED = "JPEG, PNG, TIFF, BMP, WebP, HEIC or PDF"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_STARTS = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "BMP": (b"BM",),
+}
 _PDF_SEARCH_BYTES = 1024
 _STRANGERS = {
     b"GIF8": "a GIF",
@@ -64,9 +65,9 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
         raise EcgReadError(f"Expected a whole number as the page, found {type(page).__name__}; count pages from 1.")
     data, name = _bytes_and_name(source)
     file = SourceFile(data, name, page, max_megapixels)
-    kind, decoder = _decoder(file)
+    kind = _file_kind(file)
     try:
-        decoded = decoder(file)
+        decoded = _load_decoder(kind)(file)
     except EcgReadError:
         raise
     except MemoryError as error:
@@ -80,16 +81,18 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
 
 
 def count_pages(data: bytes) -> int:
-    """How many pages a file has, whether or not they can be read; 1 where its bytes do not tell.
+    """Count the pages of a file, whether or not they can be read; 1 where its bytes do not say.
 
     Args:
         data: The whole file.
     """
     try:
-        _, decoder = _decoder(SourceFile(data, "bytes", 1, 1.0))
-        if decoder is decode_pdf:
+        kind = _file_kind(SourceFile(data, "bytes", 1, 1.0))
+        if kind == "PDF":
+            from ecglens.pages.pdf import count_pdf_pages
+
             return max(1, count_pdf_pages(data))
-        return max(1, len(list(directories(data)))) if decoder is decode_tiff else 1
+        return max(1, len(list(directories(data)))) if kind == "TIFF" else 1
     except MemoryError:
         raise
     # As in read_page; what is wrong with the file is said when its first page is read.
@@ -146,25 +149,45 @@ def _checked(data: bytes, name: str) -> tuple[bytes, str]:
     return data, name
 
 
-def _decoder(file: SourceFile) -> tuple[str, _Decoder]:
+def _file_kind(file: SourceFile) -> str:
+    """Name of the file's format, by its first bytes."""
     head = file.data[:_PDF_SEARCH_BYTES]
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG", decode_jpeg
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG", decode_png
-    if head.startswith(_TIFF_STARTS):
-        return "TIFF", decode_tiff
-    if head.startswith(b"BM"):
-        return "BMP", decode_bmp
+    for kind, starts in _STARTS.items():
+        if head.startswith(starts):
+            return kind
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WebP", decode_webp
+        return "WebP"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-        return "HEIC", decode_heic
+        return "HEIC"
     if b"%PDF-" in head:
-        return "PDF", decode_pdf
+        return "PDF"
     raise EcgReadError(
         f"{file.name}: expected {_EXPECTED}, found {_stranger(file.data)}; save the page as one of these."
     )
+
+
+def _load_decoder(kind: str) -> Callable[[SourceFile], Decoded]:
+    """Import the decoder of a format: each brings a library that files of other formats do not need."""
+    if kind == "JPEG":
+        from ecglens.pages.jpeg import decode_jpeg
+
+        return decode_jpeg
+    if kind == "PDF":
+        from ecglens.pages.pdf import decode_pdf
+
+        return decode_pdf
+    if kind == "HEIC":
+        from ecglens.pages.heic import decode_heic
+
+        return decode_heic
+    from ecglens.pages import raster
+
+    return {
+        "BMP": raster.decode_bmp,
+        "PNG": raster.decode_png,
+        "TIFF": raster.decode_tiff,
+        "WebP": raster.decode_webp,
+    }[kind]
 
 
 def _stranger(data: bytes) -> str:

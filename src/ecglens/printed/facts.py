@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.extras import require
+from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.limits import threshold
 from ecglens.measurements import Measurements, PrintedFacts
 from ecglens.records import Layout, Page
@@ -131,7 +132,6 @@ _SAME_LINE = 0.5
 """Vertical distance of two words of one line, as a part of their height."""
 _ROUNDED_DOWN_BPM = 0.5
 """Half of what the public pages' recorder cuts off its rates (docs/digitizing.md)."""
-_STANDARD_SPEED_MM_S = 25.0
 
 
 def parse_facts(lines: Iterable[str]) -> PrintedFacts:
@@ -191,10 +191,10 @@ def is_speed_contradicted(facts: PrintedFacts, layout: Layout, measurements: Mea
         return False
     if facts.column_s is not None:
         return not _columns_fit(facts.column_s, layout, speed) and _columns_fit(
-            facts.column_s, layout, _STANDARD_SPEED_MM_S
+            facts.column_s, layout, STANDARD_SPEED_MM_S
         )
     return not _rate_fits(facts.rate_bpm, measurements) and _rate_fits(
-        facts.rate_bpm, measurements, faster=_STANDARD_SPEED_MM_S / speed
+        facts.rate_bpm, measurements, faster=STANDARD_SPEED_MM_S / speed
     )
 
 

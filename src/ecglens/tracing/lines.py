@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from ecglens.limits import threshold
+from ecglens.pages.sliding import dilate_mask
 from ecglens.records import Box, Layout, LeadBox, Page
 from ecglens.tracing.follow import HIDDEN, Runs, find_runs, follow_lines
 from ecglens.tracing.ink import TraceInk, extract_trace_ink
@@ -190,7 +190,7 @@ def _trace_lines_of_ink(ink: TraceInk, layout: Layout, boxes: list[tuple[LeadBox
     lines = []
     for number, (edges, line, flank, is_shared) in enumerate(zip(outlines, boxes, flanks, shared, strict=True)):
         center, apart = find_center_line((_fill(edges[0]), _fill(edges[1])), radius)
-        is_hidden = binary_dilation(np.isnan(edges[0]), iterations=OVERSAMPLE)
+        is_hidden = dilate_mask(np.isnan(edges[0]), OVERSAMPLE)
         borders = (ink.column(np.array([box.box.left + shift for box in line[1:]])) + 0.5) * OVERSAMPLE - 0.5
         is_hidden = np.asarray(is_hidden | _are_at_jumps(center, borders, radius), dtype=np.bool_)
         bars = _are_at_bars(top[number], bottom[number], borders / OVERSAMPLE, down, radius)

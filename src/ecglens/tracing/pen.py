@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_opening, maximum_filter1d, minimum_filter1d
 
 from ecglens.limits import threshold
+from ecglens.pages.sliding import open_mask, sliding_maximum, sliding_minimum
 
 __all__ = ["LIMITS", "OVERSAMPLE", "Outline", "PenLimits", "find_center_line", "find_outline", "find_pen_radius"]
 
@@ -111,15 +111,15 @@ def find_outline(
     last = min(height, int(np.nanmax(bottom) + margin) + 2)
     rows = np.arange(first, last, dtype=np.float32)[:, None]
     # Beside a steep stroke are half-covered pixels, in rows that only the next column's run reaches.
-    highest = np.maximum(minimum_filter1d(np.nan_to_num(top, nan=np.inf), 3), top - LIMITS.flank_px) - margin
-    lowest = np.minimum(maximum_filter1d(np.nan_to_num(bottom, nan=-np.inf), 3), bottom + LIMITS.flank_px) + margin
+    highest = np.maximum(sliding_minimum(np.nan_to_num(top, nan=np.inf), 3), top - LIMITS.flank_px) - margin
+    lowest = np.minimum(sliding_maximum(np.nan_to_num(bottom, nan=-np.inf), 3), bottom + LIMITS.flank_px) + margin
     is_inside = (rows >= highest) & (rows <= lowest) & ~np.isnan(top)
     own = np.where(is_inside, ink[first:last], np.uint8(0))
     size = (width * OVERSAMPLE, last - first)
     fine = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     peak = fine.max(axis=0).astype(np.float64)
     # A thin stroke may reach the level nowhere; a half-covered column at a stroke's end is no thin stroke.
-    is_faint = binary_opening((peak < level) & (peak > 0), np.ones(_FAINT_PX * OVERSAMPLE, dtype=np.bool_))
+    is_faint = open_mask((peak < level) & (peak > 0), _FAINT_PX * OVERSAMPLE)
     levels = np.where(is_faint, peak / 2, level)
     black = fine >= levels
     is_visible = black.any(axis=0)
@@ -181,7 +181,7 @@ def _roll_back(edge: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
     left, right = _roll_back_half(edge, radius, 1), _roll_back_half(edge, radius, -1)
     curve = np.maximum(left, right)
     window = int(LIMITS.spike_width * radius * OVERSAMPLE) | 1
-    is_tip = edge <= minimum_filter1d(edge, window) + _LEVEL_PX
+    is_tip = edge <= sliding_minimum(edge, window) + _LEVEL_PX
     bounds = np.flatnonzero(np.diff(np.concatenate([[False], is_tip, [False]]).astype(np.int8)))
     reach = int(LIMITS.spike_reach * radius * OVERSAMPLE)
     for start, stop in zip(bounds[::2], bounds[1::2], strict=True):

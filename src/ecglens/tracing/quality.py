@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from ecglens.limits import threshold
+from ecglens.pages.sliding import dilate_mask
 from ecglens.records import EcgRecord
 from ecglens.tracing.lead_relations import relation_residuals
 
@@ -200,7 +200,7 @@ class LeadFacts:
         is_hidden = np.isnan(rows)
         power = np.zeros(len(rows)) if is_hidden.all() else np.nan_to_num((rows - np.nanmedian(rows)) ** 2)
         tangled, torn = (
-            float(power[binary_dilation(mask, iterations=max(1, round(reach_s * fs_hz)))].sum() / (power.sum() + 1e-9))
+            float(power[dilate_mask(mask, max(1, round(reach_s * fs_hz)))].sum() / (power.sum() + 1e-9))
             for mask, reach_s in ((shared > LIMITS.shared_sample, LIMITS.tangled_s), (is_hidden, LIMITS.torn_s))
         )
         return cls(confidence, float(shared.mean()), tangled, torn)

@@ -74,6 +74,7 @@ def found(folder):
     return result
 
 
+@pytest.mark.slow
 def test_every_copy_is_found_by_its_kind_and_no_other(found):
     assert (found.same_bytes, found.same_pixels, found.near) == (2, 1, 3)
     assert found.distinct == 36
@@ -129,6 +130,7 @@ def test_what_is_written_is_the_table_that_training_takes(found, tmp_path):
     assert (tmp_path / "out" / "audit.md").read_text().startswith("# Audit\n\n44 files hold 36")
 
 
+@pytest.mark.slow
 def test_a_stopped_audit_goes_on_where_it_was(folder, tmp_path):
     class Stop(Exception):
         pass

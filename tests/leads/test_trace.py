@@ -33,6 +33,7 @@ SHARED = DATA.parents[2] / "shared" / "data" / "ptbxl"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "1x1"])
 def test_every_layout_is_found_and_read_without_being_told(layout: str) -> None:
     rendered = render_page(RECORD, layout=layout)
@@ -79,6 +80,7 @@ def test_a_page_cut_at_the_side_loses_the_leads_that_are_not_on_it() -> None:
     assert all(any(f"Lead {lead} could not be followed" in text for text in tracing.warnings) for lead in poor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "kept"), [("recorder", 0.93), ("recorder", 0.95), ("render", 0.85), ("render", 0.9)]
 )
@@ -108,6 +110,7 @@ def with_names(rendered: RenderedPage, named: set[str]) -> Page:
     return replace(rendered.page, pixels=pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.5, 0.6, 0.775, 0.8])  # at 0.775 columns of 4.0 s
 def test_a_page_cut_before_its_second_column_of_names_is_refused(share: float) -> None:
     page = render_page(RECORD, layout="6x2+1").page
@@ -227,6 +230,7 @@ def test_a_pdf_is_read_from_its_vectors() -> None:
     assert tracing.einthoven_mv < 0.005
 
 
+@pytest.mark.slow
 def test_a_bent_page_is_laid_flat_by_its_grid() -> None:
     rendered = damage(render_page(RECORD), kind="curl", strength=0.4, seed=3)
     before = bend_of(rendered.page)

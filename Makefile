@@ -85,10 +85,10 @@ $(VENV)/.development: $(BIN)/uv pyproject.toml constraints.txt
 
 # mysqlclient is built with MariaDB's library, which not every machine has; without it MariaDB's tests are skipped.
 $(VENV)/.mysql: $(VENV)/.development
-	@if command -v mariadb_config >/dev/null || command -v mysql_config >/dev/null; then \
+	@if command -v cc >/dev/null && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null; then \
 	  $(UV) --editable '.[mysql]' && touch $@; \
 	else \
-	  echo "mysqlclient is not installed: it needs MariaDB's or MySQL's library (libmariadb-dev)."; \
+	  echo "mysqlclient is not installed: it needs a C compiler, pkg-config and MariaDB's or MySQL's library (libmariadb-dev)."; \
 	fi
 
 $(VENV)/.release: $(BIN)/uv pyproject.toml constraints.txt

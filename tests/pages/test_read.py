@@ -354,9 +354,7 @@ try:
 except EcgReadError:
     sys.stdout.write(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit))
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", measure, tmp_path / "bomb"], capture_output=True, text=True, check=True, timeout=60
-    )
+    ran = subprocess.run([sys.executable, "-c", measure, tmp_path / "bomb"], capture_output=True, text=True, check=True)
 
     assert int(ran.stdout) < 100 * 1024**2
 

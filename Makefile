@@ -16,10 +16,16 @@ LANGUAGE_PATHS := .ci .github CHANGELOG.md CONTRIBUTING.md SECURITY.md examples 
 	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test test-databases nightly lint language format bench docs clean
+.PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy audit release \
+  constraints format bench docs clean
+# Each test process has one core, so that the processes do not wait for each other's threads.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+FAST := tests/ci tests/datasets tests/evaluation tests/external_validation tests/formats tests/leads tests/measuring \
+  tests/pages tests/printed tests/render tests/tracing tests/test_explanations.py tests/test_imports.py \
+  tests/test_reading.py tests/test_tables.py
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.serving ## Make .venv with what serving needs (no torch)
 
@@ -29,9 +35,12 @@ serve: setup ## Serve the web page on http://127.0.0.1:8000 (HOST=, PORT=)
 	$(BIN)/ecglens serve --host $(HOST) --port $(PORT)
 
 test: setup-dev ## Run the tests and show the coverage
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(PYTEST) --durations=20 --cov --cov-report=term $(ARGS)
 
-test-databases: setup-dev ## Run the web application's tests on PostgreSQL and MariaDB, where they answer
+test-fast: setup-dev ## Run the tests of reading pages, without those that are slow, in less than a minute
+	$(PYTEST) -m "not nightly and not slow" $(ARGS) $(FAST)
+
+test-databases: $(VENV)/.mysql ## Run the web application's tests on PostgreSQL and MariaDB, where they answer
 	ARGS="$(ARGS)" ./.ci/databases
 
 nightly: setup-dev ## Run the tests that take many minutes
@@ -47,6 +56,19 @@ lint: setup-dev ## Check style, types, the order of the packages, spelling and p
 language: setup-dev ## Check spelling and plain English where LANGUAGE_PATHS says
 	$(BIN)/codespell $(LANGUAGE_PATHS)
 	$(BIN)/python .ci/check_language.py --paths $(LANGUAGE_PATHS)
+
+# Replaced by the script that measures the accuracy.
+accuracy: setup-dev ## Measure the accuracy of reading pages
+
+audit: $(VENV)/.release ## Check the pinned versions for hashes and known vulnerabilities
+	$(BIN)/python .ci/audit
+
+release: $(VENV)/.release ## Build the packages into dist/ and try the wheel in an environment of its own
+	./.ci/release
+
+constraints: $(BIN)/uv ## Add new dependencies to constraints.txt, with the hashes of all (ARGS=--upgrade: newest versions)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \
+	  --no-header --output-file constraints.txt $(ARGS) pyproject.toml
 
 format: setup-dev ## Put the code into its form
 	$(BIN)/ruff check --fix .
@@ -73,3 +95,15 @@ $(VENV)/.serving: $(BIN)/uv pyproject.toml constraints.txt
 $(VENV)/.development: $(BIN)/uv pyproject.toml constraints.txt
 	$(UV) --editable '.[web,plot,train,explain,keras,signal,table,batch,ocr,tensorboard,dev]'
 	@touch $@ $(VENV)/.serving
+
+# mysqlclient is built with MariaDB's library, which not every machine has; without it MariaDB's tests are skipped.
+$(VENV)/.mysql: $(VENV)/.development
+	@if command -v cc >/dev/null && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; } 2>/dev/null; then \
+	  $(UV) --editable '.[mysql]' && touch $@; \
+	else \
+	  echo "mysqlclient is not installed: it needs a C compiler, pkg-config and MariaDB's or MySQL's library (libmariadb-dev)."; \
+	fi
+
+$(VENV)/.release: $(BIN)/uv pyproject.toml constraints.txt
+	$(UV) --editable '.[release]'
+	@touch $@

@@ -38,6 +38,7 @@ def pages() -> tuple[Recordings, list[np.ndarray], np.ndarray]:
     return Recordings(tuple(rows)), signatures, np.array(beats)
 
 
+@pytest.mark.slow
 def test_the_files_under_the_wrong_label_are_named_and_no_other(pages):
     found = doubts(*pages, seed=0)
     assert {item.path.stem for item in found} == {str(number) for number in SWAPPED}
@@ -46,6 +47,7 @@ def test_the_files_under_the_wrong_label_are_named_and_no_other(pages):
     assert found == doubts(*pages, seed=0)
 
 
+@pytest.mark.slow
 def test_no_answer_depends_on_the_labels_of_its_own_fold(pages):
     recordings, signatures, beats = pages
     labels, groups = recordings.codes("label"), recordings.codes("group")

@@ -42,6 +42,7 @@ def test_fields_are_taken_from_lines_of_print(lines, fields):
     assert fields_of(lines) == fields
 
 
+@pytest.mark.slow
 def test_the_print_of_a_public_page_is_read_without_a_network():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -144,6 +144,7 @@ def test_the_first_lines_say_how_the_intervals_were_made(evaluation):
     assert "There are no intervals: one group says nothing of others." in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [2, 20])
 def test_labels_of_any_number_and_form_are_drawn_as_they_stand(labels):
     rng = np.random.default_rng(0)

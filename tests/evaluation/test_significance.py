@@ -63,6 +63,7 @@ def test_mcnemar_is_the_exact_binomial_test_of_the_pages_on_which_one_is_right()
     assert mcnemar(first, first) == pytest.approx((-0.196, 0.196, 1.0), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("b", "c"), [(0.05, 0.05), (0.3, 0.3), (0.2, 0.02), (0.5, 0.1)])
 def test_the_interval_of_mcnemar_holds_the_true_difference_in_95_of_100_tables(b, c):
     """Over every table of 40 pages, weighed by how likely it is."""

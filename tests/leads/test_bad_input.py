@@ -56,6 +56,7 @@ def test_without_grid_and_pulse_traces_are_in_pixels_and_no_millivolts_are_inven
     assert draw_overlay(tracing).shape == rendered.page.pixels.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pixels",
     [
@@ -103,6 +104,7 @@ def test_two_pages_side_by_side_are_said_to_be_two() -> None:
     assert any("as if the picture held two pages" in text for text in tracing.warnings)
 
 
+@pytest.mark.slow
 def test_two_pages_one_above_the_other_are_refused_or_said_to_be_two() -> None:
     with pytest.raises(EcgReadError, match="one page at a time"):
         digitize_page(part(np.concatenate([PIXELS, PIXELS])))
@@ -142,6 +144,7 @@ def whole_or_refused(pixels: NDArray[np.uint8]) -> Tracing | None:
     return tracing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (40, 60), (300, 300), (300, 4000), (4000, 300), (700, 1000)], ids=str)
 @pytest.mark.parametrize("kind", ["white", "black", "noise"])
 def test_odd_sizes_are_refused_in_a_sentence(shape: tuple[int, int], kind: str) -> None:

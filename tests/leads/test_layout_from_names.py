@@ -20,6 +20,7 @@ SHARED = DATA.parents[2] / "shared" / "data" / "ptbxl"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "1x1"])
 def test_every_layout_is_located_from_its_lead_names(layout: str) -> None:
     rendered = render_page(RECORD, layout=layout)
@@ -41,6 +42,7 @@ def with_names(rendered: RenderedPage, named: set[str]) -> Page:
     return replace(rendered.page, pixels=pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.5, 0.6, 0.775, 0.8])  # at 0.775 columns of 4.0 s
 def test_a_page_cut_before_its_second_column_of_names_is_refused(share: float) -> None:
     page = render_page(RECORD, layout="6x2+1").page

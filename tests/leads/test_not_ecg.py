@@ -8,6 +8,7 @@ from ecglens.leads.layout import find_layout
 from ecglens.records import Page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [100, pytest.param(500, marks=pytest.mark.nightly)])
 def test_at_most_one_in_a_hundred_images_without_an_ecg_gets_a_layout(count: int) -> None:
     images = not_ecgs(np.random.default_rng(0), count)

@@ -256,6 +256,7 @@ def test_wild_signals_never_raise_and_figures_are_finite(signals: NDArray[np.flo
         assert figure is None or (np.isfinite([figure.value, figure.error]).all() and figure.error >= 0)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.floats(0.4, 1.4), st.floats(0, 0.02), st.booleans())
 @settings(max_examples=25)
 def test_rates_from_43_to_150_are_right_within_their_error(seed: int, rr: float, noise: float, page: bool) -> None:

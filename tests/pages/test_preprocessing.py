@@ -73,6 +73,7 @@ def test_the_grid_is_removed_and_the_trace_stays() -> None:
     assert clean[:290].min() > 225
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.floats(-9.5, 9.5))
 def test_skew_is_measured_to_a_tenth_of_a_degree(angle: float) -> None:

@@ -323,6 +323,7 @@ def assert_read_or_refused(data: bytes) -> None:
 ANY_SPEED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
+@pytest.mark.slow
 @given(damaged_files())
 @settings(max_examples=300, suppress_health_check=ANY_SPEED)
 def test_nothing_but_a_read_error_escapes_from_damaged_files(data):
@@ -337,6 +338,7 @@ def test_nothing_but_a_read_error_escapes_from_ten_thousand_damaged_files(data):
     assert_read_or_refused(data)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="measures with the resource module")
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_in_little_memory(bomb, tmp_path):
@@ -352,9 +354,7 @@ try:
 except EcgReadError:
     sys.stdout.write(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit))
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", measure, tmp_path / "bomb"], capture_output=True, text=True, check=True, timeout=60
-    )
+    ran = subprocess.run([sys.executable, "-c", measure, tmp_path / "bomb"], capture_output=True, text=True, check=True)
 
     assert int(ran.stdout) < 100 * 1024**2
 

@@ -125,6 +125,7 @@ def test_columns_then_the_rate_tell_whether_a_printed_speed_is_wrong(layout: Lay
     assert not is_speed_contradicted(PrintedFacts(speed_mm_s=50), layout, misread)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ocr")
 def test_a_printed_speed_and_gain_are_used_where_nothing_else_tells_them() -> None:
     page = render_page(RECORD, speed_mm_s=50.0, gain_mm_mv=5.0, pulse=None).page
@@ -176,6 +177,7 @@ def test_a_public_page_is_read_whole_and_its_filter_marks_qrs_and_st() -> None:
     assert not any("The page prints" in text for text in reading.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ocr")
 @pytest.mark.parametrize("turn", [0.0, 1.5])
 def test_print_is_read_on_a_turned_page(turn: float) -> None:

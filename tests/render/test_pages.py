@@ -137,6 +137,7 @@ def test_major_lines_stand_every_5_mm(grid):
     assert strength > 2 * off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_draws_and_its_truth_is_plain_json(style):
     page = render_page(record(), style=style, dpi=100)

@@ -24,6 +24,7 @@ def test_signals_do_not_depend_on_the_resolution(dpi: int) -> None:
     assert np.median(list(against_truth(rendered, tracing).values())) > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "kept"), [("recorder", 0.93), ("recorder", 0.95), ("render", 0.85), ("render", 0.9)]
 )

@@ -499,9 +499,10 @@ class TestCode:
                     assert name not in names or path.name in files, path
 
     def test_every_dependency_has_one_version_that_installing_uses(self):
-        pins = [line for line in read("constraints.txt").splitlines() if line and not line.startswith("#")]
+        pins = re.findall(r"^([^\s#].*)\n((?: .*\n)*)", read("constraints.txt"), re.MULTILINE)
         assert len(pins) > 100
-        assert all(re.match(r"[\w.-]+==[\w.]+", line) for line in pins)
+        assert all(re.match(r"[\w.-]+==[\w.]+", pin) for pin, _ in pins)
+        assert [pin for pin, hashes in pins if "--hash=sha256:" not in hashes] == [], "run: make constraints"
         assert "--constraint constraints.txt" in read("Makefile")
         assert "--constraint constraints.txt" in read("Dockerfile")
 

@@ -16,7 +16,7 @@ import ecglens
 PAGES = Path(__file__).parents[1] / "data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHIPPED = list((Path(ecglens.__file__).parent / "weights").glob("*/model.onnx"))
-ANSWER_S = 120
+ANSWER_S = 300
 SHOTS = os.environ.get("ECGLENS_SCREENSHOTS")
 
 pytestmark = [

@@ -217,7 +217,9 @@ def test_on_ones_own_machine_the_site_starts_with_a_key_of_its_own():
     check_start(given="x" * 50, debug=False, hosts=["ecg.example.org"])
 
 
-@pytest.mark.parametrize("address", ["oracle://x/y", "postgresql://host", "mysql:///", "nonsense"])
+@pytest.mark.parametrize(
+    "address", ["oracle://x:secret@y/z", "postgresql://me:secret@host", "mysql:///", "nonsense-secret"]
+)
 def test_a_database_that_cannot_be_used_is_told_without_its_password(address, tmp_path):
     with pytest.raises(SettingsError, match="Expected a DATABASE_URL such as") as caught:
         database(address, tmp_path)

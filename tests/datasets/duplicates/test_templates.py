@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from ecglens.datasets.duplicates.signatures import HEIGHT, WIDTH, near_copies
 from ecglens.datasets.duplicates.templates import FEWEST, Looks
@@ -32,6 +33,7 @@ def mixed() -> list[np.ndarray]:
     return [np.packbits(page) for page in (*framed, copy, *(waves(rng, 12.0) for _ in range(9 * FRAMED)))]
 
 
+@pytest.mark.slow
 def test_a_copy_is_found_and_a_common_frame_is_none_in_a_set_of_several_recorders():
     assert near_copies(mixed()) == [(0, FRAMED)]
 

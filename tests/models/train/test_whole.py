@@ -65,9 +65,7 @@ def command(recipe: str, table: Path, out: Path, *options: str) -> list[str]:
 
 def run(words: list[str], **options) -> subprocess.CompletedProcess:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", *words], env=environment, capture_output=True, text=True, timeout=300, **options
-    )
+    return subprocess.run([sys.executable, "-m", *words], env=environment, capture_output=True, text=True, **options)
 
 
 def weights(run_folder: Path) -> dict[str, torch.Tensor]:

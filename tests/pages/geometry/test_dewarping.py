@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from read_against_truth import against_truth
 
 from ecglens.digitizing import digitize_page
@@ -15,6 +16,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
 
 
+@pytest.mark.slow
 def test_a_curled_page_is_dewarped_by_its_grid() -> None:
     rendered = damage(render_page(RECORD), kind="curl", strength=0.4, seed=3)
     before = bend_of(rendered.page)

@@ -24,6 +24,7 @@ def photo(strength, seed=2, *, layout="3x4+1", kind="perspective"):
     return damage(render_page(RECORD, layout=layout), kind=kind, strength=strength, seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "strength"), [("perspective", 1.0), ("perspective", 0.6), ("rotation", 1.0)])
 def test_a_photographed_grid_becomes_square_and_upright(kind, strength):
     flat = from_grid(photo(strength, kind=kind).page)
@@ -41,6 +42,7 @@ def test_a_page_that_lies_flat_stays_as_large_as_it_is():
     assert (flat.height, flat.width) == pytest.approx((page.height, page.width), rel=0.02)
 
 
+@pytest.mark.slow
 def test_leads_are_read_from_a_page_seen_far_from_aside():
     rendered = photo(1.0, layout="6x2")
     tracing = digitize_page(rendered.page)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+import dj_database_url
 
 from ecglens.errors import SettingsError
 from ecglens.extras import require
@@ -10,12 +12,15 @@ from ecglens.extras import require
 __all__ = ["database", "sqlite"]
 
 _WAIT_S = 20
-_ENGINES = {
-    "postgresql": ("django.db.backends.postgresql", "psycopg", "postgresql"),
-    "postgres": ("django.db.backends.postgresql", "psycopg", "postgresql"),
-    "mysql": ("django.db.backends.mysql", "MySQLdb", "mysql"),
-    "mariadb": ("django.db.backends.mysql", "MySQLdb", "mysql"),
+_CONNECTION_AGE_S = 60
+_DRIVERS = {
+    "postgresql": ("psycopg", "postgresql"),
+    "postgres": ("psycopg", "postgresql"),
+    "mysql": ("MySQLdb", "mysql"),
+    "mariadb": ("MySQLdb", "mysql"),
 }
+"""Module of each scheme's driver and the extra that installs it."""
+_MYSQL_OPTIONS = {"charset": "utf8mb4", "isolation_level": "read committed"}
 
 
 def database(address: str, folder: Path) -> dict[str, Any]:
@@ -27,42 +32,36 @@ def database(address: str, folder: Path) -> dict[str, Any]:
 
     Raises:
         SettingsError: The address names no database that can be used.
+        MissingExtraError: The driver of the database is not installed.
 
-    >>> database("mysql://ecglens:s%40crt@db:3306/ecglens", Path())["PASSWORD"]
-    's@crt'
+    >>> database("sqlite:////data/ecglens.sqlite3", Path())["NAME"]
+    '/data/ecglens.sqlite3'
     """
     if not address:
         return sqlite(str(folder / "ecglens.sqlite3"))
-    parts = urlsplit(address)
-    if parts.scheme == "sqlite":
+    scheme, _, rest = address.partition("://") if "://" in address else ("", "", "")
+    scheme = scheme.lower()
+    if scheme == "sqlite":
+        # dj-database-url ignores the host, so that sqlite://file would be a database in memory, lost at each restart.
+        parts = urlsplit(address)
         return sqlite(unquote(parts.path[1:] or parts.netloc) or ":memory:")
-    name = unquote(parts.path.strip("/"))
-    if parts.scheme not in _ENGINES or not name:
-        raise SettingsError(
-            "Expected a DATABASE_URL such as postgresql://user:password@host/name, mysql://user:password@host/name or "
-            f"sqlite:///path, found one that begins with '{parts.scheme}' and names "
-            f"{'a' if name else 'no'} database."
-        )
-    engine, module, extra = _ENGINES[parts.scheme]
-    require(module, extra=extra)
+    if scheme not in _DRIVERS:
+        raise _unusable(f"begins with '{scheme}'")
+    module, extra = _DRIVERS[scheme]
     try:
-        port = parts.port
-    except ValueError as error:
-        raise SettingsError("Expected a port in digits in DATABASE_URL, found something else.") from error
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
-    if extra == "mysql":
-        options = {"charset": "utf8mb4", "isolation_level": "read committed", **options}
-    return {
-        "ENGINE": engine,
-        "NAME": name,
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(port or ""),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": options,
-    }
+        # It knows no "mariadb", which Django reaches as MySQL.
+        parsed = dj_database_url.parse(f"{extra}://{rest}", conn_max_age=_CONNECTION_AGE_S, conn_health_checks=True)
+    except dj_database_url.ParseError as error:
+        raise SettingsError(
+            "Expected a port in digits in DATABASE_URL and special characters in percent form, got an address that "
+            "cannot be read; write @ in a password as %40, for example."
+        ) from error
+    name = parsed["NAME"].strip("/")
+    if not name:
+        raise _unusable("names no database")
+    require(module, extra=extra)
+    options = {**(_MYSQL_OPTIONS if extra == "mysql" else {}), **parsed.get("OPTIONS", {})}
+    return {**parsed, "NAME": name, "PORT": str(parsed["PORT"]), "OPTIONS": options}
 
 
 def sqlite(path: str) -> dict[str, Any]:
@@ -77,3 +76,11 @@ def sqlite(path: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
         },
     }
+
+
+def _unusable(what: str) -> SettingsError:
+    """Without the address itself, which may hold a password."""
+    return SettingsError(
+        "Expected a DATABASE_URL such as postgresql://user:password@host/name, mysql://user:password@host/name or "
+        f"sqlite:///path, got one that {what}."
+    )

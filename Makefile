@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+# Bytecode is compiled once at the installation, so that the first start is as fast as the second.
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
@@ -90,10 +91,12 @@ $(BIN)/uv:
 
 $(VENV)/.serving: $(BIN)/uv pyproject.toml constraints.txt
 	$(UV) --editable '.[web]'
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.development: $(BIN)/uv pyproject.toml constraints.txt
 	$(UV) --editable '.[web,plot,train,explain,keras,signal,table,batch,ocr,tensorboard,dev]'
+	@$(BIN)/python -m compileall -q src
 	@touch $@ $(VENV)/.serving
 
 # mysqlclient is built with MariaDB's library, which not every machine has; without it MariaDB's tests are skipped.

@@ -26,6 +26,7 @@ __all__ = [
     "PAGES",
     "RunInfo",
     "entries_of",
+    "has_run",
     "keep_files",
     "open_result",
     "result_folder",
@@ -83,13 +84,18 @@ def result_folder(out: Path, info: RunInfo) -> Path:
     return out / f"{model}-{info.fingerprint[:8]}"
 
 
+def has_run(folder: Path) -> bool:
+    """Return whether a folder holds a result, finished or not."""
+    return (folder / _RUN).is_file()
+
+
 def open_result(folder: Path) -> RunInfo:
     """What is known of a result.
 
     Raises:
         BatchError: There is none, or one of another schema.
     """
-    if not (folder / _RUN).is_file():
+    if not has_run(folder):
         raise BatchError(f"Expected a folder that ecglens batch has written, found no {_RUN} in {folder}.")
     info = _read_info(folder)
     if info.schema_version != SCHEMA_VERSION:

@@ -18,6 +18,7 @@ from ecglens.batch.results import (
     FAILED,
     JOURNAL,
     RunInfo,
+    has_run,
     keep_files,
     open_result,
     result_folder,
@@ -29,7 +30,7 @@ from ecglens.batch.sources import absolute, list_entries, with_data
 from ecglens.batch.store import Counts, Journal
 from ecglens.batch.summary import SUMMARY, write_summary
 from ecglens.errors import BatchError, EcgLensError
-from ecglens.extras import require
+from ecglens.extras import installed, require
 
 __all__ = ["Progress", "Result", "report", "run", "run_job"]
 
@@ -154,7 +155,8 @@ def run_job(
 ) -> Result:
     """:func:`run` for options that were resolved already."""
     for module in ("pyarrow", "distributed"):
-        require(module, extra="batch")
+        if not installed(module):
+            require(module, extra="batch")  # names the extra to install; importing both takes seconds
     if workers is not None and workers < 1:
         raise BatchError(f"Expected at least 1 process to read with, found {workers}.")
     where = absolute(source) if isinstance(source, str | os.PathLike) else "entries"
@@ -166,9 +168,16 @@ def run_job(
     report_to = _Reporter(listener)
     folder.mkdir(parents=True, exist_ok=True)
     with Journal(folder / JOURNAL) as journal:
-        write_info(folder, info)
+        is_complete = _is_complete(folder)
+        before = journal.counts()
+        if not is_complete:
+            write_info(folder, info)
         _list(journal, report_to.listing(entries), folder)
         report_to.start(journal.counts())
+        if is_complete and journal.counts() == before and not report_to.left:
+            report_to.say("finished")
+            return Result(folder, before.files, before.pages, before.failures, before.copies, passed_over[0])
+        write_info(folder, info)
         if report_to.left:
             _read(journal, folder, job, report_to, workers=workers or _cores(), scheduler=scheduler)
         report_to.say("writing")
@@ -199,6 +208,13 @@ def report(folder: str | os.PathLike[str], *, pictures: bool = True) -> Path:
         with Journal(folder / JOURNAL) as journal:
             write_tables(journal, folder, info.job)
     return write_summary(folder, pictures=pictures)
+
+
+def _is_complete(folder: Path) -> bool:
+    """Return whether an earlier run has written everything, so that only new files are left to do."""
+    if not (folder / SUMMARY).is_file() or not has_run(folder):
+        return False
+    return open_result(folder).finished is not None
 
 
 def _list(journal: Journal, entries: Iterator[Entry], folder: Path) -> None:

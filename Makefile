@@ -9,7 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test test-databases nightly lint format bench docs clean
+.PHONY: help setup setup-dev serve test test-databases nightly accuracy thresholds lint format bench docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ test-databases: setup-dev ## Run the web application's tests on PostgreSQL and M
 nightly: setup-dev ## Run the tests that take many minutes
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 
+accuracy: setup-dev ## Digitize, measure and classify a fixed set, and hold the figures against their floors
+	$(BIN)/python benchmarks/accuracy.py $(ARGS)
+
+thresholds: setup-dev ## Change each threshold by 30 % and list those that the accuracy set does not notice (hours)
+	$(BIN)/python benchmarks/threshold_sweep.py $(ARGS)
+
 lint: setup-dev ## Check style, types and the order of the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,7 +47,7 @@ format: setup-dev ## Put the code into its form
 	$(BIN)/ruff format .
 
 bench: setup-dev ## Run the benchmarks and print their tables
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out %/scoring.py %/threshold_sweep.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: setup-dev ## Make the pictures of the docs again
 	@for script in docs/make_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, made_ecg, page_of
+from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, hump, made_ecg, page_of
 from numpy.typing import NDArray
 
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import STANDARD_LEADS
+from ecglens.leads.analysis import Analysis, analyse
 from ecglens.leads.measure import measure
+from ecglens.leads.waves import p_likeness
 from ecglens.records import EcgRecord, Measured, Measurements
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -99,6 +101,41 @@ def test_no_p_wave_is_told_where_atria_and_ventricles_go_their_own_ways() -> Non
     assert found.pr_ms is None
     assert value(found.sdnn_ms) > 80
     assert any("No P wave" in warning for warning in found.warnings)
+
+
+def with_own_p_waves(own_mv: float) -> EcgRecord:
+    """Beats whose P waves have one wave in common, 0.12 mV high, and one of their own in each beat."""
+    rng = np.random.default_rng(0)
+    record = made_ecg(p_mv=0.0)
+    t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
+    waves = np.zeros_like(t)
+    for onset in np.arange(0.5, 9.55, 0.8):
+        since = (t - onset + PR_MS / 1000) / 0.12
+        inside = (since >= 0) & (since <= 1)
+        harmonics = [rng.standard_normal() / order * np.sin(np.pi * order * since) for order in range(1, 5)]
+        waves += 0.12 * hump(t, onset - PR_MS / 1000, P_MS / 1000) + own_mv * inside * np.sum(harmonics, axis=0)
+    gains = np.linspace(0.6, 1.4, len(record.leads))[:, None]
+    return replace(record, signals_mv=(record.signals_mv + gains * waves).astype(np.float32))
+
+
+def p_correlation(record: EcgRecord) -> float:
+    ready = analyse(record)
+    assert isinstance(ready, Analysis)
+    return p_likeness(ready.cut, ready.waves)
+
+
+@pytest.mark.parametrize("own_mv", [0.0, 0.05, 0.09])
+def test_p_waves_that_are_alike_in_most_of_their_shape_are_measured(own_mv: float) -> None:
+    record = with_own_p_waves(own_mv)
+    assert p_correlation(record) > 0.65
+    assert value(measure(record).pr_ms) == pytest.approx(PR_MS, abs=8)
+
+
+@pytest.mark.parametrize("own_mv", [0.11, 0.12])
+def test_p_waves_that_share_half_of_their_shape_are_not_measured(own_mv: float) -> None:
+    record = with_own_p_waves(own_mv)
+    assert 0.42 < p_correlation(record) < 0.58
+    assert measure(record).pr_ms is None
 
 
 def test_in_bigeminy_the_narrow_beats_are_measured_and_all_are_counted() -> None:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import wfdb
+
+from ecglens.formats.wfdb import read_wfdb
 
 HERE = Path(__file__).resolve().parent
 Row = Mapping[str, str]
@@ -88,8 +89,7 @@ def choose_ludb(folder: Path) -> Iterator[tuple[str, str]]:
 
 def limb_voltage_mv(stem: Path) -> float:
     """The largest span between the 0.5th and the 99.5th percentile of a limb lead."""
-    signals = wfdb.rdrecord(str(stem)).p_signal[:, :6]
-    low, high = np.percentile(signals, (0.5, 99.5), axis=0)
+    low, high = np.percentile(read_wfdb(stem).signals_mv[:6], (0.5, 99.5), axis=1)
     return float((high - low).max())
 
 

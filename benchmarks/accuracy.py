@@ -5,8 +5,9 @@
 The records lie in ``tests/data/accuracy``, which says how they were chosen; made records have waves at known places.
 Pages are rendered from both with fixed seeds, so that the truth of every sample is known. The exit code is 1 when a
 figure is worse than its floor in ``accuracy_floors.toml``; ``--write-floors`` sets the floors to today's values less
-the margin of each kind of figure. Nothing is drawn at random: the same program gives the same figures on one machine,
-and margins only leave room for other processors, whose last digits differ.
+the margin of each kind of figure. Nothing is drawn at random: the same program gives the same figures in every run, and
+gave them to the last printed digit where numpy, OpenCV and OpenBLAS were kept from this processor's newer instructions.
+Margins are therefore a few units of the last digit, one sample of one record at the most; counts and shares have none.
 """
 
 import argparse
@@ -155,32 +156,32 @@ def bias(values: list[Any]) -> float:
 
 
 KINDS: Mapping[str, Kind] = {
-    "snr": Kind("SNR, median lead", "dB", "higher", median, 0.1, 2),
-    "weak_snr": Kind("SNR, weakest twentieth of the leads", "dB", "higher", weakest, 0.3, 2),
-    "rmse": Kind("RMSE, median lead", "mV", "lower", median, 0.0002, 4),
-    "amplitude": Kind("amplitude error, mean", "%", "lower", mean, 0.1, 2),
+    "snr": Kind("SNR, median lead", "dB", "higher", median, 0.05, 2),
+    "weak_snr": Kind("SNR, weakest twentieth of the leads", "dB", "higher", weakest, 0.1, 2),
+    "rmse": Kind("RMSE, median lead", "mV", "lower", median, 0.0001, 4),
+    "amplitude": Kind("amplitude error, mean", "%", "lower", mean, 0.05, 2),
     "missed": Kind("leads missed", "leads", "lower", sum, 0, 0),
     "layout": Kind("layout recognized", "%", "higher", share, 0, 1),
     "gain": Kind("gain right", "%", "higher", share, 0, 1),
-    "quality_rank": Kind("rank correlation of quality and SNR", "", "higher", rank_correlation, 0.005, 3),
-    "quality_low": Kind("leads below 5 dB whose quality is below 0.5", "%", "higher", share, 1, 1),
-    "quality_high": Kind("leads above 15 dB whose quality is 0.5 or more", "%", "higher", share, 1, 1),
+    "quality_rank": Kind("rank correlation of quality and SNR", "", "higher", rank_correlation, 0.003, 3),
+    "quality_low": Kind("leads below 5 dB whose quality is below 0.5", "%", "higher", share, 0, 1),
+    "quality_high": Kind("leads above 15 dB whose quality is 0.5 or more", "%", "higher", share, 0, 1),
     "beats_150": Kind("beats found within 150 ms, F1", "%", "higher", f1_percent, 0, 2),
-    "beats_50": Kind("beats found within 50 ms, F1", "%", "higher", f1_percent, 0.2, 2),
-    "rate": Kind("rate error, mean", "1/min", "lower", mean, 0.02, 3),
+    "beats_50": Kind("beats found within 50 ms, F1", "%", "higher", f1_percent, 0, 2),
+    "rate": Kind("rate error, mean", "1/min", "lower", mean, 0.01, 3),
     "given": Kind("intervals given where they can be measured", "%", "higher", share, 0, 1),
-    "bias": Kind("mean error", "ms", "lower", bias, 0.2, 2),
-    "spread": Kind("SD of the error", "ms", "lower", spread, 0.2, 2),
+    "bias": Kind("mean error", "ms", "lower", bias, 0.1, 2),
+    "spread": Kind("SD of the error", "ms", "lower", spread, 0.1, 2),
     "covered": Kind("errors within two error bars", "%", "higher", share, 0, 1),
     "p_waves": Kind("P waves present or absent, right", "%", "higher", share, 0, 1),
     "spikes": Kind("pacing spikes present or absent, right", "%", "higher", share, 0, 1),
-    "st": Kind("ST error, mean", "mV", "lower", mean, 0.0005, 4),
-    "axis": Kind("axis error, mean", "deg", "lower", mean, 0.1, 2),
+    "st": Kind("ST error, mean", "mV", "lower", mean, 0.0002, 4),
+    "axis": Kind("axis error, mean", "deg", "lower", mean, 0.05, 2),
     "label": Kind("label right", "%", "higher", share, 0, 1),
-    "probability": Kind("largest change of a probability", "", "lower", max, 0.001, 4),
+    "probability": Kind("largest change of a probability", "", "lower", max, 0.0005, 4),
     "printed": Kind("printed facts read right", "%", "higher", share, 0, 1),
-    "print_rate": Kind("rate beside the printed one, mean", "1/min", "lower", mean, 0.05, 2),
-    "einthoven": Kind("residual of I + III - II, median", "mV", "lower", median, 0.0005, 4),
+    "print_rate": Kind("rate beside the printed one, mean", "1/min", "lower", mean, 0.02, 2),
+    "einthoven": Kind("residual of I + III - II, median", "mV", "lower", median, 0.0002, 4),
 }
 
 
@@ -539,7 +540,7 @@ def observe_leads(page: RenderedPage, record: EcgRecord | None) -> Iterator[tupl
         if record is None or is_missed or len(known) < 0.7 * len(segment.signal_mv):
             continue
         index = record.leads.index(name)
-        score = score_lead(segment.signal_mv, record.signals_mv[index])
+        score = score_lead(segment.signal_mv, record.signals_mv[index], align=False)
         yield "snr", score.snr_db
         yield "weak_snr", score.snr_db
         yield "rmse", score.rmse_mv
@@ -728,8 +729,9 @@ def write_floors(figures: Sequence[Figure]) -> None:
     """Set the floors to these figures less the margin of each kind."""
     lines = [
         "# Floors of `make accuracy` (ceilings where a lower value is better); benchmarks/accuracy.py reads them.",
-        "# A floor is the value of the day below less the margin of its kind. Computations are deterministic, so that",
-        "# the margins only leave room for other processors; margins are in KINDS of benchmarks/accuracy.py.",
+        "# A floor is the value of the day below less the margin of its kind, rounded away from the value.",
+        "# Computations are deterministic: margins are a few units of the last digit, and none for counts and shares.",
+        "# They stand in KINDS of benchmarks/accuracy.py, and the reason for them at its top.",
         f'date = "{strftime("%Y-%m-%d")}"',
         'command = "python benchmarks/accuracy.py --write-floors"',
         "",

@@ -10,16 +10,18 @@ is raised and lowered by 30 %, and the set of ``accuracy.py`` runs anew. PATTERN
 
 The quick stages (``signals`` and ``made``) run first; where they notice a change, the pages are not rendered for it,
 unless ``--all-stages`` is given. Results go to a JSON lines file, one line for each change; a run that was interrupted
-goes on where it stopped. Lines of another program version are not recognized: delete the file after a change.
+goes on where it stopped. Each line has a digest of the program, and lines of another program are left aside.
 """
 
 import argparse
 import ast
 import dataclasses
 import fnmatch
+import hashlib
 import importlib
 import inspect
 import json
+import math
 import os
 import pkgutil
 import re
@@ -28,11 +30,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-# First, as it limits numerical libraries to one thread before they load.
 from accuracy import KINDS, STAGES, all_cases, run_cases
 
 import ecglens
@@ -206,13 +208,23 @@ def changed(change: Change) -> Iterator[None]:
         object.__setattr__(holder, str(threshold.part), change.value)
     else:
         setattr(module, threshold.name, with_part(holder, threshold.part, change.value))
+    forget_results()
     try:
         yield
     finally:
+        forget_results()
         if is_limits:
             object.__setattr__(holder, str(threshold.part), threshold.value)
         else:
             setattr(module, threshold.name, holder)
+
+
+def forget_results() -> None:
+    """Empty the caches of functions in the packages, as their results may depend on a threshold."""
+    for name in [name for name in sys.modules if name.startswith(PACKAGES)]:
+        for value in list(vars(sys.modules[name]).values()):
+            if callable(clear := getattr(value, "cache_clear", None)):
+                clear()
 
 
 def with_part(holder: Any, part: int | str | None, value: float) -> Any:
@@ -258,7 +270,7 @@ def moved_figures(figures: Mapping[str, float], known: Mapping[str, float]) -> d
     moved = {}
     for name, value in figures.items():
         before, margin = known.get(name, float("nan")), KINDS[name.partition(" / ")[0]].margin
-        if not abs(value - before) <= margin + 1e-9:
+        if not abs(value - before) <= margin + 1e-9 and not (math.isnan(value) and math.isnan(before)):
             moved[name] = [before, value]
     return moved
 
@@ -272,21 +284,32 @@ def is_done(result: Mapping[str, Any] | None, all_stages: bool, stages: Sequence
 
 
 def read_results(path: Path) -> dict[str, dict[str, Any]]:
-    """Results by change, the last of each; a line that an interruption cut off is left out."""
-    results = {}
+    """Results of this program by change, the last of each; a line that an interruption cut off is left out."""
+    results, program = {}, digest_program()
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
             result = json.loads(line)
         except json.JSONDecodeError:
             continue
-        results[result["change"]] = result
+        if result["program"] == program:
+            results[result["change"]] = result
     return results
+
+
+@cache
+def digest_program() -> str:
+    """A digest of the package, the accuracy set and its scoring."""
+    digest = hashlib.sha256()
+    files = sorted(Path(ecglens.__path__[0]).rglob("*.py"))
+    for path in [*files, HERE / "accuracy.py", HERE / "scoring.py"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def keep(stream: Any, results: dict[str, dict[str, Any]], result: dict[str, Any]) -> None:
     """Write a result at once, so that an interruption loses no more than the work under way."""
     results[result["change"]] = result
-    stream.write(json.dumps(result) + "\n")
+    stream.write(json.dumps({**result, "program": digest_program()}) + "\n")
     stream.flush()
 
 

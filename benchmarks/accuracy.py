@@ -51,7 +51,7 @@ from ecglens.render import DAMAGES, GRIDS, STYLES, PageTruth, RenderedPage, dama
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, made_ecg
+from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, add_to_leads, beat, hump, made_ecg, with_own_p_waves
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "tests" / "data"
@@ -354,6 +354,12 @@ def made_records() -> Mapping[str, tuple[EcgRecord, Truth]]:
         made[f"made, flutter {ratio} to 1"] = flutter(ratio), Truth(has_p=False, is_paced=False)
     for spike_mv in (0.15, 0.2, 0.25, 0.3, 0.5, 1.0):
         made[f"made, spikes of {spike_mv:g} mV"] = spiked(spike_mv), Truth(has_p=False, is_paced=True)
+    # What comes before a P wave is calmer than it, by the definition in leads/waves.py; in flutter it is not.
+    for part, has_p in ((0.3, True), (0.6, True), (0.8, True), (0.95, False), (1.1, False)):
+        made[f"made, two atrial waves {part:g}"] = two_atrial_waves(part), Truth(has_p=has_p, is_paced=False)
+    # And a P wave has most of its shape in common with those of the other beats.
+    for own_mv, has_p in ((0.03, True), (0.06, True), (0.09, True), (0.105, False), (0.11, False), (0.2, False)):
+        made[f"made, P with {own_mv:g} mV of its own"] = with_own_p_waves(own_mv), Truth(has_p=has_p, is_paced=False)
     for scale in (0.55, 0.7):
         made[f"made, narrow complexes {scale:g}"] = stretched(scale, axis_deg=40.0, p_mv=0.1)
     for early in (0.45, 0.6):
@@ -428,10 +434,17 @@ def early_beats(early: float) -> tuple[EcgRecord, Truth]:
     return made_ecg(onsets, p_mv=0.1, noise_mv=0.005), truth
 
 
-def add_to_leads(record: EcgRecord, wave_mv: np.ndarray) -> EcgRecord:
-    """The record with a wave added to each lead, larger in some than in others."""
-    gains = np.linspace(0.6, 1.4, len(record.leads))[:, None]
-    return EcgRecord((record.signals_mv + gains * wave_mv).astype(np.float32), record.fs_hz, record.leads)
+def two_atrial_waves(part: float) -> EcgRecord:
+    """Slow beats with a P wave and, 0.2 s before it, a wave whose steepest slope is a part of the P wave's."""
+    onsets = np.arange(0.6, 9.4, 1.2)
+    record = made_ecg(onsets, p_mv=0.0, noise_mv=0.001)
+    t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
+    p_mv, p_s, before_s = 0.15, P_MS / 1000, 0.06
+    waves = np.zeros_like(t)
+    for onset in onsets:
+        waves += p_mv * hump(t, onset - PR_MS / 1000, p_s)
+        waves += part * p_mv * before_s / p_s * hump(t, onset - 0.36, before_s)
+    return add_to_leads(record, waves)
 
 
 def observe_made(name: str) -> Iterator[Observation]:

@@ -125,7 +125,7 @@ def select_changes(patterns: Sequence[str], by: float) -> Iterator[Change]:
             if not fnmatch.fnmatchcase(threshold.label, label.replace("[", "[[]")):
                 continue
             if value:
-                yield Change(threshold, float(value))
+                yield Change(threshold, type(threshold.value)(value))
                 continue
             for factor in (1 + by, 1 - by):
                 changed = threshold.value * factor

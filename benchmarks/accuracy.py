@@ -360,6 +360,9 @@ def made_records() -> Mapping[str, tuple[EcgRecord, Truth]]:
     # And a P wave has most of its shape in common with those of the other beats.
     for own_mv, has_p in ((0.03, True), (0.06, True), (0.09, True), (0.105, False), (0.11, False), (0.2, False)):
         made[f"made, P with {own_mv:g} mV of its own"] = with_own_p_waves(own_mv), Truth(has_p=has_p, is_paced=False)
+    # 12 ms of rest end the QRS complex, so that a wave sooner after it is a part of it.
+    for gap_ms, is_part in ((8, True), (12, True), (16, False), (18, False), (24, False)):
+        made[f"made, late waves after {gap_ms} ms"] = late_waves(gap_ms, is_part=is_part)
     for scale in (0.55, 0.7):
         made[f"made, narrow complexes {scale:g}"] = stretched(scale, axis_deg=40.0, p_mv=0.1)
     for early in (0.45, 0.6):
@@ -434,6 +437,16 @@ def early_beats(early: float) -> tuple[EcgRecord, Truth]:
     return made_ecg(onsets, p_mv=0.1, noise_mv=0.005), truth
 
 
+def late_waves(gap_ms: float, *, is_part: bool) -> tuple[EcgRecord, Truth]:
+    """Beats with a small wave of 30 ms some time after the complex, and how long the complex is with or without it."""
+    record = made_ecg(p_mv=0.1)
+    t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
+    starts = np.arange(0.5, 9.55, 0.8) + (QRS_MS + gap_ms) / 1000
+    waves = sum((0.1 * hump(t, start, 0.03) for start in starts), np.zeros_like(t))
+    qrs_ms = QRS_MS + gap_ms + 30 if is_part else QRS_MS
+    return add_to_leads(record, waves), Truth(spans_ms={"qrs": qrs_ms}, is_paced=False, has_p=True)
+
+
 def two_atrial_waves(part: float) -> EcgRecord:
     """Slow beats with a P wave and, 0.2 s before it, a wave whose steepest slope is a part of the P wave's."""
     onsets = np.arange(0.6, 9.4, 1.2)
@@ -450,7 +463,8 @@ def two_atrial_waves(part: float) -> EcgRecord:
 def observe_made(name: str) -> Iterator[Observation]:
     """Measure a made record."""
     record, truth = made_records()[name]
-    yield from compare_measurements("made signals", measure(record), truth)
+    group = "made signals, late waves" if "late waves" in name else "made signals"
+    yield from compare_measurements(group, measure(record), truth)
 
 
 # --- Rendered pages --------------------------------------------------------------------------------------------------

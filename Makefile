@@ -17,7 +17,7 @@ LANGUAGE_PATHS := .ci .github CHANGELOG.md CONTRIBUTING.md SECURITY.md examples 
 	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy audit release \
+.PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \
   constraints format bench docs clean
 # Each test process has one core, so that the processes do not wait for each other's threads.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
@@ -47,6 +47,12 @@ test-databases: $(VENV)/.mysql ## Run the web application's tests on PostgreSQL 
 nightly: setup-dev ## Run the tests that take many minutes
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 
+accuracy: setup-dev ## Digitize, measure and classify a fixed set, and hold the figures against their floors
+	$(BIN)/python benchmarks/accuracy.py $(ARGS)
+
+thresholds: setup-dev ## Change each threshold by 30 % and list those that the accuracy set does not notice (hours)
+	$(BIN)/python benchmarks/threshold_sweep.py $(ARGS)
+
 lint: setup-dev ## Check style, types, the order of the packages, spelling and plain English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,9 +63,6 @@ lint: setup-dev ## Check style, types, the order of the packages, spelling and p
 language: setup-dev ## Check spelling and plain English where LANGUAGE_PATHS says
 	$(BIN)/codespell $(LANGUAGE_PATHS)
 	$(BIN)/python .ci/check_language.py --paths $(LANGUAGE_PATHS)
-
-# Replaced by the script that measures the accuracy.
-accuracy: setup-dev ## Measure the accuracy of reading pages
 
 audit: $(VENV)/.release ## Check the pinned versions for hashes and known vulnerabilities
 	$(BIN)/python .ci/audit
@@ -76,7 +79,7 @@ format: setup-dev ## Put the code into its form
 	$(BIN)/ruff format .
 
 bench: setup-dev ## Run the benchmarks and print their tables
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out %/scoring.py %/threshold_sweep.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: setup-dev ## Make the pictures of the docs again
 	@for script in docs/make_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

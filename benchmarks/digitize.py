@@ -18,19 +18,18 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import cv2
 import numpy as np
+from scoring import LeadScore, digitize_or_none, score_lead, score_page
 
 from ecglens.digitizing import digitize_page
-from ecglens.errors import EcgReadError
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import LAYOUTS, RHYTHM
 from ecglens.measuring.measure import measure
 from ecglens.pages.read import read_page
-from ecglens.records import Page, Tracing
+from ecglens.records import EcgRecord, Page
 from ecglens.render import GRIDS, render_page
 
 HERE = Path(__file__).resolve().parent
 DPI = (150.0, 200.0, 250.0, 300.0)
-SHIFTS = range(-30, 31)
 
 
 def main() -> None:
@@ -64,7 +63,7 @@ def clean(data: Path) -> str:
     errors, missed = [], 0
     for path in sorted((data / "ptbxl").rglob("*.hea")):
         rendered = render_page(read_wfdb(path), layout="3x4+1")
-        found, lost = against_render(rendered)
+        found, lost = score_page(rendered.truth, record_of(rendered.page))
         errors += found
         missed += lost
     return table("Rendered clean pages, 3x4+1, 200 dpi, 200 PTB-XL records", errors, missed, "25 dB, 0.998, 0.010 mV")
@@ -80,7 +79,7 @@ def layouts(data: Path) -> str:
             number += 1
             record = read_wfdb(records[number * 7 % len(records)])
             rendered = render_page(record, layout=layout, grid=grid, dpi=DPI[number % len(DPI)])
-            found, lost = against_render(rendered)
+            found, lost = score_page(rendered.truth, record_of(rendered.page))
             errors += found
             missed += lost
             by_layout.setdefault(layout, []).extend(error[0] for error in found)
@@ -103,14 +102,14 @@ def kit(data: Path) -> str:
     return table("5 PTB-XL pages drawn by ecg-image-kit", errors, missed, "none")
 
 
-def drawn_by_others(data: Path, begins: str) -> tuple[list[tuple[float, float, float, float]], int]:
+def drawn_by_others(data: Path, begins: str) -> tuple[list[LeadScore], int]:
     """Errors of each lead of the pages whose name begins so, against the record that they were drawn from."""
     errors, missed = [], 0
     for row in rows_of(data / "rendered_pages" / "index.csv"):
         if not row["page"].startswith(begins):
             continue
         truth = read_wfdb(data / "rendered_pages" / row["truth"])
-        tracing = traced(read_page(data / "rendered_pages" / row["page"]))
+        tracing = digitize_or_none(read_page(data / "rendered_pages" / row["page"]))
         if tracing is None or tracing.record is None:
             missed += 13
             continue
@@ -120,7 +119,7 @@ def drawn_by_others(data: Path, begins: str) -> tuple[list[tuple[float, float, f
             whole = truth.signals_mv[names.index(lead.removesuffix(RHYTHM).lower())]
             first = round(start * truth.fs_hz)
             length = int(np.flatnonzero(~np.isnan(signal)).max()) + 1
-            errors.append(compared(whole[first : first + length], signal[: len(whole) - first]))
+            errors.append(score_lead(whole[first : first + length], signal[: len(whole) - first]))
     return errors, missed
 
 
@@ -131,7 +130,7 @@ def mendeley(data: Path) -> str:
     rests, apart = [], []
     manifest = rows_of(folder / "manifest.csv")
     for row in manifest:
-        tracing = traced(read_page(folder / row["page"]))
+        tracing = digitize_or_none(read_page(folder / row["page"]))
         if tracing is None or tracing.record is None:
             continue
         done += 1
@@ -149,7 +148,7 @@ def mendeley(data: Path) -> str:
                 apart.append(f"{row['recording']} {printed_bpm} / {rate.value:.0f} / {basic.value:.0f}")
     for row in manifest:
         if row["original_full_size"]:
-            tracing = traced(read_page(folder / row["original_full_size"]))
+            tracing = digitize_or_none(read_page(folder / row["original_full_size"]))
             if tracing is not None and tracing.einthoven_mv is not None:
                 rests.append(tracing.einthoven_mv)
     printed = sum(bool(row["printed_rate_bpm"]) for row in manifest)
@@ -179,49 +178,13 @@ def speed(data: Path) -> str:
     )
 
 
-def against_render(rendered: object) -> tuple[list[tuple[float, float, float, float]], int]:
-    """Figures of every lead of a rendered page, and how many leads were missed."""
-    page, truth = rendered.page, rendered.truth  # type: ignore[attr-defined]
-    tracing = traced(page)
-    record = None if tracing is None else tracing.record
-    found, missed = [], 0
-    for segment in truth.leads:
-        name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
-        if record is None or name not in record.leads:
-            missed += 1
-        else:
-            found.append(compared(segment.signal_mv, record.signals_mv[record.leads.index(name)]))
-    return found, missed
+def record_of(page: Page) -> EcgRecord | None:
+    """The signals of a page, or ``None`` where it was refused or nothing tells its scale."""
+    tracing = digitize_or_none(page)
+    return None if tracing is None else tracing.record
 
 
-def traced(page: Page) -> Tracing | None:
-    """A page digitized, or nothing."""
-    try:
-        return digitize_page(page)
-    except EcgReadError:
-        return None
-
-
-def compared(truth: np.ndarray, signal: np.ndarray) -> tuple[float, float, float, float]:
-    """SNR in dB, Pearson's r, root mean square error in mV, and the SNR at the best shift."""
-    known = np.flatnonzero(~np.isnan(signal))
-    if not known.size:
-        return -99.0, 0.0, float(np.nanstd(truth)), -99.0
-    filled = np.interp(np.arange(len(truth)), known, signal[known])
-    there = ~np.isnan(truth)
-    aligned = max(ratio(truth, np.roll(filled, shift), there) for shift in SHIFTS)
-    a, b = truth[there] - truth[there].mean(), filled[there] - filled[there].mean()
-    r = float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))
-    return ratio(truth, filled, there), r, float(np.sqrt(np.mean((a - b) ** 2))), aligned
-
-
-def ratio(truth: np.ndarray, signal: np.ndarray, there: np.ndarray) -> float:
-    """10 log10 of the power of the truth over that of the error, means removed."""
-    a, b = truth[there] - truth[there].mean(), signal[there] - signal[there].mean()
-    return float(10 * np.log10(np.sum(a**2) / max(float(np.sum((a - b) ** 2)), 1e-12)))
-
-
-def table(title: str, errors: list[tuple[float, float, float, float]], missed: int, bar: str) -> str:
+def table(title: str, errors: list[LeadScore], missed: int, bar: str) -> str:
     """Medians and the weakest twentieth."""
     values = np.array(errors)
     lines = [f"## {title}", "", f"Bar: {bar}. Leads missed: {missed} of {missed + len(errors)}.", ""]

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scoring import count_beats, f1_score, marked_peaks_s, reference_spans_ms
 
 from ecglens.datasets.annotations import MarkedRecord, WaveMark, ludb
 from ecglens.digitizing import digitize_page
@@ -34,7 +35,6 @@ from ecglens.render import render_page
 
 NAMES = {"qrs": "QRS", "qt": "QT", "pr": "PR", "p": "P"}
 BARS = {"qrs": (5.0, 15.0), "qt": (10.0, 25.0)}
-LEAST_LEADS = 6
 PAGES = ("3x4+1", "12x1")
 """2.5 s of each lead with 10 s of lead II, and 10 s of every lead, which hold all the marks."""
 
@@ -53,51 +53,6 @@ class Case:
 def compare(pairs: Iterable[tuple[MarkedRecord, EcgRecord]], **options: float) -> list[Case]:
     """Measure a record for each marked one; the order tells the halves."""
     return [Case(marked, measure(record, **options), number % 2 == 0) for number, (marked, record) in enumerate(pairs)]
-
-
-def beats_of(marks: Mapping[str, tuple[WaveMark, ...]], wave: str) -> list[list[WaveMark]]:
-    """The marks of one wave, beat by beat over all leads."""
-    marked = sorted(
-        (mark for waves in marks.values() for mark in waves if mark.wave == wave), key=lambda mark: mark.peak
-    )
-    beats: list[list[WaveMark]] = []
-    for mark in marked:
-        if beats and mark.peak - beats[-1][-1].peak < 100 and mark.peak - beats[-1][0].peak < 200:
-            beats[-1].append(mark)
-        else:
-            beats.append([mark])
-    return [beat for beat in beats if len(beat) >= min(LEAST_LEADS, len(marks))]
-
-
-def edges(beat: list[WaveMark], rank: int | None) -> tuple[float, float]:
-    """Beginning and end of a wave in samples: by the mark of a rank from outside, or the median of the leads."""
-    ons = sorted(mark.onset for mark in beat if mark.onset is not None)
-    ends = sorted(mark.end for mark in beat if mark.end is not None)
-    if min(len(ons), len(ends)) < (rank or 1):
-        return np.nan, np.nan
-    return (float(np.median(ons)), float(np.median(ends))) if rank is None else (ons[rank - 1], ends[-rank])
-
-
-def reference(marks: Mapping[str, tuple[WaveMark, ...]], fs_hz: float, rank: int | None = 3) -> dict[str, float]:
-    """Spans in ms as the module's text says; NaN where they are not marked."""
-    complexes = [edges(beat, rank) for beat in beats_of(marks, "QRS")]
-    t_ends = np.array([edges(beat, rank)[1] for beat in beats_of(marks, "T")])
-    p_waves = [edges(beat, rank) for beat in beats_of(marks, "P")]
-    p_ons = np.array([on for on, _ in p_waves])
-    spans: dict[str, list[float]] = {name: [] for name in NAMES}
-    spans["p"] = [end - on for on, end in p_waves]
-    for on, end in complexes:
-        spans["qrs"].append(end - on)
-        spans["qt"] += [
-            float(t_ends[near][0] - on) for near in [(t_ends > end) & (t_ends < on + 0.7 * fs_hz)] if near.any()
-        ]
-        spans["pr"] += [
-            float(on - p_ons[near][-1]) for near in [(p_ons < on) & (p_ons > on - 0.4 * fs_hz)] if near.any()
-        ]
-    return {
-        name: 1000 * float(np.nanmedian(span)) / fs_hz if np.isfinite(span).any() else np.nan
-        for name, span in spans.items()
-    }
 
 
 def page_shaped(record: EcgRecord) -> EcgRecord:
@@ -136,32 +91,22 @@ def peaks_table(columns: Mapping[str, list[Case]]) -> list[str]:
     ]
     for title, cases in columns.items():
         wide, narrow = counts(cases, 0.15), counts(cases, 0.05)
-        halves = " / ".join(f"{f1(counts([c for c in cases if c.odd == odd], 0.15)):.4f}" for odd in (True, False))
+        halves = [f1_score(counts([case for case in cases if case.odd == odd], 0.15)) for odd in (True, False)]
         lines.append(
-            f"| {title} | {wide[0] + wide[1]} | {f1(wide):.4f} | {wide[1]} | {wide[2]} | {f1(narrow):.4f} | {halves} |"
+            f"| {title} | {wide[0] + wide[1]} | {f1_score(wide):.4f} | {wide[1]} | {wide[2]} | {f1_score(narrow):.4f} "
+            f"| {halves[0]:.4f} / {halves[1]:.4f} |"
         )
     return lines
 
 
 def counts(cases: list[Case], tolerance_s: float) -> tuple[int, int, int]:
     """Found, missed and extra beats."""
-    hits = missed = extra = 0
-    for case in cases:
-        fs_hz = case.marked.record.fs_hz
-        marked = (
-            np.array([np.median([mark.peak for mark in beat]) for beat in beats_of(case.marked.marks, "QRS")]) / fs_hz
-        )
-        found = np.array(case.found.r_peaks_s)
-        found = found[(found >= marked[0] - tolerance_s) & (found <= marked[-1] + tolerance_s)]
-        near = np.abs(found[:, None] - marked[None]) <= tolerance_s
-        paired = int(min(near.any(axis=0).sum(), near.any(axis=1).sum()))
-        hits, missed, extra = hits + paired, missed + len(marked) - paired, extra + len(found) - paired
+    of_each = [
+        count_beats(marked_peaks_s(case.marked.marks, case.marked.record.fs_hz), case.found.r_peaks_s, tolerance_s)
+        for case in cases
+    ]
+    hits, missed, extra = np.sum(of_each, axis=0).tolist()
     return hits, missed, extra
-
-
-def f1(counted: tuple[int, int, int]) -> float:
-    """Of found, missed and extra."""
-    return 2 * counted[0] / (2 * counted[0] + counted[1] + counted[2]) if any(counted) else np.nan
 
 
 def spans_table(columns: Mapping[str, list[Case]]) -> list[str]:
@@ -175,13 +120,13 @@ def spans_table(columns: Mapping[str, list[Case]]) -> list[str]:
         for name, printed in NAMES.items():
             off, bars = differences(cases, name)
             known = ~np.isnan(off)
-            marked = sum(not np.isnan(reference(c.marked.marks, c.marked.record.fs_hz)[name]) for c in cases)
+            marked = sum(not np.isnan(reference_spans_ms(c.marked.marks, c.marked.record.fs_hz)[name]) for c in cases)
             odd = np.array([case.odd for case in cases])
             halves = " | ".join(f"{np.nanmean(off[half]):+.1f}, {np.nanstd(off[half]):.1f}" for half in (odd, ~odd))
             others = " / ".join(f"{np.nanmean(differences(cases, name, rank)[0]):+.1f}" for rank in (1, None))
             extra = sum(
                 getattr(case.found, f"{name}_ms") is not None
-                and np.isnan(reference(case.marked.marks, case.marked.record.fs_hz)[name])
+                and np.isnan(reference_spans_ms(case.marked.marks, case.marked.record.fs_hz)[name])
                 for case in cases
             )
             covered = (np.abs(off[known]) <= 2 * bars[known]).mean()
@@ -197,7 +142,7 @@ def differences(cases: list[Case], name: str, rank: int | None = 3) -> tuple[np.
     off, bars = [], []
     for case in cases:
         figure = getattr(case.found, f"{name}_ms")
-        marked = reference(case.marked.marks, case.marked.record.fs_hz, rank)[name]
+        marked = reference_spans_ms(case.marked.marks, case.marked.record.fs_hz, rank)[name]
         off.append(np.nan if figure is None else figure.value - marked)
         bars.append(np.nan if figure is None else figure.error)
     return np.array(off), np.array(bars)
@@ -240,9 +185,12 @@ def neurokit_table(marked: tuple[MarkedRecord, ...]) -> list[str]:
     for name, printed in NAMES.items():
         off = {}
         for rank in (3, None):
-            ours = np.array([reference(item.marks, item.record.fs_hz, rank)[name] for item in marked])
+            ours = np.array([reference_spans_ms(item.marks, item.record.fs_hz, rank)[name] for item in marked])
             other = np.array(
-                [reference(marks, item.record.fs_hz, rank)[name] for marks, item in zip(theirs, marked, strict=True)]
+                [
+                    reference_spans_ms(marks, item.record.fs_hz, rank)[name]
+                    for marks, item in zip(theirs, marked, strict=True)
+                ]
             )
             off[rank] = other - ours
         both = [f"{np.nanmean(off[rank]):+.1f}, {np.nanstd(off[rank]):.1f}" for rank in (3, None)]

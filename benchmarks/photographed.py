@@ -19,7 +19,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import cv2
 import numpy as np
-from digitize import compared, traced
+from scoring import digitize_or_none, score_lead
 
 from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError
@@ -114,7 +114,7 @@ def digitized(data: Path) -> str:
             for number, record in enumerate(records):
                 for layout in LAYOUTS:
                     page = damage(render_page(record, layout=layout), kind=kind, strength=strength, seed=number)
-                    tracing = traced(page.page)
+                    tracing = digitize_or_none(page.page)
                     leads = (
                         {}
                         if tracing is None or tracing.record is None
@@ -124,7 +124,7 @@ def digitized(data: Path) -> str:
                         name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
                         asked += 1
                         if name in leads:
-                            found.append(compared(segment.signal_mv, leads[name])[0])
+                            found.append(score_lead(segment.signal_mv, leads[name])[0])
                         else:
                             missed += 1
             cells.append(f"{np.median(found):.1f}, {missed} of {asked}")

@@ -20,8 +20,8 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import cv2
 import numpy as np
-from digitize import compared, traced
 from scipy.stats import spearmanr
+from scoring import digitize_or_none, score_lead
 
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import RHYTHM
@@ -81,7 +81,7 @@ def drawn(path: Path, *, seed: int) -> Iterator[Lead]:
             page = damage(page, kind=kind, strength=strength, seed=of_damage)
         # A tracing does not hold the predictors: only this fit needs them.
         with mock.patch("ecglens.tracing.trace.lead_quality", wraps=quality.lead_quality) as asked:
-            tracing = traced(page.page)
+            tracing = digitize_or_none(page.page)
         if tracing is None or tracing.record is None:
             yield Lead(kind, np.nan, np.nan, None)
             continue
@@ -90,7 +90,7 @@ def drawn(path: Path, *, seed: int) -> Iterator[Lead]:
             name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
             if name in found.leads and np.isnan(segment.signal_mv).mean() < 0.3:
                 index = found.leads.index(name)
-                snr_db = compared(segment.signal_mv, found.signals_mv[index])[0]
+                snr_db = score_lead(segment.signal_mv, found.signals_mv[index])[0]
                 yield Lead(kind, snr_db, found.quality[index], signs[index])
 
 

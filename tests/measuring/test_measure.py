@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, made_ecg, page_of
+from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, made_ecg, page_of, with_own_p_waves
 from numpy.typing import NDArray
 
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import STANDARD_LEADS
+from ecglens.measuring.analysis import Analysis, analyze
 from ecglens.measuring.measure import measure
+from ecglens.measuring.waves import correlate_p_waves
 from ecglens.records import EcgRecord, Measured, Measurements
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -99,6 +101,26 @@ def test_no_p_wave_is_told_where_atria_and_ventricles_go_their_own_ways() -> Non
     assert found.pr_ms is None
     assert value(found.sdnn_ms) > 80
     assert any("No consistent P wave" in warning for warning in found.warnings)
+
+
+def p_correlation(record: EcgRecord) -> float:
+    ready = analyze(record)
+    assert isinstance(ready, Analysis)
+    return correlate_p_waves(ready.windows, ready.waves)
+
+
+@pytest.mark.parametrize("own_mv", [0.0, 0.05, 0.09])
+def test_p_waves_that_are_alike_in_most_of_their_shape_are_measured(own_mv: float) -> None:
+    record = with_own_p_waves(own_mv)
+    assert p_correlation(record) > 0.65
+    assert value(measure(record).pr_ms) == pytest.approx(PR_MS, abs=8)
+
+
+@pytest.mark.parametrize("own_mv", [0.105, 0.11])
+def test_p_waves_that_share_half_of_their_shape_are_not_measured(own_mv: float) -> None:
+    record = with_own_p_waves(own_mv)
+    assert 0.42 < p_correlation(record) < 0.58
+    assert measure(record).pr_ms is None
 
 
 def test_in_bigeminy_the_narrow_beats_are_measured_and_all_are_counted() -> None:

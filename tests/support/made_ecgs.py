@@ -57,6 +57,26 @@ def made_ecg(
     return EcgRecord(signals.astype(np.float32), fs_hz, STANDARD_LEADS)
 
 
+def with_own_p_waves(own_mv: float) -> EcgRecord:
+    """Beats whose P waves have one wave in common, 0.12 mV high, and one of their own in each beat."""
+    rng = np.random.default_rng(0)
+    record = made_ecg(p_mv=0.0)
+    t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
+    waves = np.zeros_like(t)
+    for onset in np.arange(0.5, 9.55, 0.8):
+        since = (t - onset + PR_MS / 1000) / 0.12
+        inside = (since >= 0) & (since <= 1)
+        harmonics = [rng.standard_normal() / order * np.sin(np.pi * order * since) for order in range(1, 5)]
+        waves += 0.12 * hump(t, onset - PR_MS / 1000, P_MS / 1000) + own_mv * inside * np.sum(harmonics, axis=0)
+    return add_to_leads(record, waves)
+
+
+def add_to_leads(record: EcgRecord, wave_mv: NDArray[np.float64]) -> EcgRecord:
+    """The record with a wave added to each lead, larger in some than in others."""
+    gains = np.linspace(0.6, 1.4, len(record.leads))[:, None]
+    return replace(record, signals_mv=(record.signals_mv + gains * wave_mv).astype(np.float32))
+
+
 def page_of(record: EcgRecord, *, strip: bool = True) -> EcgRecord:
     """As a 3x4 page shows it, 2.5 s of each lead, with or without the strip."""
     quarter = round(2.5 * record.fs_hz)

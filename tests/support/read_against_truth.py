@@ -11,7 +11,7 @@ def snr_db(truth: np.ndarray, signal: np.ndarray) -> float:
     filled = np.interp(np.arange(len(truth)), known, signal[known])
     there = ~np.isnan(truth)
     a, b = truth[there] - truth[there].mean(), filled[there] - filled[there].mean()
-    return float(10 * np.log10(np.sum(a**2) / np.sum((a - b) ** 2)))
+    return float(10 * np.log10(np.sum(a**2) / max(float(np.sum((a - b) ** 2)), 1e-12)))
 
 
 def against_truth(rendered: RenderedPage, tracing: Tracing) -> dict[str, float]:

@@ -1,0 +1,338 @@
+"""Change one threshold at a time and report which figures of the accuracy set notice.
+
+    python benchmarks/threshold_sweep.py [PATTERN ...] [--by 0.3] [--stages signals made ...] [--all-stages]
+                                         [--results FILE] [--processes N]
+
+A threshold is a number at the top level of a module of ``ecglens`` whose name is in capitals, one number of such a
+tuple or mapping, or a field of a module-level instance of a frozen dataclass whose class name ends in ``Limits``. Each
+is raised and lowered by 30 %, and the set of ``accuracy.py`` runs anew. PATTERN selects thresholds by name, such as
+``ecglens.measuring.waves:*``; with ``module:NAME=VALUE`` one is set to a value instead.
+
+The quick stages (``signals`` and ``made``) run first; where they notice a change, the pages are not rendered for it,
+unless ``--all-stages`` is given. Results go to a JSON lines file, one line for each change; a run that was interrupted
+goes on where it stopped. Each line has a digest of the program, and lines of another program are left aside.
+"""
+
+import argparse
+import ast
+import dataclasses
+import fnmatch
+import hashlib
+import importlib
+import inspect
+import json
+import math
+import os
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+from accuracy import KINDS, STAGES, all_cases, run_cases
+
+import ecglens
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE.parent / "var" / "threshold_sweep.jsonl"
+PACKAGES = ("ecglens.leads", "ecglens.measuring", "ecglens.pages", "ecglens.printed", "ecglens.tracing")
+"""Packages whose capitals are thresholds; instances of ``...Limits`` are looked for in all of ``ecglens``."""
+
+QUICK_STAGES = ("signals", "made")
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number that can be changed while the program runs.
+
+    Attributes:
+        module: Its module.
+        name: Of the constant or the instance.
+        part: Index or key in a tuple or mapping, or a field of an instance; ``None`` for a plain number.
+        value: As it is.
+    """
+
+    module: str
+    name: str
+    part: int | str | None
+    value: float
+
+    @property
+    def label(self) -> str:
+        """Such as ``ecglens.measuring.waves:_QRS_ON[0]``."""
+        part = "" if self.part is None else f".{self.part}" if isinstance(self.part, str) else f"[{self.part}]"
+        return f"{self.module}:{self.name}{part}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A threshold and the value that it is given."""
+
+    threshold: Threshold
+    value: float
+
+    @property
+    def label(self) -> str:
+        """Such as ``ecglens.measuring.waves:_QUIET 6 -> 8``."""
+        return f"{self.threshold.label} {self.threshold.value:g} -> {self.value:g}"
+
+
+def main() -> int:
+    """Sweep, and print which figures noticed which change."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", default=["*"])
+    parser.add_argument("--by", type=float, default=0.3, help="Part by which thresholds are raised and lowered.")
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="Stages of the accuracy set.")
+    parser.add_argument("--all-stages", action="store_true", help="Run every stage for every change.")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON lines file of the results.")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="Processes; all cores by default.")
+    given = parser.parse_args()
+    changes = list(select_changes(given.patterns, given.by))
+    if not changes:
+        parser.error(f"Expected patterns of thresholds, got {' '.join(given.patterns)}, which select none.")
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    results = read_results(given.results)
+    with ProcessPoolExecutor(given.processes) as pool, given.results.open("a", encoding="utf-8") as stream:
+        stages = tuple(stage for stage in STAGES if stage in given.stages)
+        if missing := set(stages) - set(results.get(BASELINE, {}).get("stages", ())):
+            print(f"Baseline of {', '.join(sorted(missing))} ...", flush=True)
+            keep(stream, results, {"change": BASELINE, "stages": stages, "figures": pool.submit(run, stages).result()})
+        open_changes = [
+            change for change in changes if not is_done(results.get(change.label), given.all_stages, stages)
+        ]
+        print(f"{len(changes) - len(open_changes)} of {len(changes)} changes are in {given.results.name}.", flush=True)
+        known = results[BASELINE]["figures"]
+        work = {pool.submit(try_change, change, stages, known, given.all_stages): change for change in open_changes}
+        for done in as_completed(work):
+            keep(stream, results, done.result())
+            print(describe(done.result()), flush=True)
+    return report([results[change.label] for change in changes])
+
+
+def select_changes(patterns: Sequence[str], by: float) -> Iterator[Change]:
+    """The changes that the patterns select, in the order of the modules."""
+    thresholds = find_thresholds()
+    for pattern in patterns:
+        label, _, value = pattern.partition("=")
+        for threshold in thresholds:
+            if not fnmatch.fnmatchcase(threshold.label, label.replace("[", "[[]")):
+                continue
+            if value:
+                yield Change(threshold, type(threshold.value)(value))
+                continue
+            for factor in (1 + by, 1 - by):
+                changed = threshold.value * factor
+                if isinstance(threshold.value, int):
+                    # A whole number moves by at least one.
+                    step = max(1, round(abs(changed - threshold.value)))
+                    changed = threshold.value + (step if factor > 1 else -step)
+                yield Change(threshold, changed)
+
+
+def find_thresholds() -> list[Threshold]:
+    """Every threshold of the program; where a module imports one from another, only the other is named."""
+    names = [module.name for module in pkgutil.walk_packages(ecglens.__path__, "ecglens.")]
+    found = []
+    for name in names:
+        if name.startswith(PACKAGES) or "Limits" in module_source(name):
+            module = importlib.import_module(name)
+            found += limits_of(module)
+            if name.startswith(PACKAGES):
+                found += constants_of(module)
+    return found
+
+
+def module_source(name: str) -> str:
+    """Source of a module, read without importing it."""
+    path = Path(ecglens.__path__[0]).joinpath(*name.split(".")[1:])
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return file.read_text(encoding="utf-8")
+
+
+def constants_of(module: ModuleType) -> Iterator[Threshold]:
+    """Numbers in capitals that the module itself assigns, and the numbers of such tuples and mappings."""
+    for name in assigned_names(module):
+        if not re.fullmatch(r"_?[A-Z][A-Z0-9_]*", name):
+            continue
+        value = getattr(module, name)
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, tuple) else ()
+        if is_number(value):
+            yield Threshold(module.__name__, name, None, value)
+        for part, number in parts:
+            if is_number(number):
+                yield Threshold(module.__name__, name, part, number)
+
+
+def assigned_names(module: ModuleType) -> Iterator[str]:
+    """Names that a module assigns at its top level."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        for target in targets:
+            elements = target.elts if isinstance(target, ast.Tuple) else [target]
+            yield from (element.id for element in elements if isinstance(element, ast.Name))
+
+
+def limits_of(module: ModuleType) -> Iterator[Threshold]:
+    """Fields of the module's own instances of frozen dataclasses whose class name ends in ``Limits``."""
+    for name in assigned_names(module):
+        value = getattr(module, name, None)
+        is_limits = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        if is_limits and type(value).__name__.endswith("Limits"):
+            for item in dataclasses.fields(value):
+                if is_number(number := getattr(value, item.name)):
+                    yield Threshold(module.__name__, name, item.name, number)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number other than zero, as nothing becomes of zero by 30 %."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
+
+
+@contextmanager
+def changed(change: Change) -> Iterator[None]:
+    """Give a threshold another value for a while, wherever its module or its instance is looked at."""
+    threshold = change.threshold
+    module = importlib.import_module(threshold.module)
+    holder = getattr(module, threshold.name)
+    is_limits = dataclasses.is_dataclass(holder) and not isinstance(holder, type)
+    if is_limits:
+        object.__setattr__(holder, str(threshold.part), change.value)
+    else:
+        setattr(module, threshold.name, with_part(holder, threshold.part, change.value))
+    forget_results()
+    try:
+        yield
+    finally:
+        forget_results()
+        if is_limits:
+            object.__setattr__(holder, str(threshold.part), threshold.value)
+        else:
+            setattr(module, threshold.name, holder)
+
+
+def forget_results() -> None:
+    """Empty the caches of functions in the packages, as their results may depend on a threshold."""
+    for name in [name for name in sys.modules if name.startswith(PACKAGES)]:
+        for value in list(vars(sys.modules[name]).values()):
+            if callable(clear := getattr(value, "cache_clear", None)):
+                clear()
+
+
+def with_part(holder: Any, part: int | str | None, value: float) -> Any:
+    """A constant with one part changed; the constant itself stays as it is."""
+    if part is None:
+        return value
+    if isinstance(holder, Mapping):
+        return MappingProxyType({**holder, part: value})
+    return (*holder[: int(part)], value, *holder[int(part) + 1 :])
+
+
+def run(stages: Sequence[str]) -> dict[str, float]:
+    """Figures of some stages, by name, computed in this process."""
+    return {figure.name: figure.value for figure in run_cases(cases_of(stages), processes=1)}
+
+
+def cases_of(stages: Sequence[str]) -> list[Any]:
+    """Cases of some stages."""
+    return [case for case in all_cases() if case.stage in stages]
+
+
+def try_change(change: Change, stages: Sequence[str], known: Mapping[str, float], all_stages: bool) -> dict[str, Any]:
+    """Run the set with a change, the quick stages first."""
+    quick = tuple(stage for stage in stages if stage in QUICK_STAGES)
+    rest = tuple(stage for stage in stages if stage not in QUICK_STAGES)
+    done, error, figures = (), None, {}
+    with changed(change):
+        for some in (quick, rest):
+            if not some or (figures and not all_stages and moved_figures(figures, known)):
+                continue
+            try:
+                figures |= run(some)
+            except Exception as problem:  # a threshold far off may break what relies on it, and that is a result too
+                error = f"{type(problem).__name__}: {problem}"
+                break
+            done += some
+    moved = moved_figures(figures, known)
+    return {"change": change.label, "stages": done, "moved": moved, "error": error}
+
+
+def moved_figures(figures: Mapping[str, float], known: Mapping[str, float]) -> dict[str, list[float]]:
+    """Figures that moved beyond the margin of their kind, with their values before and after."""
+    moved = {}
+    for name, value in figures.items():
+        before, margin = known.get(name, float("nan")), KINDS[name.partition(" / ")[0]].margin
+        if not abs(value - before) <= margin + 1e-9 and not (math.isnan(value) and math.isnan(before)):
+            moved[name] = [before, value]
+    return moved
+
+
+def is_done(result: Mapping[str, Any] | None, all_stages: bool, stages: Sequence[str]) -> bool:
+    """Whether the file has all that is wanted of a change."""
+    if result is None:
+        return False
+    whole = set(stages) <= set(result["stages"]) or result["error"] is not None
+    return whole or (not all_stages and bool(result["moved"]))
+
+
+def read_results(path: Path) -> dict[str, dict[str, Any]]:
+    """Results of this program by change, the last of each; a line that an interruption cut off is left out."""
+    results, program = {}, digest_program()
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            result = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if result["program"] == program:
+            results[result["change"]] = result
+    return results
+
+
+@cache
+def digest_program() -> str:
+    """A digest of the package, the accuracy set and its scoring."""
+    digest = hashlib.sha256()
+    files = sorted(Path(ecglens.__path__[0]).rglob("*.py"))
+    for path in [*files, HERE / "accuracy.py", HERE / "scoring.py"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def keep(stream: Any, results: dict[str, dict[str, Any]], result: dict[str, Any]) -> None:
+    """Write a result at once, so that an interruption loses no more than the work under way."""
+    results[result["change"]] = result
+    stream.write(json.dumps({**result, "program": digest_program()}) + "\n")
+    stream.flush()
+
+
+def describe(result: Mapping[str, Any]) -> str:
+    """A line on one change, with the figures that moved most, by the margins of their kinds."""
+    if result["error"]:
+        return f"{result['change']}: breaks, {result['error']}"
+    if not result["moved"]:
+        return f"{result['change']}: nothing in {', '.join(result['stages'])} notices"
+    moved = sorted(result["moved"].items(), key=lambda item: -abs(item[1][1] - item[1][0]))
+    parts = [f"{name} {before:.4g} -> {after:.4g}" for name, (before, after) in moved[:3]]
+    more = f", and {len(moved) - 3} more" if len(moved) > 3 else ""
+    return f"{result['change']}: {'; '.join(parts)}{more}"
+
+
+def report(results: Sequence[Mapping[str, Any]]) -> int:
+    """Print every change and then those that nothing notices; 1 where there are such."""
+    print("\n".join(["", "# Every change", "", *(f"- {describe(result)}" for result in results)]))
+    silent = [result["change"] for result in results if not result["moved"] and not result["error"]]
+    print("\n".join(["", f"# Changes that nothing notices: {len(silent)} of {len(results)}", ""]))
+    print("\n".join(f"- {change}" for change in silent) or "None.")
+    return 1 if silent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,26 +9,111 @@ from numpy.typing import NDArray
 from ecglens.layouts import LAYOUTS, LayoutPlan
 from ecglens.leads.name_shapes import Word
 from ecglens.leads.sheet import PX_PER_MM
+from ecglens.limits import threshold
 
-__all__ = ["SAME_PLACE_MM", "Fit", "best_fit", "name_weight"]
+__all__ = ["LIMITS", "Fit", "FitLimits", "best_fit", "name_weight"]
 
-SAME_PLACE_MM = 2.5
-"""How far apart names that stand at one place beside their leads may be."""
 
-_RIGHT_MM = (-5.0, 16.0)
-_DOWN_MM = (-20.0, 14.0)
-_NAME_REACH = 0.7
-"""How far above or below its zero line a name may stand, of the lines' distance."""
-_NAMES_NEEDED = 0.25
-_CLEAR_BY = 0.1
-_ADDED_NEEDED, _ADDED_CLEAR_BY = 0.4, 0.2
-"""Likeness of I + III and II that a layout must have, and have above another, to be told by it from the other."""
-_ADDED_ALONE = 0.8
-"""The same where the names tell nothing."""
-_SURE = 0.8
-_BARS_NEEDED, _BAR_MM, _HEAD_MM = 0.7, 1.0, 16.0
-"""Share of the lines at which bars stand above each other between two columns, how exactly, and how far from each other
-and from the ends of the lines, where names of leads and bars stand too."""
+@dataclass(frozen=True)
+class FitLimits:
+    """Thresholds of fitting a layout to the lines and names of a page."""
+
+    same_place_mm: float = threshold(
+        2.5,
+        "mm",
+        "Largest difference between the positions of names beside their leads.",
+        low="Names that are set less evenly do not fit their layout.",
+        high="Names of other layouts fit too.",
+    )
+    right_mm: tuple[float, float] = threshold(
+        (-5.0, 16.0),
+        "mm",
+        "Positions of names right of the heads of their leads.",
+        low="Names far right of, or before, their leads are not used.",
+        high="Names of neighboring columns are used.",
+    )
+    down_mm: tuple[float, float] = threshold(
+        (-20.0, 14.0),
+        "mm",
+        "Positions of names below their zero lines.",
+        low="Names high above or far below their lines are not used.",
+        high="Names of neighboring lines are used.",
+    )
+    max_distance_of_pitch: float = threshold(
+        0.7,
+        "1",
+        "The same as a part of the distance of the lines.",
+        low="Names between dense lines are not used.",
+        high="Names of neighboring lines are used.",
+    )
+    min_named: float = threshold(
+        0.25,
+        "1",
+        "Least share of named leads with which a layout is identified.",
+        low="Two letters by chance identify a layout.",
+        high="Layouts whose names touch the traces are refused.",
+    )
+    min_lead: float = threshold(
+        0.1,
+        "1",
+        "Least difference to the share of the next layout.",
+        low="Layouts that differ in two names are confused.",
+        high="Clear layouts need their limb leads to decide.",
+    )
+    min_sum: float = threshold(
+        0.4,
+        "1",
+        "Least agreement of I + III with II that decides between two layouts.",
+        low="Noise decides.",
+        high="Layouts with faint limb leads stay undecided.",
+    )
+    min_sum_lead: float = threshold(
+        0.2,
+        "1",
+        "Least difference to the agreement in the next layout.",
+        low="Noise decides.",
+        high="Clear layouts stay undecided.",
+    )
+    min_sum_alone: float = threshold(
+        0.8,
+        "1",
+        "Least agreement that decides without names.",
+        low="Random lines become 12x1 pages.",
+        high="Twelve lines with hidden names are refused.",
+    )
+    min_certain_score: float = threshold(
+        0.8,
+        "1",
+        "Score from which a name counts against a layout in which it has no place.",
+        low="Letters of the print count against the right layout.",
+        high="Layouts that leave names unexplained are accepted.",
+    )
+    min_bar_lines: float = threshold(
+        0.7,
+        "1",
+        "Least share of the lines with a bar at one place, which marks a border of columns.",
+        low="Remains of complexes look like bars.",
+        high="Bars of torn pages are not recognized.",
+    )
+    bar_mm: float = threshold(
+        1.0,
+        "mm",
+        "Largest difference between the positions of bars of one border.",
+        low="Bars on slightly turned pages differ.",
+        high="Remains of complexes look like bars.",
+    )
+    head_mm: float = threshold(
+        16.0,
+        "mm",
+        "Distance from the ends of the lines, and between borders, below which bars are ignored: names are there.",
+        low="The name I looks like a bar.",
+        high="Borders of narrow columns are ignored.",
+    )
+
+
+LIMITS = FitLimits()
+
+
 _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
 """Some programs print the names farther apart than the leads."""
 
@@ -84,17 +169,17 @@ def best_fit(
     fits.sort(key=lambda fit: -fit.named)
     if not fits:
         return None
-    few = fits[0].named < _NAMES_NEEDED
+    few = fits[0].named < LIMITS.min_named
     if few and (not pulsed or len(fits) == 1):
         return None
-    close = [fit for fit in fits if fit.named > fits[0].named - _CLEAR_BY]
+    close = [fit for fit in fits if fit.named > fits[0].named - LIMITS.min_lead]
     if len(close) == 1 and not few:
         return close[0]
     sums = sorted((adds_up(fit.plan), -place) for place, fit in enumerate(fits if few else close))
     summed = fits[-sums[-1][1]]
     backed = not few or close == [summed]  # few names may still be clear: for one layout, and that which adds up
-    needed = _ADDED_NEEDED if backed else _ADDED_ALONE
-    return summed if sums[-1][0] > max(sums[-2][0] + _ADDED_CLEAR_BY, needed) else None
+    needed = LIMITS.min_sum if backed else LIMITS.min_sum_alone
+    return summed if sums[-1][0] > max(sums[-2][0] + LIMITS.min_sum_lead, needed) else None
 
 
 def _borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> int:
@@ -103,14 +188,14 @@ def _borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, f
     What is left of complexes that a grid tears reads as I too, but stands lower on one line than on another.
     """
     bars = np.array([(w.left, w.top, w.bottom) for w in words if w.name == "I"], dtype=np.float64).reshape(-1, 3)
-    bars = bars[np.abs(bars[:, 0] - sum(span) / 2) < (span[1] - span[0]) / 2 - _HEAD_MM * PX_PER_MM]
+    bars = bars[np.abs(bars[:, 0] - sum(span) / 2) < (span[1] - span[0]) / 2 - LIMITS.head_mm * PX_PER_MM]
     lines = np.abs(zeros - bars[:, 1:].mean(axis=1, keepdims=True)).argmin(axis=1)
     bars[:, 1:] -= zeros[lines, None]
     found: list[float] = []
     for bar in bars:
-        alike = (np.abs(bars - bar) < _BAR_MM * PX_PER_MM).all(axis=1)
-        new = all(abs(bar[0] - other) > _HEAD_MM * PX_PER_MM for other in found)
-        if new and len(set(lines[alike])) >= max(3.0, _BARS_NEEDED * len(zeros)):
+        alike = (np.abs(bars - bar) < LIMITS.bar_mm * PX_PER_MM).all(axis=1)
+        new = all(abs(bar[0] - other) > LIMITS.head_mm * PX_PER_MM for other in found)
+        if new and len(set(lines[alike])) >= max(3.0, LIMITS.min_bar_lines * len(zeros)):
             found.append(float(bar[0]))
     return len(found)
 
@@ -122,13 +207,17 @@ def _fit(
     heads = span[0] + stretch * (np.linspace(*span, plan.columns + 1) - span[0])
     slots = [(name, row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)]
     slots += [(name, len(plan.rows) + strip, 0) for strip, name in enumerate(plan.rhythm)]
-    reach = _NAME_REACH * float(np.diff(zeros).min()) / PX_PER_MM if len(zeros) > 1 else -_DOWN_MM[0]
+    reach = (
+        LIMITS.max_distance_of_pitch * float(np.diff(zeros).min()) / PX_PER_MM if len(zeros) > 1 else -LIMITS.down_mm[0]
+    )
     pairs = []
     for number, (name, row, column) in enumerate(slots):
         for word in words:
             right = (word.left - heads[column]) / PX_PER_MM
             down = (word.bottom - zeros[row]) / PX_PER_MM
-            fits = _RIGHT_MM[0] <= right <= _RIGHT_MM[1] and max(-reach, _DOWN_MM[0]) <= down <= min(reach, _DOWN_MM[1])
+            fits = LIMITS.right_mm[0] <= right <= LIMITS.right_mm[1] and max(-reach, LIMITS.down_mm[0]) <= down <= min(
+                reach, LIMITS.down_mm[1]
+            )
             if fits and (word.name == name):
                 pairs.append((number, right, down, word))
     best: list[tuple[int, float, float, Word]] = []
@@ -137,7 +226,7 @@ def _fit(
         near: dict[int, tuple[int, float, float, Word]] = {}
         for pair in pairs:
             apart = max(abs(pair[1] - right), abs(pair[2] - down))
-            if apart <= SAME_PLACE_MM and (pair[0] not in near or pair[3].score > near[pair[0]][3].score):
+            if apart <= LIMITS.same_place_mm and (pair[0] not in near or pair[3].score > near[pair[0]][3].score):
                 near[pair[0]] = pair
         total = sum(pair[3].score * name_weight(slots[pair[0]][0]) for pair in near.values())
         if total > weight:
@@ -145,16 +234,20 @@ def _fit(
     right_mm, down_mm = (float(np.median([pair[way] for pair in best])) if best else 0.0 for way in (1, 2))
     whole = max(
         sum(name_weight(name) for name, _, _ in slots),
-        sum(word.score for word in words if word.score > _SURE and name_weight(word.name) == 1),
+        sum(word.score for word in words if word.score > LIMITS.min_certain_score and name_weight(word.name) == 1),
     )
     names = {pair[3].name for pair in best}
-    others = [word for word in words if word.score > _SURE and name_weight(word.name) == 1 and word.name not in names]
+    others = [
+        word
+        for word in words
+        if word.score > LIMITS.min_certain_score and name_weight(word.name) == 1 and word.name not in names
+    ]
     stray = sum(
         word.score
         for word in others
         if span[0] < word.left < span[1]
-        and np.abs((word.bottom - zeros) / PX_PER_MM - down_mm).min() < SAME_PLACE_MM
-        and np.abs((word.left - heads[:-1]) / PX_PER_MM - right_mm).min() > SAME_PLACE_MM
+        and np.abs((word.bottom - zeros) / PX_PER_MM - down_mm).min() < LIMITS.same_place_mm
+        and np.abs((word.left - heads[:-1]) / PX_PER_MM - right_mm).min() > LIMITS.same_place_mm
     )
     return Fit(
         plan=plan,

@@ -5,7 +5,7 @@ and end, and the lead names say whether the leads stand where the layout has the
 reason.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,8 +17,8 @@ from ecglens.leads.name_templates import match_names, name_box
 from ecglens.leads.plausibility import check_leads, likeness
 from ecglens.leads.pulses import Pulse, find_pulses
 from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at, lay_flat
+from ecglens.leads.trace_lines import LIMITS as LINES
 from ecglens.leads.trace_lines import (
-    BLACK,
     Rows,
     between_pulses,
     line_curves,
@@ -27,31 +27,122 @@ from ecglens.leads.trace_lines import (
     put_on_page,
     without_rules,
 )
+from ecglens.limits import threshold
 from ecglens.records import Layout, NotFound, Page
 
-__all__ = ["find_layout"]
+__all__ = ["LIMITS", "KnownPrintLimits", "find_layout"]
+
+
+@dataclass(frozen=True)
+class KnownPrintLimits:
+    """Thresholds of the print of the public set's recorder, and of traces outside a layout."""
+
+    width_tolerance: float = threshold(
+        0.06,
+        "1",
+        "Largest deviation of the length of the traces from 10 s.",
+        low="Pages that are printed slightly too wide are refused.",
+        high="Pages of other durations are read as this print.",
+    )
+    whole_mm: float = threshold(
+        248.0,
+        "mm",
+        "Length of 10 s by the recorder's grid, which is printed too wide.",
+        low="Columns of cut pages are placed too far left.",
+        high="Columns of cut pages are placed too far right.",
+    )
+    pitch_range_mm: tuple[float, float] = threshold(
+        (18.0, 60.0),
+        "mm",
+        "Distances of the lines that are searched.",
+        low="Dense pages are searched in vain; wide ones are not read.",
+        high="Two lines look like one; dense pages are not read.",
+    )
+    min_name_margin: float = threshold(
+        0.1,
+        "1",
+        "Correlation of a column's right names above that of wrong ones; 0 by chance, at least 0.13 on public pages.",
+        low="Pages without these names are read as this print.",
+        high="Faint names are not recognized.",
+    )
+    min_covered: float = threshold(
+        0.95,
+        "1",
+        "Least share of the columns in which a line has ink.",
+        low="Lines of print look like traces.",
+        high="Traces with gaps are refused.",
+    )
+    max_gap_mm: int = threshold(
+        2,
+        "mm",
+        "Longest break in a trace; the foot of a pulse ends 2.5 mm before it.",
+        low="Traces with gaps are torn.",
+        high="The pulse belongs to the trace.",
+    )
+    min_along: float = threshold(
+        0.15,
+        "1",
+        "Least share of the width along which a trace runs within 0.5 mm of its zero line.",
+        low="Print looks like traces.",
+        high="Traces with wandering baselines are refused.",
+    )
+    name_reach_px: int = threshold(
+        3,
+        "px of the normalized page",
+        "Distance of a name from its position in this print; twice that without pulses or where lines are cut.",
+        low="Names of shifted pages are not recognized.",
+        high="Other print looks like names.",
+    )
+    min_heads: int = threshold(
+        3,
+        "columns",
+        "Least number of columns whose names are recognized.",
+        low="Pages of other prints are read as this one.",
+        high="Pages with a stained column are refused.",
+    )
+    min_room_mm: int = threshold(
+        25,
+        "mm",
+        "Least room outside the traces in which further traces are searched.",
+        low="Headers look like further traces.",
+        high="Second pages are overlooked.",
+    )
+    min_trace_mm: int = threshold(
+        40,
+        "mm",
+        "Least length of a line of ink that is a further trace: longer than any word.",
+        low="Words look like traces.",
+        high="Short strips are overlooked.",
+    )
+    min_rule_mm: int = threshold(
+        25,
+        "mm",
+        "Length of a ruled line, which is no trace.",
+        low="Level parts of traces look like rules.",
+        high="Rules look like traces.",
+    )
+    min_further_traces: int = threshold(
+        2,
+        "traces",
+        "Least number of further traces that bring a warning.",
+        low="Single lines in the header bring a warning.",
+        high="Second pages with one strip are overlooked.",
+    )
+    other_grid_mm: float = threshold(
+        60.0,
+        "mm",
+        "Room beside the grid from which another grid may be there; headers are up to 45 mm high.",
+        low="Pages with wide margins are searched again, which takes time.",
+        high="Second pages are overlooked.",
+    )
+
+
+LIMITS = KnownPrintLimits()
+
 
 _PLAN = "3x4+1"
 _WIDTH_MM = 250.0
 """Four segments of 2.5 s at 25 mm/s."""
-_WIDTH_TOLERANCE = 0.06
-_WHOLE_MM = 248.0
-"""What these are by the recorder's grid, which is printed too wide."""
-_PITCH_RANGE_MM = (18.0, 60.0)
-_NAMES_FIT_NEEDED = 0.1
-"""Correlation of a column's right names above that of the wrong ones; 0 by chance, 0.13 at least on public pages."""
-_COVERED_NEEDED = 0.95
-_GAP_MM = 2
-"""Longest break in a trace; the foot of a pulse ends 2.5 mm before it."""
-_ALONG_NEEDED = 0.15
-"""Share of the width along which the emptiest of the traces runs within 0.5 mm of its zero line."""
-_NAME_REACH = 3
-"""How far a name may stand from its usual place, px of the sheet; twice that without pulses or where lines are cut."""
-_HEADS_NEEDED = 3
-"""Columns whose names must be seen."""
-_MORE_ROOM_MM, _MORE_MM, _RULE_MM, _MORE_LINES = 25, 40, 25, 2
-_OTHER_SHEET_MM = 60.0
-"""How much larger than its grid a page must be to have room for another grid; headers are up to 45 mm high."""
 _MORE_TRACES = (
     "Traces run beside those that were read, as if the picture held two pages: crop it, and read one page at a time."
 )
@@ -95,20 +186,20 @@ def _more_traces(page: Page, sheet: Sheet, layout: Layout) -> bool:
     """Whether traces run outside those of a layout: ink without a break, longer than any word, and no ruled line."""
     down, across = (scale * PX_PER_MM for scale in sheet.scale)
     beyond = (page.height / down - sheet.ink.shape[0] / PX_PER_MM, page.width / across - sheet.ink.shape[1] / PX_PER_MM)
-    if max(beyond) > _OTHER_SHEET_MM:
+    if max(beyond) > LIMITS.other_grid_mm:
         sheet = lay_at(page, (down + across) / 2)
     area = layout.trace_area
     top, bottom = (round((row - sheet.origin[0]) / sheet.scale[0]) for row in (area.top, area.bottom))
     left, right = (round((column - sheet.origin[1]) / sheet.scale[1]) for column in (area.left, area.right))
     height, width = sheet.ink.shape
-    if max(top, height - bottom, left, width - right) < _MORE_ROOM_MM * PX_PER_MM:
+    if max(top, height - bottom, left, width - right) < LIMITS.min_room_mm * PX_PER_MM:
         return False
-    black = np.asarray(without_rules(sheet.ink) > BLACK, dtype=np.uint8)
+    black = np.asarray(without_rules(sheet.ink) > LINES.black, dtype=np.uint8)
     black[max(0, top) : bottom, max(0, left) : right] = 0
-    ruled = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((1, _RULE_MM * PX_PER_MM), np.uint8))
+    ruled = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((1, LIMITS.min_rule_mm * PX_PER_MM), np.uint8))
     joined = cv2.morphologyEx(cv2.subtract(black, ruled), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    return bool((stats[1:, cv2.CC_STAT_WIDTH] >= _MORE_MM * PX_PER_MM).sum() >= _MORE_LINES)
+    return bool((stats[1:, cv2.CC_STAT_WIDTH] >= LIMITS.min_trace_mm * PX_PER_MM).sum() >= LIMITS.min_further_traces)
 
 
 def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
@@ -132,19 +223,19 @@ def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
     if isinstance(span, NotFound):
         return span
     cut = (span[0] < PX_PER_MM, ink.shape[1] - span[1] < PX_PER_MM)
-    reach = 2 * _NAME_REACH if any(cut) or not rows.pulses else _NAME_REACH
+    reach = 2 * LIMITS.name_reach_px if any(cut) or not rows.pulses else LIMITS.name_reach_px
     columns, (fits, down, right) = max(
         ((heads, _names_fit(ink, rows, heads, layout, reach)) for heads in _possible_columns(span, cut, layout)),
         key=lambda found: float(found[1][0].mean()),
     )
-    if (fits > _NAMES_FIT_NEEDED).sum() < _HEADS_NEEDED:
+    if (fits > LIMITS.min_name_margin).sum() < LIMITS.min_heads:
         return NotFound(
             f"Four traces were seen, but the lead names of the layout {_PLAN} could not be read beside them."
         )
     if not rows.pulses:
         rows = Rows(zeros=rows.zeros + down, pulses=())
     if any(cut):
-        columns = _columns_by_names(columns, right, (np.abs(right) < reach) & (fits > _NAMES_FIT_NEEDED))
+        columns = _columns_by_names(columns, right, (np.abs(right) < reach) & (fits > LIMITS.min_name_margin))
     curves, covered = line_curves(ink, rows)
     doubt = check_leads(curves, covered, columns, layout)
     rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
@@ -171,10 +262,10 @@ def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> Rows | None:
 
 def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> Rows | NotFound:
     """The zero lines as the rows, at equal distances, along which most ink runs."""
-    along = (cv2.dilate(ink, np.ones((PX_PER_MM, 1), np.uint8)) > BLACK).mean(axis=1)
+    along = (cv2.dilate(ink, np.ones((PX_PER_MM, 1), np.uint8)) > LINES.black).mean(axis=1)
     height = len(along)
     best, zeros = 0.0, np.zeros(0)
-    for pitch in np.arange(_PITCH_RANGE_MM[0], _PITCH_RANGE_MM[1], 0.5) * PX_PER_MM:
+    for pitch in np.arange(LIMITS.pitch_range_mm[0], LIMITS.pitch_range_mm[1], 0.5) * PX_PER_MM:
         offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
         room = height - int(offsets[-1])
         if room <= 0:
@@ -182,7 +273,7 @@ def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> Rows | NotFound:
         score = along[np.arange(room)[:, None] + offsets].min(axis=1)
         if score.max() > best:
             best, zeros = float(score.max()), float(score.argmax()) + np.arange(lines) * pitch
-    if best < _ALONG_NEEDED:
+    if best < LIMITS.min_along:
         return NotFound(f"A grid was seen, but not the {lines} traces of the layout {_PLAN} at equal distances.")
     return Rows(zeros=zeros, pulses=())
 
@@ -192,21 +283,21 @@ def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
     runs = []
     for index in range(len(rows.zeros)):
         top, bottom = rows.band(index, ink.shape[0])
-        covered = np.asarray((ink[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
+        covered = np.asarray((ink[top:bottom] > LINES.black).any(axis=0), dtype=np.bool_)
         first, last = between_pulses(rows.pulses, len(covered))
         covered[:first] = False
         covered[last:] = False
-        runs.append(longest_run(covered, gap=_GAP_MM * PX_PER_MM))
+        runs.append(longest_run(covered, gap=LIMITS.max_gap_mm * PX_PER_MM))
     starts, ends, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, end = float(np.median(starts)), float(np.median(ends))
-    if (end - start) / PX_PER_MM > _WIDTH_MM * (1 + _WIDTH_TOLERANCE):
+    if (end - start) / PX_PER_MM > _WIDTH_MM * (1 + LIMITS.width_tolerance):
         start = end - _WIDTH_MM * PX_PER_MM
     width_mm = (end - start) / PX_PER_MM
-    if abs(width_mm / _WIDTH_MM - 1) > _WIDTH_TOLERANCE:
+    if abs(width_mm / _WIDTH_MM - 1) > LIMITS.width_tolerance:
         return NotFound(
             f"The traces are {width_mm:.0f} mm long; the layout {_PLAN} at 25 mm/s has {_WIDTH_MM:.0f} mm (10 s)."
         )
-    whole = (shares >= _COVERED_NEEDED) & (np.abs(starts - start) <= 8 * PX_PER_MM)
+    whole = (shares >= LIMITS.min_covered) & (np.abs(starts - start) <= 8 * PX_PER_MM)
     if whole.sum() < len(rows.zeros) - 1:
         return NotFound(f"Only {whole.sum()} of the {len(rows.zeros)} traces run unbroken from one end to the other.")
     return start, end
@@ -217,7 +308,7 @@ def _possible_columns(
 ) -> list[NDArray[np.float64]]:
     """Heads of the columns: equal parts of the traces, or, where the page's edge cut these, by their whole width."""
     parts = np.linspace(0, 1, layout.columns + 1)
-    whole = _WHOLE_MM * PX_PER_MM
+    whole = LIMITS.whole_mm * PX_PER_MM
     found = [span[0] + parts * (span[1] - span[0])]
     if cut[1]:
         found.append(span[0] + parts * whole)
@@ -256,7 +347,7 @@ def _columns_by_names(
         right: How far right of each the names stand, px of the sheet.
         seen: Of which columns the names were found.
     """
-    if seen.sum() < _HEADS_NEEDED:
+    if seen.sum() < LIMITS.min_heads:
         return columns
     width, start = np.polyfit(np.flatnonzero(seen), (columns[:-1] + right)[seen], 1)
     return np.asarray(start + width * np.arange(len(columns)), dtype=np.float64)
@@ -266,7 +357,7 @@ def _rhythm_lead(
     ink: NDArray[np.uint8], curves: NDArray[np.float64], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan
 ) -> tuple[str, tuple[str, ...]]:
     """The rhythm strip's lead, by its printed name and by the lead that it runs along with."""
-    matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]), reach=_NAME_REACH)
+    matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]), reach=LIMITS.name_reach_px)
     printed = {name: match.score for name, match in matches.items()}
     alike = {}
     for row, names in enumerate(layout.rows):

@@ -4,7 +4,7 @@ The traces give the lines and their ends; the names say which of the known layou
 stand at the same place beside the heads of their leads.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LAYOUTS, LayoutPlan
-from ecglens.leads.fit import SAME_PLACE_MM, Fit, best_fit, name_weight
+from ecglens.leads.fit import LIMITS as FIT
+from ecglens.leads.fit import Fit, best_fit, name_weight
 from ecglens.leads.name_shapes import Word, lead_words
 from ecglens.leads.plausibility import likeness
 from ecglens.leads.pulses import Pulse, find_pulses
-from ecglens.leads.sheet import LARGEST_MM, PX_PER_MM, Sheet, lay_at
+from ecglens.leads.sheet import LIMITS as NORMALIZATION
+from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at
+from ecglens.leads.trace_lines import LIMITS as LINES
 from ecglens.leads.trace_lines import (
-    BLACK,
-    SNAP_MM,
     TEN_SECONDS_MM,
     Rows,
     between_pulses,
@@ -30,34 +31,156 @@ from ecglens.leads.trace_lines import (
     put_on_page,
     without_rules,
 )
+from ecglens.limits import threshold
 from ecglens.pages.preprocessing import edge_level, ink
 from ecglens.records import Layout, NotFound, Page
 
-__all__ = ["find_printed"]
+__all__ = ["LIMITS", "NamedLayoutLimits", "find_printed"]
 
-_THROUGH_NEEDED = 0.6
-_PULSES_WORTH = 0.1
-_LINE_WORTH = 0.02
-_NAMED_WITHOUT_LINES, _ADDED_WITHOUT_LINES = 0.6, 0.8
-"""Leads that must be named, or how well the limb leads must add up, where the grid or tall complexes tear the lines so
-that too few are seen to run through."""
-_HEAD_MM = 8
-_SHARE_NEEDED = 0.6
-"""Share of the ink between the traces' ends that a layout's lines must hold."""
-_WORD_PX_PER_MM = 8
-_USUAL_WIDTH_MM = 280.0
-_STEP_MM, _STEP_TOLERANCE = 12.5, 0.03
-"""Half a second at 25 mm/s, of which recorders make their columns, and how far off a column may be, of its width."""
-_PEN_MM = 0.12
-_PITCH_TOLERANCE, _PITCH_TOLERANCE_PULSE = 0.01, 0.02
-"""How far columns may be from those of a 10 s page by a grid, and by pulses, which tell the scale less exactly."""
-_PITCH_EXACT = 0.005
-"""Names this near to the columns of a 10 s page are taken to stand at them: letters differ where they begin."""
-_EDGE_MM = 1.5
-_NAME_RIGHT_MM, _NAME_OFF_MM = 0.5, 3.0
-"""Where names begin beside their leads' heads, and how far off those they may."""
+
+@dataclass(frozen=True)
+class NamedLayoutLimits:
+    """Thresholds of layouts that are identified by their lead names."""
+
+    min_through: float = threshold(
+        0.6,
+        "1",
+        "Least share of the lines that run from one end to the other.",
+        low="Tables and text look like lines.",
+        high="Torn pages are refused.",
+    )
+    pulses_score: float = threshold(
+        0.1,
+        "1",
+        "Score of lines that have calibration pulses.",
+        low="Lines by traces win over lines by pulses.",
+        high="Lines with one false pulse win.",
+    )
+    line_score: float = threshold(
+        0.02,
+        "1",
+        "Score of each line.",
+        low="Layouts that leave lines out win.",
+        high="Layouts that count print as lines win.",
+    )
+    min_named_without_lines: float = threshold(
+        0.6,
+        "1",
+        "Least share of named leads where too few lines run through, because grid or complexes tear them.",
+        low="Tables become pages.",
+        high="Torn pages are refused.",
+    )
+    min_sum_without_lines: float = threshold(
+        0.8,
+        "1",
+        "Least agreement of I + III with II in that case.",
+        low="Tables become pages.",
+        high="Torn pages are refused.",
+    )
+    head_mm: int = threshold(
+        8,
+        "mm",
+        "Part of each lead that is left out of that agreement, because its name is there.",
+        low="Names disturb the agreement.",
+        high="Too little of short leads is compared.",
+    )
+    min_ink_share: float = threshold(
+        0.6,
+        "1",
+        "Least share of the ink between the traces' ends that the lines of a layout hold.",
+        low="Half a page is read as a whole one.",
+        high="Pages with print between the lines are refused.",
+    )
+    word_px_per_mm: int = threshold(
+        8,
+        "px/mm",
+        "Resolution at which names are read.",
+        low="V5 and V6 are confused.",
+        high="Reading takes longer.",
+    )
+    page_width_mm: float = threshold(
+        280.0,
+        "mm",
+        "Width that is assumed for a page without any scale.",
+        low="Names are searched at too large a size.",
+        high="Names are searched at too small a size.",
+    )
+    column_step_mm: float = threshold(
+        12.5,
+        "mm",
+        "Half a second at 25 mm/s: durations of columns are multiples of it.",
+        low="Odd columns bring no warning.",
+        high="Ordinary columns bring a warning.",
+    )
+    column_tolerance: float = threshold(
+        0.03,
+        "1",
+        "Relative deviation of a column from such a multiple that brings a warning.",
+        low="Slightly stretched pages bring a warning.",
+        high="Cut pages bring no warning.",
+    )
+    pen_mm: float = threshold(
+        0.12,
+        "mm",
+        "Radius of the pen, by which the round ends of traces are longer.",
+        low="Leads begin early.",
+        high="Leads begin late.",
+    )
+    pitch_tolerance_grid: float = threshold(
+        0.01,
+        "1",
+        "Relative deviation of the columns from those of 10 s, where a grid gives the scale.",
+        low="Cut pages lose their first column.",
+        high="Columns of other durations are read as 2.5 s.",
+    )
+    pitch_tolerance_pulse: float = threshold(
+        0.02,
+        "1",
+        "The same where calibration pulses give the scale, which are less exact.",
+        low="Cut pages lose their first column.",
+        high="Columns of other durations are read as 2.5 s.",
+    )
+    exact_pitch: float = threshold(
+        0.005,
+        "1",
+        "Deviation below which names are exactly as far apart as columns of 10 s: letters differ where they begin.",
+        low="Columns of cut pages are placed by the letters.",
+        high="Stretched columns are placed as if they were exact.",
+    )
+    edge_mm: float = threshold(
+        1.5,
+        "mm",
+        "Distance of a trace's end from the page's edge below which it may be cut.",
+        low="Cut pages are not recognized.",
+        high="Whole pages without margins look cut.",
+    )
+    name_right_mm: float = threshold(
+        0.5,
+        "mm",
+        "Position of a name right of its lead's head.",
+        low="Leads of cut pages begin late.",
+        high="Leads of cut pages begin early.",
+    )
+    name_tolerance_mm: float = threshold(
+        3.0,
+        "mm",
+        "Largest deviation from that position.",
+        low="Heads are placed by the names although the traces show them.",
+        high="Heads are placed by print.",
+    )
+    min_strip_similarity: float = threshold(
+        0.65,
+        "1",
+        "Least similarity of a rhythm strip with unreadable name and a lead of the rows.",
+        low="Strips get the name of any lead.",
+        high="Strips of noisy pages get the default name.",
+    )
+
+
+LIMITS = NamedLayoutLimits()
+
+
 _SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
-_STRIP_LIKENESS = 0.65
 
 
 def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, guess: bool = False) -> Layout | NotFound:
@@ -93,19 +216,19 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
         pulsed = len(rows.pulses) == len(rows.zeros)
         adds_up = partial(_adds_up, bare, rows, span)
         fit = best_fit(words, rows.zeros, span, only=name, adds_up=adds_up, pulsed=pulsed)
-        if through.sum() < max(1, _THROUGH_NEEDED * len(through)):
+        if through.sum() < max(1, LIMITS.min_through * len(through)):
             if fit is None or not pulsed:
                 continue
-            if fit.named < _NAMED_WITHOUT_LINES and adds_up(fit.plan) < _ADDED_WITHOUT_LINES:
+            if fit.named < LIMITS.min_named_without_lines and adds_up(fit.plan) < LIMITS.min_sum_without_lines:
                 continue
         elif name is not None and unread is None and through.all():
             unread = Fit(LAYOUTS[name], 0.0, (), (), 0.0, 0.0), rows, span
         share = _ink_share(bare, rows, span)
-        if share < _SHARE_NEEDED:
+        if share < LIMITS.min_ink_share:
             continue
         if fit is None or not through[len(fit.plan.rows) :].all():
             continue
-        worth = fit.named + _PULSES_WORTH * bool(rows.pulses) + _LINE_WORTH * len(rows.zeros) + share
+        worth = fit.named + LIMITS.pulses_score * bool(rows.pulses) + LIMITS.line_score * len(rows.zeros) + share
         if worth > most:
             most, best = worth, (fit, rows, span)
     best = best or unread
@@ -115,7 +238,10 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
         )
     fit, rows, span = best
     columns = _columns(
-        fit, span, _PITCH_TOLERANCE if source == "grid" else _PITCH_TOLERANCE_PULSE, at_edge=_at_edge(page, sheet, span)
+        fit,
+        span,
+        LIMITS.pitch_tolerance_grid if source == "grid" else LIMITS.pitch_tolerance_pulse,
+        at_edge=_at_edge(page, sheet, span),
     )
     curves, _ = line_curves(bare, rows)
     plan, warnings = _with_strips(fit, words, rows, columns, curves)
@@ -138,9 +264,11 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
 def _odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
     """What speaks against the columns' width: less than 10 s in all, or neither 10 s nor whole half seconds."""
     wide = float(columns[1] - columns[0]) / PX_PER_MM
-    steps, whole = wide / _STEP_MM, plan.columns * wide / TEN_SECONDS_MM
-    short = plan.columns > 1 and whole < 1 - _STEP_TOLERANCE
-    if not short and (abs(whole - 1) <= _STEP_TOLERANCE or abs(steps - round(steps)) <= _STEP_TOLERANCE * steps):
+    steps, whole = wide / LIMITS.column_step_mm, plan.columns * wide / TEN_SECONDS_MM
+    short = plan.columns > 1 and whole < 1 - LIMITS.column_tolerance
+    if not short and (
+        abs(whole - 1) <= LIMITS.column_tolerance or abs(steps - round(steps)) <= LIMITS.column_tolerance * steps
+    ):
         return ""
     return f"each column of the layout {plan.name} would be {wide:.0f} mm wide, {wide / 25:.2f} s at 25 mm/s"
 
@@ -149,7 +277,7 @@ def _laid_by_pulses(page: Page) -> Sheet | None:
     """The page at the scale at which most calibration pulses are 10 mm high, or ``None`` where no two are seen."""
     best, scale = 1, 0.0
     for px_per_mm in _SCALES_PX_PER_MM:
-        if max(page.height, page.width) / px_per_mm > LARGEST_MM:
+        if max(page.height, page.width) / px_per_mm > NORMALIZATION.max_paper_mm:
             continue
         pulses = [pulse for pulse in find_pulses(lay_at(page, float(px_per_mm)).ink) if 8 < pulse.height_mm < 12]
         if len(pulses) > best:
@@ -163,7 +291,7 @@ def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
 
     That is a guess, good enough to look for lead names at about their size.
     """
-    scale = page.width / _USUAL_WIDTH_MM
+    scale = page.width / LIMITS.page_width_mm
     for _ in range(2):
         sheet = lay_at(page, scale)
         bare = without_rules(sheet.ink)
@@ -176,14 +304,14 @@ def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
             return None
         start, stop = max(spans)[1]
         scale *= (stop - start) / PX_PER_MM / TEN_SECONDS_MM
-        if max(page.height, page.width) / scale > LARGEST_MM:
+        if max(page.height, page.width) / scale > NORMALIZATION.max_paper_mm:
             return None
     return lay_at(page, scale)
 
 
 def _words(page: Page, sheet: Sheet) -> list[Word]:
     """Lead names on the page, in px of the sheet."""
-    finer = _WORD_PX_PER_MM / PX_PER_MM
+    finer = LIMITS.word_px_per_mm / PX_PER_MM
     zoom = finer / np.array([sheet.scale[1], sheet.scale[0]])
     matrix = (np.array(sheet.to_upright) - [[0, 0, sheet.origin[1]], [0, 0, sheet.origin[0]]]) * zoom[:, None]
     matrix[:, 2] += 0.5 * zoom - 0.5
@@ -201,7 +329,7 @@ def _words(page: Page, sheet: Sheet) -> list[Word]:
             bottom=round(word.bottom / finer),
             right=round(word.right / finer),
         )
-        for word in lead_words(dark >= edge_level(dark), px_per_mm=_WORD_PX_PER_MM)
+        for word in lead_words(dark >= edge_level(dark), px_per_mm=LIMITS.word_px_per_mm)
     ]
 
 
@@ -229,7 +357,7 @@ def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str
 
 def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -> float:
     """Share of the ink between the traces' ends that lies on the lines: six lines of twelve are half a layout."""
-    black = bare[:, max(0, round(span[0])) : round(span[1])] > BLACK
+    black = bare[:, max(0, round(span[0])) : round(span[1])] > LINES.black
     top = max(0, round(float(rows.zeros[0]) - 0.6 * rows.pitch))
     bottom = round(float(rows.zeros[-1]) + 0.6 * rows.pitch)
     return float(black[top:bottom].sum() / max(1, int(black.sum())))
@@ -237,8 +365,8 @@ def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -
 
 def _snapped(span: tuple[float, float]) -> tuple[float, float]:
     """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
-    start, stop = span[0] + _PEN_MM * PX_PER_MM - 0.5, span[1] - _PEN_MM * PX_PER_MM - 0.5
-    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < SNAP_MM:
+    start, stop = span[0] + LIMITS.pen_mm * PX_PER_MM - 0.5, span[1] - LIMITS.pen_mm * PX_PER_MM - 0.5
+    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LINES.snap_mm:
         middle, half = (start + stop) / 2, TEN_SECONDS_MM * PX_PER_MM / 2
         return middle - half, middle + half
     return start, stop
@@ -246,7 +374,7 @@ def _snapped(span: tuple[float, float]) -> tuple[float, float]:
 
 def _at_edge(page: Page, sheet: Sheet, span: tuple[float, float]) -> tuple[bool, bool]:
     """Whether the traces begin at the page's left edge, and whether they end at its right one."""
-    slack = _EDGE_MM * sheet.grid.px_per_mm[1]
+    slack = LIMITS.edge_mm * sheet.grid.px_per_mm[1]
     return sheet.column(span[0]) < slack, sheet.column(span[1]) > page.width - slack
 
 
@@ -270,12 +398,12 @@ def _columns(
     pitch, first = np.polyfit(fit.columns, [word.left for word in fit.words], 1)
     if abs(pitch / nominal - 1) > tolerance:
         return equal
-    first -= _NAME_RIGHT_MM * PX_PER_MM
-    if any(at_edge) and abs(pitch / nominal - 1) < _PITCH_EXACT:
+    first -= LIMITS.name_right_mm * PX_PER_MM
+    if any(at_edge) and abs(pitch / nominal - 1) < LIMITS.exact_pitch:
         pitch = nominal
     if at_edge == (True, False):
         first = equal[-1] - count * pitch
-    elif any(at_edge) and abs(equal[0] - first) < _NAME_OFF_MM * PX_PER_MM:
+    elif any(at_edge) and abs(equal[0] - first) < LIMITS.name_tolerance_mm * PX_PER_MM:
         first = equal[0]
     return np.asarray(first + pitch * np.arange(count + 1), dtype=np.float64)
 
@@ -309,8 +437,8 @@ def _with_strips(
         printed = [
             word
             for word in words
-            if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < SAME_PLACE_MM
-            and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < SAME_PLACE_MM
+            if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < FIT.same_place_mm
+            and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < FIT.same_place_mm
         ]
         sure = [word for word in printed if word.name == usual or name_weight(word.name) == 1]
         if sure:
@@ -322,7 +450,7 @@ def _with_strips(
                 part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
                 alike[name] = likeness(curves[row, part], curves[line, part])
         best = max(alike, key=lambda name: alike[name] + 0.15 * (name == usual))
-        strips[strip] = best if alike[best] > _STRIP_LIKENESS else usual
+        strips[strip] = best if alike[best] > LIMITS.min_strip_similarity else usual
         warnings.append(
             f"The name of rhythm strip {strip + 1} could not be read; it was taken for lead {strips[strip]}."
         )
@@ -338,6 +466,6 @@ def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], pla
         return 0.0
     first, second, third = (place[0] for place in places if place)
     column = at["I"][1]
-    part = slice(round(columns[column]) + _HEAD_MM * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+    part = slice(round(columns[column]) + LIMITS.head_mm * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
     curves = line_curves(bare, rows)[0][:, part]
     return likeness(curves[first] + curves[third], curves[second])

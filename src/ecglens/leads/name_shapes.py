@@ -14,8 +14,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import CABRERA_LEADS, STANDARD_LEADS
+from ecglens.limits import threshold
 
-__all__ = ["NAMES", "TILE", "Word", "lead_words"]
+__all__ = ["LIMITS", "NAMES", "TILE", "NameLimits", "Word", "lead_words"]
+
+
+@dataclass(frozen=True)
+class NameLimits:
+    """Thresholds of reading lead names by their shape."""
+
+    letter_mm: tuple[float, float] = threshold(
+        (0.25, 5.0),
+        "mm",
+        "Smallest and largest size of a letter.",
+        low="Specks count as letters; large names are not read.",
+        high="Small names are not read; traces count as letters.",
+    )
+    word_height_mm: tuple[float, float] = threshold(
+        (1.1, 5.0),
+        "mm",
+        "Smallest and largest height of a name.",
+        low="Dots count as names; large names are not read.",
+        high="Small names are not read; complexes count as names.",
+    )
+    max_width_mm: float = threshold(
+        13.0,
+        "mm",
+        "Largest width of a name.",
+        low="Wide names such as aVR in large print are not read.",
+        high="Words of the header count as names.",
+    )
+    max_gap: float = threshold(
+        0.6,
+        "1",
+        "Widest gap inside a name as a part of its height.",
+        low="Names with wide spacing are torn.",
+        high="Neighboring print belongs to the name.",
+    )
+    max_level_difference: float = threshold(
+        0.3,
+        "1",
+        "Largest difference of the feet of two letters as a part of their height.",
+        low="Names on turned pages are torn.",
+        high="Print of other lines belongs to the name.",
+    )
+    aspect_cost: float = threshold(
+        0.4,
+        "1",
+        "Cost of a width to height ratio that differs from the template.",
+        low="I and II are confused.",
+        high="Condensed typefaces are not read.",
+    )
+    min_score: float = threshold(
+        0.55,
+        "1",
+        "Least similarity with a template.",
+        low="Any print counts as names.",
+        high="Names in unusual typefaces are not read.",
+    )
+    max_letters: int = threshold(
+        4,
+        "letters",
+        "Largest number of letters in a name.",
+        low="-aVR is not read.",
+        high="Words count as names.",
+    )
+
+
+LIMITS = NameLimits()
+
 
 NAMES: tuple[str, ...] = tuple(dict.fromkeys((*STANDARD_LEADS, *CABRERA_LEADS)))
 
@@ -24,16 +91,6 @@ TILE = (24, 96)
 
 _SHAPE = (20, 36)
 _MARGIN = 2
-_LETTER_MM = (0.25, 5.0)
-_WORD_MM = (1.1, 5.0)
-_WIDEST_MM = 13.0
-_GAP = 0.6
-"""Widest gap inside a word, of its height."""
-_LEVEL = 0.3
-"""How far the feet of two letters may differ, of their height."""
-_ASPECT_COST = 0.4
-_SCORE_NEEDED = 0.55
-_LONGEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +119,17 @@ def lead_words(black: NDArray[np.bool_], *, px_per_mm: float) -> list[Word]:
     _, _, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
     left, top, width, height = (stats[1:, column] for column in range(4))
     largest = np.maximum(width, height)
-    letters = (largest >= _LETTER_MM[0] * px_per_mm) & (largest <= _LETTER_MM[1] * px_per_mm)
+    letters = (largest >= LIMITS.letter_mm[0] * px_per_mm) & (largest <= LIMITS.letter_mm[1] * px_per_mm)
     boxes = np.stack([top, left, top + height, left + width], axis=1)[letters]
     found = []
     for group in _words(boxes):
         first, start = int(group[:, 0].min()), int(group[:, 1].min())
         last, end = int(group[:, 2].max()), int(group[:, 3].max())
         high, wide = (last - first) / px_per_mm, (end - start) / px_per_mm
-        if not _WORD_MM[0] <= high <= _WORD_MM[1] or wide > _WIDEST_MM:
+        if not LIMITS.word_height_mm[0] <= high <= LIMITS.word_height_mm[1] or wide > LIMITS.max_width_mm:
             continue
         name, score = _read(drawn[first:last, start:end])
-        if score >= _SCORE_NEEDED:
+        if score >= LIMITS.min_score:
             found.append(Word(name, score, first, start, last, end))
     return found
 
@@ -91,9 +148,9 @@ def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
         taken[index] = True
         top, foot, right, high = tops[index], feet[index], rights[index], heights[index]
         while True:
-            begin, end = np.searchsorted(lefts, (right - 0.3 * high, right + _GAP * high + 1e-6))
+            begin, end = np.searchsorted(lefts, (right - 0.3 * high, right + LIMITS.max_gap * high + 1e-6))
             near = slice(begin, end)
-            level = np.abs(feet[near] - foot) <= _LEVEL * high
+            level = np.abs(feet[near] - foot) <= LIMITS.max_level_difference * high
             size = heights[near] <= 1.6 * high
             hyphen_first = high < 0.35 * heights[near]
             inside = (tops[near] < foot) & (feet[near] > top)
@@ -105,7 +162,7 @@ def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
             taken[following] = True
             top, foot = min(top, tops[following]), max(foot, feet[following])
             right, high = max(right, rights[following]), max(high, heights[following])
-        if len(word) <= _LONGEST:
+        if len(word) <= LIMITS.max_letters:
             words.append(boxes[word])
     return words
 
@@ -115,7 +172,7 @@ def _read(ink: NDArray[np.uint8]) -> tuple[str, float]:
     shapes, aspects, names = _templates()
     likeness = shapes @ _shape(ink * np.uint8(255))
     aspect = np.log(ink.shape[1] / ink.shape[0])
-    score = likeness - _ASPECT_COST * np.abs(aspects - aspect)
+    score = likeness - LIMITS.aspect_cost * np.abs(aspects - aspect)
     best = int(score.argmax())
     return NAMES[names[best]], float(np.clip(score[best], 0, 1))
 

@@ -5,26 +5,81 @@ be answered. The limits lie well below the least seen on 393 public pages (in br
 rarely and a drawn one nearly always.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan
+from ecglens.limits import threshold
 from ecglens.records import NotFound
 
-__all__ = ["check_leads", "likeness"]
+__all__ = ["LIMITS", "PlausibilityLimits", "check_leads", "likeness"]
 
-_COVERED = 0.85
-"""Share of a lead's columns with ink (0.94)."""
-_TALL_PX = 0.7 * 4
-"""Height from the lowest to the highest point of a lead, px of a sheet (0.92 mm)."""
-_ONE_RHYTHM = 0.65
-"""Likeness of the rhythm strip and the lead that it runs along with (0.76)."""
-_EINTHOVEN, _GOLDBERGER = 0.6, 0.55
-"""Likeness of I + III and II, and of -aVR and aVL + aVF (0.73 and 0.71)."""
-_CAP_PX = 8
-"""Differences count up to 2 mm, so that neighbours' beats that cross a trace count little."""
-_HEAD_PX, _TAIL_PX = 16, 4
-"""What is left out at the head of a lead, where its name stands, and at its tail."""
+
+@dataclass(frozen=True)
+class PlausibilityLimits:
+    """Thresholds of the checks that the leads are one recording; in brackets the least value on 393 public pages."""
+
+    min_covered: float = threshold(
+        0.85,
+        "1",
+        "Least share of a lead's columns with ink (0.94).",
+        low="Blank leads are read.",
+        high="Leads with gaps are refused.",
+    )
+    min_height_px: float = threshold(
+        0.7 * 4,
+        "px of the normalized page",
+        "Least height from the lowest to the highest point of a lead, 0.7 mm (0.92 mm).",
+        low="Straight lines are read as leads.",
+        high="Leads of low voltage are refused.",
+    )
+    min_strip_similarity: float = threshold(
+        0.65,
+        "1",
+        "Least similarity of the rhythm strip and the lead that it repeats (0.76).",
+        low="Pages of two recordings are read.",
+        high="Pages with a noisy strip are refused.",
+    )
+    min_einthoven: float = threshold(
+        0.6,
+        "1",
+        "Least similarity of I + III and II (0.73).",
+        low="Exchanged leads are read.",
+        high="Noisy limb leads are refused.",
+    )
+    min_goldberger: float = threshold(
+        0.55,
+        "1",
+        "Least similarity of -aVR and aVL + aVF (0.71).",
+        low="Exchanged leads are read.",
+        high="Noisy limb leads are refused.",
+    )
+    max_difference_px: int = threshold(
+        8,
+        "px of the normalized page",
+        "Difference that counts at most, 2 mm, so that neighbors' beats that cross a trace count little.",
+        low="Real differences count too little.",
+        high="Crossing traces make leads implausible.",
+    )
+    head_px: int = threshold(
+        16,
+        "px of the normalized page",
+        "Part of a lead that is left out at its head, where its name is.",
+        low="Names disturb the similarity.",
+        high="Too little of a lead is compared.",
+    )
+    tail_px: int = threshold(
+        4,
+        "px of the normalized page",
+        "Part of a lead that is left out at its end.",
+        low="The next lead disturbs the similarity.",
+        high="Too little of a lead is compared.",
+    )
+
+
+LIMITS = PlausibilityLimits()
 
 
 def check_leads(
@@ -41,26 +96,29 @@ def check_leads(
     Returns:
         The reason, or ``None``.
     """
-    parts = [slice(round(a) + _HEAD_PX, round(b) - _TAIL_PX) for a, b in zip(columns[:-1], columns[1:], strict=True)]
+    parts = [
+        slice(round(a) + LIMITS.head_px, round(b) - LIMITS.tail_px)
+        for a, b in zip(columns[:-1], columns[1:], strict=True)
+    ]
     lead_curves = {}
     for line, names in enumerate([*layout.rows, (layout.rhythm[0],) * layout.columns]):
         for part, name in zip(parts, names, strict=True):
             shown = f"Lead {name}" if line < len(layout.rows) else "The rhythm strip"
             there = covered[line, part]
-            if not there.size or there.mean() < _COVERED:
+            if not there.size or there.mean() < LIMITS.min_covered:
                 return NotFound(f"{shown} has no trace over part of its length.")
             low, high = np.percentile(curves[line, part], [0.5, 99.5])
-            if high - low < _TALL_PX:
+            if high - low < LIMITS.min_height_px:
                 return NotFound(f"{shown} is a flat line over a quarter of the page.")
             if line < len(layout.rows):
                 lead_curves[name] = curves[line, part]
     strip = curves[-1]
     alike = [likeness(strip[parts[names.index(name)]], lead_curves[name]) for names in layout.rows for name in names]
-    if max(alike) < _ONE_RHYTHM:
+    if max(alike) < LIMITS.min_strip_similarity:
         return NotFound("The rhythm strip runs along with none of the leads: they may not be one recording.")
-    if likeness(lead_curves["I"] + lead_curves["III"], lead_curves["II"]) < _EINTHOVEN:
+    if likeness(lead_curves["I"] + lead_curves["III"], lead_curves["II"]) < LIMITS.min_einthoven:
         return NotFound("Leads I and III do not add up to II: they may not be one recording.")
-    if likeness(-lead_curves["aVR"], lead_curves["aVL"] + lead_curves["aVF"]) < _GOLDBERGER:
+    if likeness(-lead_curves["aVR"], lead_curves["aVL"] + lead_curves["aVF"]) < LIMITS.min_goldberger:
         return NotFound("Leads aVR, aVL and aVF do not add up to nothing: they may not be one recording.")
     return None
 
@@ -70,5 +128,5 @@ def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     if not a.size:
         return 0.0
     a, b = a - np.median(a), b - np.median(b)
-    apart, tall = (np.minimum(np.abs(x), _CAP_PX).sum() for x in (a - b, np.abs(a) + np.abs(b)))
+    apart, tall = (np.minimum(np.abs(x), LIMITS.max_difference_px).sum() for x in (a - b, np.abs(a) + np.abs(b)))
     return 1.0 - float(apart / max(float(tall), 1e-9))

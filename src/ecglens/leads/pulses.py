@@ -8,21 +8,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.leads.sheet import PX_PER_MM
+from ecglens.limits import threshold
 
-__all__ = ["Pulse", "find_pulses"]
+__all__ = ["LIMITS", "Pulse", "PulseLimits", "find_pulses"]
+
+
+@dataclass(frozen=True)
+class PulseLimits:
+    """Thresholds of calibration pulses."""
+
+    end_mm: int = threshold(
+        40,
+        "mm",
+        "Part of the traces at their left and right ends in which pulses are searched.",
+        low="Pulses beside names are not found.",
+        high="QRS complexes look like pulses.",
+    )
+    enough: int = threshold(
+        4,
+        "pulses",
+        "Number of pulses of one gain after which other gains are not tried.",
+        low="A false pulse decides the gain.",
+        high="Searching takes longer.",
+    )
+    roof_px: int = threshold(
+        2,
+        "px of the normalized page",
+        "Rows above the flanks in which the roof may be.",
+        low="Pulses with thick roofs are not found.",
+        high="Print above two strokes looks like a roof.",
+    )
+    black: int = threshold(
+        90,
+        "ink of 255",
+        "Ink of a stroke.",
+        low="Grid lines look like flanks.",
+        high="Pale pulses are not found.",
+    )
+    width_range_mm: tuple[float, float] = threshold(
+        (1.5, 7.5),
+        "mm",
+        "Smallest and largest width of a pulse.",
+        low="Double strokes look like pulses; long pulses are not found.",
+        high="Short pulses are not found; two complexes look like a pulse.",
+    )
+    height_tolerance: float = threshold(
+        0.15,
+        "1",
+        "Largest relative deviation of the height from 5, 10 or 20 mm.",
+        low="Pulses on stretched pages are not found.",
+        high="R waves look like flanks.",
+    )
+    level_mm: float = threshold(
+        0.75,
+        "mm",
+        "Largest difference between the tops, and between the feet, of the two flanks.",
+        low="Pulses on turned pages are not found.",
+        high="Two complexes look like a pulse.",
+    )
+
+
+LIMITS = PulseLimits()
+
 
 _HEIGHTS_MM = (10.0, 5.0, 20.0)
 """1 mV at the three usual gains."""
-_END_MM = 40
-"""Pulses stand at the left or the right end of the traces."""
-_ENOUGH = 4
-_ROOF_PX = 2
-"""How far above its flanks a roof may be black."""
-_BLACK = 90
-_WIDTH_RANGE_MM = (1.5, 7.5)
-_HEIGHT_TOLERANCE = 0.15
-_LEVEL_MM = 0.75
-"""How far the tops, and the feet, of a pulse's two flanks may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +100,18 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
         Pulses of the gain that most of them show, top to bottom.
     """
     width = ink.shape[1]
-    ends = (slice(0, min(width, _END_MM * PX_PER_MM)), slice(max(0, width - _END_MM * PX_PER_MM), width))
+    ends = (slice(0, min(width, LIMITS.end_mm * PX_PER_MM)), slice(max(0, width - LIMITS.end_mm * PX_PER_MM), width))
     best: tuple[Pulse, ...] = ()
     for height_mm in _HEIGHTS_MM:
         for columns in ends:
-            black = np.asarray(ink[:, columns] > _BLACK, dtype=np.uint8)
+            black = np.asarray(ink[:, columns] > LIMITS.black, dtype=np.uint8)
             flanks = _flanks(black, height_mm)
             found = tuple(
                 Pulse(*_outline(a, b, columns.start)) for a, b in _pairs(flanks) if _is_open_below(black, a, b)
             )
             if len(found) > len(best):
                 best = found
-            if len(best) >= _ENOUGH:
+            if len(best) >= LIMITS.enough:
                 return tuple(sorted(best, key=lambda pulse: pulse.top))
     return tuple(sorted(best, key=lambda pulse: pulse.top))
 
@@ -71,8 +121,8 @@ def _flanks(black: NDArray[np.uint8], height_mm: float) -> NDArray[np.int32]:
 
     A thin stroke between two columns of pixels is black now in one, now in the other; widened, it is whole.
     """
-    least = int((1 - _HEIGHT_TOLERANCE) * height_mm * PX_PER_MM)
-    most = int((1 + _HEIGHT_TOLERANCE) * height_mm * PX_PER_MM) + 2
+    least = int((1 - LIMITS.height_tolerance) * height_mm * PX_PER_MM)
+    most = int((1 + LIMITS.height_tolerance) * height_mm * PX_PER_MM) + 2
     thick = cv2.dilate(black, np.ones((1, 3), np.uint8))
     strokes = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
@@ -83,8 +133,8 @@ def _flanks(black: NDArray[np.uint8], height_mm: float) -> NDArray[np.int32]:
 def _pairs(flanks: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
     """Two flanks as far apart as a pulse is wide, level at their tops and feet."""
     left, top, feet = flanks[:, 0], flanks[:, 1], flanks[:, 1] + flanks[:, 3]
-    narrow, wide = (width * PX_PER_MM for width in _WIDTH_RANGE_MM)
-    level = _LEVEL_MM * PX_PER_MM
+    narrow, wide = (width * PX_PER_MM for width in LIMITS.width_range_mm)
+    level = LIMITS.level_mm * PX_PER_MM
     for number, a in enumerate(flanks):
         here = slice(*np.searchsorted(left, (left[number] + narrow, left[number] + wide + 1e-6)))
         alike = (np.abs(top[here] - top[number]) <= level) & (np.abs(feet[here] - feet[number]) <= level)
@@ -106,8 +156,8 @@ def _is_open_below(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np
     if right - left < 2:
         return False
     top, bottom = min(int(a[1]), int(b[1])), max(int(a[1] + a[3]), int(b[1] + b[3]))
-    inside = black[max(0, top - _ROOF_PX) : bottom, left:right]
-    margin = PX_PER_MM + _ROOF_PX
+    inside = black[max(0, top - LIMITS.roof_px) : bottom, left:right]
+    margin = PX_PER_MM + LIMITS.roof_px
     if len(inside) < margin + 2 + PX_PER_MM:
         return False
     roof = inside[:margin].max(axis=0).mean()

@@ -6,23 +6,48 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.limits import threshold
 from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
 from ecglens.records import Box, NotFound, Page
 
-__all__ = ["LARGEST_MM", "PX_PER_MM", "Affine", "Sheet", "lay_at", "lay_flat"]
+__all__ = ["LIMITS", "PX_PER_MM", "Affine", "NormalizationLimits", "Sheet", "lay_at", "lay_flat"]
+
+
+@dataclass(frozen=True)
+class NormalizationLimits:
+    """Thresholds of bringing a page to a common scale."""
+
+    max_paper_mm: float = threshold(
+        850.0,
+        "mm",
+        "Longest side of the paper: that of A1.",
+        low="Long strips are refused.",
+        high="Grids that are found twice too fine make pages of many meters.",
+    )
+    work_width_px: int = threshold(
+        1100,
+        "px",
+        "Width to which pages are reduced for finding the grid.",
+        low="Fine grids are lost.",
+        high="Finding takes longer.",
+    )
+    min_skew_deg: float = threshold(
+        0.06,
+        "deg",
+        "Skew below which a page is not turned: its edge moves by less than a pixel.",
+        low="Straight pages are resampled.",
+        high="Slightly turned pages lose sharpness along their lines.",
+    )
+
+
+LIMITS = NormalizationLimits()
+
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 PX_PER_MM = 4
 """Scale of a sheet. Lead names are 12 px high at it, a thin trace 1 px wide."""
-
-LARGEST_MM = 850.0
-"""Longest side of the paper that is looked at: that of A1."""
-
-_WORK_WIDTH_PX = 1100
-_SQUARE_DEG = 0.06
-"""Turns below this move a page's edge by less than a pixel of a sheet and are left alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +97,7 @@ def lay_flat(page: Page) -> Sheet | NotFound:
     angle = skew_from(lowest)
     dark = ink_from(brightest)
     lines = tint_from(lowest, dark)
-    if abs(angle) < _SQUARE_DEG:
+    if abs(angle) < LIMITS.min_skew_deg:
         angle = 0.0
     else:
         lines = np.asarray(_warp(lines, _turn_back(work.shape, angle), (work.shape[1], work.shape[0])), dtype=np.uint8)
@@ -82,7 +107,7 @@ def lay_flat(page: Page) -> Sheet | NotFound:
     longest_mm = max(
         (grid.box.right - grid.box.left) / grid.px_per_mm[1], (grid.box.bottom - grid.box.top) / grid.px_per_mm[0]
     )
-    if longest_mm > LARGEST_MM:
+    if longest_mm > LIMITS.max_paper_mm:
         return NotFound(f"By its grid the paper would be {longest_mm / 1000:.1f} m long; crop the picture to one page.")
     return _sheet(page, dark, grid, angle)
 
@@ -131,7 +156,7 @@ def _reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _step(width: int) -> int:
-    return max(1, round(width / _WORK_WIDTH_PX))
+    return max(1, round(width / LIMITS.work_width_px))
 
 
 def _at_scale(dark: NDArray[np.uint8], grid: Grid, to_upright: Affine) -> tuple[NDArray[np.uint8], tuple[int, int]]:

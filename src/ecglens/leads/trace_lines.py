@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from ecglens.layouts import LayoutPlan
 from ecglens.leads.pulses import Pulse
 from ecglens.leads.sheet import PX_PER_MM, Sheet
+from ecglens.limits import threshold
 from ecglens.pages.sliding import sliding_maximum
 from ecglens.records import InkMap, Layout, LeadBox
 
 __all__ = [
-    "BLACK",
-    "SNAP_MM",
+    "LIMITS",
     "TEN_SECONDS_MM",
     "Rows",
+    "TraceLineLimits",
     "between_pulses",
     "line_curves",
     "line_span",
@@ -28,23 +29,101 @@ __all__ = [
     "without_rules",
 ]
 
-BLACK = 90
-"""From which value a sheet's ink counts."""
 
-_PITCHES_MM = (9.0, 62.0)
-_ALONG_NEEDED = 0.08
-_ALONG_OF_BEST = 0.2
-_LOOSE = 0.06
-"""How far a line may stand from equal distances, of the pitch."""
-_COVERED_NEEDED = 0.9
-TEN_SECONDS_MM, SNAP_MM = 250.0, 0.8
-"""Length of 10 s at 25 mm/s, and how far off it traces may be that are that long."""
-_ENDS_MM = 8.0
-_GAP_MM = 1.2
-_TALL_MM = 4.0
-"""Widest complex that may stand outside its line's band."""
-_STRETCH_TOLERATED = 0.03
-_ALONE_MM = 40.0
+@dataclass(frozen=True)
+class TraceLineLimits:
+    """Thresholds of lines of traces on a normalized page."""
+
+    black: int = threshold(
+        90,
+        "ink of 255",
+        "Ink that counts.",
+        low="Grid lines count as traces.",
+        high="Pale traces are lost.",
+    )
+    pitch_range_mm: tuple[float, float] = threshold(
+        (9.0, 62.0),
+        "mm",
+        "Distances of lines that are searched.",
+        low="12x1 pages are searched at too small distances; wide pages are not read.",
+        high="Dense pages are not read.",
+    )
+    min_along: float = threshold(
+        0.08,
+        "1",
+        "Least share of the width along which the emptiest line runs near its zero.",
+        low="Print looks like lines.",
+        high="Lines with wandering baselines are not found.",
+    )
+    min_along_of_best: float = threshold(
+        0.2,
+        "1",
+        "The same as a part of the best number of lines.",
+        low="Wrong numbers of lines are tried, which takes time.",
+        high="The right number of lines is not tried.",
+    )
+    max_offset: float = threshold(
+        0.06,
+        "1",
+        "Largest offset of a line from equal distances, as a part of the distance.",
+        low="Unevenly set lines are not found.",
+        high="Print between lines looks like a line.",
+    )
+    min_covered: float = threshold(
+        0.9,
+        "1",
+        "Least share of its columns in which a line has ink.",
+        low="Text looks like a line.",
+        high="Torn lines are refused.",
+    )
+    snap_mm: float = threshold(
+        0.8,
+        "mm",
+        "Deviation from 250 mm within which traces are exactly 10 s long.",
+        low="Rates are wrong by the pen.",
+        high="Traces of other durations are read as 10 s.",
+    )
+    max_end_mm: float = threshold(
+        8.0,
+        "mm",
+        "Largest deviation of the ends of a line from those of the others.",
+        low="Lines with tall last complexes are refused.",
+        high="Print at the ends belongs to the lines.",
+    )
+    max_gap_mm: float = threshold(
+        1.2,
+        "mm",
+        "Longest gap in a line.",
+        low="Lines with thin strokes are torn.",
+        high="Pulses belong to the line.",
+    )
+    max_complex_mm: float = threshold(
+        4.0,
+        "mm",
+        "Widest complex that may leave the band of its line.",
+        low="Tall complexes tear the line.",
+        high="Gaps are filled with neighbors.",
+    )
+    max_stretch: float = threshold(
+        0.03,
+        "1",
+        "Difference of the two scales of the grid that brings a warning.",
+        low="Slightly stretched scans bring a warning.",
+        high="Stretched pages bring none.",
+    )
+    single_line_mm: float = threshold(
+        40.0,
+        "mm",
+        "Height that is assumed for a single line.",
+        low="Tall complexes of strips are cut.",
+        high="Print beside the strip belongs to it.",
+    )
+
+
+LIMITS = TraceLineLimits()
+
+
+TEN_SECONDS_MM = 250.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +136,7 @@ class Rows:
     @property
     def pitch(self) -> float:
         """Distance of the lines; what one takes up where it is alone."""
-        return float(np.diff(self.zeros).mean()) if len(self.zeros) > 1 else _ALONE_MM * PX_PER_MM
+        return float(np.diff(self.zeros).mean()) if len(self.zeros) > 1 else LIMITS.single_line_mm * PX_PER_MM
 
     def band(self, index: int, height: int) -> tuple[int, int]:
         """Rows of the sheet that belong to trace ``index``."""
@@ -68,7 +147,7 @@ class Rows:
 def without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Ink without upright lines of 25 mm or more: separators, table borders."""
     length = 25 * PX_PER_MM
-    black = np.asarray(ink > BLACK, dtype=np.uint8)
+    black = np.asarray(ink > LIMITS.black, dtype=np.uint8)
     columns = np.flatnonzero(black.sum(axis=0, dtype=np.int32) >= length)
     rules = np.zeros_like(black)
     if columns.size:
@@ -83,7 +162,7 @@ def line_curves(ink: NDArray[np.uint8], rows: Rows) -> tuple[NDArray[np.float64]
     covered = np.zeros(curves.shape, dtype=np.bool_)
     for index, zero in enumerate(rows.zeros):
         top, bottom = rows.band(index, ink.shape[0])
-        band = np.asarray(cv2.threshold(ink[top:bottom], BLACK, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
+        band = np.asarray(cv2.threshold(ink[top:bottom], LIMITS.black, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
         weight = band.sum(axis=0)
         covered[index] = weight > 0
         centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
@@ -152,7 +231,7 @@ def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float], s
             "are no millivolts, and millimetres are a guess from the lines' length.",
         )
     found = []
-    if abs(px_per_mm[0] / px_per_mm[1] - 1) > _STRETCH_TOLERATED:
+    if abs(px_per_mm[0] / px_per_mm[1] - 1) > LIMITS.max_stretch:
         found.append(
             f"The grid has {px_per_mm[0]:.2f} px/mm down and {px_per_mm[1]:.2f} across: the page may be stretched."
         )
@@ -206,7 +285,7 @@ def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArra
     Returns:
         Rows of the zero lines, top to bottom, one array for each number of lines that fits.
     """
-    widened = cv2.dilate(bare, np.ones((PX_PER_MM, 1), np.uint8)) > BLACK
+    widened = cv2.dilate(bare, np.ones((PX_PER_MM, 1), np.uint8)) > LIMITS.black
     along = widened.mean(axis=1)
     found = []
     for lines in sorted(set(counts), reverse=True):
@@ -214,8 +293,8 @@ def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArra
             found.append((float(along.max()), np.array([float(along.argmax())])))
             continue
         best, zeros = 0.0, np.zeros(0)
-        for pitch in np.arange(_PITCHES_MM[0], _PITCHES_MM[1], 0.25) * PX_PER_MM:
-            loose = sliding_maximum(along, 2 * round(_LOOSE * pitch) + 1)
+        for pitch in np.arange(LIMITS.pitch_range_mm[0], LIMITS.pitch_range_mm[1], 0.25) * PX_PER_MM:
+            loose = sliding_maximum(along, 2 * round(LIMITS.max_offset * pitch) + 1)
             offsets = np.rint(np.arange(lines) * pitch).astype(np.intp)
             room = len(along) - int(offsets[-1])
             if room <= 0:
@@ -224,10 +303,10 @@ def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArra
             score = rows.min(axis=1) + 0.02 * rows.mean(axis=1)
             if score.max() > best:
                 best = float(score.max())
-                zeros = _settled(along, float(score.argmax()) + offsets.astype(np.float64), _LOOSE * pitch)
+                zeros = _settled(along, float(score.argmax()) + offsets.astype(np.float64), LIMITS.max_offset * pitch)
         found.append((best, zeros))
     most = max(score for score, _ in found)
-    return [zeros for score, zeros in found if score >= max(_ALONG_NEEDED, _ALONG_OF_BEST * most)]
+    return [zeros for score, zeros in found if score >= max(LIMITS.min_along, LIMITS.min_along_of_best * most)]
 
 
 def _settled(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
@@ -255,16 +334,18 @@ def line_span(
     runs = []
     for line in range(len(rows.zeros)):
         top, bottom = rows.band(line, bare.shape[0])
-        covered = np.asarray((bare[top:bottom] > BLACK).any(axis=0), dtype=np.bool_)
+        covered = np.asarray((bare[top:bottom] > LIMITS.black).any(axis=0), dtype=np.bool_)
         covered |= _outside(bare, (top, bottom), covered, round(rows.pitch))
         covered[: ends[0]] = covered[ends[1] :] = False
-        runs.append(longest_run(covered, gap=round(_GAP_MM * PX_PER_MM)))
+        runs.append(longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM)))
     starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, stop = float(np.median(starts)), float(np.median(stops))
-    round_stops = stops[np.abs(stops - start - TEN_SECONDS_MM * PX_PER_MM) < SNAP_MM * PX_PER_MM]
+    round_stops = stops[np.abs(stops - start - TEN_SECONDS_MM * PX_PER_MM) < LIMITS.snap_mm * PX_PER_MM]
     stop = float(np.median(round_stops)) if round_stops.size else stop
-    near = (np.abs(starts - start) <= _ENDS_MM * PX_PER_MM) & (np.abs(stops - stop) <= _ENDS_MM * PX_PER_MM)
-    return (start, stop), (shares >= _COVERED_NEEDED) & near
+    near = (np.abs(starts - start) <= LIMITS.max_end_mm * PX_PER_MM) & (
+        np.abs(stops - stop) <= LIMITS.max_end_mm * PX_PER_MM
+    )
+    return (start, stop), (shares >= LIMITS.min_covered) & near
 
 
 def _outside(
@@ -283,7 +364,7 @@ def _outside(
     firsts, lasts = np.flatnonzero(steps == -1) + 1, np.flatnonzero(steps == 1) + 1
     for first in firsts:
         last = lasts[lasts > first][:1]
-        if not last.size or last[0] - first > _TALL_MM * PX_PER_MM:
+        if not last.size or last[0] - first > LIMITS.max_complex_mm * PX_PER_MM:
             continue
         gap = slice(first, int(last[0]))
         for edge, beyond in (
@@ -291,6 +372,9 @@ def _outside(
             (slice(bottom - 2, bottom), slice(bottom, bottom + reach)),
         ):
             sides = (bare[edge, max(0, first - 2) : first], bare[edge, gap.stop : gap.stop + 2])
-            if all((side > BLACK).any() for side in sides) and (bare[beyond, gap] > BLACK).any(axis=0).all():
+            if (
+                all((side > LIMITS.black).any() for side in sides)
+                and (bare[beyond, gap] > LIMITS.black).any(axis=0).all()
+            ):
                 found[gap] = True
     return found

@@ -10,26 +10,52 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.limits import threshold
 from ecglens.pages.preprocessing import tint
 from ecglens.pages.sliding import sliding_maximum
 from ecglens.records import Box, NotFound
 
-__all__ = ["Grid", "find_grid", "find_grid_lines", "remove_header_footer"]
+__all__ = ["LIMITS", "Grid", "GridLimits", "find_grid", "find_grid_lines", "remove_header_footer"]
+
+
+@dataclass(frozen=True)
+class GridLimits:
+    """Thresholds of finding the printed grid."""
+
+    refined_step: float = threshold(
+        0.2,
+        "1",
+        "Step of a refined pitch as a part of the step of the search.",
+        low="Print beside the grid changes the pitch.",
+        high="The pitch is inexact.",
+    )
+    background_block: int = threshold(
+        512,
+        "bins",
+        "Width over which the background of a spectrum is estimated.",
+        low="Peaks raise their own background.",
+        high="Sloping backgrounds hide peaks.",
+    )
+    min_strength: float = threshold(
+        3.0,
+        "1",
+        "Mean height of the comb's peaks above the background; blank paper and text stay near 1.",
+        low="Text looks like a grid.",
+        high="Faint grids are not found.",
+    )
+
+
+LIMITS = GridLimits()
+
 
 _HARMONICS = np.arange(1, 6)
 _SPECTRUM = 1 << 14
-_FINEST_STEP = 0.2
-"""Steps of a refined pitch, of the search's: 0.0025 %."""
-_BLOCK = 512
-"""Width of the stretches of a spectrum over which its background is taken."""
 _PITCH_RANGE_PX = (7.0, 66.0)
 """5 mm at 36 to 335 dpi; finer pages are reduced before."""
 _PITCHES_PX = np.geomspace(*_PITCH_RANGE_PX, 900)
 _ANISOTROPY = 0.05
 """How far the two pitches may differ from their common value; printers and scanners stretch by a few per cent."""
 _ANISOTROPY_STEPS = 2 * round(_ANISOTROPY / np.log(_PITCHES_PX[1] / _PITCHES_PX[0])) + 1
-_MIN_STRENGTH = 3.0
-"""Mean height of the comb's peaks above the spectrum's median; blank paper and text stay near 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +92,10 @@ def find_grid_lines(lines_image: NDArray[np.uint8]) -> Grid | NotFound:
     scores = [_comb_scores(spectrum, _PITCHES_PX) for spectrum in spectra]
     both = np.sum([sliding_maximum(score, _ANISOTROPY_STEPS) for score in scores], axis=0)
     strength = float(np.exp(both.max() / 2))
-    if strength < _MIN_STRENGTH:
-        return NotFound(f"No regular grid was seen (strength {strength:.2f}, at least {_MIN_STRENGTH:.2f} needed).")
+    if strength < LIMITS.min_strength:
+        return NotFound(
+            f"No regular grid was seen (strength {strength:.2f}, at least {LIMITS.min_strength:.2f} needed)."
+        )
     rough = float(_PITCHES_PX[_coarsest_peak(both)])
     vertical, horizontal = (_refine(spectrum, rough) for spectrum in spectra)
     rows = _extent(_carried(lines, horizontal), vertical)
@@ -89,8 +117,13 @@ def _spectrum(profile: NDArray[np.float32]) -> NDArray[np.float64]:
     """Amplitudes of a profile's fluctuations over their running median: 1 is background."""
     flat = (profile - cv2.blur(profile.reshape(1, -1), (61, 1)).ravel()) * np.hanning(len(profile))
     spectrum = np.abs(np.fft.rfft(flat, _SPECTRUM))
-    blocks = np.median(spectrum[: len(spectrum) // _BLOCK * _BLOCK].reshape(-1, _BLOCK), axis=1)
-    floor = np.interp(np.arange(len(spectrum)), (np.arange(len(blocks)) + 0.5) * _BLOCK, blocks)
+    blocks = np.median(
+        spectrum[: len(spectrum) // LIMITS.background_block * LIMITS.background_block].reshape(
+            -1, LIMITS.background_block
+        ),
+        axis=1,
+    )
+    floor = np.interp(np.arange(len(spectrum)), (np.arange(len(blocks)) + 0.5) * LIMITS.background_block, blocks)
     return np.asarray(spectrum / (floor + 1e-9), dtype=np.float64)
 
 
@@ -116,7 +149,7 @@ def _refine(spectrum: NDArray[np.float64], rough: float) -> float:
     before, here, after = scores[best - 1 : best + 2]
     bend = before - 2 * here + after
     beside = 0.5 * (before - after) / bend if bend < 0 else 0.0
-    beside = round(beside / _FINEST_STEP) * _FINEST_STEP  # print beside the grid moves it by less
+    beside = round(beside / LIMITS.refined_step) * LIMITS.refined_step  # print beside the grid moves it by less
     return float(near[best] + beside * (near[1] - near[0]))
 
 

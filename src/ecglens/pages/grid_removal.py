@@ -5,26 +5,65 @@ the traces do not: the median over the squares around a place is what the paper 
 that is ink. It is put on clean paper with the same grid.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.limits import threshold
 from ecglens.pages.grid import find_grid
 from ecglens.pages.preprocessing import paper
 from ecglens.records import NotFound, Page
 
-__all__ = ["lifted"]
+__all__ = ["LIMITS", "GridRemovalLimits", "lifted"]
 
-_AROUND = 2
-"""Squares around a place, each way, that tell what its paper looks like."""
+
+@dataclass(frozen=True)
+class GridRemovalLimits:
+    """Thresholds of removing a photographed grid."""
+
+    squares: int = threshold(
+        2,
+        "squares",
+        "Squares around a place, in each direction, whose median is its paper.",
+        low="Traces count as paper.",
+        high="Uneven light leaves marks.",
+    )
+    max_ink: float = threshold(
+        0.03,
+        "1",
+        "Largest share of the page that ink covers.",
+        low="Ink is too pale.",
+        high="Paper counts as ink.",
+    )
+    full_percentile: int = threshold(
+        70,
+        "%",
+        "Percentile of the ink that is fully black.",
+        low="Ink is too pale.",
+        high="Thin strokes are too pale.",
+    )
+    noise_percentile: int = threshold(
+        90,
+        "%",
+        "Percentile of the difference from the paper up to which it is noise.",
+        low="Noise counts as ink.",
+        high="Pale ink is lost.",
+    )
+    line_px: float = threshold(
+        0.6,
+        "px",
+        "Half the width of the lines of the clean grid.",
+        low="The clean grid is not found again.",
+        high="The clean grid hides tips.",
+    )
+
+
+LIMITS = GridRemovalLimits()
+
+
 _STRIP_PX = 256
-_INK_SHARE, _FULL = 0.03, 70
-"""The most that the ink may cover, and which percentile of it is full black."""
-_NOISE = 90
-"""Percentile of what is darker than its paper that is still paper."""
-_LINE_PX = 0.6
 _LINE_COLOUR = (255, 190, 190)
 
 
@@ -41,8 +80,8 @@ def lifted(page: Page) -> Page | None:
     brightest = np.asarray(page.pixels.max(axis=2), dtype=np.uint8)
     dark = np.asarray(255 - cv2.divide(brightest, np.maximum(paper(brightest), 1), scale=255.0), dtype=np.uint8)
     ink = cv2.subtract(dark, _usual(dark, squares)).astype(np.float32)
-    full = float(np.percentile(ink[ink >= np.percentile(ink, 100 * (1 - _INK_SHARE))], _FULL))
-    noise = float(np.percentile(ink, _NOISE))
+    full = float(np.percentile(ink[ink >= np.percentile(ink, 100 * (1 - LIMITS.max_ink))], LIMITS.full_percentile))
+    noise = float(np.percentile(ink, LIMITS.noise_percentile))
     share = np.clip((ink - noise) / max(1.0, full - noise), 0, 1)[..., None]
     pixels = np.full(page.pixels.shape, 255, np.uint8)
     for axis, square in enumerate(squares):
@@ -57,8 +96,12 @@ def lifted(page: Page) -> Page | None:
 def _usual(dark: NDArray[np.uint8], squares: tuple[float, float]) -> NDArray[np.uint8]:
     """For each pixel the median over the same place in the squares around it."""
     height, width = dark.shape
-    steps = [(down, right) for down in range(-_AROUND, _AROUND + 1) for right in range(-_AROUND, _AROUND + 1)]
-    room = int(np.ceil(_AROUND * squares[0])) + 1
+    steps = [
+        (down, right)
+        for down in range(-LIMITS.squares, LIMITS.squares + 1)
+        for right in range(-LIMITS.squares, LIMITS.squares + 1)
+    ]
+    room = int(np.ceil(LIMITS.squares * squares[0])) + 1
     whole = cv2.copyMakeBorder(dark, room, room, 0, 0, cv2.BORDER_REFLECT_101)
     usual = np.empty_like(dark)
     for top in range(0, height, _STRIP_PX):
@@ -85,4 +128,4 @@ def _on_line(profile: NDArray[np.float64], square: float) -> NDArray[np.bool_]:
     wave = np.exp(-2j * np.pi * places / square) @ (profile - profile.mean())
     first = -float(np.angle(wave)) * square / (2 * np.pi)
     apart = (places - first) % square
-    return np.asarray(np.minimum(apart, square - apart) < _LINE_PX, dtype=np.bool_)
+    return np.asarray(np.minimum(apart, square - apart) < LIMITS.line_px, dtype=np.bool_)

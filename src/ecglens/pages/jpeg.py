@@ -15,18 +15,45 @@ from numpy.typing import NDArray
 from PIL import JpegImagePlugin
 
 from ecglens.errors import EcgReadError
+from ecglens.limits import threshold
 from ecglens.pages.geometry.orientation import turned
 from ecglens.pages.ifd import exif_orientation
 from ecglens.pages.source import Decoded, SourceFile
 
-__all__ = ["decode_jpeg"]
+__all__ = ["LIMITS", "JpegLimits", "decode_jpeg"]
 
-MAX_MISSING_SHARE = 1 / 3
-"""With more rows than this missing, the page has lost a line of leads."""
 
-_MAX_SCANS = 100
+@dataclass(frozen=True)
+class JpegLimits:
+    """Limits of damaged and hostile JPEG files."""
+
+    max_missing: float = threshold(
+        1 / 3,
+        "1",
+        "Largest share of missing rows: with more, a line of leads is lost.",
+        low="Pages that lack a footer are refused.",
+        high="Pages without their last line are read.",
+    )
+    max_scans: int = threshold(
+        100,
+        "scans",
+        "Largest number of scans of a progressive file.",
+        low="Ordinary files are refused.",
+        high="Files can be made to decode for minutes.",
+    )
+    min_fill_rows: int = threshold(
+        8,
+        "rows",
+        "Least number of equal gray rows at the end that are missing.",
+        low="Gray paper counts as missing.",
+        high="Small damage is not noticed.",
+    )
+
+
+LIMITS = JpegLimits()
+
+
 _FILL = 128
-_MIN_FILL_ROWS = 8
 _FILL_STEP_ROWS = 64
 _SOI, _EOI, _SOS, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xE1, 0xEE
 _FRAMES = (0xC0, 0xC1, 0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
@@ -60,17 +87,17 @@ def decode_jpeg(file: SourceFile) -> Decoded:
     header = _header(file)
     file.check_size(header.width, header.height)
     file.check_page(1)
-    if header.progressive and (not header.whole or file.data.count(b"\xff\xda") > _MAX_SCANS):
+    if header.progressive and (not header.whole or file.data.count(b"\xff\xda") > LIMITS.max_scans):
         raise file.damaged("JPEG")
     pixels = _pixels(file, header)
     missing = _missing_rows(pixels)
     warnings: tuple[str, ...] = ()
-    if missing > MAX_MISSING_SHARE * pixels.shape[0]:
+    if missing > LIMITS.max_missing * pixels.shape[0]:
         raise EcgReadError(
             f"{file.name}: expected a whole JPEG file, found one without the lower {missing / pixels.shape[0]:.0%} of "
             "its rows; export or scan the page again."
         )
-    if not header.whole or missing >= _MIN_FILL_ROWS:
+    if not header.whole or missing >= LIMITS.min_fill_rows:
         warnings = (f"The file is cut short: the last {missing} of {pixels.shape[0]} rows of the page are missing.",)
     return Decoded(turned(pixels, header.orientation), warnings=warnings)
 

@@ -1,21 +1,67 @@
 """Curves that a PDF holds as paths, in pixels of its drawn page: exact where pixels are not."""
 
 import ctypes
+from dataclasses import dataclass
 
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
-__all__ = ["curves_of"]
+from ecglens.limits import threshold
 
-_FEWEST_POINTS = 60
-_MOST_POINTS = 200_000
-_MOST_PATHS = 20_000
-_LEVEL_SHARE = 0.98
-"""Share of steps that do not go back in time; outlines of letters and frames do."""
-_INK_SHARE = 0.9
-_DARK = 160
+__all__ = ["LIMITS", "CurveLimits", "curves_of"]
+
+
+@dataclass(frozen=True)
+class CurveLimits:
+    """Thresholds of reading traces from the paths of a PDF."""
+
+    min_points: int = threshold(
+        60,
+        "points",
+        "Least number of points of a trace.",
+        low="Frames and letters count as traces.",
+        high="Coarse traces are not read.",
+    )
+    max_points: int = threshold(
+        200_000,
+        "points",
+        "Largest number of points of a page.",
+        low="Long recordings are read from pixels.",
+        high="Hostile files take long.",
+    )
+    max_paths: int = threshold(
+        20_000,
+        "paths",
+        "Largest number of paths of a page.",
+        low="Pages with a vector grid are read from pixels.",
+        high="Hostile files take long.",
+    )
+    min_forward: float = threshold(
+        0.98,
+        "1",
+        "Least share of steps that do not go back in time; outlines of letters and frames do.",
+        low="Letters count as traces.",
+        high="Traces with rounded points are not read.",
+    )
+    min_ink: float = threshold(
+        0.9,
+        "1",
+        "Least share of a path that is visible as ink.",
+        low="Hidden paths count as traces.",
+        high="Traces under others are not read.",
+    )
+    dark: int = threshold(
+        160,
+        "gray levels",
+        "Brightness below which a pixel is ink.",
+        low="Gray traces are not read.",
+        high="Colored grids count as ink.",
+    )
+
+
+LIMITS = CurveLimits()
 
 
 def curves_of(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.float32], ...]:
@@ -30,21 +76,21 @@ def curves_of(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> 
         ``(points, 2)`` float32 each, column and row of pixel centres. Empty where paths lie elsewhere than
         their ink, as on pages that are turned or nested in a way that is not understood.
     """
-    dark = pixels.min(axis=2) < _DARK
+    dark = pixels.min(axis=2) < LIMITS.dark
     _, page_height = page.get_size()
     found: list[NDArray[np.float32]] = []
-    budget = _MOST_POINTS
+    budget = LIMITS.max_points
     for number, path in enumerate(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=1)):
         count = int(pdfium_c.FPDFPath_CountSegments(path))
         budget -= count
-        if number > _MOST_PATHS or budget < 0:
+        if number > LIMITS.max_paths or budget < 0:
             return ()
-        if count < _FEWEST_POINTS:
+        if count < LIMITS.min_points:
             continue
         points = _points(path, count) * scale
         points[:, 1] = page_height * scale - points[:, 1]
         curve = np.asarray(points - 0.5, dtype=np.float32)
-        if np.mean(np.diff(curve[:, 0]) >= 0) >= _LEVEL_SHARE and _on_ink(curve, dark):
+        if np.mean(np.diff(curve[:, 0]) >= 0) >= LIMITS.min_forward and _on_ink(curve, dark):
             found.append(curve)
     return tuple(found)
 
@@ -71,4 +117,4 @@ def _on_ink(curve: NDArray[np.float32], dark: NDArray[np.bool_]) -> bool:
         return False
     row, column = row[inside], column[inside]
     near = dark[row, column] | dark[row - 1, column] | dark[row + 1, column]
-    return bool(near.mean() >= _INK_SHARE)
+    return bool(near.mean() >= LIMITS.min_ink)

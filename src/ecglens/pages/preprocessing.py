@@ -4,13 +4,18 @@
 input.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.limits import threshold
+
 __all__ = [
+    "LIMITS",
+    "PreprocessingLimits",
     "canny",
     "clahe",
     "edge_level",
@@ -31,12 +36,45 @@ __all__ = [
     "tint_from",
 ]
 
-Image = NDArray[np.uint8]
 
-_STROKE = 60
-_GRID_SHARE = 0.16
-_THICK_PX = 9
-_PAPER_CELL_PX = 16
+@dataclass(frozen=True)
+class PreprocessingLimits:
+    """Thresholds of separating ink, grid and paper."""
+
+    stroke: int = threshold(
+        60,
+        "ink of 255",
+        "Ink of a stroke of a dark grid.",
+        low="Noise looks like a dark grid.",
+        high="Dark grids are not recognized.",
+    )
+    dark_grid_share: float = threshold(
+        0.16,
+        "1",
+        "Share of thin strokes from which they are a grid; traces and print cover a twentieth of a page.",
+        low="Traces count as a grid.",
+        high="Dark grids count as ink.",
+    )
+    thick_px: int = threshold(
+        9,
+        "px",
+        "Width from which a stroke is no grid line.",
+        low="Thick grid lines stay.",
+        high="Pictures and frames count as a grid.",
+    )
+    paper_cell_px: int = threshold(
+        16,
+        "px",
+        "Cell in which the brightest place is the paper.",
+        low="Traces darken their paper.",
+        high="Shadows have hard edges.",
+    )
+
+
+LIMITS = PreprocessingLimits()
+
+
+Image = NDArray[np.uint8]
 
 
 def gray(pixels: Image) -> Image:
@@ -84,8 +122,10 @@ def paper(image: Image) -> Image:
     """
     height, width = image.shape
     bright = cv2.dilate(image, np.ones((5, 5), np.uint8))
-    whole = cv2.copyMakeBorder(bright, 0, -height % _PAPER_CELL_PX, 0, -width % _PAPER_CELL_PX, cv2.BORDER_REPLICATE)
-    size = (whole.shape[1] // _PAPER_CELL_PX, whole.shape[0] // _PAPER_CELL_PX)
+    whole = cv2.copyMakeBorder(
+        bright, 0, -height % LIMITS.paper_cell_px, 0, -width % LIMITS.paper_cell_px, cv2.BORDER_REPLICATE
+    )
+    size = (whole.shape[1] // LIMITS.paper_cell_px, whole.shape[0] // LIMITS.paper_cell_px)
     cells = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     cells = cv2.GaussianBlur(cv2.dilate(cells, np.ones((3, 3), np.uint8)), (0, 0), 2.0)
     full = cv2.resize(cells, (whole.shape[1], whole.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -116,12 +156,12 @@ def _without_dark_grid(dark: Image) -> Image:
 
     Traces and print cover a twentieth of a page; thin strokes on more than a sixth of it are a grid's.
     """
-    strokes = cv2.threshold(dark, _STROKE, 1, cv2.THRESH_BINARY)[1]
-    if cv2.mean(strokes)[0] < _GRID_SHARE:
+    strokes = cv2.threshold(dark, LIMITS.stroke, 1, cv2.THRESH_BINARY)[1]
+    if cv2.mean(strokes)[0] < LIMITS.dark_grid_share:
         return dark
-    thick = cv2.morphologyEx(strokes, cv2.MORPH_OPEN, np.ones((_THICK_PX, _THICK_PX), np.uint8))
+    thick = cv2.morphologyEx(strokes, cv2.MORPH_OPEN, np.ones((LIMITS.thick_px, LIMITS.thick_px), np.uint8))
     thin = dark[(strokes > 0) & (thick == 0)]
-    if thin.size < _GRID_SHARE * dark.size:
+    if thin.size < LIMITS.dark_grid_share * dark.size:
         return dark
     between = float(cv2.threshold(thin.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
     grid = float(np.percentile(thin[thin <= between], 99))

@@ -6,6 +6,7 @@ against decompression bombs is a process-wide setting that belongs to the progra
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,44 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, Image, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from ecglens.errors import EcgReadError
+from ecglens.limits import threshold
 from ecglens.pages.geometry.orientation import turned
 from ecglens.pages.ifd import Directory, directories, exif_orientation
 from ecglens.pages.source import Decoded, SourceFile
 
-__all__ = ["decode_bmp", "decode_png", "decode_tiff", "decode_webp", "decode_with_pillow"]
+__all__ = ["LIMITS", "TagLimits", "decode_bmp", "decode_png", "decode_tiff", "decode_webp", "decode_with_pillow"]
 
-_MAX_TAG_BYTES = 32_000_000
-_MAX_TAG_NUMBERS = 1_000_000
-_MAX_SAMPLES = 16
+
+@dataclass(frozen=True)
+class TagLimits:
+    """Limits of the tags of TIFF files, which are read before any pixel."""
+
+    max_tag_bytes: int = threshold(
+        32_000_000,
+        "bytes",
+        "Largest size of all tags.",
+        low="Files with large profiles are refused.",
+        high="Files can take all memory.",
+    )
+    max_tag_numbers: int = threshold(
+        1_000_000,
+        "numbers",
+        "Largest count of numbers in all tags.",
+        low="Files with many strips are refused.",
+        high="Files can take all memory.",
+    )
+    max_samples: int = threshold(
+        16,
+        "samples",
+        "Largest number of samples of a pixel.",
+        low="Files with extra channels are refused.",
+        high="Files can take all memory.",
+    )
+
+
+LIMITS = TagLimits()
+
+
 _TILE_WIDTH, _TILE_HEIGHT, _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES_PER_PIXEL = 322, 323, 258, 262, 277
 _WHITE_IS_ZERO = 0
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -59,10 +89,10 @@ def decode_tiff(file: SourceFile) -> Decoded:
     for frame in frames[: file.page]:
         tile = frame.tags.get(_TILE_WIDTH, 0) * frame.tags.get(_TILE_HEIGHT, 0)
         if (
-            frame.tag_bytes > _MAX_TAG_BYTES
-            or frame.numbers > _MAX_TAG_NUMBERS
+            frame.tag_bytes > LIMITS.max_tag_bytes
+            or frame.numbers > LIMITS.max_tag_numbers
             or tile > file.max_pixels
-            or frame.tags.get(_SAMPLES_PER_PIXEL, 1) > _MAX_SAMPLES
+            or frame.tags.get(_SAMPLES_PER_PIXEL, 1) > LIMITS.max_samples
         ):
             raise file.damaged("TIFF")
     return decode_with_pillow(file, "TIFF", TiffImagePlugin.TiffImageFile, frames=frames)

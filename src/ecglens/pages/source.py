@@ -6,14 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
+from ecglens.limits import threshold
 
-__all__ = ["MIN_SIDE_PX", "Decoded", "SourceFile"]
+__all__ = ["LIMITS", "MIN_SIDE_PX", "Decoded", "PageSizeLimits", "SourceFile"]
+
+
+@dataclass(frozen=True)
+class PageSizeLimits:
+    """Limits of the size of a page."""
+
+    max_aspect: int = threshold(
+        10,
+        "1",
+        "Largest ratio of the sides of a page.",
+        low="Long strips are refused.",
+        high="Pictures that are no page are read.",
+    )
+
+
+LIMITS = PageSizeLimits()
+
 
 MIN_SIDE_PX = 300
 """A page of thirteen leads below this height or width has no readable trace."""
-
-_LONGEST = 10
-"""Times as long as it is wide, or as wide as it is long, that a page may be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +86,9 @@ class SourceFile:
                 f"{self.name}: expected a page of at least {MIN_SIDE_PX} px each way, {found}; "
                 "scan it at a higher resolution."
             )
-        if max(width_px, height_px) > _LONGEST * min(width_px, height_px):
+        if max(width_px, height_px) > LIMITS.max_aspect * min(width_px, height_px):
             raise EcgReadError(
-                f"{self.name}: expected a page at most {_LONGEST} times as long as it is wide, {found}; "
+                f"{self.name}: expected a page at most {LIMITS.max_aspect} times as long as it is wide, {found}; "
                 "cut the page out of the picture."
             )
 

@@ -14,32 +14,108 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.limits import threshold
 from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import extremes, ink_from, mean_around, skew_from, tint_from
 from ecglens.records import NotFound, Page
 
-__all__ = ["Bend", "bend_of", "flatten"]
+__all__ = ["LIMITS", "Bend", "DewarpingLimits", "bend_of", "flatten"]
 
-_WORK_WIDTH_PX = 1100
-_WINDOW = 2.0
-"""Side of the window over which a line's place is taken, in large squares."""
-_STRONG = 0.35
-"""Amplitude that a place needs, of the page's 80th percentile."""
-_SEEN_NEEDED = 0.2
-"""Share of the picture's places that the grid must cover; the rules of a chart cover a tenth."""
-_SURE_STEP = 0.1
-"""Share of a large square by which lines may move from place to place and be followed as surely as at rest."""
-_SMOOTH, _SMOOTH_AGAIN = 1.5, 3.0
-"""Places over which displacements are smoothed; what is left of a strong curl is broad."""
-_FLAT_MM = 0.8
-"""From how far a page is laid flat; grids that are printed unevenly stand off by up to 0.64 mm on the public pages."""
-_STRONGLY_MM = 4.0
-"""From how far a page is bent so much that it must be laid flat twice."""
-_INK = 90
-_BROADEST_PX = 15
-"""Of a grid line in the reduced picture."""
+
+@dataclass(frozen=True)
+class DewarpingLimits:
+    """Thresholds of dewarping by the grid."""
+
+    work_width_px: int = threshold(
+        1100,
+        "px",
+        "Width to which pages are reduced for finding the bend.",
+        low="Fine grids are lost.",
+        high="Finding takes longer.",
+    )
+    window: float = threshold(
+        2.0,
+        "large squares",
+        "Window over which the phase of the grid is averaged.",
+        low="Noise looks like bends.",
+        high="Folds are smoothed away.",
+    )
+    min_amplitude: float = threshold(
+        0.35,
+        "1",
+        "Amplitude that a place needs as a part of the page's 80th percentile.",
+        low="Places without a grid count.",
+        high="Shadowed parts of the grid are lost.",
+    )
+    min_cover: float = threshold(
+        0.2,
+        "1",
+        "Share of the picture that the grid must cover; the rules of a chart cover a tenth.",
+        low="Charts are dewarped.",
+        high="Small ECGs on large pages stay bent.",
+    )
+    certain_step: float = threshold(
+        0.1,
+        "large squares",
+        "Step between neighboring places that is as certain as none.",
+        low="Phases are followed through noise.",
+        high="Phases are followed across folds.",
+    )
+    smooth: float = threshold(
+        1.5,
+        "places",
+        "Smoothing of the displacements.",
+        low="Noise bends the page.",
+        high="Folds stay bent.",
+    )
+    smooth_again: float = threshold(
+        3.0,
+        "places",
+        "Smoothing the second time: what is left of a strong curl is broad.",
+        low="Noise bends the page.",
+        high="The rest of a curl stays.",
+    )
+    min_bend_mm: float = threshold(
+        0.8,
+        "mm",
+        "Bend from which a page is dewarped; unevenly printed grids deviate by up to 0.64 mm on the public pages.",
+        low="Flat pages are resampled.",
+        high="Bent pages are read bent.",
+    )
+    min_strong_bend_mm: float = threshold(
+        4.0,
+        "mm",
+        "Bend from which a page is dewarped twice.",
+        low="Dewarping takes longer.",
+        high="Strong curls stay bent.",
+    )
+    ink: int = threshold(
+        90,
+        "ink of 255",
+        "Ink that hides the grid.",
+        low="Grid lines count as ink.",
+        high="Traces bend the page.",
+    )
+    max_line_px: int = threshold(
+        15,
+        "px",
+        "Width of a grid line in the reduced picture.",
+        low="Grid lines are removed.",
+        high="Shadows of folds look like lines.",
+    )
+    span_percentile: int = threshold(
+        97,
+        "%",
+        "Percentile of the displacements that is the bend of the page.",
+        low="Bends at one edge are overlooked.",
+        high="Noise at one place bends the page.",
+    )
+
+
+LIMITS = DewarpingLimits()
+
+
 _STRIP_PX = 256
-_SPAN_PERCENTILE = 97
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +141,7 @@ class Bend:
     most_mm: float
 
 
-def flatten(page: Page, *, from_mm: float = _FLAT_MM) -> Page:
+def flatten(page: Page, *, from_mm: float = LIMITS.min_bend_mm) -> Page:
     """The page with its grid's lines in their places; as it was where they are, or where it has no grid.
 
     Args:
@@ -83,7 +159,11 @@ def flatten(page: Page, *, from_mm: float = _FLAT_MM) -> Page:
     )
     warnings = (*page.warnings, said)
     flat = _drawn_anew(page.pixels, [bend])
-    left = bend_of(replace(page, pixels=flat), smooth=_SMOOTH_AGAIN) if bend.most_mm > _STRONGLY_MM else None
+    left = (
+        bend_of(replace(page, pixels=flat), smooth=LIMITS.smooth_again)
+        if bend.most_mm > LIMITS.min_strong_bend_mm
+        else None
+    )
     if left is not None:
         flat = _drawn_anew(page.pixels, [bend, left])
     return replace(page, pixels=flat, warnings=warnings, curves=(), bend_mm=most_mm)
@@ -112,14 +192,14 @@ def _drawn_anew(pixels: NDArray[np.uint8], bends: Sequence[Bend]) -> NDArray[np.
     return flat
 
 
-def bend_of(page: Page, *, smooth: float = _SMOOTH) -> Bend | None:
+def bend_of(page: Page, *, smooth: float = LIMITS.smooth) -> Bend | None:
     """How the page's grid is bent, or ``None`` where no grid is seen.
 
     Args:
         page: As for :func:`flatten`.
         smooth: Over how many places, half a large square each, displacements are smoothed.
     """
-    step = max(1, round(page.width / _WORK_WIDTH_PX))
+    step = max(1, round(page.width / LIMITS.work_width_px))
     height, width = page.height // step, page.width // step
     work = page.pixels[: height * step, : width * step]
     if step > 1:
@@ -127,7 +207,7 @@ def bend_of(page: Page, *, smooth: float = _SMOOTH) -> Bend | None:
     brightest, lowest = extremes(work)
     dark = ink_from(brightest)
     lines = tint_from(lowest, dark)
-    paper = np.where(cv2.dilate(dark, np.ones((7, 7), np.uint8)) < _INK, np.uint8(255), np.uint8(0))
+    paper = np.where(cv2.dilate(dark, np.ones((7, 7), np.uint8)) < LIMITS.ink, np.uint8(255), np.uint8(0))
     angle = skew_from(lowest)
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
     lines, paper = (
@@ -138,7 +218,7 @@ def bend_of(page: Page, *, smooth: float = _SMOOTH) -> Bend | None:
     if isinstance(grid, NotFound):
         return None
     across, down, rough_mm, seen, places = _phases(_evened(lines, paper), grid, smooth)
-    if seen.mean() < _SEEN_NEEDED:
+    if seen.mean() < LIMITS.min_cover:
         return None
     return Bend(
         most_mm=rough_mm,
@@ -158,7 +238,7 @@ def _evened(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.fl
     """
     known = (paper > 127).astype(np.float32)
     filled = np.where(known > 0, lines, mean_around(lines, known)).astype(np.float32)
-    thin = cv2.morphologyEx(filled, cv2.MORPH_TOPHAT, np.ones((_BROADEST_PX, _BROADEST_PX), np.uint8))
+    thin = cv2.morphologyEx(filled, cv2.MORPH_TOPHAT, np.ones((LIMITS.max_line_px, LIMITS.max_line_px), np.uint8))
     return np.asarray((thin - mean_around(thin, known)) * known, dtype=np.float32)
 
 
@@ -179,12 +259,12 @@ def _phases(
         phase = (-2 * np.pi / pitch * np.arange(lines.shape[axis])).astype(np.float32)
         wave = np.stack([np.cos(phase), np.sin(phase)])
         wave = wave[:, None, :] if axis == 1 else wave[:, :, None]
-        window = (round(_WINDOW * pitches[1]) | 1, round(_WINDOW * pitches[0]) | 1)
+        window = (round(LIMITS.window * pitches[1]) | 1, round(LIMITS.window * pitches[0]) | 1)
         real, imaginary = (cv2.blur(lines * part, window, borderType=cv2.BORDER_CONSTANT) for part in wave)
         waves.append((real + 1j * imaginary)[at])
     strength = np.minimum(*(np.abs(wave) / (np.percentile(np.abs(wave), 80) + 1e-9) for wave in waves))
     # Strong places beside the grid, such as print, are another part.
-    _, parts = cv2.connectedComponents((strength > _STRONG).astype(np.uint8), connectivity=4)
+    _, parts = cv2.connectedComponents((strength > LIMITS.min_amplitude).astype(np.uint8), connectivity=4)
     largest = np.bincount(np.asarray(parts).ravel(), minlength=2)[1:].argmax() + 1
     seen = np.asarray(parts == largest, dtype=np.bool_)
     found, rough = [], []
@@ -196,7 +276,7 @@ def _phases(
         rough.append(surface * 5 / pitch)
         found.append(whole)
     apart = np.hypot(*rough)[seen]
-    return found[0], found[1], float(np.percentile(apart, _SPAN_PERCENTILE)) if apart.size else 0.0, seen, places
+    return found[0], found[1], float(np.percentile(apart, LIMITS.span_percentile)) if apart.size else 0.0, seen, places
 
 
 def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
@@ -247,7 +327,7 @@ def _step_costs(turns: NDArray[np.float64], strength: NDArray[np.float64], axis:
     step = np.diff(turns, axis=axis)
     moved = np.abs(step - np.rint(step))
     weaker = np.minimum(strength[1:], strength[:-1]) if axis == 0 else np.minimum(strength[:, 1:], strength[:, :-1])
-    return np.asarray((1 + (moved / _SURE_STEP) ** 2) / np.maximum(weaker, 1e-9), dtype=np.float64)
+    return np.asarray((1 + (moved / LIMITS.certain_step) ** 2) / np.maximum(weaker, 1e-9), dtype=np.float64)
 
 
 def _pairs(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:

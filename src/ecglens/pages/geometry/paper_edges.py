@@ -1,32 +1,88 @@
 """Photographs of a sheet of paper as if taken from straight above, by the corners of the paper."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
+from ecglens.limits import threshold
 from ecglens.records import Page
 
-__all__ = ["Corners", "from_above", "paper_corners", "straighten"]
+__all__ = ["LIMITS", "Corners", "PaperEdgeLimits", "from_above", "paper_corners", "straighten"]
+
+
+@dataclass(frozen=True)
+class PaperEdgeLimits:
+    """Thresholds of finding the edges of paper in a photograph."""
+
+    work_px: int = threshold(
+        640,
+        "px",
+        "Longest side to which photographs are reduced.",
+        low="Corners are inexact.",
+        high="Finding takes longer.",
+    )
+    min_share: float = threshold(
+        0.3,
+        "1",
+        "Least share of the picture that the paper covers.",
+        low="Bright objects look like paper.",
+        high="Distant pages are not found.",
+    )
+    max_area_difference: float = threshold(
+        0.07,
+        "1",
+        "Largest relative difference of the area of the paper and of its four corners.",
+        low="Paper with a curled edge is not used.",
+        high="Shapes without four sides are used.",
+    )
+    min_step: int = threshold(
+        20,
+        "gray levels",
+        "Least difference of brightness across the edge.",
+        low="Shadows look like edges.",
+        high="Edges on bright tables are not found.",
+    )
+    step_px: int = threshold(
+        6,
+        "px",
+        "Distance from the edge at which the brightness is compared.",
+        low="Blurred edges are not found.",
+        high="Objects beside the paper count.",
+    )
+    min_edge_share: float = threshold(
+        0.8,
+        "1",
+        "Least share of the sides with such a step: light that fades has none.",
+        low="Fading light looks like an edge.",
+        high="Paper under a hand is not found.",
+    )
+    min_area_px: int = threshold(
+        10_000,
+        "px",
+        "Least area of corners that are given.",
+        low="Corners in one place are accepted.",
+        high="Small pictures are refused.",
+    )
+    edge_px: float = threshold(
+        3.0,
+        "px",
+        "Distance from the corners of the picture below which the picture ends, not the paper.",
+        low="Pictures without a border are transformed.",
+        high="Paper that fills the picture is not found.",
+    )
+
+
+LIMITS = PaperEdgeLimits()
+
 
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
-_WORK_PX = 640
-_LEAST_SHARE = 0.3
-"""Of the picture, that the paper must cover."""
-_OFF = 0.07
-"""By how much the paper's area may be another than that between its corners: what has not four sides is left alone."""
 _ROUNDINGS = np.linspace(0.01, 0.08, 8)
 """Shares of the outline's length by which it may be simplified until it has four corners."""
-_STEP, _STEP_PX, _STEPS_NEEDED = 20, 6, 0.8
-"""How much darker than the paper what lies beside it must be, how far off its sides that is looked at, and at which
-share of the places along them: light that fades has no such edge."""
-_LEAST_AREA_PX = 10_000
-_EDGE_PX = 3.0
-"""A corner this near the picture's own is where the picture ends, not the paper."""
 
 
 def from_above(page: Page) -> Page | None:
@@ -57,7 +113,7 @@ def straighten(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
     if (
         not inside
         or not cv2.isContourConvex(points[:, None])
-        or cv2.contourArea(points, oriented=True) < _LEAST_AREA_PX
+        or cv2.contourArea(points, oriented=True) < LIMITS.min_area_px
     ):
         raise EcgReadError(
             f"Expected four corners on a page of {page.width} x {page.height} px, clockwise from the top left, "
@@ -77,7 +133,7 @@ def paper_corners(page: Page) -> Corners | None:
     Args:
         page: As for :func:`from_above`.
     """
-    shrink = min(1.0, _WORK_PX / max(page.height, page.width))
+    shrink = min(1.0, LIMITS.work_px / max(page.height, page.width))
     small = cv2.resize(page.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     bright = np.asarray(cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (5, 5), 0), dtype=np.uint8)
     _, paper = cv2.threshold(bright, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -86,15 +142,15 @@ def paper_corners(page: Page) -> Corners | None:
     if not outlines:
         return None
     outline = max(outlines, key=cv2.contourArea)
-    if cv2.contourArea(outline) < _LEAST_SHARE * paper.size:
+    if cv2.contourArea(outline) < LIMITS.min_share * paper.size:
         return None
     corners = _four(np.asarray(cv2.convexHull(outline), dtype=np.int32))
-    if corners is None or abs(cv2.contourArea(outline) / cv2.contourArea(corners) - 1) > _OFF:
+    if corners is None or abs(cv2.contourArea(outline) / cv2.contourArea(corners) - 1) > LIMITS.max_area_difference:
         return None
     height, width = paper.shape
     ends = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
     placed = _clockwise(corners)
-    if (np.abs(placed - ends) < _EDGE_PX).all() or _steps(bright, placed) < _STEPS_NEEDED:
+    if (np.abs(placed - ends) < LIMITS.edge_px).all() or _steps(bright, placed) < LIMITS.min_edge_share:
         return None
     limits = (page.width - 1, page.height - 1)
     first, second, third, fourth = (
@@ -121,11 +177,11 @@ def _steps(bright: NDArray[np.uint8], corners: NDArray[np.float32]) -> float:
     for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         places = first + along * (second - first)
         right = (second - first) / max(float(np.linalg.norm(second - first)), 1e-6)
-        outward = np.array([right[1], -right[0]]) * _STEP_PX
+        outward = np.array([right[1], -right[0]]) * LIMITS.step_px
         sides = [np.rint(places + way * outward).astype(np.intp) for way in (1, -1)]
         there = np.all([(s >= 0).all(axis=1) & (s < (width, height)).all(axis=1) for s in sides], axis=0)
         outside, inside = (bright[side[there, 1], side[there, 0]].astype(np.intp) for side in sides)
-        inner += (inside - outside >= _STEP).tolist()
+        inner += (inside - outside >= LIMITS.min_step).tolist()
     return float(np.mean(inner)) if inner else 0.0
 
 

@@ -5,7 +5,7 @@ A plane that is photographed at an angle is mapped by a homography, and so is it
 part of the picture tells how fast u and v grow there; a homography is fitted to many such parts and undone.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,32 +13,132 @@ from numpy.typing import NDArray
 from scipy.fft import rfft2
 from scipy.optimize import least_squares
 
+from ecglens.limits import threshold
 from ecglens.pages.preprocessing import extremes, ink_from, mean_around, tint_from
 from ecglens.records import Page
 
-__all__ = ["from_grid"]
+__all__ = ["LIMITS", "PerspectiveLimits", "from_grid"]
 
-_WORK_WIDTH_PX = 1100
+
+@dataclass(frozen=True)
+class PerspectiveLimits:
+    """Thresholds of finding the perspective from the grid."""
+
+    work_width_px: int = threshold(
+        1100,
+        "px",
+        "Width to which photographs are reduced.",
+        low="Fine grids are lost.",
+        high="Finding takes longer.",
+    )
+    pitch_range_px: tuple[float, float] = threshold(
+        (9.0, 60.0),
+        "px",
+        "Pitches of the grid that are searched.",
+        low="Noise looks like a fine grid.",
+        high="Fine or distant grids are not found.",
+    )
+    ink: int = threshold(
+        90,
+        "ink of 255",
+        "Ink that hides the grid.",
+        low="Grid lines count as ink.",
+        high="Traces disturb the spectrum.",
+    )
+    max_line: int = threshold(
+        60,
+        "gray levels",
+        "Strength of a line that counts at most.",
+        low="Grid lines lose their strength.",
+        high="Shadows dominate the spectrum.",
+    )
+    min_tiles: int = threshold(
+        12,
+        "tiles",
+        "Least number of tiles.",
+        low="A homography is fitted to noise.",
+        high="Small photographs are not used.",
+    )
+    min_peak: float = threshold(
+        5.0,
+        "1",
+        "Height of a peak above its spectrum's median from which it may be of a grid.",
+        low="Noise counts as a grid.",
+        high="Faint grids are not used.",
+    )
+    certain_peak: float = threshold(
+        10.0,
+        "1",
+        "Height from which it counts fully.",
+        low="Noise counts as much as the grid.",
+        high="Faint parts count little.",
+    )
+    min_background: float = threshold(
+        20.0,
+        "1",
+        "Least background of a spectrum: rounding has a pattern too.",
+        low="Blank parts look like grids.",
+        high="Faint grids are not used.",
+    )
+    pitch_tolerance: float = threshold(
+        0.12,
+        "1",
+        "Relative difference of pitches of one kind before the fit.",
+        low="Strong perspective is not fitted.",
+        high="Harmonics are mixed.",
+    )
+    fit_tolerance: float = threshold(
+        0.05,
+        "1",
+        "Relative deviation of a tile from the fit.",
+        low="Bent paper has no homography.",
+        high="Wrong homographies are accepted.",
+    )
+    min_agreement: float = threshold(
+        0.5,
+        "1",
+        "Least share of the tiles with plain lines that agree.",
+        low="Wrong homographies are accepted.",
+        high="Photographs with other patterns are not used.",
+    )
+    min_cover: float = threshold(
+        0.2,
+        "1",
+        "Least share of all tiles that agree.",
+        low="Small patterns decide.",
+        high="Small pages in large photographs are not used.",
+    )
+    rounds: int = threshold(
+        4,
+        "rounds",
+        "Rounds of the fit.",
+        low="Harmonics are not resolved.",
+        high="The fit takes longer.",
+    )
+    min_depth: float = threshold(
+        0.3,
+        "1",
+        "Least relative depth of a corner: beyond it the picture would be stretched threefold and more.",
+        low="Pictures are stretched into blur.",
+        high="Strong perspective is not undone.",
+    )
+    max_px_per_square: float = threshold(
+        60.0,
+        "px",
+        "Resolution of the result, pixels for 5 mm.",
+        low="Thin tips are blurred.",
+        high="The result takes more memory.",
+    )
+
+
+LIMITS = PerspectiveLimits()
+
+
 _TILE_PX, _SPECTRUM_PX = 176, 256
-_PITCH_PX = (9.0, 60.0)
 _TURN = float(np.tan(np.deg2rad(35)))
 """How far lines may be turned, as a slope."""
-_INK, _STRONGEST = 90, 60
-_LEAST_TILES = 12
-_PLAIN, _SURE = 5.0, 10.0
-"""Height of a peak above its spectrum's median from which it may be a grid's, and from which it counts whole."""
-_FLOOR = 20.0
-"""Least background of a spectrum, that of lines of a hundredth of a grey level: rounding has a pattern too."""
 _FOLDS = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
 """Peaks are the grid's own or a harmonic of it; as long as all are of one kind the homography is the same."""
-_ALIKE, _OFF = 0.12, 0.05
-"""How far pitches may differ to be of one kind before the fit, and places from the fit after it, in parts."""
-_AGREE_NEEDED, _COVER_NEEDED = 0.5, 0.2
-"""Share of the parts with plain lines that must agree with one homography, and what these must be of all parts."""
-_ROUNDS = 4
-_HORIZON = 0.3
-"""Least of ``1 + g x + h y`` in a corner: beyond it the picture would be stretched threefold and more."""
-_FINEST_PX_PER_SQUARE = 60.0
 
 _Gradients = NDArray[np.float64]
 
@@ -49,7 +149,7 @@ def from_grid(page: Page) -> Page | None:
     Args:
         page: A photograph, turned by at most 30 degrees.
     """
-    step = max(1, round(page.width / _WORK_WIDTH_PX))
+    step = max(1, round(page.width / LIMITS.work_width_px))
     height, width = page.height // step, page.width // step
     work = page.pixels[: height * step, : width * step]
     if step > 1:
@@ -58,14 +158,14 @@ def from_grid(page: Page) -> Page | None:
         return None
     tiles, centres = _tiles(_grid_lines(work))
     middle, reach = np.array([width / 2, height / 2]), max(width, height) / 2
-    plane = _fitted((centres - middle) / reach, *_peaks(tiles)) if len(centres) >= _LEAST_TILES else None
+    plane = _fitted((centres - middle) / reach, *_peaks(tiles)) if len(centres) >= LIMITS.min_tiles else None
     if plane is None:
         return None
     a, b, d, e, g, h = plane
     pitch = 1 / float(np.sqrt(abs(a * e - b * d)))  # so that the middle stays as large as it is
-    if any(1 + g * x + h * y < _HORIZON for x in (-1, 1) for y in (-height / width, height / width)):
+    if any(1 + g * x + h * y < LIMITS.min_depth for x in (-1, 1) for y in (-height / width, height / width)):
         return None
-    shrink = max(1, round(pitch * step / _FINEST_PX_PER_SQUARE))
+    shrink = max(1, round(pitch * step / LIMITS.max_px_per_square))
     pixels = page.pixels
     if shrink > 1:
         size = (page.width // shrink, page.height // shrink)
@@ -84,8 +184,10 @@ def _grid_lines(work: NDArray[np.uint8]) -> NDArray[np.float32]:
     brightest, lowest = extremes(work)
     dark = ink_from(brightest)
     lines = tint_from(lowest, dark).astype(np.float32)
-    known = (cv2.dilate(dark, np.ones((5, 5), np.uint8)) < _INK).astype(np.float32)
-    return np.asarray(np.clip((lines - mean_around(lines, known)) * known, -_STRONGEST, _STRONGEST), dtype=np.float32)
+    known = (cv2.dilate(dark, np.ones((5, 5), np.uint8)) < LIMITS.ink).astype(np.float32)
+    return np.asarray(
+        np.clip((lines - mean_around(lines, known)) * known, -LIMITS.max_line, LIMITS.max_line), dtype=np.float32
+    )
 
 
 def _tiles(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -109,8 +211,8 @@ def _peaks(tiles: NDArray[np.float32]) -> tuple[_Gradients, NDArray[np.float64],
     across = np.fft.rfftfreq(_SPECTRUM_PX)[None, :]
     down = np.fft.fftfreq(_SPECTRUM_PX)[:, None]
     pitch = 1 / np.maximum(np.hypot(across, down), 1e-9)
-    band = (pitch >= _PITCH_PX[0]) & (pitch <= _PITCH_PX[1])
-    floor = np.maximum(np.median(tiles[:, band], axis=1), _FLOOR)
+    band = (pitch >= LIMITS.pitch_range_px[0]) & (pitch <= LIMITS.pitch_range_px[1])
+    floor = np.maximum(np.median(tiles[:, band], axis=1), LIMITS.min_background)
     found: list[NDArray[np.float64]] = []
     for sector in (band & (np.abs(down) < _TURN * across), band & (across < _TURN * np.abs(down))):
         best = np.where(sector, tiles, 0).reshape(len(tiles), -1).argmax(axis=1)
@@ -151,17 +253,20 @@ def _fitted(
     measured = (across, down)
     heights = (across_height, down_height)
     pitches = [1 / np.maximum(np.hypot(*one.T), 1e-6) for one in measured]
-    plain = np.concatenate([pitch[height > _PLAIN] for pitch, height in zip(pitches, heights, strict=True)])
-    if len(plain) < 2 * _LEAST_TILES:
+    plain = np.concatenate([pitch[height > LIMITS.min_peak] for pitch, height in zip(pitches, heights, strict=True)])
+    if len(plain) < 2 * LIMITS.min_tiles:
         return None
-    tried = np.geomspace(_PITCH_PX[0], 2 * _PITCH_PX[0], 60, endpoint=False)
-    alike = [np.count_nonzero(np.abs(np.log(plain * _fold(plain, pitch) / pitch)) < _ALIKE) for pitch in tried]
+    tried = np.geomspace(LIMITS.pitch_range_px[0], 2 * LIMITS.pitch_range_px[0], 60, endpoint=False)
+    alike = [
+        np.count_nonzero(np.abs(np.log(plain * _fold(plain, pitch) / pitch)) < LIMITS.pitch_tolerance)
+        for pitch in tried
+    ]
     usual = float(tried[int(np.argmax(alike))])
     plane = np.array([1 / usual, 0.0, 0.0, 1 / usual, 0.0, 0.0])
     expected = [np.full(len(places), usual)] * 2
-    weights = [np.clip(height / _SURE, 0, 1)[:, None] for height in heights]
+    weights = [np.clip(height / LIMITS.certain_peak, 0, 1)[:, None] for height in heights]
     off: list[NDArray[np.float64]] = []
-    for _ in range(_ROUNDS):
+    for _ in range(LIMITS.rounds):
         own = [
             one / _fold(pitch, wanted)[:, None] for one, pitch, wanted in zip(measured, pitches, expected, strict=True)
         ]
@@ -177,9 +282,9 @@ def _fitted(
         grown = _gradients(plane, places)
         expected = [1 / np.maximum(np.hypot(*one.T), 1e-6) for one in grown]
         off = [np.hypot(*(one - other).T) * pitch for one, other, pitch in zip(grown, own, expected, strict=True)]
-    lined = np.minimum(*heights) > _PLAIN
-    agree = lined & (off[0] < _OFF) & (off[1] < _OFF)
-    enough = agree.mean() >= _COVER_NEEDED and agree.sum() >= _AGREE_NEEDED * lined.sum()
+    lined = np.minimum(*heights) > LIMITS.min_peak
+    agree = lined & (off[0] < LIMITS.fit_tolerance) & (off[1] < LIMITS.fit_tolerance)
+    enough = agree.mean() >= LIMITS.min_cover and agree.sum() >= LIMITS.min_agreement * lined.sum()
     return np.asarray(plane, dtype=np.float64) if enough else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_flat_leads
-from ecglens.pages.geometry.paper_edges import straighten
+from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
 from ecglens.pages.source import MIN_SIDE_PX
 from ecglens.printed.facts import find_contradictions, is_speed_contradicted, read_facts
@@ -61,7 +61,7 @@ def digitize(
     _check_scale(layout, speed_mm_s, gain_mm_mv, fs_hz)
     decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
     if corners is not None:
-        decoded = straighten(decoded, corners)
+        decoded = rectify(decoded, corners)
     return digitize_page(
         decoded,
         layout=layout,

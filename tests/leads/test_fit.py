@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecglens.leads.fit import best_fit
+from ecglens.leads.fit import fit_layout
 from ecglens.leads.name_shapes import Word
 
 
@@ -11,10 +11,10 @@ def test_three_names_and_adding_leads_identify_the_layout() -> None:
     seen = {"II": 1, "III": 2, "aVF": 5}
     words = [Word(name, 0.97, int(zeros[row]) - 12, 95, int(zeros[row]) - 4, 103) for name, row in seen.items()]
     standard = {"12x1": 0.7}
-    fit = best_fit(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0), pulsed=True)
+    fit = fit_layout(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0), pulsed=True)
     assert fit is not None
     assert fit.plan.name == "12x1"
-    assert best_fit(words, zeros, span, adds_up=lambda plan: 0.3, pulsed=True) is None
+    assert fit_layout(words, zeros, span, adds_up=lambda plan: 0.3, pulsed=True) is None
     cabrera = {"12x1-cabrera": 0.7}
-    assert best_fit(words, zeros, span, adds_up=lambda plan: cabrera.get(plan.name, 0.0), pulsed=True) is None
-    assert best_fit(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0)) is None
+    assert fit_layout(words, zeros, span, adds_up=lambda plan: cabrera.get(plan.name, 0.0), pulsed=True) is None
+    assert fit_layout(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0)) is None

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import plan
 from ecglens.leads import find_layout
-from ecglens.leads.plausibility import check_leads, likeness
+from ecglens.leads.plausibility import check_leads, similarity
 from ecglens.pages import read_page
 from ecglens.records import Layout, NotFound, Page
 
@@ -75,7 +75,7 @@ def test_exchanged_rows_do_not_add_up() -> None:
 
 def test_likeness_is_one_for_the_same_curve_at_another_height() -> None:
     curve = heart()["V6"]
-    assert likeness(curve, curve + 5) == pytest.approx(1)
+    assert similarity(curve, curve + 5) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("lead", ["I", "aVL", "V3", "V5"])

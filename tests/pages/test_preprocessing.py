@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ecglens.pages import preprocessing, read_page
-from ecglens.pages.grid import find_grid, remove_header_footer
+from ecglens.pages.grid import crop_to_grid, find_grid
 from ecglens.records import NotFound
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "Normal_1.jpg"
@@ -78,7 +78,7 @@ def test_the_grid_is_removed_and_the_trace_stays() -> None:
 @given(st.floats(-9.5, 9.5))
 def test_skew_is_measured_to_a_tenth_of_a_degree(angle: float) -> None:
     turned = preprocessing.rotate(grid_page(6.0), angle)
-    assert preprocessing.skew_deg(turned) == pytest.approx(angle, abs=0.1)
+    assert preprocessing.estimate_skew(turned) == pytest.approx(angle, abs=0.1)
 
 
 def test_rotating_back_restores_the_middle_of_a_page() -> None:
@@ -105,7 +105,7 @@ def test_the_grids_place_is_found_and_header_and_footer_go() -> None:
     assert grid
     assert (grid.box.top, grid.box.bottom) == pytest.approx((200, 900), abs=30)
     assert (grid.box.left, grid.box.right) == pytest.approx((50, 950), abs=30)
-    kept = remove_header_footer(page)
+    kept = crop_to_grid(page)
     assert kept.min(axis=2).min() > 100, "print was left in"
 
 
@@ -121,4 +121,4 @@ def test_no_grid_is_a_falsy_reason(kind: str) -> None:
     grid = find_grid(page)
     assert isinstance(grid, NotFound)
     assert "No regular grid" in grid.reason
-    np.testing.assert_array_equal(remove_header_footer(page), page)
+    np.testing.assert_array_equal(crop_to_grid(page), page)

@@ -95,8 +95,8 @@ def _write_leads(reading: Reading, folder: Path, stem: str) -> None:
 
 
 def _named_crops(reading: Reading) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    from ecglens.leads.crop import lead_crops
+    from ecglens.leads.crop import crop_leads
 
     if isinstance(reading.layout, Layout):
-        for box, pixels in lead_crops(reading.page, reading.layout):
+        for box, pixels in crop_leads(reading.page, reading.layout):
             yield f"rhythm-{box.lead}" if box.rhythm else box.lead, pixels

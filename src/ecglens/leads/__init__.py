@@ -1,6 +1,6 @@
 """From a page to its leads."""
 
-from ecglens.leads.crop import lead_crops, trace_area, upright
+from ecglens.leads.crop import crop_leads, crop_trace_area, turn_upright
 from ecglens.leads.layout import find_layout
 
-__all__ = ["find_layout", "lead_crops", "trace_area", "upright"]
+__all__ = ["find_layout", "crop_leads", "crop_trace_area", "turn_upright"]

@@ -1,4 +1,4 @@
-"""Cutting leads out of a page by its layout."""
+"""Crops of leads, by the layout of their page."""
 
 import cv2
 import numpy as np
@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 
 from ecglens.records import Box, Layout, LeadBox, Page
 
-__all__ = ["lead_crops", "trace_area", "upright"]
+__all__ = ["crop_leads", "crop_trace_area", "turn_upright"]
 
 
-def upright(page: Page, layout: Layout) -> NDArray[np.uint8]:
-    """The page turned upright: ``(height, width, 3)`` uint8 RGB, in whose pixels the layout's boxes are."""
+def turn_upright(page: Page, layout: Layout) -> NDArray[np.uint8]:
+    """Turn the page upright: ``(height, width, 3)`` uint8 RGB, in whose pixels the layout's boxes are."""
     if layout.rotation_deg == 0:
         return page.pixels
     matrix = np.array(layout.to_upright, dtype=np.float64)
@@ -19,15 +19,15 @@ def upright(page: Page, layout: Layout) -> NDArray[np.uint8]:
     return np.asarray(cv2.warpAffine(page.pixels, matrix, size, borderValue=border), dtype=np.uint8)
 
 
-def lead_crops(page: Page, layout: Layout) -> list[tuple[LeadBox, NDArray[np.uint8]]]:
-    """Each lead's part of the upright page, uint8 RGB, in the layout's order."""
-    flat = upright(page, layout)
+def crop_leads(page: Page, layout: Layout) -> list[tuple[LeadBox, NDArray[np.uint8]]]:
+    """Crop each lead from the upright page, uint8 RGB, in the layout's order."""
+    flat = turn_upright(page, layout)
     return [(lead, _cut(flat, lead.box)) for lead in layout.leads]
 
 
-def trace_area(page: Page, layout: Layout) -> NDArray[np.uint8]:
-    """The part of the upright page that holds all traces and pulses, without header and footer."""
-    return _cut(upright(page, layout), layout.trace_area)
+def crop_trace_area(page: Page, layout: Layout) -> NDArray[np.uint8]:
+    """Crop the part of the upright page that holds all traces and pulses, without header and footer."""
+    return _cut(turn_upright(page, layout), layout.trace_area)
 
 
 def _cut(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:

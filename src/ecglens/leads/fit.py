@@ -1,4 +1,4 @@
-"""A known layout laid over the lines of a page: the one whose lead names stand where they should."""
+"""Fitting a known layout to the lines of a page: the one whose lead names are in their positions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import LAYOUTS, LayoutPlan
 from ecglens.leads.name_shapes import Word
-from ecglens.leads.sheet import PX_PER_MM
+from ecglens.leads.normalized import PX_PER_MM
 from ecglens.limits import threshold
 
-__all__ = ["LIMITS", "Fit", "FitLimits", "best_fit", "name_weight"]
+__all__ = ["LIMITS", "Fit", "FitLimits", "fit_layout", "name_weight"]
 
 
 @dataclass(frozen=True)
@@ -120,15 +120,15 @@ _STRETCHES = (1.0, 1.04, 1.08, 1.12, 1.16)
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A layout laid over the lines of a page.
+    """A layout fitted to the lines of a page.
 
     Attributes:
-        plan: Which lead stands where.
-        named: Leads whose names stand where they should, less names within its lines, out of all that the layout has.
+        plan: Layout with the position of each lead.
+        named: Share of the layout's leads whose names are in their positions, less names at other places of its lines.
         words: Those names.
-        columns: Column of the layout in which each of them stands.
-        right_mm: Where names stand, right of the heads of their leads.
-        down_mm: Below their zero lines.
+        columns: Column of the layout of each of them.
+        right_mm: Position of the names right of the heads of their leads.
+        down_mm: Position of the names below their zero lines.
     """
 
     plan: LayoutPlan
@@ -139,7 +139,7 @@ class Fit:
     down_mm: float
 
 
-def best_fit(
+def fit_layout(
     words: list[Word],
     zeros: NDArray[np.float64],
     span: tuple[float, float],
@@ -148,7 +148,7 @@ def best_fit(
     adds_up: Callable[[LayoutPlan], float] = lambda plan: 0.0,
     pulsed: bool = False,
 ) -> Fit | None:
-    """The layout of ``len(zeros)`` lines whose names stand where they should, or ``None`` where none is clear.
+    """Find the layout of ``len(zeros)`` lines whose names are in their positions, or ``None`` where none is clear.
 
     Args:
         words: Lead names that were read, in the pixels of ``zeros`` and ``span``.
@@ -156,10 +156,10 @@ def best_fit(
         span: Columns at which the traces begin and end.
         only: Name of the layout that it must be.
         adds_up: How well the limb leads add up in a layout, from 0 to 1; it decides where the names leave two open.
-        pulsed: Whether a calibration pulse stands on each line; the limb leads alone may decide then, since traces that
+        pulsed: Whether each line has a calibration pulse; the limb leads alone may decide then, since traces that
             cross their names leave few of them to read.
     """
-    least = 1 + _borders(words, zeros, span)
+    least = 1 + _count_borders(words, zeros, span)
     plans = [
         plan
         for plan in LAYOUTS.values()
@@ -182,28 +182,28 @@ def best_fit(
     return summed if sums[-1][0] > max(sums[-2][0] + LIMITS.min_sum_lead, needed) else None
 
 
-def _borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> int:
-    """How many times bars, which read as I, stand at one height beside most of the lines: between two columns.
+def _count_borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> int:
+    """Count the places where bars, which read as I, are at one height beside most of the lines: between two columns.
 
-    What is left of complexes that a grid tears reads as I too, but stands lower on one line than on another.
+    Remains of complexes that a grid tears read as I too, but lie lower on one line than on another.
     """
     bars = np.array([(w.left, w.top, w.bottom) for w in words if w.name == "I"], dtype=np.float64).reshape(-1, 3)
     bars = bars[np.abs(bars[:, 0] - sum(span) / 2) < (span[1] - span[0]) / 2 - LIMITS.head_mm * PX_PER_MM]
     lines = np.abs(zeros - bars[:, 1:].mean(axis=1, keepdims=True)).argmin(axis=1)
     bars[:, 1:] -= zeros[lines, None]
-    found: list[float] = []
+    borders: list[float] = []
     for bar in bars:
-        alike = (np.abs(bars - bar) < LIMITS.bar_mm * PX_PER_MM).all(axis=1)
-        new = all(abs(bar[0] - other) > LIMITS.head_mm * PX_PER_MM for other in found)
-        if new and len(set(lines[alike])) >= max(3.0, LIMITS.min_bar_lines * len(zeros)):
-            found.append(float(bar[0]))
-    return len(found)
+        is_similar = (np.abs(bars - bar) < LIMITS.bar_mm * PX_PER_MM).all(axis=1)
+        new = all(abs(bar[0] - other) > LIMITS.head_mm * PX_PER_MM for other in borders)
+        if new and len(set(lines[is_similar])) >= max(3.0, LIMITS.min_bar_lines * len(zeros)):
+            borders.append(float(bar[0]))
+    return len(borders)
 
 
 def _fit(
     plan: LayoutPlan, words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float], stretch: float
 ) -> Fit:
-    """The place beside the heads, ``stretch`` times as far apart as the leads, at which most of the names stand."""
+    """Fit one layout: the position beside the heads, ``stretch`` times as far apart as the leads, of most names."""
     heads = span[0] + stretch * (np.linspace(*span, plan.columns + 1) - span[0])
     slots = [(name, row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)]
     slots += [(name, len(plan.rows) + strip, 0) for strip, name in enumerate(plan.rhythm)]
@@ -260,5 +260,5 @@ def _fit(
 
 
 def name_weight(name: str) -> float:
-    """Bars are easily seen where none is printed; V and aV are not."""
+    """Return the weight of a name: bars are easily read where none is printed, V and aV are not."""
     return {"I": 0.3, "II": 0.5, "III": 0.7}.get(name, 1.0)

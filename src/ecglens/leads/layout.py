@@ -1,8 +1,7 @@
-"""Where each lead stands on a page, found from what is printed: grid, pulses, traces, lead names.
+"""The layout of a page: the position of each lead, from what is printed: grid, pulses, traces, lead names.
 
-The page is laid flat at 4 px/mm; pulses, or else the traces, give the rows and their zero lines, the traces their start
-and end, and the lead names say whether the leads stand where the layout has them. What does not fit is refused with the
-reason.
+The page is normalized to 4 px/mm; pulses, or else the traces, give the rows and their zero lines, the traces their
+start and end, and the lead names say whether the layout fits. A page that does not fit is refused with the reason.
 """
 
 from dataclasses import dataclass, replace
@@ -12,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan, plan
-from ecglens.leads.layout_from_names import find_printed
-from ecglens.leads.name_templates import match_names, name_box
-from ecglens.leads.plausibility import check_leads, likeness
+from ecglens.leads.layout_from_names import find_named_layout
+from ecglens.leads.name_templates import match_names, name_edges
+from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale, normalize_page
+from ecglens.leads.plausibility import check_leads, similarity
 from ecglens.leads.pulses import Pulse, find_pulses
-from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at, lay_flat
 from ecglens.leads.trace_lines import LIMITS as LINES
 from ecglens.leads.trace_lines import (
     Rows,
-    between_pulses,
-    line_curves,
-    longest_run,
-    off_page,
-    put_on_page,
-    without_rules,
+    build_layout,
+    columns_between_pulses,
+    describe_cut,
+    find_longest_run,
+    remove_rules,
+    trace_centers,
 )
 from ecglens.limits import threshold
 from ecglens.records import Layout, NotFound, Page
@@ -144,9 +143,9 @@ _PLAN = "3x4+1"
 _WIDTH_MM = 250.0
 """Four segments of 2.5 s at 25 mm/s."""
 _MORE_TRACES = (
-    "Traces run beside those that were read, as if the picture held two pages: crop it, and read one page at a time."
+    "There are further traces beside those that were read, as if the picture showed two pages: crop it to one page."
 )
-_USUAL_RHYTHM = frozenset({"II", "III", "V1", "V5"})
+_RHYTHM_LEADS = frozenset({"II", "III", "V1", "V5"})
 """Leads that recorders offer for the strip; two leads can be too alike to tell by their traces."""
 
 
@@ -154,7 +153,7 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     """Find the leads of a page.
 
     Args:
-        page: As it was read; turned by at most 10 degrees, any size.
+        page: Page as it was decoded; turned by at most 10 degrees, any size.
         name: Layout that the page has, where it is known; found by the lead names where it is ``None``.
         doubtful: Also return a layout whose leads may not be one heart's, with its ``doubt``, and one whose scale is a
             guess.
@@ -162,39 +161,44 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     Returns:
         The layout, or a falsy reason: nothing is ever cut out of a page that was not understood.
     """
-    sheet = lay_flat(page)
-    if isinstance(sheet, NotFound):
-        found = find_printed(page, None, name=name, guess=doubtful)
-        if not isinstance(found, Layout):
-            return sheet
-        sheet = lay_at(page, float(np.mean(found.px_per_mm)))
-        return _warned(found) if _more_traces(page, sheet, found) else found
-    found = _known_print(sheet, page.width) if name in (None, _PLAN) else NotFound("")
-    if isinstance(found, NotFound):
-        other = find_printed(page, sheet, name=name)
-        found = NotFound(f"{found.reason} {other.reason}".strip()) if isinstance(other, NotFound) else other
-    if isinstance(found, Layout) and found.doubt is not None and not doubtful:
-        return NotFound(found.doubt)
-    return _warned(found) if isinstance(found, Layout) and _more_traces(page, sheet, found) else found
+    normalized = normalize_page(page)
+    if isinstance(normalized, NotFound):
+        result = find_named_layout(page, None, name=name, guess=doubtful)
+        if not isinstance(result, Layout):
+            return normalized
+        normalized = normalize_at_scale(page, float(np.mean(result.px_per_mm)))
+        return _with_warning(result) if _has_more_traces(page, normalized, result) else result
+    result = _known_print(normalized, page.width) if name in (None, _PLAN) else NotFound("")
+    if isinstance(result, NotFound):
+        other = find_named_layout(page, normalized, name=name)
+        result = NotFound(f"{result.reason} {other.reason}".strip()) if isinstance(other, NotFound) else other
+    if isinstance(result, Layout) and result.doubt is not None and not doubtful:
+        return NotFound(result.doubt)
+    return (
+        _with_warning(result) if isinstance(result, Layout) and _has_more_traces(page, normalized, result) else result
+    )
 
 
-def _warned(layout: Layout) -> Layout:
+def _with_warning(layout: Layout) -> Layout:
     return replace(layout, warnings=(*layout.warnings, _MORE_TRACES))
 
 
-def _more_traces(page: Page, sheet: Sheet, layout: Layout) -> bool:
-    """Whether traces run outside those of a layout: ink without a break, longer than any word, and no ruled line."""
-    down, across = (scale * PX_PER_MM for scale in sheet.scale)
-    beyond = (page.height / down - sheet.ink.shape[0] / PX_PER_MM, page.width / across - sheet.ink.shape[1] / PX_PER_MM)
+def _has_more_traces(page: Page, normalized: NormalizedPage, layout: Layout) -> bool:
+    """Return whether there are traces outside a layout: ink without a break, longer than any word, and no rule."""
+    down, across = (scale * PX_PER_MM for scale in normalized.scale)
+    beyond = (
+        page.height / down - normalized.ink.shape[0] / PX_PER_MM,
+        page.width / across - normalized.ink.shape[1] / PX_PER_MM,
+    )
     if max(beyond) > LIMITS.other_grid_mm:
-        sheet = lay_at(page, (down + across) / 2)
+        normalized = normalize_at_scale(page, (down + across) / 2)
     area = layout.trace_area
-    top, bottom = (round((row - sheet.origin[0]) / sheet.scale[0]) for row in (area.top, area.bottom))
-    left, right = (round((column - sheet.origin[1]) / sheet.scale[1]) for column in (area.left, area.right))
-    height, width = sheet.ink.shape
+    top, bottom = (round((row - normalized.origin[0]) / normalized.scale[0]) for row in (area.top, area.bottom))
+    left, right = (round((column - normalized.origin[1]) / normalized.scale[1]) for column in (area.left, area.right))
+    height, width = normalized.ink.shape
     if max(top, height - bottom, left, width - right) < LIMITS.min_room_mm * PX_PER_MM:
         return False
-    black = np.asarray(without_rules(sheet.ink) > LINES.black, dtype=np.uint8)
+    black = np.asarray(remove_rules(normalized.ink) > LINES.black, dtype=np.uint8)
     black[max(0, top) : bottom, max(0, left) : right] = 0
     ruled = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((1, LIMITS.min_rule_mm * PX_PER_MM), np.uint8))
     joined = cv2.morphologyEx(cv2.subtract(black, ruled), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
@@ -202,16 +206,16 @@ def _more_traces(page: Page, sheet: Sheet, layout: Layout) -> bool:
     return bool((stats[1:, cv2.CC_STAT_WIDTH] >= LIMITS.min_trace_mm * PX_PER_MM).sum() >= LIMITS.min_further_traces)
 
 
-def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
+def _known_print(normalized: NormalizedPage, width: int) -> Layout | NotFound:
     """The layout of a page in the print of the public set's recorder: three rows of four leads and a rhythm strip.
 
     Args:
-        sheet: The page laid flat.
+        normalized: The page dewarped.
         width: Its width in px.
     """
     layout = plan(_PLAN)
-    ink = without_rules(sheet.ink)
-    pulses = find_pulses(sheet.ink)
+    ink = remove_rules(normalized.ink)
+    pulses = find_pulses(normalized.ink)
     if len(pulses) > layout.lines:
         return NotFound(
             f"{len(pulses)} calibration pulses were seen, the layout {_PLAN} has {layout.lines}: one page at a time."
@@ -219,14 +223,14 @@ def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
     rows = _rows_by_pulses(pulses, lines=layout.lines) or _rows_by_traces(ink, lines=layout.lines)
     if isinstance(rows, NotFound):
         return rows
-    span = _span(ink, rows)
+    span = _find_span(ink, rows)
     if isinstance(span, NotFound):
         return span
     cut = (span[0] < PX_PER_MM, ink.shape[1] - span[1] < PX_PER_MM)
     reach = 2 * LIMITS.name_reach_px if any(cut) or not rows.pulses else LIMITS.name_reach_px
     columns, (fits, down, right) = max(
-        ((heads, _names_fit(ink, rows, heads, layout, reach)) for heads in _possible_columns(span, cut, layout)),
-        key=lambda found: float(found[1][0].mean()),
+        ((heads, _match_columns(ink, rows, heads, layout, reach)) for heads in _candidate_columns(span, cut, layout)),
+        key=lambda result: float(result[1][0].mean()),
     )
     if (fits > LIMITS.min_name_margin).sum() < LIMITS.min_heads:
         return NotFound(
@@ -235,20 +239,20 @@ def _known_print(sheet: Sheet, width: int) -> Layout | NotFound:
     if not rows.pulses:
         rows = Rows(zeros=rows.zeros + down, pulses=())
     if any(cut):
-        columns = _columns_by_names(columns, right, (np.abs(right) < reach) & (fits > LIMITS.min_name_margin))
-    curves, covered = line_curves(ink, rows)
+        columns = _place_columns_by_names(columns, right, (np.abs(right) < reach) & (fits > LIMITS.min_name_margin))
+    curves, covered = trace_centers(ink, rows)
     doubt = check_leads(curves, covered, columns, layout)
-    rhythm, warnings = _rhythm_lead(ink, curves, rows, columns, layout)
-    lost = off_page(sheet, columns, width)
+    rhythm, warnings = _identify_rhythm_lead(ink, curves, rows, columns, layout)
+    lost = describe_cut(normalized, columns, width)
     warnings += (f"The page may be cut: {lost}.",) if lost else ()
-    names = [name_box(float(zero), float(head)) for zero in rows.zeros[:-1] for head in columns[:-1]]
-    names.append(name_box(float(rows.zeros[-1]), float(columns[0])))
-    found = put_on_page(sheet, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings, printed=names)
-    return replace(found, known_print=True, doubt=None if doubt is None else doubt.reason)
+    names = [name_edges(float(zero), float(head)) for zero in rows.zeros[:-1] for head in columns[:-1]]
+    names.append(name_edges(float(rows.zeros[-1]), float(columns[0])))
+    result = build_layout(normalized, rows, columns, replace(layout, rhythm=(rhythm,)), pulses, warnings, printed=names)
+    return replace(result, known_print=True, doubt=None if doubt is None else doubt.reason)
 
 
 def _rows_by_pulses(pulses: tuple[Pulse, ...], *, lines: int) -> Rows | None:
-    """The zero lines as the feet of pulses that stand below each other at equal distances, one of each line."""
+    """The zero lines as the feet of pulses below each other at equal distances, one of each line."""
     if len(pulses) < lines:
         return None
     lefts = np.array([pulse.left for pulse in pulses])
@@ -278,16 +282,16 @@ def _rows_by_traces(ink: NDArray[np.uint8], *, lines: int) -> Rows | NotFound:
     return Rows(zeros=zeros, pulses=())
 
 
-def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
-    """Columns of the sheet at which the traces begin and end."""
+def _find_span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
+    """Columns of the normalized page at which the traces begin and end."""
     runs = []
     for index in range(len(rows.zeros)):
         top, bottom = rows.band(index, ink.shape[0])
         covered = np.asarray((ink[top:bottom] > LINES.black).any(axis=0), dtype=np.bool_)
-        first, last = between_pulses(rows.pulses, len(covered))
+        first, last = columns_between_pulses(rows.pulses, len(covered))
         covered[:first] = False
         covered[last:] = False
-        runs.append(longest_run(covered, gap=LIMITS.max_gap_mm * PX_PER_MM))
+        runs.append(find_longest_run(covered, gap=LIMITS.max_gap_mm * PX_PER_MM))
     starts, ends, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, end = float(np.median(starts)), float(np.median(ends))
     if (end - start) / PX_PER_MM > _WIDTH_MM * (1 + LIMITS.width_tolerance):
@@ -303,24 +307,24 @@ def _span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotFound:
     return start, end
 
 
-def _possible_columns(
+def _candidate_columns(
     span: tuple[float, float], cut: tuple[bool, bool], layout: LayoutPlan
 ) -> list[NDArray[np.float64]]:
     """Heads of the columns: equal parts of the traces, or, where the page's edge cut these, by their whole width."""
     parts = np.linspace(0, 1, layout.columns + 1)
     whole = LIMITS.whole_mm * PX_PER_MM
-    found = [span[0] + parts * (span[1] - span[0])]
+    result = [span[0] + parts * (span[1] - span[0])]
     if cut[1]:
-        found.append(span[0] + parts * whole)
+        result.append(span[0] + parts * whole)
     if cut[0]:
-        found.append(span[1] - (1 - parts) * whole)
-    return found
+        result.append(span[1] - (1 - parts) * whole)
+    return result
 
 
-def _names_fit(
+def _match_columns(
     ink: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan, reach: int
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """How much better than all others the right names match, and how far they stand off, down and right.
+    """Match the names of each column: how much better than all others the right ones match, and their offsets.
 
     The first and the last are one number a column.
     """
@@ -337,39 +341,41 @@ def _names_fit(
     return by_column, float(np.median(downs)), np.median(np.reshape(rights, (len(layout.rows), -1)), axis=0)
 
 
-def _columns_by_names(
-    columns: NDArray[np.float64], right: NDArray[np.float64], seen: NDArray[np.bool_]
+def _place_columns_by_names(
+    columns: NDArray[np.float64], right: NDArray[np.float64], is_read: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Heads of the columns on a straight line through the names that were seen: traces may be cut at the page's edge.
+    """Heads of the columns on a straight line through the names that were read: traces may be cut at the page's edge.
 
     Args:
         columns: Heads of the columns as they were looked for, and the end of the last.
-        right: How far right of each the names stand, px of the sheet.
-        seen: Of which columns the names were found.
+        right: How far right of each the names stand, px of the normalized page.
+        is_read: Whether the names of each column were read.
     """
-    if seen.sum() < LIMITS.min_heads:
+    if is_read.sum() < LIMITS.min_heads:
         return columns
-    width, start = np.polyfit(np.flatnonzero(seen), (columns[:-1] + right)[seen], 1)
+    width, start = np.polyfit(np.flatnonzero(is_read), (columns[:-1] + right)[is_read], 1)
     return np.asarray(start + width * np.arange(len(columns)), dtype=np.float64)
 
 
-def _rhythm_lead(
+def _identify_rhythm_lead(
     ink: NDArray[np.uint8], curves: NDArray[np.float64], rows: Rows, columns: NDArray[np.float64], layout: LayoutPlan
 ) -> tuple[str, tuple[str, ...]]:
     """The rhythm strip's lead, by its printed name and by the lead that it runs along with."""
     matches = match_names(ink, row=float(rows.zeros[-1]), column=float(columns[0]), reach=LIMITS.name_reach_px)
     printed = {name: match.score for name, match in matches.items()}
-    alike = {}
+    similarities = {}
     for row, names in enumerate(layout.rows):
         for column, name in enumerate(names):
             part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
-            alike[name] = likeness(curves[-1, part], curves[row, part])
+            similarities[name] = similarity(curves[-1, part], curves[row, part])
     by_name = max(printed, key=lambda name: printed[name])
-    by_trace = max(alike, key=lambda name: alike[name])
-    together = max(layout.leads, key=lambda name: alike[name] + 0.25 * printed[name] + 0.1 * (name in _USUAL_RHYTHM))
-    if by_name == by_trace == together or (together in (by_name, by_trace) and alike[together] > 0.8):
+    by_trace = max(similarities, key=lambda name: similarities[name])
+    together = max(
+        layout.leads, key=lambda name: similarities[name] + 0.25 * printed[name] + 0.1 * (name in _RHYTHM_LEADS)
+    )
+    if by_name == by_trace == together or (together in (by_name, by_trace) and similarities[together] > 0.8):
         return together, ()
     return together, (
-        f"The rhythm strip was taken for lead {together}, but its printed name looks like {by_name} "
+        f"The rhythm strip is read as lead {together}, but its printed name looks like {by_name} "
         f"and its trace like {by_trace}.",
     )

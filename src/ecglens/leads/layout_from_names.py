@@ -1,7 +1,7 @@
-"""Layouts of any recorder, told by the printed lead names.
+"""Layouts of any recorder, identified by the printed lead names.
 
-The traces give the lines and their ends; the names say which of the known layouts it is: in the right one they all
-stand at the same place beside the heads of their leads.
+The traces give the lines and their ends; the names say which of the known layouts it is: in the right one they are all
+at the same position beside the heads of their leads.
 """
 
 from dataclasses import dataclass, replace
@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import LAYOUTS, LayoutPlan
 from ecglens.leads.fit import LIMITS as FIT
-from ecglens.leads.fit import Fit, best_fit, name_weight
-from ecglens.leads.name_shapes import Word, lead_words
-from ecglens.leads.plausibility import likeness
+from ecglens.leads.fit import Fit, fit_layout, name_weight
+from ecglens.leads.name_shapes import Word, read_lead_names
+from ecglens.leads.normalized import LIMITS as NORMALIZATION
+from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale
+from ecglens.leads.plausibility import similarity
 from ecglens.leads.pulses import Pulse, find_pulses
-from ecglens.leads.sheet import LIMITS as NORMALIZATION
-from ecglens.leads.sheet import PX_PER_MM, Sheet, lay_at
 from ecglens.leads.trace_lines import LIMITS as LINES
 from ecglens.leads.trace_lines import (
     TEN_SECONDS_MM,
     Rows,
-    between_pulses,
-    line_curves,
-    line_span,
-    line_zeros,
-    off_page,
-    put_on_page,
-    without_rules,
+    build_layout,
+    columns_between_pulses,
+    describe_cut,
+    find_span,
+    find_zero_lines,
+    remove_rules,
+    trace_centers,
 )
 from ecglens.limits import threshold
-from ecglens.pages.preprocessing import edge_level, ink
+from ecglens.pages.preprocessing import estimate_edge_level, extract_ink
 from ecglens.records import Layout, NotFound, Page
 
-__all__ = ["LIMITS", "NamedLayoutLimits", "find_printed"]
+__all__ = ["LIMITS", "NamedLayoutLimits", "find_named_layout"]
 
 
 @dataclass(frozen=True)
@@ -183,12 +183,14 @@ LIMITS = NamedLayoutLimits()
 _SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
 
 
-def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, guess: bool = False) -> Layout | NotFound:
+def find_named_layout(
+    page: Page, normalized: NormalizedPage | None, *, name: str | None = None, guess: bool = False
+) -> Layout | NotFound:
     """Find the leads of a page of any recorder.
 
     Args:
-        page: As it was read.
-        sheet: The page laid flat by its grid, or ``None`` where it has none: calibration pulses then give the scale.
+        page: Page as it was decoded.
+        normalized: The page at a common scale, or ``None`` without a grid: calibration pulses then give the scale.
         name: Layout that it must be.
         guess: Also look at a page without grid and pulses, at a scale guessed by its lines' length.
 
@@ -196,26 +198,26 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
         The layout, or a falsy reason.
     """
     source = "grid"
-    if sheet is None:
-        source, sheet = "pulse", _laid_by_pulses(page)
-    if sheet is None and guess:
-        source, sheet = "none", _laid_by_lines(page, name)
-    if sheet is None:
-        return NotFound("No regular grid, no calibration pulses and no lines of traces were seen.")
-    bare = without_rules(sheet.ink)
-    pulses = find_pulses(sheet.ink)
-    words = _words(page, sheet)
+    if normalized is None:
+        source, normalized = "pulse", _normalize_by_pulses(page)
+    if normalized is None and guess:
+        source, normalized = "none", _normalize_by_lines(page, name)
+    if normalized is None:
+        return NotFound("No regular grid, no calibration pulses and no lines of traces were found.")
+    bare = remove_rules(normalized.ink)
+    pulses = find_pulses(normalized.ink)
+    words = _find_words(page, normalized)
     best: tuple[Fit, Rows, tuple[float, float]] | None = None
     unread: tuple[Fit, Rows, tuple[float, float]] | None = None
     most = 0.0
-    for rows in _possible_rows(bare, pulses, name):
-        span, through = line_span(bare, rows, ends=between_pulses(rows.pulses or pulses, bare.shape[1]))
-        beside = between_pulses(rows.pulses, bare.shape[1])[0]
+    for rows in _candidate_rows(bare, pulses, name):
+        span, through = find_span(bare, rows, ends=columns_between_pulses(rows.pulses or pulses, bare.shape[1]))
+        beside = columns_between_pulses(rows.pulses, bare.shape[1])[0]
         if rows.pulses and 0 < beside >= span[0] - 1:
             span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
         pulsed = len(rows.pulses) == len(rows.zeros)
-        adds_up = partial(_adds_up, bare, rows, span)
-        fit = best_fit(words, rows.zeros, span, only=name, adds_up=adds_up, pulsed=pulsed)
+        adds_up = partial(_limb_similarity, bare, rows, span)
+        fit = fit_layout(words, rows.zeros, span, only=name, adds_up=adds_up, pulsed=pulsed)
         if through.sum() < max(1, LIMITS.min_through * len(through)):
             if fit is None or not pulsed:
                 continue
@@ -233,36 +235,36 @@ def find_printed(page: Page, sheet: Sheet | None, *, name: str | None = None, gu
             most, best = worth, (fit, rows, span)
     best = best or unread
     if best is None:
-        return NotFound(
-            "The lead names could not be read beside the traces, so that nothing tells which lead is which."
-        )
+        return NotFound("The lead names beside the traces could not be read, so that the leads cannot be identified.")
     fit, rows, span = best
-    columns = _columns(
+    columns = _place_columns(
         fit,
         span,
         LIMITS.pitch_tolerance_grid if source == "grid" else LIMITS.pitch_tolerance_pulse,
-        at_edge=_at_edge(page, sheet, span),
+        at_edge=_ends_at_edge(page, normalized, span),
     )
-    curves, _ = line_curves(bare, rows)
-    plan, warnings = _with_strips(fit, words, rows, columns, curves)
+    curves, _ = trace_centers(bare, rows)
+    plan, warnings = _name_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
-    lost = off_page(sheet, columns, page.width)
-    odd = "" if lost or source == "none" else _odd_columns(plan, columns)
-    if said := lost or odd:
+    lost = describe_cut(normalized, columns, page.width)
+    odd = "" if lost or source == "none" else _describe_odd_columns(plan, columns)
+    if reason := lost or odd:
         unnamed = odd and len(set(fit.columns)) < fit.plan.columns
         if name is None and (unnamed or missing > len(fit.plan.leads) / 2):
-            return NotFound(f"Only {len(fit.plan.leads) - missing} lead names could be read, and {said}: half a page?")
-        warnings += (f"The page may be cut, or not at 25 mm/s: {said}.",)
+            return NotFound(
+                f"Only {len(fit.plan.leads) - missing} lead names could be read, and {reason}: half a page?"
+            )
+        warnings += (f"The page may be cut, or not at 25 mm/s: {reason}.",)
     if missing:
         warnings += (
-            f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} tells them.",
+            f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} supplies them.",
         )
-    names = _name_boxes(fit, rows, columns)
-    return put_on_page(sheet, rows, columns, plan, pulses, warnings, source, names)
+    names = _place_names(fit, rows, columns)
+    return build_layout(normalized, rows, columns, plan, pulses, warnings, source, names)
 
 
-def _odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
-    """What speaks against the columns' width: less than 10 s in all, or neither 10 s nor whole half seconds."""
+def _describe_odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
+    """Describe columns of an unusual width: less than 10 s in all, or neither 10 s nor multiples of half a second."""
     wide = float(columns[1] - columns[0]) / PX_PER_MM
     steps, whole = wide / LIMITS.column_step_mm, plan.columns * wide / TEN_SECONDS_MM
     short = plan.columns > 1 and whole < 1 - LIMITS.column_tolerance
@@ -273,31 +275,33 @@ def _odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
     return f"each column of the layout {plan.name} would be {wide:.0f} mm wide, {wide / 25:.2f} s at 25 mm/s"
 
 
-def _laid_by_pulses(page: Page) -> Sheet | None:
+def _normalize_by_pulses(page: Page) -> NormalizedPage | None:
     """The page at the scale at which most calibration pulses are 10 mm high, or ``None`` where no two are seen."""
     best, scale = 1, 0.0
     for px_per_mm in _SCALES_PX_PER_MM:
         if max(page.height, page.width) / px_per_mm > NORMALIZATION.max_paper_mm:
             continue
-        pulses = [pulse for pulse in find_pulses(lay_at(page, float(px_per_mm)).ink) if 8 < pulse.height_mm < 12]
+        pulses = [
+            pulse for pulse in find_pulses(normalize_at_scale(page, float(px_per_mm)).ink) if 8 < pulse.height_mm < 12
+        ]
         if len(pulses) > best:
             best = len(pulses)
             scale = float(px_per_mm * np.median([pulse.height_mm for pulse in pulses]) / 10)
-    return lay_at(page, scale) if scale else None
+    return normalize_at_scale(page, scale) if scale else None
 
 
-def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
+def _normalize_by_lines(page: Page, name: str | None) -> NormalizedPage | None:
     """The page at the scale at which its lines are as long as 10 s usually are, or ``None`` where none run through.
 
     That is a guess, good enough to look for lead names at about their size.
     """
     scale = page.width / LIMITS.page_width_mm
     for _ in range(2):
-        sheet = lay_at(page, scale)
-        bare = without_rules(sheet.ink)
+        normalized = normalize_at_scale(page, scale)
+        bare = remove_rules(normalized.ink)
         spans = []
-        for rows in _possible_rows(bare, (), name):
-            span, through = line_span(bare, rows, ends=(0, bare.shape[1]))
+        for rows in _candidate_rows(bare, (), name):
+            span, through = find_span(bare, rows, ends=(0, bare.shape[1]))
             if through.all():
                 spans.append((_ink_share(bare, rows, span), span))
         if not spans:
@@ -306,17 +310,19 @@ def _laid_by_lines(page: Page, name: str | None) -> Sheet | None:
         scale *= (stop - start) / PX_PER_MM / TEN_SECONDS_MM
         if max(page.height, page.width) / scale > NORMALIZATION.max_paper_mm:
             return None
-    return lay_at(page, scale)
+    return normalize_at_scale(page, scale)
 
 
-def _words(page: Page, sheet: Sheet) -> list[Word]:
-    """Lead names on the page, in px of the sheet."""
+def _find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
+    """Lead names on the page, in px of the normalized page."""
     finer = LIMITS.word_px_per_mm / PX_PER_MM
-    zoom = finer / np.array([sheet.scale[1], sheet.scale[0]])
-    matrix = (np.array(sheet.to_upright) - [[0, 0, sheet.origin[1]], [0, 0, sheet.origin[0]]]) * zoom[:, None]
+    zoom = finer / np.array([normalized.scale[1], normalized.scale[0]])
+    matrix = (np.array(normalized.to_upright) - [[0, 0, normalized.origin[1]], [0, 0, normalized.origin[0]]]) * zoom[
+        :, None
+    ]
     matrix[:, 2] += 0.5 * zoom - 0.5
-    size = (round(sheet.ink.shape[1] * finer), round(sheet.ink.shape[0] * finer))
-    dark = ink(page.pixels)
+    size = (round(normalized.ink.shape[1] * finer), round(normalized.ink.shape[0] * finer))
+    dark = extract_ink(page.pixels)
     shrink = max(1, int(1 / zoom.max()))
     if shrink > 1:
         dark = np.asarray(cv2.blur(dark, (shrink, shrink)), dtype=np.uint8)
@@ -329,14 +335,14 @@ def _words(page: Page, sheet: Sheet) -> list[Word]:
             bottom=round(word.bottom / finer),
             right=round(word.right / finer),
         )
-        for word in lead_words(dark >= edge_level(dark), px_per_mm=LIMITS.word_px_per_mm)
+        for word in read_lead_names(dark >= estimate_edge_level(dark), px_per_mm=LIMITS.word_px_per_mm)
     ]
 
 
-def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str | None) -> list[Rows]:
-    """Lines by the feet of pulses where they stand below each other at equal distances, and by the traces."""
+def _candidate_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str | None) -> list[Rows]:
+    """Lines by the feet of pulses below each other at equal distances, and by the traces."""
     counts = {plan.lines for plan in LAYOUTS.values() if name in (None, plan.name)}
-    found, least = [], 1
+    candidates, least = [], 1
     if pulses:
         lefts = np.array([pulse.left for pulse in pulses])
         column = max(lefts, key=lambda left: int(np.sum(np.abs(lefts - left) < 1.5 * PX_PER_MM)))
@@ -345,14 +351,14 @@ def _possible_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str
         even = len(zeros) < 2 or np.diff(zeros).max() <= 1.25 * np.diff(zeros).min()
         least = len(zeros) if even else 1
         if len(zeros) in counts and even:
-            found.append(Rows(zeros=zeros, pulses=aligned))
+            candidates.append(Rows(zeros=zeros, pulses=aligned))
         if len(zeros) > 2 and len(zeros) + 1 in counts and even:  # one pulse was not seen, above or below the others
             pitch = float(np.diff(zeros).mean())
             for more in (np.append(zeros[0] - pitch, zeros), np.append(zeros, zeros[-1] + pitch)):
                 if more[0] > 0 and more[-1] < bare.shape[0]:
-                    found.append(Rows(zeros=more, pulses=aligned))
-    lines = line_zeros(bare, counts={count for count in counts if count >= least})
-    return found + [Rows(zeros=zeros, pulses=()) for zeros in lines]
+                    candidates.append(Rows(zeros=more, pulses=aligned))
+    lines = find_zero_lines(bare, counts={count for count in counts if count >= least})
+    return candidates + [Rows(zeros=zeros, pulses=()) for zeros in lines]
 
 
 def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -> float:
@@ -363,7 +369,7 @@ def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -
     return float(black[top:bottom].sum() / max(1, int(black.sum())))
 
 
-def _snapped(span: tuple[float, float]) -> tuple[float, float]:
+def _snap(span: tuple[float, float]) -> tuple[float, float]:
     """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
     start, stop = span[0] + LIMITS.pen_mm * PX_PER_MM - 0.5, span[1] - LIMITS.pen_mm * PX_PER_MM - 0.5
     if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LINES.snap_mm:
@@ -372,23 +378,23 @@ def _snapped(span: tuple[float, float]) -> tuple[float, float]:
     return start, stop
 
 
-def _at_edge(page: Page, sheet: Sheet, span: tuple[float, float]) -> tuple[bool, bool]:
-    """Whether the traces begin at the page's left edge, and whether they end at its right one."""
-    slack = LIMITS.edge_mm * sheet.grid.px_per_mm[1]
-    return sheet.column(span[0]) < slack, sheet.column(span[1]) > page.width - slack
+def _ends_at_edge(page: Page, normalized: NormalizedPage, span: tuple[float, float]) -> tuple[bool, bool]:
+    """Return whether the traces begin at the page's left edge, and whether they end at its right one."""
+    slack = LIMITS.edge_mm * normalized.grid.px_per_mm[1]
+    return normalized.column(span[0]) < slack, normalized.column(span[1]) > page.width - slack
 
 
-def _columns(
+def _place_columns(
     fit: Fit, span: tuple[float, float], tolerance: float, *, at_edge: tuple[bool, bool] = (False, False)
 ) -> NDArray[np.float64]:
-    """Heads of the columns and the end of the last: equal parts of the traces, or as the names stand.
+    """Heads of the columns and the end of the last: equal parts of the traces, or by the positions of the names.
 
     Where the names are as far apart as the columns of a 10 s page and the traces' ends are not, or are those of the
-    page, the traces were cut there or something before them was taken for them; recorders print a name where its lead
-    begins. An end that does not lie at the page's edge is where the traces end.
+    page, the traces were cut there or print before them was read as traces: recorders print a name where its
+    lead begins. An end that does not lie at the page's edge is where the traces end.
     """
     count = fit.plan.columns
-    equal = np.linspace(*_snapped(span), count + 1)
+    equal = np.linspace(*_snap(span), count + 1)
     nominal = TEN_SECONDS_MM * PX_PER_MM / count
     cut = at_edge[0] != at_edge[1]  # traces from edge to edge that are 10 s long fill their page
     if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < max(
@@ -408,30 +414,30 @@ def _columns(
     return np.asarray(first + pitch * np.arange(count + 1), dtype=np.float64)
 
 
-def _name_boxes(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
-    """Where the names stand on the sheet: top, left, bottom and right, of those that were not read by the others."""
+def _place_names(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
+    """Top, left, bottom and right of each name on the normalized page; of unread ones by the others."""
     if not fit.words:
         return []
     tall = float(np.median([word.bottom - word.top for word in fit.words]))
     wide = float(np.median([(word.right - word.left) / len(word.name) for word in fit.words]))
-    found = []
+    boxes = []
     for row, names in enumerate([*fit.plan.rows, *((name,) for name in fit.plan.rhythm)]):
         for column, name in enumerate(names):
             bottom = float(rows.zeros[row]) + fit.down_mm * PX_PER_MM
             left = float(columns[column]) + fit.right_mm * PX_PER_MM
             near = [word for word in fit.words if word.name == name and abs(word.bottom - bottom) < rows.pitch / 2]
             there = (bottom - tall, left, bottom, left + wide * len(name))
-            found.append((near[0].top, near[0].left, near[0].bottom, near[0].right) if near else there)
-    return found
+            boxes.append((near[0].top, near[0].left, near[0].bottom, near[0].right) if near else there)
+    return boxes
 
 
-def _with_strips(
+def _name_strips(
     fit: Fit, words: list[Word], rows: Rows, columns: NDArray[np.float64], curves: NDArray[np.float64]
 ) -> tuple[LayoutPlan, tuple[str, ...]]:
     """The layout with the leads of its rhythm strips as printed, or by the lead that each runs along with."""
     plan = fit.plan
     strips, warnings = list(plan.rhythm), []
-    for strip, usual in enumerate(plan.rhythm):
+    for strip, default in enumerate(plan.rhythm):
         row = len(plan.rows) + strip
         zero = float(rows.zeros[row])
         printed = [
@@ -440,25 +446,23 @@ def _with_strips(
             if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < FIT.same_place_mm
             and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < FIT.same_place_mm
         ]
-        sure = [word for word in printed if word.name == usual or name_weight(word.name) == 1]
+        sure = [word for word in printed if word.name == default or name_weight(word.name) == 1]
         if sure:
             strips[strip] = max(sure, key=lambda word: word.score).name
             continue
-        alike = {}
+        similarities = {}
         for line, names in enumerate(plan.rows):
             for column, name in enumerate(names):
                 part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
-                alike[name] = likeness(curves[row, part], curves[line, part])
-        best = max(alike, key=lambda name: alike[name] + 0.15 * (name == usual))
-        strips[strip] = best if alike[best] > LIMITS.min_strip_similarity else usual
-        warnings.append(
-            f"The name of rhythm strip {strip + 1} could not be read; it was taken for lead {strips[strip]}."
-        )
+                similarities[name] = similarity(curves[row, part], curves[line, part])
+        best = max(similarities, key=lambda name: similarities[name] + 0.15 * (name == default))
+        strips[strip] = best if similarities[best] > LIMITS.min_strip_similarity else default
+        warnings.append(f"The name of rhythm strip {strip + 1} could not be read; it is read as lead {strips[strip]}.")
     return replace(plan, rhythm=tuple(strips)), tuple(warnings)
 
 
-def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:
-    """Likeness of I + III and II where a layout has them; 0 where they do not stand side by side."""
+def _limb_similarity(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:
+    """Similarity of I + III and II where a layout has them side by side; 0 where it does not."""
     columns = np.linspace(*span, plan.columns + 1)
     at = {name: (row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)}
     places = [at.get(name) for name in ("I", "II", "III")]
@@ -467,5 +471,5 @@ def _adds_up(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], pla
     first, second, third = (place[0] for place in places if place)
     column = at["I"][1]
     part = slice(round(columns[column]) + LIMITS.head_mm * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
-    curves = line_curves(bare, rows)[0][:, part]
-    return likeness(curves[first] + curves[third], curves[second])
+    curves = trace_centers(bare, rows)[0][:, part]
+    return similarity(curves[first] + curves[third], curves[second])

@@ -14,9 +14,9 @@ import numpy as np
 
 from ecglens.leads.layout import find_layout
 from ecglens.pages.geometry.dewarping import flatten
-from ecglens.pages.geometry.orientation import other_ways_up
-from ecglens.pages.geometry.paper_edges import from_above
-from ecglens.pages.grid_removal import lifted
+from ecglens.pages.geometry.orientation import turn_by_quarters
+from ecglens.pages.geometry.paper_edges import rectify_by_edges
+from ecglens.pages.grid_removal import remove_photographed_grid
 from ecglens.records import Layout, Located, NotFound, Page
 
 __all__ = ["locate_flat_leads", "locate_leads"]
@@ -125,7 +125,7 @@ def _dewarp(page: Page) -> Iterator[Page]:
 
 def _edge_views(page: Page) -> Iterator[Page]:
     """A photograph seen from straight above by the paper's edges, as it is and dewarped."""
-    view = from_above(page)
+    view = rectify_by_edges(page)
     if view is not None:
         yield view
         yield from _dewarp(view)
@@ -133,15 +133,15 @@ def _edge_views(page: Page) -> Iterator[Page]:
 
 def _grid_views(page: Page) -> Iterator[Page]:
     """A photograph seen from straight above by its grid: dewarped, without its grid, as it is; then other sides up."""
-    from ecglens.pages.geometry.perspective import from_grid  # scipy.optimize: only photographs need it
+    from ecglens.pages.geometry.perspective import rectify_by_grid  # scipy.optimize: only photographs need it
 
-    view = from_grid(page)
+    view = rectify_by_grid(page)
     if view is None:
         return
     flat = flatten(view, from_mm=_FLAT_MM)
     yield flat
-    clean = lifted(flat)
+    clean = remove_photographed_grid(flat)
     if clean is not None:
         yield clean
     yield view  # dewarping may blur a fine grid
-    yield from other_ways_up(page)
+    yield from turn_by_quarters(page)

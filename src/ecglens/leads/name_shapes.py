@@ -1,8 +1,8 @@
-"""Printed lead names, told by their shape in whatever size and common typeface they stand.
+"""Printed lead names, read by their shape in any size and common typeface.
 
-Letters are pieces of ink that touch nothing else; neighbours on one line are a word. A word is stretched to one size
+Letters are pieces of ink that touch nothing else; neighbors on one line are a word. A word is stretched to one size
 and compared with every lead name in the typefaces of ``words.png``, which ``docs/make_lead_words.py`` makes. A name
-that touches a trace is not seen; the other names of the page are enough.
+that touches a trace is not read; the other names of the page are enough.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ecglens.layouts import CABRERA_LEADS, STANDARD_LEADS
 from ecglens.limits import threshold
 
-__all__ = ["LIMITS", "NAMES", "TILE", "NameLimits", "Word", "lead_words"]
+__all__ = ["LIMITS", "NAMES", "TILE", "NameLimits", "Word", "read_lead_names"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ _MARGIN = 2
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A lead name: how sure it is, in [0, 1], and the box of its ink in px."""
+    """A lead name with its score in [0, 1] and the box of its ink in px."""
 
     name: str
     score: float
@@ -105,47 +105,47 @@ class Word:
     right: int
 
 
-def lead_words(black: NDArray[np.bool_], *, px_per_mm: float) -> list[Word]:
+def read_lead_names(black: NDArray[np.bool_], *, px_per_mm: float) -> list[Word]:
     """Find printed lead names.
 
     Args:
         black: ``(height, width)``, where there is ink.
-        px_per_mm: Pixels per millimetre; 6 or more to tell V5 from V6.
+        px_per_mm: Pixels per millimeter; 6 or more to tell V5 from V6.
 
     Returns:
         Every word that looks like a lead name, in no order.
     """
-    drawn = np.asarray(black, dtype=np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+    strokes = np.asarray(black, dtype=np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     left, top, width, height = (stats[1:, column] for column in range(4))
     largest = np.maximum(width, height)
     letters = (largest >= LIMITS.letter_mm[0] * px_per_mm) & (largest <= LIMITS.letter_mm[1] * px_per_mm)
     boxes = np.stack([top, left, top + height, left + width], axis=1)[letters]
-    found = []
-    for group in _words(boxes):
+    words = []
+    for group in _find_words(boxes):
         first, start = int(group[:, 0].min()), int(group[:, 1].min())
         last, end = int(group[:, 2].max()), int(group[:, 3].max())
         high, wide = (last - first) / px_per_mm, (end - start) / px_per_mm
         if not LIMITS.word_height_mm[0] <= high <= LIMITS.word_height_mm[1] or wide > LIMITS.max_width_mm:
             continue
-        name, score = _read(drawn[first:last, start:end])
+        name, score = _read(strokes[first:last, start:end])
         if score >= LIMITS.min_score:
-            found.append(Word(name, score, first, start, last, end))
-    return found
+            words.append(Word(name, score, first, start, last, end))
+    return words
 
 
-def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+def _find_words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     """Letters on one line, left to right, closer together than ``_GAP`` of their height; at most ``_LONGEST``."""
     boxes = boxes[np.argsort(boxes[:, 1], kind="stable")]
     tops, lefts, feet, rights = np.ascontiguousarray(boxes.T, dtype=np.float64)
     heights = feet - tops
-    taken = np.zeros(len(boxes), dtype=np.bool_)
+    is_used = np.zeros(len(boxes), dtype=np.bool_)
     words = []
     for index in range(len(boxes)):
-        if taken[index]:
+        if is_used[index]:
             continue
         word = [index]
-        taken[index] = True
+        is_used[index] = True
         top, foot, right, high = tops[index], feet[index], rights[index], heights[index]
         while True:
             begin, end = np.searchsorted(lefts, (right - 0.3 * high, right + LIMITS.max_gap * high + 1e-6))
@@ -154,12 +154,12 @@ def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
             size = heights[near] <= 1.6 * high
             hyphen_first = high < 0.35 * heights[near]
             inside = (tops[near] < foot) & (feet[near] > top)
-            fitting = np.flatnonzero(~taken[near] & ((level & size) | (hyphen_first & inside)))
+            fitting = np.flatnonzero(~is_used[near] & ((level & size) | (hyphen_first & inside)))
             if not fitting.size:
                 break
             following = int(begin + fitting[0])
             word.append(following)
-            taken[following] = True
+            is_used[following] = True
             top, foot = min(top, tops[following]), max(foot, feet[following])
             right, high = max(right, rights[following]), max(high, heights[following])
         if len(word) <= LIMITS.max_letters:
@@ -170,9 +170,9 @@ def _words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
 def _read(ink: NDArray[np.uint8]) -> tuple[str, float]:
     """The lead name that a word looks most like, and how much."""
     shapes, aspects, names = _templates()
-    likeness = shapes @ _shape(ink * np.uint8(255))
+    similarity = shapes @ _shape(ink * np.uint8(255))
     aspect = np.log(ink.shape[1] / ink.shape[0])
-    score = likeness - LIMITS.aspect_cost * np.abs(aspects - aspect)
+    score = similarity - LIMITS.aspect_cost * np.abs(aspects - aspect)
     best = int(score.argmax())
     return NAMES[names[best]], float(np.clip(score[best], 0, 1))
 
@@ -191,11 +191,11 @@ def _shape(word: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _templates() -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.intp]]:
     """Shapes ``(tiles, pixels)``, logarithms of width by height, and the place of each one's name."""
     data = files("ecglens.leads").joinpath("words.png").read_bytes()
-    sheet = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+    tiles = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
     shapes, aspects, names = [], [], []
     for row, _ in enumerate(NAMES):
-        for column in range(sheet.shape[1] // TILE[1]):
-            tile = sheet[row * TILE[0] : (row + 1) * TILE[0], column * TILE[1] : (column + 1) * TILE[1]]
+        for column in range(tiles.shape[1] // TILE[1]):
+            tile = tiles[row * TILE[0] : (row + 1) * TILE[0], column * TILE[1] : (column + 1) * TILE[1]]
             width = int(np.flatnonzero(tile.any(axis=0)).max()) + 1
             shapes.append(_shape(tile[:, :width]))
             aspects.append(np.log(width / TILE[0]))

@@ -2,7 +2,7 @@
 
 The templates in ``names.png`` (one tile of 14 px a name, in the order of ``STANDARD_LEADS``) are medians over the pages
 of "ECG Images dataset of Cardiac Patients" (Khan et al., DOI 10.17632/gwbz3fsgp8.2, CC BY 4.0), at the scale of a
-sheet; ``docs/make_lead_names.py`` makes them. A name in another typeface is not read, which is no guess at another.
+normalized page; ``docs/make_lead_names.py`` makes them. A name in another typeface is not read.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import STANDARD_LEADS
 
-__all__ = ["TILE", "NameMatch", "match_names", "name_box"]
+__all__ = ["TILE", "NameMatch", "match_names", "name_edges"]
 
 TILE = (14, 34)
 """Rows and columns of a template; its left edge is 1 px before the head of the lead, its bottom 3 px above 0 mV."""
@@ -24,7 +24,7 @@ TILE = (14, 34)
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """How well a name matches what is printed, in [-1, 1], and how far from its usual place, px of the sheet."""
+    """Correlation of a name with the print, in [-1, 1], and its offset from the expected position, px."""
 
     score: float
     down: int
@@ -35,10 +35,10 @@ def match_names(ink: NDArray[np.uint8], *, row: float, column: float, reach: int
     """Compare every lead name with what is printed at the head of a lead.
 
     Args:
-        ink: ``(height, width)`` uint8 of a sheet.
-        row: Zero line of the lead, px of the sheet.
-        column: Where the lead begins, px of the sheet.
-        reach: How far from its usual place a name may stand, px of the sheet.
+        ink: ``(height, width)`` uint8 of a normalized page.
+        row: Zero line of the lead, px of the normalized page.
+        column: Where the lead begins, px of the normalized page.
+        reach: Largest offset of a name from its expected position, px of the normalized page.
 
     Returns:
         The best match of each name.
@@ -62,8 +62,8 @@ def match_names(ink: NDArray[np.uint8], *, row: float, column: float, reach: int
     }
 
 
-def name_box(row: float, column: float) -> tuple[float, float, float, float]:
-    """Top, left, bottom and right of the tile of a lead whose zero line and head these are, px of the sheet."""
+def name_edges(row: float, column: float) -> tuple[float, float, float, float]:
+    """Return top, left, bottom and right of the name of a lead with this zero line and head, px."""
     return row - 3 - TILE[0], column - 1, row - 3, column - 1 + TILE[1]
 
 

@@ -1,8 +1,8 @@
-"""Whether what stands in the leads' places can be one heart's recording.
+"""Plausibility of the leads: checks that they can be one recording.
 
-Right paper with right names is not enough: a blank lead, a straight line or anything drawn between the pulses must not
-be answered. The limits lie well below the least seen on 393 public pages (in brackets), so that a real page is refused
-rarely and a drawn one nearly always.
+Right paper with right names is not enough: a blank lead, a straight line or a drawing between the pulses must not get a
+label. The limits lie well below the least values on 393 public pages, so that a real page is rarely refused and a
+drawing nearly always.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ecglens.layouts import LayoutPlan
 from ecglens.limits import threshold
 from ecglens.records import NotFound
 
-__all__ = ["LIMITS", "PlausibilityLimits", "check_leads", "likeness"]
+__all__ = ["LIMITS", "PlausibilityLimits", "check_leads", "similarity"]
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ def check_leads(
     """Look for a reason not to believe the leads.
 
     Args:
-        curves: ``(lines, columns)``, each line's trace as px of a sheet below its zero line.
+        curves: ``(lines, columns)``, each line's trace as px of a normalized page below its zero line.
         covered: ``(lines, columns)``, where a line has ink at all.
         columns: Heads of the layout's columns and the end of the last.
-        layout: Which lead stands where.
+        layout: Layout with the position of each lead.
 
     Returns:
         The reason, or ``None``.
@@ -103,28 +103,30 @@ def check_leads(
     lead_curves = {}
     for line, names in enumerate([*layout.rows, (layout.rhythm[0],) * layout.columns]):
         for part, name in zip(parts, names, strict=True):
-            shown = f"Lead {name}" if line < len(layout.rows) else "The rhythm strip"
+            title = f"Lead {name}" if line < len(layout.rows) else "The rhythm strip"
             there = covered[line, part]
             if not there.size or there.mean() < LIMITS.min_covered:
-                return NotFound(f"{shown} has no trace over part of its length.")
+                return NotFound(f"{title} has no trace over part of its length.")
             low, high = np.percentile(curves[line, part], [0.5, 99.5])
             if high - low < LIMITS.min_height_px:
-                return NotFound(f"{shown} is a flat line over a quarter of the page.")
+                return NotFound(f"{title} is a flat line over a quarter of the page.")
             if line < len(layout.rows):
                 lead_curves[name] = curves[line, part]
     strip = curves[-1]
-    alike = [likeness(strip[parts[names.index(name)]], lead_curves[name]) for names in layout.rows for name in names]
-    if max(alike) < LIMITS.min_strip_similarity:
-        return NotFound("The rhythm strip runs along with none of the leads: they may not be one recording.")
-    if likeness(lead_curves["I"] + lead_curves["III"], lead_curves["II"]) < LIMITS.min_einthoven:
+    similarities = [
+        similarity(strip[parts[names.index(name)]], lead_curves[name]) for names in layout.rows for name in names
+    ]
+    if max(similarities) < LIMITS.min_strip_similarity:
+        return NotFound("The rhythm strip resembles none of the leads: they may not be one recording.")
+    if similarity(lead_curves["I"] + lead_curves["III"], lead_curves["II"]) < LIMITS.min_einthoven:
         return NotFound("Leads I and III do not add up to II: they may not be one recording.")
-    if likeness(-lead_curves["aVR"], lead_curves["aVL"] + lead_curves["aVF"]) < LIMITS.min_goldberger:
-        return NotFound("Leads aVR, aVL and aVF do not add up to nothing: they may not be one recording.")
+    if similarity(-lead_curves["aVR"], lead_curves["aVL"] + lead_curves["aVF"]) < LIMITS.min_goldberger:
+        return NotFound("Leads aVR, aVL and aVF do not add up to zero: they may not be one recording.")
     return None
 
 
-def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """1 for curves of one shape and size, 0 for unrelated ones and for none at all."""
+def similarity(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return 1 for curves of one shape and size, 0 for unrelated ones and for empty ones."""
     if not a.size:
         return 0.0
     a, b = a - np.median(a), b - np.median(b)

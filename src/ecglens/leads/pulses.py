@@ -1,4 +1,4 @@
-"""Calibration pulses: 1 mV steps that say how tall a millivolt is and where each row's zero line runs."""
+"""Calibration pulses: steps of 1 mV that show the gain and the zero line of each row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.leads.sheet import PX_PER_MM
+from ecglens.leads.normalized import PX_PER_MM
 from ecglens.limits import threshold
 
 __all__ = ["LIMITS", "Pulse", "PulseLimits", "find_pulses"]
@@ -77,7 +77,7 @@ _HEIGHTS_MM = (10.0, 5.0, 20.0)
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """A calibration pulse on a sheet, in px of the sheet; ``bottom`` is the zero line's row."""
+    """A calibration pulse on a normalized page, in px of the normalized page; ``bottom`` is the zero line's row."""
 
     top: float
     left: float
@@ -94,7 +94,7 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
     """Find rectangular pulses: two upright flanks of one height, a flat top, nothing between the feet.
 
     Args:
-        ink: ``(height, width)`` uint8 of a sheet.
+        ink: ``(height, width)`` uint8 of a normalized page.
 
     Returns:
         Pulses of the gain that most of them show, top to bottom.
@@ -105,19 +105,19 @@ def find_pulses(ink: NDArray[np.uint8]) -> tuple[Pulse, ...]:
     for height_mm in _HEIGHTS_MM:
         for columns in ends:
             black = np.asarray(ink[:, columns] > LIMITS.black, dtype=np.uint8)
-            flanks = _flanks(black, height_mm)
-            found = tuple(
+            flanks = _find_flanks(black, height_mm)
+            pulses = tuple(
                 Pulse(*_outline(a, b, columns.start)) for a, b in _pairs(flanks) if _is_open_below(black, a, b)
             )
-            if len(found) > len(best):
-                best = found
+            if len(pulses) > len(best):
+                best = pulses
             if len(best) >= LIMITS.enough:
                 return tuple(sorted(best, key=lambda pulse: pulse.top))
     return tuple(sorted(best, key=lambda pulse: pulse.top))
 
 
-def _flanks(black: NDArray[np.uint8], height_mm: float) -> NDArray[np.int32]:
-    """``(left, top, width, height)`` of strokes of about ``height_mm``, left to right, 2 px wider than drawn.
+def _find_flanks(black: NDArray[np.uint8], height_mm: float) -> NDArray[np.int32]:
+    """``(left, top, width, height)`` of strokes of about ``height_mm``, left to right, 2 px wider than printed.
 
     A thin stroke between two columns of pixels is black now in one, now in the other; widened, it is whole.
     """
@@ -126,8 +126,8 @@ def _flanks(black: NDArray[np.uint8], height_mm: float) -> NDArray[np.int32]:
     thick = cv2.dilate(black, np.ones((1, 3), np.uint8))
     strokes = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((least, 1), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
-    kept = stats[1:, :4][(stats[1:, 3] <= most) & (stats[1:, 2] <= 1.5 * PX_PER_MM)]
-    return np.asarray(kept[np.argsort(kept[:, 0], kind="stable")], dtype=np.int32)
+    flanks = stats[1:, :4][(stats[1:, 3] <= most) & (stats[1:, 2] <= 1.5 * PX_PER_MM)]
+    return np.asarray(flanks[np.argsort(flanks[:, 0], kind="stable")], dtype=np.int32)
 
 
 def _pairs(flanks: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
@@ -137,8 +137,8 @@ def _pairs(flanks: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArr
     level = LIMITS.level_mm * PX_PER_MM
     for number, a in enumerate(flanks):
         here = slice(*np.searchsorted(left, (left[number] + narrow, left[number] + wide + 1e-6)))
-        alike = (np.abs(top[here] - top[number]) <= level) & (np.abs(feet[here] - feet[number]) <= level)
-        for b in flanks[here][alike]:
+        is_level = (np.abs(top[here] - top[number]) <= level) & (np.abs(feet[here] - feet[number]) <= level)
+        for b in flanks[here][is_level]:
             yield a, b
 
 
@@ -151,7 +151,7 @@ def _outline(a: NDArray[np.int32], b: NDArray[np.int32], offset: int) -> tuple[f
 
 
 def _is_open_below(black: NDArray[np.uint8], a: NDArray[np.int32], b: NDArray[np.int32]) -> bool:
-    """Whether there is a roof between two flanks, and nothing below it."""
+    """Return whether there is a roof between two flanks, and nothing below it."""
     left, right = int(a[0] + a[2]), int(b[0])
     if right - left < 2:
         return False

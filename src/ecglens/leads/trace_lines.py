@@ -1,4 +1,4 @@
-"""Lines of traces on a sheet, and a layout laid over them in px of the upright page."""
+"""Lines of traces on a normalized page, and the layout that they form on the upright page."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan
+from ecglens.leads.normalized import PX_PER_MM, NormalizedPage
 from ecglens.leads.pulses import Pulse
-from ecglens.leads.sheet import PX_PER_MM, Sheet
 from ecglens.limits import threshold
 from ecglens.pages.sliding import sliding_maximum
 from ecglens.records import InkMap, Layout, LeadBox
@@ -19,14 +19,14 @@ __all__ = [
     "TEN_SECONDS_MM",
     "Rows",
     "TraceLineLimits",
-    "between_pulses",
-    "line_curves",
-    "line_span",
-    "line_zeros",
-    "longest_run",
-    "off_page",
-    "put_on_page",
-    "without_rules",
+    "columns_between_pulses",
+    "trace_centers",
+    "find_span",
+    "find_zero_lines",
+    "find_longest_run",
+    "describe_cut",
+    "build_layout",
+    "remove_rules",
 ]
 
 
@@ -128,7 +128,7 @@ TEN_SECONDS_MM = 250.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Zero lines on a sheet and the room above and below each."""
+    """Zero lines on a normalized page and the band above and below each."""
 
     zeros: NDArray[np.float64]
     pulses: tuple[Pulse, ...]
@@ -139,13 +139,13 @@ class Rows:
         return float(np.diff(self.zeros).mean()) if len(self.zeros) > 1 else LIMITS.single_line_mm * PX_PER_MM
 
     def band(self, index: int, height: int) -> tuple[int, int]:
-        """Rows of the sheet that belong to trace ``index``."""
+        """Return the rows of the normalized page that belong to trace ``index``."""
         top = max(0, round(float(self.zeros[index]) - 0.52 * self.pitch))
         return top, min(height, round(float(self.zeros[index]) + 0.52 * self.pitch))
 
 
-def without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Ink without upright lines of 25 mm or more: separators, table borders."""
+def remove_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Remove upright lines of 25 mm or more from ink: separators, table borders."""
     length = 25 * PX_PER_MM
     black = np.asarray(ink > LIMITS.black, dtype=np.uint8)
     columns = np.flatnonzero(black.sum(axis=0, dtype=np.int32) >= length)
@@ -156,8 +156,8 @@ def without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where(rules > 0, np.uint8(0), ink)
 
 
-def line_curves(ink: NDArray[np.uint8], rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Each trace as the centre of its band's ink, px of the sheet below its zero line, and where there is ink."""
+def trace_centers(ink: NDArray[np.uint8], rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Compute each trace as the center of its band's ink, px below its zero line, and where there is ink."""
     curves = np.zeros((len(rows.zeros), ink.shape[1]))
     covered = np.zeros(curves.shape, dtype=np.bool_)
     for index, zero in enumerate(rows.zeros):
@@ -165,13 +165,13 @@ def line_curves(ink: NDArray[np.uint8], rows: Rows) -> tuple[NDArray[np.float64]
         band = np.asarray(cv2.threshold(ink[top:bottom], LIMITS.black, 255, cv2.THRESH_TOZERO)[1], dtype=np.float32)
         weight = band.sum(axis=0)
         covered[index] = weight > 0
-        centre = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
-        curves[index] = np.where(covered[index], centre - zero, 0.0)
+        center = np.arange(top, bottom, dtype=np.float32) @ band / np.maximum(weight, 1)
+        curves[index] = np.where(covered[index], center - zero, 0.0)
     return curves, covered
 
 
-def put_on_page(
-    sheet: Sheet,
+def build_layout(
+    normalized: NormalizedPage,
     rows: Rows,
     columns: NDArray[np.float64],
     layout: LayoutPlan,
@@ -180,13 +180,13 @@ def put_on_page(
     source: str = "grid",
     printed: Iterable[tuple[float, float, float, float]] = (),
 ) -> Layout:
-    """Put what was found on a sheet into px of the upright page.
+    """Build the layout in px of the upright page from what was found on the normalized page.
 
     Args:
-        sheet: The page laid flat.
+        normalized: Normalized page.
         rows: Zero lines.
         columns: Heads of the columns and the end of the last.
-        layout: Which lead stands where.
+        layout: Layout with the position of each lead.
         pulses: Calibration pulses.
         warnings: What did not fit so far.
         source: What tells the scale.
@@ -197,73 +197,73 @@ def put_on_page(
     for row, names in enumerate(layout.rows):
         zero = float(rows.zeros[row])
         for column, name in enumerate(names):
-            box = sheet.box(zero - half, float(columns[column]), zero + half, float(columns[column + 1]))
-            leads.append(LeadBox(lead=name, box=box, baseline_px=sheet.row(zero)))
+            box = normalized.box(zero - half, float(columns[column]), zero + half, float(columns[column + 1]))
+            leads.append(LeadBox(lead=name, box=box, baseline_px=normalized.row(zero)))
     for strip, name in enumerate(layout.rhythm, start=len(layout.rows)):
         zero = float(rows.zeros[strip])
-        box = sheet.box(zero - half, float(columns[0]), zero + half, float(columns[-1]))
-        leads.append(LeadBox(lead=name, box=box, baseline_px=sheet.row(zero), rhythm=True))
+        box = normalized.box(zero - half, float(columns[0]), zero + half, float(columns[-1]))
+        leads.append(LeadBox(lead=name, box=box, baseline_px=normalized.row(zero), rhythm=True))
     left = min([float(columns[0]), *(pulse.left for pulse in rows.pulses)]) - 2 * PX_PER_MM
     right = max([float(columns[-1]), *(pulse.right for pulse in rows.pulses)]) + 2 * PX_PER_MM
     top = max(0.0, float(rows.zeros[0]) - max(half, 20 * PX_PER_MM))
-    bottom = min(float(sheet.ink.shape[0]), float(rows.zeros[-1]) + half)
+    bottom = min(float(normalized.ink.shape[0]), float(rows.zeros[-1]) + half)
     return Layout(
         name=layout.name,
         leads=tuple(leads),
-        trace_area=sheet.box(top, max(0.0, left), bottom, min(float(sheet.ink.shape[1]), right)),
-        rotation_deg=sheet.rotation_deg,
-        px_per_mm=sheet.grid.px_per_mm,
+        trace_area=normalized.box(top, max(0.0, left), bottom, min(float(normalized.ink.shape[1]), right)),
+        rotation_deg=normalized.rotation_deg,
+        px_per_mm=normalized.grid.px_per_mm,
         px_per_mm_source=source,
         pulse_mm=float(np.median([pulse.height_mm for pulse in pulses])) if pulses else None,
-        to_upright=sheet.to_upright,
-        ink=InkMap(pixels=sheet.ink, scale=sheet.scale, origin=sheet.origin),
-        warnings=warnings + _scale_warnings(pulses, sheet.grid.px_per_mm, source),
-        names=tuple(sheet.box(*name) for name in printed),
+        to_upright=normalized.to_upright,
+        ink=InkMap(pixels=normalized.ink, scale=normalized.scale, origin=normalized.origin),
+        warnings=warnings + _scale_warnings(pulses, normalized.grid.px_per_mm, source),
+        names=tuple(normalized.box(*name) for name in printed),
     )
 
 
 def _scale_warnings(pulses: tuple[Pulse, ...], px_per_mm: tuple[float, float], source: str) -> tuple[str, ...]:
     if source == "pulse":
-        return ("No grid was seen; the scale is the calibration pulse's, taken as 10 mm high at 25 mm/s.",)
+        return ("No grid was found; the scale assumes that the calibration pulse is 10 mm high and the speed 25 mm/s.",)
     if source == "none":
         return (
-            "Neither grid nor calibration pulse was seen: nothing tells the scale, so the traces are in pixels, there "
-            "are no millivolts, and millimetres are a guess from the lines' length.",
+            "Neither grid nor calibration pulse was found, so the scale is unknown: the traces are in pixels, there "
+            "are no millivolts, and millimeters are a guess from the length of the lines.",
         )
-    found = []
+    warnings = []
     if abs(px_per_mm[0] / px_per_mm[1] - 1) > LIMITS.max_stretch:
-        found.append(
+        warnings.append(
             f"The grid has {px_per_mm[0]:.2f} px/mm down and {px_per_mm[1]:.2f} across: the page may be stretched."
         )
     if not pulses:
-        return (*found, "No calibration pulse was seen; the scale is the grid's alone.")
+        return (*warnings, "No calibration pulse was found; the scale is that of the grid alone.")
     height = float(np.median([pulse.height_mm for pulse in pulses]))
     if abs(height / 10 - 1) > 0.05:
-        found.append(f"The calibration pulse is {height:.1f} mm high by the grid, not the usual 10 mm.")
-    return tuple(found)
+        warnings.append(f"The calibration pulse is {height:.1f} mm high by the grid, not the standard 10 mm.")
+    return tuple(warnings)
 
 
-def off_page(sheet: Sheet, columns: NDArray[np.float64], width: int) -> str:
-    """What a page ``width`` px wide lacks of the columns that are laid over it; empty where they lie on it."""
-    across = sheet.grid.px_per_mm[1]
-    left = -sheet.column(float(columns[0])) / across
-    right = (sheet.column(float(columns[-1])) - width) / across
+def describe_cut(normalized: NormalizedPage, columns: NDArray[np.float64], width: int) -> str:
+    """Describe which part of the columns lies outside a page ``width`` px wide; empty where they lie on it."""
+    across = normalized.grid.px_per_mm[1]
+    left = -normalized.column(float(columns[0])) / across
+    right = (normalized.column(float(columns[-1])) - width) / across
     lost = [
         f"{off:.0f} mm of them beyond its {side} edge" for off, side in ((left, "left"), (right, "right")) if off > 1
     ]
-    return f"by the distance of the lead names the traces go on, {' and '.join(lost)}" if lost else ""
+    return f"by the distance of the lead names the traces continue, {' and '.join(lost)}" if lost else ""
 
 
-def between_pulses(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
-    """Columns between which traces may run: right of pulses at the left, left of pulses at the right."""
+def columns_between_pulses(pulses: tuple[Pulse, ...], width: int) -> tuple[int, int]:
+    """Return the columns between which traces may run: right of pulses at the left, left of pulses at the right."""
     if not pulses:
         return 0, width
     left, right = min(pulse.left for pulse in pulses), max(pulse.right for pulse in pulses)
     return (round(right) + 2, width) if left < width / 2 else (0, max(0, round(left) - 2))
 
 
-def longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, float]:
-    """Ends of the longest stretch of True with gaps up to ``gap``, and the share of True in it."""
+def find_longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, float]:
+    """Find the longest stretch of True with gaps up to ``gap``: its ends, and the share of True in it."""
     places = np.flatnonzero(covered)
     if not places.size:
         return 0, 0, 0.0
@@ -275,11 +275,11 @@ def longest_run(covered: NDArray[np.bool_], *, gap: int) -> tuple[int, int, floa
     return first, last, float(covered[first:last].mean())
 
 
-def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArray[np.float64]]:
-    """Zero lines for each number of lines that the ink allows, most lines first.
+def find_zero_lines(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArray[np.float64]]:
+    """Find the zero lines for each number of lines that the ink allows, most lines first.
 
     Args:
-        bare: ``(height, width)`` uint8, ink of a sheet without rules.
+        bare: ``(height, width)`` uint8, ink of a normalized page without rules.
         counts: Numbers of lines to try.
 
     Returns:
@@ -287,10 +287,10 @@ def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArra
     """
     widened = cv2.dilate(bare, np.ones((PX_PER_MM, 1), np.uint8)) > LIMITS.black
     along = widened.mean(axis=1)
-    found = []
+    candidates = []
     for lines in sorted(set(counts), reverse=True):
         if lines == 1:
-            found.append((float(along.max()), np.array([float(along.argmax())])))
+            candidates.append((float(along.max()), np.array([float(along.argmax())])))
             continue
         best, zeros = 0.0, np.zeros(0)
         for pitch in np.arange(LIMITS.pitch_range_mm[0], LIMITS.pitch_range_mm[1], 0.25) * PX_PER_MM:
@@ -303,13 +303,15 @@ def line_zeros(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[NDArra
             score = rows.min(axis=1) + 0.02 * rows.mean(axis=1)
             if score.max() > best:
                 best = float(score.max())
-                zeros = _settled(along, float(score.argmax()) + offsets.astype(np.float64), LIMITS.max_offset * pitch)
-        found.append((best, zeros))
-    most = max(score for score, _ in found)
-    return [zeros for score, zeros in found if score >= max(LIMITS.min_along, LIMITS.min_along_of_best * most)]
+                zeros = _move_to_ink(
+                    along, float(score.argmax()) + offsets.astype(np.float64), LIMITS.max_offset * pitch
+                )
+        candidates.append((best, zeros))
+    most = max(score for score, _ in candidates)
+    return [zeros for score, zeros in candidates if score >= max(LIMITS.min_along, LIMITS.min_along_of_best * most)]
 
 
-def _settled(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+def _move_to_ink(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
     """Each row moved to the fullest one near it."""
     out = []
     for row in rows:
@@ -319,15 +321,15 @@ def _settled(along: NDArray[np.float64], rows: NDArray[np.float64], reach: float
     return np.array(out)
 
 
-def line_span(
+def find_span(
     bare: NDArray[np.uint8], rows: Rows, *, ends: tuple[int, int]
 ) -> tuple[tuple[float, float], NDArray[np.bool_]]:
-    """Columns at which the traces begin and end, and which of the lines run through from one to the other.
+    """Find the columns at which the traces begin and end, and which of the lines run from one to the other.
 
-    Where some of them are 10 s long, the others left their bands at the end, or something stands behind them.
+    Where some of them are 10 s long, the others left their bands at the end, or print follows them.
 
     Args:
-        bare: As for :func:`line_zeros`.
+        bare: As for :func:`find_zero_lines`.
         rows: Zero lines.
         ends: Columns between which traces may run, beside the pulses.
     """
@@ -335,9 +337,9 @@ def line_span(
     for line in range(len(rows.zeros)):
         top, bottom = rows.band(line, bare.shape[0])
         covered = np.asarray((bare[top:bottom] > LIMITS.black).any(axis=0), dtype=np.bool_)
-        covered |= _outside(bare, (top, bottom), covered, round(rows.pitch))
+        covered |= _complexes_outside(bare, (top, bottom), covered, round(rows.pitch))
         covered[: ends[0]] = covered[ends[1] :] = False
-        runs.append(longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM)))
+        runs.append(find_longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM)))
     starts, stops, shares = (np.array(column) for column in zip(*runs, strict=True))
     start, stop = float(np.median(starts)), float(np.median(stops))
     round_stops = stops[np.abs(stops - start - TEN_SECONDS_MM * PX_PER_MM) < LIMITS.snap_mm * PX_PER_MM]
@@ -348,18 +350,18 @@ def line_span(
     return (start, stop), (shares >= LIMITS.min_covered) & near
 
 
-def _outside(
+def _complexes_outside(
     bare: NDArray[np.uint8], band: tuple[int, int], covered: NDArray[np.bool_], reach: int
 ) -> NDArray[np.bool_]:
-    """Columns in which a tall complex stands outside its line's band: out over an edge of it, and back over the same.
+    """Columns in which a tall complex lies outside its line's band: out over an edge of it, and back over the same.
 
     Args:
-        bare: As for :func:`line_zeros`.
+        bare: As for :func:`find_zero_lines`.
         band: First row of the band, and the row below it.
         covered: ``(width,)``, where there is ink in it.
-        reach: How many rows outside it a complex may stand.
+        reach: Number of rows outside it that a complex may reach.
     """
-    (top, bottom), found = band, np.zeros(len(covered), dtype=np.bool_)
+    (top, bottom), is_outside = band, np.zeros(len(covered), dtype=np.bool_)
     steps = np.diff(covered.astype(np.int8))
     firsts, lasts = np.flatnonzero(steps == -1) + 1, np.flatnonzero(steps == 1) + 1
     for first in firsts:
@@ -376,5 +378,5 @@ def _outside(
                 all((side > LIMITS.black).any() for side in sides)
                 and (bare[beyond, gap] > LIMITS.black).any(axis=0).all()
             ):
-                found[gap] = True
-    return found
+                is_outside[gap] = True
+    return is_outside

@@ -1,6 +1,6 @@
-"""The printed grid: its pitch and where it lies, from the page itself.
+"""The printed grid: its pitch and its position, from the page itself.
 
-ECG paper repeats every 1 mm with a stronger line every 5 mm. Row and column sums of the grid's colour are combs; their
+ECG paper repeats every 1 mm with a stronger line every 5 mm. Row and column sums of the grid's color are combs; their
 spectrum has a peak at the 5 mm pitch and at its multiples, which gives the scale to a few parts in ten thousand.
 """
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.limits import threshold
-from ecglens.pages.preprocessing import tint
+from ecglens.pages.preprocessing import extract_tint
 from ecglens.pages.sliding import sliding_maximum
 from ecglens.records import Box, NotFound
 
-__all__ = ["LIMITS", "Grid", "GridLimits", "find_grid", "find_grid_lines", "remove_header_footer"]
+__all__ = ["LIMITS", "Grid", "GridLimits", "find_grid", "find_grid_lines", "crop_to_grid"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ _PITCH_RANGE_PX = (7.0, 66.0)
 """5 mm at 36 to 335 dpi; finer pages are reduced before."""
 _PITCHES_PX = np.geomspace(*_PITCH_RANGE_PX, 900)
 _ANISOTROPY = 0.05
-"""How far the two pitches may differ from their common value; printers and scanners stretch by a few per cent."""
+"""Largest difference of the two pitches from their common value; printers and scanners stretch by a few percent."""
 _ANISOTROPY_STEPS = 2 * round(_ANISOTROPY / np.log(_PITCHES_PX[1] / _PITCHES_PX[0])) + 1
 
 
@@ -64,7 +64,7 @@ class Grid:
 
     Attributes:
         px_per_mm: ``(vertical, horizontal)``.
-        box: Where the grid lies.
+        box: Position of the grid.
         strength: Height of its spectral peaks above the background, both ways; 3 is faint, 20 is plain.
     """
 
@@ -82,11 +82,11 @@ def find_grid(pixels: NDArray[np.uint8]) -> Grid | NotFound:
     Returns:
         The grid, or a falsy reason.
     """
-    return find_grid_lines(tint(pixels))
+    return find_grid_lines(extract_tint(pixels))
 
 
 def find_grid_lines(lines_image: NDArray[np.uint8]) -> Grid | NotFound:
-    """Find the grid in the ``(height, width)`` uint8 image of an upright page that :func:`tint` gives."""
+    """Find the grid in the ``(height, width)`` uint8 image of an upright page that :func:`extract_tint` gives."""
     lines = lines_image.astype(np.float32)
     spectra = [_spectrum(lines.mean(axis=axis)) for axis in (1, 0)]
     scores = [_comb_scores(spectrum, _PITCHES_PX) for spectrum in spectra]
@@ -94,18 +94,18 @@ def find_grid_lines(lines_image: NDArray[np.uint8]) -> Grid | NotFound:
     strength = float(np.exp(both.max() / 2))
     if strength < LIMITS.min_strength:
         return NotFound(
-            f"No regular grid was seen (strength {strength:.2f}, at least {LIMITS.min_strength:.2f} needed)."
+            f"No regular grid was found (strength {strength:.2f}, at least {LIMITS.min_strength:.2f} needed)."
         )
     rough = float(_PITCHES_PX[_coarsest_peak(both)])
     vertical, horizontal = (_refine(spectrum, rough) for spectrum in spectra)
-    rows = _extent(_carried(lines, horizontal), vertical)
-    columns = _extent(_carried(np.ascontiguousarray(lines[rows[0] : rows[1]].T), vertical), horizontal)
+    rows = _extent(_comb_strength(lines, horizontal), vertical)
+    columns = _extent(_comb_strength(np.ascontiguousarray(lines[rows[0] : rows[1]].T), vertical), horizontal)
     box = Box(top=rows[0], left=columns[0], bottom=rows[1], right=columns[1])
     return Grid(px_per_mm=(vertical / 5, horizontal / 5), box=box, strength=strength)
 
 
-def remove_header_footer(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The part of an upright page that carries the grid; the page as it is where no grid is seen."""
+def crop_to_grid(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crop an upright page to its grid; unchanged where no grid is found."""
     grid = find_grid(pixels)
     if isinstance(grid, NotFound):
         return pixels.copy()
@@ -153,8 +153,8 @@ def _refine(spectrum: NDArray[np.float64], rough: float) -> float:
     return float(near[best] + beside * (near[1] - near[0]))
 
 
-def _carried(lines: NDArray[np.float32], pitch: float) -> NDArray[np.float64]:
-    """For each row, how strongly it carries the comb of ``pitch`` along it."""
+def _comb_strength(lines: NDArray[np.float32], pitch: float) -> NDArray[np.float64]:
+    """Strength of the comb of ``pitch`` along each row."""
     phase = 2 * np.pi * np.arange(lines.shape[1]) / pitch
     waves = np.stack([np.cos(phase), np.sin(phase), np.cos(5 * phase), np.sin(5 * phase)], axis=1)
     parts = (lines @ waves.astype(np.float32)).astype(np.float64)

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["MAX_FRAMES", "Directory", "directories", "exif_orientation"]
+__all__ = ["MAX_FRAMES", "Directory", "directories", "read_exif_orientation"]
 
 MAX_FRAMES = 1_000
 """Directories after this many are not counted: no ECG has so many pages, and a chain may be made to be slow."""
@@ -43,17 +43,17 @@ def directories(data: bytes) -> Iterator[Directory]:
     big = data[2:4] in (b"+\0", b"\0+")
     try:
         offset = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
-        seen: set[int] = set()
-        while offset and offset not in seen and len(seen) < MAX_FRAMES:
-            seen.add(offset)
+        visited: set[int] = set()
+        while offset and offset not in visited and len(visited) < MAX_FRAMES:
+            visited.add(offset)
             directory, offset = _directory(data, offset, order, big)
             yield directory
     except (struct.error, OverflowError):
         return
 
 
-def exif_orientation(exif: bytes) -> int:
-    """Orientation, 1 to 8, of an EXIF block; 1 where it has none that makes sense."""
+def read_exif_orientation(exif: bytes) -> int:
+    """Read the orientation, 1 to 8, of an EXIF block; 1 where it has none that makes sense."""
     block = exif.removeprefix(b"Exif\0\0")
     first = next(directories(block), None)
     value = first.tags.get(_ORIENTATION, 1) if first else 1

@@ -1,7 +1,7 @@
 """JPEG: OpenCV decodes it, the markers are read here.
 
 A page should cost one decoding and nothing more, so size, turn and completeness come from the markers. libjpeg fills
-what it has no data for with gray of exactly 128, which is how missing rows are told.
+what it has no data for with gray of exactly 128, which is how missing rows are known.
 
 Source: ITU-T T.81, annex B; markers of the JPEG file interchange format.
 """
@@ -16,8 +16,8 @@ from PIL import JpegImagePlugin
 
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
-from ecglens.pages.geometry.orientation import turned
-from ecglens.pages.ifd import exif_orientation
+from ecglens.pages.geometry.orientation import apply_orientation
+from ecglens.pages.ifd import read_exif_orientation
 from ecglens.pages.source import Decoded, SourceFile
 
 __all__ = ["LIMITS", "JpegLimits", "decode_jpeg"]
@@ -73,7 +73,7 @@ class _Header:
 
 
 def decode_jpeg(file: SourceFile) -> Decoded:
-    """Decode a JPEG, upright by its EXIF mark.
+    """Decode a JPEG, upright by its EXIF orientation.
 
     Args:
         file: Bytes that begin with a JPEG's mark.
@@ -88,7 +88,7 @@ def decode_jpeg(file: SourceFile) -> Decoded:
     file.check_size(header.width, header.height)
     file.check_page(1)
     if header.progressive and (not header.whole or file.data.count(b"\xff\xda") > LIMITS.max_scans):
-        raise file.damaged("JPEG")
+        raise file.damage_error("JPEG")
     pixels = _pixels(file, header)
     missing = _missing_rows(pixels)
     warnings: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ def decode_jpeg(file: SourceFile) -> Decoded:
         )
     if not header.whole or missing >= LIMITS.min_fill_rows:
         warnings = (f"The file is cut short: the last {missing} of {pixels.shape[0]} rows of the page are missing.",)
-    return Decoded(turned(pixels, header.orientation), warnings=warnings)
+    return Decoded(apply_orientation(pixels, header.orientation), warnings=warnings)
 
 
 def _pixels(file: SourceFile, header: _Header) -> NDArray[np.uint8]:
@@ -119,9 +119,9 @@ def _missing_rows(pixels: NDArray[np.uint8]) -> int:
         strip = pixels[max(bottom - _FILL_STEP_ROWS, 0) : bottom]
         if (strip[-1] != _FILL).any():
             return rows - bottom
-        seen = np.flatnonzero((strip != _FILL).any(axis=(1, 2)))
-        if seen.size:
-            return rows - bottom + len(strip) - 1 - int(seen[-1])
+        filled_rows = np.flatnonzero((strip != _FILL).any(axis=(1, 2)))
+        if filled_rows.size:
+            return rows - bottom + len(strip) - 1 - int(filled_rows[-1])
     return rows
 
 
@@ -134,12 +134,12 @@ def _header(file: SourceFile) -> _Header:
     data = file.data
     frame: tuple[int, int, int, int] | None = None
     orientation = 1
-    kept = [b"\xff\xd8"]
+    parts = [b"\xff\xd8"]
     place = 2
     while True:
         place = data.find(b"\xff", place)
         if place < 0 or place + 4 > len(data):
-            raise file.damaged("JPEG")
+            raise file.damage_error("JPEG")
         marker = data[place + 1]
         if marker in (0x00, 0xFF) or marker in _STANDALONE:
             place += 1 if marker == 0xFF else 2
@@ -151,14 +151,14 @@ def _header(file: SourceFile) -> _Header:
         if marker in _FRAMES and frame is None and len(body) >= 6:
             frame = (marker, int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big"), body[5])
         if marker == _APP1 and body.startswith(b"Exif\0\0") and orientation == 1:
-            orientation = exif_orientation(body)
+            orientation = read_exif_orientation(body)
         if marker < 0xE0 or marker == _APP14:
-            kept.append(data[place:end])
+            parts.append(data[place:end])
         place = end
     if frame is None or marker == _EOI:
-        raise file.damaged("JPEG")
+        raise file.damage_error("JPEG")
     ending = data.find(b"\xff\xd9", place)
     scans = data[place:] if ending < 0 else data[place : ending + 2]
-    kept.append(scans if ending >= 0 else scans + b"\xff\xd9")
+    parts.append(scans if ending >= 0 else scans + b"\xff\xd9")
     kind, width, height, components = frame
-    return _Header(width, height, components, kind in _PROGRESSIVE, orientation, ending >= 0, b"".join(kept))
+    return _Header(width, height, components, kind in _PROGRESSIVE, orientation, ending >= 0, b"".join(parts))

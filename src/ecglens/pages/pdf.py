@@ -1,4 +1,4 @@
-"""PDF: one page drawn by PDFium at 200 dpi.
+"""PDF: one page rendered by PDFium at 200 dpi.
 
 PDFium is not safe to call from two threads, so one lock stands around every call. Its objects are closed while the
 lock is held, not whenever the garbage collector gets to them.
@@ -12,7 +12,7 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
-from ecglens.pages.pdf_curves import curves_of
+from ecglens.pages.pdf_curves import find_curves
 from ecglens.pages.source import Decoded, SourceFile
 
 __all__ = ["RENDER_DPI", "count_pdf_pages", "decode_pdf"]
@@ -37,20 +37,20 @@ def decode_pdf(file: SourceFile) -> Decoded:
             document = pdfium.PdfDocument(file.data)
         except pdfium.PdfiumError as error:
             if error.err_code in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
-                raise _encrypted(file) from error
-            raise file.damaged("PDF") from error
+                raise _is_encrypted(file) from error
+            raise file.damage_error("PDF") from error
         try:
             if pdfium_c.FPDF_GetSecurityHandlerRevision(document) >= 0:
-                raise _encrypted(file)
+                raise _is_encrypted(file)
             file.check_page(len(document))
-            pixels, curves = _drawn(document, file)
+            pixels, curves = _render_page(document, file)
             return Decoded(pixels, len(document), curves=curves)
         finally:
             document.close()
 
 
 def count_pdf_pages(data: bytes) -> int:
-    """How many pages a PDF has.
+    """Count the pages of a PDF.
 
     Raises:
         pypdfium2.PdfiumError: It is damaged or encrypted.
@@ -63,7 +63,9 @@ def count_pdf_pages(data: bytes) -> int:
             document.close()
 
 
-def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> tuple[NDArray[np.uint8], tuple[NDArray[np.float32], ...]]:
+def _render_page(
+    document: pdfium.PdfDocument, file: SourceFile
+) -> tuple[NDArray[np.uint8], tuple[NDArray[np.float32], ...]]:
     # PDFium's sizes are single precision and the picture's are rounded up: without this 480 px become 481.
     scale = RENDER_DPI / _POINTS_PER_INCH * _SINGLE_PRECISION
     width, height = document.get_page_size(file.page - 1)
@@ -79,12 +81,12 @@ def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> tuple[NDArray[np.u
             pixels = np.array(bitmap.to_numpy()[:, :, :3])
         finally:
             bitmap.close()
-        return pixels, curves_of(page, pixels, scale)
+        return pixels, find_curves(page, pixels, scale)
     finally:
         page.close()
 
 
-def _encrypted(file: SourceFile) -> EcgReadError:
+def _is_encrypted(file: SourceFile) -> EcgReadError:
     return EcgReadError(
         f"{file.name}: expected a PDF without protection, found an encrypted one; save a copy without a password."
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 
-__all__ = ["LIMITS", "CurveLimits", "curves_of"]
+__all__ = ["LIMITS", "CurveLimits", "find_curves"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class CurveLimits:
 LIMITS = CurveLimits()
 
 
-def curves_of(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.float32], ...]:
-    """Every path of many points that runs from left to right and lies on ink.
+def find_curves(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> tuple[NDArray[np.float32], ...]:
+    """Find every path of many points that runs from left to right and lies on ink.
 
     Args:
         page: An open page.
@@ -73,12 +73,12 @@ def curves_of(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> 
         scale: Pixels per point of the page.
 
     Returns:
-        ``(points, 2)`` float32 each, column and row of pixel centres. Empty where paths lie elsewhere than
+        ``(points, 2)`` float32 each, column and row of pixel centers. Empty where paths lie elsewhere than
         their ink, as on pages that are turned or nested in a way that is not understood.
     """
     dark = pixels.min(axis=2) < LIMITS.dark
     _, page_height = page.get_size()
-    found: list[NDArray[np.float32]] = []
+    curves: list[NDArray[np.float32]] = []
     budget = LIMITS.max_points
     for number, path in enumerate(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=1)):
         count = int(pdfium_c.FPDFPath_CountSegments(path))
@@ -91,8 +91,8 @@ def curves_of(page: pdfium.PdfPage, pixels: NDArray[np.uint8], scale: float) -> 
         points[:, 1] = page_height * scale - points[:, 1]
         curve = np.asarray(points - 0.5, dtype=np.float32)
         if np.mean(np.diff(curve[:, 0]) >= 0) >= LIMITS.min_forward and _on_ink(curve, dark):
-            found.append(curve)
-    return tuple(found)
+            curves.append(curve)
+    return tuple(curves)
 
 
 def _points(path: pdfium.PdfObject, count: int) -> NDArray[np.float64]:
@@ -110,7 +110,7 @@ def _points(path: pdfium.PdfObject, count: int) -> NDArray[np.float64]:
 
 
 def _on_ink(curve: NDArray[np.float32], dark: NDArray[np.bool_]) -> bool:
-    """Whether the middles of a curve's steps are on dark pixels."""
+    """Return whether the middles of a curve's steps are on dark pixels."""
     column, row = np.rint((curve[:-1] + curve[1:]) / 2).astype(np.intp).T
     inside = (row >= 1) & (row < dark.shape[0] - 1) & (column >= 0) & (column < dark.shape[1])
     if not inside.any():

@@ -18,22 +18,22 @@ __all__ = [
     "PreprocessingLimits",
     "canny",
     "clahe",
-    "edge_level",
-    "extremes",
+    "estimate_edge_level",
+    "color_extremes",
     "gaussian",
     "gray",
-    "ink",
-    "ink_from",
-    "mean_around",
+    "extract_ink",
+    "extract_ink_from",
+    "local_mean",
     "median",
     "otsu",
-    "paper",
+    "estimate_paper",
     "remove_grid",
     "rotate",
-    "skew_deg",
-    "skew_from",
-    "tint",
-    "tint_from",
+    "estimate_skew",
+    "estimate_skew_from",
+    "extract_tint",
+    "extract_tint_from",
 ]
 
 
@@ -78,12 +78,12 @@ Image = NDArray[np.uint8]
 
 
 def gray(pixels: Image) -> Image:
-    """Luma of each pixel (ITU-R BT.601), ``(height, width)``."""
-    return _u8(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+    """Compute the luma of each pixel (ITU-R BT.601), ``(height, width)``."""
+    return _as_uint8(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
 
 
 def clahe(image: Image, *, clip_limit: float = 2.0, tiles: int = 8) -> Image:
-    """Contrast-limited adaptive histogram equalization.
+    """Apply contrast-limited adaptive histogram equalization.
 
     Args:
         image: ``(height, width)``.
@@ -92,31 +92,31 @@ def clahe(image: Image, *, clip_limit: float = 2.0, tiles: int = 8) -> Image:
 
     Source: Zuiderveld, Graphics Gems IV (1994), 474-485.
     """
-    return _u8(cv2.createCLAHE(clip_limit, (tiles, tiles)).apply(image))
+    return _as_uint8(cv2.createCLAHE(clip_limit, (tiles, tiles)).apply(image))
 
 
 def median(image: Image, *, size_px: int = 3) -> Image:
-    """Median over a square of ``size_px`` (odd) a side."""
-    return _u8(cv2.medianBlur(image, size_px))
+    """Replace each pixel by the median over a square of ``size_px`` (odd) a side."""
+    return _as_uint8(cv2.medianBlur(image, size_px))
 
 
 def gaussian(image: Image, *, sigma_px: float = 1.0) -> Image:
-    """Gaussian blur; ``sigma_px`` of 0 leaves the image as it is."""
-    return _u8(cv2.GaussianBlur(image, (0, 0), sigma_px)) if sigma_px > 0 else image.copy()
+    """Blur by a Gaussian; ``sigma_px`` of 0 leaves the image unchanged."""
+    return _as_uint8(cv2.GaussianBlur(image, (0, 0), sigma_px)) if sigma_px > 0 else image.copy()
 
 
 def otsu(image: Image) -> Image:
-    """Binary image, 0 and 255, by Otsu's threshold (IEEE Trans. SMC 9 (1979), 62-66)."""
-    return _u8(cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1])
+    """Apply Otsu's threshold: 0 and 255 (IEEE Trans. SMC 9 (1979), 62-66)."""
+    return _as_uint8(cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1])
 
 
 def canny(image: Image, *, low: float = 50.0, high: float = 150.0) -> Image:
-    """Edges, 0 and 255 (Canny, IEEE Trans. PAMI 8 (1986), 679-698); ``low`` and ``high`` bound the hysteresis."""
-    return _u8(cv2.Canny(image, low, high))
+    """Find edges, 0 and 255 (Canny, IEEE Trans. PAMI 8 (1986), 679-698); ``low`` and ``high`` bound the hysteresis."""
+    return _as_uint8(cv2.Canny(image, low, high))
 
 
-def paper(image: Image) -> Image:
-    """Brightness of the empty paper around each pixel, ``(height, width)``.
+def estimate_paper(image: Image) -> Image:
+    """Estimate the brightness of the empty paper around each pixel, ``(height, width)``.
 
     The brightest value in cells of 16 px, smoothed: thin dark lines leave no mark in it, shadows do.
     """
@@ -129,30 +129,32 @@ def paper(image: Image) -> Image:
     cells = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     cells = cv2.GaussianBlur(cv2.dilate(cells, np.ones((3, 3), np.uint8)), (0, 0), 2.0)
     full = cv2.resize(cells, (whole.shape[1], whole.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(_u8(full)[:height, :width])
+    return np.ascontiguousarray(_as_uint8(full)[:height, :width])
 
 
-def extremes(pixels: Image) -> tuple[Image, Image]:
-    """The brightest and the darkest of each pixel's three colours, ``(height, width)`` each."""
+def color_extremes(pixels: Image) -> tuple[Image, Image]:
+    """Return the brightest and the darkest of each pixel's three colors, ``(height, width)`` each."""
     red, green, blue = cv2.split(pixels)
-    return _u8(cv2.max(cv2.max(red, green), blue)), _u8(cv2.min(cv2.min(red, green), blue))
+    return _as_uint8(cv2.max(cv2.max(red, green), blue)), _as_uint8(cv2.min(cv2.min(red, green), blue))
 
 
-def ink(pixels: Image) -> Image:
-    """How much darker than the paper each pixel is in *every* colour, 0 (paper) to 255 (black on white).
+def extract_ink(pixels: Image) -> Image:
+    """Compute how much darker than the paper each pixel is in *every* color, 0 (paper) to 255 (black on white).
 
-    A coloured grid keeps one bright channel, so it nearly vanishes; black traces and print stay.
+    A colored grid keeps one bright channel, so it nearly vanishes; black traces and print stay.
     """
-    return ink_from(extremes(pixels)[0])
+    return extract_ink_from(color_extremes(pixels)[0])
 
 
-def ink_from(brightest: Image) -> Image:
-    """:func:`ink` of a page whose :func:`extremes` are at hand."""
-    return _without_dark_grid(_u8(255 - cv2.divide(brightest, np.maximum(paper(brightest), 1), scale=255.0)))
+def extract_ink_from(brightest: Image) -> Image:
+    """Compute :func:`extract_ink` of a page from its :func:`color_extremes`."""
+    return _remove_dark_grid(
+        _as_uint8(255 - cv2.divide(brightest, np.maximum(estimate_paper(brightest), 1), scale=255.0))
+    )
 
 
-def _without_dark_grid(dark: Image) -> Image:
-    """Ink above that of a grid whose lines are dark in every colour; the same ink where there is no such grid.
+def _remove_dark_grid(dark: Image) -> Image:
+    """Ink above that of a grid whose lines are dark in every color; the same ink where there is no such grid.
 
     Traces and print cover a twentieth of a page; thin strokes on more than a sixth of it are a grid's.
     """
@@ -166,11 +168,11 @@ def _without_dark_grid(dark: Image) -> Image:
     between = float(cv2.threshold(thin.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
     grid = float(np.percentile(thin[thin <= between], 99))
     ramp = np.clip((np.arange(256) - grid) / max(1.0, 255.0 - grid) * 255.0, 0, 255)
-    return _u8(cv2.LUT(dark, ramp.astype(np.uint8)))
+    return _as_uint8(cv2.LUT(dark, ramp.astype(np.uint8)))
 
 
-def edge_level(dark: Image) -> float:
-    """The value of :func:`ink` at the edge of a stroke: halfway between the traces and what is left of the grid."""
+def estimate_edge_level(dark: Image) -> float:
+    """Estimate the ink at the edge of a stroke: halfway between the traces and the rest of the grid."""
     some = dark[dark > 8]
     if some.size < 100:
         return 128.0
@@ -182,56 +184,56 @@ def edge_level(dark: Image) -> float:
     return max(1.0, grid + 0.5 * (full - grid))
 
 
-def tint(pixels: Image) -> Image:
-    """How much darker than the paper each pixel is in *any* colour, without what :func:`ink` holds: the grid lines."""
-    brightest, lowest = extremes(pixels)
-    return tint_from(lowest, ink_from(brightest))
+def extract_tint(pixels: Image) -> Image:
+    """Compute how much darker than the paper each pixel is in *any* color, without the ink: the grid lines."""
+    brightest, lowest = color_extremes(pixels)
+    return extract_tint_from(lowest, extract_ink_from(brightest))
 
 
-def tint_from(lowest: Image, dark: Image) -> Image:
-    """:func:`tint` of a page whose :func:`extremes` and :func:`ink` are at hand."""
-    faint = cv2.subtract(paper(lowest), lowest)
+def extract_tint_from(lowest: Image, dark: Image) -> Image:
+    """Compute :func:`extract_tint` of a page from its :func:`color_extremes` and its ink."""
+    faint = cv2.subtract(estimate_paper(lowest), lowest)
     limit = max(60.0, 0.4 * float(cv2.minMaxLoc(dark)[1]))
     black = cv2.dilate(cv2.threshold(dark, limit, 255, cv2.THRESH_BINARY)[1], np.ones((5, 5), np.uint8))
-    return _u8(cv2.bitwise_and(faint, cv2.bitwise_not(black)))
+    return _as_uint8(cv2.bitwise_and(faint, cv2.bitwise_not(black)))
 
 
-def mean_around(values: NDArray[Any], known: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean around each place, over windows of 61 px, of what is known there.
+def local_mean(values: NDArray[Any], valid: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute the mean around each place, over windows of 61 px, of the valid values.
 
     Args:
         values: ``(height, width)``.
-        known: The same shape, 1 where a value counts and 0 where it does not.
+        valid: The same shape, 1 where a value counts and 0 where it does not.
     """
     window = (61, 61)
-    return np.asarray(cv2.blur(values * known, window) / (cv2.blur(known, window) + 1e-3), dtype=np.float32)
+    return np.asarray(cv2.blur(values * valid, window) / (cv2.blur(valid, window) + 1e-3), dtype=np.float32)
 
 
 def remove_grid(pixels: Image) -> Image:
-    """Traces and print in gray on white paper, without grid lines and shadows: 255 minus :func:`ink`, cleaned.
+    """Traces and print in gray on white paper, without grid lines and shadows: 255 minus :func:`extract_ink`, cleaned.
 
-    What is left of a grid after :func:`ink` lies below Otsu's threshold between the two; it is faded out.
+    What is left of a grid after :func:`extract_ink` lies below Otsu's threshold between the two; it is faded out.
     """
-    dark = ink(pixels)
+    dark = extract_ink(pixels)
     level, _ = cv2.threshold(dark[dark > 8].reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     floor = 0.5 * float(level)
     ramp = np.clip((np.arange(256) - floor) / max(1.0, 255.0 - floor) * 255.0, 0, 255)
-    return _u8(cv2.LUT(dark, (255 - ramp).astype(np.uint8)))
+    return _as_uint8(cv2.LUT(dark, (255 - ramp).astype(np.uint8)))
 
 
 def rotate(pixels: Image, degrees: float) -> Image:
-    """Turn a page clockwise by ``degrees`` around its centre; the size stays, new corners take the paper's colour."""
+    """Turn a page clockwise by ``degrees`` around its center; the size stays, new corners take the paper's color."""
     height, width = pixels.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -degrees, 1.0)
     border = tuple(int(value) for value in np.median(pixels.reshape(-1, pixels.shape[-1])[::97], axis=0))
-    return _u8(cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border))
+    return _as_uint8(cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border))
 
 
-def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
-    """By how much a page is turned clockwise, from its grid and other long lines.
+def estimate_skew(pixels: Image, *, limit_deg: float = 10.0) -> float:
+    """Estimate by how much a page is turned clockwise, from its grid and other long lines.
 
     Row and column sums are sharpest across straight lines: the angle is the one at which the differences between
-    neighbouring sums, over strips slid against each other, are largest.
+    neighboring sums, over strips slid against each other, are largest.
 
     Args:
         pixels: ``(height, width, 3)`` uint8 RGB, about 400 px or more a side.
@@ -240,18 +242,18 @@ def skew_deg(pixels: Image, *, limit_deg: float = 10.0) -> float:
     Returns:
         Degrees, to about 0.05.
     """
-    return skew_from(extremes(pixels)[1], limit_deg=limit_deg)
+    return estimate_skew_from(color_extremes(pixels)[1], limit_deg=limit_deg)
 
 
-def skew_from(lowest: Image, *, limit_deg: float = 10.0) -> float:
-    """:func:`skew_deg` of a page whose :func:`extremes` are at hand."""
+def estimate_skew_from(lowest: Image, *, limit_deg: float = 10.0) -> float:
+    """Compute :func:`estimate_skew` of a page from the darkest of its colors."""
     dark = cv2.bitwise_not(lowest)
     height, width = dark.shape
     even = dark[: height // 2 * 2, : width // 2 * 2]
     half = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    coarse_strips, fine_strips = _strip_sums(_u8(half), strips=24), _strip_sums(_u8(dark), strips=32)
-    coarse, _ = _sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
-    return float(np.add(*_sharpest(fine_strips, coarse + np.arange(-0.5, 0.51, 0.1))))
+    coarse_strips, fine_strips = _strip_sums(_as_uint8(half), strips=24), _strip_sums(_as_uint8(dark), strips=32)
+    coarse, _ = _find_sharpest(coarse_strips, np.arange(-limit_deg, limit_deg + 0.2, 0.4))
+    return float(np.add(*_find_sharpest(fine_strips, coarse + np.arange(-0.5, 0.51, 0.1))))
 
 
 _Strips = tuple[NDArray[np.float32], NDArray[np.float64]]
@@ -273,8 +275,8 @@ def _strip_sums(dark: Image, *, strips: int) -> tuple[_Strips, _Strips]:
     )
 
 
-def _sharpest(sums: tuple[_Strips, _Strips], angles_deg: NDArray[np.float64]) -> tuple[float, float]:
-    """The angle at which the lines are sharpest, and how far beside it a parabola through its neighbours peaks."""
+def _find_sharpest(sums: tuple[_Strips, _Strips], angles_deg: NDArray[np.float64]) -> tuple[float, float]:
+    """The angle at which the lines are sharpest, and how far beside it a parabola through its neighbors peaks."""
     score = np.zeros(len(angles_deg))
     for strips in sums:
         each = _line_sharpness(*strips, np.tan(np.radians(angles_deg)))
@@ -305,5 +307,5 @@ def _line_sharpness(
     return out
 
 
-def _u8(image: object) -> Image:
+def _as_uint8(image: object) -> Image:
     return np.asarray(image, dtype=np.uint8)

@@ -15,8 +15,8 @@ from PIL import BmpImagePlugin, Image, PngImagePlugin, TiffImagePlugin, WebPImag
 
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
-from ecglens.pages.geometry.orientation import turned
-from ecglens.pages.ifd import Directory, directories, exif_orientation
+from ecglens.pages.geometry.orientation import apply_orientation
+from ecglens.pages.ifd import Directory, directories, read_exif_orientation
 from ecglens.pages.source import Decoded, SourceFile
 
 __all__ = ["LIMITS", "TagLimits", "decode_bmp", "decode_png", "decode_tiff", "decode_webp", "decode_with_pillow"]
@@ -71,7 +71,7 @@ def decode_webp(file: SourceFile) -> Decoded:
     """Decode a WebP, the first frame where it moves; the canvas is checked before libwebp makes it."""
     size = _webp_size(file.data)
     if size is None:
-        raise file.damaged("WebP")
+        raise file.damage_error("WebP")
     file.check_size(*size)
     return decode_with_pillow(file, "WebP", WebPImagePlugin.WebPImageFile)
 
@@ -84,7 +84,7 @@ def decode_tiff(file: SourceFile) -> Decoded:
     """
     frames = list(directories(file.data))
     if not frames:
-        raise file.damaged("TIFF")
+        raise file.damage_error("TIFF")
     file.check_page(len(frames))
     for frame in frames[: file.page]:
         tile = frame.tags.get(_TILE_WIDTH, 0) * frame.tags.get(_TILE_HEIGHT, 0)
@@ -94,7 +94,7 @@ def decode_tiff(file: SourceFile) -> Decoded:
             or tile > file.max_pixels
             or frame.tags.get(_SAMPLES_PER_PIXEL, 1) > LIMITS.max_samples
         ):
-            raise file.damaged("TIFF")
+            raise file.damage_error("TIFF")
     return decode_with_pillow(file, "TIFF", TiffImagePlugin.TiffImageFile, frames=frames)
 
 
@@ -125,9 +125,9 @@ def decode_with_pillow(
         image.load()
         file.check_size(*image.size)
         exif = image.info.get("exif", b"")
-        orientation = exif_orientation(exif) if isinstance(exif, bytes) and not frames else 1
+        orientation = read_exif_orientation(exif) if isinstance(exif, bytes) and not frames else 1
         tags = frames[file.page - 1].tags if frames else {}
-        return Decoded(turned(_rgb(image, file, kind, tags), orientation), pages)
+        return Decoded(apply_orientation(_rgb(image, file, kind, tags), orientation), pages)
 
 
 def _rgb(image: Image.Image, file: SourceFile, kind: str, tags: Mapping[int, int]) -> NDArray[np.uint8]:

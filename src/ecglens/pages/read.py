@@ -18,7 +18,7 @@ from ecglens.records import Page
 __all__ = ["MAX_FILE_BYTES", "Source", "count_pages", "read_page"]
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
-"""Where the bytes of a file come from: its path, the bytes, or a binary stream."""
+"""Source of the bytes of a file: its path, the bytes, or a binary stream."""
 
 MAX_FILE_BYTES = 512 * 1024**2
 """Files above this are refused unread: a page of 100 megapixels needs less in every format."""
@@ -32,7 +32,7 @@ _STARTS = {
     "BMP": (b"BM",),
 }
 _PDF_SEARCH_BYTES = 1024
-_STRANGERS = {
+_OTHER_FORMATS = {
     b"GIF8": "a GIF",
     b"PK\x03\x04": "a ZIP or Office file",
     b"\xd0\xcf\x11\xe0": "an old Office file",
@@ -46,8 +46,8 @@ _STRANGERS = {
 def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -> Page:
     """Read one page of an ECG from a photo, a scan or a PDF.
 
-    Reads JPEG, PNG, TIFF, BMP, WebP, HEIC and PDF (drawn at 200 dpi). The page is turned upright by its EXIF mark;
-    16-bit, CMYK and palette pixels become 8-bit RGB, and what is transparent becomes white paper.
+    Reads JPEG, PNG, TIFF, BMP, WebP, HEIC and PDF (rendered at 200 dpi). The page is turned upright by its EXIF
+    orientation; 16-bit, CMYK and palette pixels become 8-bit RGB, and what is transparent becomes white paper.
 
     Args:
         source: Path, bytes, or a file object opened in binary mode.
@@ -76,7 +76,7 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
         ) from error
     # Decoders raise OSError, SyntaxError, ValueError, struct.error, RuntimeError and more for damaged bytes.
     except Exception as error:
-        raise file.damaged(kind) from error
+        raise file.damage_error(kind) from error
     return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves)
 
 
@@ -102,7 +102,7 @@ def count_pages(data: bytes) -> int:
 
 def _bytes_and_name(source: Source) -> tuple[bytes, str]:
     if isinstance(source, bytes | bytearray | memoryview):
-        return _checked(bytes(source), "bytes")
+        return _check_bytes(bytes(source), "bytes")
     if isinstance(source, str | os.PathLike):
         return _from_path(source)
     if not hasattr(source, "read"):
@@ -115,7 +115,7 @@ def _bytes_and_name(source: Source) -> tuple[bytes, str]:
         raise EcgReadError(f"{name}: expected an open file, found one that cannot be read; open it again.") from error
     if not isinstance(data, bytes):
         raise EcgReadError(f"{name}: expected a file of bytes, found one of text; open it in binary mode.")
-    return _checked(data, name)
+    return _check_bytes(data, name)
 
 
 def _from_path(source: str | os.PathLike[str]) -> tuple[bytes, str]:
@@ -127,7 +127,7 @@ def _from_path(source: str | os.PathLike[str]) -> tuple[bytes, str]:
         if not stat.S_ISREG(status.st_mode):
             raise EcgReadError(f"{name}: expected a file, found a device or pipe; save its content to a file first.")
         with open(source, "rb") as stream:
-            return _checked(stream.read(MAX_FILE_BYTES + 1), name)
+            return _check_bytes(stream.read(MAX_FILE_BYTES + 1), name)
     except FileNotFoundError as error:
         raise EcgReadError(f"{name}: expected a file, found nothing at that path; check the path.") from error
     except PermissionError as error:
@@ -138,7 +138,7 @@ def _from_path(source: str | os.PathLike[str]) -> tuple[bytes, str]:
         ) from error
 
 
-def _checked(data: bytes, name: str) -> tuple[bytes, str]:
+def _check_bytes(data: bytes, name: str) -> tuple[bytes, str]:
     if not data:
         raise EcgReadError(f"{name}: expected a page, found an empty file; export or scan it again.")
     if len(data) > MAX_FILE_BYTES:
@@ -162,7 +162,7 @@ def _file_kind(file: SourceFile) -> str:
     if b"%PDF-" in head:
         return "PDF"
     raise EcgReadError(
-        f"{file.name}: expected {_EXPECTED}, found {_stranger(file.data)}; save the page as one of these."
+        f"{file.name}: expected {_EXPECTED}, found {_describe_bytes(file.data)}; save the page as one of these."
     )
 
 
@@ -190,12 +190,12 @@ def _load_decoder(kind: str) -> Callable[[SourceFile], Decoded]:
     }[kind]
 
 
-def _stranger(data: bytes) -> str:
+def _describe_bytes(data: bytes) -> str:
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     if data[128:132] == b"DICM":
         return "a DICOM file"
-    for mark, what in _STRANGERS.items():
+    for mark, kind in _OTHER_FORMATS.items():
         if start.startswith(mark):
-            return what
+            return kind
     printable = start.isascii() and not set(start) - set(range(32, 127)) - {9, 10, 13}
     return "text" if start and printable else "bytes of another kind"

@@ -75,20 +75,20 @@ class SourceFile:
         Raises:
             EcgReadError: It is below ``MIN_SIDE_PX``, above the limit, or a long narrow strip.
         """
-        found = f"found {width_px:,.0f} x {height_px:,.0f} px"
+        actual = f"found {width_px:,.0f} x {height_px:,.0f} px"
         if width_px * height_px > self.max_pixels:
             raise EcgReadError(
-                f"{self.name}: expected {of} of at most {self.max_megapixels:g} megapixels, {found}; "
+                f"{self.name}: expected {of} of at most {self.max_megapixels:g} megapixels, {actual}; "
                 "scan it at a lower resolution."
             )
         if min(width_px, height_px) < MIN_SIDE_PX:
             raise EcgReadError(
-                f"{self.name}: expected a page of at least {MIN_SIDE_PX} px each way, {found}; "
+                f"{self.name}: expected a page of at least {MIN_SIDE_PX} px each way, {actual}; "
                 "scan it at a higher resolution."
             )
         if max(width_px, height_px) > LIMITS.max_aspect * min(width_px, height_px):
             raise EcgReadError(
-                f"{self.name}: expected a page at most {LIMITS.max_aspect} times as long as it is wide, {found}; "
+                f"{self.name}: expected a page at most {LIMITS.max_aspect} times as long as it is wide, {actual}; "
                 "cut the page out of the picture."
             )
 
@@ -104,8 +104,8 @@ class SourceFile:
                 f"the file has {pages} page{'s' if pages > 1 else ''}."
             )
 
-    def damaged(self, kind: str) -> EcgReadError:
-        """The error for bytes that begin as ``kind`` and cannot be decoded."""
+    def damage_error(self, kind: str) -> EcgReadError:
+        """Return the error for bytes that begin as ``kind`` and cannot be decoded."""
         return EcgReadError(
             f"{self.name}: expected a whole {kind} file, found one that is damaged or cut short; "
             "export or scan the page again."

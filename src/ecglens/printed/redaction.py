@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.leads.crop import upright
+from ecglens.leads.crop import turn_upright
 from ecglens.limits import threshold
-from ecglens.pages.preprocessing import ink
+from ecglens.pages.preprocessing import extract_ink
 from ecglens.records import Box, Layout, Page
 
 __all__ = ["LIMITS", "RedactionLimits", "redact"]
@@ -82,7 +82,7 @@ def redact(page: Page, layout: Layout) -> Page:
 
 def _cut_letters(page: Page, layout: Layout, inner: Box) -> Iterator[Box]:
     """Boxes on the upright page of marks that cross the upper or lower edge and end soon behind it."""
-    pixels, reach = upright(page, layout), LIMITS.max_letter_mm * layout.px_per_mm[0]
+    pixels, reach = turn_upright(page, layout), LIMITS.max_letter_mm * layout.px_per_mm[0]
     height = pixels.shape[0]
     for flipped, edge in ((False, inner.top), (True, height - inner.bottom)):
         for top, left, bottom, right in _crossing(pixels[::-1] if flipped else pixels, edge, reach):
@@ -97,7 +97,7 @@ def _crossing(pixels: NDArray[np.uint8], edge: float, reach: float) -> Iterator[
     line = round(edge) - first
     if not 0 < line < last - first:
         return
-    dark = (ink(np.ascontiguousarray(pixels[first:last])) > LIMITS.dark).astype(np.uint8)
+    dark = (extract_ink(np.ascontiguousarray(pixels[first:last])) > LIMITS.dark).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
     for left, top, width, height, _ in stats[1:].tolist():
         if top <= line <= top + height < last - first:

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.leads.crop import upright
+from ecglens.leads.crop import turn_upright
 from ecglens.limits import threshold
-from ecglens.pages.preprocessing import edge_level, ink
+from ecglens.pages.preprocessing import estimate_edge_level, extract_ink
 from ecglens.records import Layout, Page
 
 __all__ = ["LIMITS", "InkLimits", "TraceInk", "extract_trace_ink"]
@@ -138,22 +138,24 @@ def extract_trace_ink(page: Page, layout: Layout, *, level_share: float = 1.0) -
         layout: Positions of the leads.
         level_share: Share of the edge's level from which ink may be a trace.
     """
-    pixels = upright(page, layout)
+    pixels = turn_upright(page, layout)
     box = layout.trace_area
     top, left = max(0, int(box.top)), max(0, int(box.left))
     bottom, right = int(np.ceil(box.bottom)), int(np.ceil(box.right))
-    area_ink = ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    area_ink = extract_ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
     highest = min(lead.baseline_px for lead in layout.leads) - LIMITS.max_complex_mm * layout.px_per_mm[0]
-    if highest < top and (area_ink[0] >= edge_level(area_ink)).any():  # complexes leave the trace area at its top
+    if (
+        highest < top and (area_ink[0] >= estimate_edge_level(area_ink)).any()
+    ):  # complexes leave the trace area at its top
         top = max(0, int(highest))
-        area_ink = ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
+        area_ink = extract_ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
     px_per_mm = float(np.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1]))
     shrink = max(1, int(px_per_mm / LIMITS.work_px_per_mm))
     if shrink > 1:
         size = area_ink.shape[1] // shrink, area_ink.shape[0] // shrink
         whole = np.ascontiguousarray(area_ink[: size[1] * shrink, : size[0] * shrink])
         area_ink = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    level = edge_level(area_ink)
+    level = estimate_edge_level(area_ink)
     sides = {side for lead in layout.leads for side in (lead.box.left, lead.box.right)}
     borders = np.array([(side - left + 0.5) / shrink - 0.5 for side in sorted(sides)])
     black, separators = _remove_specks_and_separators(area_ink >= level_share * level, px_per_mm / shrink, borders)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.leads.crop import upright
+from ecglens.leads.crop import turn_upright
 from ecglens.records import Tracing
 
 __all__ = ["draw_overlay"]
@@ -28,7 +28,7 @@ def draw_overlay(tracing: Tracing) -> NDArray[np.uint8]:
     Returns:
         ``(height, width, 3)`` uint8 RGB, the upright page.
     """
-    page = upright(tracing.page, tracing.layout)
+    page = turn_upright(tracing.page, tracing.layout)
     picture = np.asarray(255 - (255 - page.astype(np.float32)) * _FADE, dtype=np.uint8)
     thickness = max(1, round(min(tracing.layout.px_per_mm) * 0.12))
     for lead in tracing.layout.leads:

@@ -9,7 +9,7 @@ from read_against_truth import against_truth
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
 from ecglens.pages import read_page
-from ecglens.pages.geometry.dewarping import bend_of, flatten
+from ecglens.pages.geometry.dewarping import estimate_bend, flatten
 from ecglens.render import damage, render_page
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -19,10 +19,10 @@ RECORD = read_csv(DATA / "ptbxl_00001.csv")
 @pytest.mark.slow
 def test_a_curled_page_is_dewarped_by_its_grid() -> None:
     rendered = damage(render_page(RECORD), kind="curl", strength=0.4, seed=3)
-    before = bend_of(rendered.page)
+    before = estimate_bend(rendered.page)
     assert before is not None
     assert before.most_mm > 2
-    after = bend_of(flatten(rendered.page))
+    after = estimate_bend(flatten(rendered.page))
     assert after is not None
     assert after.most_mm < 0.5
     tracing = digitize_page(rendered.page)

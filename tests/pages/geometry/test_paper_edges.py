@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
-from ecglens.pages.geometry.paper_edges import from_above, paper_corners, straighten
+from ecglens.pages.geometry.paper_edges import find_paper_corners, rectify, rectify_by_edges
 from ecglens.records import Page
 from ecglens.render import render_page
 
@@ -31,16 +31,16 @@ def photo(corners, *, table=90, size=(700, 1000)):
     ],
 )
 def test_the_corners_of_a_sheet_on_a_table_are_found_clockwise(corners):
-    found = paper_corners(photo(corners))
+    found = find_paper_corners(photo(corners))
     assert np.abs(np.array(found) - corners).max() < 4
 
 
 def test_a_photo_is_set_upright_and_it_is_said():
     corners = [(60, 40), (930, 90), (900, 640), (100, 600)]
-    flat = from_above(photo(corners))
+    flat = rectify_by_edges(photo(corners))
     assert flat.pixels.mean() > 240
     assert "photographed at an angle" in flat.warnings[-1]
-    assert np.abs(np.subtract(flat.pixels.shape, straighten(photo(corners), corners).pixels.shape)).max() <= 8
+    assert np.abs(np.subtract(flat.pixels.shape, rectify(photo(corners), corners).pixels.shape)).max() <= 8
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ def test_a_photo_is_set_upright_and_it_is_said():
     ],
 )
 def test_what_is_no_sheet_on_something_darker_is_left_alone(page):
-    assert paper_corners(page) is None
-    assert from_above(page) is None
+    assert find_paper_corners(page) is None
+    assert rectify_by_edges(page) is None
 
 
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60), st.just(3))))
 def test_any_picture_has_corners_within_it_or_none(pixels):
     page = Page(pixels)
-    found = paper_corners(page)
+    found = find_paper_corners(page)
     if found is not None:
         columns, rows = np.array(found).T
         assert (columns >= 0).all()
@@ -73,8 +73,8 @@ def test_any_picture_has_corners_within_it_or_none(pixels):
 
 def test_corners_given_by_hand_undo_perspective() -> None:
     page = render_page(RECORD).page
-    whole = straighten(page, [(0, 0), (page.width - 1, 0), (page.width - 1, page.height - 1), (0, page.height - 1)])
+    whole = rectify(page, [(0, 0), (page.width - 1, 0), (page.width - 1, page.height - 1), (0, page.height - 1)])
     assert abs(whole.width - page.width) <= 1
     assert abs(whole.height - page.height) <= 1
     with pytest.raises(EcgReadError, match="Expected four corners"):
-        straighten(page, [(0, 0), (0, 10), (10, 10), (10, 0)])
+        rectify(page, [(0, 0), (0, 10), (10, 10), (10, 0)])

@@ -10,10 +10,10 @@ from read_against_truth import against_truth
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
-from ecglens.pages.geometry.dewarping import bend_of
-from ecglens.pages.geometry.perspective import from_grid
+from ecglens.pages.geometry.dewarping import estimate_bend
+from ecglens.pages.geometry.perspective import rectify_by_grid
 from ecglens.pages.grid import find_grid
-from ecglens.pages.grid_removal import lifted
+from ecglens.pages.grid_removal import remove_photographed_grid
 from ecglens.records import NotFound, Page
 from ecglens.render import damage, render_page
 
@@ -27,18 +27,18 @@ def photo(strength, seed=2, *, layout="3x4+1", kind="perspective"):
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "strength"), [("perspective", 1.0), ("perspective", 0.6), ("rotation", 1.0)])
 def test_a_photographed_grid_becomes_square_and_upright(kind, strength):
-    flat = from_grid(photo(strength, kind=kind).page)
+    flat = rectify_by_grid(photo(strength, kind=kind).page)
 
     grid = find_grid(flat.pixels)
     assert grid.strength > 6
     assert grid.px_per_mm[0] == pytest.approx(grid.px_per_mm[1], rel=0.01)
-    assert bend_of(flat).most_mm < 2
+    assert estimate_bend(flat).most_mm < 2
     assert "photographed at an angle" in flat.warnings[-1]
 
 
 def test_a_page_that_lies_flat_stays_as_large_as_it_is():
     page = render_page(RECORD).page
-    flat = from_grid(page)
+    flat = rectify_by_grid(page)
     assert (flat.height, flat.width) == pytest.approx((page.height, page.width), rel=0.02)
 
 
@@ -54,7 +54,7 @@ def test_leads_are_read_from_a_page_seen_far_from_aside():
     "pixels", [pixels for kind, pixels in not_ecgs(np.random.default_rng(5), 24) if "paper" not in kind]
 )
 def test_pictures_without_a_grid_are_left_alone(pixels):
-    assert from_grid(Page(pixels)) is None
+    assert rectify_by_grid(Page(pixels)) is None
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,19 @@ def test_pictures_without_a_grid_are_left_alone(pixels):
     [np.full((500, 900, 3), 255, np.uint8), np.zeros((4000, 300, 3), np.uint8), np.zeros((40, 30, 3), np.uint8)],
 )
 def test_blank_and_tiny_pictures_tell_nothing(pixels):
-    assert from_grid(Page(pixels)) is None
-    assert lifted(Page(pixels)) is None
+    assert rectify_by_grid(Page(pixels)) is None
+    assert remove_photographed_grid(Page(pixels)) is None
 
 
 @settings(max_examples=20, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 400), st.integers(1, 400), st.just(3)), elements=st.integers(0, 255)))
 def test_noise_of_any_size_tells_nothing(pixels):
-    assert from_grid(Page(pixels)) is None
+    assert rectify_by_grid(Page(pixels)) is None
 
 
 def test_lifting_takes_the_grid_off_and_leaves_the_traces():
     rendered = damage(render_page(RECORD, grid="red-lines"), kind="uneven-light", strength=0.8, seed=1)
-    clean = lifted(rendered.page)
+    clean = remove_photographed_grid(rendered.page)
     assert not isinstance(find_grid(clean.pixels), NotFound)
     assert 0.002 < (clean.pixels.max(axis=2) < 100).mean() < 0.05
     assert np.median(clean.pixels) == 255

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.leads.crop import upright
+from ecglens.leads.crop import turn_upright
 from ecglens.models.explain.scene import Planes, Scene
 from ecglens.records import Check
 from ecglens.tracing.ink import extract_trace_ink
@@ -149,7 +149,7 @@ def _near_traces(scene: Scene, shape: Sequence[int]) -> tuple[NDArray[np.bool_],
     reach = [2 * round(NEAR_MM * scale) + 1 for scale in per_mm]
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach[1], reach[0]))
     near = cv2.dilate(boxed.astype(np.uint8), disc)
-    whole = np.zeros(upright(page, layout).shape[:2], np.uint8)
+    whole = np.zeros(turn_upright(page, layout).shape[:2], np.uint8)
     box = layout.trace_area
     area = whole.copy()
     area[max(0, round(box.top)) : round(box.bottom), max(0, round(box.left)) : round(box.right)] = 1

@@ -1,9 +1,9 @@
-"""Bent pages made flat by their grid.
+"""Dewarping: bent pages made flat by their printed grid.
 
 A photograph's perspective, a curl or a fold bends the printed grid with the paper. Demodulating the page with the
-grid's own 5 mm pitch gives, place by place, how far each line stands from where it belongs (Takeda et al. 1982,
-fringe analysis by Fourier transform); the page is then drawn anew with every line in its place. What that leaves of a
-strong curl is found in the new picture in the same way.
+grid's own 5 mm pitch gives, place by place, the distance of each line from its position (Takeda et al. 1982, fringe
+analysis by Fourier transform); the page is then resampled with every line in its position. The rest of a strong curl is
+found in the new picture in the same way.
 """
 
 import heapq
@@ -16,10 +16,16 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 from ecglens.pages.grid import Grid, find_grid_lines
-from ecglens.pages.preprocessing import extremes, ink_from, mean_around, skew_from, tint_from
+from ecglens.pages.preprocessing import (
+    color_extremes,
+    estimate_skew_from,
+    extract_ink_from,
+    extract_tint_from,
+    local_mean,
+)
 from ecglens.records import NotFound, Page
 
-__all__ = ["LIMITS", "Bend", "DewarpingLimits", "bend_of", "flatten"]
+__all__ = ["LIMITS", "Bend", "DewarpingLimits", "estimate_bend", "flatten"]
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ _STRIP_PX = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bend:
-    """How far the grid's lines stand from where they belong.
+    """Distances of the grid's lines from their positions.
 
     Attributes:
         across_px: ``(rows, columns)``, to the right, px of the page turned upright, at places ``step_px`` apart.
@@ -128,8 +134,8 @@ class Bend:
         step_px: Distance of the places.
         angle_deg: By how much the page is turned clockwise.
         px_per_mm: Of the page, ``(vertical, horizontal)``.
-        seen: ``(rows, columns)``, where the grid was strong enough to tell.
-        most_mm: How far a smooth surface through them stands off, but for the farthest few places.
+        is_visible: ``(rows, columns)``, where the grid was strong enough.
+        most_mm: How far a smooth surface through them deviates, but for the farthest few places.
     """
 
     across_px: NDArray[np.float64]
@@ -137,44 +143,46 @@ class Bend:
     step_px: float
     angle_deg: float
     px_per_mm: tuple[float, float]
-    seen: NDArray[np.bool_]
+    is_visible: NDArray[np.bool_]
     most_mm: float
 
 
 def flatten(page: Page, *, from_mm: float = LIMITS.min_bend_mm) -> Page:
-    """The page with its grid's lines in their places; as it was where they are, or where it has no grid.
+    """Resample the page with its grid's lines in their positions; unchanged where it is flat or has no grid.
 
     Args:
-        page: As it was read, turned by at most 10 degrees.
-        from_mm: The least bend at which it is drawn anew.
+        page: Page as it was decoded, turned by at most 10 degrees.
+        from_mm: Least bend at which it is resampled.
     """
-    bend = bend_of(page)
+    bend = estimate_bend(page)
     if bend is None:
         return page
-    most_mm = max(page.bend_mm, bend.most_mm)  # what was laid flat once is no better than it was
+    most_mm = max(page.bend_mm, bend.most_mm)  # what was dewarped once is no flatter than it was
     if bend.most_mm < from_mm:
         return replace(page, bend_mm=most_mm)
-    said = (
-        f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was laid flat by its grid."
+    warning = (
+        f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was dewarped by its grid."
     )
-    warnings = (*page.warnings, said)
-    flat = _drawn_anew(page.pixels, [bend])
+    warnings = (*page.warnings, warning)
+    flat = _resample(page.pixels, [bend])
     left = (
-        bend_of(replace(page, pixels=flat), smooth=LIMITS.smooth_again)
+        estimate_bend(replace(page, pixels=flat), smooth=LIMITS.smooth_again)
         if bend.most_mm > LIMITS.min_strong_bend_mm
         else None
     )
     if left is not None:
-        flat = _drawn_anew(page.pixels, [bend, left])
+        flat = _resample(page.pixels, [bend, left])
     return replace(page, pixels=flat, warnings=warnings, curves=(), bend_mm=most_mm)
 
 
-def _drawn_anew(pixels: NDArray[np.uint8], bends: Sequence[Bend]) -> NDArray[np.uint8]:
-    """The picture with every line in its place; in strips, as the places of all pixels take ten times its memory.
+def _resample(pixels: NDArray[np.uint8], bends: Sequence[Bend]) -> NDArray[np.uint8]:
+    """Resample the picture with every line in its position.
+
+    It works in strips, because the positions of all pixels take ten times the memory of the picture.
 
     Args:
         pixels: Of the page.
-        bends: Its own, and those of the picture that is drawn by the ones before.
+        bends: Its own, and those of the picture that is resampled by the ones before.
     """
     height, width = pixels.shape[:2]
     flat = np.empty_like(pixels)
@@ -183,7 +191,7 @@ def _drawn_anew(pixels: NDArray[np.uint8], bends: Sequence[Bend]) -> NDArray[np.
         rows, columns = np.mgrid[strip, :width].astype(np.float32)
         for bend in reversed(bends):
             at = columns / bend.step_px, rows / bend.step_px
-            columns, rows = columns + _between(bend.across_px, *at), rows + _between(bend.down_px, *at)
+            columns, rows = columns + _interpolate(bend.across_px, *at), rows + _interpolate(bend.down_px, *at)
             back = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -bend.angle_deg, 1.0)
             columns, rows = (
                 np.asarray(turn[0] * columns + turn[1] * rows + turn[2], dtype=np.float32) for turn in back
@@ -192,8 +200,8 @@ def _drawn_anew(pixels: NDArray[np.uint8], bends: Sequence[Bend]) -> NDArray[np.
     return flat
 
 
-def bend_of(page: Page, *, smooth: float = LIMITS.smooth) -> Bend | None:
-    """How the page's grid is bent, or ``None`` where no grid is seen.
+def estimate_bend(page: Page, *, smooth: float = LIMITS.smooth) -> Bend | None:
+    """Estimate how the page's grid is bent; ``None`` where no grid is found.
 
     Args:
         page: As for :func:`flatten`.
@@ -204,11 +212,11 @@ def bend_of(page: Page, *, smooth: float = LIMITS.smooth) -> Bend | None:
     work = page.pixels[: height * step, : width * step]
     if step > 1:
         work = np.asarray(cv2.resize(work, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    brightest, lowest = extremes(work)
-    dark = ink_from(brightest)
-    lines = tint_from(lowest, dark)
+    brightest, lowest = color_extremes(work)
+    dark = extract_ink_from(brightest)
+    lines = extract_tint_from(lowest, dark)
     paper = np.where(cv2.dilate(dark, np.ones((7, 7), np.uint8)) < LIMITS.ink, np.uint8(255), np.uint8(0))
-    angle = skew_from(lowest)
+    angle = estimate_skew_from(lowest)
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
     lines, paper = (
         np.asarray(cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_LINEAR), dtype=np.uint8)
@@ -217,8 +225,8 @@ def bend_of(page: Page, *, smooth: float = LIMITS.smooth) -> Bend | None:
     grid = find_grid_lines(lines)
     if isinstance(grid, NotFound):
         return None
-    across, down, rough_mm, seen, places = _phases(_evened(lines, paper), grid, smooth)
-    if seen.mean() < LIMITS.min_cover:
+    across, down, rough_mm, is_visible, places = _measure_displacements(_level_lines(lines, paper), grid, smooth)
+    if is_visible.mean() < LIMITS.min_cover:
         return None
     return Bend(
         most_mm=rough_mm,
@@ -227,22 +235,22 @@ def bend_of(page: Page, *, smooth: float = LIMITS.smooth) -> Bend | None:
         step_px=places * step,
         angle_deg=angle,
         px_per_mm=(grid.px_per_mm[0] * step, grid.px_per_mm[1] * step),
-        seen=seen,
+        is_visible=is_visible,
     )
 
 
-def _evened(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _level_lines(lines: NDArray[np.uint8], paper: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Grid lines about a mean of nothing, and nothing where ink hides them: a hole must not look like a line.
 
     What is broader than a line is taken off first: a fold's shadow must not look like one either.
     """
-    known = (paper > 127).astype(np.float32)
-    filled = np.where(known > 0, lines, mean_around(lines, known)).astype(np.float32)
+    valid = (paper > 127).astype(np.float32)
+    filled = np.where(valid > 0, lines, local_mean(lines, valid)).astype(np.float32)
     thin = cv2.morphologyEx(filled, cv2.MORPH_TOPHAT, np.ones((LIMITS.max_line_px, LIMITS.max_line_px), np.uint8))
-    return np.asarray((thin - mean_around(thin, known)) * known, dtype=np.float32)
+    return np.asarray((thin - local_mean(thin, valid)) * valid, dtype=np.float32)
 
 
-def _phases(
+def _measure_displacements(
     lines: NDArray[np.float32], grid: Grid, smooth: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.bool_], float]:
     """Displacements across and down in px, how far they go in mm, where they were seen, and the places' distance."""
@@ -266,17 +274,23 @@ def _phases(
     # Strong places beside the grid, such as print, are another part.
     _, parts = cv2.connectedComponents((strength > LIMITS.min_amplitude).astype(np.uint8), connectivity=4)
     largest = np.bincount(np.asarray(parts).ravel(), minlength=2)[1:].argmax() + 1
-    seen = np.asarray(parts == largest, dtype=np.bool_)
-    found, rough = [], []
+    is_visible = np.asarray(parts == largest, dtype=np.bool_)
+    displacements, rough = [], []
     for wave, pitch in zip(waves, reversed(pitches), strict=True):
-        turned = _unwrap(np.angle(wave), strength, seen)
+        turned = _unwrap(np.angle(wave), strength, is_visible)
         moved = -turned * pitch / (2 * np.pi)
-        moved -= np.median(moved[seen]) if seen.any() else 0.0
-        surface, whole = _surfaces(moved, np.where(seen, np.minimum(strength, 1.0), 0.0), smooth)
+        moved -= np.median(moved[is_visible]) if is_visible.any() else 0.0
+        surface, whole = _fit_surfaces(moved, np.where(is_visible, np.minimum(strength, 1.0), 0.0), smooth)
         rough.append(surface * 5 / pitch)
-        found.append(whole)
-    apart = np.hypot(*rough)[seen]
-    return found[0], found[1], float(np.percentile(apart, LIMITS.span_percentile)) if apart.size else 0.0, seen, places
+        displacements.append(whole)
+    apart = np.hypot(*rough)[is_visible]
+    return (
+        displacements[0],
+        displacements[1],
+        float(np.percentile(apart, LIMITS.span_percentile)) if apart.size else 0.0,
+        is_visible,
+        places,
+    )
 
 
 def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
@@ -286,7 +300,9 @@ def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     return np.asarray(blurred, dtype=np.float64)
 
 
-def _unwrap(phase: NDArray[np.float64], strength: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _unwrap(
+    phase: NDArray[np.float64], strength: NDArray[np.float64], is_visible: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Phases without jumps of whole turns, along the most certain steps between neighbors.
 
     Those are the minimum spanning tree of the places where the grid was strong enough (Prim 1957). A step is certain
@@ -294,16 +310,16 @@ def _unwrap(phase: NDArray[np.float64], strength: NDArray[np.float64], seen: NDA
     ``unwrap_phase`` ranks by the phase alone, and its import takes longer than reading a page.
     """
     turns, height, width = phase / (2 * np.pi), *phase.shape
-    if not seen.any():
+    if not is_visible.any():
         return phase
     costs = (_step_costs(turns, strength, axis) for axis in (0, 1))
     down, right = (
-        np.where(_pairs(seen, axis), cost, np.inf).tolist() for axis, cost in zip((0, 1), costs, strict=True)
+        np.where(_pairs(is_visible, axis), cost, np.inf).tolist() for axis, cost in zip((0, 1), costs, strict=True)
     )
     out = turns.tolist()
-    first = np.unravel_index(int(np.where(seen, strength, 0).argmax()), seen.shape)
+    first = np.unravel_index(int(np.where(is_visible, strength, 0).argmax()), is_visible.shape)
     heap: list[tuple[float, int, int, float]] = [(0.0, int(first[0]), int(first[1]), turns[first])]
-    is_done = np.zeros(seen.shape, dtype=np.bool_).tolist()
+    is_done = np.zeros(is_visible.shape, dtype=np.bool_).tolist()
     while heap:
         cost, row, column, before = heapq.heappop(heap)
         if is_done[row][column] or cost == np.inf:
@@ -331,11 +347,11 @@ def _step_costs(turns: NDArray[np.float64], strength: NDArray[np.float64], axis:
 
 
 def _pairs(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
-    """Where a place and the next one along an axis are both in the mask."""
+    """Return where a place and the next one along an axis are both in the mask."""
     return np.asarray(mask[1:] & mask[:-1] if axis == 0 else mask[:, 1:] & mask[:, :-1])
 
 
-def _surfaces(
+def _fit_surfaces(
     moved: NDArray[np.float64], weight: NDArray[np.float64], smooth: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Through the weighted places: a cubic over the whole page, and the same with what it leaves, smoothed."""
@@ -346,11 +362,11 @@ def _surfaces(
     # Normal equations: ten terms on [-1, 1] are well conditioned, and least squares by SVD take 20 times as long.
     solution = np.linalg.lstsq(weighted.T @ flat_terms, weighted.T @ moved.ravel(), rcond=None)[0]
     surface = np.asarray(terms @ solution, dtype=np.float64)
-    rest = _smooth((moved - surface) * weight, smooth) / (_smooth(weight, smooth) + 0.05)
-    return surface, surface + rest
+    residual = _smooth((moved - surface) * weight, smooth) / (_smooth(weight, smooth) + 0.05)
+    return surface, surface + residual
 
 
-def _between(
+def _interpolate(
     moved: NDArray[np.float64], columns: NDArray[np.float32], rows: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Displacements between places, bilinear."""

@@ -1,6 +1,6 @@
-"""Pages turned by quarters: as an EXIF mark asks for, or because they may lie on their side.
+"""Orientation: pages turned by quarters, by their EXIF metadata or because they may lie on their side.
 
-Source of the marks: EXIF 2.32 (CIPA DC-008), tag 0x0112.
+Source of the values: EXIF 2.32 (CIPA DC-008), tag 0x0112.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecglens.records import Page
 
-__all__ = ["other_ways_up", "turned"]
+__all__ = ["apply_orientation"]
 
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     2: (None, 1),
@@ -25,7 +25,7 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
 }
 
 
-def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Turn a page upright.
 
     Args:
@@ -40,12 +40,12 @@ def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return pixels
 
 
-def other_ways_up(page: Page) -> Iterator[Page]:
-    """The page turned by one, three and two quarters, each with a warning that says so."""
-    for orientation, said in ((6, "lay on its left side"), (8, "lay on its right side"), (3, "stood upside down")):
+def turn_by_quarters(page: Page) -> Iterator[Page]:
+    """Yield the page turned by one, three and two quarters, each with a warning that says so."""
+    for orientation, position in ((6, "on its left side"), (8, "on its right side"), (3, "upside down")):
         yield replace(
             page,
-            pixels=turned(page.pixels, orientation),
-            warnings=(*page.warnings, f"The page {said}; it was turned."),
+            pixels=apply_orientation(page.pixels, orientation),
+            warnings=(*page.warnings, f"The page was {position}; it was turned upright."),
             curves=(),
         )

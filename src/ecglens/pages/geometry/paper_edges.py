@@ -1,4 +1,4 @@
-"""Photographs of a sheet of paper as if taken from straight above, by the corners of the paper."""
+"""Photographs of paper rectified by the edges of the paper, as if taken from straight above."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
 from ecglens.records import Page
 
-__all__ = ["LIMITS", "Corners", "PaperEdgeLimits", "from_above", "paper_corners", "straighten"]
+__all__ = ["LIMITS", "Corners", "PaperEdgeLimits", "rectify_by_edges", "find_paper_corners", "rectify"]
 
 
 @dataclass(frozen=True)
@@ -85,24 +85,24 @@ _ROUNDINGS = np.linspace(0.01, 0.08, 8)
 """Shares of the outline's length by which it may be simplified until it has four corners."""
 
 
-def from_above(page: Page) -> Page | None:
-    """The paper by its own corners, with a warning that says so; ``None`` where these are not seen.
+def rectify_by_edges(page: Page) -> Page | None:
+    """Rectify a photograph by the corners of the paper, with a warning; ``None`` where they are not found.
 
     Args:
         page: A photograph of a sheet on something darker, turned by less than 45 degrees.
     """
-    corners = paper_corners(page)
+    corners = find_paper_corners(page)
     if corners is None:
         return None
-    said = "The page was photographed at an angle; it was set upright by the paper's edges."
-    return replace(straighten(page, corners), warnings=(*page.warnings, said))
+    warning = "The page was photographed at an angle; it was rectified by the edges of the paper."
+    return replace(rectify(page, corners), warnings=(*page.warnings, warning))
 
 
-def straighten(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
-    """The part of a page inside four corners, as if seen from straight above.
+def rectify(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
+    """Rectify the part of a page inside four corners, as if seen from straight above.
 
     Args:
-        page: As it was read.
+        page: Page as it was decoded.
         corners: ``(column, row)`` of the paper's corners in px: top left, top right, bottom right, bottom left.
 
     Raises:
@@ -127,11 +127,11 @@ def straighten(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
     return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())
 
 
-def paper_corners(page: Page) -> Corners | None:
-    """Corners of the paper, ``(column, row)`` in px clockwise from the top left; ``None`` where they are not seen.
+def find_paper_corners(page: Page) -> Corners | None:
+    """Find the corners of the paper; ``None`` where they are not visible.
 
     Args:
-        page: As for :func:`from_above`.
+        page: As for :func:`rectify_by_edges`.
     """
     shrink = min(1.0, LIMITS.work_px / max(page.height, page.width))
     small = cv2.resize(page.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
@@ -144,13 +144,13 @@ def paper_corners(page: Page) -> Corners | None:
     outline = max(outlines, key=cv2.contourArea)
     if cv2.contourArea(outline) < LIMITS.min_share * paper.size:
         return None
-    corners = _four(np.asarray(cv2.convexHull(outline), dtype=np.int32))
+    corners = _simplify_to_four(np.asarray(cv2.convexHull(outline), dtype=np.int32))
     if corners is None or abs(cv2.contourArea(outline) / cv2.contourArea(corners) - 1) > LIMITS.max_area_difference:
         return None
     height, width = paper.shape
     ends = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
-    placed = _clockwise(corners)
-    if (np.abs(placed - ends) < LIMITS.edge_px).all() or _steps(bright, placed) < LIMITS.min_edge_share:
+    placed = _order_clockwise(corners)
+    if (np.abs(placed - ends) < LIMITS.edge_px).all() or _edge_share(bright, placed) < LIMITS.min_edge_share:
         return None
     limits = (page.width - 1, page.height - 1)
     first, second, third, fourth = (
@@ -160,16 +160,16 @@ def paper_corners(page: Page) -> Corners | None:
     return first, second, third, fourth
 
 
-def _four(hull: NDArray[np.int32]) -> NDArray[np.float32] | None:
+def _simplify_to_four(hull: NDArray[np.int32]) -> NDArray[np.float32] | None:
     length = cv2.arcLength(hull, closed=True)
     for rounding in _ROUNDINGS:
-        found = cv2.approxPolyDP(hull, float(rounding * length), closed=True)
-        if len(found) == 4:
-            return np.asarray(found[:, 0], dtype=np.float32)
+        polygon = cv2.approxPolyDP(hull, float(rounding * length), closed=True)
+        if len(polygon) == 4:
+            return np.asarray(polygon[:, 0], dtype=np.float32)
     return None
 
 
-def _steps(bright: NDArray[np.uint8], corners: NDArray[np.float32]) -> float:
+def _edge_share(bright: NDArray[np.uint8], corners: NDArray[np.float32]) -> float:
     """Share of the places along the sides at which it is darker outside; those at the picture's end are left out."""
     along = np.linspace(0.05, 0.95, 40)[:, None]
     height, width = bright.shape
@@ -185,7 +185,7 @@ def _steps(bright: NDArray[np.uint8], corners: NDArray[np.float32]) -> float:
     return float(np.mean(inner)) if inner else 0.0
 
 
-def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+def _order_clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
     """From the top left, in the direction of the clock as rows go down."""
     around = corners - corners.mean(axis=0)
     turned = corners[np.argsort(np.arctan2(around[:, 1], around[:, 0]))]

@@ -1,4 +1,4 @@
-"""Photographs taken at an angle, seen from straight above by how the squares of their grid change over the picture.
+"""Perspective: photographs rectified by how the squares of their grid change over the picture.
 
 A plane that is photographed at an angle is mapped by a homography, and so is its grid: counted in squares, the place
 ``(u, v)`` on the paper of a pixel ``(x, y)`` is ``(a x + b y, d x + e y) / (1 + g x + h y)``. The spectrum of a small
@@ -14,10 +14,10 @@ from scipy.fft import rfft2
 from scipy.optimize import least_squares
 
 from ecglens.limits import threshold
-from ecglens.pages.preprocessing import extremes, ink_from, mean_around, tint_from
+from ecglens.pages.preprocessing import color_extremes, extract_ink_from, extract_tint_from, local_mean
 from ecglens.records import Page
 
-__all__ = ["LIMITS", "PerspectiveLimits", "from_grid"]
+__all__ = ["LIMITS", "PerspectiveLimits", "rectify_by_grid"]
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,15 @@ LIMITS = PerspectiveLimits()
 
 _TILE_PX, _SPECTRUM_PX = 176, 256
 _TURN = float(np.tan(np.deg2rad(35)))
-"""How far lines may be turned, as a slope."""
+"""Largest turn of the lines, as a slope."""
 _FOLDS = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
 """Peaks are the grid's own or a harmonic of it; as long as all are of one kind the homography is the same."""
 
 _Gradients = NDArray[np.float64]
 
 
-def from_grid(page: Page) -> Page | None:
-    """The page seen from straight above, upright, with a warning that says so; ``None`` where its grid does not tell.
+def rectify_by_grid(page: Page) -> Page | None:
+    """Rectify a photograph by its grid, with a warning; ``None`` where the grid does not show the perspective.
 
     Args:
         page: A photograph, turned by at most 30 degrees.
@@ -156,9 +156,9 @@ def from_grid(page: Page) -> Page | None:
         work = np.asarray(cv2.resize(work, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     if min(height, width) < _TILE_PX:
         return None
-    tiles, centres = _tiles(_grid_lines(work))
+    tiles, centers = _tiles(_grid_lines(work))
     middle, reach = np.array([width / 2, height / 2]), max(width, height) / 2
-    plane = _fitted((centres - middle) / reach, *_peaks(tiles)) if len(centres) >= LIMITS.min_tiles else None
+    plane = _fit_homography((centers - middle) / reach, *_peaks(tiles)) if len(centers) >= LIMITS.min_tiles else None
     if plane is None:
         return None
     a, b, d, e, g, h = plane
@@ -174,24 +174,24 @@ def from_grid(page: Page) -> Page | None:
     to_places = np.array([[1 / reach, 0, -middle[0] / reach], [0, 1 / reach, -middle[1] / reach], [0, 0, 1]])
     to_squares = np.array([[a, b, 0], [d, e, 0], [g, h, 1]]) @ to_places
     to_px = np.diag([reach * pitch * step / shrink, reach * pitch * step / shrink, 1.0])
-    flat = _warped(pixels, to_px @ to_squares @ np.linalg.inv(to_work))
-    said = "The page was photographed at an angle; it was set upright by its grid."
-    return replace(page, pixels=flat, warnings=(*page.warnings, said), curves=())
+    flat = _warp_whole(pixels, to_px @ to_squares @ np.linalg.inv(to_work))
+    warning = "The page was photographed at an angle; it was rectified by its grid."
+    return replace(page, pixels=flat, warnings=(*page.warnings, warning), curves=())
 
 
 def _grid_lines(work: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Grid lines about a mean of nothing; nothing where ink hides them."""
-    brightest, lowest = extremes(work)
-    dark = ink_from(brightest)
-    lines = tint_from(lowest, dark).astype(np.float32)
-    known = (cv2.dilate(dark, np.ones((5, 5), np.uint8)) < LIMITS.ink).astype(np.float32)
+    brightest, lowest = color_extremes(work)
+    dark = extract_ink_from(brightest)
+    lines = extract_tint_from(lowest, dark).astype(np.float32)
+    valid = (cv2.dilate(dark, np.ones((5, 5), np.uint8)) < LIMITS.ink).astype(np.float32)
     return np.asarray(
-        np.clip((lines - mean_around(lines, known)) * known, -LIMITS.max_line, LIMITS.max_line), dtype=np.float32
+        np.clip((lines - local_mean(lines, valid)) * valid, -LIMITS.max_line, LIMITS.max_line), dtype=np.float32
     )
 
 
 def _tiles(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Amplitudes of overlapping parts, ``(parts, rows, columns)``, and the parts' centres, ``(parts, 2)`` px."""
+    """Amplitudes of overlapping parts, ``(parts, rows, columns)``, and the parts' centers, ``(parts, 2)`` px."""
     window = np.outer(np.hanning(_TILE_PX), np.hanning(_TILE_PX)).astype(np.float32)
     corners = [
         (top, left)
@@ -202,8 +202,8 @@ def _tiles(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
         np.abs(rfft2(lines[top : top + _TILE_PX, left : left + _TILE_PX] * window, (_SPECTRUM_PX, _SPECTRUM_PX)))
         for top, left in corners
     ]
-    centres = np.array([(left, top) for top, left in corners], dtype=np.float64).reshape(-1, 2) + _TILE_PX / 2
-    return np.asarray(spectra, dtype=np.float32), centres
+    centers = np.array([(left, top) for top, left in corners], dtype=np.float64).reshape(-1, 2) + _TILE_PX / 2
+    return np.asarray(spectra, dtype=np.float32), centers
 
 
 def _peaks(tiles: NDArray[np.float32]) -> tuple[_Gradients, NDArray[np.float64], _Gradients, NDArray[np.float64]]:
@@ -213,28 +213,28 @@ def _peaks(tiles: NDArray[np.float32]) -> tuple[_Gradients, NDArray[np.float64],
     pitch = 1 / np.maximum(np.hypot(across, down), 1e-9)
     band = (pitch >= LIMITS.pitch_range_px[0]) & (pitch <= LIMITS.pitch_range_px[1])
     floor = np.maximum(np.median(tiles[:, band], axis=1), LIMITS.min_background)
-    found: list[NDArray[np.float64]] = []
+    peaks: list[NDArray[np.float64]] = []
     for sector in (band & (np.abs(down) < _TURN * across), band & (across < _TURN * np.abs(down))):
         best = np.where(sector, tiles, 0).reshape(len(tiles), -1).argmax(axis=1)
         rows, columns = np.unravel_index(best, tiles.shape[1:])
         places = []
         for tile, row, column in zip(tiles, rows, columns, strict=True):
             left = tile[row, column - 1] if column else tile[-row, 1]  # a spectrum is the same about its middle
-            beside_x = _between(left, tile[row, column], tile[row, column + 1])
-            beside_y = _between(tile[row - 1, column], tile[row, column], tile[(row + 1) % _SPECTRUM_PX, column])
+            beside_x = _interpolate(left, tile[row, column], tile[row, column + 1])
+            beside_y = _interpolate(tile[row - 1, column], tile[row, column], tile[(row + 1) % _SPECTRUM_PX, column])
             places.append((across[0, column] + beside_x / _SPECTRUM_PX, down[row, 0] + beside_y / _SPECTRUM_PX))
-        found += [np.array(places), tiles[np.arange(len(tiles)), rows, columns] / floor]
-    found[2] *= np.where(found[2][:, 1:] < 0, -1, 1)  # a line across counts downwards
-    return found[0], found[1], found[2], found[3]
+        peaks += [np.array(places), tiles[np.arange(len(tiles)), rows, columns] / floor]
+    peaks[2] *= np.where(peaks[2][:, 1:] < 0, -1, 1)  # a line across counts downwards
+    return peaks[0], peaks[1], peaks[2], peaks[3]
 
 
-def _between(before: float, here: float, after: float) -> float:
+def _interpolate(before: float, here: float, after: float) -> float:
     """Place of a parabola's peak through three amplitudes."""
     bend = before - 2 * here + after
     return float(0.5 * (before - after) / bend) if bend < 0 else 0.0
 
 
-def _fitted(
+def _fit_homography(
     places: NDArray[np.float64],
     across: _Gradients,
     across_height: NDArray[np.float64],
@@ -257,24 +257,26 @@ def _fitted(
     if len(plain) < 2 * LIMITS.min_tiles:
         return None
     tried = np.geomspace(LIMITS.pitch_range_px[0], 2 * LIMITS.pitch_range_px[0], 60, endpoint=False)
-    alike = [
-        np.count_nonzero(np.abs(np.log(plain * _fold(plain, pitch) / pitch)) < LIMITS.pitch_tolerance)
+    counts = [
+        np.count_nonzero(np.abs(np.log(plain * _nearest_harmonic(plain, pitch) / pitch)) < LIMITS.pitch_tolerance)
         for pitch in tried
     ]
-    usual = float(tried[int(np.argmax(alike))])
-    plane = np.array([1 / usual, 0.0, 0.0, 1 / usual, 0.0, 0.0])
-    expected = [np.full(len(places), usual)] * 2
+    typical = float(tried[int(np.argmax(counts))])
+    plane = np.array([1 / typical, 0.0, 0.0, 1 / typical, 0.0, 0.0])
+    expected = [np.full(len(places), typical)] * 2
     weights = [np.clip(height / LIMITS.certain_peak, 0, 1)[:, None] for height in heights]
     off: list[NDArray[np.float64]] = []
     for _ in range(LIMITS.rounds):
         own = [
-            one / _fold(pitch, wanted)[:, None] for one, pitch, wanted in zip(measured, pitches, expected, strict=True)
+            one / _nearest_harmonic(pitch, target)[:, None]
+            for one, pitch, target in zip(measured, pitches, expected, strict=True)
         ]
 
         def apart(tried_plane: NDArray[np.float64], own: list[_Gradients] = own) -> NDArray[np.float64]:
             grown = _gradients(tried_plane, places)
             parts = [
-                (usual * weight * (one - other)).ravel() for weight, one, other in zip(weights, grown, own, strict=True)
+                (typical * weight * (one - other)).ravel()
+                for weight, one, other in zip(weights, grown, own, strict=True)
             ]
             return np.concatenate(parts)
 
@@ -288,14 +290,14 @@ def _fitted(
     return np.asarray(plane, dtype=np.float64) if enough else None
 
 
-def _fold(pitches: NDArray[np.float64], wanted: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """By what each pitch must be multiplied to come nearest to the one that is wanted."""
-    apart = np.abs(np.log(pitches[:, None] * _FOLDS / np.reshape(wanted, (-1, 1))))
+def _nearest_harmonic(pitches: NDArray[np.float64], target: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Factor by which each pitch comes nearest to a target."""
+    apart = np.abs(np.log(pitches[:, None] * _FOLDS / np.reshape(target, (-1, 1))))
     return np.asarray(_FOLDS[apart.argmin(axis=1)], dtype=np.float64)
 
 
 def _gradients(plane: NDArray[np.float64], places: NDArray[np.float64]) -> tuple[_Gradients, _Gradients]:
-    """How fast u and v grow to the right and downwards at some places."""
+    """Growth of u and v to the right and downwards at some places."""
     a, b, d, e, g, h = plane
     x, y = places.T
     depth = 1 + g * x + h * y
@@ -306,14 +308,14 @@ def _gradients(plane: NDArray[np.float64], places: NDArray[np.float64]) -> tuple
     )
 
 
-def _warped(pixels: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """All of a picture under a homography; what was beside it has its usual colour."""
+def _warp_whole(pixels: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Warp the whole picture by a homography; what was beside it gets its median color."""
     height, width = pixels.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
     moved = cv2.perspectiveTransform(corners[None], matrix)[0]
     first = moved.min(axis=0)
     size = np.ceil(moved.max(axis=0) - first).astype(int).tolist()
     shifted = np.array([[1, 0, -first[0]], [0, 1, -first[1]], [0, 0, 1]]) @ matrix
-    usual = np.median(pixels[::8, ::8].reshape(-1, 3), axis=0).tolist()
-    flat = cv2.warpPerspective(pixels, shifted, (size[0], size[1]), flags=cv2.INTER_CUBIC, borderValue=usual)
+    typical = np.median(pixels[::8, ::8].reshape(-1, 3), axis=0).tolist()
+    flat = cv2.warpPerspective(pixels, shifted, (size[0], size[1]), flags=cv2.INTER_CUBIC, borderValue=typical)
     return np.asarray(flat, dtype=np.uint8)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.leads.crop import lead_crops
+from ecglens.leads.crop import crop_leads
 from ecglens.pages.preprocessing import gaussian, gray, otsu, remove_grid
 from ecglens.records import Explanation, Layout, Reading
 from ecglens.records import Page as Pages
@@ -66,7 +66,7 @@ def lead_pictures(reading: Reading) -> Iterator[tuple[str, Drawn]]:
         if reading.tracing is None:
             return
         page, layout = reading.tracing.page, reading.tracing.layout
-    for box, pixels in lead_crops(page, layout):
+    for box, pixels in crop_leads(page, layout):
         yield f"{'strip' if box.rhythm else 'lead'}:{box.lead}", drawn(pixels)
 
 

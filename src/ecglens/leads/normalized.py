@@ -1,4 +1,4 @@
-"""A page laid flat: turned upright and brought to one scale, so that everything after it can count in mm."""
+"""Normalized pages: turned upright and brought to one scale, so that everything after it can count in mm."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,18 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 from ecglens.pages.grid import Grid, find_grid_lines
-from ecglens.pages.preprocessing import extremes, ink_from, skew_from, tint_from
+from ecglens.pages.preprocessing import color_extremes, estimate_skew_from, extract_ink_from, extract_tint_from
 from ecglens.records import Box, NotFound, Page
 
-__all__ = ["LIMITS", "PX_PER_MM", "Affine", "NormalizationLimits", "Sheet", "lay_at", "lay_flat"]
+__all__ = [
+    "LIMITS",
+    "PX_PER_MM",
+    "Affine",
+    "NormalizationLimits",
+    "NormalizedPage",
+    "normalize_at_scale",
+    "normalize_page",
+]
 
 
 @dataclass(frozen=True)
@@ -47,17 +55,17 @@ LIMITS = NormalizationLimits()
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 PX_PER_MM = 4
-"""Scale of a sheet. Lead names are 12 px high at it, a thin trace 1 px wide."""
+"""Scale of a normalized page. Lead names are 12 px high at it, a thin trace 1 px wide."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
+class NormalizedPage:
     """The part of a page that carries the grid, upright, at ``PX_PER_MM``.
 
     Attributes:
         ink: ``(height, width)`` uint8, 0 for paper and 255 for the blackest ink.
-        scale: Pixels of the upright page in one of the sheet, ``(vertical, horizontal)``.
-        origin: Row and column of the sheet's corner on the upright page.
+        scale: Pixels of the upright page in one of the normalized page, ``(vertical, horizontal)``.
+        origin: Row and column of the normalized page's corner on the upright page.
         rotation_deg: By how much the page was turned clockwise.
         to_upright: Affine map from the page as it came to the upright page.
         grid: The grid in px of the upright page.
@@ -71,36 +79,38 @@ class Sheet:
     grid: Grid
 
     def row(self, row: float) -> float:
-        """Row of the upright page for a row of the sheet."""
+        """Return the row of the upright page for a row of the normalized page."""
         return self.origin[0] + row * self.scale[0]
 
     def column(self, column: float) -> float:
-        """Column of the upright page for a column of the sheet."""
+        """Return the column of the upright page for a column of the normalized page."""
         return self.origin[1] + column * self.scale[1]
 
     def box(self, top: float, left: float, bottom: float, right: float) -> Box:
-        """A box of the sheet in px of the upright page."""
+        """Return a box of the normalized page in px of the upright page."""
         return Box(top=self.row(top), left=self.column(left), bottom=self.row(bottom), right=self.column(right))
 
 
-def lay_flat(page: Page) -> Sheet | NotFound:
+def normalize_page(page: Page) -> NormalizedPage | NotFound:
     """Find the grid, turn the page upright and bring its ink to ``PX_PER_MM``.
 
     Args:
-        page: As it was read, turned by at most 10 degrees.
+        page: Page as it was decoded, turned by at most 10 degrees.
 
     Returns:
-        The sheet, or a falsy reason.
+        The normalized, or a falsy reason.
     """
-    work = _reduced(page.pixels)
-    brightest, lowest = extremes(work)
-    angle = skew_from(lowest)
-    dark = ink_from(brightest)
-    lines = tint_from(lowest, dark)
+    work = _reduce(page.pixels)
+    brightest, lowest = color_extremes(work)
+    angle = estimate_skew_from(lowest)
+    dark = extract_ink_from(brightest)
+    lines = extract_tint_from(lowest, dark)
     if abs(angle) < LIMITS.min_skew_deg:
         angle = 0.0
     else:
-        lines = np.asarray(_warp(lines, _turn_back(work.shape, angle), (work.shape[1], work.shape[0])), dtype=np.uint8)
+        lines = np.asarray(
+            _warp(lines, _rotation_back(work.shape, angle), (work.shape[1], work.shape[0])), dtype=np.uint8
+        )
     grid = find_grid_lines(lines)
     if isinstance(grid, NotFound):
         return grid
@@ -109,34 +119,34 @@ def lay_flat(page: Page) -> Sheet | NotFound:
     )
     if longest_mm > LIMITS.max_paper_mm:
         return NotFound(f"By its grid the paper would be {longest_mm / 1000:.1f} m long; crop the picture to one page.")
-    return _sheet(page, dark, grid, angle)
+    return _build(page, dark, grid, angle)
 
 
-def lay_at(page: Page, px_per_mm: float) -> Sheet:
-    """A sheet of a page without a grid, taken to be upright and of a known scale.
+def normalize_at_scale(page: Page, px_per_mm: float) -> NormalizedPage:
+    """Normalize a page without a grid, which is assumed to be upright and of a known scale.
 
     Args:
-        page: As it was read.
-        px_per_mm: Pixels of the page per millimetre of paper, both ways.
+        page: Page as it was decoded.
+        px_per_mm: Pixels of the page per millimeter of paper, both ways.
     """
-    work = _reduced(page.pixels)
+    work = _reduce(page.pixels)
     scale = px_per_mm / _step(page.width)
     whole = Box(0.0, 0.0, float(work.shape[0]), float(work.shape[1]))
-    return _sheet(page, ink_from(extremes(work)[0]), Grid((scale, scale), whole, 0.0), 0.0)
+    return _build(page, extract_ink_from(color_extremes(work)[0]), Grid((scale, scale), whole, 0.0), 0.0)
 
 
-def _sheet(page: Page, dark: NDArray[np.uint8], grid: Grid, angle: float) -> Sheet:
+def _build(page: Page, dark: NDArray[np.uint8], grid: Grid, angle: float) -> NormalizedPage:
     """The grid's part of a page whose reduced ink and grid are known."""
     shrink = _step(page.width)
-    sheet, origin = _at_scale(dark, grid, _turn_back(dark.shape, angle))
+    normalized, origin = _resample_to_scale(dark, grid, _rotation_back(dark.shape, angle))
     px_per_mm = (grid.px_per_mm[0] * shrink, grid.px_per_mm[1] * shrink)
     box = grid.box
-    return Sheet(
-        ink=sheet,
+    return NormalizedPage(
+        ink=normalized,
         scale=(px_per_mm[0] / PX_PER_MM, px_per_mm[1] / PX_PER_MM),
         origin=(origin[0] * shrink, origin[1] * shrink),
         rotation_deg=angle,
-        to_upright=_turn_back(page.pixels.shape, angle),
+        to_upright=_rotation_back(page.pixels.shape, angle),
         grid=Grid(
             px_per_mm=px_per_mm,
             box=Box(box.top * shrink, box.left * shrink, box.bottom * shrink, box.right * shrink),
@@ -145,7 +155,7 @@ def _sheet(page: Page, dark: NDArray[np.uint8], grid: Grid, angle: float) -> She
     )
 
 
-def _reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _reduce(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pixels averaged over squares so that the width comes near ``_WORK_WIDTH_PX``."""
     step = _step(pixels.shape[1])
     if step == 1:
@@ -159,7 +169,9 @@ def _step(width: int) -> int:
     return max(1, round(width / LIMITS.work_width_px))
 
 
-def _at_scale(dark: NDArray[np.uint8], grid: Grid, to_upright: Affine) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+def _resample_to_scale(
+    dark: NDArray[np.uint8], grid: Grid, to_upright: Affine
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """The grid's part of the ink at ``PX_PER_MM``, turned and scaled in one step, and that part's corner."""
     top, left = int(grid.box.top), int(grid.box.left)
     zoom = np.array([PX_PER_MM / grid.px_per_mm[1], PX_PER_MM / grid.px_per_mm[0]])
@@ -178,8 +190,8 @@ def _warp(image: NDArray[np.uint8], matrix: Affine | NDArray[np.float64], size: 
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _turn_back(shape: tuple[int, ...], angle_deg: float) -> Affine:
-    """Affine map that turns a page of this shape back by ``angle_deg`` around its centre."""
+def _rotation_back(shape: tuple[int, ...], angle_deg: float) -> Affine:
+    """Affine map that turns a page of this shape back by ``angle_deg`` around its center."""
     matrix = cv2.getRotationMatrix2D(((shape[1] - 1) / 2, (shape[0] - 1) / 2), angle_deg, 1.0)
     first, second = ([float(value) for value in row] for row in matrix)
     return (first[0], first[1], first[2]), (second[0], second[1], second[2])

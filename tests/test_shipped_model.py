@@ -109,9 +109,17 @@ def test_its_cards_say_what_its_evaluation_says(card, evaluation):
     assert head.license == "cc-by-4.0"
 
 
+def flat(value, name=""):
+    """Everything in a JSON value by its path."""
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        return {path: leaf for key, part in parts for path, leaf in flat(part, f"{name}/{key}").items()}
+    return {name: value}
+
+
 def test_the_figures_as_published_are_those_of_the_answers_in_docs(card):
     made = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "make_as_published.py"))["as_published"]()
     kept = json.loads((card.folder / "as_published.json").read_text(encoding="utf-8"))
 
-    assert json.loads(made) == kept
+    assert flat(json.loads(made)) == pytest.approx(flat(kept), rel=1e-9)  # processors sum in orders of their own
     assert kept["protocol"] == "as-published"

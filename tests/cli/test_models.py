@@ -73,7 +73,7 @@ def test_a_model_of_crops_aggregates_its_leads(imported, tmp_path):
         run("import", "own.h5", "--out", tmp_path / "own", *TOLD, "--crops", "--aggregate", "majority").exit_code == 0
     )
     recipe = imported[0][2]["recipe"]
-    assert (recipe["kind"], recipe["aggregate"]) == ("crop_leads", "majority")
+    assert (recipe["kind"], recipe["aggregate"]) == ("lead_crops", "majority")
     assert "area" not in recipe
 
 

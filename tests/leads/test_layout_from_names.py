@@ -46,7 +46,7 @@ def with_names(rendered: RenderedPage, named: set[str]) -> Page:
 @pytest.mark.parametrize("share", [0.5, 0.6, 0.775, 0.8])  # at 0.775 columns of 4.0 s
 def test_a_page_cut_before_its_second_column_of_names_is_refused(share: float) -> None:
     page = render_page(RECORD, layout="6x2+1").page
-    with pytest.raises(EcgReadError, match="Only 6 lead names could be read, and each col|names could not be read"):
+    with pytest.raises(EcgReadError, match="Only 6 lead names could be read, and each col|names .*could not be read"):
         digitize_page(cut_at(page, share))
 
 
@@ -71,7 +71,7 @@ def test_columns_of_a_third_of_ten_seconds_bring_no_warning() -> None:
 def test_all_lines_with_pulses_belong_to_the_layout() -> None:
     """With V1 to V3 beside I to III alone, two of the six lines were taken for rhythm strips of 3x4+2."""
     page = with_names(render_page(RECORD, layout="6x2"), {"I", "II", "III", "V1", "V2", "V3"})
-    with pytest.raises(EcgReadError, match="6 calibration pulses .* lead names could not be read"):
+    with pytest.raises(EcgReadError, match="6 calibration pulses .* lead names .*could not be read"):
         digitize_page(page)
 
 

@@ -59,7 +59,7 @@ def test_ink_keeps_black_and_drops_a_pink_grid_under_a_shadow() -> None:
     page = grid_page(6.0).astype(np.float64)
     page[300:304, 100:800] = 20
     page *= np.linspace(1.0, 0.6, page.shape[1])[None, :, None]
-    dark = preprocessing.ink(page.astype(np.uint8))
+    dark = preprocessing.extract_ink(page.astype(np.uint8))
     assert dark[301, 100:800].min() > 200
     assert np.median(dark[:290]) < 10
     assert np.quantile(dark[:290], 0.99) < 40

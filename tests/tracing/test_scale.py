@@ -18,7 +18,7 @@ def test_without_a_grid_pulses_give_the_scale_with_a_warning() -> None:
     rendered = render_page(RECORD, style="bare")
     tracing = digitize_page(rendered.page)
     assert tracing.layout.px_per_mm_source == "pulse"
-    assert any("No grid was seen" in warning for warning in tracing.warnings)
+    assert any("No grid was found" in warning for warning in tracing.warnings)
     assert np.median(list(against_truth(rendered, tracing).values())) > 8
 
 

@@ -52,7 +52,7 @@ def import_model(
     from ecglens.models.keras import import_keras
 
     recipe: dict[str, Any] = {
-        "kind": "crop_leads" if crops else "page_image",
+        "kind": "lead_crops" if crops else "page_image",
         "steps": _split(steps),
         "mean": _numbers("--mean", mean),
         "std": _numbers("--std", std),

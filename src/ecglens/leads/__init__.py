@@ -3,4 +3,4 @@
 from ecglens.leads.crop import crop_leads, crop_trace_area, turn_upright
 from ecglens.leads.layout import find_layout
 
-__all__ = ["find_layout", "crop_leads", "crop_trace_area", "turn_upright"]
+__all__ = ["crop_leads", "crop_trace_area", "find_layout", "turn_upright"]

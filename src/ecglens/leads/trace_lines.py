@@ -19,14 +19,14 @@ __all__ = [
     "TEN_SECONDS_MM",
     "Rows",
     "TraceLineLimits",
+    "build_layout",
     "columns_between_pulses",
-    "trace_centers",
+    "describe_cut",
+    "find_longest_run",
     "find_span",
     "find_zero_lines",
-    "find_longest_run",
-    "describe_cut",
-    "build_layout",
     "remove_rules",
+    "trace_centers",
 ]
 
 

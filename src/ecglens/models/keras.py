@@ -75,7 +75,7 @@ def import_keras(
         labels: In the order of the model's outputs.
         title: One line for people.
         licence: Of the weights.
-        recipe: Of kind ``page_image`` or ``crop_leads``; width, height and channels are the model's where left out.
+        recipe: Of kind ``page_image`` or ``lead_crops``; width, height and channels are the model's where left out.
         flip_colours: The model reads blue first, as the ImageNet weights of Keras' ResNet50 and VGG16 do; ``mean`` and
             ``std`` are still those of red, green and blue.
         version: Of the weights.
@@ -96,7 +96,7 @@ def import_keras(
         size, channels_first = _input_of(model, file)
         chosen = parse_recipe({**size, **recipe})
         if not isinstance(chosen, PageImage | LeadCrops):
-            raise ModelError(f"Expected an input recipe of kind page_image or crop_leads, but got {chosen.kind}.")
+            raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, but got {chosen.kind}.")
         _check_size(chosen, size)
         classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colours=flip_colours)
         _check_answers(classifier, chosen, labels)

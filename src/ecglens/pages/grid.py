@@ -15,7 +15,7 @@ from ecglens.pages.preprocessing import extract_tint
 from ecglens.pages.sliding import sliding_maximum
 from ecglens.records import Box, NotFound
 
-__all__ = ["LIMITS", "Grid", "GridLimits", "find_grid", "find_grid_lines", "crop_to_grid"]
+__all__ = ["LIMITS", "Grid", "GridLimits", "crop_to_grid", "find_grid", "find_grid_lines"]
 
 
 @dataclass(frozen=True)

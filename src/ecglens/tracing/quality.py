@@ -288,7 +288,7 @@ def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
             warnings.append(f"Lead {name} is a flat line.")
         elif fact.shared > LIMITS.max_shared:
             warnings.append(
-                f"Lead {name} has no ink of its own over {fact.shared:.0%} of its length: it may be missing."
+                f"Lead {name} shares its ink with a neighbor over {fact.shared:.0%} of its length: it may be missing."
             )
     for names, residual, size in relation_residuals(record):
         if residual > max(LIMITS.max_residual * size, LIMITS.min_residual_mv):

@@ -12,7 +12,7 @@ RECIPES = {
     "canvas": {"kind": "trace_canvas"},
     "traces": {"kind": "page_image", "width": 300, "height": 200},
     "whole page": {"kind": "page_image", "width": 300, "height": 200, "area": "page"},
-    "crops": {"kind": "crop_leads", "width": 64, "height": 64},
+    "crops": {"kind": "lead_crops", "width": 64, "height": 64},
 }
 
 

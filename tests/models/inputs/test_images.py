@@ -7,7 +7,7 @@ from tiny_models import ecg_page
 
 from ecglens.errors import ModelError
 from ecglens.leads import find_layout
-from ecglens.models.inputs import LeadCrops, PageImage, crop_leads, make_input, page_image, stored_input, unsuitable
+from ecglens.models.inputs import LeadCrops, PageImage, lead_crops, make_input, page_image, stored_input, unsuitable
 from ecglens.pages import read_page
 from ecglens.pages.preprocessing import rotate
 from ecglens.records import Layout, Page
@@ -98,18 +98,18 @@ def test_steps_do_what_they_say(printed):
 def test_each_crop_shows_its_own_lead_alone(drawn):
     page, layout = drawn
     recipe = LeadCrops()
-    before = crop_leads(page, layout, recipe)
+    before = lead_crops(page, layout, recipe)
     assert before.shape == (13, 3, 150, 150)
     box = next(lead.box for lead in layout.leads if lead.lead == "aVL")
     rows, columns = (slice(int(low) + 3, int(high) - 3) for low, high in ((box.top, box.bottom), (box.left, box.right)))
-    after = crop_leads(painted(page, rows, columns), layout, recipe)
+    after = lead_crops(painted(page, rows, columns), layout, recipe)
     changed = [name for name, old, new in zip(recipe.rows, before, after, strict=True) if not np.array_equal(old, new)]
     assert changed == ["aVL"]
 
 
 def test_crops_come_in_the_recipe_s_order(drawn):
-    every = dict(zip(LeadCrops().rows, crop_leads(*drawn, LeadCrops()), strict=True))
-    some = crop_leads(*drawn, LeadCrops(leads=("rhythm", "V6", "I")))
+    every = dict(zip(LeadCrops().rows, lead_crops(*drawn, LeadCrops()), strict=True))
+    some = lead_crops(*drawn, LeadCrops(leads=("rhythm", "V6", "I")))
     np.testing.assert_array_equal(some, [every["rhythm"], every["V6"], every["I"]])
 
 
@@ -118,7 +118,7 @@ def test_the_rhythm_strip_is_read_whichever_lead_it_shows(drawn):
     strip = layout.leads[-1]
     other = replace(layout, leads=(*layout.leads[:-1], replace(strip, lead="V1")))
     np.testing.assert_array_equal(
-        crop_leads(page, other, LeadCrops(leads=("rhythm",))), crop_leads(page, layout, LeadCrops(leads=("rhythm",)))
+        lead_crops(page, other, LeadCrops(leads=("rhythm",))), lead_crops(page, layout, LeadCrops(leads=("rhythm",)))
     )
     assert unsuitable(other, LeadCrops()) is None
     assert "has no II-rhythm" in (unsuitable(other, LeadCrops(leads=("II-rhythm",))) or "")

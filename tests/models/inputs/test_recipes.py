@@ -24,7 +24,7 @@ EVERY_KIND = [
 SHAPES = {
     "trace_canvas": {"page": (1, 48, 64)},
     "page_image": {"page": (3, 48, 64)},
-    "crop_leads": {"page": (1, 50, 40)},
+    "lead_crops": {"page": (1, 50, 40)},
     "lead_signals": {"signal": (4, 100)},
     "page_and_signal": {"page": (3, 224, 224), "signal": (24, 1000)},
 }
@@ -45,7 +45,7 @@ def test_a_recipe_tells_the_shape_of_each_input(recipe):
 
 
 def test_only_lead_crops_have_a_row_for_each_lead(recipe):
-    assert recipe.rows == (("V1", "rhythm") if recipe.kind == "crop_leads" else ("",))
+    assert recipe.rows == (("V1", "rhythm") if recipe.kind == "lead_crops" else ("",))
     assert len(LeadCrops().rows) == 13
 
 
@@ -82,11 +82,11 @@ def test_mean_and_std_are_in_units_where_255_is_1():
         ({"kind": "page_image", "mean": [0.5, 0.5]}, "expected one mean or one for each of 3 channels, got 2"),
         ({"kind": "page_image", "std": [1, 0, 1]}, "std must be greater than 0"),
         ({"kind": "page_image", "layouts": ["3x5"]}, "layouts: .*found '3x5'"),
-        ({"kind": "crop_leads", "leads": ["I", "I"]}, "leads: .*leads must differ"),
-        ({"kind": "crop_leads", "aggregate": "mean"}, "aggregate: Input should be 'mean_log' or 'majority'"),
+        ({"kind": "lead_crops", "leads": ["I", "I"]}, "leads: .*leads must differ"),
+        ({"kind": "lead_crops", "aggregate": "mean"}, "aggregate: Input should be 'mean_log' or 'majority'"),
         ({"kind": "lead_signals", "leads": ["I", "I"]}, "leads: .*leads must differ"),
         ({"kind": "page_and_signal", "page": {"kind": "page_image", "width": 1}}, "page.width: .*greater than"),
-        ({"kind": "page_and_signal", "page": {"kind": "crop_leads"}}, "page.kind: .*does not match any"),
+        ({"kind": "page_and_signal", "page": {"kind": "lead_crops"}}, "page.kind: .*does not match any"),
     ],
 )
 def test_a_recipe_that_cannot_be_used_is_named(recipe, reason):

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ecglens.errors import ModelError
 from ecglens.models.inputs.canvas import trace_canvas
-from ecglens.models.inputs.images import crop_leads, lead_boxes, page_image
+from ecglens.models.inputs.images import lead_boxes, lead_crops, page_image
 from ecglens.models.inputs.recipes import (
     CANVAS_LAYOUT,
     InputRecipe,
@@ -35,7 +35,7 @@ __all__ = [
     "TraceCanvas",
     "View",
     "known_share",
-    "crop_leads",
+    "lead_crops",
     "make_input",
     "needs_record",
     "page_image",
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 _RECIPES: TypeAdapter[InputRecipe] = TypeAdapter(InputRecipe)
-_KINDS = {"trace_canvas", "page_image", "crop_leads", "lead_signals", "page_and_signal"}
+_KINDS = {"trace_canvas", "page_image", "lead_crops", "lead_signals", "page_and_signal"}
 
 
 def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
@@ -116,7 +116,7 @@ def stored_input(
     if isinstance(recipe, PageImage):
         return {"page": page_image(page, layout, recipe)[None]}
     if isinstance(recipe, LeadCrops):
-        return {"page": crop_leads(page, layout, recipe)}
+        return {"page": lead_crops(page, layout, recipe)}
     if record is None:
         raise ModelError("The model reads signals, but none of this page came; digitize it and give its record.")
     if isinstance(recipe, LeadSignals):

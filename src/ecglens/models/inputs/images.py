@@ -13,7 +13,7 @@ from ecglens.models.inputs.recipes import RHYTHM_STRIP, LeadCrops, PageImage
 from ecglens.pages import preprocessing
 from ecglens.records import Box, Layout, LeadBox, Page
 
-__all__ = ["image_box", "lead_boxes", "crop_leads", "page_image"]
+__all__ = ["image_box", "lead_boxes", "lead_crops", "page_image"]
 
 Image = NDArray[np.uint8]
 
@@ -56,7 +56,7 @@ def image_box(page: Page, layout: Layout, recipe: PageImage) -> Box | None:
     return boxes.get(recipe.area)
 
 
-def crop_leads(page: Page, layout: Layout, recipe: LeadCrops) -> Image:
+def lead_crops(page: Page, layout: Layout, recipe: LeadCrops) -> Image:
     """Images of a page's leads, ``(leads, channels, height, width)`` uint8, in the recipe's order."""
     boxes = lead_boxes(layout)
     wanted = [boxes[name].box for name in recipe.leads]

@@ -172,7 +172,7 @@ class LeadCrops(_Pixels):
         std: What is left is divided by it; one, or one for each channel.
     """
 
-    kind: Literal["crop_leads"] = "crop_leads"
+    kind: Literal["lead_crops"] = "lead_crops"
     leads: Annotated[tuple[str, ...], Field(min_length=1)] = (*STANDARD_LEADS, RHYTHM_STRIP)
     aggregate: Literal["mean_log", "majority"] = "mean_log"
     width: Side = 150

@@ -11,7 +11,7 @@ from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
 from ecglens.records import Page
 
-__all__ = ["LIMITS", "Corners", "PaperEdgeLimits", "rectify_by_edges", "find_paper_corners", "rectify"]
+__all__ = ["LIMITS", "Corners", "PaperEdgeLimits", "find_paper_corners", "rectify", "rectify_by_edges"]
 
 
 @dataclass(frozen=True)

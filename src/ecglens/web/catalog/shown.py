@@ -65,7 +65,7 @@ _REFERENCES: dict[str, str | Promise] = {
 _INPUTS: dict[str, str | Promise] = {
     "trace_canvas": gettext_lazy("The traces, cut out of the page and drawn side by side"),
     "page_image": gettext_lazy("The page as a picture"),
-    "crop_leads": gettext_lazy("Each lead cut out on its own"),
+    "lead_crops": gettext_lazy("Each lead cut out on its own"),
     "lead_signals": gettext_lazy("The signals in mV that were read from the page"),
     "page_and_signal": gettext_lazy("The page and the signals that were read from it"),
 }

@@ -101,7 +101,7 @@ def test_a_page_is_read_by_an_imported_model(keras, tmp_path):
 
 def test_a_model_of_lead_crops_answers_for_each_lead(keras, tmp_path):
     file = saved(classifier(keras), tmp_path / "own.keras")
-    recipe = {"kind": "crop_leads", "steps": ["gray", "gaussian", "otsu"], "aggregate": "majority"}
+    recipe = {"kind": "lead_crops", "steps": ["gray", "gaussian", "otsu"], "aggregate": "majority"}
     import_keras(file, tmp_path / "own", labels=LABELS, recipe=recipe, **TOLD)
     page = ecg_page()
     prediction = Runtime(load_card(tmp_path / "own")).predict(page, find_layout(page))

@@ -142,7 +142,7 @@ def test_threads_share_one_model(tmp_path, page, layout):
     assert answers == [alone] * 8
 
 
-CROPS = {"kind": "crop_leads", "width": 40, "height": 32, "channels": 1, "steps": ["remove_grid"], "std": 0.25}
+CROPS = {"kind": "lead_crops", "width": 40, "height": 32, "channels": 1, "steps": ["remove_grid"], "std": 0.25}
 SIGNALS = {"kind": "lead_signals"}
 
 

@@ -52,7 +52,7 @@ def test_values_can_be_changed_from_the_command_line(tmp_path):
     changes = [
         "optimization.epochs=7",
         "title=A title",
-        'input.kind="crop_leads"',
+        'input.kind="lead_crops"',
         "input.width=150",
         "options.dropout=0.1",
     ]

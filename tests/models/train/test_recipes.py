@@ -41,7 +41,7 @@ def small(path: Path) -> Recipe:
     """The recipe with one epoch, two labels and small images."""
     recipe = load_recipe(path)
     changes = {"labels": list(LABELS), "optimization.epochs": 1, "optimization.batch_size": 6, "phases": []}
-    if recipe.input.kind in {"page_image", "crop_leads"}:
+    if recipe.input.kind in {"page_image", "lead_crops"}:
         changes |= {"input.width": 64, "input.height": 64}
     return changed(recipe, changes)
 

@@ -61,6 +61,7 @@ def test_a_pdf_s_page_is_chosen_by_its_number(model):
         ecglens.read(DATA / "00009_hr.pdf", model=model, page=2)
 
 
+@pytest.mark.slow
 def test_what_is_no_ecg_is_abstained_on_and_never_labelled(model):
     kinds = set()
     for kind, pixels in not_ecgs(np.random.default_rng(3), 16):
@@ -144,6 +145,7 @@ def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
     assert max(found.record.quality) < 0.5, "it says that it must not be trusted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "strength"), [("perspective", 0.25), ("perspective", 1.0), ("curl", 0.5), ("fold", 0.5), ("fold", 0.75)]
 )
@@ -157,6 +159,7 @@ def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_li
     assert max(lead.box.right for lead in reading.layout.leads) <= reading.page.width
 
 
+@pytest.mark.slow
 def test_a_page_that_is_turned_further_than_a_scan_keeps_its_label():
     page = read_page(PAGE)
     turn = cv2.getRotationMatrix2D((page.width / 2, page.height / 2), 25, 1.0)
@@ -179,6 +182,7 @@ def test_the_signals_of_a_page_that_was_laid_flat_for_its_label_are_trusted_no_m
     assert np.mean(reading.tracing.record.quality) < np.mean(alone.record.quality) + 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("quarters", "said"), [(1, "left side"), (2, "upside down"), (3, "right side")])
 def test_a_page_that_lies_on_another_side_is_turned(quarters, said):
     page = read_page(PAGE)
@@ -190,6 +194,7 @@ def test_a_page_that_lies_on_another_side_is_turned(quarters, said):
     assert reading.page.pixels.shape == page.pixels.shape
 
 
+@pytest.mark.slow
 def test_a_page_seen_in_a_mirror_is_refused():
     page = read_page(PAGE)
     for pixels in (page.pixels[::-1], page.pixels[:, ::-1]):

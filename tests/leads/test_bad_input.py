@@ -160,6 +160,7 @@ def test_a_pile_of_pages_is_refused_by_the_size_of_its_paper() -> None:
     assert "By its grid the paper would be 1.1 m long; crop the picture to one page." in found.reason
 
 
+@pytest.mark.slow
 def test_a_photograph_of_many_megapixels_is_laid_flat_at_fewer() -> None:
     curled = damage_page(Page(PIXELS), "curl", 0.5, 3, dpi=200.0).pixels
     tracing = whole_or_refused(np.asarray(cv2.resize(curled, None, fx=3.2, fy=3.2), dtype=np.uint8))
@@ -168,6 +169,7 @@ def test_a_photograph_of_many_megapixels_is_laid_flat_at_fewer() -> None:
     assert 5e6 < tracing.page.height * tracing.page.width <= 24e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_page_on_its_side_or_head_is_turned_and_never_read_as_it_stands(turns: int) -> None:
     tracing, upright = whole_or_refused(np.rot90(PIXELS, turns)), whole_or_refused(PIXELS)
@@ -179,6 +181,7 @@ def test_a_page_on_its_side_or_head_is_turned_and_never_read_as_it_stands(turns:
     np.testing.assert_allclose(tracing.record.signals_mv, upright.record.signals_mv, atol=0.02)
 
 
+@pytest.mark.slow
 @given(
     cut=st.tuples(*[st.floats(0, 0.6)] * 4),
     scale=st.floats(0.15, 1.0),

@@ -163,6 +163,7 @@ def test_a_printed_speed_that_the_columns_contradict_is_not_used(monkeypatch: py
     assert any("prints 50 mm/s, but 25 mm/s was used" in text for text in found.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ocr")
 def test_a_public_page_is_read_whole_and_its_filter_marks_qrs_and_st() -> None:
     reading = ecglens.examine(DATA / "HB_1.jpg", measure=True, printed=True)

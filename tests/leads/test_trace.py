@@ -42,6 +42,7 @@ def test_every_layout_is_found_and_read_without_being_told(layout: str) -> None:
     assert np.median(list(against_truth(rendered, tracing).values())) > 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "grid", ["red-dotted", "green-lines", "blue-dotted", "orange-lines", "gray-lines", "gray-dotted"]
 )
@@ -136,6 +137,7 @@ def test_thirds_of_ten_seconds_are_no_odd_columns() -> None:
     assert not any("may be cut" in warning for warning in warnings)
 
 
+@pytest.mark.slow
 def test_lines_with_pulses_are_all_the_layouts_or_none() -> None:
     """With V1 to V3 beside I to III alone, two of the six lines were taken for rhythm strips of 3x4+2."""
     page = with_names(render_page(RECORD, layout="6x2"), {"I", "II", "III", "V1", "V2", "V3"})

@@ -11,10 +11,12 @@ PORT ?= 8000
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint accuracy audit release constraints format \
   bench docs clean
+# Without compiled files each of the many processes of the tests would compile torch and all others again.
+unexport PYTHONDONTWRITEBYTECODE
 # Each test process has one core, so that the processes do not wait for each other's threads.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 FAST := tests/datasets tests/evaluation tests/formats tests/leads tests/pages tests/render tests/validation \
-  tests/test_explanations.py tests/test_imports.py tests/test_reader.py tests/test_tables.py
+  tests/test_explanations.py tests/test_reader.py tests/test_tables.py
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'

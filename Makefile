@@ -14,11 +14,16 @@ PORT ?= 8000
 LANGUAGE_PATHS := .ci .github CHANGELOG.md CONTRIBUTING.md SECURITY.md examples tests/ci docs/decisions \
 	$(addprefix docs/,api.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
 	$(addprefix docs/,rendering.md training.md web.md) \
+	$(addprefix src/ecglens/,leads measuring pages printed tracing formats/reading_state.py models/abstention.py) \
+	$(addprefix src/ecglens/,digitizing.py explaining.py explanation_checks.py limits.py measurements.py reading.py) \
+	$(addprefix tests/,leads measuring pages printed tracing test_reading.py) \
 	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \
   constraints format bench docs clean
+# Without compiled files each of the many processes of the tests would compile torch and all others again.
+unexport PYTHONDONTWRITEBYTECODE
 # Each test process has one core, so that the processes do not wait for each other's threads.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 FAST := tests/ci tests/datasets tests/evaluation tests/external_validation tests/formats tests/leads tests/measuring \

@@ -65,6 +65,7 @@ def test_a_pdf_s_page_is_chosen_by_its_number(model):
         ecglens.read(DATA / "00009_hr.pdf", model=model, page=2)
 
 
+@pytest.mark.slow
 def test_what_is_no_ecg_is_abstained_on_and_never_labelled(model):
     kinds = set()
     for kind, pixels in not_ecgs(np.random.default_rng(3), 16):
@@ -141,13 +142,14 @@ def test_a_setting_of_the_wrong_kind_is_named(model, monkeypatch):
 
 def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
     photo = next(page.path for page in demo_pages() if page.name == "photo")
-    found = ecglens.digitize(photo)
+    reading = ecglens.digitize(photo)
 
-    assert found.layout.name == "3x4+1"
-    assert len(found.record.leads) == 13
-    assert max(found.record.quality) < 0.5, "it says that it must not be trusted"
+    assert reading.layout.name == "3x4+1"
+    assert len(reading.record.leads) == 13
+    assert max(reading.record.quality) < 0.5, "it says that it must not be trusted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "strength"), [("perspective", 0.25), ("perspective", 1.0), ("curl", 0.5), ("fold", 0.5), ("fold", 0.75)]
 )
@@ -161,6 +163,7 @@ def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_li
     assert max(lead.box.right for lead in reading.layout.leads) <= reading.page.width
 
 
+@pytest.mark.slow
 def test_a_page_that_is_turned_further_than_a_scan_keeps_its_label():
     page = read_page(PAGE)
     turn = cv2.getRotationMatrix2D((page.width / 2, page.height / 2), 25, 1.0)
@@ -173,27 +176,29 @@ def test_a_page_that_is_turned_further_than_a_scan_keeps_its_label():
     assert any("by its grid" in warning for warning in reading.warnings)
 
 
-def test_the_signals_of_a_page_that_was_laid_flat_for_its_label_are_trusted_no_more_than_those_of_the_page():
+def test_the_signals_of_a_page_that_was_flattened_for_its_label_are_trusted_no_more_than_those_of_the_page():
     page = damage_page(read_page(PAGE), "curl", 0.75, 3, dpi=100.0)
     reading = examine_page(page, load_runtime(), measure=True)
     alone = digitize_page(page)
 
-    assert reading.page.pixels is not page.pixels, "only the page laid flat shows its leads"
+    assert reading.page.pixels is not page.pixels, "only the flattened page shows its leads"
     assert reading.page.bend_mm == alone.page.bend_mm > 1
     assert np.mean(reading.tracing.record.quality) < np.mean(alone.record.quality) + 0.05
 
 
-@pytest.mark.parametrize(("quarters", "said"), [(1, "left side"), (2, "upside down"), (3, "right side")])
-def test_a_page_that_lies_on_another_side_is_turned(quarters, said):
+@pytest.mark.slow
+@pytest.mark.parametrize(("quarters", "side"), [(1, "left side"), (2, "upside down"), (3, "right side")])
+def test_a_page_that_lies_on_another_side_is_turned(quarters, side):
     page = read_page(PAGE)
     turned = Page(np.ascontiguousarray(np.rot90(page.pixels, quarters)))
     reading = examine_page(turned, load_runtime())
 
     assert reading.prediction.label == "mi"
-    assert said in reading.warnings[0]
+    assert side in reading.warnings[0]
     assert reading.page.pixels.shape == page.pixels.shape
 
 
+@pytest.mark.slow
 def test_a_page_seen_in_a_mirror_is_refused():
     page = read_page(PAGE)
     for pixels in (page.pixels[::-1], page.pixels[:, ::-1]):

@@ -84,6 +84,7 @@ def test_undefined_is_a_dash_and_every_figure_and_control_has_its_place(evaluati
     assert "| sex: f | 45 | " in text
 
 
+@pytest.mark.slow
 def test_sections_with_tables_figures_and_pages_stand_in_a_report(evaluation, tmp_path):
     with Image.open(io.BytesIO(evaluation.plot()["roc"])) as drawn:
         assert drawn.size > (300, 300)

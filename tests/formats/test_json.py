@@ -12,6 +12,7 @@ from ecglens.records import EcgRecord
 jsonschema = pytest.importorskip("jsonschema")
 
 
+@pytest.mark.slow
 def test_the_file_fits_its_schema_and_comes_back_whole(page: EcgRecord, tmp_path: Path) -> None:
     sure = np.full(page.signals_mv.shape, 0.75, np.float32)
     write_json(replace(page, confidence=sure), tmp_path / "a.json")

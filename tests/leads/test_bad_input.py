@@ -1,4 +1,4 @@
-"""What a user gets of pages that cannot be read whole: a reason, a warning, a poor quality, and nothing invented."""
+"""Pages that cannot be read whole give a reason, a warning and a low quality, and nothing is invented."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -93,8 +93,8 @@ def test_leads_that_run_into_their_neighbours_are_named_and_distrusted(times: in
     tracing = digitize_page(rendered.page)
     quality, snr = quality_of(tracing), against_truth(rendered, tracing)
     assert not [lead for lead in quality if quality[lead] >= 0.5 and snr[lead] < 10]
-    (said,) = (text for text in tracing.warnings if text.startswith("Complexes overlap"))
-    named = said.rstrip(".").partition(": ")[2].split(", ")
+    (warning,) = (text for text in tracing.warnings if text.startswith("Complexes overlap"))
+    named = warning.rstrip(".").partition(": ")[2].split(", ")
     assert named
     assert all(quality[lead] < 0.5 for lead in named)
 
@@ -125,7 +125,7 @@ def test_half_the_gain_without_a_mark_is_warned_about() -> None:
 
 
 def whole_or_refused(pixels: NDArray[np.uint8]) -> Tracing | None:
-    """Digitized, or refused; what is not seen is NaN, and what is given is finite, with a quality that says so."""
+    """Return the tracing, or ``None`` where the page is refused; check that only missing samples are NaN."""
     try:
         tracing = digitize_page(part(pixels))
     except EcgLensError:
@@ -155,12 +155,13 @@ def test_odd_sizes_are_refused_in_a_sentence(shape: tuple[int, int], kind: str) 
 
 
 def test_a_pile_of_pages_is_refused_by_the_size_of_its_paper() -> None:
-    found = find_layout(part(np.tile(PIXELS, (6, 1, 1))))
-    assert isinstance(found, NotFound)
-    assert "By its grid the paper would be 1.1 m long; crop the picture to one page." in found.reason
+    result = find_layout(part(np.tile(PIXELS, (6, 1, 1))))
+    assert isinstance(result, NotFound)
+    assert "By its grid the paper would be 1.1 m long; crop the picture to one page." in result.reason
 
 
-def test_a_photograph_of_many_megapixels_is_laid_flat_at_fewer() -> None:
+@pytest.mark.slow
+def test_a_photograph_of_many_megapixels_is_flattened_at_fewer() -> None:
     curled = damage_page(Page(PIXELS), "curl", 0.5, 3, dpi=200.0).pixels
     tracing = whole_or_refused(np.asarray(cv2.resize(curled, None, fx=3.2, fy=3.2), dtype=np.uint8))
     assert tracing is not None
@@ -168,6 +169,7 @@ def test_a_photograph_of_many_megapixels_is_laid_flat_at_fewer() -> None:
     assert 5e6 < tracing.page.height * tracing.page.width <= 24e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_page_on_its_side_or_head_is_turned_and_never_read_as_it_stands(turns: int) -> None:
     tracing, upright = whole_or_refused(np.rot90(PIXELS, turns)), whole_or_refused(PIXELS)
@@ -179,6 +181,7 @@ def test_a_page_on_its_side_or_head_is_turned_and_never_read_as_it_stands(turns:
     np.testing.assert_allclose(tracing.record.signals_mv, upright.record.signals_mv, atol=0.02)
 
 
+@pytest.mark.slow
 @given(
     cut=st.tuples(*[st.floats(0, 0.6)] * 4),
     scale=st.floats(0.15, 1.0),

@@ -8,8 +8,8 @@ from ecglens.leads.name_shapes import Word
 
 def test_three_names_and_adding_leads_identify_the_layout() -> None:
     zeros, span = 100.0 + 50 * np.arange(12), (86.0, 1087.0)
-    seen = {"II": 1, "III": 2, "aVF": 5}
-    words = [Word(name, 0.97, int(zeros[row]) - 12, 95, int(zeros[row]) - 4, 103) for name, row in seen.items()]
+    rows = {"II": 1, "III": 2, "aVF": 5}
+    words = [Word(name, 0.97, int(zeros[row]) - 12, 95, int(zeros[row]) - 4, 103) for name, row in rows.items()]
     standard = {"12x1": 0.7}
     fit = fit_layout(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0), pulsed=True)
     assert fit is not None

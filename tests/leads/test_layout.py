@@ -18,10 +18,10 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "mendeley"
 RHYTHM = {"Normal_1.jpg": "III", "HB_1.jpg": "III", "MI_26.jpg": "II", "PMI_18.jpg": "II"}
 HEADS_PX = (75.7, 322.0, 568.3, 814.6, 1060.9)
 ZEROS_PX = (232.3, 382.3, 533.7, 683.4)
-"""Where the recorder of the sample pages prints columns and zero lines, px of the pages at 1107 px width."""
+"""Zero lines that the recorder of the sample pages prints, px of the pages at 1107 px width."""
 
 
-def found(pixels: NDArray[np.uint8]) -> Layout:
+def locate(pixels: NDArray[np.uint8]) -> Layout:
     layout = find_layout(Page(pixels))
     assert isinstance(layout, Layout), layout
     return layout
@@ -32,8 +32,8 @@ def sample(request: pytest.FixtureRequest) -> Page:
     return read_page(DATA / request.param)
 
 
-def test_every_lead_stands_where_it_is_printed(sample: Page) -> None:
-    layout = found(sample.pixels)
+def test_every_lead_is_located_where_it_is_printed(sample: Page) -> None:
+    layout = locate(sample.pixels)
     assert layout.name == "3x4+1"
     assert layout.rhythm_leads == (RHYTHM[sample.source],)
     assert [lead.lead for lead in layout.leads[:12]] == [name for row in plan("3x4").rows for name in row]
@@ -45,7 +45,7 @@ def test_every_lead_stands_where_it_is_printed(sample: Page) -> None:
 
 
 def test_scale_comes_from_the_grid_and_agrees_with_the_pulse(sample: Page) -> None:
-    layout = found(sample.pixels)
+    layout = locate(sample.pixels)
     assert layout.px_per_mm == pytest.approx((3.97, 3.974), rel=0.005)
     assert layout.pulse_mm == pytest.approx(10, abs=0.3)
 
@@ -57,7 +57,7 @@ def test_layout_follows_size_and_rotation(width: int, turn: float) -> None:
     scale = width / pixels.shape[1]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     changed = rotate(np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=method), np.uint8), turn)
-    layout = found(changed)
+    layout = locate(changed)
     assert layout.rotation_deg == pytest.approx(turn, abs=0.1)
     assert layout.rhythm_leads == ("II",)
     assert layout.leads[0].box.left == pytest.approx(HEADS_PX[0] * scale, abs=3 * scale + 1)
@@ -75,7 +75,7 @@ def test_layout_is_found_with_a_margin_cut_or_added(side: int, share: float) -> 
     else:
         top, bottom, left, right = np.eye(4, dtype=int)[side] * by
         changed = pixels[top : height - bottom, left : width - right]
-    layout = found(np.ascontiguousarray(changed))
+    layout = locate(np.ascontiguousarray(changed))
     shift = (by if share > 0 else -by) if side == 2 else 0
     assert layout.leads[0].box.left == pytest.approx(HEADS_PX[0] + shift, abs=3)
     assert layout.leads[0].box.width == pytest.approx(246.3, abs=3)
@@ -84,7 +84,7 @@ def test_layout_is_found_with_a_margin_cut_or_added(side: int, share: float) -> 
 def test_a_page_without_pulses_is_found_by_its_traces_and_says_so() -> None:
     pixels = read_page(DATA / "Normal_1.jpg").pixels.copy()
     pixels[150:750, 40:72] = 255
-    layout = found(pixels)
+    layout = locate(pixels)
     assert layout.pulse_mm is None
     assert any("No calibration pulse" in warning for warning in layout.warnings)
     assert layout.leads[0].baseline_px == pytest.approx(ZEROS_PX[0], abs=5)
@@ -112,7 +112,7 @@ def test_what_is_not_the_layout_is_refused_with_the_reason(
 
 def test_crops_show_the_boxes_of_the_upright_page() -> None:
     page = Page(rotate(read_page(DATA / "HB_1.jpg").pixels, 2.0))
-    layout = found(page.pixels)
+    layout = locate(page.pixels)
     crops = crop_leads(page, layout)
     assert [lead.lead for lead, _ in crops] == [lead.lead for lead in layout.leads]
     assert all(crop.shape[0] > 140 and crop.shape[1] > 240 for _, crop in crops)
@@ -122,7 +122,7 @@ def test_crops_show_the_boxes_of_the_upright_page() -> None:
 
 
 def test_layout_is_plain_in_json(sample: Page) -> None:
-    layout = found(sample.pixels).to_dict()
+    layout = locate(sample.pixels).to_dict()
     assert layout["px_per_mm"]["source"] == "grid"
     assert len(layout["leads"]) == 13
     assert "ink" not in layout

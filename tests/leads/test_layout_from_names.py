@@ -68,8 +68,9 @@ def test_columns_of_a_third_of_ten_seconds_bring_no_warning() -> None:
     assert not any("may be cut" in warning for warning in warnings)
 
 
+@pytest.mark.slow
 def test_all_lines_with_pulses_belong_to_the_layout() -> None:
-    """With V1 to V3 beside I to III alone, two of the six lines were taken for rhythm strips of 3x4+2."""
+    """With V1 to V3 beside I to III alone, two of the six lines were mistaken for rhythm strips of 3x4+2."""
     page = with_names(render_page(RECORD, layout="6x2"), {"I", "II", "III", "V1", "V2", "V3"})
     with pytest.raises(EcgReadError, match="6 calibration pulses .* lead names .*could not be read"):
         digitize_page(page)

@@ -16,7 +16,7 @@ COLUMNS = np.array([0.0, 250, 500, 750, 1000])
 
 
 def heart() -> dict[str, NDArray[np.float64]]:
-    """Twelve leads that obey Einthoven and Goldberger, px below the zero line."""
+    """Return twelve leads that obey Einthoven and Goldberger, px below the zero line."""
     beats = 20 * np.exp(-np.square((np.arange(250) % 80 - 40) / 4.0))
     wave = 6 * np.exp(-np.square((np.arange(250) % 80 - 60) / 8.0))
     leads = {"I": -beats, "III": -0.4 * beats - wave}
@@ -73,7 +73,7 @@ def test_exchanged_rows_do_not_add_up() -> None:
     assert "do not add up to II" in verdict(page_of(exchanged))
 
 
-def test_likeness_is_one_for_the_same_curve_at_another_height() -> None:
+def test_similarity_is_one_for_the_same_curve_at_another_height() -> None:
     curve = heart()["V6"]
     assert similarity(curve, curve + 5) == pytest.approx(1)
 

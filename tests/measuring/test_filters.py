@@ -16,8 +16,8 @@ from ecglens.measuring.filters import find_peaks, savitzky_golay
 def test_the_filter_is_scipys(width, derivative, extend, mode):
     rows = np.random.default_rng(3).normal(size=(2, 3, 300))
     expected = signal.savgol_filter(rows, width, 2, deriv=derivative, delta=0.002, axis=-1, mode=mode)
-    found = savitzky_golay(rows, width, derivative=derivative, delta=0.002, extend=extend)
-    np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+    result = savitzky_golay(rows, width, derivative=derivative, delta=0.002, extend=extend)
+    np.testing.assert_allclose(result, expected, atol=1e-9 * np.abs(expected).max())
 
 
 @given(arrays(np.float64, st.integers(1, 60), elements=st.integers(0, 5).map(float)))

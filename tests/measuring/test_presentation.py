@@ -21,7 +21,7 @@ def test_an_error_is_never_shown_as_nothing():
     assert list_figures(Measurements(rate_bpm=Measured(60.0, 0.01, "1/min", (60.0, 100.0))))[0].error == "± 1"
 
 
-def test_the_basic_rate_is_told_only_where_it_is_another():
+def test_the_basic_rate_is_listed_only_where_it_differs():
     rate, near, far = (Measured(value, 0.1, "1/min") for value in (70.0, 70.6, 62.0))
 
     assert len(list_figures(Measurements(rate_bpm=rate, basic_rate_bpm=near))) == 1
@@ -30,10 +30,10 @@ def test_the_basic_rate_is_told_only_where_it_is_another():
 
 def test_leads_come_in_their_usual_order_and_what_they_lack_is_named():
     level = Measured(-0.002, 0.01, "mV", (-0.05, 0.1))
-    found = Measurements(
+    result = Measurements(
         st_j_mv={"V1": level, "-aVR": level, "I": None}, st_j60_mv={"V1": level, "-aVR": level, "I": level}
     )
 
-    assert [lead.lead for lead in list_st_leads(found)] == ["I", "-aVR", "V1"]
-    assert list_st_leads(found)[2].at_j.value == "0.00"
-    assert list_missing(found)[-1] == "ST in I"
+    assert [lead.lead for lead in list_st_leads(result)] == ["I", "-aVR", "V1"]
+    assert list_st_leads(result)[2].at_j.value == "0.00"
+    assert list_missing(result)[-1] == "ST in I"

@@ -14,13 +14,13 @@ RR = 500.0
 
 
 def beat_of(wave_mv: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Three leads that show the wave beside a QRS complex from -30 to 30 ms, at different heights."""
+    """Return three leads that show the wave beside a QRS complex from -30 to 30 ms, at different heights."""
     whole = hump(T, -QRS_END_S, 2 * QRS_END_S) + wave_mv
     return np.array([whole, 0.7 * whole, -0.5 * whole])
 
 
 def beat_with_late_wave(gap_ms: float) -> NDArray[np.float64]:
-    """A beat with a small wave some ms after its complex, as a late potential or the beginning of ST."""
+    """Return a beat with a small wave some ms after its complex, as a late potential or the beginning of ST."""
     return beat_of(0.06 * hump(T, QRS_END_S + gap_ms / 1000, 0.03) + 0.3 * hump(T, 0.2, 0.2))
 
 
@@ -52,7 +52,7 @@ def test_the_t_wave_ends_where_its_last_flank_has_a_quarter_of_its_steepest_slop
 
 
 def beat_with_wave_before_p(part: float) -> NDArray[np.float64]:
-    """A beat with a P wave, and before it a wave whose slope is a part of the P wave's."""
+    """Return a beat with a P wave, and before it a wave whose slope is a part of the P wave's."""
     p_mv, p_s, before_s = 0.15, 0.1, 0.06
     wave = part * p_mv * before_s / p_s * hump(T, -0.39, before_s)
     return beat_of(p_mv * hump(T, -0.19, p_s) + wave)

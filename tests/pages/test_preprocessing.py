@@ -15,7 +15,7 @@ SAMPLE = Path(__file__).resolve().parents[1] / "data" / "Normal_1.jpg"
 
 
 def grid_page(px_per_mm: float, *, height: int = 700, width: int = 900) -> NDArray[np.uint8]:
-    """White paper with a pink grid: every mm a faint line, every 5 mm a strong one, with a scanner's grain."""
+    """Draw white paper with a pink grid: every mm a faint line, every 5 mm a strong one, with a scanner's grain."""
     fine = np.full((4 * height, 4 * width, 3), 255, dtype=np.uint8)
     for axis, length in ((0, 4 * height), (1, 4 * width)):
         for index, place in enumerate(np.arange(12.0, length - 4, 4 * px_per_mm)):
@@ -45,9 +45,9 @@ def test_otsu_and_canny_are_binary() -> None:
         assert set(np.unique(binary)) == {0, 255}
 
 
-def test_gray_weighs_colours_as_the_eye_does() -> None:
-    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], dtype=np.uint8)
-    np.testing.assert_array_equal(preprocessing.gray(colours), [[76, 150, 29, 255]])
+def test_gray_weighs_colors_as_the_eye_does() -> None:
+    colors = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], dtype=np.uint8)
+    np.testing.assert_array_equal(preprocessing.gray(colors), [[76, 150, 29, 255]])
 
 
 def test_gaussian_of_zero_changes_nothing() -> None:
@@ -105,8 +105,8 @@ def test_the_grids_place_is_found_and_header_and_footer_go() -> None:
     assert grid
     assert (grid.box.top, grid.box.bottom) == pytest.approx((200, 900), abs=30)
     assert (grid.box.left, grid.box.right) == pytest.approx((50, 950), abs=30)
-    kept = crop_to_grid(page)
-    assert kept.min(axis=2).min() > 100, "print was left in"
+    cropped = crop_to_grid(page)
+    assert cropped.min(axis=2).min() > 100, "print was left in"
 
 
 @pytest.mark.parametrize("kind", ["white", "noise", "text"])

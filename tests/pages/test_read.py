@@ -38,8 +38,8 @@ from ecglens.pages.read import count_pages
 def assert_quarters(pixels: np.ndarray, *, tolerance: int = 6) -> None:
     height, width = pixels.shape[:2]
     places = [(1, 1), (1, 3), (3, 1), (3, 3)]
-    found = [pixels[height * row // 4, width * column // 4] for row, column in places]
-    np.testing.assert_allclose(found, [RED, GREEN, BLUE, WHITE], atol=tolerance)
+    corners = [pixels[height * row // 4, width * column // 4] for row, column in places]
+    np.testing.assert_allclose(corners, [RED, GREEN, BLUE, WHITE], atol=tolerance)
 
 
 class TestFormats:
@@ -115,7 +115,7 @@ class TestFormats:
 
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
     @pytest.mark.parametrize("orientation", range(1, 9))
-    def test_the_page_stands_upright_by_its_exif_mark(self, kind, orientation):
+    def test_the_page_stands_upright_by_its_exif_metadata(self, kind, orientation):
         back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
         image = quarters()
         if orientation in back:
@@ -181,14 +181,14 @@ class TestSources:
 
 
 class TestCutJpeg:
-    @pytest.mark.parametrize("kept", [0.75, 0.9, 0.99])
-    def test_missing_last_rows_are_a_warning(self, kept):
+    @pytest.mark.parametrize("share", [0.75, 0.9, 0.99])
+    def test_missing_last_rows_are_a_warning(self, share):
         data = PAGE.read_bytes()
-        page = read_page(data[: int(len(data) * kept)])
+        page = read_page(data[: int(len(data) * share)])
         missing = int(page.warnings[0].split("the last ")[1].split()[0])
 
         assert page.warnings == (f"The file is cut short: the last {missing} of 786 rows of the page are missing.",)
-        assert missing == pytest.approx(786 * (1 - kept), abs=50)
+        assert missing == pytest.approx(786 * (1 - share), abs=50)
         np.testing.assert_array_equal(page.pixels[: 786 - missing - 32], read_page(data).pixels[: 786 - missing - 32])
 
     def test_a_missing_third_is_refused(self):

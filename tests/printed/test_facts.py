@@ -50,9 +50,9 @@ def ocr() -> None:
     ],
 )
 def test_facts_are_taken_from_a_line_and_never_guessed(line: str, facts: tuple[float | None, ...]) -> None:
-    found = parse_facts([line])
+    result = parse_facts([line])
     names = ("rate_bpm", "speed_mm_s", "gain_mm_mv", "column_s", "high_pass_hz", "low_pass_hz")
-    assert tuple(getattr(found, name) for name in names) == facts
+    assert tuple(getattr(result, name) for name in names) == facts
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_facts_are_taken_from_a_line_and_never_guessed(line: str, facts: tuple[f
     ],
 )
 def test_intervals_are_read_as_recorders_print_them(lines: tuple[str, ...]) -> None:
-    found = parse_facts(lines)
-    assert (found.pr_ms, found.qrs_ms, found.qt_ms, found.qtc_ms) == (146, 128, 490, 493)
+    result = parse_facts(lines)
+    assert (result.pr_ms, result.qrs_ms, result.qt_ms, result.qtc_ms) == (146, 128, 490, 493)
 
 
 def test_a_page_without_print_has_no_facts() -> None:
@@ -74,9 +74,9 @@ def test_a_page_without_print_has_no_facts() -> None:
 
 @pytest.fixture(scope="module")
 def layout() -> Layout:
-    found = find_layout(read_page(DATA / "HB_1.jpg"))
-    assert isinstance(found, Layout)
-    return found
+    result = find_layout(read_page(DATA / "HB_1.jpg"))
+    assert isinstance(result, Layout)
+    return result
 
 
 def at_rate(rate_bpm: float, basic_bpm: float | None = None) -> Measurements:
@@ -85,7 +85,7 @@ def at_rate(rate_bpm: float, basic_bpm: float | None = None) -> Measurements:
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "expected"),
     [
         (PrintedFacts(), ()),
         (PrintedFacts(92, 25, 10, 2.5, 0.67, 25), ()),
@@ -98,17 +98,17 @@ def at_rate(rate_bpm: float, basic_bpm: float | None = None) -> Measurements:
     ],
 )
 def test_each_fact_that_the_page_contradicts_is_one_sentence(
-    layout: Layout, facts: PrintedFacts, said: tuple[str, ...]
+    layout: Layout, facts: PrintedFacts, expected: tuple[str, ...]
 ) -> None:
-    found = find_contradictions(facts, layout, speed_mm_s=25, gain_mm_mv=10, measurements=at_rate(92.5))
-    assert len(found) == len(said)
-    assert all(re.search(words, sentence) for sentence, words in zip(found, said, strict=True))
+    result = find_contradictions(facts, layout, speed_mm_s=25, gain_mm_mv=10, measurements=at_rate(92.5))
+    assert len(result) == len(expected)
+    assert all(re.search(words, sentence) for sentence, words in zip(result, expected, strict=True))
 
 
 def test_a_rate_that_leaves_early_beats_out_is_no_contradiction(layout: Layout) -> None:
-    found = at_rate(98.0, basic_bpm=92.4)
+    result = at_rate(98.0, basic_bpm=92.4)
     assert (
-        find_contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, measurements=found) == ()
+        find_contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, measurements=result) == ()
     )
 
 
@@ -117,7 +117,7 @@ def test_a_rate_is_not_held_against_beats_that_were_not_measured(layout: Layout)
 
 
 def test_columns_then_the_rate_tell_whether_a_printed_speed_is_wrong(layout: Layout) -> None:
-    misread = at_rate(185.0)  # 92.5/min at 25 mm/s, taken for 50
+    misread = at_rate(185.0)  # 92.5/min at 25 mm/s, read as 50
     assert is_speed_contradicted(PrintedFacts(speed_mm_s=50, column_s=2.5), layout, misread)
     assert is_speed_contradicted(PrintedFacts(rate_bpm=92, speed_mm_s=50), layout, misread)
     assert not is_speed_contradicted(PrintedFacts(rate_bpm=185, speed_mm_s=50), layout, misread)
@@ -129,23 +129,23 @@ def test_columns_then_the_rate_tell_whether_a_printed_speed_is_wrong(layout: Lay
 @pytest.mark.usefixtures("ocr")
 def test_a_printed_speed_and_gain_are_used_where_nothing_else_tells_them() -> None:
     page = render_page(RECORD, speed_mm_s=50.0, gain_mm_mv=5.0, pulse=None).page
-    found = digitize_page(page, printed=True)
-    assert (found.speed_mm_s, found.speed_source) == (50.0, "printed")
-    assert (found.gain_mm_mv, found.gain_source) == (5.0, "printed")
-    assert found.record is not None
-    rate = measure(found.record).rate_bpm
+    result = digitize_page(page, printed=True)
+    assert (result.speed_mm_s, result.speed_source) == (50.0, "printed")
+    assert (result.gain_mm_mv, result.gain_source) == (5.0, "printed")
+    assert result.record is not None
+    rate = measure(result.record).rate_bpm
     assert rate is not None
     assert rate.value == pytest.approx(RATE_BPM, abs=2)
-    assert found.to_dict()["printed"]["low_pass_hz"] == 150
+    assert result.to_dict()["printed"]["low_pass_hz"] == 150
 
 
 @pytest.mark.usefixtures("ocr")
 def test_what_is_given_by_hand_wins_over_print_and_is_contradicted_in_words() -> None:
     page = render_page(RECORD, speed_mm_s=50.0).page
-    found = digitize_page(page, speed_mm_s=25.0, printed=True)
-    assert (found.speed_mm_s, found.speed_source) == (25.0, "given")
-    assert any("prints 50 mm/s, but 25 mm/s was used" in text for text in found.warnings)
-    assert any("prints 1.25 s a column" in text for text in found.warnings)
+    result = digitize_page(page, speed_mm_s=25.0, printed=True)
+    assert (result.speed_mm_s, result.speed_source) == (25.0, "given")
+    assert any("prints 50 mm/s, but 25 mm/s was used" in text for text in result.warnings)
+    assert any("prints 1.25 s a column" in text for text in result.warnings)
 
 
 @pytest.mark.usefixtures("ocr")
@@ -154,19 +154,20 @@ def test_the_pulse_wins_over_a_printed_gain_and_the_page_is_said_to_contradict_i
 ) -> None:
     page = render_page(RECORD).page
     monkeypatch.setattr("ecglens.digitizing.read_facts", lambda page, layout: PrintedFacts(gain_mm_mv=5.0))
-    found = digitize_page(page, printed=True)
-    assert (found.gain_mm_mv, found.gain_source) == (10.0, "pulse")
-    assert any("prints 5 mm/mV, but 10 mm/mV was used" in text for text in found.warnings)
+    result = digitize_page(page, printed=True)
+    assert (result.gain_mm_mv, result.gain_source) == (10.0, "pulse")
+    assert any("prints 5 mm/mV, but 10 mm/mV was used" in text for text in result.warnings)
 
 
 def test_a_printed_speed_that_the_columns_contradict_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     facts = PrintedFacts(speed_mm_s=50.0, column_s=2.5)
     monkeypatch.setattr("ecglens.digitizing.read_facts", lambda page, layout: facts)
-    found = digitize_page(render_page(RECORD).page, printed=True)
-    assert (found.speed_mm_s, found.speed_source) == (25.0, "default")
-    assert any("prints 50 mm/s, but 25 mm/s was used" in text for text in found.warnings)
+    result = digitize_page(render_page(RECORD).page, printed=True)
+    assert (result.speed_mm_s, result.speed_source) == (25.0, "default")
+    assert any("prints 50 mm/s, but 25 mm/s was used" in text for text in result.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ocr")
 def test_a_public_page_is_read_whole_and_its_filter_marks_qrs_and_st() -> None:
     reading = ecglens.examine(DATA / "HB_1.jpg", measure=True, printed=True)
@@ -186,9 +187,9 @@ def test_print_is_read_on_a_turned_page(turn: float) -> None:
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
     turned = cv2.warpAffine(page.pixels, matrix, (width, height), borderValue=(255, 255, 255))
     whole = Page(np.asarray(turned, dtype=np.uint8))
-    found = find_layout(whole)
-    assert isinstance(found, Layout)
-    facts = read_facts(whole, found)
+    result = find_layout(whole)
+    assert isinstance(result, Layout)
+    facts = read_facts(whole, result)
     assert (facts.rate_bpm, facts.speed_mm_s, facts.gain_mm_mv) == (63, 25, 10)
 
 

@@ -25,7 +25,7 @@ def dark(pixels):
 
 
 def written(page, row):
-    """The page with a name across a row."""
+    """Return the page with a name across a row."""
     pixels = page.pixels.copy()
     cv2.putText(pixels, "SMITH 4711", (420, round(row) + 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     return replace(page, pixels=pixels)
@@ -56,7 +56,7 @@ def test_a_name_that_the_edge_would_cut_goes_whole(page, edge):
     assert dark(redact(named, layout).pixels[part]) <= dark(before[part]) + 2
 
 
-def test_a_turned_page_is_painted_over_along_its_own_edges(page):
+def test_a_turned_page_is_redacted_along_its_own_edges(page):
     matrix = cv2.getRotationMatrix2D((page.width / 2, page.height / 2), -3.0, 1.0)
     turned = cv2.warpAffine(page.pixels, matrix, (page.width, page.height), borderValue=(255, 255, 255))
     layout = find_layout(replace(page, pixels=turned))

@@ -24,6 +24,7 @@ def test_strength_0_changes_nothing_and_the_seed_decides_the_rest(kind, clean):
     assert one.page.pixels.dtype == np.uint8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(DAMAGES))
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_truth_follows_the_trace_through_every_damage(kind, seed, clean):

@@ -15,6 +15,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "grid", ["red-dotted", "green-lines", "blue-dotted", "orange-lines", "gray-lines", "gray-dotted"]
 )
@@ -26,10 +27,10 @@ def test_every_kind_of_grid_is_separated_from_the_traces(grid: str) -> None:
 def test_a_grid_nearly_as_dark_as_the_traces_is_removed() -> None:
     rendered = render_page(RECORD, grid="none")
     pixels, px_per_mm = rendered.page.pixels.copy(), rendered.truth.px_per_mm
-    for every_mm, colour in ((1, (29, 56, 106)), (5, (9, 110, 77))):
+    for every_mm, color in ((1, (29, 56, 106)), (5, (9, 110, 77))):
         rows, columns = (np.arange(0, side, every_mm * px_per_mm).astype(int) for side in pixels.shape[:2])
-        pixels[rows] = np.minimum(pixels[rows], colour)
-        pixels[:, columns] = np.minimum(pixels[:, columns], colour)
+        pixels[rows] = np.minimum(pixels[rows], color)
+        pixels[:, columns] = np.minimum(pixels[:, columns], color)
     tracing = digitize_page(replace(rendered.page, pixels=pixels))
     assert tracing.layout.px_per_mm_source == "grid"
     assert np.median(list(against_truth(rendered, tracing).values())) > 12

@@ -22,7 +22,7 @@ def test_blurred_traces_begin_where_sharp_ones_do() -> None:
 
 
 def with_bars(rendered: RenderedPage) -> RenderedPage:
-    """The page with a bar of 7 x 0.8 mm at each border of two leads."""
+    """Return the page with a bar of 7 x 0.8 mm at each border of two leads."""
     pixels, px_per_mm = rendered.page.pixels.copy(), rendered.truth.px_per_mm
     left = min(segment.box.left for segment in rendered.truth.leads)
     for segment in rendered.truth.leads:
@@ -34,7 +34,7 @@ def with_bars(rendered: RenderedPage) -> RenderedPage:
 
 
 def with_pulses_at_the_traces(rendered: RenderedPage) -> RenderedPage:
-    """The page with a pulse before each line whose falling flank stands where the line begins."""
+    """Return the page with a pulse before each line whose falling flank lies where the line begins."""
     pixels, px_per_mm = rendered.page.pixels.copy(), rendered.truth.px_per_mm
     left = min(segment.box.left for segment in rendered.truth.leads)
     for segment in rendered.truth.leads:

@@ -19,6 +19,6 @@ def test_the_center_line_is_the_curve_that_the_pen_followed(radius: float, heigh
     windows = [padded[reach + shift : reach + shift + len(curve)] for shift in shifts]
     upper = np.min([window - lift for window, lift in zip(windows, lifts, strict=True)], axis=0)
     lower = np.max([window + lift for window, lift in zip(windows, lifts, strict=True)], axis=0)
-    found, _ = find_center_line((upper, lower), radius)
+    center, _ = find_center_line((upper, lower), radius)
     inner = slice(4 * reach, -4 * reach)
-    assert np.abs(found - curve)[inner].max() < 0.35 + 0.5 * abs(height) / width
+    assert np.abs(center - curve)[inner].max() < 0.35 + 0.5 * abs(height) / width

@@ -34,7 +34,9 @@ def test_without_a_pulse_a_warning_says_so_and_a_given_gain_is_used() -> None:
     guessed = digitize_page(page)
     assert guessed.gain_source == "default"
     assert any("10 mm/mV is assumed" in warning for warning in guessed.warnings)
-    told = digitize_page(page, gain_mm_mv=5.0)
-    assert told.record is not None
+    explicit = digitize_page(page, gain_mm_mv=5.0)
+    assert explicit.record is not None
     assert guessed.record is not None
-    assert np.nanmax(told.record.signals_mv[0]) == pytest.approx(2 * np.nanmax(guessed.record.signals_mv[0]), rel=0.01)
+    assert np.nanmax(explicit.record.signals_mv[0]) == pytest.approx(
+        2 * np.nanmax(guessed.record.signals_mv[0]), rel=0.01
+    )

@@ -26,11 +26,11 @@ def test_signals_do_not_depend_on_the_resolution(dpi: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("source", "kept"), [("recorder", 0.93), ("recorder", 0.95), ("render", 0.85), ("render", 0.9)]
+    ("source", "share"), [("recorder", 0.93), ("recorder", 0.95), ("render", 0.85), ("render", 0.9)]
 )
-def test_leads_of_a_cut_page_keep_their_signals(source: str, kept: float) -> None:
+def test_leads_of_a_cut_page_keep_their_signals(source: str, share: float) -> None:
     page = render_page(RECORD, pen_mm=0.3).page if source == "render" else read_page(DATA / "Normal_1.jpg")
-    cut = replace(page, pixels=np.ascontiguousarray(page.pixels[:, : int(kept * page.width)]))
+    cut = replace(page, pixels=np.ascontiguousarray(page.pixels[:, : int(share * page.width)]))
     whole, part = digitize_page(page).record, digitize_page(cut)
     assert any("may be cut" in warning for warning in part.warnings)
     assert whole is not None

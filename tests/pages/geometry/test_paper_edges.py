@@ -31,11 +31,11 @@ def photo(corners, *, table=90, size=(700, 1000)):
     ],
 )
 def test_the_corners_of_a_sheet_on_a_table_are_found_clockwise(corners):
-    found = find_paper_corners(photo(corners))
-    assert np.abs(np.array(found) - corners).max() < 4
+    edges = find_paper_corners(photo(corners))
+    assert np.abs(np.array(edges) - corners).max() < 4
 
 
-def test_a_photo_is_set_upright_and_it_is_said():
+def test_a_photo_is_rectified_with_a_warning():
     corners = [(60, 40), (930, 90), (900, 640), (100, 600)]
     flat = rectify_by_edges(photo(corners))
     assert flat.pixels.mean() > 240
@@ -62,9 +62,9 @@ def test_what_is_no_sheet_on_something_darker_is_left_alone(page):
 @given(arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60), st.just(3))))
 def test_any_picture_has_corners_within_it_or_none(pixels):
     page = Page(pixels)
-    found = find_paper_corners(page)
-    if found is not None:
-        columns, rows = np.array(found).T
+    edges = find_paper_corners(page)
+    if edges is not None:
+        columns, rows = np.array(edges).T
         assert (columns >= 0).all()
         assert (columns <= page.width - 1).all()
         assert (rows >= 0).all()

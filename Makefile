@@ -13,7 +13,7 @@ PORT ?= 8000
 # `codespell PACKAGE` report nothing; when all are here, the list becomes the whole repository.
 LANGUAGE_PATHS := .ci .github CHANGELOG.md CONTRIBUTING.md SECURITY.md examples tests/ci docs/decisions \
 	$(addprefix docs/,api.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
-	$(addprefix docs/,rendering.md training.md web.md) \
+	$(addprefix docs/,rendering.md thresholds.md training.md web.md) \
 	$(addprefix src/ecglens/,leads measuring pages printed tracing formats/reading_state.py models/abstention.py) \
 	$(addprefix src/ecglens/,digitizing.py explaining.py explanation_checks.py limits.py measurements.py reading.py) \
 	$(addprefix tests/,leads measuring pages printed tracing test_reading.py) \

@@ -1,4 +1,4 @@
-"""The label vocabulary: the four conditions of the public page images, and what to call them.
+"""The label vocabulary: the four conditions of the public page images, their titles, and how probabilities are shown.
 
 The order of ``LABELS`` is for display only. A model carries its own label order in its folder, and nothing here is
 ever used to decode a model's output.
@@ -7,7 +7,7 @@ ever used to decode a model's output.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["LABELS", "TITLES"]
+__all__ = ["LABELS", "TITLES", "format_probability"]
 
 LABELS: tuple[str, ...] = ("normal", "mi", "history_mi", "abnormal_heartbeat")
 
@@ -19,3 +19,21 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "abnormal_heartbeat": "Abnormal heartbeat",
     }
 )
+
+_NEARLY_CERTAIN = 0.9995
+"""Probability from which rounding would show 100.0 %, which no model may claim."""
+
+
+def format_probability(probability: float | None) -> str:
+    """Format a probability for people: never as 0 or 100 %, which no model may claim.
+
+    >>> format_probability(0.99978), format_probability(0.826), format_probability(0.0002)
+    ('> 99.9 %', '82.6 %', '< 0.1 %')
+    >>> format_probability(None)
+    ''
+    """
+    if probability is None:
+        return ""
+    if probability >= _NEARLY_CERTAIN:
+        return "> 99.9 %"
+    return "< 0.1 %" if probability < 1 - _NEARLY_CERTAIN else f"{100 * probability:.1f} %"

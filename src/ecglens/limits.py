@@ -10,8 +10,8 @@ from typing import Any
 
 __all__ = ["SWEEP", "threshold"]
 
-SWEEP = "`make thresholds`: benchmarks/thresholds.md"
-"""Evidence of a threshold that rests on the sweep alone."""
+SWEEP = "`make thresholds`"
+"""Evidence of a threshold that rests on the accuracy set alone."""
 
 
 def threshold(default: Any, unit: str, meaning: str, *, low: str, high: str, evidence: str = SWEEP) -> Any:

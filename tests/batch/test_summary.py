@@ -38,7 +38,7 @@ def test_a_summary_s_page_shows_all_of_that_and_no_markup_of_others(tmp_path):
     for text in ("Not recognized as an ECG page", "It needs more memory", "… of … leads is weak.", "b &lt;i&gt;"):
         assert text in html
     assert "<i>" not in html
-    assert "Myocardial infarction 60%, no label given" in html
+    assert "Myocardial infarction 60.0 %, no label given" in html
     assert "not a medical device" in html
 
 

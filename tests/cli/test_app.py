@@ -105,7 +105,7 @@ def test_the_answer_is_written_for_a_person(examine):
     assert result.stdout.splitlines()[0] == "page.jpg"
     for words in (
         "Normal",
-        "95.0%",
+        "95.0 %",
         "Myocardial infarction",
         "3x4+1, rhythm lead II, 3.93 x 3.94 px/mm by the grid, pulse 10.0 mm, turned by 0.0°",
         "tiny 1.0",

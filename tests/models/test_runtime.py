@@ -66,7 +66,7 @@ def test_it_answers_from_the_threshold_on_and_abstains_below(tmp_path, page, lay
     if not answered:
         assert prediction.label is None
         assert prediction.abstention.kind == "uncertain"
-        assert "the top label has 50.0%" in prediction.abstention.reason
+        assert "the top label has 50.0 %" in prediction.abstention.reason
         assert prediction.probabilities == {"normal": 0.5, "mi": 0.5}
 
 

@@ -18,6 +18,7 @@ from ecglens.batch.rows import FIGURES
 from ecglens.batch.summary import ABSTENTIONS, FOOT, title_of
 from ecglens.errors import BatchError
 from ecglens.extras import require
+from ecglens.labels import format_probability
 
 __all__ = ["BatchComparison", "compare"]
 
@@ -228,7 +229,8 @@ def _caption(row: Mapping[str, Any]) -> list[str]:
     lines = [f"Page {row['page']}"] if row["page"] > 1 else []
     for side in ("first", "second"):
         sure = row[f"confidence_{side}"]
-        lines.append(f"{side.capitalize()}: {_shown(row[side])}{'' if sure is None else f', {sure:.0%}'}")
+        probability = "" if sure is None else f", {format_probability(sure)}"
+        lines.append(f"{side.capitalize()}: {_shown(row[side])}{probability}")
     return lines
 
 

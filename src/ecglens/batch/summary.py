@@ -16,7 +16,7 @@ from ecglens.batch.pictures import pictures as pictures_of
 from ecglens.batch.results import PAGES, RunInfo, entries_of, open_result, written
 from ecglens.batch.rows import FAILURES
 from ecglens.extras import require
-from ecglens.labels import TITLES
+from ecglens.labels import TITLES, format_probability
 
 __all__ = ["ABSTENTIONS", "FOOT", "SUMMARY", "Summary", "gather", "title_of", "write_summary"]
 
@@ -247,7 +247,7 @@ def _caption(row: Mapping[str, Any]) -> list[str]:
     likeliest = max(by_label, key=lambda label: by_label[label] or 0.0)
     said = "" if row["label"] is not None else ", no label given"
     page = f"page {row['page']}: " if row["page"] > 1 else ""
-    return [f"{page}{title_of(likeliest)} {row['confidence']:.0%}{said}"]
+    return [f"{page}{title_of(likeliest)} {format_probability(row['confidence'])}{said}"]
 
 
 def _short(source: str) -> str:

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.labels import TITLES
+from ecglens.labels import TITLES, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.records import Layout, Measurements, Prediction, Reading
 
@@ -61,7 +61,7 @@ def _bars(prediction: Prediction) -> Table:
     ranked = sorted((prediction.probabilities or {}).items(), key=lambda item: -item[1])
     for label, probability in ranked:
         bar = "█" * round(probability * _BAR_CELLS)
-        table.add_row("", TITLES.get(label, label), f"{probability:.1%}", Text(bar, style="cyan"))
+        table.add_row("", TITLES.get(label, label), format_probability(probability), Text(bar, style="cyan"))
     return table
 
 

@@ -13,7 +13,7 @@ from ecglens.cli.answers import DISCLAIMER, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.explanations import WORDS, passed_all
-from ecglens.labels import TITLES
+from ecglens.labels import TITLES, format_probability
 from ecglens.records import Explanation, Page
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def _write(found: Explanation, page: Page, path: Path) -> None:
 def _print(console: Console, name: str, found: Explanation) -> None:
     console.print(Text(name, style="bold"), soft_wrap=True)
     title = TITLES.get(found.label, found.label)
-    console.print(Text(f"  {title} {found.probability:.1%}, by {found.model} {found.model_version}"), soft_wrap=True)
+    probability = format_probability(found.probability)
+    console.print(Text(f"  {title} {probability}, by {found.model} {found.model_version}"), soft_wrap=True)
     console.print(Text(f"  {found.done}"), soft_wrap=True)
     table = Table.grid(padding=(0, 1))
     table.add_column(min_width=1)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.labels import format_probability
 from ecglens.models.inputs import InputRecipe, known_share, needs_record, unsuitable
 from ecglens.records import Abstention, EcgRecord, Layout
 
@@ -69,6 +70,6 @@ def uncertain_answer(confidence: float, threshold: float) -> Abstention | None:
         return None
     return Abstention(
         "uncertain",
-        f"No label is probable enough: the top label has {confidence:.1%}, and this model gives a label "
-        f"from {threshold:.1%} on.",
+        f"No label is probable enough: the top label has {format_probability(confidence)}, and this model gives a "
+        f"label from {format_probability(threshold)} on.",
     )

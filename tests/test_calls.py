@@ -1,0 +1,72 @@
+"""A page is decoded, located and answered once, whatever is asked of it afterwards."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_models import write_model
+
+import ecglens
+from ecglens.explaining import explain_page
+from ecglens.leads import locate
+from ecglens.models.runtime import Runtime
+from ecglens.pages.read import read_page
+from ecglens.reading import load_runtime, measure_reading, read_located
+
+PAGE = Path(__file__).resolve().parent / "data" / "MI_26.jpg"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    write_model(tmp_path / "tiny", (0.0, 5.0))
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the calls of the steps that a reading needs once."""
+    counter: Counter[str] = Counter()
+
+    def count(owner: Any, name: str) -> None:
+        step: Callable[..., Any] = getattr(owner, name)
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            counter[name] += 1
+            return step(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    count(locate, "find_layout")
+    count(Runtime, "predict")
+    return counter
+
+
+def test_measurements_neither_locate_nor_predict_again(model: Path, calls: Counter[str]) -> None:
+    reading = ecglens.examine(PAGE, model=model, measure=True)
+    assert reading.measurements is not None
+    assert calls == {"find_layout": 1, "predict": 1}
+
+
+def test_a_second_step_continues_from_the_first(model: Path, calls: Counter[str]) -> None:
+    located = locate.locate_leads(read_page(PAGE))
+    reading = measure_reading(read_located(located, load_runtime(model)))
+    assert reading.measurements is not None
+    assert calls == {"find_layout": 1, "predict": 1}
+
+
+def test_each_further_model_costs_its_own_prediction_only(tmp_path: Path, calls: Counter[str]) -> None:
+    located = locate.locate_leads(read_page(PAGE))
+    for version in ("first", "second", "third"):
+        write_model(tmp_path / version, (0.0, 5.0))
+        assert read_located(located, load_runtime(tmp_path / version)).prediction.label == "mi"
+    assert calls == {"find_layout": 1, "predict": 3}
+
+
+def test_an_explanation_uses_the_arrays_of_the_prediction(tmp_path: Path, calls: Counter[str]) -> None:
+    write_model(tmp_path / "tiny", graph={"slope": 0.01})
+    runtime = load_runtime(tmp_path / "tiny")
+    reading = read_located(locate.locate_leads(read_page(PAGE)), runtime)
+    explain_page(reading, runtime, method="occlusion_lead", checks=False)
+    assert calls == {"find_layout": 1, "predict": 1}

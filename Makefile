@@ -11,8 +11,8 @@ PORT ?= 8000
 
 # What is written in plain English already. A package is added here once `.ci/check_language.py --paths PACKAGE` and
 # `codespell PACKAGE` report nothing; when all are here, the list becomes the whole repository.
-LANGUAGE_PATHS := .ci .github CHANGELOG.md CONTRIBUTING.md SECURITY.md examples tests/ci docs/decisions \
-	$(addprefix docs/,api.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
+LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples tests/ci docs/decisions \
+	$(addprefix docs/,api.md architecture.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
 	$(addprefix docs/,rendering.md thresholds.md training.md web.md) \
 	$(addprefix src/ecglens/,leads measuring pages printed tracing formats/reading_state.py models/abstention.py) \
 	$(addprefix src/ecglens/,digitizing.py explaining.py explanation_checks.py limits.py measurements.py reading.py) \

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import django
-import typer
 
 from ecglens import errors, layouts, settings
-from ecglens.cli.app import app
+from ecglens.cli.app import COMMANDS, load_command
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecglens.web.project.settings")
 os.environ.setdefault("ECGLENS_DATA_DIR", tempfile.mkdtemp(prefix="ecglens-docs-"))
@@ -56,8 +55,7 @@ def _routes(patterns: list[Any], before: str = "") -> Iterator[str]:
 
 
 def _commands() -> list[str]:
-    group = typer.main.get_command(app)
-    return [part for name, command in group.commands.items() for part in _command(name, command)]  # type: ignore[attr-defined]
+    return [part for name in COMMANDS for part in _command(name, load_command(name))]
 
 
 def _command(name: str, command: Any) -> list[str]:

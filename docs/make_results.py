@@ -18,7 +18,7 @@ TITLES = {
     "macro_f1": "macro-F1",
     "macro_auroc": "macro-AUROC",
     "expected_calibration_error": "expected calibration error",
-    "right_at_coverage": "right among the 72 % surest",
+    "right_at_coverage": "right among the 72 % most confident",
 }
 
 
@@ -47,7 +47,7 @@ def results() -> str:
         f"{data['labels']['mi']} recordings are infarctions. At the shipped threshold the model answers "
         f'{calibration["answered"]:.0%} of the pages and says "cannot tell" to the rest. Made by '
         "`ecglens train recipes/compact_cnn.toml` and `ecglens export`; the whole command and every figure by label "
-        "stand in the [card](src/ecglens/weights/compact_cnn/card.md).",
+        "are in the [card](src/ecglens/weights/compact_cnn/card.md).",
     ]
     return "\n".join(lines)
 

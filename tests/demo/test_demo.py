@@ -47,7 +47,7 @@ def test_the_trace_lies_where_the_truth_says(name):
 
 
 def test_the_licence_and_source_stand_beside_the_pages():
-    note = " ".join((FOLDER / "LICENCE.md").read_text().split())
+    note = " ".join((FOLDER / "LICENSE.md").read_text().split())
     assert "PTB-XL" in note
     assert "CC BY 4.0" in note
     assert "the printed heart rate is the record's" in note

@@ -45,8 +45,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "read": CommandEntry(
             "read",
             _READ,
-            "Read ECG pages: label or abstention, probabilities, measurements with their usual ranges, "
-            "layout, warnings.",
+            "Read ECG pages: label or abstention, probabilities, measurements with reference ranges, layout, warnings.",
         ),
         "explain": CommandEntry(
             "explain",
@@ -79,7 +78,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             _READ,
             "Draw a page from signals; of a folder, a page a record or --beats, with a table recordings.csv.",
         ),
-        "models": CommandEntry("models", _MODELS, "List the models that can be used by name."),
+        "models": CommandEntry("models", _MODELS, "List the models that can be used by name.", function="app"),
         "train": CommandEntry(
             "train",
             _MODELS,

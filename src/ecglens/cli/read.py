@@ -36,7 +36,7 @@ def command(
         bool, typer.Option("--printed", help="Also read the printed rate, scale and filter; needs the extra 'ocr'.")
     ] = False,
 ) -> None:
-    """Read ECG pages: label or abstention, probabilities, measurements with their usual ranges, layout, warnings."""
+    """Read ECG pages: label or abstention, probabilities, measurements with reference ranges, layout, warnings."""
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     stems: set[str] = set()
     bad = 0

@@ -55,7 +55,7 @@ def copy_demo_pages(folder: str | Path) -> tuple[Path, ...]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(FOLDER / "LICENCE.md", folder)
+    shutil.copy(FOLDER / "LICENSE.md", folder)
     for page in demo_pages():
         shutil.copy(page.truth, folder)
     return tuple(Path(shutil.copy(page.path, folder)) for page in demo_pages())

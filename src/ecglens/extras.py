@@ -1,4 +1,4 @@
-"""Optional dependencies: imported where they are used, through one door that names the extra to install."""
+"""Optional dependencies: imported where they are used, by one function whose error names the extra to install."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ __all__ = ["installed", "require"]
 
 
 def installed(module: str) -> bool:
-    """Whether an optional dependency is there, without importing it.
+    """Return whether an optional dependency is installed, without importing it.
 
     Args:
         module: Name of the module, without a dot.

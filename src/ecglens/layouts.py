@@ -1,4 +1,4 @@
-"""Page layouts as data: which lead stands where. ``render`` draws by it, ``leads`` finds by it.
+"""Page layouts as data. ``render`` draws pages from them, and ``leads`` recognizes pages by them.
 
 A name reads rows x columns, then the number of full-width rhythm strips below: ``3x4+1`` is three rows of four
 2.5 s segments with one 10 s strip.
@@ -18,10 +18,10 @@ __all__ = [
 ]
 
 STANDARD_SPEED_MM_S = 25.0
-"""Paper speed of a page that neither prints another one nor was given one."""
+"""Paper speed where a page prints no other one and none is given."""
 
 RHYTHM = "-rhythm"
-"""Ending of a rhythm strip's name in a record, where the lead itself may stand in the rows too."""
+"""Ending of a rhythm strip's name in a record, where the lead itself may be in the rows too."""
 
 STANDARD_LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -30,10 +30,10 @@ CABRERA_LEADS: tuple[str, ...] = ("aVL", "I", "-aVR", "II", "aVF", "III", "V1", 
 
 @dataclass(frozen=True, slots=True)
 class LayoutPlan:
-    """Where each lead stands on a page.
+    """The arrangement of the leads on a page.
 
     Attributes:
-        name: Such as ``3x4+1``; ``-cabrera`` at the end where the limb leads stand in Cabrera order.
+        name: Such as ``3x4+1``; it ends in ``-cabrera`` where the limb leads are in Cabrera order.
         rows: Lead names row by row; all rows have the same number of segments.
         rhythm: Leads of the full-width strips below the rows, top to bottom.
     """
@@ -75,7 +75,7 @@ def plan(name: str) -> LayoutPlan:
 
 
 def canonical_lead(name: str) -> str:
-    """The usual spelling of a lead's name; names that are none of the twelve (or ``-aVR``) come back as they are.
+    """Return the standard spelling of a lead's name; names other than the twelve and ``-aVR`` are returned unchanged.
 
     Args:
         name: As a file spells it, such as ``AVR`` or ``avr``.

@@ -1,7 +1,6 @@
-"""The nouns that cross room borders: small frozen dataclasses, units in their field names, each with ``to_dict``.
+"""The dataclasses that packages exchange: small, frozen, with units in their field names and a ``to_dict`` method.
 
-Those that hold figures of the heart stand in ``findings``, those that explain an answer in ``explanations``; both are
-found here too.
+Measurements are defined in ``measurements`` and explanations in ``explanations``; both can be imported from here too.
 """
 
 from collections.abc import Mapping
@@ -43,14 +42,14 @@ class Page:
     """One page of an ECG as pixels.
 
     Attributes:
-        pixels: ``(height, width, 3)`` uint8 RGB, upright by its EXIF mark.
+        pixels: ``(height, width, 3)`` uint8 RGB, upright by its EXIF metadata.
         source: File name without its folder, or ``"bytes"``.
         number: Which page of the file, from 1.
         count: How many pages the file has.
-        warnings: What the reader of the file had to put up with, one sentence each.
+        warnings: Faults of the file that were worked around, one sentence each.
         curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
-            whole numbers being pixel centres.
-        bend_mm: How far the paper is bent by its grid, or was before it was laid flat.
+            whole numbers are the centers of pixels.
+        bend_mm: Bend of the paper by its grid, also of a page that was flattened.
     """
 
     pixels: NDArray[np.uint8]
@@ -72,7 +71,7 @@ class Page:
         return int(self.pixels.shape[1])
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the pixels."""
+        """Return all fields except the pixels and curves as plain types."""
         return {
             "source": self.source,
             "page": self.number,
@@ -103,18 +102,18 @@ class Box:
         return self.right - self.left
 
     def to_dict(self) -> dict[str, float]:
-        """Edges in px, to a hundredth."""
+        """Return the edges in px, rounded to a hundredth."""
         edges = {"top": self.top, "left": self.left, "bottom": self.bottom, "right": self.right}
         return {name: round(float(value), 2) for name, value in edges.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class LeadBox:
-    """Where one lead stands.
+    """The position of one lead.
 
     Attributes:
         lead: Name such as ``aVR``.
-        box: On the upright page.
+        box: Rectangle of the lead on the upright page.
         baseline_px: Row of 0 mV on the upright page.
         rhythm: Whether this is a rhythm strip.
     """
@@ -125,7 +124,7 @@ class LeadBox:
     rhythm: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Name, box and baseline."""
+        """Return all fields as plain types."""
         return {
             "lead": self.lead,
             "rhythm": self.rhythm,
@@ -136,7 +135,7 @@ class LeadBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InkMap:
-    """The ink of a page's traces, upright and at one scale, so that nobody has to work it out twice.
+    """The ink of a page's traces, upright and at one scale, so that it is computed once.
 
     Attributes:
         pixels: ``(height, width)`` uint8, 0 for paper and 255 for the blackest ink.
@@ -149,17 +148,17 @@ class InkMap:
     origin: tuple[float, float]
 
     def row(self, page_row: float) -> float:
-        """Row of the map for a row of the upright page."""
+        """Convert a row of the upright page to a row of the map."""
         return (page_row - self.origin[0]) / self.scale[0]
 
     def column(self, page_column: float) -> float:
-        """Column of the map for a column of the upright page."""
+        """Convert a column of the upright page to a column of the map."""
         return (page_column - self.origin[1]) / self.scale[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What stands where on a page.
+    """The positions of the leads on a page.
 
     Boxes are in pixels of the *upright* page: the page turned back by ``rotation_deg``. ``to_upright`` maps a point
     ``(column, row, 1)`` of the page as it came to the upright page.
@@ -168,17 +167,17 @@ class Layout:
         name: One of ``ecglens.layouts.LAYOUTS``.
         leads: Every lead box, rows of the layout first, rhythm strips last.
         trace_area: Around all traces and pulses, without header and footer.
-        rotation_deg: By how much the page was turned clockwise as it came.
+        rotation_deg: Clockwise rotation of the page as it came.
         px_per_mm: ``(vertical, horizontal)``.
-        px_per_mm_source: ``"grid"``, ``"pulse"`` (10 mm high, no grid was seen) or ``"none"`` (a guess from the
-            traces' length, fit for showing, not for measuring).
+        px_per_mm_source: ``"grid"``, ``"pulse"`` (10 mm high, no grid was found) or ``"none"`` (estimated from
+            the length of the traces, which is good enough to show, not to measure).
         pulse_mm: Height of the calibration pulse in mm by the grid, or ``None`` where none was found.
-        to_upright: Affine map, two rows of three.
+        to_upright: Affine map, ``(2, 3)``.
         ink: The page's ink, upright, with separators and text as printed.
-        warnings: What does not fit, one sentence each.
+        warnings: Contradictions and doubts, one sentence each.
         known_print: Whether names and lines are in the print of the public set's recorder.
         doubt: Why the leads may not be one heart's recording, or ``None``.
-        names: Where the lead names stand, as they were read or as those that were read tell.
+        names: Boxes of the lead names; those of names that were not read are computed from the others.
     """
 
     name: str
@@ -201,7 +200,7 @@ class Layout:
         return tuple(box.lead for box in self.leads if box.rhythm)
 
     def to_dict(self) -> dict[str, Any]:
-        """The layout in plain types."""
+        """Return the layout as plain types."""
         return {
             "name": self.name,
             "rotation_deg": round(self.rotation_deg, 2),
@@ -219,7 +218,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """A falsy value in place of what was looked for, with the reason in one sentence."""
+    """A falsy result of a search, with the reason in one sentence."""
 
     reason: str
 
@@ -229,10 +228,10 @@ class NotFound:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A page with the positions of its leads: found once, and passed to everything that reads the page.
+    """A page with the positions of its leads: located once, and passed to everything that reads the page.
 
     Attributes:
-        page: The view in whose pixels the layout is: the page as it came, or dewarped, turned or seen from above.
+        page: The view in whose pixels the layout is: the page as it came, or dewarped, rotated or rectified.
         layout: Positions of the leads, or the reason why they were not found.
     """
 
@@ -245,15 +244,15 @@ class EcgRecord:
     """Signals of one recording.
 
     Attributes:
-        signals_mv: ``(leads, samples)`` float32; NaN where nothing is known. Each row begins where its lead does, so
-            that leads printed one after the other all begin in the first column; :meth:`on_one_clock` sets them apart.
+        signals_mv: ``(leads, samples)`` float32; NaN where a sample is missing. Every lead begins in column 0, also
+            leads that were recorded one after the other; :meth:`on_one_clock` aligns them in time.
         fs_hz: Sampling rate.
         leads: Name of each row; a rhythm strip of a page is ``II-rhythm`` beside lead ``II`` of the rows.
         start_s: When each lead begins, in s from the start of the recording; all at 0 where it is empty.
         quality: In [0, 1] for each lead; below 0.5 a lead failed its own checks.
         comments: Free text that came with the recording.
-        confidence: ``(leads, samples)`` float32 in [0, 1] for each sample, or ``None`` where nobody said.
-        warnings: What a user of the signals must know, one sentence each.
+        confidence: ``(leads, samples)`` float32 in [0, 1] for each sample, or ``None`` where it is not known.
+        warnings: Limitations of the signals, one sentence each.
     """
 
     signals_mv: NDArray[np.float32]
@@ -271,7 +270,7 @@ class EcgRecord:
         return float(self.signals_mv.shape[1] / self.fs_hz)
 
     def on_one_clock(self) -> "EcgRecord":
-        """The same with column 0 at the start of the recording in every lead; NaN before and after a lead.
+        """Return the record with column 0 at the start of the recording in every lead; NaN before and after a lead.
 
         >>> two = EcgRecord(np.ones((2, 2), np.float32), 2.0, ("I", "aVR"), start_s=(0.0, 1.0))
         >>> two.on_one_clock().signals_mv.tolist()
@@ -280,21 +279,21 @@ class EcgRecord:
         if not any(self.start_s):
             return self
         shifts = [round(start * self.fs_hz) for start in self.start_s]
-        known = [int(np.flatnonzero(~np.isnan(row)).max(initial=-1)) + 1 for row in self.signals_mv]
-        length = max(shift + samples for shift, samples in zip(shifts, known, strict=True))
+        lengths = [int(np.flatnonzero(~np.isnan(row)).max(initial=-1)) + 1 for row in self.signals_mv]
+        length = max(shift + samples for shift, samples in zip(shifts, lengths, strict=True))
 
-        def moved(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        def shift_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
             out = np.full((len(rows), length), np.nan, dtype=np.float32)
-            for row, shift, samples, placed in zip(rows, shifts, known, out, strict=True):
+            for row, shift, samples, placed in zip(rows, shifts, lengths, out, strict=True):
                 placed[shift : shift + samples] = row[:samples]
             return out
 
-        confidence = None if self.confidence is None else np.nan_to_num(moved(self.confidence))
+        confidence = None if self.confidence is None else np.nan_to_num(shift_rows(self.confidence))
         zeros = (0.0,) * len(self.leads)
-        return replace(self, signals_mv=moved(self.signals_mv), confidence=confidence, start_s=zeros)
+        return replace(self, signals_mv=shift_rows(self.signals_mv), confidence=confidence, start_s=zeros)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record in plain types; unknown samples are ``None``."""
+        """Return the record as plain types; missing samples are ``None``."""
         signals = {
             lead: [None if np.isnan(value) else round(float(value), 4) for value in row]
             for lead, row in zip(self.leads, self.signals_mv, strict=True)
@@ -313,11 +312,11 @@ class EcgRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeadTrace:
-    """The line of a lead as it was read on the upright page.
+    """The trace of a lead on the upright page.
 
     Attributes:
         lead: As in the record; ``II-rhythm`` for a rhythm strip.
-        columns_px: ``(samples,)`` float64, where each sample stands.
+        columns_px: ``(samples,)`` float64, the column of each sample.
         rows_px: ``(samples,)`` float64, NaN where the trace is hidden.
         baseline_px: Row of 0 mV.
     """
@@ -330,21 +329,21 @@ class LeadTrace:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """What was digitized of a page.
+    """The signals of a page, with their positions and their scale.
 
     Attributes:
-        page: The page whose pixels were followed, laid flat where it was bent.
-        layout: Where the leads stand on it.
-        record: Signals in mV, or ``None`` where nothing tells the scale.
-        traces: The same on the page, in the record's order.
+        page: The page whose pixels were traced, flattened where it was bent.
+        layout: Positions of the leads on that page.
+        record: Signals in mV, or ``None`` where the scale is not known.
+        traces: Traces on the page, in the order of the record.
         speed_mm_s: Paper speed.
-        gain_mm_mv: Millimetres of paper for a millivolt, or ``None``.
+        gain_mm_mv: Millimeters of paper for a millivolt, or ``None``.
         gain_source: ``"pulse"``, ``"given"``, ``"printed"``, ``"default"`` (10 mm/mV, no pulse was found) or ``None``.
-        einthoven_mv: Root mean square of I + III - II in mV where the three stand side by side, or ``None``.
-        goldberger_mv: The same of aVR + aVL + aVF.
-        warnings: What does not fit, one sentence each.
+        einthoven_mv: Root mean square of I + III - II in mV where the three are simultaneous, or ``None``.
+        goldberger_mv: Root mean square of aVR + aVL + aVF in mV, likewise.
+        warnings: Contradictions and doubts, one sentence each.
         speed_source: ``"given"``, ``"printed"`` or ``"default"`` (25 mm/s, no other speed was given or printed).
-        printed: What the recorder printed around the traces, where that was to be read.
+        printed: Facts that the recorder printed around the traces, where reading them was requested.
     """
 
     page: Page = field(repr=False)
@@ -361,7 +360,7 @@ class Tracing:
     printed: PrintedFacts | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Page, layout, scale, checks and the record in plain types, without the places on the page."""
+        """Return page, layout, scale, checks and record as plain types, without the traces."""
         return {
             **self.page.to_dict(),
             "layout": self.layout.to_dict(),
@@ -384,11 +383,11 @@ class Tracing:
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """Why there is no label.
+    """The reason why a prediction has no label.
 
     Attributes:
         kind: ``"no_layout"`` (not recognized as an ECG page), ``"unfamiliar"`` (a page of another print or layout than
-            the model learned from) or ``"uncertain"`` (no label is sure enough).
+            the model was trained on) or ``"uncertain"`` (no label is probable enough).
         reason: One sentence for a person.
     """
 
@@ -396,23 +395,23 @@ class Abstention:
     reason: str
 
     def to_dict(self) -> dict[str, str]:
-        """Kind and reason."""
+        """Return kind and reason."""
         return {"kind": self.kind, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of one page.
+    """The output of a model for one page.
 
     Attributes:
-        label: The answer, or ``None`` with an ``abstention``.
-        probabilities: Calibrated, by label; ``None`` where the page was not given to the model.
-        abstention: Why there is no label.
-        lead_probabilities: By lead, then label, where the model has them.
+        label: The label, or ``None`` with an ``abstention``.
+        probabilities: Calibrated probabilities by label; ``None`` where the page was not given to the model.
+        abstention: The reason why there is no label, or ``None``.
+        lead_probabilities: Probabilities by lead, then label, where the model has them.
         model: Name of the model.
         model_version: Its version.
-        layout: Where the leads were found, or ``None``.
-        warnings: What a reader of the answer must know, one sentence each.
+        layout: Positions of the leads, or ``None``.
+        warnings: Limitations of the prediction, one sentence each.
         inputs: Arrays that the model read, by input of its graph; ``None`` where the page was not given to the model.
             An explanation of the prediction uses these very arrays.
     """
@@ -429,18 +428,18 @@ class Prediction:
 
     @property
     def confidence(self) -> float | None:
-        """Probability of the likeliest label, or ``None`` where the page was not given to the model."""
+        """Probability of the most probable label, or ``None`` where the page was not given to the model."""
         return max(self.probabilities.values()) if self.probabilities else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The prediction in plain types."""
+        """Return the prediction as plain types."""
         return {
             "label": self.label,
             "abstention": None if self.abstention is None else self.abstention.to_dict(),
-            "probabilities": _rounded(self.probabilities),
+            "probabilities": _round_values(self.probabilities),
             "lead_probabilities": None
             if self.lead_probabilities is None
-            else {lead: _rounded(values) for lead, values in self.lead_probabilities.items()},
+            else {lead: _round_values(values) for lead, values in self.lead_probabilities.items()},
             "model": {"name": self.model, "version": self.model_version},
             "layout": None if self.layout is None else self.layout.to_dict(),
             "warnings": list(self.warnings),
@@ -453,7 +452,7 @@ class Reading:
 
     Attributes:
         located: The view of the page that shows its leads, and its layout.
-        prediction: Answer of a model.
+        prediction: Output of a model.
         tracing: Signals of the page; ``None`` where they were not requested or could not be read.
         measurements: Measurements of the signals.
     """
@@ -475,12 +474,12 @@ class Reading:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must know, of the page, its layout, the prediction, the signals and the figures, each once."""
+        """Warnings of the page, its layout, the prediction, the signals and the measurements, each once."""
         parts = (self.page, self.layout, self.prediction, self.tracing, self.measurements)
         return tuple(dict.fromkeys(text for part in parts for text in getattr(part, "warnings", ())))
 
     def to_dict(self) -> dict[str, Any]:
-        """Page, prediction, print and measurements in plain types, without the signals."""
+        """Return page, prediction, printed facts and measurements as plain types, without the signals."""
         printed = None if self.tracing is None else self.tracing.printed
         return {
             **self.page.to_dict(),
@@ -491,5 +490,5 @@ class Reading:
         }
 
 
-def _rounded(values: Mapping[str, float] | None) -> dict[str, float] | None:
+def _round_values(values: Mapping[str, float] | None) -> dict[str, float] | None:
     return None if values is None else {name: round(float(value), 6) for name, value in values.items()}

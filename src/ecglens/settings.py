@@ -57,13 +57,13 @@ class Settings(BaseModel):
     """Address of an S3 service that is not Amazon's."""
 
     secret_key: str = ""
-    """Key that signs the web page's cookies and forms; made once and kept in data_dir when empty."""
+    """Key that signs the web page's cookies and forms; created once and stored in data_dir when empty."""
 
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"
     """Host names that the web page answers to, separated by commas."""
 
     https: bool = False
-    """People reach the web page by https only: cookies are sent by nothing else, and browsers are told so."""
+    """People reach the web page by https only: cookies are sent over https only, and an HSTS header is set."""
 
     proxies: Annotated[int, Field(ge=0)] = 0
     """Reverse proxies before the web page whose X-Forwarded headers are believed."""
@@ -75,34 +75,34 @@ class Settings(BaseModel):
     """Sender of mail."""
 
     sign_up: bool = True
-    """Anyone who reaches the web page may make an account; otherwise staff make them."""
+    """Anyone who reaches the web page may create an account; otherwise staff create them."""
 
     visitors: bool = True
-    """Visitors without an account may have one page read at a time, which is not kept."""
+    """Visitors without an account may have one page read at a time, which is not stored."""
 
     redact: bool = True
-    """Paint over what is printed around the traces before a page is kept."""
+    """Redact everything printed around the traces before a page is stored."""
 
     retention_days: Annotated[int, Field(ge=0)] = 0
     """Readings are deleted after so many days; 0 keeps them until their owner deletes them."""
 
     time_zone: str = "UTC"
-    """In which the web page tells times, such as Europe/Berlin."""
+    """Time zone of the times that the web page shows, such as Europe/Berlin."""
 
     worker_processes: Annotated[int, Field(ge=0)] = 1
     """Processes beside the web page that measure and explain; 0 where others do that on another machine."""
 
     openid_url: str = ""
-    """Address of an OpenID Connect provider by which people may log in."""
+    """Address of an OpenID Connect provider with which people may log in."""
 
     openid_client: str = ""
-    """Its name for this web page."""
+    """Client ID of this web page at that provider."""
 
     openid_secret: str = ""
-    """Its secret for this web page."""
+    """Client secret of this web page at that provider."""
 
     openid_name: str = "OpenID"
-    """What people call it."""
+    """Name of that provider on the login page."""
 
     debug: bool = False
     """Show technical detail on error pages; never on a machine that others reach."""

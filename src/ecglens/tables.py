@@ -11,20 +11,19 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
-    """A table with a header, its columns separated by commas, semicolons or tabs, in UTF-8 or, marked as such, UTF-16.
+    """Read a table with a header: columns separated by commas, semicolons or tabs, in UTF-8, or UTF-16 with a mark.
 
-    What separates is what the header has most of. Rows without a value, and columns without one at the end, are left
-    out.
+    The separator is the one that the header has most of. Empty rows, and empty columns at the end, are left out.
 
     Args:
         path: The file.
 
     Returns:
-        The header, empty of an empty file, and the rows as they stand, which may be of other lengths.
+        The header, which is empty for an empty file, and the rows, which may differ in length from the header.
 
     Raises:
         OSError: The file cannot be opened.
-        ValueError: It is no such table; the message says why.
+        ValueError: The file is not such a table; the message says why.
     """
     data = Path(path).read_bytes()
     try:

@@ -18,7 +18,7 @@ from ecglens.records import EcgRecord
 __all__ = ["HIDDEN", "LEAD_NUMBERS", "NUMBERED_LEADS", "content_uuid", "lead_number", "microvolts", "remarks"]
 
 HIDDEN = -32768
-"""Stands for a sample that is not known."""
+"""Value of a missing sample."""
 
 LEAD_NUMBERS = MappingProxyType(
     {"I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8}
@@ -28,7 +28,7 @@ NUMBERED_LEADS = MappingProxyType({number: lead for lead, number in LEAD_NUMBERS
 
 
 def lead_number(row: str) -> int:
-    """Number of the lead that a row shows; 0 for one without a number.
+    """Return the number of the lead of a row; 0 for a lead without a number.
 
     >>> lead_number("II-rhythm"), lead_number("MLII")
     (2, 0)
@@ -37,23 +37,23 @@ def lead_number(row: str) -> int:
 
 
 def microvolts(signals_mv: NDArray[np.floating]) -> NDArray[np.int16]:
-    """Samples as whole microvolts, ``HIDDEN`` where they are NaN.
+    """Round samples to whole microvolts, ``HIDDEN`` where they are NaN.
 
     Raises:
         DatasetError: A sample is beyond 32.7 mV.
     """
-    known = ~np.isnan(signals_mv)
-    whole = np.rint(np.where(known, signals_mv, 0) * 1000.0)
+    is_valid = ~np.isnan(signals_mv)
+    whole = np.rint(np.where(is_valid, signals_mv, 0) * 1000.0)
     if np.abs(whole).max(initial=0) > 32767:
         raise DatasetError(
             f"Expected samples within 32.767 mV to write them in steps of a microvolt, but found "
             f"{np.abs(whole).max() / 1000:g} mV."
         )
-    return np.where(known, whole, HIDDEN).astype(np.int16)
+    return np.where(is_valid, whole, HIDDEN).astype(np.int16)
 
 
 def remarks(record: EcgRecord) -> tuple[str, ...]:
-    """Comments, then quality of the leads and warnings, each on a line of its own in plain ASCII."""
+    """List comments, then quality of the leads and warnings, each as a line of plain ASCII."""
     lines = list(record.comments)
     if record.quality:
         graded = zip(record.leads, record.quality, strict=True)
@@ -63,7 +63,7 @@ def remarks(record: EcgRecord) -> tuple[str, ...]:
 
 
 def content_uuid(record: EcgRecord, purpose: str) -> uuid.UUID:
-    """The same for the same record and purpose, different for any other."""
+    """Compute an identifier that is the same for the same record and purpose, and different for any other."""
     digest = hashlib.sha256(microvolts(record.signals_mv).tobytes())
     facts = (record.fs_hz, record.leads, record.start_s, remarks(record), purpose)
     digest.update(repr(facts).encode())

@@ -105,7 +105,7 @@ def write_traces(tracing: Tracing, path: str | Path) -> None:
                 writer.writerow((trace.lead, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
 
 
-def _scale(unit: str, known: Mapping[str, float], path: Path) -> float:
-    if unit.lower() not in known:
-        raise DatasetError(f"Expected a unit of {', '.join(known)} in {path.name}, but found '{unit}'.")
-    return known[unit.lower()]
+def _scale(unit: str, factors: Mapping[str, float], path: Path) -> float:
+    if unit.lower() not in factors:
+        raise DatasetError(f"Expected a unit of {', '.join(factors)} in {path.name}, but found '{unit}'.")
+    return factors[unit.lower()]

@@ -48,7 +48,7 @@ def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | Non
     Args:
         record: Signals in mV, at 200 to 1000 Hz.
         path: Where to write; its folder is made where it is missing.
-        recorded: When the recording began; ``UNKNOWN_TIME`` stands in the file where it is not given.
+        recorded: When the recording began; ``UNKNOWN_TIME`` is written where it is not given.
 
     Raises:
         DatasetError: Rate, number of leads, length or height is beyond what this kind of file may hold.
@@ -61,15 +61,15 @@ def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | Non
     groups = [(label, chosen) for label, chosen in (("RHYTHM", rows), ("RHYTHM STRIPS", strips)) if chosen]
     _check(placed, groups)
     when = recorded or UNKNOWN_TIME
-    found = pydicom.Dataset()
-    _describe(found, record, when, recorded is not None)
-    found.WaveformSequence = [_group(placed, label, chosen) for label, chosen in groups]
-    found.WaveformAnnotationSequence = [_note(text) for text in remarks(record)]
-    if not found.WaveformAnnotationSequence:
-        del found.WaveformAnnotationSequence
+    dataset = pydicom.Dataset()
+    _describe(dataset, record, when, recorded is not None)
+    dataset.WaveformSequence = [_group(placed, label, chosen) for label, chosen in groups]
+    dataset.WaveformAnnotationSequence = [_note(text) for text in remarks(record)]
+    if not dataset.WaveformAnnotationSequence:
+        del dataset.WaveformAnnotationSequence
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    pydicom.dcmwrite(path, found, enforce_file_format=True, implicit_vr=False, little_endian=True)
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True, implicit_vr=False, little_endian=True)
 
 
 def read_dicom(path: str | Path) -> EcgRecord:
@@ -88,8 +88,8 @@ def read_dicom(path: str | Path) -> EcgRecord:
     path = Path(path)
     pydicom = _pydicom()
     try:
-        found = pydicom.dcmread(path)
-        groups = [group for group in found.get("WaveformSequence", ()) if _is_rhythm(group)]
+        dataset = pydicom.dcmread(path)
+        groups = [group for group in dataset.get("WaveformSequence", ()) if _is_rhythm(group)]
         parts = [_rows(group) for group in groups]
         rates = [float(group.SamplingFrequency) for group in groups]
         offsets = [float(group.get("MultiplexGroupTimeOffset", 0) or 0) / 1000 for group in groups]
@@ -97,16 +97,16 @@ def read_dicom(path: str | Path) -> EcgRecord:
         raise DatasetError(f"Expected a DICOM file with an ECG at {path.name}, but it cannot be read.") from error
     if not parts:
         raise DatasetError(f"Expected a waveform in the DICOM file {path.name}, but it has none.")
-    kept = [number for number, rate in enumerate(rates) if rate == rates[0]]
+    selected = [number for number, rate in enumerate(rates) if rate == rates[0]]
     leads: list[str] = []
-    for number in kept:
+    for number in selected:
         leads += [f"{lead}{RHYTHM}" if lead in leads else lead for lead in parts[number][0]]
-    rows = [row for number in kept for row in parts[number][1]]
+    rows = [row for number in selected for row in parts[number][1]]
     signals = np.full((len(rows), max(len(row) for row in rows)), np.nan, np.float32)
     for line, row in zip(signals, rows, strict=True):
         line[: len(row)] = row
-    starts = tuple(offsets[number] for number in kept for _ in parts[number][0])
-    notes = [item.get("UnformattedTextValue") for item in found.get("WaveformAnnotationSequence", ())]
+    starts = tuple(offsets[number] for number in selected for _ in parts[number][0])
+    notes = [item.get("UnformattedTextValue") for item in dataset.get("WaveformAnnotationSequence", ())]
     comments = tuple(str(note) for note in notes if note)
     return EcgRecord(signals, rates[0], tuple(leads), start_s=starts if any(starts) else (), comments=comments)
 
@@ -128,24 +128,24 @@ def _check(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> None:
         )
 
 
-def _describe(found: Any, record: EcgRecord, when: datetime, known: bool) -> None:
+def _describe(dataset: Any, record: EcgRecord, when: datetime, has_date: bool) -> None:
     """Everything but the waveforms: file, patient, study, series, equipment, acquisition."""
     pydicom = _pydicom()
     uids = {purpose: f"2.25.{content_uuid(record, purpose).int}" for purpose in ("instance", "series", "study")}
-    found.file_meta = pydicom.dataset.FileMetaDataset()
-    found.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    found.SOPClassUID, found.SOPInstanceUID = _TWELVE_LEAD, uids["instance"]
-    found.StudyInstanceUID, found.SeriesInstanceUID = uids["study"], uids["series"]
-    found.PatientName, found.PatientID, found.PatientBirthDate, found.PatientSex = "Anonymous", "", "", ""
-    found.PatientIdentityRemoved, found.DeidentificationMethod = "YES", "Holds signals only"
-    found.StudyDate = when.strftime("%Y%m%d") if known else ""
-    found.StudyTime = when.strftime("%H%M%S") if known else ""
-    found.StudyID, found.AccessionNumber, found.ReferringPhysicianName = "", "", ""
-    found.Modality, found.SeriesNumber, found.InstanceNumber = "ECG", 1, 1
-    found.Manufacturer = "ecglens"
-    found.ContentDate, found.ContentTime = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
-    found.AcquisitionDateTime = when.strftime("%Y%m%d%H%M%S")
-    found.AcquisitionContextSequence = []
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset.SOPClassUID, dataset.SOPInstanceUID = _TWELVE_LEAD, uids["instance"]
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = uids["study"], uids["series"]
+    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = "Anonymous", "", "", ""
+    dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Holds signals only"
+    dataset.StudyDate = when.strftime("%Y%m%d") if has_date else ""
+    dataset.StudyTime = when.strftime("%H%M%S") if has_date else ""
+    dataset.StudyID, dataset.AccessionNumber, dataset.ReferringPhysicianName = "", "", ""
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "ECG", 1, 1
+    dataset.Manufacturer = "ecglens"
+    dataset.ContentDate, dataset.ContentTime = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
+    dataset.AcquisitionDateTime = when.strftime("%Y%m%d%H%M%S")
+    dataset.AcquisitionContextSequence = []
 
 
 def _group(record: EcgRecord, label: str, rows: list[int]) -> Any:

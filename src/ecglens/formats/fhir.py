@@ -1,7 +1,7 @@
 """Records as FHIR R4 Observations in and out: a component of SampledData for each lead.
 
 As the example ``observation-example-sample-data`` of the standard has it: codes of ISO/IEEE 11073 for the leads, one
-string of whole steps for the samples, ``E`` for one that is not known. Column 0 is the start of the recording.
+string of whole steps for the samples, ``E`` for a missing sample. Column 0 is the start of the recording.
 """
 
 import json
@@ -41,7 +41,7 @@ def write_fhir(record: EcgRecord, path: str | Path, *, recorded: datetime | None
     """
     placed = record.on_one_clock()
     rows = zip(placed.leads, microvolts(placed.signals_mv).tolist(), strict=True)
-    found: dict[str, Any] = {
+    observation: dict[str, Any] = {
         "resourceType": "Observation",
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{content_uuid(record, 'observation')}"}],
         "status": "final",
@@ -53,13 +53,13 @@ def write_fhir(record: EcgRecord, path: str | Path, *, recorded: datetime | None
         "component": [_component(lead, row, 1000 / placed.fs_hz) for lead, row in rows],
     }
     if recorded is not None:
-        found["effectiveDateTime"] = recorded.isoformat() if recorded.tzinfo else f"{recorded.isoformat()}Z"
+        observation["effectiveDateTime"] = recorded.isoformat() if recorded.tzinfo else f"{recorded.isoformat()}Z"
     notes = remarks(record)
     if notes:
-        found["note"] = [{"text": text} for text in notes]
+        observation["note"] = [{"text": text} for text in notes]
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(observation) + "\n", encoding="utf-8")
 
 
 def read_fhir(path: str | Path) -> EcgRecord:
@@ -70,11 +70,11 @@ def read_fhir(path: str | Path) -> EcgRecord:
     """
     path = Path(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        parts = [part for part in found["component"] if "valueSampledData" in part]
+        observation = json.loads(path.read_text(encoding="utf-8"))
+        parts = [part for part in observation["component"] if "valueSampledData" in part]
         rows = [_samples(part["valueSampledData"]) for part in parts]
         periods = {float(part["valueSampledData"]["period"]) for part in parts}
-        notes = tuple(note["text"] for note in found.get("note", ()))
+        notes = tuple(note["text"] for note in observation.get("note", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, but found none.") from error
     if len(periods) != 1:

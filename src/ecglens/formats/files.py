@@ -49,7 +49,7 @@ FORMATS = MappingProxyType(
 
 
 def plain_name(name: str) -> str:
-    """A name for the formats that allow letters, digits, ``-`` and ``_`` alone.
+    """Replace characters other than letters, digits, ``-`` and ``_``, for formats that allow only those.
 
     >>> plain_name("a b")
     'a_b'

@@ -39,7 +39,7 @@ SCHEMA = MappingProxyType(
         "additionalProperties": False,
     }
 )
-"""JSON Schema; ``null`` is a sample that is not known, and each lead begins at its own ``start_s``."""
+"""JSON Schema; ``null`` is a missing sample, and each lead begins at its own ``start_s``."""
 
 
 def read_json(path: str | Path) -> EcgRecord:
@@ -50,22 +50,22 @@ def read_json(path: str | Path) -> EcgRecord:
     """
     path = Path(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatasetError(f"Expected a record as JSON at {path.name}, but it cannot be read.") from error
-    if not isinstance(found, dict) or found.get("format") != _NAME:
+    if not isinstance(document, dict) or document.get("format") != _NAME:
         raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, but found something else.")
     try:
-        leads = tuple(found["leads"])
+        leads = tuple(document["leads"])
         return EcgRecord(
-            _rows(found["signals"], leads),
-            float(found["fs_hz"]),
+            _rows(document["signals"], leads),
+            float(document["fs_hz"]),
             leads,
-            start_s=tuple(found["start_s"]),
-            quality=tuple(found["quality"]),
-            comments=tuple(found["comments"]),
-            confidence=_rows(found["confidence"], leads) if "confidence" in found else None,
-            warnings=tuple(found["warnings"]),
+            start_s=tuple(document["start_s"]),
+            quality=tuple(document["quality"]),
+            comments=tuple(document["comments"]),
+            confidence=_rows(document["confidence"], leads) if "confidence" in document else None,
+            warnings=tuple(document["warnings"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"Expected a whole record in {path.name}, but a part is missing or damaged.") from error
@@ -79,12 +79,12 @@ def write_json(record: EcgRecord, path: str | Path) -> None:
         path: Where to write; its folder is made where it is missing.
     """
     path = Path(path)
-    found: dict[str, Any] = {"format": _NAME, **record.to_dict()}
+    document: dict[str, Any] = {"format": _NAME, **record.to_dict()}
     if record.confidence is not None:
         rows = zip(record.leads, record.confidence, strict=True)
-        found["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
+        document["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _rows(by_lead: dict[str, list[float | None]], leads: tuple[str, ...]) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ def write_table(rows: Sequence[Mapping[str, float | str]], path: str | Path) -> 
     if path.suffix.lower() not in {".parquet", ".csv"}:
         raise DatasetError(f"Expected a table that ends in .parquet or .csv, but found {path.name}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns = {name: [_known(row[name]) for row in rows] for name in rows[0]}
+    columns = {name: [_without_nan(row[name]) for row in rows] for name in rows[0]}
     if path.suffix.lower() == ".csv":
         with path.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
@@ -42,5 +42,5 @@ def write_table(rows: Sequence[Mapping[str, float | str]], path: str | Path) -> 
     parquet.write_table(pyarrow.table(columns, schema=pyarrow.schema(list(kinds.items()))), path)
 
 
-def _known(value: float | str) -> float | str | None:
+def _without_nan(value: float | str) -> float | str | None:
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ecglens.evaluation.predictions import Predictions
-    from ecglens.evaluation.report import Section
+    from ecglens.evaluation.sections import Section
     from ecglens.external_validation import Answered
 
 __all__ = ["command"]
@@ -73,8 +73,8 @@ def command(
     else:
         predictions = read_predictions(source, named=bool(control))
     references = dict(map(_control, control or ()))
-    with bar("Drawing groups") as told:
-        found = evaluate(
+    with bar("Drawing groups") as progress:
+        evaluation = evaluate(
             predictions,
             name=name or model or table_name(source),
             files=files,
@@ -82,11 +82,11 @@ def command(
             draws=draws,
             references=references,
             notes=notes,
-            told=told,
+            progress=progress,
         )
     if out is not None:
-        write_report(found, out, sections)
-    print(json.dumps(found.to_dict(), indent=1) if as_json else to_markdown(found, sections))
+        write_report(evaluation, out, sections)
+    print(json.dumps(evaluation.to_dict(), indent=1) if as_json else to_markdown(evaluation, sections))
     if out is not None:
         Console(stderr=True, highlight=False).print(f"The report is {out / 'index.html'}.", soft_wrap=True)
 

@@ -14,7 +14,7 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError, EcgReadError
 from ecglens.evaluation.guidelines import NEW_PAGES, PAGES
 from ecglens.evaluation.predictions import Predictions
-from ecglens.evaluation.report import Section
+from ecglens.evaluation.sections import Section
 from ecglens.models.cards import SEEN_FILE
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page

@@ -10,7 +10,7 @@ import numpy as np
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import EcgReadError
 from ecglens.evaluation.bootstrap import share_interval
-from ecglens.evaluation.report import Section
+from ecglens.evaluation.sections import Section
 from ecglens.extras import require
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page

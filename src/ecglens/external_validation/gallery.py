@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.evaluation.predictions import Predictions
-from ecglens.evaluation.report import Picture, Section
+from ecglens.evaluation.sections import Picture, Section
 from ecglens.explaining import explain_page
 from ecglens.labels import TITLES
 from ecglens.leads.layout import find_layout

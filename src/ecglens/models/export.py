@@ -20,7 +20,7 @@ from ecglens.datasets.duplicates.fingerprints import SeenPages
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import AS_PUBLISHED
 from ecglens.errors import TrainingError
-from ecglens.evaluation.calibration import cross_fitted, fit_temperature
+from ecglens.evaluation.calibration import cross_fit, fit_temperature
 from ecglens.evaluation.evaluate import evaluate
 from ecglens.evaluation.points import curve_points
 from ecglens.evaluation.predictions import Predictions
@@ -211,7 +211,7 @@ def _probabilities(
 ) -> NDArray[np.float64]:
     if _votes(recipe):
         return np.asarray(softmax(logits.astype(np.float64), axis=1), dtype=np.float64)
-    return cross_fitted(targets, logits, folds)
+    return cross_fit(targets, logits, folds)
 
 
 def _votes(recipe: Recipe) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecglens.evaluation.bootstrap import share_interval
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.predictions import Predictions
-from ecglens.evaluation.report import counted
+from ecglens.evaluation.report import format_count
 from ecglens.extras import require
 from ecglens.reproduce.results import UNGROUPED, Result, load_result, result_path, ungrouped
 from ecglens.reproduce.works import ROWS, WORKS, Row
@@ -191,7 +191,7 @@ def _minutes(cell: _Cell | None) -> str:
 def _stuck(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
     """Where trainings came to nothing: the figure is then theirs, and says little of what such a model can do."""
     found = [
-        f"{ROWS[name].title}, {protocol}, {cell.stuck} of {counted(len(set(cell.folds.tolist())), 'fold')}"
+        f"{ROWS[name].title}, {protocol}, {cell.stuck} of {format_count(len(set(cell.folds.tolist())), 'fold')}"
         for (name, protocol), cell in cells.items()
         if cell.stuck and ROWS[name].work != "controls"
     ]
@@ -218,8 +218,9 @@ def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
         f"As published, {np.mean(shares):.0%} of the test files are copies of training files; the models answer those "
         f"with {with_copy:.3f} right, the others with {without:.3f}{_uncopied(cells)}. "
         "Recordings of groups that they have not seen, the traces alone and fewer pages to learn from take "
-        f"{counted(len(both), 'model')} of the works, all of whose trainings came to something, from {published:.3f} "
-        f"to {honest:.3f} on average: the second figure is what such a model is worth on a new page of this recorder.",
+        f"{format_count(len(both), 'model')} of the works, all of whose trainings came to something, from "
+        f"{published:.3f} to {honest:.3f} on average: the second figure is what such a model "
+        "is worth on a new page of this recorder.",
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.datasets.duplicates.fingerprints import SeenPages
+from ecglens.datasets.duplicates.fingerprints import TrainingPages
 from ecglens.datasets.file_facts import file_digest
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError, EcgReadError
@@ -201,7 +201,7 @@ def _firsts(paths: list[Path]) -> list[int]:
 def _learnt(recordings: Recordings, path: Path) -> dict[int, str] | None:
     if not path.is_file():
         return None
-    copies = SeenPages.load(path).copies_in([row.path for row in recordings])
+    copies = TrainingPages.load(path).copies_in([row.path for row in recordings])
     return {copy.index: copy.kind for copy in copies}
 
 

@@ -26,7 +26,7 @@ ITEMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("CLAIM", "30", "robustness or sensitivity", (_DAMAGED,)),
     ("CLAIM", "31", "methods of explaining, and how they were checked", (EXPLAINED,)),
     ("CLAIM", "32", "validation on data from elsewhere", (NEW_PAGES,)),
-    ("CLAIM", "33", "flow of cases: asked, answered, refused", (PAGES, NEW_PAGES)),
+    ("CLAIM", "33", "flow of cases: requested, answered, refused", (PAGES, NEW_PAGES)),
     ("CLAIM", "36", "estimates of accuracy with their precision", (_FIGURES, _LABELS)),
     ("CLAIM", "37", "analysis of wrong cases", (_WRONG,)),
 )

@@ -14,7 +14,8 @@ PORT ?= 8000
 LANGUAGE_PATHS := .ci .github CHANGELOG.md CONTRIBUTING.md SECURITY.md examples tests/ci docs/decisions \
 	$(addprefix docs/,api.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
 	$(addprefix docs/,rendering.md training.md web.md) \
-	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py))
+	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py)) \
+	$(foreach package,datasets evaluation external_validation reproduce,src/ecglens/$(package) tests/$(package))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \

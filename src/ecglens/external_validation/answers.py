@@ -126,8 +126,9 @@ class Answers:
         if not same + same_traces:
             return f"None of the {requested} pages is known as a copy of a page that the model was trained on."
         return (
-            f"{same + same_traces} of the {requested} pages are copies of pages that the model was trained on, {same} the "
-            f"same file and {same_traces} with the same traces: these figures are no measure of what it does on new pages."
+            f"{same + same_traces} of the {requested} pages are copies of pages that the model was trained on, {same} "
+            f"the same file and {same_traces} with the same traces: these figures are no measure of what it does on "
+            "new pages."
         )
 
 

@@ -18,7 +18,8 @@ LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
 	$(addprefix src/ecglens/,errors.py explanations.py labels.py layouts.py records.py settings.py tables.py) \
 	$(addprefix src/ecglens/,digitizing.py explaining.py explanation_checks.py limits.py measurements.py reading.py) \
 	$(addprefix tests/,leads measuring pages printed tracing test_reading.py) \
-	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py))
+	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py)) \
+	$(foreach package,datasets evaluation external_validation reproduce,src/ecglens/$(package) tests/$(package))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \

@@ -18,7 +18,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from ecglens.datasets.duplicates.fingerprints import SeenPages
+from ecglens.datasets.duplicates.fingerprints import TrainingPages
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     order = rng.permutation(len(paths))
     learnt = [paths[number] for number in order[: len(paths) // 2]]
     others = [paths[number] for number in order[len(paths) // 2 :]]
-    seen = SeenPages.of(learnt)
+    seen = TrainingPages.of(learnt)
     strange = seen.copies_in(others)
     with TemporaryDirectory() as folder:
         made = [

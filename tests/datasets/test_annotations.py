@@ -50,9 +50,9 @@ def test_a_folder_without_marks_is_refused(tmp_path):
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the repository")
 def test_the_public_records_have_waves_in_order_in_all_twelve_leads():
-    found = sources.ludb(SHARED / "ludb")
-    assert len(found) == 100
-    for item in found:
+    records = sources.ludb(SHARED / "ludb")
+    assert len(records) == 100
+    for item in records:
         assert len(item.marks) == 12
         length = item.record.signals_mv.shape[1]
         for waves in item.marks.values():
@@ -62,5 +62,5 @@ def test_the_public_records_have_waves_in_order_in_all_twelve_leads():
                 places = [place for place in (wave.onset, wave.peak, wave.end) if place is not None]
                 assert places == sorted(places)
                 assert 0 <= places[0] <= places[-1] < length
-    kinds = {wave.wave for item in found for waves in item.marks.values() for wave in waves}
+    kinds = {wave.wave for item in records for waves in item.marks.values() for wave in waves}
     assert kinds == {"P", "QRS", "T"}

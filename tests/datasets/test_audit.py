@@ -15,8 +15,8 @@ import pytest
 from ecglens.datasets import sources
 from ecglens.datasets.audit import audit
 from ecglens.datasets.file_facts import file_digest
-from ecglens.datasets.recordings import Recordings
-from ecglens.errors import DatasetError
+from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.errors import DatasetError, MissingExtraError
 from ecglens.records import EcgRecord
 from ecglens.render import render_page
 
@@ -25,7 +25,7 @@ LABELS = ("normal", "mi", "abnormal")
 
 
 def heart(seed: int) -> EcgRecord:
-    """A made-up heart with a rate and wave shapes of its own."""
+    """Make up a heart with a rate and wave shapes of its own."""
     rng = np.random.default_rng(seed)
     t = np.arange(5000) / 500
     beats = np.cumsum(rng.normal(60 / rng.uniform(50, 110), 0.03, 30))
@@ -39,7 +39,7 @@ def heart(seed: int) -> EcgRecord:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """36 pages of 30 exam numbers, two byte copies, a pixel copy, three near-copies, a text file and noise."""
+    """Write 36 pages of 30 exam numbers, two byte copies, a pixel copy, three near-copies, a text file and noise."""
     root = tmp_path_factory.mktemp("set")
     for number in range(36):
         page = render_page(
@@ -66,7 +66,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(folder):
+def report(folder):
     before = sorted((path, os.stat(path).st_mtime_ns) for path in folder.rglob("*"))
     result = audit(sources.from_path(folder), workers=0)
     assert sorted((path, os.stat(path).st_mtime_ns) for path in folder.rglob("*")) == before, "wrote into the data"
@@ -74,31 +74,31 @@ def found(folder):
 
 
 @pytest.mark.slow
-def test_every_copy_is_found_by_its_kind_and_no_other(found):
-    assert (found.same_bytes, found.same_pixels, found.near) == (2, 1, 3)
-    assert found.distinct == 36
-    assert found.surplus == 6
-    copies = {row.path: row.extra["reasons"] for row in found.recordings if row.extra["canonical"] == "no"}
+def test_every_copy_is_found_by_its_kind_and_no_other(report):
+    assert (report.same_bytes, report.same_pixels, report.near) == (2, 1, 3)
+    assert report.distinct == 36
+    assert report.surplus == 6
+    copies = {row.path: row.extra["reasons"] for row in report.recordings if row.extra["canonical"] == "no"}
     assert len(copies) == 6
     assert all(copies.values())
 
 
-def test_copies_across_splits_and_labels_are_named(found):
-    assert len(found.crossing) == 1
-    assert len(found.two_labels) == 1
-    assert "more than one side of the data set's own split" in found.verdict()
+def test_copies_across_splits_and_labels_are_named(report):
+    assert len(report.crossing) == 1
+    assert len(report.two_labels) == 1
+    assert "more than one side of the data set's own split" in report.verdict()
 
 
-def test_groups_are_those_of_the_printed_number(found):
-    assert found.grouped
-    groups = {row.path.stem: row.group for row in found.recordings.canonical()}
+def test_groups_are_those_of_the_printed_number(report):
+    assert report.grouped
+    groups = {row.path.stem: row.group for row in report.recordings.canonical()}
     for number in range(6):
         assert groups[f"{number:02d}"] == groups[f"{number + 30:02d}"]
     assert len(set(groups.values())) == 30
 
 
-def test_files_that_are_no_pages_are_named_with_the_reason(found):
-    problems = {path.name: reason for path, reason in found.problems}
+def test_files_that_are_no_pages_are_named_with_the_reason(report):
+    problems = {path.name: reason for path, reason in report.problems}
     assert set(problems) == {"text.jpg", "snow.png"}
     assert "No ECG traces" in problems["snow.png"]
 
@@ -110,27 +110,27 @@ def test_pages_that_are_cut_short_are_used_and_named(tmp_path):
     (tmp_path / "set" / "mi" / "whole.jpg").write_bytes(
         cv2.imencode(".jpg", render_page(heart(1), dpi=100).page.pixels[..., ::-1])[1].tobytes()
     )
-    found = audit(sources.from_path(tmp_path / "set"), workers=0)
-    assert found.files == found.distinct == 2
-    assert [path.name for path, _ in found.truncated] == ["cut.jpg"]
-    assert "The file is cut short" in found.to_dict()["truncated"][0]["reason"]
-    assert "1 files are cut short, the first: cut.jpg." in found.verdict()
-    assert "| truncated | why |" in found.to_markdown()
+    report = audit(sources.from_path(tmp_path / "set"), workers=0)
+    assert report.files == report.distinct == 2
+    assert [path.name for path, _ in report.truncated] == ["cut.jpg"]
+    assert "The file is cut short" in report.to_dict()["truncated"][0]["reason"]
+    assert "1 files are cut short, the first: cut.jpg." in report.verdict()
+    assert "| truncated | why |" in report.to_markdown()
 
 
-def test_what_is_written_is_the_table_that_training_takes(found, tmp_path):
-    found.write(tmp_path / "out")
+def test_what_is_written_is_the_table_that_training_takes(report, tmp_path):
+    report.write(tmp_path / "out")
     table = Recordings.from_csv(tmp_path / "out" / "recordings.csv")
     assert len(table) == 42
     assert len(table.canonical()) == 36
     assert all(row.path.is_file() for row in table)
     written = json.loads((tmp_path / "out" / "audit.json").read_text())
-    assert written["verdict"] == found.verdict()
+    assert written["verdict"] == report.verdict()
     assert (tmp_path / "out" / "audit.md").read_text().startswith("# Audit\n\n44 files hold 36")
 
 
 @pytest.mark.slow
-def test_a_stopped_audit_goes_on_where_it_was(folder, tmp_path):
+def test_a_stopped_audit_resumes(folder, tmp_path):
     class Stop(Exception):
         pass
 
@@ -164,12 +164,27 @@ def test_a_label_with_one_recording_is_named_and_nothing_is_measured_on_it(folde
     table = sources.from_path(folder).canonical()
     rows = [row for row in table if row.label == "normal"][:12]
     rare = replace(rows[0], label="rare")
-    found = audit(Recordings((*rows[1:], rare)), workers=0)
-    assert found.rare == (("rare", 1),)
-    assert "Expected at least 5 groups of recordings of each label, but found only 1 of 'rare'" in found.verdict()
-    assert found.shortcuts == found.doubtful == ()
-    assert found.to_dict()["labels_with_too_few_groups"] == [{"label": "rare", "groups": 1}]
+    report = audit(Recordings((*rows[1:], rare)), workers=0)
+    assert report.rare == (("rare", 1),)
+    assert "Expected at least 5 groups of recordings of each label, but found only 1 of 'rare'" in report.verdict()
+    assert report.shortcuts == report.doubtful == ()
+    assert report.to_dict()["labels_with_too_few_groups"] == [{"label": "rare", "groups": 1}]
     assert audit(Recordings((rare,)), workers=0).rare == (("rare", 1),)
+
+
+def test_without_scikit_learn_the_audit_says_that_label_errors_were_not_searched_for(tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise MissingExtraError("This needs sklearn; install it.")
+
+    monkeypatch.setattr("ecglens.datasets.audit.find_label_errors", refuse)
+    rows = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), render_page(heart(number), dpi=100).page.pixels[..., ::-1])
+        rows.append(Recording(path, "mi", str(number), str(number)))
+    report = audit(Recordings(tuple(rows)), workers=0)
+    assert report.doubtful == ()
+    assert "Label errors were not searched for. This needs sklearn; install it." in report.verdict()
 
 
 @pytest.mark.shared
@@ -192,10 +207,10 @@ def test_near_copies_planted_among_public_pages_are_found_without_a_false_one(tm
         scale = float(rng.uniform(0.7, 1.4))
         page = cv2.resize(page, None, fx=scale, fy=scale)
         cv2.imwrite(str(tmp_path / row["label"] / f"copy{number}.jpg"), page, [cv2.IMWRITE_JPEG_QUALITY, 50])
-    found = audit(sources.from_path(tmp_path), workers=0)
-    assert found.near == 12
-    assert found.distinct == 60
-    pairs = {row.path.stem: row.recording for row in found.recordings}
+    report = audit(sources.from_path(tmp_path), workers=0)
+    assert report.near == 12
+    assert report.distinct == 60
+    pairs = {row.path.stem: row.recording for row in report.recordings}
     for number, row in enumerate(rows[::5]):
         assert pairs[f"copy{number}"] == pairs[Path(row["page"]).stem]
 
@@ -210,9 +225,9 @@ def test_the_published_tree_is_393_recordings_in_the_groups_of_their_exam_number
             for row in csv.DictReader(stream)
             if row["page"]
         }
-    found = audit(sources.from_path(tmp_path / "tree"), workers=2)
-    assert (found.files, found.distinct, found.surplus, found.near) == (743, 393, 350, 0)
-    pages = [(row.group, group_of[file_digest(row.path)]) for row in found.recordings.canonical()]
+    report = audit(sources.from_path(tmp_path / "tree"), workers=2)
+    assert (report.files, report.distinct, report.surplus, report.near) == (743, 393, 350, 0)
+    pages = [(row.group, group_of[file_digest(row.path)]) for row in report.recordings.canonical()]
     same = [(one[0] == other[0], one[1] == other[1]) for one, other in itertools.combinations(pages, 2)]
     together = sum(printed for _, printed in same)
     assert together == 368

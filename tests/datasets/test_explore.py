@@ -26,11 +26,11 @@ def folder(tmp_path) -> Path:
 
 
 def test_exploring_counts_shows_and_writes_outside_the_data(folder, tmp_path):
-    found = explore(sources.from_path(folder))
-    assert found.to_dict()["counts"] == {"mi": {"": 2}, "normal": {"": 1}}
-    assert found.broken == ("bad.jpg",)
-    assert found.to_dict()["sizes"] == {"1107 x 786": 2}
-    found.write(tmp_path / "out", plots=False)
+    overview = explore(sources.from_path(folder))
+    assert overview.to_dict()["counts"] == {"mi": {"": 2}, "normal": {"": 1}}
+    assert overview.broken == ("bad.jpg",)
+    assert overview.to_dict()["sizes"] == {"1107 x 786": 2}
+    overview.write(tmp_path / "out", plots=False)
     assert "1107 x 786" in (tmp_path / "out" / "index.html").read_text()
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"samples-0.png", "samples-1.png"}
     with pytest.raises(DatasetError, match="none of 1 files is one"):
@@ -47,9 +47,9 @@ def test_the_distributions_are_drawn_and_shown_on_the_page(folder, tmp_path):
     page = (tmp_path / "out" / "index.html").read_text()
     for name in ("sizes", "brightness", "rates"):
         assert f"src='{name}.png'" in page
-        drawn = cv2.imread(str(tmp_path / "out" / f"{name}.png"))
-        assert drawn.shape[1] == 825
-        assert (drawn < 200).mean() > 0.01
+        plot = cv2.imread(str(tmp_path / "out" / f"{name}.png"))
+        assert plot.shape[1] == 825
+        assert (plot < 200).mean() > 0.01
     assert "<b>" not in page
 
 

@@ -11,14 +11,14 @@ from ecglens.datasets.fetch import PUBLIC_SETS, PublicSet, download, fetch
 from ecglens.errors import DatasetError
 
 BODY = bytes(range(256)) * 40
-ASKED: list[str | None] = []
+RANGES: list[str | None] = []
 SERVED: dict[str, bytes] = {}
 """Other bodies than ``BODY`` by path."""
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        ASKED.append(self.headers.get("Range"))
+        RANGES.append(self.headers.get("Range"))
         if self.path == "/missing":
             self.send_error(404)
             return
@@ -45,7 +45,7 @@ def address() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    ASKED.clear()
+    RANGES.clear()
     SERVED.clear()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -54,23 +54,23 @@ def address() -> Iterator[str]:
 
 
 def test_a_file_comes_whole_and_is_checked(address, tmp_path):
-    seen = []
+    calls = []
     sets = {"x": PublicSet("x", "X", "CC0", "", f"{address}/a", hashlib.sha256(BODY).hexdigest())}
-    path = fetch("x", tmp_path / "new", sets=sets, progress=lambda done, total: seen.append((done, total)))
+    path = fetch("x", tmp_path / "new", sets=sets, progress=lambda done, total: calls.append((done, total)))
     assert path.read_bytes() == BODY
-    assert seen[-1] == (len(BODY), len(BODY))
+    assert calls[-1] == (len(BODY), len(BODY))
     assert fetch("x", tmp_path / "new", sets=sets) == path
-    assert len(ASKED) == 1
+    assert len(RANGES) == 1
 
 
-def test_a_stopped_download_goes_on(address, tmp_path):
+def test_a_stopped_download_resumes(address, tmp_path):
     (tmp_path / "a.zip.part").write_bytes(BODY[:5000])
     assert download(f"{address}/a", tmp_path / "a.zip").read_bytes() == BODY
-    assert ASKED == ["bytes=5000-"]
+    assert RANGES == ["bytes=5000-"]
 
 
-def test_a_transfer_in_parts_that_breaks_off_is_told_and_can_go_on(address, tmp_path):
-    with pytest.raises(DatasetError, match="Expected to download .*/torn, but it failed .*; run it again to go on"):
+def test_a_transfer_in_parts_that_breaks_off_is_reported_and_can_resume(address, tmp_path):
+    with pytest.raises(DatasetError, match="Expected to download .*/torn, but it failed .*; run it again to resume"):
         download(f"{address}/torn", tmp_path / "a.zip")
 
 
@@ -95,7 +95,7 @@ def serve_set(address: str, files: dict[str, bytes], listed: dict[str, bytes], f
 
 
 @pytest.mark.parametrize("folder", ["set-1.0/", ""])
-def test_every_file_of_an_archive_is_held_against_the_publisher_s_list(address, tmp_path, folder):
+def test_every_file_of_an_archive_is_checked_against_the_publisher_s_list(address, tmp_path, folder):
     sets = serve_set(address, {**FILES, "SHA256SUMS.txt": b"the list itself"}, FILES, folder)
     assert fetch("x", tmp_path, sets=sets) == tmp_path / "x.zip"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.SHA256SUMS.txt", "x.zip"]
@@ -121,7 +121,7 @@ def test_what_is_no_archive_or_no_list_is_refused(address, tmp_path):
         fetch("x", tmp_path, sets=sets)
     sets = serve_set(address, FILES, FILES)
     SERVED["/sums"] = b"<html>sorry</html>"
-    with pytest.raises(DatasetError, match=r"Expected a list of SHA-256 and names in x.SHA256SUMS.txt, but it is none"):
+    with pytest.raises(DatasetError, match=r"Expected a list of SHA-256 and names in x.SHA256SUMS.txt, but it is"):
         fetch("x", tmp_path, sets=sets)
 
 
@@ -132,19 +132,19 @@ def test_the_sets_of_physionet_name_its_lists():
     assert all(lists)
 
 
-def test_an_early_end_keeps_what_came_and_says_so(address, tmp_path):
-    with pytest.raises(DatasetError, match="but 100 came; run it again to go on"):
+def test_an_early_end_keeps_what_was_received_and_is_reported(address, tmp_path):
+    with pytest.raises(DatasetError, match="but 100 came; run it again to resume"):
         download(f"{address}/short", tmp_path / "a.zip")
     assert (tmp_path / "a.zip.part").stat().st_size == 100
 
 
 def test_refusals_are_one_sentence(address, tmp_path):
-    with pytest.raises(DatasetError, match="the server said 404"):
+    with pytest.raises(DatasetError, match="the server answered 404"):
         download(f"{address}/missing", tmp_path / "a.zip")
     with pytest.raises(DatasetError, match="Expected a data set out of mendeley, ptbxl, ludb, mitbih, but got 'x'"):
         fetch("x", tmp_path)
-    with pytest.raises(DatasetError, match="asks for a click: open https://data.mendeley.com"):
+    with pytest.raises(DatasetError, match="requires a click: open https://data.mendeley.com"):
         fetch("mendeley", tmp_path)
     with pytest.raises(DatasetError, match="Expected an http or https address"):
         download("file:///etc/hosts", tmp_path / "a.zip")
-    assert all(item.licence for item in PUBLIC_SETS.values())
+    assert all(item.license for item in PUBLIC_SETS.values())

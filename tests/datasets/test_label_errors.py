@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import cv2
@@ -5,16 +6,17 @@ import numpy as np
 import pytest
 
 from ecglens.datasets.duplicates.signatures import HEIGHT, WIDTH
-from ecglens.datasets.label_errors import doubts, label_answers, trace_values
+from ecglens.datasets.label_errors import find_label_errors, label_answers, trace_values
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.shortcuts import group_folds
+from ecglens.errors import MissingExtraError
 
 COUNT = 120
 SWAPPED = (17, 58)
 
 
 def signature(beats: int, rng: np.random.Generator) -> np.ndarray:
-    """Four traces with so many spikes, at places and heights of their own."""
+    """Make four traces with so many spikes, at places and heights of their own."""
     ink = np.zeros((HEIGHT, WIDTH), np.uint8)
     for line in range(4):
         foot = 24 + 28 * line
@@ -26,7 +28,7 @@ def signature(beats: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def pages() -> tuple[Recordings, list[np.ndarray], np.ndarray]:
-    """Slow and quick hearts, two recordings a group; two stand under the other's label."""
+    """Make slow and quick hearts, two recordings a group; two have the other's label."""
     rng = np.random.default_rng(0)
     rows, signatures, beats = [], [], []
     for number in range(COUNT):
@@ -40,11 +42,11 @@ def pages() -> tuple[Recordings, list[np.ndarray], np.ndarray]:
 
 @pytest.mark.slow
 def test_the_files_under_the_wrong_label_are_named_and_no_other(pages):
-    found = doubts(*pages, seed=0)
-    assert {item.path.stem for item in found} == {str(number) for number in SWAPPED}
-    assert all(item.probability < 0.05 and item.its_probability > 0.9 for item in found)
-    assert [item.probability for item in found] == sorted(item.probability for item in found)
-    assert found == doubts(*pages, seed=0)
+    errors = find_label_errors(*pages, seed=0)
+    assert {item.path.stem for item in errors} == {str(number) for number in SWAPPED}
+    assert all(item.probability < 0.05 and item.its_probability > 0.9 for item in errors)
+    assert [item.probability for item in errors] == sorted(item.probability for item in errors)
+    assert errors == find_label_errors(*pages, seed=0)
 
 
 @pytest.mark.slow
@@ -63,6 +65,18 @@ def test_no_answer_depends_on_the_labels_of_its_own_fold(pages):
 
 def test_nothing_is_named_where_there_is_one_label_or_few_groups(pages):
     recordings, signatures, beats = pages
-    assert doubts(recordings.subset(range(16)), signatures[:16], beats[:16], seed=0) == ()
+    assert find_label_errors(recordings.subset(range(16)), signatures[:16], beats[:16], seed=0) == ()
     slow = [index for index, row in enumerate(recordings) if row.label == "slow"]
-    assert doubts(recordings.subset(slow), [signatures[i] for i in slow], beats[slow], seed=0) == ()
+    assert find_label_errors(recordings.subset(slow), [signatures[i] for i in slow], beats[slow], seed=0) == ()
+
+
+def test_labels_cannot_be_judged_without_scikit_learn(pages, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.preprocessing", None)
+    with pytest.raises(MissingExtraError, match=r"needs sklearn, .* pip install 'ecglens\[train\]'"):
+        find_label_errors(*pages, seed=0)
+
+
+def test_a_fold_trained_on_one_label_predicts_that_label():
+    labels, fold = np.array([0, 0, 0, 0, 1]), np.arange(5)
+    answers = label_answers([np.arange(5.0)[:, None].astype(np.float32)], labels, fold, seed=0)
+    assert answers[4].tolist() == [1.0, 0.0]

@@ -20,7 +20,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 def beats(seed: int) -> EcgRecord:
-    """Peaks at a rate and height of their own."""
+    """Make peaks at a rate and height of their own."""
     rng, t = np.random.default_rng(seed), np.arange(5000) / 500
     wave = np.exp(-((((t + rng.random()) % rng.uniform(0.6, 1.1)) - 0.3) ** 2) / 4e-4)
     wander = 0.2 * np.sin(2 * np.pi * rng.uniform(0.2, 0.4) * t)
@@ -47,9 +47,9 @@ def test_the_print_of_a_public_page_is_read_without_a_network():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip("rapidocr")
-    (found,) = read_prints([DATA / "MI_26.jpg"], ["a"])
-    assert found["exam_number"].isdigit()
-    assert 30 < int(found["printed_rate_bpm"]) < 220
+    (fields,) = read_prints([DATA / "MI_26.jpg"], ["a"])
+    assert fields["exam_number"].isdigit()
+    assert 30 < int(fields["printed_rate_bpm"]) < 220
 
 
 def test_without_ocr_installed_the_audit_goes_on_and_says_how_to_install_it(tmp_path, monkeypatch):
@@ -67,16 +67,16 @@ def test_without_ocr_installed_the_audit_goes_on_and_says_how_to_install_it(tmp_
 @pytest.fixture
 def read(monkeypatch):
     """OCR that reads a number out of the file's name and counts the files it was asked for."""
-    asked = []
+    calls = []
 
     def fields(path, engine):
-        asked.append(path.name)
+        calls.append(path.name)
         number = path.stem.partition("_")[2]
         return {"exam_number": number} if number else {}
 
     monkeypatch.setattr(printed_fields, "_fields", fields)
     monkeypatch.setattr(printed_fields, "require", lambda name, extra: SimpleNamespace(RapidOCR=lambda params: None))
-    return asked
+    return calls
 
 
 def test_what_was_read_is_kept_for_a_run_that_was_stopped(read, tmp_path):
@@ -90,8 +90,8 @@ def test_what_was_read_is_kept_for_a_run_that_was_stopped(read, tmp_path):
     paths, digests = [Path(f"a_{number}") for number in range(4)], list("abcd")
     with pytest.raises(Stop, match="stopped"):
         read_prints(paths, digests, store=tmp_path / "s", progress=stop)
-    found = read_prints(paths, digests, store=tmp_path / "s")
-    assert found == [{"exam_number": str(number)} for number in range(4)]
+    fields = read_prints(paths, digests, store=tmp_path / "s")
+    assert fields == [{"exam_number": str(number)} for number in range(4)]
     assert read == [f"a_{number}" for number in range(4)]
 
 
@@ -103,10 +103,10 @@ def test_exam_numbers_group_pages_whose_headers_cannot(read, tmp_path):
         Image.fromarray(page).save(tmp_path / "x" / "mi" / f"{index}_{number}.png")
     table = sources.from_path(tmp_path / "x")
     assert not audit(table, workers=0).grouped
-    found = audit(table, workers=0, ocr=True, store=tmp_path / "s")
-    assert not found.problems
-    groups = found.recordings.column("group")
-    assert found.grouped
+    report = audit(table, workers=0, ocr=True, store=tmp_path / "s")
+    assert not report.problems
+    groups = report.recordings.column("group")
+    assert report.grouped
     assert groups[0] == groups[1]
     assert len(set(groups)) == 3
     audit(table, workers=0, ocr=True, store=tmp_path / "s")
@@ -124,6 +124,6 @@ def test_exam_numbers_group_pages_whose_headers_cannot(read, tmp_path):
         (None, ["5", "6", "5"], [0, 1, 0]),
     ],
 )
-def test_an_exam_number_joins_pages_that_stand_alone_and_parts_none(groups, exams, joined):
-    found = join_by_exam(None if groups is None else np.array(groups), exams)
-    assert joined == (None if found is None else found.tolist())
+def test_an_exam_number_joins_single_pages_and_splits_no_group(groups, exams, joined):
+    result = join_by_exam(None if groups is None else np.array(groups), exams)
+    assert joined == (None if result is None else result.tolist())

@@ -13,7 +13,7 @@ RECORD = Path(__file__).resolve().parents[1] / "data" / "ptbxl_00001.csv"
 
 
 def test_the_command_draws_a_page_and_its_truth(tmp_path):
-    asked = [
+    requested = [
         "render",
         str(RECORD),
         str(tmp_path / "a.png"),
@@ -24,7 +24,7 @@ def test_the_command_draws_a_page_and_its_truth(tmp_path):
         "--layout",
         "6x2",
     ]
-    result = CliRunner().invoke(app, asked)
+    result = CliRunner().invoke(app, requested)
     assert result.exit_code == 0, result.output
     truth = json.loads((tmp_path / "a.json").read_text())
     assert (truth["layout"], len(truth["leads"])) == ("6x2", 12)
@@ -32,7 +32,7 @@ def test_the_command_draws_a_page_and_its_truth(tmp_path):
     assert cv2.imread(str(tmp_path / "a.png")).shape[2] == 3
 
 
-def test_the_same_asked_twice_is_the_same_file(tmp_path):
+def test_the_same_request_twice_is_the_same_file(tmp_path):
     for name in ("a.png", "b.png"):
         draw_file(RECORD, tmp_path / name, damages=["stains", "noise:0.3"], seed=4, dpi=100)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

@@ -70,27 +70,27 @@ def test_leave_one_out_drops_training_rows_of_the_test_groups(table):
     assert len(folds[0].train) + len(folds[0].test) < 60
 
 
-def test_a_split_in_which_a_recording_or_group_stands_on_two_sides_is_refused_unless_as_published(table):
+def test_a_split_in_which_a_recording_or_group_is_on_two_sides_is_refused_unless_as_published(table):
     folds = splits.as_published(table, seed=0)
-    with pytest.raises(DatasetError, match="Expected every recording on one side, but .* stand on both sides"):
+    with pytest.raises(DatasetError, match="Expected every recording on one side, but .* are on both sides"):
         splits.check_disjoint(table, splits.Split("honest", 0, folds))
     splits.check_disjoint(table, splits.Split("as-published", 0, folds))
     by_recording = splits.Fold(np.array([0]), np.array([i for i, r in enumerate(table) if r.recording == "r40"]))
-    with pytest.raises(DatasetError, match="Expected every group on one side, but 1 stand on both sides, such as 'g0'"):
+    with pytest.raises(DatasetError, match="Expected every group on one side, but 1 are on both sides, such as 'g0'"):
         splits.check_disjoint(table, splits.Split("mine", 0, (by_recording,)))
 
 
-def test_a_kept_split_comes_back_the_same_wherever_the_data_stands(table, tmp_path):
+def test_a_stored_split_is_the_same_wherever_the_data_is(table, tmp_path):
     split = splits.Split("honest", 3, splits.honest(table, seed=3))
     split.save(tmp_path / "split.json", table)
-    moved = Recordings(tuple(_moved(row) for row in reversed(table.rows)))
+    moved = Recordings(tuple(_move(row) for row in reversed(table.rows)))
     back = splits.Split.load(tmp_path / "split.json", moved)
     assert (back.protocol, back.seed) == ("honest", 3)
     for old, new in zip(split.folds, back.folds, strict=True):
         assert [table[int(i)].recording for i in old.test] == [moved[int(i)].recording for i in new.test]
 
 
-def test_a_kept_split_that_leaks_is_refused_when_it_is_read(table, tmp_path):
+def test_a_stored_split_that_leaks_is_refused_when_it_is_read(table, tmp_path):
     splits.Split("honest", 0, splits.as_published(table, seed=0)).save(tmp_path / "split.json", table)
     with pytest.raises(DatasetError, match="Expected every recording on one side"):
         splits.Split.load(tmp_path / "split.json", table)
@@ -105,23 +105,23 @@ def test_a_split_of_another_table_or_no_split_is_refused(table, tmp_path):
         splits.Split.load(tmp_path / "bad.json", table)
 
 
-def test_given_split_follows_the_column_and_says_what_is_missing():
+def test_the_given_split_follows_the_column_and_says_what_is_missing():
     rows = [Recording(Path(f"{i}.jpg"), "mi", str(i), str(i), side) for i, side in enumerate(("train", "test", None))]
-    (fold,) = splits.given(Recordings(tuple(rows)))
+    (fold,) = splits.from_split_column(Recordings(tuple(rows)))
     assert (fold.train.tolist(), fold.test.tolist()) == ([0], [1])
     with pytest.raises(
         DatasetError, match="Expected the splits 'train' and 'test' in the table, but found none, train"
     ):
-        splits.given(Recordings((rows[0], rows[2])))
+        splits.from_split_column(Recordings((rows[0], rows[2])))
 
 
 def test_a_label_with_one_recording_is_refused_with_counts():
     rows = [Recording(Path(f"{i}.jpg"), "mi" if i else "normal", str(i), str(i)) for i in range(9)]
     with pytest.raises(
-        DatasetError, match="at least 5 groups of recordings labelled 'normal' .* found 1 recordings in 1"
+        DatasetError, match="at least 5 groups of recordings labeled 'normal' .* found 1 recordings in 1"
     ):
         splits.honest(Recordings(tuple(rows)), seed=0)
-    with pytest.raises(DatasetError, match="at least two files labelled 'normal'"):
+    with pytest.raises(DatasetError, match="at least two files labeled 'normal'"):
         splits.as_published(Recordings(tuple(rows)), seed=0)
 
 
@@ -141,6 +141,6 @@ def _with_batch(row: Recording, batch: str) -> Recording:
     return Recording(row.path, row.label, row.recording, row.group, row.split, row.source, {"batch": batch})
 
 
-def _moved(row: Recording) -> Recording:
+def _move(row: Recording) -> Recording:
     path = Path("/elsewhere") / row.path.relative_to("/data")
     return Recording(path, row.label, row.recording, row.group, row.split, row.source, row.extra)

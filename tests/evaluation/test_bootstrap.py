@@ -25,18 +25,18 @@ def test_copies_of_a_page_make_no_interval_narrower():
 
 def test_groups_are_drawn_whole():
     groups = np.array([5, 5, 5, 9, 9, 2])
-    seen = []
+    samples = []
 
     def figure(counts):
-        seen.append(counts)
+        samples.append(counts)
         return {"pages": float(counts.sum())}
 
     group_intervals(groups, figure, rng=RNG(), draws=50)
-    for counts in seen:
+    for counts in samples:
         assert counts[0] == counts[1] == counts[2]
         assert counts[3] == counts[4]
         assert counts[0] + counts[3] + counts[5] == 3
-    assert len({counts.sum() for counts in seen}) > 3
+    assert len({counts.sum() for counts in samples}) > 3
 
 
 def test_the_interval_is_the_normal_one_where_that_is_known():
@@ -57,13 +57,13 @@ def test_a_lower_level_gives_a_narrower_interval():
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
-@pytest.mark.parametrize(("undefined", "known"), [(0, True), (5, True), (6, False), (100, False)])
-def test_a_figure_undefined_in_more_than_one_of_twenty_draws_has_no_interval(undefined, known):
+@pytest.mark.parametrize(("undefined", "defined"), [(0, True), (5, True), (6, False), (100, False)])
+def test_a_figure_undefined_in_more_than_one_of_twenty_draws_has_no_interval(undefined, defined):
     numbers = iter(range(100))
     intervals = group_intervals(
         np.arange(4), lambda counts: {"auroc": None if next(numbers) < undefined else 0.5}, rng=RNG(), draws=100
     )
-    assert intervals == {"auroc": (0.5, 0.5) if known else None}
+    assert intervals == {"auroc": (0.5, 0.5) if defined else None}
 
 
 def test_the_same_generator_gives_the_same_interval():

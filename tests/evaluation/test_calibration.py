@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from ecglens.evaluation.calibration import BINS, bins_of, calibration_gap, cross_fitted, fit_temperature
+from ecglens.evaluation.calibration import BINS, bins_of, calibration_gap, cross_fit, fit_temperature
 
 
 def expected_calibration_error(targets, probabilities, bins=BINS):
@@ -17,7 +17,7 @@ def expected_calibration_error(targets, probabilities, bins=BINS):
 
 
 def by_hand(targets, probabilities, bins=15):
-    """The definition, page by page, with exact bin edges."""
+    """Compute the error by its definition, page by page, with exact bin edges."""
     gap = 0.0
     for number in range(bins):
         low, high = Fraction(number, bins), Fraction(number + 1, bins)
@@ -107,18 +107,18 @@ def out_of_fold():
 
 def test_a_fold_s_own_targets_never_touch_its_probabilities(out_of_fold):
     targets, logits, folds = out_of_fold
-    before = cross_fitted(targets, logits, folds)
+    before = cross_fit(targets, logits, folds)
     for fold in range(5):
         here = folds == fold
         changed = np.where(here, (targets + 1) % 4, targets)
-        after = cross_fitted(changed, logits, folds)
+        after = cross_fit(changed, logits, folds)
         np.testing.assert_array_equal(after[here], before[here])
         assert (np.abs(after[~here] - before[~here]) > 1e-6).any()
 
 
 def test_each_fold_has_the_temperature_of_the_others(out_of_fold):
     targets, logits, folds = out_of_fold
-    mine = cross_fitted(targets, logits, folds)
+    mine = cross_fit(targets, logits, folds)
     for fold in range(5):
         others = fit_temperature(targets[folds != fold], logits[folds != fold])
         np.testing.assert_allclose(
@@ -130,5 +130,5 @@ def test_each_fold_has_the_temperature_of_the_others(out_of_fold):
 
 def test_one_fold_alone_cannot_be_calibrated_by_others(out_of_fold):
     targets, logits, _ = out_of_fold
-    with pytest.raises(ValueError, match="Expected answers of at least two folds, but got 1"):
-        cross_fitted(targets, logits, np.zeros(200, np.intp))
+    with pytest.raises(ValueError, match="Expected predictions of at least two folds, but got 1"):
+        cross_fit(targets, logits, np.zeros(200, np.intp))

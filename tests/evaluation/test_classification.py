@@ -8,7 +8,6 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics
 
 from ecglens.evaluation.classification import Scorer, cohen_kappa, figures, matthews
-from ecglens.evaluation.ranking import Ranking, area, mean_precision, right_among
 
 LABELS = ("normal", "mi", "history_mi", "abnormal_heartbeat")
 
@@ -19,27 +18,14 @@ def answers(rng: np.random.Generator, pages: int = 300) -> tuple[np.ndarray, np.
     return targets, probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-def auroc(positive, score):
-    return area(*Ranking(score, positive)())
-
-
-def average_precision(positive, score):
-    return mean_precision(*Ranking(score, positive)())
-
-
-def right_at_coverage(targets, probabilities, *, coverage):
-    surest = Ranking(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
-    return right_among(*surest(), np.array([coverage]))[0]
-
-
 @pytest.fixture(params=range(3))
-def scored(request):
+def scores(request):
     targets, probabilities = answers(np.random.default_rng(request.param))
     return targets, probabilities, figures(targets, probabilities, LABELS)
 
 
-def test_macro_figures_are_those_of_scikit_learn(scored):
-    targets, probabilities, mine = scored
+def test_macro_figures_are_those_of_scikit_learn(scores):
+    targets, probabilities, mine = scores
     answered = probabilities.argmax(axis=1)
     assert mine["accuracy"] == pytest.approx(metrics.accuracy_score(targets, answered))
     assert mine["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(targets, answered))
@@ -54,8 +40,8 @@ def test_macro_figures_are_those_of_scikit_learn(scored):
     assert mine["brier"] == pytest.approx(metrics.brier_score_loss(targets, probabilities, scale_by_half=False))
 
 
-def test_figures_by_label_are_those_of_scikit_learn(scored):
-    targets, probabilities, mine = scored
+def test_figures_by_label_are_those_of_scikit_learn(scores):
+    targets, probabilities, mine = scores
     answered = probabilities.argmax(axis=1)
     precision, recall, f1, pages = metrics.precision_recall_fscore_support(targets, answered)
     for index, name in enumerate(LABELS):
@@ -68,31 +54,9 @@ def test_figures_by_label_are_those_of_scikit_learn(scored):
         assert by_label["auroc"] == pytest.approx(metrics.roc_auc_score(targets == index, probabilities[:, index]))
 
 
-def test_the_confusion_matrix_has_true_labels_in_rows(scored):
-    targets, probabilities, mine = scored
+def test_the_confusion_matrix_has_true_labels_in_rows(scores):
+    targets, probabilities, mine = scores
     assert mine["confusion"] == metrics.confusion_matrix(targets, probabilities.argmax(axis=1)).tolist()
-
-
-@given(
-    positive=arrays(np.bool_, 30),
-    score=arrays(np.float64, 30, elements=st.sampled_from([0.0, 0.1, 0.1000000001, 0.5, 1.0])),
-)
-def test_auroc_counts_ties_half_as_scikit_learn_does(positive, score):
-    if positive.all() or not positive.any():
-        assert auroc(positive, score) is None
-    else:
-        assert auroc(positive, score) == pytest.approx(metrics.roc_auc_score(positive, score))
-
-
-@given(
-    positive=arrays(np.bool_, 30),
-    score=arrays(np.float64, 30, elements=st.sampled_from([0.0, 0.1, 0.1000000001, 0.5, 1.0])),
-)
-def test_average_precision_takes_ties_together_as_scikit_learn_does(positive, score):
-    if positive.any():
-        assert average_precision(positive, score) == pytest.approx(metrics.average_precision_score(positive, score))
-    else:
-        assert average_precision(positive, score) is None
 
 
 def test_agreement_is_undefined_where_one_label_is_all_there_is():
@@ -113,18 +77,18 @@ def test_no_draw_of_pages_gives_a_wrong_number_for_an_undefined_one(targets, wei
         warnings.simplefilter("error")
         mine = figures(targets, probabilities, LABELS)
     answered = probabilities.argmax(axis=1)
-    seen = set(targets.tolist())
-    assert (mine["balanced_accuracy"] is None) == (len(seen) < 4)
-    assert (mine["macro_auroc"] is None) == (len(seen) < 4)
+    present = set(targets.tolist())
+    assert (mine["balanced_accuracy"] is None) == (len(present) < 4)
+    assert (mine["macro_auroc"] is None) == (len(present) < 4)
     assert (mine["macro_precision"] is None) == (len(set(answered.tolist())) < 4)
-    if len(seen | set(answered.tolist())) == 4:
+    if len(present | set(answered.tolist())) == 4:
         assert mine["macro_f1"] == pytest.approx(metrics.f1_score(targets, answered, average="macro"))
     else:
         assert mine["macro_f1"] is None
     assert sum(map(sum, mine["confusion"])) == 20
 
 
-def test_with_one_class_its_own_figures_stand_and_the_rest_are_undefined():
+def test_with_one_class_its_own_figures_are_defined_and_the_others_are_not():
     mine = figures(np.zeros(3, np.intp), np.array([[0.9, 0.1]] * 3), ("normal", "mi"))
     assert mine["accuracy"] == 1.0
     assert mine["by_label"]["normal"]["recall"] == 1.0
@@ -152,44 +116,29 @@ def test_no_page_has_no_figures():
         figures(np.zeros(0, np.intp), np.zeros((0, 2)), ("normal", "mi"))
 
 
-def test_right_at_coverage_counts_the_surest_pages_only():
-    probabilities = np.array([[0.99, 0.01], [0.9, 0.1], [0.4, 0.6], [0.45, 0.55]])
-    targets = np.array([0, 0, 0, 0])
-    assert right_at_coverage(targets, probabilities, coverage=0.5) == 1.0
-    assert right_at_coverage(targets, probabilities, coverage=0.75) == pytest.approx(2 / 3)
-    assert right_at_coverage(targets, probabilities, coverage=1.0) == 0.5
-    assert right_at_coverage(targets, probabilities, coverage=0.01) == 1.0
-
-
-def test_pages_that_are_equally_sure_count_whatever_their_order():
-    targets, probabilities = np.array([0, 0, 0, 1]), np.tile([0.8, 0.2], (4, 1))
-    assert right_at_coverage(targets, probabilities, coverage=0.5) == 0.75
-    assert right_at_coverage(targets[::-1], probabilities, coverage=0.5) == 0.75
-
-
-def test_right_at_full_coverage_is_accuracy(scored):
-    targets, probabilities, mine = scored
-    assert right_at_coverage(targets, probabilities, coverage=1.0) == pytest.approx(mine["accuracy"])
+def test_right_at_coverage_is_the_accuracy_of_the_most_confident_pages(scores):
+    targets, probabilities, mine = scores
+    assert mine["coverage"] == 0.72
     by_confidence = sorted(zip(-probabilities.max(1), probabilities.argmax(1) == targets, strict=True))
-    kept = by_confidence[: round(0.72 * len(targets))]
-    assert mine["right_at_coverage"] == pytest.approx(sum(right for _, right in kept) / len(kept))
+    first = by_confidence[: round(0.72 * len(targets))]
+    assert mine["right_at_coverage"] == pytest.approx(sum(right for _, right in first) / len(first))
 
 
 @given(
     counts=arrays(np.intp, 40, elements=st.integers(0, 3)).filter(lambda counts: counts.any()), seed=st.integers(0, 9)
 )
-def test_pages_that_count_several_times_are_pages_that_stand_there_several_times(counts, seed):
+def test_pages_that_count_several_times_equal_pages_that_are_repeated(counts, seed):
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, 4, 40)
     probabilities = np.round(rng.dirichlet(np.ones(4), 40), 1) + 0.01  # ties
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     rows = np.repeat(np.arange(40), counts)
-    drawn, standing = (
+    weighted, repeated = (
         Scorer(targets, probabilities, LABELS).figures(counts),
         figures(targets[rows], probabilities[rows], LABELS),
     )
-    assert drawn["confusion"] == standing["confusion"]
-    for name in standing.keys() - {"confusion", "by_label"}:
-        assert drawn[name] == (None if standing[name] is None else pytest.approx(standing[name])), name
-    for label, values in standing["by_label"].items():
-        assert drawn["by_label"][label] == {k: v if v is None else pytest.approx(v) for k, v in values.items()}
+    assert weighted["confusion"] == repeated["confusion"]
+    for name in repeated.keys() - {"confusion", "by_label"}:
+        assert weighted[name] == (None if repeated[name] is None else pytest.approx(repeated[name])), name
+    for label, values in repeated["by_label"].items():
+        assert weighted["by_label"][label] == {k: v if v is None else pytest.approx(v) for k, v in values.items()}

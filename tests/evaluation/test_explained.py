@@ -2,7 +2,7 @@ from ecglens.evaluation.explained import explained_sections
 from ecglens.records import Check, ModelChecks
 
 
-def test_a_method_that_failed_stands_in_the_report_with_that_word():
+def test_a_method_that_failed_is_reported_with_that_word():
     methods = {
         "class_map": (Check("deletion", True, "", {"better": 0.99}), Check("location", False, "", {"near_trace": 0.4})),
         "occlusion_lead": (Check("deletion", True, "", {"better": 1.0}),),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecglens.errors import DatasetError
-from ecglens.evaluation.predictions import Predictions, cautions, read_predictions, write_predictions
+from ecglens.evaluation.predictions import Predictions, list_cautions, read_predictions, write_predictions
 
 
 def some(count=4) -> Predictions:
@@ -59,7 +59,7 @@ def test_what_is_blank_is_filled_row_by_row(tmp_path):
             "label,p_normal,p_mi\nmi,-0.5,1.5\n",
             "at least 0 that sum to 1 in each row of a.csv, but row 1 has -0.5, 1.5",
         ),
-        ("label,p_normal,p_mi,label\nmi,0.5,0.5,normal\n", "each column once in a.csv, but 'label' stands there twice"),
+        ("label,p_normal,p_mi,label\nmi,0.5,0.5,normal\n", "each column once in a.csv, but 'label' is there twice"),
         ("label,p_normal,p_mi\nmi,nan,1\n", "sum to 1 in each row of a.csv"),
         ("label,p_normal,p_mi\nmi,-1,2\n", "probabilities of at least 0"),
         (
@@ -118,22 +118,22 @@ def test_rows_that_are_to_be_paired_must_name_their_recording(tmp_path, text):
         read_predictions(tmp_path / "a.csv", named=True)
 
 
-def test_what_is_unusual_about_a_table_is_said():
+def test_unusual_rows_and_groups_are_reported():
     table = replace(
         some(), recordings=("r0", "r1", "r2", "r3"), groups=("g0", "g1", "g2", "g2"), folds=np.array([0, 1, 2, 2])
     )
-    assert cautions(table) == ()
-    assert cautions(replace(table, groups=table.recordings)) == (
+    assert list_cautions(table) == ()
+    assert list_cautions(replace(table, groups=table.recordings)) == (
         "Each page is a group of its own: where a person has several, the intervals are too narrow.",
     )
     twice = replace(table, recordings=("r0", "r0", "r2", "r2"))
-    assert cautions(twice) == (
-        "The recording 'r0' (and 1 more) stands in several rows, and each of them counts.",
+    assert list_cautions(twice) == (
+        "The recording 'r0' (and 1 more) is in several rows, and each of them counts.",
         "The recording 'r0' (and 1 more) has more than one true label.",
     )
-    (said,) = cautions(replace(table, folds=np.array([0, 1, 2, 3])))
-    assert said.startswith("The group 'g2' has pages in more than one fold: if the folds")
-    (said,) = cautions(replace(table, targets=np.zeros(4, np.intp)))
-    assert said.startswith("No page is truly mi: recall, AUROC")
+    (caution,) = list_cautions(replace(table, folds=np.array([0, 1, 2, 3])))
+    assert caution.startswith("The group 'g2' has pages in more than one fold: if the folds")
+    (caution,) = list_cautions(replace(table, targets=np.zeros(4, np.intp)))
+    assert caution.startswith("No page is truly mi: recall, AUROC")
     files = replace(twice, targets=np.array([0, 0, 1, 1]), extra={"file": ("a", "b", "c", "d")})
-    assert cautions(files) == ()
+    assert list_cautions(files) == ()

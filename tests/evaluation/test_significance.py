@@ -26,8 +26,8 @@ def test_pages_of_one_group_say_nothing_of_a_difference():
 def test_a_better_model_differs_and_the_interval_is_around_the_difference():
     rng = np.random.default_rng(0)
     good, bad = rng.random(400) < 0.9, rng.random(400) < 0.7
-    found = paired_bootstrap(np.arange(400), accuracy(good), accuracy(bad), rng=np.random.default_rng(1), draws=500)
-    lower, upper, p = found["accuracy"]
+    tests = paired_bootstrap(np.arange(400), accuracy(good), accuracy(bad), rng=np.random.default_rng(1), draws=500)
+    lower, upper, p = tests["accuracy"]
     apart = good.mean() - bad.mean()
     assert lower < apart < upper
     assert upper - lower == pytest.approx(4 * np.sqrt(np.var(good * 1.0 - bad) / 400), rel=0.2)
@@ -36,13 +36,13 @@ def test_a_better_model_differs_and_the_interval_is_around_the_difference():
     assert swapped["accuracy"][:2] == (pytest.approx(-upper), pytest.approx(-lower))
 
 
-def test_groups_that_answer_alike_widen_the_interval():
+def test_groups_with_the_same_answers_widen_the_interval():
     good = np.repeat(np.random.default_rng(0).random(50) < 0.9, 8)
     bad = np.repeat(np.random.default_rng(2).random(50) < 0.7, 8)
     widths = {}
     for name, groups in (("apart", np.arange(400)), ("together", np.repeat(np.arange(50), 8))):
-        found = paired_bootstrap(groups, accuracy(good), accuracy(bad), rng=np.random.default_rng(1), draws=400)
-        widths[name] = found["accuracy"][1] - found["accuracy"][0]
+        tests = paired_bootstrap(groups, accuracy(good), accuracy(bad), rng=np.random.default_rng(1), draws=400)
+        widths[name] = tests["accuracy"][1] - tests["accuracy"][0]
     assert widths["together"] > 2 * widths["apart"]
 
 
@@ -111,7 +111,7 @@ def test_delong_needs_two_pages_of_each_kind():
 def test_delong_says_nothing_of_areas_without_any_spread():
     positive = np.array([True, True, False, False])
     assert delong(positive, positive.astype(float), np.zeros(4)) is None
-    # Every positive page stands above one negative page more, and the sums leave a variance of rounding.
+    # Each positive page scores above one more negative page, and the sums leave a variance of rounding.
     steps = np.arange(0, 10, 2.0)
     first, second = np.append(steps + 1.5, steps), np.append(steps - 0.5, steps)
     assert delong(np.arange(10) < 5, first, second) is None

@@ -32,8 +32,8 @@ def recipes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _untimed(monkeypatch):
-    """Writing a graph to time it takes longer than the rest of a tiny job."""
+def skip_timing(monkeypatch):
+    """Skip the timing: writing a graph for it takes longer than the rest of a tiny job."""
     monkeypatch.setattr(grid, "save_speed", lambda folder, recipe, recordings: None)
 
 
@@ -41,14 +41,14 @@ def jobs(recipes: Path, rows=(TINY,), protocols=("as-published", "honest"), **op
     return jobs_of(rows, protocols=protocols, seeds=[0], recipes=recipes, weights={}, **options)
 
 
-def make(wanted, recordings, tmp_path) -> list[str]:
+def make(requested, recordings, tmp_path) -> list[str]:
     heard = Heard()
     options = {"runs": tmp_path / "runs", "results": tmp_path / "results", "command": "ecglens reproduce tiny"}
-    reproduce(wanted, recordings, where=where(tmp_path / "run", heard), **options)
+    reproduce(requested, recordings, place=where(tmp_path / "run", heard), **options)
     return heard.lines
 
 
-def test_results_are_made_once_and_stand_in_the_table(recordings, recipes, tmp_path, monkeypatch):
+def test_results_are_computed_once_and_are_in_the_table(recordings, recipes, tmp_path, monkeypatch):
     monkeypatch.setattr(table, "ROWS", {row.name: row for row in (TINY, MAJORITY)})
     monkeypatch.setattr(grid, "save_speed", speed.save_speed)
     make(jobs(recipes, (TINY, MAJORITY)), recordings, tmp_path)
@@ -72,20 +72,20 @@ def test_results_are_made_once_and_stand_in_the_table(recordings, recipes, tmp_p
     assert str(tmp_path) not in text
 
 
-def test_a_changed_recipe_is_trained_again_and_what_was_stopped_goes_on(recordings, recipes, tmp_path, monkeypatch):
+def test_a_changed_recipe_is_trained_again_and_a_stopped_job_resumes(recordings, recipes, tmp_path, monkeypatch):
     (first,) = jobs(recipes, protocols=("as-published",))
     make([first], recordings, tmp_path)
     before = result_path(tmp_path / "results", "tiny", "as-published", 0).read_bytes()
     (recipes / "tiny.toml").write_text(recipe_text(RECIPE.model_copy(update={"test_fraction": 0.4})))
     lines = make(jobs(recipes, protocols=("as-published",)), recordings, tmp_path)
-    assert any("has changed since; made anew" in line for line in lines)
+    assert any("has changed since; computed again" in line for line in lines)
     assert result_path(tmp_path / "results", "tiny", "as-published", 0).read_bytes() != before
     monkeypatch.setattr("ecglens.models.train.run.train", None)  # the first recipe's run is still there
     make([first], recordings, tmp_path)
     assert result_path(tmp_path / "results", "tiny", "as-published", 0).read_bytes() == before
 
 
-def test_copies_of_training_pages_are_told(recordings, recipes, tmp_path):
+def test_copies_of_training_pages_are_marked(recordings, recipes, tmp_path):
     for seed in range(20):
         (job,) = jobs_of([TINY], protocols=["as-published"], seeds=[seed], recipes=recipes, weights={})
         split = grid.split_of(recordings, job.recipe, grid.Plan("as-published"), seed=seed)
@@ -93,8 +93,8 @@ def test_copies_of_training_pages_are_told(recordings, recipes, tmp_path):
         if any(row.recording == "mi0" for row in tested) and sum(row.recording == "mi0" for row in tested) == 1:
             break
     make([job], recordings, tmp_path)
-    kept = read_predictions(result_path(tmp_path / "results", "tiny", "as-published", seed))
-    assert dict(zip(kept.recordings, kept.extra["copy in training"], strict=True)) == {
+    predictions = read_predictions(result_path(tmp_path / "results", "tiny", "as-published", seed))
+    assert dict(zip(predictions.recordings, predictions.extra["copy in training"], strict=True)) == {
         row.recording: "yes" if row.recording == "mi0" else "no" for row in tested
     }
 
@@ -110,32 +110,16 @@ def test_quick_says_what_it_leaves_out(recordings, recipes, tmp_path, monkeypatc
     assert not (tmp_path / "images").exists()
 
 
-def test_a_conclusion_names_the_labels_without_copies_and_a_quick_run_has_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "ROWS", {"cnn": ROWS["cnn"]})
-    results = RECIPES.parent / "docs" / "results"
-    text = write_tables(results, tmp_path / "RESULTS.md")
-    assert "but abnormal_heartbeat has no copies at all, so that this alone does not tell" in text
-    assert "1 model of the works, all of whose trainings came to something, from 0.933 to 0.796 on average" in text
-    assert "As published, " not in write_tables(results, tmp_path / "QUICK.md", quick=True)
-
-
-def test_a_training_that_came_to_one_label_is_named_and_concludes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "ROWS", {"crnn-lead": ROWS["crnn-lead"], "header": ROWS["header"]})
-    text = write_tables(RECIPES.parent / "docs" / "results", tmp_path / "RESULTS.md")
-    assert "answers every page with one label, first seed: CRNN per lead, honest, 2 of 5 folds; CRNN per" in text
-    assert "As published, " not in text
-
-
-def test_without_imagenet_weights_a_row_learns_from_scratch_or_is_left_out(monkeypatch):
+def test_without_imagenet_weights_a_row_is_trained_from_scratch_or_is_left_out(monkeypatch):
     def out_of_reach(model, options):
         raise TrainingError("Cannot be fetched.")
 
     monkeypatch.setattr(grid, "check_weights", out_of_reach)
     heard = Heard()
     rows = find_rows(["mobilenet", "efficientnet-lite0"])
-    made = jobs_of(rows, protocols=["honest"], seeds=[0], recipes=RECIPES, weights={}, listener=heard)
-    assert [(job.row.name, job.pretrained, job.recipe.phases) for job in made] == [("mobilenet", False, ())]
-    assert heard.lines[0] == "mobilenet learns from scratch. Cannot be fetched."
+    planned = jobs_of(rows, protocols=["honest"], seeds=[0], recipes=RECIPES, weights={}, listener=heard)
+    assert [(job.row.name, job.pretrained, job.recipe.phases) for job in planned] == [("mobilenet", False, ())]
+    assert heard.lines[0] == "mobilenet is trained from scratch. Cannot be fetched."
     assert heard.lines[-1] == "efficientnet-lite0 is left out: it learns nothing without ImageNet weights."
 
 
@@ -147,44 +131,41 @@ def test_with_imagenet_weights_the_backbone_is_frozen_as_described(monkeypatch):
 
 
 def test_vgg16_is_plain_with_imagenet_weights_and_normalized_without(monkeypatch):
-    def made():
+    def model_of_row():
         (job,) = jobs_of(find_rows(["vgg16"]), protocols=["honest"], seeds=[0], recipes=RECIPES, weights={})
         return job.recipe.model
 
-    asked = []
-    monkeypatch.setattr(grid, "check_weights", lambda model, options: asked.append(model))
-    assert (made(), asked) == ("vgg16", ["vgg16"])
+    checked = []
+    monkeypatch.setattr(grid, "check_weights", lambda model, options: checked.append(model))
+    assert (model_of_row(), checked) == ("vgg16", ["vgg16"])
 
     def out_of_reach(model, options):
         raise TrainingError("Cannot be fetched.")
 
     monkeypatch.setattr(grid, "check_weights", out_of_reach)
-    assert made() == "timm:vgg16_bn"
+    assert model_of_row() == "timm:vgg16_bn"
 
 
 def test_every_row_has_its_recipe_and_the_works_read_whole_pages_as_published(monkeypatch):
     monkeypatch.setattr(grid, "check_weights", lambda model, options: None)
-    made = jobs_of(find_rows([]), protocols=list(grid.PROTOCOLS), seeds=[0, 1], recipes=RECIPES, weights={})
-    assert {job.row.name for job in made} == set(ROWS)
-    assert [job.seed for job in made] == sorted(job.seed for job in made)
-    area = {(job.row.name, job.protocol): getattr(job.recipe.input, "area", None) for job in made}
+    planned = jobs_of(find_rows([]), protocols=list(grid.PROTOCOLS), seeds=[0, 1], recipes=RECIPES, weights={})
+    assert {job.row.name for job in planned} == set(ROWS)
+    assert [job.seed for job in planned] == sorted(job.seed for job in planned)
+    area = {(job.row.name, job.protocol): getattr(job.recipe.input, "area", None) for job in planned}
     assert area["vgg16", "as-published"] == "page"
     assert area["vgg16", "honest"] == area["vgg16", "batch"] == "traces"
     assert area["footer", "as-published"] == "footer"
-    assert [row.name for row in find_rows(["conduction"])] == ["cnn", "mobilenet", "mobilenet-lstm", "densenet"]
 
 
 def test_references_learn_on_the_training_side(recordings, recipes, tmp_path):
     make(jobs(recipes, (MAJORITY,), protocols=("honest",)), recordings, tmp_path)
-    kept = load_result(result_path(tmp_path / "results", "majority", "honest", 0)).predictions
-    assert kept.labels == LABELS
-    assert set(kept.probabilities.ravel().tolist()) == {0.0, 1.0}
+    predictions = load_result(result_path(tmp_path / "results", "majority", "honest", 0)).predictions
+    assert predictions.labels == LABELS
+    assert set(predictions.probabilities.ravel().tolist()) == {0.0, 1.0}
     with pytest.raises(DatasetError, match="Expected the printed rate of every page .* leave the row printed-rate out"):
         make(jobs(recipes, (ROWS["printed-rate"],), protocols=("honest",)), recordings, tmp_path)
 
 
-def test_unknown_rows_and_protocols_are_refused(recipes):
-    with pytest.raises(TrainingError, match="Expected works out of custom-cnn, .* but got 'resnet'"):
-        find_rows(["resnet"])
+def test_unknown_protocols_are_refused(recipes):
     with pytest.raises(TrainingError, match="Expected protocols out of as-published, honest, batch, but got 'loo'"):
         jobs(recipes, protocols=("loo",))

@@ -27,21 +27,25 @@ def command(
 
     from ecglens.cli.progress import bar
     from ecglens.evaluation.compare import compare
+    from ecglens.evaluation.plots import draw_differences
     from ecglens.evaluation.predictions import read_predictions
+    from ecglens.evaluation.report import comparison_to_html, comparison_to_markdown
 
     html = out is not None and out.suffix.lower() in {".html", ".htm"}
     if out is not None and not html and out.suffix.lower() != ".png":
         raise typer.BadParameter(f"expected a name that ends with .png or .html, got '{out.name}'", param_hint="--out")
     answers = read_predictions(first, named=True), read_predictions(second, named=True)
-    with bar("Drawing groups") as told:
-        found = compare(*answers, names=_names(first, second), rng=np.random.default_rng(seed), draws=draws, told=told)
+    with bar("Drawing groups") as progress:
+        comparison = compare(
+            *answers, names=_names(first, second), rng=np.random.default_rng(seed), draws=draws, progress=progress
+        )
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         if html:
-            out.write_text(found.to_html(), encoding="utf-8")
+            out.write_text(comparison_to_html(comparison), encoding="utf-8")
         else:
-            out.write_bytes(found.plot())
-    print(json.dumps(found.to_dict(), indent=1) if as_json else found.to_markdown())
+            out.write_bytes(draw_differences(comparison))
+    print(json.dumps(comparison.to_dict(), indent=1) if as_json else comparison_to_markdown(comparison))
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

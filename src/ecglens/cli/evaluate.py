@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ecglens.evaluation.predictions import Predictions
-    from ecglens.evaluation.report import Section
-    from ecglens.external_validation import Answered
+    from ecglens.evaluation.sections import Section
+    from ecglens.external_validation import Answers
 
 __all__ = ["command"]
 
@@ -67,14 +67,14 @@ def command(
         answered, sections = _asked(
             source, model, labels, rng=rng, pictures=out is not None, damage=damage, explain=explain
         )
-        files, predictions, notes = answered.asked, answered.predictions, answered.notes()
+        files, predictions, notes = answered.requested, answered.predictions, answered.notes()
     elif source.is_dir():
         files, predictions, sections = _of_run(source, data, labels, scheme, seed=seed, pictures=out is not None)
     else:
         predictions = read_predictions(source, named=bool(control))
     references = dict(map(_control, control or ()))
-    with bar("Drawing groups") as told:
-        found = evaluate(
+    with bar("Drawing groups") as progress:
+        evaluation = evaluate(
             predictions,
             name=name or model or table_name(source),
             files=files,
@@ -82,11 +82,11 @@ def command(
             draws=draws,
             references=references,
             notes=notes,
-            told=told,
+            progress=progress,
         )
     if out is not None:
-        write_report(found, out, sections)
-    print(json.dumps(found.to_dict(), indent=1) if as_json else to_markdown(found, sections))
+        write_report(evaluation, out, sections)
+    print(json.dumps(evaluation.to_dict(), indent=1) if as_json else to_markdown(evaluation, sections))
     if out is not None:
         Console(stderr=True, highlight=False).print(f"The report is {out / 'index.html'}.", soft_wrap=True)
 
@@ -109,8 +109,8 @@ def _asked(
     pictures: bool,
     damage: int,
     explain: int,
-) -> "tuple[Answered, list[Section]]":
-    """A model's own answers on labelled pages, and what there is to tell of them."""
+) -> "tuple[Answers, list[Section]]":
+    """Return a model's own predictions on labeled pages, and sections about them."""
     from ecglens.cli.progress import bar
     from ecglens.evaluation.explained import explained_sections
     from ecglens.explanation_checks import check_explanations
@@ -120,15 +120,15 @@ def _asked(
     from ecglens.reading import load_runtime
 
     recordings, runtime = load_pages(source, labels), load_runtime(model)
-    with bar("Reading pages") as told:
-        answered = answer_pages(recordings, runtime, told=told)
+    with bar("Reading pages") as progress:
+        answered = answer_pages(recordings, runtime, progress=progress)
     sections = [answered.section()]
     if answered.refused:
         sections.append(answered.refusals(recordings))
     paths = [recordings[int(row)].path for row in answered.rows]
     if damage:
-        with bar("Damaging pages") as told:
-            hurt = damage_pages(recordings.subset(answered.rows), runtime, pages=damage, rng=rng, told=told)
+        with bar("Damaging pages") as progress:
+            hurt = damage_pages(recordings.subset(answered.rows), runtime, pages=damage, rng=rng, progress=progress)
         sections.append(damage_section(hurt))
     drawn = rng.permutation(len(paths))[:explain].tolist()
     checks = check_explanations((read_page(paths[row]) for row in drawn), runtime) if explain else None

@@ -19,7 +19,7 @@ def command(
 
     if name in PUBLIC_SETS:
         chosen = PUBLIC_SETS[name]
-        print(f"{chosen.title}\nLicence: {chosen.licence}\n{chosen.page}")
+        print(f"{chosen.title}\nLicense: {chosen.license}\n{chosen.page}")
     with bar("Downloading") as progress:
         path = fetch(name, out, progress=progress)
     print(path)

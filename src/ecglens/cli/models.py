@@ -131,11 +131,11 @@ def add_pages(
     They cannot be turned back into pages. ``ecglens export`` does this by itself.
     """
     from ecglens.cli.sources import load_pages
-    from ecglens.datasets.duplicates.fingerprints import SeenPages
+    from ecglens.datasets.duplicates.fingerprints import TrainingPages
     from ecglens.models.cards import SEEN_FILE, load_card
 
     card = load_card(folder)
-    found = SeenPages.of([row.path for row in load_pages(data, None)])
+    found = TrainingPages.of([row.path for row in load_pages(data, None)])
     found.save(folder / SEEN_FILE)
     print(f"{card.name}: fingerprints of {len(found.digests)} training pages added.")
 

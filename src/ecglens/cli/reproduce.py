@@ -83,7 +83,7 @@ def command(
                 listener=listener,
             )
             where = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
-            reproduce(jobs, recordings, runs=runs, results=kept, where=where, command=typed)
+            reproduce(jobs, recordings, runs=runs, results=kept, place=where, command=typed)
     print(write_tables(kept, out or (runs / "QUICK.md" if quick else Path("docs/RESULTS.md")), quick=quick))
 
 

@@ -1,6 +1,6 @@
-"""Records whose waves cardiologists marked lead by lead, for holding measurements against them.
+"""Records whose waves cardiologists marked lead by lead, to check measurements against.
 
-LUDB (Kalyakulina et al. 2020, doi:10.1109/ACCESS.2020.3029211) keeps a file of marks for each lead: ``(`` where a wave
+LUDB (Kalyakulina et al. 2020, doi:10.1109/ACCESS.2020.3029211) has a file of marks for each lead: ``(`` where a wave
 begins, ``p``, ``N`` or ``t`` at its peak and ``)`` where it ends.
 """
 
@@ -42,7 +42,7 @@ class MarkedRecord:
     """A record with its marks.
 
     Attributes:
-        name: Of the record; in LUDB each is of another person.
+        name: Name of the record; in LUDB each is of another person.
         record: Signals in mV.
         marks: Waves of each lead in the order of time.
     """
@@ -63,18 +63,18 @@ def ludb(root: str | Path) -> tuple[MarkedRecord, ...]:
         MissingExtraError: wfdb is not installed.
     """
     headers = sorted(Path(root).rglob("*.hea"), key=lambda path: (len(path.stem), path.stem))
-    found = []
+    records = []
     for header in headers:
         record = read_wfdb(header)
         marks = {lead: _marks(header, lead) for lead in record.leads if _file(header, lead).is_file()}
         if marks:
-            found.append(MarkedRecord(header.stem, record, MappingProxyType(marks)))
-    if not found:
+            records.append(MarkedRecord(header.stem, record, MappingProxyType(marks)))
+    if not records:
         raise DatasetError(
             f"Expected WFDB records with a file of marks for each lead, such as 1.hea and 1.ii, below {root}, "
             f"but found {len(headers)} records and no marks."
         )
-    return tuple(found)
+    return tuple(records)
 
 
 def _file(header: Path, lead: str) -> Path:
@@ -86,16 +86,16 @@ def _marks(header: Path, lead: str) -> tuple[WaveMark, ...]:
         warnings.simplefilter("ignore")  # wfdb makes pandas warn
         wfdb = require("wfdb", extra="signal")
         try:
-            found = wfdb.rdann(str(header.with_suffix("")), lead.lower())
+            annotations = wfdb.rdann(str(header.with_suffix("")), lead.lower())
         except (OSError, ValueError, IndexError) as error:
             raise DatasetError(f"Expected marks of waves in {_file(header, lead).name}, but it is damaged.") from error
-    places = [None, *map(int, found.sample), None]
-    symbols = ["", *found.symbol, ""]
+    places = [None, *map(int, annotations.sample), None]
+    symbols = ["", *annotations.symbol, ""]
     return tuple(
         WaveMark(
             _WAVES[symbol],
             places[index - 1] if symbols[index - 1] == "(" else None,
-            int(found.sample[index - 1]),
+            int(annotations.sample[index - 1]),
             places[index + 1] if symbols[index + 1] == ")" else None,
         )
         for index, symbol in enumerate(symbols)

@@ -10,37 +10,39 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
 
 from ecglens.datasets.duplicates.signatures import near_copies
 from ecglens.datasets.file_facts import FileFacts, file_digest, gather
 from ecglens.datasets.header_groups import group_by_header
-from ecglens.datasets.label_errors import Doubt, doubts
+from ecglens.datasets.label_errors import LabelError, find_label_errors
 from ecglens.datasets.printed_fields import join_by_exam, read_prints
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.shortcuts import FOLDS, Shortcut, shortcuts
-from ecglens.errors import DatasetError
+from ecglens.errors import DatasetError, MissingExtraError
 
 __all__ = ["Audit", "audit"]
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit found.
+    """Findings of an audit.
 
     Attributes:
         recordings: Every usable file with its recording, group, canonical file and reasons.
-        problems: Files that cannot be used, with why.
+        problems: Files that cannot be used, with the reason.
         same_bytes: Files beyond the first of each content.
         same_pixels: Files with other bytes that decode to the same pixels as an earlier one.
         near: Files whose traces are those of an earlier one, pixels differing.
-        crossing: Recordings that stand on more than one side of the data set's own split.
+        crossing: Recordings that are on more than one side of the data set's own split.
         two_labels: Recordings under more than one label.
         grouped: Whether groups came from a printed field of the header.
         mixed_groups: Groups of more than one recording with more than one label.
         shortcuts: How well each thing that is not the trace predicts the label.
-        doubtful: Files whose traces speak against their label; to be looked at.
-        truncated: Usable files that the reader had to put up with, with its warnings: the last rows are missing.
+        doubtful: Files whose traces contradict their label; to be inspected.
+        truncated: Usable files whose last rows are missing, with the reader's warnings.
         rare: Labels with too few groups for folds, with their groups; nothing is measured on them.
+        skipped: Reason why label errors were not searched for, empty where they were.
     """
 
     recordings: Recordings
@@ -53,9 +55,10 @@ class Audit:
     grouped: bool
     mixed_groups: int
     shortcuts: tuple[Shortcut, ...]
-    doubtful: tuple[Doubt, ...] = ()
+    doubtful: tuple[LabelError, ...] = ()
     truncated: tuple[tuple[Path, str], ...] = ()
     rare: tuple[tuple[str, int], ...] = ()
+    skipped: str = ""
 
     @property
     def files(self) -> int:
@@ -73,18 +76,18 @@ class Audit:
         return len(self.recordings) - self.distinct
 
     def verdict(self) -> str:
-        """What to know before training, in words."""
+        """Return what to know before training, in words."""
         groups = len(set(self.recordings.column("group")))
         lines = [f"{self.files} files hold {self.distinct} distinct recordings; {self.surplus} are surplus copies."]
         if self.crossing:
             lines.append(
-                f"{len(self.crossing)} recordings stand on more than one side of the data set's own split: "
+                f"{len(self.crossing)} recordings are on more than one side of the data set's own split: "
                 "figures measured on it are measured on training pages."
             )
         elif self.surplus:
             lines.append("A random split of the files would put copies of training pages into the test side.")
         if self.two_labels:
-            lines.append(f"{len(self.two_labels)} recordings stand under two labels, such as '{self.two_labels[0]}'.")
+            lines.append(f"{len(self.two_labels)} recordings have two labels, such as '{self.two_labels[0]}'.")
         if self.grouped:
             lines.append(
                 f"By the number printed in the header they are {groups} groups, {self.mixed_groups} of them with "
@@ -102,8 +105,10 @@ class Audit:
             lines.append(f"The label can be guessed without the traces, from: {named}.")
         if self.doubtful:
             lines.append(
-                f"{len(self.doubtful)} files look mislabelled, the first: {self.doubtful[0].path.name}; look at them."
+                f"{len(self.doubtful)} files look mislabeled, the first: {self.doubtful[0].path.name}; look at them."
             )
+        if self.skipped:
+            lines.append(f"Label errors were not searched for. {self.skipped}")
         if self.truncated:
             lines.append(f"{len(self.truncated)} files are cut short, the first: {self.truncated[0][0].name}.")
         if self.problems:
@@ -113,7 +118,7 @@ class Audit:
         return " ".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """The findings in plain types, without the table of files."""
+        """Return the findings in plain types, without the table of files."""
         return {
             "verdict": self.verdict(),
             "files": self.files,
@@ -139,13 +144,13 @@ class Audit:
         }
 
     def to_markdown(self) -> str:
-        """The verdict, then the tables."""
-        found = self.to_dict()
-        lines = ["# Audit", "", found["verdict"], "", "| label | files | recordings |", "|---|---|---|"]
-        lines += [f"| {row['label']} | {row['files']} | {row['recordings']} |" for row in found["labels"]]
+        """Return the verdict and the tables as Markdown."""
+        plain = self.to_dict()
+        lines = ["# Audit", "", plain["verdict"], "", "| label | files | recordings |", "|---|---|---|"]
+        lines += [f"| {row['label']} | {row['files']} | {row['recordings']} |" for row in plain["labels"]]
         lines += ["", "| copies | files |", "|---|---|"]
         lines += [
-            f"| {name.replace('_', ' ')} | {found[name]} |" for name in ("same_bytes", "same_pixels", "near_copies")
+            f"| {name.replace('_', ' ')} | {plain[name]} |" for name in ("same_bytes", "same_pixels", "near_copies")
         ]
         if self.shortcuts:
             lines += [
@@ -157,7 +162,7 @@ class Audit:
         if self.doubtful:
             lines += [
                 "",
-                "| looks mislabelled, look at it | label | probability | likelier | its probability |",
+                "| looks mislabeled, look at it | label | probability | likelier | its probability |",
                 "|---|---|---|---|---|",
             ]
             lines += ["| " + " | ".join(map(str, item.to_dict().values())) + " |" for item in self.doubtful]
@@ -188,21 +193,22 @@ def audit(
     """Audit a data set.
 
     Each distinct file is read once. Equal bytes and pixels are found by SHA-256, near-copies by the signature of the
-    traces (``ecglens.datasets.duplicates.signatures``), groups by the header's most telling word
-    (``ecglens.datasets.header_groups``).
+    traces (``ecglens.datasets.duplicates.signatures``), groups by the word of the header that varies most
+    (``ecglens.datasets.header_groups``). Without scikit-learn, label errors are not searched for and the verdict says
+    so.
 
     Args:
         recordings: The files, from ``ecglens.datasets.sources``.
-        store: A file that keeps what was read of each page, so that a stopped audit goes on.
-        workers: Processes.
-        seed: Of every draw.
+        store: A file that stores what was read of each page, so that a stopped audit can resume.
+        workers: Number of processes.
+        seed: Random seed.
         ocr: Read exam number, date and rate of each distinct recording into columns of the table, some seconds each,
-            and group by the exam number where the header's pixels cannot. ``store`` keeps these too.
+            and group by the exam number where the header's pixels cannot. ``store`` stores these too.
         progress: Called with the number of distinct files read and of all.
 
     Raises:
         DatasetError: No file can be read as an ECG page.
-        MissingExtraError: ``ocr`` is asked for, and rapidocr is not installed.
+        MissingExtraError: ``ocr`` is requested, and rapidocr is not installed.
     """
     paths = [row.path for row in recordings]
     digests = [file_digest(path) for path in paths]
@@ -211,45 +217,41 @@ def audit(
     problems = tuple((path, facts[d].problem) for path, d in zip(paths, digests, strict=True) if facts[d].problem)
     if not usable:
         raise DatasetError(f"Expected ECG pages, but none of {len(paths)} files is one; the first: {problems[0][1]}")
-    known = [facts[digests[index]] for index in usable]
-    leader, why = _leaders([digests[index] for index in usable], known, seed)
+    facts_of = [facts[digests[index]] for index in usable]
+    leader, why = _leaders([digests[index] for index in usable], facts_of, seed)
     chosen = sorted(set(leader))
     places = [usable[index] for index in chosen]
     prints: list[dict[str, str]] = [{}] * len(chosen)
     if ocr:
         prints = read_prints([paths[i] for i in places], [digests[i] for i in places], store=store, progress=progress)
-    group_of, grouped = _groups(recordings, usable, chosen, known, [found.get("exam_number", "") for found in prints])
+    group_of, grouped = _groups(
+        recordings, usable, chosen, facts_of, [fields.get("exam_number", "") for fields in prints]
+    )
     rows = _rows(recordings, usable, leader, why, group_of, dict(zip(chosen, prints, strict=True)))
-    return _findings(Recordings(tuple(rows)), problems, why, grouped, known, chosen, seed)
+    return _findings(Recordings(tuple(rows)), problems, why, grouped, facts_of, chosen, seed)
 
 
-def _leaders(digests: Sequence[str], known: Sequence[FileFacts], seed: int) -> tuple[list[int], list[str]]:
-    """For each file the first file of its recording, and why it is a copy (``""`` for the first)."""
-    leader, why = list(range(len(known))), [""] * len(known)
+def _leaders(digests: Sequence[str], facts_of: Sequence[FileFacts], seed: int) -> tuple[list[int], list[str]]:
+    """Return for each file the first file of its recording, and why it is a copy (``""`` for the first)."""
+    leader, why = list(range(len(facts_of))), [""] * len(facts_of)
     by_bytes: dict[str, int] = {}
     by_pixels: dict[str, int] = {}
-    for index, (digest, facts) in enumerate(zip(digests, known, strict=True)):
+    for index, (digest, facts) in enumerate(zip(digests, facts_of, strict=True)):
         if digest in by_bytes:
             leader[index], why[index] = leader[by_bytes[digest]], "same bytes"
         elif facts.pixels in by_pixels:
             leader[index], why[index] = by_pixels[facts.pixels], "same pixels"
         by_bytes.setdefault(digest, index)
         by_pixels.setdefault(facts.pixels, leader[index])
-    distinct = [index for index in range(len(known)) if leader[index] == index]
-    merged = {index: index for index in distinct}
-
-    def root(index: int) -> int:
-        while merged[index] != index:
-            index = merged[index]
-        return index
-
-    for one, other in near_copies([known[index].signature for index in distinct], seed=seed):
-        low, high = sorted((root(distinct[one]), root(distinct[other])))
-        merged[high] = low
-    for index in range(len(known)):
-        if leader[index] == index and root(index) != index:
+    distinct = [index for index in range(len(facts_of)) if leader[index] == index]
+    same_traces = DisjointSet(distinct)
+    for one, other in near_copies([facts_of[index].signature for index in distinct], seed=seed):
+        same_traces.merge(distinct[one], distinct[other])
+    first = {index: min(files) for files in same_traces.subsets() for index in files}
+    for index in range(len(facts_of)):
+        if leader[index] == index and first[index] != index:
             why[index] = "same traces"
-        leader[index] = root(leader[index])
+        leader[index] = first[leader[index]]
     return leader, why
 
 
@@ -257,15 +259,15 @@ def _groups(
     recordings: Recordings,
     usable: Sequence[int],
     chosen: Sequence[int],
-    known: Sequence[FileFacts],
+    facts_of: Sequence[FileFacts],
     exams: Sequence[str],
 ) -> tuple[dict[int, str], bool]:
-    """Group of each distinct recording: the header's number, by pixels or as it was read, or what the table said."""
-    numbers = join_by_exam(group_by_header([known[index].words for index in chosen]), exams)
-    given = {index: recordings[usable[index]].group for index in chosen}
+    """Return the group of each distinct recording: the header's number, by pixels or by OCR, or the table's group."""
+    numbers = join_by_exam(group_by_header([facts_of[index].words for index in chosen]), exams)
+    table_groups = {index: recordings[usable[index]].group for index in chosen}
     own = any(recordings[i].group != recordings[i].recording for i in usable)
     if numbers is None or own:
-        return given, False
+        return table_groups, False
     order = {number: rank for rank, number in enumerate(dict.fromkeys(numbers.tolist()), start=1)}
     return {index: f"h{order[int(number)]:04d}" for index, number in zip(chosen, numbers, strict=True)}, True
 
@@ -320,28 +322,40 @@ def _findings(
     judged = [index for index in chosen if table[index].label not in dict(rare)]
     distinct = table.subset(judged)
     pages = [facts[index] for index in judged]
-    beats = np.array([page.beats for page in pages])
+    doubtful, skipped = _label_errors(distinct, pages, seed)
     return Audit(
         recordings=table,
         problems=problems,
         same_bytes=reasons["same bytes"],
         same_pixels=reasons["same pixels"],
         near=reasons["same traces"],
-        crossing=tuple(sorted(name for name, found in sides.items() if len(found) > 1)),
-        two_labels=tuple(sorted(name for name, found in labels.items() if len(found) > 1)),
+        crossing=tuple(sorted(name for name, own in sides.items() if len(own) > 1)),
+        two_labels=tuple(sorted(name for name, own in labels.items() if len(own) > 1)),
         grouped=grouped,
-        mixed_groups=sum(len(found) > 1 for found in group_labels.values()),
+        mixed_groups=sum(len(own) > 1 for own in group_labels.values()),
         shortcuts=shortcuts(distinct, _probes(pages, distinct), seed=seed) if judged else (),
-        doubtful=doubts(distinct, [page.signature for page in pages], beats, seed=seed) if judged else (),
+        doubtful=doubtful,
         truncated=tuple(
             (row.path, " ".join(page.warnings)) for row, page in zip(table, facts, strict=True) if page.warnings
         ),
         rare=rare,
+        skipped=skipped,
     )
 
 
+def _label_errors(distinct: Recordings, pages: Sequence[FileFacts], seed: int) -> tuple[tuple[LabelError, ...], str]:
+    """Find label errors; without scikit-learn return none, and the reason."""
+    if not pages:
+        return (), ""
+    beats = np.array([page.beats for page in pages])
+    try:
+        return find_label_errors(distinct, [page.signature for page in pages], beats, seed=seed), ""
+    except MissingExtraError as error:
+        return (), str(error)
+
+
 def _rare(table: Recordings) -> tuple[tuple[str, int], ...]:
-    """Labels with fewer groups than there are folds, and their groups, the rarest first."""
+    """Return the labels with fewer groups than there are folds, and their groups, the rarest first."""
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for row in table:
         groups[row.label].add(row.group)
@@ -349,7 +363,7 @@ def _rare(table: Recordings) -> tuple[tuple[str, int], ...]:
 
 
 def _probes(pages: Sequence[FileFacts], table: Recordings) -> dict[str, NDArray[np.float64]]:
-    """What can be read of a page besides its traces: ``(recordings, values)`` each."""
+    """Return what can be read of a page besides its traces: ``(recordings, values)`` each."""
 
     def numbers(*names: str) -> NDArray[np.float64]:
         return np.array([[float(getattr(page, name)) for name in names] for page in pages])

@@ -40,10 +40,10 @@ def draw_beats(
         root: Folder with ``.hea``, ``.dat`` and ``.atr`` files.
         out: Folder for the strips and ``recordings.csv``.
         seconds: Length of a strip; the beat is in its middle.
-        most: At most so many beats of each class of a record, drawn at random.
-        seed: Of the draw and of print.
+        most: Maximum number of beats of each class of a record, sampled at random.
+        seed: Random seed of the sample and of the print.
         progress: Called with the number of records done and of all.
-        **options: For :func:`ecglens.render.render_page`.
+        **options: Options of :func:`ecglens.render.render_page`.
 
     Raises:
         DatasetError: There is no record with marks below ``root``.
@@ -57,12 +57,12 @@ def draw_beats(
     for number, header in enumerate(headers, start=1):
         record = read_wfdb(header)
         half = round(seconds * record.fs_hz / 2)
-        drawn: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         marks = _marks(header)
         for place in rng.permutation(len(marks)).tolist():
             sample, label = marks[place]
-            if half <= sample < record.signals_mv.shape[1] - half and drawn[label] < most:
-                drawn[label] += 1
+            if half <= sample < record.signals_mv.shape[1] - half and counts[label] < most:
+                counts[label] += 1
                 window = EcgRecord(record.signals_mv[:1, sample - half : sample + half], record.fs_hz, record.leads[:1])
                 page = render_page(window, **{"layout": "1x1", "seconds": seconds, "rng": rng, **options})
                 path = out / label / f"{header.stem}-{sample}.png"
@@ -78,13 +78,13 @@ def draw_beats(
 
 
 def _marks(header: Path) -> list[tuple[int, str]]:
-    """Sample and AAMI class of each beat."""
+    """Return sample and AAMI class of each beat."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # wfdb makes pandas warn
         wfdb = require("wfdb", extra="signal")
         try:
-            found = wfdb.rdann(str(header.with_suffix("")), "atr")
+            annotations = wfdb.rdann(str(header.with_suffix("")), "atr")
         except (OSError, ValueError, IndexError) as error:
             raise DatasetError(f"Expected beat marks in {header.stem}.atr, but they cannot be read.") from error
-    pairs = zip(found.sample.tolist(), found.symbol, strict=True)
+    pairs = zip(annotations.sample.tolist(), annotations.symbol, strict=True)
     return [(int(sample), AAMI[symbol]) for sample, symbol in pairs if symbol in AAMI]

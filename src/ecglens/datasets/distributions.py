@@ -1,4 +1,4 @@
-"""Drawn distributions of a data set: sizes, brightness and printed rates, as PNGs."""
+"""Plots of the distributions of a data set: sizes, brightness and printed rates, as PNGs."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ _INK, _FILL = "#22303c", "#3b74a5"
 
 
 def draw_histograms(values: Mapping[str, Sequence[float]], title: str) -> bytes:
-    """A histogram for each label, one above the other on one axis, with the median marked.
+    """Draw a histogram for each label, one above the other on one axis, with the median marked.
 
     Args:
-        values: By label; labels without a value are left out.
-        title: What is counted, with its unit.
+        values: Values by label; labels without a value are left out.
+        title: Title of the axis, with its unit.
 
     Returns:
         A PNG.
@@ -29,12 +29,12 @@ def draw_histograms(values: Mapping[str, Sequence[float]], title: str) -> bytes:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    shown = {label: list(numbers) for label, numbers in values.items() if len(numbers)}
-    figure, rows = _figure(len(shown), 0.9)
-    every = [number for numbers in shown.values() for number in numbers]
+    by_label = {label: list(numbers) for label, numbers in values.items() if len(numbers)}
+    figure, rows = _figure(len(by_label), 0.9)
+    every = [number for numbers in by_label.values() for number in numbers]
     low, high = min(every), max(every)
     edges = np.linspace(low - 0.5, high + 0.5, _BINS + 1) if high - low < 1 else np.linspace(low, high, _BINS + 1)
-    for axes, (label, numbers) in zip(rows, shown.items(), strict=True):
+    for axes, (label, numbers) in zip(rows, by_label.items(), strict=True):
         axes.hist(numbers, edges, color=_FILL)
         axes.axvline(float(np.median(numbers)), color=_INK, linewidth=1.5)
         note = f"{label}: {len(numbers)} files, median {np.median(numbers):.0f}"
@@ -45,7 +45,7 @@ def draw_histograms(values: Mapping[str, Sequence[float]], title: str) -> bytes:
 
 
 def draw_sizes(sizes: Mapping[str, int]) -> bytes:
-    """A bar for each size of page, the commonest first.
+    """Draw a bar for each size of page, the most common first.
 
     Args:
         sizes: Number of files by ``width x height``.
@@ -57,10 +57,10 @@ def draw_sizes(sizes: Mapping[str, int]) -> bytes:
         MissingExtraError: matplotlib is not installed.
     """
     first = list(sizes.items())[:_MOST_SIZES]
-    rest = sum(sizes.values()) - sum(count for _, count in first)
-    shown = [*first, *([(f"{len(sizes) - len(first)} others", rest)] if rest else [])]
-    figure, (axes,) = _figure(1, 0.4 + 0.3 * len(shown))
-    bars = axes.barh([name for name, _ in shown], [count for _, count in shown], color=_FILL)
+    remaining = sum(sizes.values()) - sum(count for _, count in first)
+    counts = [*first, *([(f"{len(sizes) - len(first)} others", remaining)] if remaining else [])]
+    figure, (axes,) = _figure(1, 0.4 + 0.3 * len(counts))
+    bars = axes.barh([name for name, _ in counts], [count for _, count in counts], color=_FILL)
     axes.bar_label(bars, padding=3, fontsize=9)
     axes.invert_yaxis()
     axes.margins(x=0.12)

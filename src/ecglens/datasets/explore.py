@@ -1,4 +1,4 @@
-"""Look at a data set: counts, samples of each label, sizes, brightness and printed rates, as one HTML page and PNGs."""
+"""Overview of a data set: counts, samples of each label, sizes, brightness and printed rates, as HTML and PNGs."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Set
@@ -26,15 +26,15 @@ _RATE = "printed_rate_bpm"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overview:
-    """What a data set looks like.
+    """Counts, distributions and samples of a data set.
 
     Attributes:
         counts: Files by label, then by split; ``""`` where there is none.
-        sizes: Number of the files looked at by ``width x height``.
-        brightness: Gray level of each file that was looked at, by label.
+        sizes: Number of opened files by ``width x height``.
+        brightness: Gray level of each opened file, by label.
         rates_bpm: Printed rate of each file where the table has it, by label.
         sheets: A contact sheet for each label, ``(height, width, 3)`` uint8 RGB.
-        broken: Files looked at that could not be read.
+        broken: Files that could not be read.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -45,7 +45,7 @@ class Overview:
     broken: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts and distributions in plain types."""
+        """Return counts and distributions in plain types."""
         return {
             "counts": {label: dict(splits) for label, splits in self.counts.items()},
             "sizes": dict(self.sizes),
@@ -58,28 +58,28 @@ class Overview:
         """Write ``index.html`` and PNGs into a folder: the distributions, and samples of each label.
 
         Args:
-            folder: Made where it is missing.
+            folder: Created if it does not exist.
             plots: Draw the distributions.
 
         Raises:
-            MissingExtraError: matplotlib is not installed, and ``plots`` are asked for.
+            MissingExtraError: matplotlib is not installed, and ``plots`` are requested.
         """
-        folder, drawn = Path(folder), self._plots() if plots else {}
+        folder, images_of = Path(folder), self._plots() if plots else {}
         folder.mkdir(parents=True, exist_ok=True)
-        for name, png in drawn.items():
+        for name, png in images_of.items():
             (folder / f"{name}.png").write_bytes(png)
         images = []
         for number, (label, sheet) in enumerate(self.sheets.items()):
             name = f"samples-{number}.png"
             (folder / name).write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
-            images.append(f"<h2>{escape(label)}</h2><img src='{name}' alt='Samples labelled {escape(label)}'>")
-        (folder / "index.html").write_text(_html(self.to_dict(), images, set(drawn)), encoding="utf-8")
+            images.append(f"<h2>{escape(label)}</h2><img src='{name}' alt='Samples labeled {escape(label)}'>")
+        (folder / "index.html").write_text(_html(self.to_dict(), images, set(images_of)), encoding="utf-8")
 
     def _plots(self) -> dict[str, bytes]:
-        drawn = {"sizes": draw_sizes(self.sizes), "brightness": draw_histograms(self.brightness, "mean gray level")}
+        plots = {"sizes": draw_sizes(self.sizes), "brightness": draw_histograms(self.brightness, "mean gray level")}
         if self.rates_bpm:
-            drawn["rates"] = draw_histograms(self.rates_bpm, "printed rate, bpm")
-        return drawn
+            plots["rates"] = draw_histograms(self.rates_bpm, "printed rate, bpm")
+        return plots
 
 
 def explore(
@@ -90,13 +90,13 @@ def explore(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Overview:
-    """Look at a data set.
+    """Describe a data set by its counts and a sample of its files.
 
     Args:
         recordings: The files.
         samples: Pages on the contact sheet of each label.
-        looked: At most so many files of each label are opened, drawn at random.
-        seed: Of the draw.
+        looked: Maximum number of files of each label that are opened, sampled at random.
+        seed: Random seed.
         progress: Called with the number of files opened and of all to open.
 
     Raises:
@@ -104,13 +104,13 @@ def explore(
     """
     rng = np.random.default_rng(seed)
     labels = np.array(recordings.column("label"))
-    drawn = {label: rng.permutation(np.flatnonzero(labels == label))[:looked] for label in recordings.labels}
-    total, done = sum(map(len, drawn.values())), 0
+    sample = {label: rng.permutation(np.flatnonzero(labels == label))[:looked] for label in recordings.labels}
+    total, done = sum(map(len, sample.values())), 0
     sizes: Counter[str] = Counter()
-    brightness: dict[str, list[float]] = {label: [] for label in drawn}
-    tiles: dict[str, list[NDArray[np.uint8]]] = {label: [] for label in drawn}
+    brightness: dict[str, list[float]] = {label: [] for label in sample}
+    tiles: dict[str, list[NDArray[np.uint8]]] = {label: [] for label in sample}
     broken, reason = [], ""
-    for label, rows in drawn.items():
+    for label, rows in sample.items():
         for row in rows:
             done += 1
             progress(done, total)
@@ -126,13 +126,13 @@ def explore(
                 tiles[label].append(_tile(page.pixels))
     if not sizes:
         raise DatasetError(f"Expected pages that can be read, but none of {total} files is one; the first: {reason}")
-    counts = {label: Counter(row.split or "" for row in recordings if row.label == label) for label in drawn}
+    counts = {label: Counter(row.split or "" for row in recordings if row.label == label) for label in sample}
     return Overview(
         counts=MappingProxyType(counts),
         sizes=MappingProxyType(dict(sizes.most_common())),
         brightness=MappingProxyType({label: tuple(values) for label, values in brightness.items()}),
         rates_bpm=MappingProxyType(_rates(recordings)),
-        sheets=MappingProxyType({label: _sheet(found) for label, found in tiles.items() if found}),
+        sheets=MappingProxyType({label: _sheet(own) for label, own in tiles.items() if own}),
         broken=tuple(broken),
     )
 
@@ -171,24 +171,24 @@ def _five(values: tuple[float, ...]) -> dict[str, float]:
     }
 
 
-def _html(found: Mapping[str, Any], images: list[str], drawn: Set[str]) -> str:
+def _html(overview: Mapping[str, Any], images: list[str], plots: Set[str]) -> str:
     def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
         cells = ["".join(f"<td>{escape(str(value))}</td>" for value in row) for row in rows]
         titles = "".join(f"<th>{escape(name)}</th>" for name in head)
         return f"<table><tr>{titles}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
     def plot(name: str, title: str) -> list[str]:
-        return [f"<img class='plot' src='{name}.png' alt='{title} by number of files'>"] if name in drawn else []
+        return [f"<img class='plot' src='{name}.png' alt='{title} by number of files'>"] if name in plots else []
 
-    counts = [(label, split or "-", n) for label, sides in found["counts"].items() for split, n in sides.items()]
+    counts = [(label, split or "-", n) for label, sides in overview["counts"].items() for split, n in sides.items()]
     parts = ["<h1>Data set</h1>", table(("label", "split", "files"), counts)]
-    parts += ["<h2>Size in px</h2>", table(("width x height", "files"), list(found["sizes"].items())[:_SIZES])]
+    parts += ["<h2>Size in px</h2>", table(("width x height", "files"), list(overview["sizes"].items())[:_SIZES])]
     parts += plot("sizes", "Size in px")
     for title, name, picture in (
         ("Brightness", "brightness", "brightness"),
         ("Printed rate, bpm", "printed_rate_bpm", "rates"),
     ):
-        rows = [(label, *five.values()) for label, five in found[name].items() if five]
+        rows = [(label, *five.values()) for label, five in overview[name].items() if five]
         if rows:
             parts += [f"<h2>{title}</h2>", table(("label", "n", "5 %", "median", "95 %"), rows), *plot(picture, title)]
     style = (

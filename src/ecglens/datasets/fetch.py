@@ -1,7 +1,11 @@
-"""Download public data sets: with resume, checksums and the licence said first.
+"""Download public data sets, with resume and checksums; the command prints the license first.
 
 PhysioNet gives no checksum of its archives but a list of the SHA-256 of every file in them, ``SHA256SUMS.txt``: the
-list is downloaded too, and every file of the archive is held against it.
+list is downloaded too, and every file of the archive is compared with it.
+
+The download is our own because archives have gigabytes and must resume: pooch checks hashes and unpacks, but its
+``HTTPDownloader`` (1.8) always begins again, without a ``Range`` header, and it checks a hash of the archive, which
+PhysioNet does not give.
 """
 
 import hashlib
@@ -31,16 +35,16 @@ class PublicSet:
     Attributes:
         name: Short name.
         title: Full name with authors.
-        licence: Its licence.
-        page: Where it is described.
-        url: The archive, or ``None`` where the site asks for a click.
-        sha256: Of the archive, or ``None`` where the publisher gives none.
+        license: License of the data.
+        page: Address of its description.
+        url: Address of the archive, or ``None`` where the site requires a click.
+        sha256: Hash of the archive, or ``None`` where the publisher gives none.
         sums_url: The publisher's list of the SHA-256 of each file in the archive, or ``None`` where there is none.
     """
 
     name: str
     title: str
-    licence: str
+    license: str
     page: str
     url: str | None = None
     sha256: str | None = None
@@ -50,13 +54,13 @@ class PublicSet:
 _PHYSIONET = "https://physionet.org"
 
 
-def _physionet(name: str, title: str, licence: str, project: str) -> PublicSet:
-    """A set by its place on PhysioNet, such as ``mitdb/1.0.0``."""
+def _physionet(name: str, title: str, license: str, project: str) -> PublicSet:
+    """Return a set by its place on PhysioNet, such as ``mitdb/1.0.0``."""
     slug, version = project.split("/")
     return PublicSet(
         name,
         title,
-        licence,
+        license,
         f"{_PHYSIONET}/content/{project}/",
         f"{_PHYSIONET}/content/{slug}/get-zip/{version}/",
         sums_url=f"{_PHYSIONET}/files/{project}/SHA256SUMS.txt",
@@ -94,19 +98,19 @@ def fetch(
     sets: Mapping[str, PublicSet] = PUBLIC_SETS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Download a public set's archive and hold it against the publisher's checksums, where there are any.
+    """Download a public set's archive and check it against the publisher's checksums, where there are any.
 
     Args:
         name: One of ``sets``.
-        folder: Where to put it.
-        sets: The sets that are known.
-        progress: Called with the bytes there and the bytes of all.
+        folder: Folder for the archive.
+        sets: The available sets.
+        progress: Called with the number of bytes received and of all.
 
     Returns:
         The archive.
 
     Raises:
-        DatasetError: There is no such set, its site asks for a click, the download fails, or a file in the archive is
+        DatasetError: There is no such set, its site requires a click, the download fails, or a file in the archive is
             not what the publisher's list says.
     """
     if name not in sets:
@@ -114,7 +118,7 @@ def fetch(
     chosen = sets[name]
     if chosen.url is None:
         raise DatasetError(
-            f"The site of {name} asks for a click: open {chosen.page}, choose Download all, unpack the archive, and "
+            f"The site of {name} requires a click: open {chosen.page}, choose Download all, unpack the archive, and "
             "give its folder to ecglens."
         )
     archive = download(chosen.url, Path(folder) / f"{name}.zip", sha256=chosen.sha256, progress=progress)
@@ -124,16 +128,16 @@ def fetch(
 
 
 def check_archive(archive: Path, sums: Path) -> None:
-    """Hold every file of an archive against the publisher's list; an archive that fails is removed with the list.
+    """Check every file of an archive against the publisher's list; an archive that fails is removed with the list.
 
     Args:
         archive: A ZIP file; one folder above all files is left out of their names.
         sums: Lines of a SHA-256 and a name.
 
     Raises:
-        DatasetError: The list is none, or a file is missing, damaged or another than the list says.
+        DatasetError: The list cannot be read, or a file is missing, damaged or different from the list.
     """
-    expected = _listed(sums)
+    expected = _read_sums(sums)
     try:
         with zipfile.ZipFile(archive) as packed:
             members = {entry.filename: entry for entry in packed.infolist() if not entry.is_dir()}
@@ -141,33 +145,33 @@ def check_archive(archive: Path, sums: Path) -> None:
             top = f"{tops.pop()}/" if len(tops) == 1 and not members.keys() & expected.keys() else ""
             for name, sha256 in expected.items():
                 if top + name not in members:
-                    raise _refused(archive, sums, f"{name} is missing")
+                    raise _reject(archive, sums, f"{name} is missing")
                 digest = hashlib.sha256()
                 with packed.open(members[top + name]) as stream:
                     while block := stream.read(_BLOCK):
                         digest.update(block)
                 if digest.hexdigest() != sha256:
-                    raise _refused(archive, sums, f"{name} has SHA-256 {digest.hexdigest()} in place of {sha256}")
+                    raise _reject(archive, sums, f"{name} has SHA-256 {digest.hexdigest()} in place of {sha256}")
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise _refused(archive, sums, f"it cannot be unpacked ({error})") from error
+        raise _reject(archive, sums, f"it cannot be unpacked ({error})") from error
 
 
-def _listed(sums: Path) -> dict[str, str]:
+def _read_sums(sums: Path) -> dict[str, str]:
     pairs = [line.split(maxsplit=1) for line in sums.read_text(encoding="utf-8", errors="replace").splitlines() if line]
     if not pairs or any(len(pair) != 2 or not _SHA256.fullmatch(pair[0]) for pair in pairs):
         sums.unlink()
         raise DatasetError(
-            f"Expected a list of SHA-256 and names in {sums.name}, but it is none; run it again, or check the archive "
-            "by hand."
+            f"Expected a list of SHA-256 and names in {sums.name}, but it is something else; run it again, or check "
+            "the archive by hand."
         )
     return {name.strip().removeprefix("*").removeprefix("./"): sha256.lower() for sha256, name in pairs}
 
 
-def _refused(archive: Path, sums: Path, what: str) -> DatasetError:
+def _reject(archive: Path, sums: Path, reason: str) -> DatasetError:
     archive.unlink()
     sums.unlink()
     return DatasetError(
-        f"Expected {archive.name} to hold what its publisher lists, but {what}; it was removed, run it again."
+        f"Expected {archive.name} to hold what its publisher lists, but {reason}; it was removed, run it again."
     )
 
 
@@ -178,13 +182,13 @@ def download(
     sha256: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
-    """Download a file; what a stopped download left is taken up again.
+    """Download a file; a stopped download is resumed.
 
     Args:
         url: An http or https address.
-        target: Where to put it; ``.part`` is added until it is whole.
-        sha256: What it must hash to.
-        progress: Called with the bytes there and the bytes of all, 0 where the server does not say.
+        target: Path of the file; ``.part`` is added until it is complete.
+        sha256: Expected hash.
+        progress: Called with the number of bytes received and of all, 0 where the server does not say.
 
     Raises:
         DatasetError: The server refuses, the download ends early, or the hash is another.
@@ -192,7 +196,7 @@ def download(
     if not url.startswith(("http://", "https://")):
         raise DatasetError(f"Expected an http or https address, but got '{url}'.")
     if target.is_file():
-        return _checked(target, sha256)
+        return _check_hash(target, sha256)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     have = part.stat().st_size if part.is_file() else 0
@@ -209,21 +213,21 @@ def download(
                     progress(have, total)
     except HTTPError as error:
         if error.code != 416:  # 416: the part is already whole
-            raise DatasetError(f"Expected {url} to send a file, but the server said {error.code}.") from error
+            raise DatasetError(f"Expected {url} to send a file, but the server answered {error.code}.") from error
         total = have
     except (URLError, TimeoutError, ConnectionError, IncompleteRead) as error:
-        raise DatasetError(f"Expected to download {url}, but it failed ({error}); run it again to go on.") from error
+        raise DatasetError(f"Expected to download {url}, but it failed ({error}); run it again to resume.") from error
     if total and have != total:
-        raise DatasetError(f"Expected {total} bytes from {url}, but {have} came; run it again to go on.")
-    _checked(part, sha256)
+        raise DatasetError(f"Expected {total} bytes from {url}, but {have} came; run it again to resume.")
+    _check_hash(part, sha256)
     return part.rename(target)
 
 
-def _checked(path: Path, sha256: str | None) -> Path:
+def _check_hash(path: Path, sha256: str | None) -> Path:
     if sha256 is not None:
         with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != sha256:
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()
+        if actual != sha256:
             path.unlink()
-            raise DatasetError(f"Expected {path.name} with SHA-256 {sha256}, but it has {found}; it was removed.")
+            raise DatasetError(f"Expected {path.name} with SHA-256 {sha256}, but it has {actual}; it was removed.")
     return path

@@ -1,4 +1,4 @@
-"""What the audit needs to know of each file, read once and kept so that a stopped audit goes on where it was."""
+"""Facts that the audit needs of each file, read once and stored so that a stopped audit resumes."""
 
 import hashlib
 import io
@@ -34,21 +34,21 @@ class FileFacts:
     """One distinct file.
 
     Attributes:
-        problem: Why it is no page, or ``""``.
-        warnings: What the reader had to put up with.
+        problem: Reason why it is no page, or ``""``.
+        warnings: Warnings of the reader.
         pixels: SHA-256 of the decoded pixels and their shape.
-        height: In px.
-        width: In px.
-        size_bytes: Of the file.
+        height: Height in px.
+        width: Width in px.
+        size_bytes: Size of the file.
         brightness: Mean gray level.
         sharpness: Logarithm of the variance of the Laplacian.
-        tables: Sum of the JPEG quantisation tables, 0 for other files.
+        tables: Sum of the JPEG quantization tables, 0 for other files.
         beats: Beats across the width of the traces, or 0 where they could not be counted.
-        signature: Of the traces, empty where there are none.
+        signature: Signature of the traces, empty where there are none.
         header: ``_STRIP`` small image, empty where there is none.
         footer: ``_STRIP`` small image, empty where there is none.
         date: The right part of the footer, where recorders print the date.
-        words: Of the header.
+        words: Words of the header.
     """
 
     problem: str = ""
@@ -72,7 +72,7 @@ _ARRAYS = ("signature", "header", "footer", "date")
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, ``""`` where it cannot be read."""
+    """Compute the SHA-256 of a file, ``""`` where it cannot be read."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -93,8 +93,8 @@ def gather(
     Args:
         paths: Files.
         digests: SHA-256 of each.
-        store: A file that keeps what was read, so that the work can be stopped and run again; ``None`` keeps nothing.
-        workers: Processes; 0 does the work in this one.
+        store: A file that stores what was read, so that the work can resume; ``None`` stores nothing.
+        workers: Number of processes; 0 does the work in this one.
         progress: Called with the number done and the number of all.
 
     Returns:
@@ -103,25 +103,25 @@ def gather(
     first: dict[str, Path] = {}
     for path, digest in zip(paths, digests, strict=True):
         first.setdefault(digest, path)
-    found: dict[str, FileFacts] = {}
-    with closing(open_store(store)) as kept:
-        for digest, blob in kept.execute("SELECT digest, facts FROM facts WHERE version = ?", (_VERSION,)):
+    facts_of: dict[str, FileFacts] = {}
+    with closing(open_store(store)) as connection:
+        for digest, blob in connection.execute("SELECT digest, facts FROM facts WHERE version = ?", (_VERSION,)):
             if digest in first:
-                found[digest] = _unpack(blob)
-        todo = [(digest, path) for digest, path in first.items() if digest not in found]
-        progress(len(found), len(first))
-        for (digest, _), facts in zip(todo, _examined([path for _, path in todo], workers), strict=True):
-            found[digest] = facts
-            kept.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (digest, _VERSION, _pack(facts)))
-            if len(found) % 16 == 0:
-                kept.commit()
-            progress(len(found), len(first))
-        kept.commit()
-    return found
+                facts_of[digest] = _unpack(blob)
+        todo = [(digest, path) for digest, path in first.items() if digest not in facts_of]
+        progress(len(facts_of), len(first))
+        for (digest, _), facts in zip(todo, _examine_all([path for _, path in todo], workers), strict=True):
+            facts_of[digest] = facts
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (digest, _VERSION, _pack(facts)))
+            if len(facts_of) % 16 == 0:
+                connection.commit()
+            progress(len(facts_of), len(first))
+        connection.commit()
+    return facts_of
 
 
 def open_store(store: Path | None) -> sqlite3.Connection:
-    """Open the file that keeps what an audit has read, or a store in memory where it is ``None``."""
+    """Open the file that stores what an audit has read, or a store in memory where it is ``None``."""
     if store is not None:
         store.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(":memory:" if store is None else store)
@@ -133,7 +133,7 @@ def open_store(store: Path | None) -> sqlite3.Connection:
 
 
 def examine(path: Path) -> FileFacts:
-    """Read one file and take its facts; a file that is no page has a ``problem``."""
+    """Read one file and collect its facts; a file that is no page has a ``problem``."""
     try:
         page = read_page(path)
     except EcgReadError as error:
@@ -162,7 +162,7 @@ def examine(path: Path) -> FileFacts:
     )
 
 
-def _examined(paths: Sequence[Path], workers: int) -> Iterator[FileFacts]:
+def _examine_all(paths: Sequence[Path], workers: int) -> Iterator[FileFacts]:
     if workers < 2 or len(paths) < 8:
         yield from map(examine, paths)
         return
@@ -176,7 +176,7 @@ def _examined(paths: Sequence[Path], workers: int) -> Iterator[FileFacts]:
 
 
 def _begin_worker() -> None:
-    """One thread; an interrupt is for the process that waits, which then lets the workers go."""
+    """Set up a worker with one thread; it ignores interrupts, which the waiting process handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
@@ -198,7 +198,7 @@ def _tables(path: Path) -> float:
 
 
 def _beats(body: NDArray[np.uint8]) -> float:
-    """Beats across the lowest trace: the strongest period of how far its ink reaches up and down in each column."""
+    """Count beats across the lowest trace, by the strongest period of the amount of ink in each column."""
     strip = body[-max(1, body.shape[0] // 4) :]
     reach = (strip < 0.6 * float(np.percentile(strip, 90))).sum(axis=0).astype(np.float64)
     reach = reach[len(reach) // 12 : -len(reach) // 16]
@@ -207,10 +207,10 @@ def _beats(body: NDArray[np.uint8]) -> float:
     if size < 64 or not reach.any():
         return 0.0
     spectrum = np.abs(np.fft.rfft(reach, 2 * size)) ** 2
-    likeness = np.fft.irfft(spectrum)[:size]
+    correlation = np.fft.irfft(spectrum)[:size]
     first, last = size // 35, size // 5
-    lag = first + int(np.argmax(likeness[first:last]))
-    return float(size / lag) if likeness[lag] > 0.15 * likeness[0] else 0.0
+    lag = first + int(np.argmax(correlation[first:last]))
+    return float(size / lag) if correlation[lag] > 0.15 * correlation[0] else 0.0
 
 
 def _pack(facts: FileFacts) -> bytes:
@@ -224,9 +224,9 @@ def _pack(facts: FileFacts) -> bytes:
 
 
 def _unpack(blob: bytes) -> FileFacts:
-    with np.load(io.BytesIO(blob), allow_pickle=False) as kept:
-        plain = json.loads(kept["plain"].tobytes())
+    with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
+        plain = json.loads(stored["plain"].tobytes())
         places = plain.pop("places")
-        words = tuple(Word(parting, line, place, kept[f"word{n}"]) for n, (parting, line, place) in enumerate(places))
-        arrays = {name: kept[name] for name in _ARRAYS}
+        words = tuple(Word(parting, line, place, stored[f"word{n}"]) for n, (parting, line, place) in enumerate(places))
+        arrays = {name: stored[name] for name in _ARRAYS}
     return FileFacts(**{**plain, "warnings": tuple(plain["warnings"])}, **arrays, words=words)

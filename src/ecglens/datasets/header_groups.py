@@ -20,7 +20,7 @@ __all__ = ["Word", "group_by_header", "header_words"]
 
 _DARK = 128
 _LINES, _WORDS = 4, 5
-"""Lines of a header, and words of a line, that are kept."""
+"""Lines of a header, and words of a line, that are used."""
 
 _WORD_GAPS = (0.3, 0.38, 0.45)
 """A gap wider than this share of the line's height parts two words; fonts differ, so each is tried."""
@@ -109,7 +109,7 @@ def group_by_header(pages: Sequence[Sequence[Word]]) -> NDArray[np.intp] | None:
 
 
 def words_differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Mean difference in levels of the worst spot of two words, at the best of nine shifts by a pixel."""
+    """Compute the mean difference in levels of the worst spot of two words, at the best of nine shifts by a pixel."""
     if abs(one.shape[0] - other.shape[0]) > 1 or abs(one.shape[1] - other.shape[1]) > 1:
         return 255.0
     height, width = min(one.shape[0], other.shape[0]), min(one.shape[1], other.shape[1])

@@ -1,8 +1,9 @@
-"""Files whose label the traces speak against: out-of-fold answers of a plain classifier on what the audit has read.
+"""Files whose traces contradict their label, by out-of-fold predictions of a plain classifier on the audit's facts.
 
-Each recording is judged by a multinomial logistic regression that has seen none of its group (Northcutt et al. 2021,
-doi:10.1613/jair.1.12125, call such answers out-of-sample predicted probabilities). It sees where the ink of the traces
-lies and how it repeats, and the beats. That is far from reading an ECG: a file is named to be looked at, not as wrong.
+Each recording is judged by a multinomial logistic regression that was not trained on its group (Northcutt et al. 2021,
+doi:10.1613/jair.1.12125, call such predictions out-of-sample predicted probabilities). Its inputs are where the ink of
+the traces lies, how it repeats, and the beats. That is far from reading an ECG: a named file needs a look and is not
+necessarily wrong.
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from ecglens.datasets.duplicates.signatures import HEIGHT, WIDTH
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.shortcuts import FOLDS, group_folds
+from ecglens.extras import require
 
-__all__ = ["Doubt", "doubts", "label_answers", "trace_values"]
+__all__ = ["LabelError", "find_label_errors", "label_answers", "trace_values"]
 
 _UNLIKELY, _LIKELY = 0.05, 0.9
 """A file is named where its own label gets less than the first and another label more than the second."""
@@ -30,19 +31,19 @@ _RIDGE = 0.05
 """Penalty of the squared weights; of 0.01, 0.05 and 0.2 it gave the lowest log loss out of fold on 393 public pages."""
 
 _MOST = 5000
-"""Recordings from which one fold's classifier learns at most, drawn at random; all are judged."""
+"""Maximum number of recordings that one fold's classifier is trained on, sampled at random; all are judged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """A file to look at.
+class LabelError:
+    """A file whose label may be wrong.
 
     Attributes:
         path: The file.
-        label: What it is said to show.
-        probability: What the classifier gives this label.
-        likelier: The label that it takes for likeliest.
-        its_probability: What it gives that one.
+        label: Label in the data set.
+        probability: Probability of this label by the classifier.
+        likelier: The classifier's top label.
+        its_probability: Probability of that one.
     """
 
     path: Path
@@ -52,7 +53,7 @@ class Doubt:
     its_probability: float
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain types, probabilities rounded."""
+        """Return the error in plain types, probabilities rounded."""
         return {
             "file": self.path.name,
             "label": self.label,
@@ -62,19 +63,22 @@ class Doubt:
         }
 
 
-def doubts(
+def find_label_errors(
     recordings: Recordings, signatures: Sequence[NDArray[np.uint8]], beats: NDArray[np.float64], *, seed: int
-) -> tuple[Doubt, ...]:
-    """Files that look mislabelled, the most doubtful first.
+) -> tuple[LabelError, ...]:
+    """Find files that look mislabeled, the most doubtful first.
 
     Args:
         recordings: One row a recording.
-        signatures: Of the traces, from ``ecglens.datasets.duplicates.signatures``.
+        signatures: Signatures of the traces, from ``ecglens.datasets.duplicates.signatures``.
         beats: ``(recordings,)`` beats across the page.
-        seed: Of the folds.
+        seed: Random seed of the folds.
 
     Returns:
-        None where there are fewer than 30 recordings, two labels or ten groups.
+        The files; none where there are fewer than 30 recordings, two labels or ten groups.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
     """
     labels, groups = recordings.codes("label"), recordings.codes("group")
     fold = group_folds(labels, groups, np.random.default_rng(seed))
@@ -84,7 +88,7 @@ def doubts(
     own, best = answers[np.arange(len(labels)), labels], answers.argmax(axis=1)
     named = np.flatnonzero((own < _UNLIKELY) & (answers.max(axis=1) > _LIKELY))
     return tuple(
-        Doubt(
+        LabelError(
             recordings[row].path,
             recordings[row].label,
             float(own[row]),
@@ -98,7 +102,7 @@ def doubts(
 def trace_values(
     signatures: Sequence[NDArray[np.uint8]], beats: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], ...]:
-    """What the classifier sees: ink of each row by quarter of the page, its spectrum along four bands, the beats."""
+    """Return the classifier's inputs: ink of each row by quarter of the page, its spectrum in four bands, the beats."""
     ink, waves = [], []
     for packed in signatures:
         image = np.unpackbits(packed)[: HEIGHT * WIDTH].reshape(HEIGHT, WIDTH).astype(np.float32)
@@ -111,59 +115,52 @@ def trace_values(
 def label_answers(
     values: Sequence[NDArray[np.float32]], labels: NDArray[np.intp], fold: NDArray[np.intp], *, seed: int
 ) -> NDArray[np.float64]:
-    """Probability of each label for each recording, from the other folds alone.
+    """Predict the probability of each label for each recording, with a classifier fitted to the other folds alone.
 
     Args:
         values: ``(recordings, n)`` each.
-        labels: ``(recordings,)`` index of each given label.
+        labels: ``(recordings,)`` index of the label of each.
         fold: ``(recordings,)`` fold of each.
-        seed: Of the draw where there are many recordings.
+        seed: Random seed of the sample where there are many recordings.
 
     Returns:
         ``(recordings, labels)``.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
     """
     rng = np.random.default_rng(seed)
-    count = int(labels.max()) + 1
-    answers = np.zeros((len(labels), count))
+    answers = np.zeros((len(labels), int(labels.max()) + 1))
     for held in range(FOLDS):
         train, test = np.flatnonzero(fold != held), np.flatnonzero(fold == held)
         train = np.sort(rng.permutation(train)[:_MOST])
-        parts = [_components(value[train], value[test]) for value in values]
-        known, asked = (np.hstack([part[side] for part in parts]) for side in (0, 1))
-        answers[test] = _shares(asked, _logistic(known, labels[train], count))
+        if not len(test):
+            continue
+        present = np.unique(labels[train])
+        if len(present) == 1:  # nothing to distinguish
+            answers[test, present[0]] = 1.0
+            continue
+        parts = [_scale(value[train].astype(np.float64), value[test].astype(np.float64)) for value in values]
+        train_values, test_values = (np.hstack([part[side] for part in parts]) for side in (0, 1))
+        answers[np.ix_(test, present)] = _classify(train_values, labels[train], test_values, len(present))
     return answers
 
 
-def _components(
-    train: NDArray[np.float32], test: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both by the mean, main components and spread of the first."""
-    mean = train.mean(axis=0)
-    known, asked = (train - mean).astype(np.float64), (test - mean).astype(np.float64)
+def _scale(train: NDArray[np.float64], test: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Reduce both to the principal components of the first, if there are many values, and standardize them."""
+    steps = [require("sklearn.preprocessing", extra="train").StandardScaler()]
     if train.shape[1] > _COMPONENTS:
-        axes = np.linalg.svd(known, full_matrices=False)[2][:_COMPONENTS].T
-        known, asked = known @ axes, asked @ axes
-    spread = known.std(axis=0) + 1e-9
-    return known / spread, asked / spread
+        decomposition = require("sklearn.decomposition", extra="train")
+        steps.insert(0, decomposition.PCA(min(_COMPONENTS, len(train)), svd_solver="full"))
+    pipeline = require("sklearn.pipeline", extra="train").make_pipeline(*steps)
+    return pipeline.fit_transform(train), pipeline.transform(test)
 
 
-def _logistic(values: NDArray[np.float64], labels: NDArray[np.intp], count: int) -> NDArray[np.float64]:
-    """Weights ``(values + 1, labels)`` that minimise mean log loss + ridge / 2 * squared weights; the last is free."""
-    right = np.eye(count)[labels]
-
-    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weights = flat.reshape(-1, count)
-        shares = _shares(values, weights)
-        cost = -np.log((shares * right).sum(axis=1) + 1e-300).mean() + _RIDGE / 2 * (weights[:-1] ** 2).sum()
-        slope = (shares - right) / len(values)
-        return float(cost), np.vstack([values.T @ slope + _RIDGE * weights[:-1], slope.sum(axis=0)]).ravel()
-
-    start = np.zeros((values.shape[1] + 1) * count)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    return np.asarray(found.x, dtype=np.float64).reshape(-1, count)
-
-
-def _shares(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    scores = values @ weights[:-1] + weights[-1]
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+def _classify(
+    train: NDArray[np.float64], labels: NDArray[np.intp], test: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    # With two labels scikit-learn fits one vector of weights, the difference of the two of the multinomial form: half
+    # the penalty makes the two forms the same.
+    penalty = _RIDGE * len(train) / (2 if count == 2 else 1)
+    model = require("sklearn.linear_model", extra="train").LogisticRegression(C=1 / penalty, max_iter=1000)
+    return np.asarray(model.fit(train, labels).predict_proba(test), dtype=np.float64)

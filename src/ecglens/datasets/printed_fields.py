@@ -27,20 +27,20 @@ _RATES_BPM = (20, 300)
 
 
 def fields_of(lines: Iterable[str]) -> dict[str, str]:
-    """Exam number, date and rate out of lines of print; a field that is not there is left out.
+    """Extract exam number, date and rate from lines of print; a field that is not there is left out.
 
     >>> fields_of(["ID:168594", "25mm/s 10mm/mV 4*2.5s+1r ♥85 SE-3", "2020-08-06 08:32:14 AM"])
     {'exam_number': '168594', 'printed_date': '2020-08-06', 'printed_rate_bpm': '85'}
     """
     text = "\n".join(lines)
-    found = {}
+    fields = {}
     if exam := _EXAM.search(text):
-        found["exam_number"] = exam[1]
+        fields["exam_number"] = exam[1]
     if date := _DATE.search(text):
-        found["printed_date"] = "-".join(date.groups())
+        fields["printed_date"] = "-".join(date.groups())
     rates = [one or other for one, other in RATE.findall(text)]
-    known = [rate for rate in rates if _RATES_BPM[0] <= int(rate) <= _RATES_BPM[1]]
-    return found | ({"printed_rate_bpm": known[0]} if known else {})
+    plausible = [rate for rate in rates if _RATES_BPM[0] <= int(rate) <= _RATES_BPM[1]]
+    return fields | ({"printed_rate_bpm": plausible[0]} if plausible else {})
 
 
 def read_prints(
@@ -54,43 +54,43 @@ def read_prints(
 
     Args:
         paths: Files.
-        digests: SHA-256 of each, by which what was read is kept.
-        store: A file that keeps what was read, so that the work can be stopped and run again; ``None`` keeps nothing.
+        digests: SHA-256 of each, by which what was read is stored.
+        store: A file that stores what was read, so that the work can resume; ``None`` stores nothing.
         progress: Called with the number done and of all.
 
     Returns:
-        For each what :func:`fields_of` found.
+        Fields of each, as :func:`fields_of` returns them.
 
     Raises:
         MissingExtraError: rapidocr is not installed.
     """
     rapidocr = require("rapidocr", extra="ocr")
     engine = None
-    found = []
-    with closing(open_store(store)) as kept:
-        known = dict(kept.execute("SELECT digest, prints FROM prints WHERE version = ?", (_VERSION,)))
+    fields = []
+    with closing(open_store(store)) as connection:
+        stored = dict(connection.execute("SELECT digest, prints FROM prints WHERE version = ?", (_VERSION,)))
         for number, (path, digest) in enumerate(zip(paths, digests, strict=True), start=1):
-            if digest not in known:
+            if digest not in stored:
                 engine = engine or rapidocr.RapidOCR(params={"Global.log_level": "critical"})
-                known[digest] = json.dumps(_fields(path, engine))
-                kept.execute("INSERT OR REPLACE INTO prints VALUES (?, ?, ?)", (digest, _VERSION, known[digest]))
-                kept.commit()
-            found.append(json.loads(known[digest]))
+                stored[digest] = json.dumps(_fields(path, engine))
+                connection.execute("INSERT OR REPLACE INTO prints VALUES (?, ?, ?)", (digest, _VERSION, stored[digest]))
+                connection.commit()
+            fields.append(json.loads(stored[digest]))
             progress(number, len(paths))
-    return found
+    return fields
 
 
 def join_by_exam(groups: NDArray[np.intp] | None, exams: Sequence[str]) -> NDArray[np.intp] | None:
-    """Groups in which pages that the header's pixels leave alone join those with the same exam number.
+    """Join pages that are alone in their group by the header's pixels with those that have the same exam number.
 
-    The number joins groups and never parts one: where it was misread, pages stay with those whose header is the same.
+    The number joins groups and never splits one: where it was misread, pages stay with those whose header is the same.
 
     Args:
-        groups: ``(pages,)`` group of each by the header's pixels, or ``None`` where these tell nothing.
+        groups: ``(pages,)`` group of each by the header's pixels, or ``None`` where these do not distinguish pages.
         exams: Exam number of each page as it was read, ``""`` where there is none.
 
     Returns:
-        ``(pages,)`` groups; ``None`` where neither tells pages apart.
+        ``(pages,)`` groups; ``None`` where neither distinguishes pages.
 
     >>> join_by_exam(np.array([0, 0, 1, 2]), ["17", "17", "17", ""]).tolist()
     [0, 0, 0, 2]

@@ -1,7 +1,7 @@
 """The table of recordings that training, evaluation, splitting and auditing share: one row a file.
 
-A row says where the file is, what it is labelled, which recording it shows and which group it must stay with. Copies of
-one recording are several rows with the same ``recording``; :meth:`Recordings.canonical` keeps one of them.
+A row has the file's path, its label, the recording that it shows and the group that it must stay with. Copies of one
+recording are several rows with the same ``recording``; :meth:`Recordings.canonical` selects one of them.
 """
 
 import csv
@@ -34,9 +34,9 @@ class Recording:
 
     Attributes:
         path: The file.
-        label: What it is said to show.
-        recording: Which recording it shows; copies of one page share it.
-        group: What must stay on one side of a split, such as a patient or a printed exam number.
+        label: Label of the recording.
+        recording: Name of the recording that it shows; copies of one page share it.
+        group: Name of what must stay on one side of a split, such as a patient or a printed exam number.
         split: The side on which the data set itself put the file, or ``None``.
         source: Name of the data set or the kind of source.
         extra: Further columns by name, such as ``batch`` or ``printed_rate_bpm``.
@@ -51,7 +51,7 @@ class Recording:
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def to_dict(self) -> dict[str, Any]:
-        """The row in plain types, extra columns included."""
+        """Return the row in plain types, extra columns included."""
         return {
             "path": self.path.as_posix(),
             "label": self.label,
@@ -88,7 +88,7 @@ class Recordings:
         return tuple(sorted({row.label for row in self.rows}))
 
     def column(self, name: str) -> tuple[str, ...]:
-        """Values of one column as text, ``""`` where a row has none.
+        """Return the values of one column as text, ``""`` where a row has none.
 
         Args:
             name: One of ``COLUMNS`` or an extra column.
@@ -99,20 +99,20 @@ class Recordings:
         if name in COLUMNS:
             return tuple(str(getattr(row, name) or "") for row in self.rows)
         if not any(name in row.extra for row in self.rows):
-            known = ", ".join([*COLUMNS, *sorted({key for row in self.rows for key in row.extra})])
-            raise DatasetError(f"Expected a column '{name}' in the table of recordings, but it has only {known}.")
+            available = ", ".join([*COLUMNS, *sorted({key for row in self.rows for key in row.extra})])
+            raise DatasetError(f"Expected a column '{name}' in the table of recordings, but it has only {available}.")
         return tuple(row.extra.get(name, "") for row in self.rows)
 
     def codes(self, name: str) -> NDArray[np.intp]:
-        """A column as numbers: ``(rows,)``, the index of each value among the sorted distinct ones."""
+        """Return a column as numbers: ``(rows,)``, the index of each value among the sorted distinct ones."""
         return np.unique(np.array(self.column(name), dtype=str), return_inverse=True)[1].astype(np.intp)
 
     def subset(self, indices: Iterable[int]) -> "Recordings":
-        """The rows at ``indices``, in that order."""
+        """Select the rows at ``indices``, in that order."""
         return Recordings(tuple(self.rows[int(index)] for index in indices))
 
     def canonical_indices(self) -> NDArray[np.intp]:
-        """Indices of one row for each recording: the one marked canonical by the audit, or else the first."""
+        """Return the index of one row for each recording: the one marked canonical by the audit, or else the first."""
         chosen: dict[str, int] = {}
         for index, row in enumerate(self.rows):
             if row.extra.get("canonical", "yes").lower() not in _NO:
@@ -120,15 +120,15 @@ class Recordings:
         return np.array(sorted(chosen.values()), dtype=np.intp)
 
     def canonical(self) -> "Recordings":
-        """One row for each recording."""
+        """Select one row for each recording."""
         return self.subset(self.canonical_indices())
 
     def counts(self) -> dict[str, int]:
-        """Number of files for each label."""
+        """Count the files of each label."""
         return dict(sorted(Counter(row.label for row in self.rows).items()))
 
     def keys(self) -> tuple[str, ...]:
-        """A name for each file that holds wherever the data set stands: its path below the folder that all share."""
+        """Return a name of each file that does not depend on where the data set is: its path below the root of all."""
         if not self.rows:
             return ()
         paths = [os.path.abspath(row.path) for row in self.rows]
@@ -140,7 +140,7 @@ class Recordings:
         """Read a table of recordings.
 
         ``label`` and one of ``path``, ``page``, ``file`` or ``filename`` must be there; ``recording`` is the path
-        without its ending where it is missing and ``group`` the recording. Every other column is kept in ``extra``.
+        without its ending where it is missing and ``group`` the recording. Every other column goes into ``extra``.
 
         Args:
             path: A CSV file with a header line; paths in it are relative to its folder.
@@ -163,7 +163,7 @@ class Recordings:
         """Write the table; paths are written relative to the folder of the file.
 
         Args:
-            path: Where to write; its folder is made where it is missing.
+            path: Path of the file; its folder is created if it does not exist.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)

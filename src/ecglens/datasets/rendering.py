@@ -1,4 +1,4 @@
-"""Pages drawn from files of signals, with their truth: what ``ecglens render`` does."""
+"""Pages rendered from files of signals, with their truth, for ``ecglens render``."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ def read_signals(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
         fs_hz: Sampling rate of a CSV without a column of time.
 
     Raises:
-        DatasetError: The file is not what it should be.
+        DatasetError: The file cannot be read as such.
     """
     path = Path(path)
     return read_csv(path, fs_hz=fs_hz) if path.suffix.lower() == ".csv" else read_wfdb(path)
@@ -49,20 +49,20 @@ def draw_file(
     Args:
         signals: A CSV or WFDB file.
         out: PNG or JPEG to write.
-        damages: ``KIND`` or ``KIND:STRENGTH``, in the order in which they are done; 0.5 where no strength is said.
-        seed: Of print and damage.
+        damages: ``KIND`` or ``KIND:STRENGTH``, in the order in which they are applied; the default strength is 0.5.
+        seed: Random seed of print and damage.
         fs_hz: Sampling rate of a CSV without a column of time.
-        quality: Of a JPEG, 1 to 100.
-        **options: For :func:`ecglens.render.render_page`.
+        quality: Quality of a JPEG, 1 to 100.
+        **options: Options of :func:`ecglens.render.render_page`.
 
     Returns:
         The page with its truth.
 
     Raises:
         DatasetError: The signals cannot be read.
-        RenderError: The page cannot be drawn or written as asked.
+        RenderError: The page cannot be rendered or written with these options.
     """
-    rendered = _drawn(read_signals(signals, fs_hz=fs_hz), damages, seed, options)
+    rendered = _render_record(read_signals(signals, fs_hz=fs_hz), damages, seed, options)
     write_page(rendered, out, quality=quality)
     return rendered
 
@@ -77,23 +77,23 @@ def draw_records(
     progress: Callable[[int, int], None] = lambda done, total: None,
     **options: Any,
 ) -> Recordings:
-    """Draw a page of each record of a table, into a folder for each label; pages that are there already are kept.
+    """Draw a page of each record of a table, into a folder for each label; pages that exist are not drawn again.
 
     Args:
         records: Rows whose files are WFDB headers or CSVs, such as those of PTB-XL.
         out: Folder for the pages and their table ``recordings.csv``.
-        damages: As in :func:`draw_file`.
-        seed: Of print and damage; each page has its own.
+        damages: Damages as in :func:`draw_file`.
+        seed: Random seed of print and damage; each page has its own.
         truth: Write each page's truth beside it, as JSON.
         progress: Called with the number of pages done and of all.
-        **options: For :func:`ecglens.render.render_page`.
+        **options: Options of :func:`ecglens.render.render_page`.
 
     Returns:
         The table of the pages, with the groups and columns of the records.
 
     Raises:
         DatasetError: A record cannot be read.
-        RenderError: A page cannot be drawn as asked, or the folder holds pages that were drawn otherwise.
+        RenderError: A page cannot be rendered with these options, or the folder has pages rendered with others.
     """
     out, rows = Path(out), []
     named = [[row.label, row.recording] for row in records]
@@ -101,7 +101,7 @@ def draw_records(
     for number, row in enumerate(records):
         path = out / _file_name(row.label) / f"{_file_name(row.recording)}.png"
         if not path.is_file():
-            rendered = _drawn(read_signals(row.path), damages, seed + number, options)
+            rendered = _render_record(read_signals(row.path), damages, seed + number, options)
             if truth:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_truth(rendered, path)
@@ -114,7 +114,7 @@ def draw_records(
 
 
 def open_page(path: Path) -> Page:
-    """The page in a file; of signals, the page that they make at 100 dpi.
+    """Read the page in a file, or render signals as a page at 100 dpi.
 
     Raises:
         DatasetError: The signals cannot be read.
@@ -128,8 +128,8 @@ def write_page(rendered: RenderedPage, out: str | Path, *, quality: int = 95) ->
 
     Args:
         rendered: The page.
-        out: Its ending says the format: PNG, JPEG, TIFF, BMP or WebP.
-        quality: Of a JPEG, 1 to 100.
+        out: Path of the file; its suffix gives the format: PNG, JPEG, TIFF, BMP or WebP.
+        quality: Quality of a JPEG, 1 to 100.
 
     Raises:
         RenderError: The ending is none of these, or the file cannot be written.
@@ -150,16 +150,16 @@ def write_page(rendered: RenderedPage, out: str | Path, *, quality: int = 95) ->
 
 
 def write_truth(rendered: RenderedPage, out: str | Path) -> Path:
-    """Write the truth of a page as JSON beside its file; returns where."""
+    """Write the truth of a page as JSON beside its file, and return the path."""
     path = Path(out).with_suffix(".json")
     path.write_text(json.dumps(rendered.truth.to_dict()) + "\n", encoding="utf-8")
     return path
 
 
-def _begin(out: Path, asked: Mapping[str, Any]) -> None:
-    """Note in the folder what is drawn, or check that what was begun there is the same."""
+def _begin(out: Path, requested: Mapping[str, Any]) -> None:
+    """Note in the folder what is rendered, or check that what was begun there is the same."""
     path = out / "render.json"
-    text = json.dumps(asked, default=str) + "\n"
+    text = json.dumps(requested, default=str) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") != text:
         raise RenderError(f"Expected a new folder or one of the same records and options, but {out} holds other pages.")
     out.mkdir(parents=True, exist_ok=True)
@@ -170,13 +170,13 @@ def _file_name(text: str) -> str:
     return text.replace("/", "-").lstrip(".") or "-"
 
 
-def _drawn(record: EcgRecord, damages: Sequence[str], seed: int, options: Mapping[str, Any]) -> RenderedPage:
+def _render_record(record: EcgRecord, damages: Sequence[str], seed: int, options: Mapping[str, Any]) -> RenderedPage:
     rendered = render_page(record, rng=np.random.default_rng(seed), **options)
-    for number, asked in enumerate(damages):
-        kind, _, strength = asked.partition(":")
+    for number, requested in enumerate(damages):
+        kind, _, strength = requested.partition(":")
         try:
             share = float(strength) if strength else 0.5
         except ValueError:
-            raise RenderError(f"Expected a damage as KIND or KIND:STRENGTH, but got '{asked}'.") from None
+            raise RenderError(f"Expected a damage as KIND or KIND:STRENGTH, but got '{requested}'.") from None
         rendered = damage(rendered, kind, share, seed + number)
     return rendered

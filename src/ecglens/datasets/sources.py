@@ -1,4 +1,4 @@
-"""Recordings from where data sets keep them: class folders, a table, PTB-XL, LUDB, WFDB records with beat marks."""
+"""Recordings from the layouts of data sets: class folders, a table, PTB-XL, LUDB, WFDB records with beat marks."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".pdf"})
-"""Files of these endings are taken for pages."""
+"""Suffixes of files that are read as pages."""
 
 FOLDER_RULES: tuple[tuple[str, str], ...] = (
     (r"history", "history_mi"),
@@ -39,8 +39,8 @@ FOLDER_RULES: tuple[tuple[str, str], ...] = (
     (r"myocardial infarction|^mi$", "mi"),
     (r"^normal", "normal"),
 )
-"""Patterns that shorten the long folder names of DOI 10.17632/gwbz3fsgp8.2: the first that is found counts. A folder
-that none fits is its own label."""
+"""Patterns that shorten the long folder names of DOI 10.17632/gwbz3fsgp8.2: the first that matches counts. A folder
+that none matches is its own label."""
 
 SPLIT_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -67,7 +67,7 @@ AAMI: Mapping[str, str] = MappingProxyType(
 """Classes of ANSI/AAMI EC57:2012 for the beat symbols of MIT-BIH."""
 
 SCHEMES = ("four", "superclass", "stage")
-"""Labels of PTB-XL: this project's four, the likeliest diagnostic superclass, or the infarction stage."""
+"""Labels of PTB-XL: this project's four, the most likely diagnostic superclass, or the infarction stage."""
 
 _INFARCTION = "MI"
 _OLD_STAGES = frozenset({"Stadium II-III", "Stadium III"})
@@ -80,7 +80,7 @@ _ABNORMAL_RHYTHMS = frozenset(
 def from_path(
     path: str | Path, *, rules: Iterable[tuple[str, str]] | None = None, scheme: str | None = None
 ) -> Recordings:
-    """Recordings from a CSV, a PTB-XL folder or folders by class, whichever stands there.
+    """Load recordings from a CSV, a PTB-XL folder or folders by class, whichever is there.
 
     Args:
         path: A CSV file or a folder.
@@ -88,7 +88,7 @@ def from_path(
         scheme: One of ``SCHEMES`` for PTB-XL; ``"four"`` where it is ``None``.
 
     Raises:
-        DatasetError: Nothing stands there, nothing that can be used, or what ``rules`` or ``scheme`` are not for.
+        DatasetError: Nothing is there, nothing that can be used, or something that ``rules`` or ``scheme`` do not fit.
     """
     path = Path(path)
     if not path.exists():
@@ -107,31 +107,31 @@ def from_path(
 
 
 def pages_from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] | None = None) -> Recordings:
-    """Recordings whose files are pages, from a CSV or folders by class.
+    """Load recordings whose files are pages, from a CSV or folders by class.
 
     Args:
         path: A CSV file or a folder.
-        rules: As in :func:`from_path`.
+        rules: Rules as in :func:`from_path`.
 
     Raises:
         DatasetError: As in :func:`from_path`, or the files are signals.
     """
-    found = from_path(path, rules=rules)
-    signals = next((row.path for row in found if row.path.suffix.lower() == ".hea"), None)
+    recordings = from_path(path, rules=rules)
+    signals = next((row.path for row in recordings if row.path.suffix.lower() == ".hea"), None)
     if signals is not None:
         raise DatasetError(
             f"Expected pages in {path}, but found signals such as {signals.name}; draw them first with: "
             f"ecglens render {path} PAGES, and give PAGES/recordings.csv."
         )
-    return found
+    return recordings
 
 
 def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordings:
-    """Recordings whose files are signals: PTB-XL, a table, or any folder of WFDB records, labelled by their folders.
+    """Load recordings whose files are signals: PTB-XL, a table, or any folder of WFDB records, labeled by folder.
 
     Args:
         path: A CSV file or a folder.
-        scheme: As in :func:`from_path`.
+        scheme: Scheme as in :func:`from_path`.
 
     Raises:
         DatasetError: As in :func:`from_path`, or there is no record.
@@ -150,15 +150,15 @@ def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordi
 
 
 def is_ptbxl(path: Path) -> bool:
-    """Whether a folder is PTB-XL in its official layout."""
+    """Return whether a folder is PTB-XL in its official layout."""
     return (path / "ptbxl_database.csv").is_file()
 
 
 def read_rules(path: str | Path) -> tuple[tuple[str, str], ...]:
-    """Rules that turn folder names into labels, from a file.
+    """Read rules that turn folder names into labels from a file.
 
-    A pattern is a regular expression that is looked for anywhere in a folder's name, in any case; the first that is
-    found counts, and a folder that none fits is its own label.
+    A pattern is a regular expression that may match anywhere in a folder's name, in any case; the first that matches
+    counts, and a folder that none matches is its own label.
 
     Args:
         path: A CSV with the columns ``folder`` and ``label``, or a TOML file with patterns and labels in a table
@@ -187,13 +187,13 @@ def read_rules(path: str | Path) -> tuple[tuple[str, str], ...]:
 
 
 def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_RULES) -> Recordings:
-    """Recordings from folders by class, below folders by split where there are any.
+    """Load recordings from folders by class, below folders by split where there are any.
 
-    The label is the folder in which a file stands; ``train``, ``test`` and ``val`` above or below it are the split.
+    The label is the folder that contains a file; ``train``, ``test`` and ``val`` above or below it are the split.
 
     Args:
         root: The folder above the classes.
-        rules: Patterns and labels; a folder that no pattern fits is its own label.
+        rules: Patterns and labels; a folder that no pattern matches is its own label.
 
     Raises:
         DatasetError: There is no image below a folder.
@@ -212,13 +212,13 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
             rows.append(Recording(path, _short(classes[-1], rules), key, key, split, "folders"))
     if not rows:
         loose = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
-        found = "its images lie in no folder; make one for each label, or give a CSV" if loose else "found none"
-        raise DatasetError(f"Expected images in folders by label below {root}, but {found}.")
+        problem = "its images lie in no folder; make one for each label, or give a CSV" if loose else "found none"
+        raise DatasetError(f"Expected images in folders by label below {root}, but {problem}.")
     return Recordings(tuple(rows))
 
 
 def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: float = 50.0) -> Recordings:
-    """Recordings of PTB-XL in its official layout; patients are the groups.
+    """Load the recordings of PTB-XL in its official layout; patients are the groups.
 
     Records that have no label under the rule, or whose files are missing, are left out.
 
@@ -258,7 +258,7 @@ def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: fl
 def ptbxl_label(
     codes: Mapping[str, float], classes: Mapping[str, str], stages: tuple[str, str], labels: str = "four"
 ) -> str | None:
-    """Label of one PTB-XL record.
+    """Return the label of one PTB-XL record.
 
     ``four``: an infarction statement whose known stages are all healed (Stadium II-III or III) is ``history_mi``, any
     other infarction ``mi``; without infarction, a rhythm or ectopy statement other than sinus rhythm is
@@ -268,20 +268,20 @@ def ptbxl_label(
         codes: SCP statement to likelihood.
         classes: SCP statement to diagnostic superclass, ``""`` where it has none.
         stages: The two infarction stages, ``""`` or ``unknown`` where not known.
-        labels: As in :func:`from_ptbxl`.
+        labels: Scheme as in :func:`from_ptbxl`.
 
     >>> ptbxl_label({"IMI": 100.0}, {"IMI": "MI"}, ("Stadium III", ""))
     'history_mi'
     """
     diagnostic = {classes[code] for code in codes if classes.get(code)}
-    known = [stage for stage in stages if stage and stage != "unknown"]
+    known_stages = [stage for stage in stages if stage and stage != "unknown"]
     if labels == "superclass":
         ranked = sorted((code for code in codes if classes.get(code)), key=lambda code: (-codes[code], code))
         return classes[ranked[0]] if ranked else None
     if labels == "stage":
-        return known[0] if _INFARCTION in diagnostic and known else None
+        return known_stages[0] if _INFARCTION in diagnostic and known_stages else None
     if _INFARCTION in diagnostic:
-        return "history_mi" if known and all(stage in _OLD_STAGES for stage in known) else "mi"
+        return "history_mi" if known_stages and all(stage in _OLD_STAGES for stage in known_stages) else "mi"
     if _ABNORMAL_RHYTHMS & set(codes):
         return "abnormal_heartbeat"
     return "normal" if diagnostic == {"NORM"} else None
@@ -293,12 +293,12 @@ def _short(folder: str, rules: tuple[tuple[str, str], ...]) -> str:
 
 def _toml_rules(path: Path) -> dict[str, str]:
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8")).get("labels")
+        rules = tomllib.loads(path.read_text(encoding="utf-8")).get("labels")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DatasetError(f"Expected label rules in {path.name}, but it cannot be read: {error}.") from error
-    if not isinstance(found, dict) or not all(isinstance(label, str) for label in found.values()):
+    if not isinstance(rules, dict) or not all(isinstance(label, str) for label in rules.values()):
         raise DatasetError(f'Expected a table [labels] of "pattern" = "label" in {path.name}, but found none.')
-    return found
+    return rules
 
 
 def _table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:

@@ -23,7 +23,7 @@ __all__ = [
     "Split",
     "as_published",
     "check_disjoint",
-    "given",
+    "from_split_column",
     "honest",
     "inner",
     "leave_one_out",
@@ -37,9 +37,9 @@ class Fold:
     """Two sides of one split.
 
     Attributes:
-        train: ``(n,)`` intp, rows of the table to learn from.
+        train: ``(n,)`` intp, rows of the table to train on.
         test: ``(m,)`` intp, rows to score.
-        name: What the test side is, such as the batch that was left out.
+        name: Name of the test side, such as the batch that was left out.
     """
 
     train: NDArray[np.intp]
@@ -49,12 +49,12 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Folds with the protocol that made them: what is kept in a file beside a training run.
+    """Folds with the protocol that made them, stored in a file beside a training run.
 
     Attributes:
         protocol: ``"honest"``, ``"as-published"``, ``"given"`` or ``"leave-one-out:COLUMN"``.
-        seed: Seed of the draw, 0 where nothing was drawn.
-        folds: Each over the same table.
+        seed: Random seed, 0 where nothing was random.
+        folds: Folds over the same table.
     """
 
     protocol: str
@@ -65,7 +65,7 @@ class Split:
         """Write the split as JSON, files named as in ``recordings.keys()``.
 
         Args:
-            path: Where to write; its folder is made where it is missing.
+            path: Path of the file; its folder is created if it does not exist.
             recordings: The table that was split.
         """
         keys = recordings.keys()
@@ -80,11 +80,11 @@ class Split:
 
     @classmethod
     def load(cls, path: str | Path, recordings: Recordings) -> "Split":
-        """Read a split for a table of recordings and check that nothing stands on two sides.
+        """Read a split for a table of recordings and check that nothing is on two sides.
 
         Args:
             path: A file that :meth:`save` wrote.
-            recordings: The table, wherever its files stand now.
+            recordings: The table, wherever its files are now.
 
         Raises:
             DatasetError: The file is no split, names a file that the table lacks, or has a recording or group on two
@@ -113,12 +113,12 @@ class Split:
 
 
 def honest(recordings: Recordings, *, seed: int, folds: int = 5) -> tuple[Fold, ...]:
-    """Folds by label and group over one file of each recording.
+    """Split one file of each recording into folds, stratified by label, that keep groups whole.
 
     Args:
         recordings: The table; copies are left out of every fold.
-        seed: Of the draw.
-        folds: How many.
+        seed: Random seed.
+        folds: Number of folds.
 
     Returns:
         Folds whose test sides together hold each recording once.
@@ -129,9 +129,9 @@ def honest(recordings: Recordings, *, seed: int, folds: int = 5) -> tuple[Fold, 
     """
     chosen = recordings.canonical_indices()
     parts = _grouped_folds(recordings, chosen, seed=seed, folds=folds)
-    made = tuple(Fold(chosen[train], chosen[test], f"fold {n}") for n, (train, test) in enumerate(parts))
-    check_disjoint(recordings, Split("honest", seed, made))
-    return made
+    split = tuple(Fold(chosen[train], chosen[test], f"fold {n}") for n, (train, test) in enumerate(parts))
+    check_disjoint(recordings, Split("honest", seed, split))
+    return split
 
 
 def inner(
@@ -142,12 +142,12 @@ def inner(
     Args:
         recordings: The table.
         fold: Its test side is not touched.
-        seed: Of the draw.
-        fraction: Share of the training side to hold out, about.
+        seed: Random seed.
+        fraction: Approximate share of the training side to hold out.
         by_file: Split files at random as the as-published protocol does, instead of keeping groups whole.
 
     Returns:
-        Rows to learn from and rows to choose by.
+        Rows to train on and rows to validate on.
 
     Raises:
         DatasetError: No such split has every label on both sides.
@@ -174,8 +174,8 @@ def as_published(recordings: Recordings, *, seed: int, test_fraction: float = 0.
     """Split files at random, copies included, label by label: one fold.
 
     Args:
-        recordings: The table, copies and all.
-        seed: Of the draw.
+        recordings: The table, including copies.
+        seed: Random seed.
         test_fraction: Share of each label's files on the test side.
 
     Raises:
@@ -188,16 +188,16 @@ def as_published(recordings: Recordings, *, seed: int, test_fraction: float = 0.
 
 
 def leave_one_out(recordings: Recordings, column: str = "batch") -> tuple[Fold, ...]:
-    """One fold for each value of a column, which is the test side; one file of each recording.
+    """Make one fold for each value of a column, which is the test side; one file of each recording.
 
-    Rows of the other values whose group also stands on the test side are left out of training.
+    Rows of the other values whose group is also on the test side are left out of training.
 
     Args:
         recordings: The table.
         column: Such as ``batch`` or ``source``.
 
     Raises:
-        DatasetError: There is no such column, it has one value, or nothing is left to learn from.
+        DatasetError: There is no such column, it has one value, or nothing is left to train on.
     """
     chosen = recordings.canonical_indices()
     values = np.array(recordings.column(column))
@@ -210,15 +210,15 @@ def leave_one_out(recordings: Recordings, column: str = "batch") -> tuple[Fold, 
         test = chosen[values[chosen] == value]
         train = chosen[(values[chosen] != value) & ~np.isin(groups[chosen], groups[test])]
         if not len(train):
-            raise DatasetError(f"Every group also stands in {column} '{value}', so nothing is left to learn from.")
+            raise DatasetError(f"Every group is also in {column} '{value}', so nothing is left to train on.")
         folds.append(Fold(train, test, value))
     return tuple(folds)
 
 
-def given(
+def from_split_column(
     recordings: Recordings, *, train: Sequence[str] = ("train",), test: Sequence[str] = ("test",)
 ) -> tuple[Fold, ...]:
-    """The split that the data set came with, from the column ``split``: one fold.
+    """Return the split that the data set came with, from the column ``split``: one fold.
 
     Args:
         recordings: The table.
@@ -235,20 +235,20 @@ def given(
         "given",
     )
     if not len(fold.train) or not len(fold.test):
-        found = ", ".join(sorted({side or "none" for side in sides.tolist()}))
-        raise DatasetError(f"Expected the splits '{train[0]}' and '{test[0]}' in the table, but found {found}.")
+        names = ", ".join(sorted({side or "none" for side in sides.tolist()}))
+        raise DatasetError(f"Expected the splits '{train[0]}' and '{test[0]}' in the table, but found {names}.")
     return (fold,)
 
 
 def check_disjoint(recordings: Recordings, split: Split) -> None:
-    """Refuse a split in which a recording or group stands on two sides, unless its protocol is as-published.
+    """Refuse a split in which a recording or group is on two sides, unless its protocol is as-published.
 
     Args:
         recordings: The table that was split.
         split: Its folds.
 
     Raises:
-        DatasetError: A file, a recording or a group stands on both sides of a fold.
+        DatasetError: A file, a recording or a group is on both sides of a fold.
     """
     if split.protocol == AS_PUBLISHED:
         return
@@ -257,9 +257,9 @@ def check_disjoint(recordings: Recordings, split: Split) -> None:
             values = recordings.column(column)
             shared = {values[i] for i in fold.train} & {values[i] for i in fold.test}
             if shared:
-                where = f" of {fold.name}" if fold.name else ""
+                of_fold = f" of {fold.name}" if fold.name else ""
                 raise DatasetError(
-                    f"Expected every {column} on one side, but {len(shared)} stand on both sides{where}, such as "
+                    f"Expected every {column} on one side, but {len(shared)} are on both sides{of_fold}, such as "
                     f"'{min(shared)}'; split with protocol 'honest', or name the protocol '{AS_PUBLISHED}'."
                 )
 
@@ -273,7 +273,7 @@ def _grouped_folds(
         count, apart = int(np.sum(labels == label)), len(set(groups[labels == label].tolist()))
         if apart < folds:
             raise DatasetError(
-                f"Expected at least {folds} groups of recordings labelled '{label}' for {folds} folds, but found "
+                f"Expected at least {folds} groups of recordings labeled '{label}' for {folds} folds, but found "
                 f"{count} recordings in {apart} groups; add recordings, merge labels or ask for fewer folds."
             )
     splitter = require("sklearn.model_selection", extra="train").StratifiedGroupKFold(
@@ -291,7 +291,7 @@ def _by_file(
     for label in sorted(set(labels.tolist())):
         members = chosen[labels == label]
         if len(members) < 2:
-            raise DatasetError(f"Expected at least two files labelled '{label}' to split, but found one.")
+            raise DatasetError(f"Expected at least two files labeled '{label}' to split, but found one.")
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
         held.append(generator.permutation(members)[:count])
     test = np.sort(np.concatenate(held)).astype(np.intp)

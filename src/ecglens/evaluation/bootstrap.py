@@ -1,4 +1,4 @@
-"""Intervals by drawing groups: pages of one group are not independent, so they are drawn together."""
+"""Intervals by resampling groups: pages of one group are not independent, so they are sampled together."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,22 +9,22 @@ from scipy.stats import binomtest
 __all__ = [
     "DEFINED",
     "Figures",
-    "Told",
+    "Progress",
     "all_or_nothing",
-    "drawn_figures",
+    "resample_figures",
     "group_intervals",
     "interval",
     "share_interval",
 ]
 
 DEFINED = 0.95
-"""Share of the draws that must leave a figure defined."""
+"""Share of the resamples that must leave a figure defined."""
 
 Figures = Callable[[NDArray[np.intp]], Mapping[str, float | NDArray[np.float64] | None]]
-"""From how often each page is drawn, ``(pages,)``, to named figures, or to points of a curve with NaN for undefined."""
+"""From how often each page is sampled, ``(pages,)``, to named figures, or points of a curve with NaN for undefined."""
 
-Told = Callable[[int, int], None]
-"""Hears how many draws are done, of how many."""
+Progress = Callable[[int, int], None]
+"""Called with the number of resamples done and of all."""
 
 
 def group_intervals(
@@ -35,33 +35,35 @@ def group_intervals(
     draws: int = 2000,
     level: float = 0.95,
 ) -> dict[str, tuple[float, float] | None]:
-    """Percentile bootstrap over groups (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13).
+    """Compute percentile bootstrap intervals over groups.
+
+    Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13.
 
     Args:
         groups: ``(pages,)``, group of each page.
-        figures: Single figures of a draw.
-        rng: Source of the draws.
-        draws: How many.
-        level: Of the interval.
+        figures: Single figures of a resample.
+        rng: Random generator.
+        draws: Number of resamples.
+        level: Level of the interval.
 
     Returns:
-        Lower and upper end by name; ``None`` where more than 5 % of the draws left the figure undefined, and of one
-        group, which says nothing of others.
+        Lower and upper end by name; ``None`` where more than 5 % of the resamples left the figure undefined, and with
+        one group, which says nothing about others.
     """
-    samples = drawn_figures(groups, figures, rng=rng, draws=draws)
+    samples = resample_figures(groups, figures, rng=rng, draws=draws)
     return {name: interval(values, level=level) for name, values in samples.items()}
 
 
 def share_interval(
     groups: NDArray[np.intp], hits: NDArray[np.bool_], *, rng: np.random.Generator, draws: int = 2000
 ) -> tuple[float, float] | None:
-    """95 % interval of the share of pages that hit: :func:`all_or_nothing`'s, or else that of the bootstrap.
+    """Compute the 95 % interval of the share of hits: that of :func:`all_or_nothing`, or else that of the bootstrap.
 
     Args:
         groups: ``(pages,)``, group of each page.
-        hits: ``(pages,)``.
-        rng: Source of the draws.
-        draws: How many.
+        hits: ``(pages,)``, whether each page is a hit.
+        rng: Random generator.
+        draws: Number of resamples.
     """
 
     def share(counts: NDArray[np.intp]) -> dict[str, float | None]:
@@ -73,17 +75,18 @@ def share_interval(
 def all_or_nothing(
     groups: NDArray[np.intp], hits: NDArray[np.bool_], *, level: float = 0.95
 ) -> tuple[float, float] | None:
-    """Interval of a share when every page hits, or none does (Clopper and Pearson, DOI 10.1093/biomet/26.4.404).
+    """Compute the interval of a share when every page is a hit, or none is.
 
-    A bootstrap has nothing else to draw, and would be sure of it. A group counts once, however many pages it has.
+    Clopper and Pearson, DOI 10.1093/biomet/26.4.404. A bootstrap would give an interval without any width, as all its
+    resamples are the same. A group counts once, however many pages it has.
 
     Args:
         groups: ``(pages,)``, group of each page that the share counts.
-        hits: ``(pages,)``.
-        level: Of the interval.
+        hits: ``(pages,)``, whether each page is a hit.
+        level: Level of the interval.
 
     Returns:
-        Its ends; ``None`` of other shares, and of fewer than two groups.
+        Its ends; ``None`` for other shares, and for fewer than two groups.
 
     >>> [round(end, 3) for end in all_or_nothing(np.arange(3), np.ones(3, bool))]
     [0.292, 1.0]
@@ -95,29 +98,29 @@ def all_or_nothing(
     return float(ends.low), float(ends.high)
 
 
-def drawn_figures(
+def resample_figures(
     groups: NDArray[np.intp],
     figures: Figures,
     *,
     rng: np.random.Generator,
     draws: int,
-    told: Told | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Figures over pages of groups that are drawn with repetition.
+    """Compute figures over pages of groups that are sampled with replacement.
 
     Args:
         groups: ``(pages,)``, group of each page.
-        figures: Of a draw.
-        rng: Source of the draws.
-        draws: How many.
-        told: Hears of each hundred draws.
+        figures: Figures of a resample.
+        rng: Random generator.
+        draws: Number of resamples.
+        progress: Called after each hundred resamples.
 
     Returns:
-        Values by name, ``(draws,)`` or ``(draws, points)``, NaN where a draw left the figure undefined; of one group,
-        which says nothing of others, all of them.
+        Values by name, ``(draws,)`` or ``(draws, points)``, NaN where a resample left the figure undefined; with one
+        group, which says nothing about others, NaN throughout.
 
     Raises:
-        ValueError: There is no draw to make.
+        ValueError: ``draws`` is below one.
     """
     if draws < 1:
         raise ValueError(f"Expected at least one draw of the bootstrap, but got {draws}.")
@@ -125,27 +128,27 @@ def drawn_figures(
     number = int(codes.max()) + 1
     samples: dict[str, list[NDArray[np.float64]]] = {}
     for draw in range(draws):
-        drawn = rng.integers(0, number, number)
-        for name, value in figures(np.bincount(drawn, minlength=number)[codes]).items():
-            known = np.asarray(np.nan if value is None else value, dtype=np.float64)
-            samples.setdefault(name, []).append(known if number > 1 else np.full_like(known, np.nan))
+        sample = rng.integers(0, number, number)
+        for name, value in figures(np.bincount(sample, minlength=number)[codes]).items():
+            array = np.asarray(np.nan if value is None else value, dtype=np.float64)
+            samples.setdefault(name, []).append(array if number > 1 else np.full_like(array, np.nan))
         if number < 2:
             break
-        if told is not None and draw % 100 == 99:
-            told(draw + 1, draws)
+        if progress is not None and draw % 100 == 99:
+            progress(draw + 1, draws)
     return {name: np.array(values) for name, values in samples.items()}
 
 
 def interval(values: NDArray[np.float64], *, level: float = 0.95) -> tuple[float, float] | None:
-    """Ends between which the middle of the draws lies, ``None`` where more than 5 % of them are undefined.
+    """Return the ends between which the middle of the resamples lies, ``None`` if more than 5 % are undefined.
 
     Args:
         values: ``(draws,)``, NaN where undefined.
-        level: Share of the draws between the ends.
+        level: Share of the resamples between the ends.
     """
-    known = values[np.isfinite(values)]
-    if len(known) < DEFINED * len(values):
+    defined = values[np.isfinite(values)]
+    if len(defined) < DEFINED * len(values):
         return None
     tail = (1 - level) / 2
-    lower, upper = np.quantile(known, (tail, 1 - tail))
+    lower, upper = np.quantile(defined, (tail, 1 - tail))
     return float(lower), float(upper)

@@ -1,29 +1,29 @@
-"""How far probabilities can be believed, and temperature scaling (Guo et al., arXiv 1706.04599)."""
+"""Calibration of probabilities: the calibration error, and temperature scaling (Guo et al., arXiv 1706.04599)."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-__all__ = ["BINS", "bins_of", "calibration_gap", "cross_fitted", "fit_temperature"]
+__all__ = ["BINS", "bins_of", "calibration_gap", "cross_fit", "fit_temperature"]
 
 BINS = 15
-"""Of confidence, over [0, 1], in the calibration error and in every picture of reliability."""
+"""Number of bins of confidence, over [0, 1], in the calibration error and in every plot of reliability."""
 
 
 def bins_of(confidence: NDArray[np.float64], bins: int = BINS) -> NDArray[np.intp]:
-    """The bin of each confidence: open below and closed above, so that exactly 1 falls into the last."""
+    """Return the bin of each confidence: open below and closed above, so that exactly 1 falls into the last."""
     return np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
 
 
 def calibration_gap(place: NDArray[np.intp], surplus: NDArray[np.float64], bins: int = BINS) -> float:
-    """Sum over bins of the distance between what was right and what was believed.
+    """Add up over bins how far the share right is from the mean confidence, weighted by the pages of each bin.
 
     Divided by the number of pages it is the expected calibration error.
 
     Args:
         place: ``(pages,)``, the bin of each page.
-        surplus: ``(pages,)``, whether it is right less its confidence, as often as it counts.
+        surplus: ``(pages,)``, whether it is right minus its confidence, times the number of times that it counts.
         bins: Number of bins.
 
     >>> calibration_gap(bins_of(np.array([0.75, 0.75])), np.array([1, 0]) - 0.75) / 2
@@ -33,7 +33,7 @@ def calibration_gap(place: NDArray[np.intp], surplus: NDArray[np.float64], bins:
 
 
 def fit_temperature(targets: NDArray[np.intp], logits: NDArray[np.float32]) -> float:
-    """The temperature, in [0.05, 20], at which the logits' log loss is least."""
+    """Find the temperature, in [0.05, 20], at which the logits' log loss is least."""
 
     def loss(log_temperature: float) -> float:
         scaled = log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=1)
@@ -42,15 +42,13 @@ def fit_temperature(targets: NDArray[np.intp], logits: NDArray[np.float32]) -> f
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 
 
-def cross_fitted(
-    targets: NDArray[np.intp], logits: NDArray[np.float32], folds: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Probabilities of each fold at the temperature that the *other* folds' answers ask for.
+def cross_fit(targets: NDArray[np.intp], logits: NDArray[np.float32], folds: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Compute the probabilities of each fold at the temperature that is fitted to the *other* folds' predictions.
 
     Args:
-        targets: ``(pages,)``.
+        targets: ``(pages,)``, index of the true label.
         logits: ``(pages, labels)``, out of fold.
-        folds: ``(pages,)``, the fold in which each page was unseen.
+        folds: ``(pages,)``, the fold whose model was not trained on the page.
 
     Returns:
         ``(pages, labels)``; nothing in a row was fitted on its own fold.
@@ -61,7 +59,7 @@ def cross_fitted(
     out = np.empty(logits.shape, dtype=np.float64)
     names = np.unique(folds)
     if len(names) < 2:
-        raise ValueError(f"Expected answers of at least two folds, but got {len(names)}.")
+        raise ValueError(f"Expected predictions of at least two folds, but got {len(names)}.")
     for fold in names:
         here = folds == fold
         temperature = fit_temperature(targets[~here], logits[~here])

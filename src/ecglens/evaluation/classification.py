@@ -17,13 +17,13 @@ from ecglens.evaluation.ranking import Ranking, area, mean_precision, right_amon
 __all__ = ["COVERAGE", "Scorer", "cohen_kappa", "figures", "matthews"]
 
 COVERAGE = 0.72
-"""Share of pages, the surest ones, on which ``right_at_coverage`` is counted."""
+"""Share of pages, the most confident ones, on which ``right_at_coverage`` is computed."""
 
 
 class Scorer:
-    """Figures of one classifier on pages that each count as often as they are drawn.
+    """Figures of one classifier on pages that each count as often as they are sampled.
 
-    What no draw changes, above all the ranking of the pages, is made once.
+    What is the same for all resamples, above all the ranking of the pages, is computed once.
 
     Args:
         targets: ``(pages,)``, index of the true label.
@@ -31,10 +31,10 @@ class Scorer:
         labels: Names in the columns' order.
 
     Attributes:
-        answers: ``(pages,)``, index of the likeliest label.
+        answers: ``(pages,)``, index of the top label.
         right: ``(pages,)``, whether it is the true one.
         confidence: ``(pages,)``, its probability.
-        surest: Pages by confidence.
+        by_confidence: Pages by confidence.
         by_label: Pages by each label's probability.
 
     Raises:
@@ -47,7 +47,7 @@ class Scorer:
         self.answers = probabilities.argmax(axis=1)
         self.right = self.answers == targets
         self.confidence = probabilities.max(axis=1)
-        self.surest = Ranking(self.confidence, self.right)
+        self.by_confidence = Ranking(self.confidence, self.right)
         self.by_label = {name: Ranking(probabilities[:, n], targets == n) for n, name in enumerate(labels)}
         self._cells = targets * len(labels) + self.answers
         self._losses = np.log(1 / np.maximum(probabilities[np.arange(len(targets)), targets], 1e-15))
@@ -55,7 +55,7 @@ class Scorer:
         self._bins = bins_of(self.confidence)
 
     def figures(self, counts: NDArray[np.intp] | None = None) -> dict[str, Any]:
-        """Every figure: macro figures, figures by label and the confusion matrix (rows are true labels).
+        """Compute every figure: macro figures, figures by label and the confusion matrix (rows are true labels).
 
         Args:
             counts: ``(pages,)``, how often each page counts; once where it is ``None``.
@@ -81,7 +81,7 @@ class Scorer:
             "log_loss": float(self._losses @ counts / pages),
             "brier": float(self._squares @ counts / pages),
             "expected_calibration_error": gap / pages,
-            "right_at_coverage": float(right_among(*self.surest(counts), np.array([COVERAGE]))[0]),
+            "right_at_coverage": float(right_among(*self.by_confidence(counts), np.array([COVERAGE]))[0]),
             "coverage": COVERAGE,
             "by_label": by_label,
             "confusion": confusion.tolist(),
@@ -89,12 +89,12 @@ class Scorer:
 
 
 def figures(targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any]:
-    """Every figure of one classifier on one set of pages, as :meth:`Scorer.figures` gives them."""
+    """Compute every figure of one classifier on one set of pages, as :meth:`Scorer.figures` does."""
     return Scorer(targets, probabilities, labels).figures()
 
 
 def matthews(confusion: NDArray[np.intp]) -> float | None:
-    """Matthews' correlation for several labels (Gorodkin, DOI 10.1016/j.compbiolchem.2004.09.006).
+    """Compute Matthews' correlation for several labels (Gorodkin, DOI 10.1016/j.compbiolchem.2004.09.006).
 
     Args:
         confusion: ``(labels, labels)``, rows are true labels.
@@ -109,13 +109,13 @@ def matthews(confusion: NDArray[np.intp]) -> float | None:
 
 
 def cohen_kappa(confusion: NDArray[np.intp]) -> float | None:
-    """Agreement beyond chance (Cohen, DOI 10.1177/001316446002000104).
+    """Compute the agreement beyond chance (Cohen, DOI 10.1177/001316446002000104).
 
     Args:
         confusion: ``(labels, labels)``, rows are true labels.
 
     Returns:
-        At most 1, or ``None`` where chance alone agrees always.
+        At most 1, or ``None`` where chance alone always agrees.
     """
     count = float(confusion.sum())
     chance = float(confusion.sum(axis=1) @ confusion.sum(axis=0)) / count**2
@@ -141,5 +141,5 @@ def _label_figures(
 
 def _mean(by_label: Mapping[str, Mapping[str, float | int | None]], key: str) -> float | None:
     values = [figure[key] for figure in by_label.values()]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if len(defined) == len(values) else None

@@ -1,4 +1,4 @@
-"""Everything that is reported of one model: figures with intervals, curves, subgroups, beside what it has to beat."""
+"""Evaluation of one model: figures with intervals, curves and subgroups, beside the controls that it has to beat."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
-from ecglens.evaluation.bootstrap import Told, all_or_nothing, drawn_figures, interval, share_interval
+from ecglens.evaluation.bootstrap import Progress, all_or_nothing, interval, resample_figures, share_interval
 from ecglens.evaluation.calibration import bins_of
 from ecglens.evaluation.classification import COVERAGE, Scorer
 from ecglens.evaluation.names import FIGURES
@@ -19,113 +19,28 @@ from ecglens.evaluation.points import (
     THRESHOLDS,
     at_coverages,
     decision_curve,
-    drawn_points,
     reliability,
+    resample_curves,
 )
-from ecglens.evaluation.predictions import Predictions, cautions, in_common
+from ecglens.evaluation.predictions import Predictions, list_cautions, match_pages
 from ecglens.evaluation.references import majority, nearest
+from ecglens.evaluation.results import Band, Evaluation
 
 __all__ = [
-    "Evaluation",
+    "build_references",
+    "compute_headline",
     "evaluate",
-    "headline",
-    "references_of",
+    "make_scorer",
 ]
 
 _BY_LABEL = ("precision", "recall", "specificity", "f1", "auroc", "average_precision")
 _PARTS = 10
 _FEWEST = 10  # pages of a subgroup that is worth a row
-_ROUNDING = 1e-9  # what sums of the same draws may differ by
-_SINGLE, _CURVE = "figure:", "curve:"  # of what is drawn: a label may be called as either is
+_ROUNDING = 1e-9  # difference of sums of the same pages by rounding
+_SINGLE, _CURVE = "figure:", "curve:"  # prefixes of resampled values, as a label may have the name of a curve
 _RATE = "printed_rate_bpm"
 _RATE_EDGES = (60.0, 80.0, 100.0)
 _RATE_BANDS = ("below 60/min", "60 to 80/min", "80 to 100/min", "100/min and more", "rate unknown")
-
-Band = tuple[tuple[float, float, float], ...]
-"""Where a point stands, and the ends of its 95 % interval."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """What one model's answers are worth.
-
-    Attributes:
-        name: Of the model.
-        predictions: Its answers.
-        files: Files that stand behind the pages, copies included.
-        scored: Figures as :func:`ecglens.evaluation.classification.figures` gives them.
-        intervals: 95 % intervals by bootstrap over groups: by figure, by ``label/figure``, and by ``coverage/share`` of
-            the points of ``coverage``; ``None`` where there is none, as of one group or where every draw says the same.
-        references: Figures of what it has to beat, by name.
-        reference_intervals: 95 % intervals of these.
-        subgroups: By column and value, the pages, accuracy and its interval.
-        coverage: Share answered and share right, surest pages first.
-        reliability: By bin of confidence the pages, mean confidence and share right.
-        decision: Net benefit of acting on a label over threshold probabilities, beside acting on all; by label.
-        bands: 95 % intervals along the curves by ``reliability`` (at the mean confidence of each bin) and, of each
-            label, ``roc/LABEL`` (recall over the share of false alarms), ``precision_recall/LABEL`` (precision over
-            recall) and ``decision/LABEL``; points without an interval are left out, and all where every draw says the
-            same.
-        draws: Of the bootstrap.
-        notes: What a reader must know before the figures, a sentence each.
-    """
-
-    name: str
-    predictions: Predictions
-    files: int
-    scored: Mapping[str, Any]
-    intervals: Mapping[str, tuple[float, float] | None]
-    references: Mapping[str, Mapping[str, float | None]]
-    reference_intervals: Mapping[str, Mapping[str, tuple[float, float] | None]]
-    subgroups: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    coverage: tuple[tuple[float, float], ...]
-    reliability: tuple[tuple[int, float, float], ...]
-    decision: Mapping[str, tuple[tuple[float, float, float], ...]]
-    bands: Mapping[str, Band]
-    draws: int
-    notes: tuple[str, ...] = ()
-
-    def to_markdown(self) -> str:
-        """The evaluation as tables."""
-        from ecglens.evaluation.report import to_markdown  # it is a report on this
-
-        return to_markdown(self)
-
-    def plot(self) -> dict[str, bytes]:
-        """Every picture as PNG by its name: confusion, roc, precision_recall, reliability, coverage, decision.
-
-        Raises:
-            MissingExtraError: matplotlib is not installed.
-        """
-        from ecglens.evaluation.curves import draw
-
-        return draw(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The evaluation in plain types, without the answers."""
-        counts = np.bincount(self.predictions.targets, minlength=len(self.predictions.labels))
-        return {
-            "model": self.name,
-            "notes": list(self.notes),
-            "files": self.files,
-            "pages": len(self.predictions),
-            "recordings": len(set(self.predictions.recordings)),
-            "groups": len(set(self.predictions.groups)),
-            "draws": self.draws,
-            "labels": dict(zip(self.predictions.labels, counts.tolist(), strict=True)),
-            "figures": dict(self.scored),
-            "intervals": {name: None if ends is None else list(ends) for name, ends in self.intervals.items()},
-            "references": {name: dict(values) for name, values in self.references.items()},
-            "reference_intervals": {
-                name: {figure: None if ends is None else list(ends) for figure, ends in values.items()}
-                for name, values in self.reference_intervals.items()
-            },
-            "subgroups": {name: {key: dict(row) for key, row in rows.items()} for name, rows in self.subgroups.items()},
-            "coverage": [list(point) for point in self.coverage],
-            "reliability": [list(row) for row in self.reliability],
-            "decision": {label: [list(point) for point in points] for label, points in self.decision.items()},
-            "bands": {name: [list(point) for point in points] for name, points in self.bands.items()},
-        }
 
 
 def evaluate(
@@ -137,34 +52,36 @@ def evaluate(
     draws: int = 2000,
     references: Mapping[str, Predictions] | None = None,
     notes: Sequence[str] = (),
-    told: Told | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
-    """Score a model's answers.
+    """Score a model's predictions.
 
     Args:
-        predictions: One answer a page; for cross-validation those of all folds together.
-        name: Of the model.
+        predictions: One prediction a page; for cross-validation those of all folds together.
+        name: Name of the model.
         files: Files behind the pages where copies were left out.
-        rng: Of the bootstrap.
-        draws: Of the bootstrap over groups.
-        references: Answers of control models, by name, such as ``ecglens.evaluation.names.CONTROLS``; pages that the
-            model did not answer are left out. The majority label and, where the table has it, the printed rate alone
-            are added.
+        rng: Random generator of the bootstrap.
+        draws: Resamples of the bootstrap over groups.
+        references: Predictions of control models, by name, such as ``ecglens.evaluation.names.CONTROLS``; pages that
+            the model did not answer are left out. The majority label and, where the table has it, the printed rate
+            alone are added.
         notes: What a reader must know before the figures, a sentence each; what is unusual about the table is added.
-        told: Hears how many draws are done, of all.
+        progress: Called with the number of resamples done and of all.
 
     Raises:
         DatasetError: A control has other labels, no page in common, or another true label for one.
     """
     targets, probabilities, labels = predictions.targets, predictions.probabilities, predictions.labels
-    given = {key: _beside(predictions, key, control) for key, control in (references or {}).items()}
-    beaten = {
+    own = {key: _match_control(predictions, key, control) for key, control in (references or {}).items()}
+    controls = {
         key if len(control) == len(predictions) else f"{key}, on {len(control)} pages": control
-        for key, control in (references_of(predictions) | given).items()
+        for key, control in (build_references(predictions) | own).items()
     }
-    scorers = {key: scorer_of(control) for key, control in beaten.items()}
-    scorer, counter = scorer_of(predictions), _Counter(told, draws * (1 + len(beaten)))
-    samples = drawn_figures(predictions.group_codes, partial(_drawn, scorer), rng=rng, draws=draws, told=counter.part())
+    scorers = {key: make_scorer(control) for key, control in controls.items()}
+    scorer, counter = make_scorer(predictions), _Counter(progress, draws * (1 + len(controls)))
+    samples = resample_figures(
+        predictions.group_codes, partial(_score_resample, scorer), rng=rng, draws=draws, progress=counter.part()
+    )
     scored = scorer.figures()
     return Evaluation(
         name=name,
@@ -172,13 +89,17 @@ def evaluate(
         files=len(predictions) if files is None else files,
         scored=scored,
         intervals=_intervals(predictions, scorer, _of(_SINGLE, samples) | _by_share(samples)),
-        references={key: headline(control) for key, control in scorers.items()},
+        references={key: compute_headline(control) for key, control in scorers.items()},
         reference_intervals={
             key: _intervals(
-                beaten[key],
+                controls[key],
                 control,
-                drawn_figures(
-                    beaten[key].group_codes, partial(headline, control), rng=rng, draws=draws, told=counter.part()
+                resample_figures(
+                    controls[key].group_codes,
+                    partial(compute_headline, control),
+                    rng=rng,
+                    draws=draws,
+                    progress=counter.part(),
                 ),
             )
             for key, control in scorers.items()
@@ -191,42 +112,36 @@ def evaluate(
         },
         bands=_bands(predictions, scorer, _of(_CURVE, samples)),
         draws=draws,
-        notes=(*notes, *cautions(predictions), *_rate_cautions(predictions)),
+        notes=(*notes, *list_cautions(predictions), *_rate_cautions(predictions)),
     )
 
 
-def _beside(predictions: Predictions, key: str, control: Predictions) -> Predictions:
-    try:
-        return in_common(predictions, control)[1]
-    except DatasetError as error:
-        raise DatasetError(f"The control '{key}' cannot stand beside these answers. {error}") from error
-
-
-def scorer_of(predictions: Predictions) -> Scorer:
-    """What scores these answers."""
+def make_scorer(predictions: Predictions) -> Scorer:
+    """Return a scorer of these predictions."""
     return Scorer(predictions.targets, predictions.probabilities, predictions.labels)
 
 
-def headline(scorer: Scorer, counts: NDArray[np.intp] | None = None) -> dict[str, float | None]:
-    """The single figures, by the keys of :data:`ecglens.evaluation.names.FIGURES`."""
+def compute_headline(scorer: Scorer, counts: NDArray[np.intp] | None = None) -> dict[str, float | None]:
+    """Compute the single figures, by the keys of :data:`ecglens.evaluation.names.FIGURES`."""
     scored = scorer.figures(counts)
     return {name: scored[name] for name in FIGURES}
 
 
-def references_of(predictions: Predictions) -> dict[str, Predictions]:
-    """What any model has to beat: the commonest label of these pages, and the printed rate alone where there is one.
+def build_references(predictions: Predictions) -> dict[str, Predictions]:
+    """Predict with controls that any model has to beat: the most common label, and the printed rate where there is one.
 
     Args:
-        predictions: Answers. The rate is learnt on pages of the other folds or, where all are of one fold, such as
-            anyone's folder of pages, of other tenths of the groups; with one group there is none. The commonest label
-            is that of all pages: left out of its own count, each label of a balanced table would be the rarest.
+        predictions: Predictions of the model. The rate's control is fitted to pages of the other folds or, where all
+            are of one fold, such as a folder of pages, to other tenths of the groups; with one group there is none. The
+            most common label is that of all pages: left out of its own count, each label of a balanced table would be
+            the rarest.
     """
     count, targets = len(predictions.labels), predictions.targets
     always = majority(targets, pages=len(targets), labels=count)
-    found = {"majority label": replace(predictions, probabilities=always)}
+    references = {"majority label": replace(predictions, probabilities=always)}
     rates = _rates(predictions)
     if rates is None:
-        return found
+        return references
     rated = predictions.subset(np.flatnonzero(np.isfinite(rates)))
     rates, folds = rates[np.isfinite(rates)], rated.folds
     if len(np.unique(folds)) < 2:
@@ -236,36 +151,43 @@ def references_of(predictions: Predictions) -> dict[str, Predictions]:
         for fold in np.unique(folds):
             here = folds == fold
             by_rate[here] = nearest(rates[~here], rated.targets[~here], rates[here], labels=count)
-        found["printed rate alone, 15 nearest"] = replace(rated, probabilities=by_rate)
-    return found
+        references["printed rate alone, 15 nearest"] = replace(rated, probabilities=by_rate)
+    return references
 
 
 class _Counter:
-    """Draws of several bootstraps, told as one."""
+    """Progress of several bootstraps, reported as one."""
 
-    def __init__(self, told: Told | None, of: int) -> None:
-        self._told, self._of, self._before = told, of, 0
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._before = progress, total, 0
 
-    def part(self) -> Told | None:
-        """Of the bootstrap that comes next."""
-        told, before = self._told, self._before
-        if told is None:
+    def part(self) -> Progress | None:
+        """Return the callback of the bootstrap that comes next."""
+        progress, before = self._progress, self._before
+        if progress is None:
             return None
 
-        def heard(done: int, draws: int) -> None:
-            told(before + done, self._of)
+        def report(done: int, draws: int) -> None:
+            progress(before + done, self._total)
             self._before = before + draws
 
-        return heard
+        return report
 
 
-def _drawn(scorer: Scorer, counts: NDArray[np.intp]) -> dict[str, float | NDArray[np.float64] | None]:
+def _match_control(predictions: Predictions, key: str, control: Predictions) -> Predictions:
+    try:
+        return match_pages(predictions, control)[1]
+    except DatasetError as error:
+        raise DatasetError(f"The control '{key}' cannot be compared with these predictions. {error}") from error
+
+
+def _score_resample(scorer: Scorer, counts: NDArray[np.intp]) -> dict[str, float | NDArray[np.float64] | None]:
     scored = scorer.figures(counts)
     by_label = {f"{label}/{name}": values[name] for label, values in scored["by_label"].items() for name in _BY_LABEL}
     single = {name: scored[name] for name in FIGURES} | by_label
-    drawn: dict[str, float | NDArray[np.float64] | None] = {_SINGLE + name: value for name, value in single.items()}
-    drawn.update((_CURVE + name, points) for name, points in drawn_points(scorer, counts).items())
-    return drawn
+    values: dict[str, float | NDArray[np.float64] | None] = {_SINGLE + name: value for name, value in single.items()}
+    values.update((_CURVE + name, points) for name, points in resample_curves(scorer, counts).items())
+    return values
 
 
 def _of(kind: str, samples: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
@@ -273,62 +195,62 @@ def _of(kind: str, samples: Mapping[str, NDArray[np.float64]]) -> dict[str, NDAr
 
 
 def _by_share(samples: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """The points of coverage, a figure each."""
+    """Return each point of the coverage curve as a figure."""
     return {f"coverage/{share:g}": samples[f"{_CURVE}coverage"][:, n] for n, share in enumerate(COVERAGES)}
 
 
 def _intervals(
     predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, tuple[float, float] | None]:
-    """Of single figures."""
+    """Compute the intervals of single figures."""
     shares, groups = _shares(predictions, scorer), predictions.group_codes
     return {name: _ends(values, groups, shares.get(name)) for name, values in samples.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Share:
-    """What a figure that is a share of pages counts: these pages, and which of all pages hit."""
+    """A figure that is a share of pages: the pages that it counts, and which of all pages are hits."""
 
     pages: NDArray[np.bool_]
     hits: NDArray[np.bool_]
 
 
 def _shares(predictions: Predictions, scorer: Scorer) -> dict[str, _Share]:
-    """Of each figure that is a share of pages."""
+    """Return each figure that is a share of pages."""
     right, falling = scorer.right, np.sort(scorer.confidence)[::-1]
 
-    def surest(share: float) -> _Share:
+    def most_confident(share: float) -> _Share:
         return _Share(scorer.confidence >= falling[max(1, round(share * len(falling))) - 1], right)
 
-    found = {f"coverage/{share:g}": surest(share) for share in COVERAGES}
-    found |= {"accuracy": surest(1.0), "right_at_coverage": surest(COVERAGE)}
+    shares = {f"coverage/{share:g}": most_confident(share) for share in COVERAGES}
+    shares |= {"accuracy": most_confident(1.0), "right_at_coverage": most_confident(COVERAGE)}
     for number, label in enumerate(predictions.labels):
         answered, true = scorer.answers == number, predictions.targets == number
-        found[f"{label}/precision"] = _Share(answered, right)
-        found[f"{label}/recall"] = _Share(true, right)
-        found[f"{label}/specificity"] = _Share(~true, ~answered)
-    return found
+        shares[f"{label}/precision"] = _Share(answered, right)
+        shares[f"{label}/recall"] = _Share(true, right)
+        shares[f"{label}/specificity"] = _Share(~true, ~answered)
+    return shares
 
 
 def _ends(values: NDArray[np.float64], groups: NDArray[np.intp], share: _Share | None) -> tuple[float, float] | None:
-    """The interval: of a share that is all or nothing the exact one; where every draw says the same none."""
+    """Return the interval: the exact one of a share that is all or nothing, and none where all resamples agree."""
     exact = None if share is None else all_or_nothing(groups[share.pages], share.hits[share.pages])
     ends = exact or interval(values)
     return ends if ends is not None and ends[1] - ends[0] > _ROUNDING else None
 
 
 def _bands(predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArray[np.float64]]) -> dict[str, Band]:
-    """Of the curves."""
+    """Compute the bands of the curves."""
     groups, place = predictions.group_codes, bins_of(scorer.confidence)
     bins = {number: place == number for number in np.unique(place).tolist()}
-    found = [
+    points_of_bins = [
         (
             float(scorer.confidence[here].mean()),
             _ends(samples["reliability"][:, number], groups, _Share(here, scorer.right)),
         )
         for number, here in bins.items()
     ]
-    bands: dict[str, Band] = {"reliability": tuple((at, *ends) for at, ends in found if ends is not None)}
+    bands: dict[str, Band] = {"reliability": tuple((at, *ends) for at, ends in points_of_bins if ends is not None)}
     for kind, places in (("roc", SHARES), ("precision_recall", SHARES), ("decision", THRESHOLDS)):
         for label in predictions.labels:
             columns = samples[f"{kind}/{label}"].T
@@ -342,13 +264,13 @@ def _bands(predictions: Predictions, scorer: Scorer, samples: Mapping[str, NDArr
 def _subgroups(
     predictions: Predictions, right: NDArray[np.bool_], rng: np.random.Generator, draws: int
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Accuracy in bands of the printed rate and for each value of the columns that have few."""
+    """Compute the accuracy in bands of the printed rate and for each value of the columns that have few."""
     columns = {name: np.array(values) for name, values in predictions.extra.items() if 2 <= len(set(values)) <= 8}
     rates = _rates(predictions)
     if rates is not None:
         places = np.where(np.isnan(rates), len(_RATE_EDGES) + 1, np.digitize(rates, _RATE_EDGES))
         columns[_RATE] = np.array(_RATE_BANDS)[places]
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    subgroups: dict[str, dict[str, dict[str, Any]]] = {}
     codes = predictions.group_codes
     for name, values in columns.items():
         for value in _RATE_BANDS if name == _RATE and rates is not None else sorted(set(values.tolist())):
@@ -357,13 +279,13 @@ def _subgroups(
                 continue
             ends = share_interval(codes[rows], right[rows], rng=rng, draws=draws)
             accuracy, between = float(right[rows].mean()), None if ends is None else list(ends)
-            shown = "printed rate" if name == _RATE and "printed rate" not in columns else name
-            found.setdefault(shown, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": between}
-    return found
+            title = "printed rate" if name == _RATE and "printed rate" not in columns else name
+            subgroups.setdefault(title, {})[value] = {"pages": len(rows), "accuracy": accuracy, "interval": between}
+    return subgroups
 
 
 def _rates(predictions: Predictions) -> NDArray[np.float64] | None:
-    """Printed rates in bpm, NaN where there is none; ``None`` where no page has one."""
+    """Return the printed rates in bpm, NaN where there is none; ``None`` where no page has one."""
     texts = predictions.extra.get(_RATE)
     rates = None if texts is None else np.array([_rate(text) for text in texts])
     return None if rates is None or np.isnan(rates).all() else rates

@@ -5,7 +5,7 @@ __all__ = ["EXPLAINED", "ITEMS", "NEW_PAGES", "PAGES"]
 _FIGURES, _LABELS, _SUBGROUPS = "Figures", "By label", "Subgroups"
 _BARE_FIGURES, _BARE_LABELS = f"{_FIGURES} without intervals", f"{_LABELS} without intervals"
 _DAMAGED, _WRONG, _LEARNING = "Damaged pages", "Wrong pages", "Training"
-EXPLAINED, PAGES, NEW_PAGES = "explanations", "pages", "pages that the model has not learnt"
+EXPLAINED, PAGES, NEW_PAGES = "explanations", "pages", "pages that the model was not trained on"
 """Topics of sections whose titles differ from report to report."""
 
 ITEMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
@@ -26,7 +26,7 @@ ITEMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("CLAIM", "30", "robustness or sensitivity", (_DAMAGED,)),
     ("CLAIM", "31", "methods of explaining, and how they were checked", (EXPLAINED,)),
     ("CLAIM", "32", "validation on data from elsewhere", (NEW_PAGES,)),
-    ("CLAIM", "33", "flow of cases: asked, answered, refused", (PAGES, NEW_PAGES)),
+    ("CLAIM", "33", "flow of cases: requested, answered, refused", (PAGES, NEW_PAGES)),
     ("CLAIM", "36", "estimates of accuracy with their precision", (_FIGURES, _LABELS)),
     ("CLAIM", "37", "analysis of wrong cases", (_WRONG,)),
 )

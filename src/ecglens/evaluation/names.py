@@ -1,4 +1,4 @@
-"""What the figures and the controls of an evaluation are called."""
+"""Names of the figures and the controls of an evaluation."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ FIGURES: Mapping[str, str] = {
     "log_loss": "log loss",
     "brier": "Brier score",
     "expected_calibration_error": "expected calibration error",
-    "right_at_coverage": "right among the surest 72 %",
+    "right_at_coverage": "right among the 72 % most confident",
 }
 """Single figures in the order of every table, with their names for people."""
 
@@ -31,4 +31,4 @@ CONTROLS = (
     "footer alone",
     "page with its traces blurred away",
 )
-"""What any model has to beat: two are fitted to other pages, and ``recipes/control_*.toml`` train the others."""
+"""Controls that any model has to beat: two are fitted to other pages, ``recipes/control_*.toml`` train the others."""

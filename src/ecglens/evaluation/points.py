@@ -1,4 +1,4 @@
-"""Points of curves in plain types, for files that something else draws."""
+"""Points of curves in plain types, for files that other programs plot."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,16 +17,16 @@ __all__ = [
     "at_coverages",
     "curve_points",
     "decision_curve",
-    "drawn_points",
+    "resample_curves",
     "hits_and_alarms",
     "reliability",
 ]
 
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))
-"""Shares of pages, surest first."""
+"""Shares of pages, most confident first."""
 
 SHARES = tuple(round(0.02 * step, 2) for step in range(51))
-"""Of false alarms or of positive pages found, where the bands about ROC and precision have their ends."""
+"""Shares of false alarms, or recalls, at which the bands around ROC and precision are computed."""
 
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 51))
 """Probabilities from which one may act."""
@@ -37,7 +37,7 @@ _DIGITS = 4
 def curve_points(
     targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """ROC of each label against the others, reliability and coverage.
+    """Compute the ROC curve of each label against the others, reliability and coverage.
 
     Args:
         targets: ``(pages,)``, index of the true label.
@@ -68,11 +68,11 @@ def curve_points(
     }
 
 
-def drawn_points(scorer: Scorer, counts: NDArray[np.intp] | None = None) -> Mapping[str, NDArray[np.float64]]:
-    """Every curve at points that are the same for each draw of a bootstrap.
+def resample_curves(scorer: Scorer, counts: NDArray[np.intp] | None = None) -> Mapping[str, NDArray[np.float64]]:
+    """Compute every curve at points that are the same for each resample of a bootstrap.
 
     Args:
-        scorer: Of the answers.
+        scorer: Scorer of the predictions.
         counts: ``(pages,)``, how often each page counts; once where it is ``None``.
 
     Returns:
@@ -83,24 +83,24 @@ def drawn_points(scorer: Scorer, counts: NDArray[np.intp] | None = None) -> Mapp
     counts = np.ones(len(scorer.right), dtype=np.intp) if counts is None else counts
     place = bins_of(scorer.confidence)
     held, right = np.bincount(place, counts, BINS), np.bincount(place, counts * scorer.right, BINS)
-    found = {
+    curves = {
         "reliability": np.divide(right, held, out=np.full(BINS, np.nan), where=held > 0),
-        "coverage": right_among(*scorer.surest(counts), np.array(COVERAGES)),
+        "coverage": right_among(*scorer.by_confidence(counts), np.array(COVERAGES)),
     }
     for label, ranking in scorer.by_label.items():
         hits, everything = ranking(counts)
-        found[f"roc/{label}"] = recall_at_alarms(hits, everything, np.array(SHARES))
-        found[f"precision_recall/{label}"] = precision_at_recall(hits, everything, np.array(SHARES))
-        found[f"decision/{label}"] = _net_benefit(ranking, hits, everything, np.array(THRESHOLDS))
-    return found
+        curves[f"roc/{label}"] = recall_at_alarms(hits, everything, np.array(SHARES))
+        curves[f"precision_recall/{label}"] = precision_at_recall(hits, everything, np.array(SHARES))
+        curves[f"decision/{label}"] = _net_benefit(ranking, hits, everything, np.array(THRESHOLDS))
+    return curves
 
 
 def decision_curve(
     positive: NDArray[np.bool_], score: NDArray[np.float64], thresholds: Sequence[float] = THRESHOLDS
 ) -> tuple[tuple[float, float, float], ...]:
-    """Net benefit over threshold probabilities (Vickers and Elkin, DOI 10.1177/0272989X06295361).
+    """Compute the net benefit over threshold probabilities (Vickers and Elkin, DOI 10.1177/0272989X06295361).
 
-    At threshold t acting on a page weighs a false alarm t / (1 - t) as heavy as a hit: TP / n - FP / n * t / (1 - t).
+    At threshold t a false alarm weighs t / (1 - t) times as much as a hit: TP / n - FP / n * t / (1 - t).
 
     Args:
         positive: ``(pages,)``, whether a page has the label.
@@ -127,7 +127,7 @@ def _net_benefit(
 def hits_and_alarms(
     positive: NDArray[np.bool_], score: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Hits and false alarms as the threshold falls, from none to all, pages of one score together."""
+    """Count hits and false alarms as the threshold falls, from none to all, pages of one score together."""
     hits, everything = Ranking(score, positive)()
     return np.insert(hits, 0, 0), np.insert(everything - hits, 0, 0)
 
@@ -135,12 +135,12 @@ def hits_and_alarms(
 def reliability(
     targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, bins: int = BINS
 ) -> tuple[tuple[int, float, float], ...]:
-    """Pages, mean confidence and share right by bin of confidence; empty bins are left out.
+    """Compute pages, mean confidence and share right by bin of confidence; empty bins are left out.
 
     Args:
-        targets: ``(pages,)``.
+        targets: ``(pages,)``, index of the true label.
         probabilities: ``(pages, labels)``.
-        bins: Of equal width over [0, 1], those of the calibration error.
+        bins: Number of bins of equal width over [0, 1].
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == targets
@@ -153,6 +153,6 @@ def reliability(
 
 
 def at_coverages(targets: NDArray[np.intp], probabilities: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """Shares of pages, and the share of right answers among so many of the surest."""
-    surest = Ranking(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
-    return tuple(zip(COVERAGES, right_among(*surest(), np.array(COVERAGES)).tolist(), strict=True))
+    """Compute the share right among each share of the most confident pages."""
+    ranking = Ranking(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+    return tuple(zip(COVERAGES, right_among(*ranking(), np.array(COVERAGES)).tolist(), strict=True))

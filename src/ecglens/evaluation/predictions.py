@@ -1,4 +1,4 @@
-"""Answers of one model on pages whose label is known, on disk and in memory."""
+"""Predictions of one model on pages whose label is known, on disk and in memory."""
 
 import csv
 import io
@@ -15,26 +15,26 @@ from ecglens.errors import DatasetError
 from ecglens.extras import require
 from ecglens.tables import read_table
 
-__all__ = ["Predictions", "cautions", "in_common", "read_predictions", "write_predictions"]
+__all__ = ["Predictions", "list_cautions", "match_pages", "read_predictions", "write_predictions"]
 
-_KNOWN = ("recording", "group", "label", "fold")
+_COLUMNS = ("recording", "group", "label", "fold")
 _PREFIX = "p_"
 _MOST_FOLDS = 2**31
 _ROUNDED = 0.005
-"""What a probability of two decimals can be off by."""
+"""Largest rounding error of a probability with two decimals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """One answer a page.
+    """One prediction a page.
 
     Attributes:
         recordings: Name of each page's recording; several pages may show one, and then have a column ``file``.
-        groups: What each page must stay with, such as a patient.
+        groups: Group of each page, such as a patient.
         labels: Names in the order of the probabilities.
         targets: ``(pages,)`` intp, index of the true label.
         probabilities: ``(pages, labels)``, rows sum to 1.
-        folds: ``(pages,)`` intp, the fold in which a page was unseen; all 0 where there was one model.
+        folds: ``(pages,)`` intp, the fold whose model was not trained on the page; all 0 where there was one model.
         extra: Further columns by name, such as ``batch`` or ``printed_rate_bpm``.
     """
 
@@ -56,12 +56,12 @@ class Predictions:
 
     @property
     def pages(self) -> tuple[str, ...]:
-        """What tells the pages apart: the recording, or the column ``file`` where some show the same."""
+        """Unique names of the pages: the recording, or the column ``file`` where some show the same."""
         once = len(set(self.recordings)) == len(self)
         return self.recordings if once else self.extra.get("file", self.recordings)
 
     def subset(self, rows: NDArray[np.intp]) -> "Predictions":
-        """Some of the pages, in the order of ``rows``."""
+        """Select some of the pages, in the order of ``rows``."""
 
         def of(values: Sequence[str]) -> tuple[str, ...]:
             return tuple(values[int(row)] for row in rows)
@@ -77,8 +77,8 @@ class Predictions:
         )
 
 
-def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
-    """The pages that both answered, in one order, with the labels in one order.
+def match_pages(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """Select the pages that both answered, in one order, with the labels in one order.
 
     Raises:
         DatasetError: They have other labels, no page in common, or another true label for one.
@@ -108,39 +108,39 @@ def in_common(first: Predictions, second: Predictions) -> tuple[Predictions, Pre
     return one, turned
 
 
-def cautions(predictions: Predictions) -> tuple[str, ...]:
-    """What a reader must know of a table before its figures, a sentence each: rows and groups that are not as usual."""
+def list_cautions(predictions: Predictions) -> tuple[str, ...]:
+    """List what a reader must know of a table before its figures, a sentence each: unusual rows, labels and groups."""
     recordings, groups = predictions.recordings, predictions.groups
-    told = []
+    cautions = []
     pages = Counter(zip(recordings, predictions.extra.get("file", recordings), strict=True))
     again = [name for (name, _), times in pages.items() if times > 1]
     if again:
-        told.append(f"{_some(again)} stands in several rows, and each of them counts.")
+        cautions.append(f"{_some(again)} is in several rows, and each of them counts.")
     truths: dict[str, set[int]] = {}
     for name, target in zip(recordings, predictions.targets.tolist(), strict=True):
         truths.setdefault(name, set()).add(target)
     torn = [name for name, labels in truths.items() if len(labels) > 1]
     if torn:
-        told.append(f"{_some(torn)} has more than one true label.")
+        cautions.append(f"{_some(torn)} has more than one true label.")
     true = np.bincount(predictions.targets, minlength=len(predictions.labels))
     absent = [label for label, pages in zip(predictions.labels, true, strict=True) if not pages]
     if absent:
-        told.append(
+        cautions.append(
             f"No page is truly {' or '.join(absent)}: recall, AUROC and average precision averaged over labels are "
-            "undefined; so are precision and F1, or they count 0 where pages are taken for that."
+            "undefined; so are precision and F1, or they count 0 where pages are predicted as that."
         )
     folds: dict[str, set[int]] = {}
     for name, fold in zip(groups, predictions.folds.tolist(), strict=True):
         folds.setdefault(name, set()).add(fold)
     spread = [name for name, held in folds.items() if len(held) > 1]
     if spread:
-        told.append(
+        cautions.append(
             f"{_some(spread, 'group')} has pages in more than one fold: if the folds are those of cross-validation, "
-            "models have learnt from groups that they answer."
+            "models were trained on groups that they answer."
         )
     if len(set(groups)) == len(predictions) > 1:
-        told.append("Each page is a group of its own: where a person has several, the intervals are too narrow.")
-    return tuple(told)
+        cautions.append("Each page is a group of its own: where a person has several, the intervals are too narrow.")
+    return tuple(cautions)
 
 
 def _some(names: Sequence[str], thing: str = "recording") -> str:
@@ -149,11 +149,11 @@ def _some(names: Sequence[str], thing: str = "recording") -> str:
 
 
 def read_predictions(path: str | Path, *, named: bool = False) -> Predictions:
-    """Read a table of answers: CSV as :func:`ecglens.tables.read_table` takes it, or Parquet where the name ends so.
+    """Read a table of predictions: CSV as :func:`ecglens.tables.read_table` reads it, or Parquet by its suffix.
 
     ``label`` (the true one) and a column ``p_NAME`` for each label must be there; ``recording`` is the row's number
-    where it is missing or blank, ``group`` the recording and ``fold`` 0. Every other column is kept. Probabilities may
-    have two decimals; they are scaled to sum to 1.
+    where it is missing or blank, ``group`` the recording and ``fold`` 0. Every other column is read too. Probabilities
+    may have two decimals; they are scaled to sum to 1.
 
     Args:
         path: The file.
@@ -194,17 +194,17 @@ def read_predictions(path: str | Path, *, named: bool = False) -> Predictions:
         extra={
             name: tuple(values)
             for name, values in columns.items()
-            if name not in _KNOWN and not name.startswith(_PREFIX)
+            if name not in _COLUMNS and not name.startswith(_PREFIX)
         },
     )
 
 
 def write_predictions(predictions: Predictions, path: str | Path) -> None:
-    """Write a table of answers as :func:`read_predictions` reads it.
+    """Write a table of predictions as :func:`read_predictions` reads it.
 
     Args:
-        predictions: One answer a page.
-        path: A ``.csv`` or ``.parquet`` file; its folder is made where it is missing.
+        predictions: One prediction a page.
+        path: A ``.csv`` or ``.parquet`` file; its folder is created if it does not exist.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -238,7 +238,7 @@ def _csv(path: Path) -> dict[str, list[str]]:
         raise DatasetError(f"Expected a table of answers at {path}, but it cannot be read: {error}.") from error
     twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
     if twice is not None:
-        raise DatasetError(f"Expected each column once in {path.name}, but '{twice}' stands there twice.")
+        raise DatasetError(f"Expected each column once in {path.name}, but '{twice}' is there twice.")
     uneven = next((number for number, row in enumerate(rows, start=1) if len(row) != len(header)), None)
     if uneven is not None:
         raise DatasetError(f"Expected {len(header)} values in row {uneven} of {path.name}, but it has another number.")
@@ -269,20 +269,20 @@ def _probabilities(columns: Mapping[str, Sequence[str]], labels: Sequence[str], 
 
 
 def _numbers(texts: Sequence[str], column: str, path: Path) -> NDArray[np.float64]:
-    """Numbers with a decimal point or comma."""
-    found = np.empty(len(texts))
+    """Read numbers with a decimal point or comma."""
+    numbers = np.empty(len(texts))
     for row, text in enumerate(texts):
         try:
-            found[row] = float(text.replace(",", "."))
+            numbers[row] = float(text.replace(",", "."))
         except ValueError:
             raise DatasetError(
                 f"Expected numbers in the column '{column}' of {path.name}, but row {row + 1} has '{text}'."
             ) from None
-    return found
+    return numbers
 
 
 def _whole(texts: Sequence[str], path: Path) -> NDArray[np.intp]:
-    """Folds, all 0 where no row has one."""
+    """Read the folds, all 0 where no row has one."""
     if not any(texts):
         return np.zeros(len(texts), dtype=np.intp)
     numbers = _numbers(texts, "fold", path)

@@ -1,7 +1,7 @@
-"""Pages from the surest to the least sure, and what follows from how many of them hit as a threshold falls.
+"""Pages ranked by a score, and the figures that follow from how many of them are hits as a threshold falls.
 
-A bootstrap asks for areas and curves thousands of times, each page counted as often as it is drawn: the pages are
-ranked once, and a draw is two sums along the ranks.
+A bootstrap computes areas and curves thousands of times, each page counted as often as it is sampled: the pages are
+ranked once, and a resample is two sums along the ranks.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ Counts = NDArray[np.intp]
 
 
 class Ranking:
-    """Pages by one score, those of one score together.
+    """Pages ranked by a score, those of one score together.
 
     Args:
         score: ``(pages,)``.
-        positive: ``(pages,)``, which of them hit.
+        positive: ``(pages,)``, which of them are hits.
     """
 
     def __init__(self, score: NDArray[np.float64], positive: NDArray[np.bool_]) -> None:
@@ -29,19 +29,19 @@ class Ranking:
         """The different scores, highest first."""
 
     def __call__(self, counts: Counts | None = None) -> tuple[Counts, Counts]:
-        """Hits, and all pages, with at least each of :attr:`scores`.
+        """Count hits, and all pages, with at least each of :attr:`scores`.
 
         Args:
             counts: ``(pages,)``, how often each page counts; once where it is ``None``.
         """
         if counts is None:
             return np.cumsum(self._positive, dtype=np.intp)[self._ends], self._ends + 1
-        drawn = counts[self._order]
-        return np.cumsum(drawn * self._positive)[self._ends], np.cumsum(drawn)[self._ends]
+        ordered = counts[self._order]
+        return np.cumsum(ordered * self._positive)[self._ends], np.cumsum(ordered)[self._ends]
 
 
 def area(hits: Counts, all_pages: Counts) -> float | None:
-    """Area under the ROC curve: how often a positive page scores above a negative one, ties counted half.
+    """Compute the area under the ROC curve: how often a positive page scores above a negative one, ties counted half.
 
     Returns:
         In [0, 1], or ``None`` where one of the two kinds is missing.
@@ -57,7 +57,7 @@ def area(hits: Counts, all_pages: Counts) -> float | None:
 
 
 def mean_precision(hits: Counts, all_pages: Counts) -> float | None:
-    """Mean precision over the positive pages as the threshold falls, pages of one score taken together.
+    """Compute the mean precision over the positive pages as the threshold falls, pages of one score together.
 
     Returns:
         In (0, 1], or ``None`` where there is no positive page.
@@ -71,24 +71,24 @@ def mean_precision(hits: Counts, all_pages: Counts) -> float | None:
 
 
 def right_among(hits: Counts, all_pages: Counts, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of hits among so many of the surest pages.
+    """Compute the share of hits among each share of the most confident pages.
 
-    Pages that are as sure as the last of these count with the share of all such pages: their order says nothing.
+    Pages as confident as the last of these count with the share of all such pages: their order means nothing.
 
     Args:
         hits: From a :class:`Ranking` by confidence.
         all_pages: From the same.
         shares: In (0, 1], of all pages; one page at least is counted.
     """
-    kept = np.maximum(1, np.rint(shares * all_pages[-1])).astype(np.intp)
-    place = np.searchsorted(all_pages, kept)
+    count = np.maximum(1, np.rint(shares * all_pages[-1])).astype(np.intp)
+    place = np.searchsorted(all_pages, count)
     hits_before, before = np.append(0, hits)[place], np.append(0, all_pages)[place]
     tied = (hits[place] - hits_before) / (all_pages[place] - before)
-    return np.asarray((hits_before + (kept - before) * tied) / kept, dtype=np.float64)
+    return np.asarray((hits_before + (count - before) * tied) / count, dtype=np.float64)
 
 
 def recall_at_alarms(hits: Counts, all_pages: Counts, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Height of the ROC curve at shares of false alarms; NaN where one of the two kinds is missing."""
+    """Compute the height of the ROC curve at shares of false alarms; NaN where one of the two kinds is missing."""
     alarms = all_pages - hits
     if not hits[-1] or not alarms[-1]:
         return np.full(len(shares), np.nan)
@@ -97,7 +97,7 @@ def recall_at_alarms(hits: Counts, all_pages: Counts, shares: NDArray[np.float64
 
 
 def precision_at_recall(hits: Counts, all_pages: Counts, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Precision at the highest threshold that finds so many of the positive pages; NaN where there are none."""
+    """Compute the precision at the highest threshold with each recall; NaN where there is no positive page."""
     if not hits[-1]:
         return np.full(len(shares), np.nan)
     enough, any_page = np.searchsorted(hits / hits[-1], shares - 1e-12), np.searchsorted(all_pages, 1)

@@ -1,28 +1,28 @@
-"""An evaluation as text: Markdown for repositories and cards, one HTML page with its pictures for people."""
+"""Evaluations and comparisons as text: Markdown for repositories and cards, HTML pages with their plots for people.
+
+The HTML pages are Jinja2 templates in ``templates``, which escape every name that comes from data.
+"""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ecglens.evaluation.curves import PICTURES, draw
 from ecglens.evaluation.guidelines import ITEMS
 from ecglens.evaluation.names import CONTROLS, FIGURES
+from ecglens.evaluation.plots import PLOTS, draw, draw_differences
 from ecglens.evaluation.predictions import write_predictions
-
-if TYPE_CHECKING:
-    from ecglens.evaluation.evaluate import Evaluation
+from ecglens.evaluation.results import Comparison, Difference, Evaluation
+from ecglens.evaluation.sections import Section
+from ecglens.extras import require
 
 __all__ = [
-    "Picture",
-    "Section",
-    "counted",
+    "comparison_to_html",
+    "comparison_to_markdown",
+    "format_count",
     "guidelines_section",
-    "html_page",
-    "html_table",
     "markdown_table",
     "plain_markdown",
     "to_markdown",
@@ -37,64 +37,12 @@ _BY_LABEL = {
     "auroc": "AUROC",
     "average_precision": "average precision",
 }
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;border-bottom:1px solid #ddd;"
-    "text-align:left;font-variant-numeric:tabular-nums}div{overflow-x:auto}"
-    "img{max-width:32%;min-width:18rem}img.wide{max-width:100%}"
-    ".pages{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}"
-    "figure{margin:0}figure img{box-sizing:border-box;width:100%;max-width:100%;min-width:0;border:1px solid #ddd}"
-    "figcaption{font-size:13px;overflow-wrap:anywhere}"
-)
-_PNG = b"\x89PNG"
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of a report.
-
-    Attributes:
-        name: Stem of its file; what an address does not hold becomes an underline.
-        caption: What is seen.
-        data: PNG or JPEG; empty where there is nothing to show but the caption.
-    """
-
-    name: str
-    caption: str
-    data: bytes = field(repr=False)
-
-    @property
-    def file(self) -> str:
-        """Its name within the report's folder."""
-        plain = re.sub(r"[^\w.-]", "_", self.name, flags=re.ASCII)
-        return f"pages/{plain}.{'png' if self.data.startswith(_PNG) else 'jpg'}"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of a report beside the figures.
-
-    Attributes:
-        title: Its headline.
-        text: Sentences before the table.
-        rows: A table, its head first; empty without one.
-        pictures: Drawn figures, PNG by file stem.
-        gallery: Pages to look at.
-        topic: What of a study it tells, where its title does not say so.
-    """
-
-    title: str
-    text: str = ""
-    rows: tuple[tuple[str, ...], ...] = ()
-    pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    gallery: tuple[Picture, ...] = ()
-    topic: str = ""
-
-
-def to_markdown(evaluation: "Evaluation", sections: Sequence[Section] = ()) -> str:
-    """The evaluation as Markdown, without pictures of pages."""
-    lines = [f"# {plain_markdown(evaluation.name)}", "", plain_markdown(_counted(evaluation)), ""]
-    for section in (*_own(evaluation), *sections):
+def to_markdown(evaluation: Evaluation, sections: Sequence[Section] = ()) -> str:
+    """Return the evaluation as Markdown, without pictures of pages."""
+    lines = [f"# {plain_markdown(evaluation.name)}", "", plain_markdown(_summarize(evaluation)), ""]
+    for section in (*_own_sections(evaluation), *sections):
         if not section.rows and (section.gallery or not section.text):
             continue
         lines += [f"## {plain_markdown(section.title)}", ""]
@@ -103,98 +51,156 @@ def to_markdown(evaluation: "Evaluation", sections: Sequence[Section] = ()) -> s
     return "\n".join(lines)
 
 
-def write_report(evaluation: "Evaluation", folder: str | Path, sections: Sequence[Section] = ()) -> None:
-    """Write ``index.html`` with its pictures, ``evaluation.md``, ``evaluation.json`` and the answers themselves.
+def write_report(evaluation: Evaluation, folder: str | Path, sections: Sequence[Section] = ()) -> None:
+    """Write ``index.html`` with its plots, ``evaluation.md``, ``evaluation.json`` and the predictions themselves.
 
     Args:
-        evaluation: What to tell.
-        folder: Made where it is missing.
-        sections: What else there is to tell.
+        evaluation: The evaluation to report.
+        folder: Created if it does not exist.
+        sections: Further sections of the report.
 
     Raises:
-        MissingExtraError: matplotlib is not installed.
+        MissingExtraError: matplotlib or jinja2 is not installed.
     """
+    own = _own_sections(evaluation)
+    everything = (*own, *sections)
+    everything = (*everything, guidelines_section(everything))
+    html = _render(
+        "evaluation.html", title=evaluation.name, summary=_summarize(evaluation), sections=everything, plots=list(PLOTS)
+    )
+    plots = draw(evaluation)
     folder = Path(folder)
-    drawn = draw(evaluation)
     folder.mkdir(parents=True, exist_ok=True)
-    told = (*_own(evaluation), *sections)
-    told = (*told, guidelines_section(told))
-    for name, png in (drawn | {name: png for section in sections for name, png in section.pictures.items()}).items():
+    for name, png in (plots | {name: png for section in sections for name, png in section.pictures.items()}).items():
         (folder / f"{name}.png").write_bytes(png)
     for picture in (picture for section in sections for picture in section.gallery if picture.data):
         (folder / picture.file).parent.mkdir(exist_ok=True)
         (folder / picture.file).write_bytes(picture.data)
-    (folder / "evaluation.md").write_text(to_markdown(evaluation, told[len(_own(evaluation)) :]), encoding="utf-8")
+    (folder / "evaluation.md").write_text(to_markdown(evaluation, everything[len(own) :]), encoding="utf-8")
     (folder / "evaluation.json").write_text(json.dumps(evaluation.to_dict(), indent=1) + "\n", encoding="utf-8")
-    (folder / "index.html").write_text(_html(evaluation, told), encoding="utf-8")
+    (folder / "index.html").write_text(html, encoding="utf-8")
     write_predictions(evaluation.predictions, folder / "predictions.csv")
 
 
+def comparison_to_markdown(comparison: Comparison) -> str:
+    """Return the comparison as a table in Markdown."""
+    summary = [line for sentence in _summarize_comparison(comparison) for line in (plain_markdown(sentence), "")]
+    title, rows = plain_markdown(_title_of(comparison)), _comparison_rows(comparison)
+    return "\n".join([f"# {title}", "", *summary, *markdown_table(rows), ""])
+
+
+def comparison_to_html(comparison: Comparison) -> str:
+    """Return the comparison as one page of HTML that contains its plot.
+
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    return _render(
+        "comparison.html",
+        title=_title_of(comparison),
+        summary=_summarize_comparison(comparison),
+        rows=_comparison_rows(comparison),
+        plot=b64encode(draw_differences(comparison)).decode("ascii"),
+    )
+
+
 def guidelines_section(sections: Sequence[Section]) -> Section:
-    """Which items of the guidelines for such studies a report covers, and where.
+    """List which items of the guidelines for such studies a report covers, and in which sections.
 
     Args:
-        sections: Of the report.
+        sections: Sections of the report.
     """
     rows = [
-        (guideline, item, asks, "; ".join(found))
-        for guideline, item, asks, where in ITEMS
-        if (found := [section.title for section in sections if (section.topic or section.title) in where])
+        (guideline, item, request, "; ".join(covering))
+        for guideline, item, request, topics in ITEMS
+        if (covering := [section.title for section in sections if (section.topic or section.title) in topics])
     ]
     text = (
         "Items of TRIPOD+AI (Collins et al. 2024, doi:10.1136/bmj-2023-078378) and CLAIM (Mongan et al. 2020, "
         "doi:10.1148/ryai.2020200029) that this report covers. The others, such as how patients were chosen and who "
-        "set the labels, are for the study's authors to tell."
+        "set the labels, are for the study's authors to report."
     )
     return Section("Reporting guidelines", text, (("guideline", "item", "asks for", "section"), *rows))
 
 
-def _counted(evaluation: "Evaluation") -> str:
-    told = evaluation.to_dict()
-    labels = ", ".join(f"{count} {name}" for name, count in told["labels"].items())
-    beware = "".join(f" {note}" for note in evaluation.notes)
-    counts = ", ".join(counted(told[what], what.removesuffix("s")) for what in ("files", "recordings", "groups"))
-    several = told["groups"] > 1
-    how = (
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table as lines of Markdown, its head first."""
+    cells = ((plain_markdown(cell).replace("|", r"\|") for cell in row) for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
+
+
+def plain_markdown(text: str) -> str:
+    """Escape text from data so that no part of it becomes an HTML tag or entity, and put it on one line."""
+    return " ".join(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=#?\w+;)", "&amp;", text)).splitlines())
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is one.
+
+    >>> format_count(1, "page"), format_count(2, "page")
+    ('1 page', '2 pages')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _render(template: str, **values: Any) -> str:
+    jinja2 = require("jinja2", extra="report")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ecglens.evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return f"{environment.get_template(template).render(values)}\n"
+
+
+def _summarize(evaluation: Evaluation) -> str:
+    plain = evaluation.to_dict()
+    labels = ", ".join(f"{count} {name}" for name, count in plain["labels"].items())
+    notes = "".join(f" {note}" for note in evaluation.notes)
+    counts = ", ".join(format_count(plain[noun], noun.removesuffix("s")) for noun in ("files", "recordings", "groups"))
+    method = (
         f"Intervals are of 95 %, by {evaluation.draws:,} draws of groups, and by Clopper and Pearson over groups for "
         'shares that are 0 or 1; "-" where a figure or its interval is undefined.'
-        if several
-        else "There are no intervals: one group says nothing of others."
+        if plain["groups"] > 1
+        else "There are no intervals: one group says nothing about others."
     )
     return (
-        f"{counted(told['pages'], 'page')} answered, of {counts}: {labels}. {how} "
-        f"For research and teaching; not a medical device.{beware}"
+        f"{format_count(plain['pages'], 'page')} answered, of {counts}: {labels}. {method} "
+        f"For research and teaching; not a medical device.{notes}"
     )
 
 
-def _own(evaluation: "Evaluation") -> tuple[Section, ...]:
-    """What every report tells."""
-    missing = [name for name in CONTROLS if not any(known.startswith(name) for known in evaluation.references)]
-    beside = f" Not at hand: {', '.join(missing)}." if missing else ""
-    surely = any(ends is not None for ends in evaluation.intervals.values())
-    draws = " Draws repeat pages, which makes the calibration error larger: its interval lies high." * surely
-    texts = {"Figures": f"Beside them what any model has to beat, on the same pages.{beside}{draws}"}
+def _own_sections(evaluation: Evaluation) -> tuple[Section, ...]:
+    """Return the sections that every report has."""
+    missing = [name for name in CONTROLS if not any(key.startswith(name) for key in evaluation.references)]
+    absent = f" Not available: {', '.join(missing)}." if missing else ""
+    has_intervals = any(ends is not None for ends in evaluation.intervals.values())
+    draws = " Draws repeat pages, which makes the calibration error larger: its interval lies high." * has_intervals
+    texts = {"Figures": f"Beside them what any model has to beat, on the same pages.{absent}{draws}"}
     return tuple(
         Section(
             title,
             texts.get(title, ""),
             tuple(tuple(row) for row in rows),
-            topic="" if surely else f"{title} without intervals",
+            topic="" if has_intervals else f"{title} without intervals",
         )
         for title, rows in _tables(evaluation)
     )
 
 
-def _tables(evaluation: "Evaluation") -> list[tuple[str, list[list[str]]]]:
-    """Titles and tables, the first row of each its head."""
+def _tables(evaluation: Evaluation) -> list[tuple[str, list[list[str]]]]:
+    """Return titles and tables, the first row of each its head."""
     scored, ends = evaluation.scored, evaluation.intervals
-    beside = list(evaluation.references)
-    rows = [["figure", "value", "95 % interval", *beside]]
+    controls = list(evaluation.references)
+    rows = [["figure", "value", "95 % interval", *controls]]
     rows += [
-        [title, _shown(scored[name]), _interval(ends[name])]
+        [title, _number(scored[name]), _interval(ends[name])]
         + [
-            _with_interval(evaluation.references[other][name], evaluation.reference_intervals[other][name])
-            for other in beside
+            _with_interval(evaluation.references[control][name], evaluation.reference_intervals[control][name])
+            for control in controls
         ]
         for name, title in FIGURES.items()
     ]
@@ -210,76 +216,38 @@ def _tables(evaluation: "Evaluation") -> list[tuple[str, list[list[str]]]]:
         parts = [["subgroup", "pages", "accuracy"]]
         parts += [
             [f"{column}: {value or 'not given'}", str(row["pages"]), _with_interval(row["accuracy"], row["interval"])]
-            for column, found in evaluation.subgroups.items()
-            for value, row in found.items()
+            for column, subgroups in evaluation.subgroups.items()
+            for value, row in subgroups.items()
         ]
         tables.append(("Subgroups", parts))
     return tables
 
 
-def _html(evaluation: "Evaluation", sections: Sequence[Section]) -> str:
-    parts = [f"<h1>{escape(evaluation.name)}</h1><p>{escape(_counted(evaluation))}</p>"]
-    for section in sections:
-        parts.append(f"<h2>{escape(section.title)}</h2>")
-        if section.text:
-            parts.append(f"<p>{escape(section.text)}</p>")
-        if section.rows:
-            parts.append(html_table(section.rows))
-        if section.title == "Figures":
-            shown = (f"<img src='{name}.png' alt='{escape(name.replace('_', ' '))}'>" for name in PICTURES)
-            parts.append(f"<p>{''.join(shown)}</p>")
-        for name in section.pictures:
-            parts.append(f"<p><img class='wide' src='{name}.png' alt='{escape(section.title)}'></p>")
-        if section.gallery:
-            parts.append(f"<div class='pages'>{''.join(map(_figure, section.gallery))}</div>")
-    return html_page(evaluation.name, "".join(parts))
+def _title_of(comparison: Comparison) -> str:
+    return " against ".join(comparison.names)
 
 
-def html_page(title: str, body: str) -> str:
-    """A page of its own in the look of the reports.
-
-    Args:
-        title: As text.
-        body: As HTML.
-    """
+def _summarize_comparison(comparison: Comparison) -> tuple[str, ...]:
+    left_out = f"; {comparison.left_out} that one of them alone answered are left out." if comparison.left_out else "."
     return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n"
+        f"{format_count(comparison.pages, 'page')} of {format_count(comparison.recordings, 'recording')} in "
+        f"{format_count(comparison.groups, 'group')} that both answered{left_out}",
+        *comparison.notes,
+        f"p is adjusted by Holm over all rows; before that a paired bootstrap of {comparison.draws:,} draws gives "
+        f"{2 / (comparison.draws + 1):.2g} at least. DeLong and McNemar treat pages of a group as independent. Of log "
+        "loss and Brier score less is better. For research and teaching; not a medical device.",
     )
 
 
-def html_table(rows: Sequence[Sequence[str]]) -> str:
-    """A table as HTML, its head first."""
-    head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in rows[0])
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows[1:])
-    return f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+def _comparison_rows(comparison: Comparison) -> list[list[str]]:
+    head = ["figure", *comparison.names, "difference, 95 % interval", "test", "p"]
+    return [head] + [
+        [title, _number(row.first), _number(row.second), _difference(row), test, _p_value(row.adjusted_p)]
+        for title, test, row in comparison.tests
+    ]
 
 
-def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table as lines of Markdown, its head first."""
-    cells = ((plain_markdown(cell).replace("|", r"\|") for cell in row) for row in rows)
-    lines = [f"| {' | '.join(row)} |" for row in cells]
-    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
-
-
-def plain_markdown(text: str) -> str:
-    """Text from data as it stands: nothing in it becomes a tag or a letter of HTML, and it stays on its line."""
-    return " ".join(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=#?\w+;)", "&amp;", text)).splitlines())
-
-
-def _figure(picture: Picture) -> str:
-    caption = escape(picture.caption)
-    image = f"<img loading='lazy' src='{escape(picture.file)}' alt='{caption}'>" if picture.data else ""
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things, one without an s."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _shown(value: float | None) -> str:
+def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
@@ -289,5 +257,16 @@ def _interval(ends: Sequence[float] | None) -> str:
 
 def _with_interval(value: Any, ends: Sequence[float] | None) -> str:
     if value is None or ends is None:
-        return _shown(value)
-    return f"{_shown(value)} ({_interval(ends)})"
+        return _number(value)
+    return f"{_number(value)} ({_interval(ends)})"
+
+
+def _p_value(p: float | None) -> str:
+    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _difference(row: Difference) -> str:
+    if row.first is None or row.second is None:
+        return "-"
+    ends = "" if row.interval is None else f" ({row.interval[0]:+.3f} to {row.interval[1]:+.3f})"
+    return f"{row.first - row.second:+.3f}{ends}"

@@ -1,4 +1,4 @@
-"""Whether two models differ on the same pages: paired bootstrap over groups, McNemar, DeLong, Holm over a family."""
+"""Tests of the difference of two models on the same pages: paired bootstrap over groups, McNemar, DeLong, Holm."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, rankdata
 
-from ecglens.evaluation.bootstrap import Figures, Told, drawn_figures, interval
+from ecglens.evaluation.bootstrap import Figures, Progress, interval, resample_figures
 
 __all__ = ["delong", "holm", "mcnemar", "paired_bootstrap"]
 
@@ -22,60 +22,60 @@ def paired_bootstrap(
     rng: np.random.Generator,
     draws: int = 2000,
     level: float = 0.95,
-    told: Told | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, tuple[float, float, float] | None]:
-    """Difference of two models' figures over the same draws of groups.
+    """Compare two models' figures over the same resamples of groups.
 
-    The p-value is twice the smaller share of draws on either side of no difference, with one draw added to each so that
-    it is never 0 (Davison and Hinkley, Bootstrap Methods and their Application, 4.2.3): the least that it can be is
-    2 / (draws + 1).
+    The p-value is twice the smaller share of resamples on either side of no difference, with one resample added to each
+    so that it is never 0 (Davison and Hinkley, Bootstrap Methods and their Application, 4.2.3): the least that it can
+    be is 2 / (draws + 1).
 
     Args:
         groups: ``(pages,)``, group of each page.
-        first: Single figures of the first model on a draw.
+        first: Single figures of the first model on a resample.
         second: The same of the second.
-        rng: Source of the draws.
-        draws: How many.
-        level: Of the interval.
-        told: Hears of the draws.
+        rng: Random generator.
+        draws: Number of resamples.
+        level: Level of the interval.
+        progress: Called with the number of resamples done and of all.
 
     Returns:
-        By name lower end, upper end and p-value of ``first - second``; ``None`` where more than 5 % of the draws left a
-        figure undefined, and of one group, which says nothing of others.
+        By name lower end, upper end and p-value of ``first - second``; ``None`` where more than 5 % of the resamples
+        left a figure undefined, and with one group, which says nothing about others.
     """
 
     def difference(counts: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
         one, other = first(counts), second(counts)
-        return {name: _known(one[name]) - _known(other[name]) for name in one}
+        return {name: _array(one[name]) - _array(other[name]) for name in one}
 
-    found: dict[str, tuple[float, float, float] | None] = {}
-    for name, values in drawn_figures(groups, difference, rng=rng, draws=draws, told=told).items():
+    tests: dict[str, tuple[float, float, float] | None] = {}
+    for name, values in resample_figures(groups, difference, rng=rng, draws=draws, progress=progress).items():
         ends = interval(values, level=level)
         if ends is None:
-            found[name] = None
+            tests[name] = None
             continue
-        known = values[np.isfinite(values)]
-        below = (np.count_nonzero(known <= 0) + 1) / (len(known) + 1)
-        above = (np.count_nonzero(known >= 0) + 1) / (len(known) + 1)
-        found[name] = *ends, float(min(1.0, 2 * min(below, above)))
-    return found
+        defined = values[np.isfinite(values)]
+        below = (np.count_nonzero(defined <= 0) + 1) / (len(defined) + 1)
+        above = (np.count_nonzero(defined >= 0) + 1) / (len(defined) + 1)
+        tests[name] = *ends, float(min(1.0, 2 * min(below, above)))
+    return tests
 
 
 def mcnemar(
     first_right: NDArray[np.bool_], second_right: NDArray[np.bool_], *, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Whether two models are right on the same pages equally often.
+    """Test whether two models are right on the same pages equally often.
 
     The test is exact (McNemar, DOI 10.1007/BF02295996), the interval that of Wald with half a page more in each cell of
     the table of right and wrong (Agresti and Min, DOI 10.1002/sim.1781).
 
     Args:
-        first_right: ``(pages,)``.
-        second_right: ``(pages,)``.
-        level: Of the interval.
+        first_right: ``(pages,)``, whether the first model is right.
+        second_right: ``(pages,)``, whether the second is.
+        level: Level of the interval.
 
     Returns:
-        Lower and upper end of the first model's accuracy less the second's, and the p-value.
+        Lower and upper end of the first model's accuracy minus the second's, and the p-value.
 
     >>> pages = np.arange(50)
     >>> [round(value, 3) for value in mcnemar(pages > 1, pages < 44)]
@@ -92,20 +92,20 @@ def mcnemar(
 def delong(
     positive: NDArray[np.bool_], first: NDArray[np.float64], second: NDArray[np.float64], *, level: float = 0.95
 ) -> tuple[float, float, float] | None:
-    """Whether two correlated areas under the ROC curve differ.
+    """Test whether two correlated areas under the ROC curve differ.
 
-    DeLong et al., DOI 10.2307/2531595, by ranks as in Sun and Xu, DOI 10.1109/LSP.2014.2337313. It takes pages for
-    independent of each other; where groups hold several, the paired bootstrap is the one to believe.
+    DeLong et al., DOI 10.2307/2531595, by ranks as in Sun and Xu, DOI 10.1109/LSP.2014.2337313. The test treats pages
+    as independent of each other; where groups have several, trust the paired bootstrap.
 
     Args:
         positive: ``(pages,)``, whether a page has the label.
         first: ``(pages,)``, score of the first model.
-        second: ``(pages,)``, of the second.
-        level: Of the interval.
+        second: ``(pages,)``, score of the second.
+        level: Level of the interval.
 
     Returns:
-        Lower and upper end of the first area less the second, and the two-sided p-value; ``None`` where pages of one
-        kind are fewer than 2, or where the areas differ without any spread, such as 1 and 0.5: nothing says how surely.
+        Lower and upper end of the first area minus the second, and the two-sided p-value; ``None`` where pages of one
+        kind are fewer than 2, or where the areas differ without any variance, such as 1 and 0.5.
     """
     m, n = int(positive.sum()), int((~positive).sum())
     if m < 2 or n < 2:
@@ -125,7 +125,7 @@ def delong(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of a family, adjusted so that a false one among them is as rare as each alone (Holm, 1979).
+    """Adjust the p-values of a family so that a false one among them is as rare as each alone (Holm, 1979).
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -139,5 +139,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def _known(value: float | NDArray[np.float64] | None) -> NDArray[np.float64]:
+def _array(value: float | NDArray[np.float64] | None) -> NDArray[np.float64]:
     return np.asarray(np.nan if value is None else value, dtype=np.float64)

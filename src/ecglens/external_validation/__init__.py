@@ -1,16 +1,16 @@
-"""A model on labelled pages that are not its own: what it answers, which pages it has learnt, how damage hurts it.
+"""A model on labeled pages that are not its own: its predictions, the pages that it was trained on, effects of damage.
 
-The figures themselves are ``ecglens.evaluation``'s; this room reads the pages and adds what only pages can tell.
+The figures themselves come from ``ecglens.evaluation``; this package reads the pages and adds what only pages can show.
 """
 
-from ecglens.external_validation.answers import Answered, Refused, answer_pages
-from ecglens.external_validation.damage import Damaged, damage_pages, damage_section
+from ecglens.external_validation.answers import Answers, Refusal, answer_pages
+from ecglens.external_validation.damage import DamageResult, damage_pages, damage_section
 from ecglens.external_validation.gallery import gallery
 
 __all__ = [
-    "Answered",
-    "Damaged",
-    "Refused",
+    "Answers",
+    "DamageResult",
+    "Refusal",
     "answer_pages",
     "damage_pages",
     "damage_section",

@@ -1,4 +1,4 @@
-"""What a model folder answers on labelled pages, and which of these it has learnt."""
+"""Predictions of a model folder on labeled pages, and which of these it was trained on."""
 
 import re
 from collections.abc import Callable
@@ -8,38 +8,37 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.datasets.duplicates.fingerprints import SeenPages
+from ecglens.datasets.duplicates.fingerprints import TrainingPages
 from ecglens.datasets.file_facts import file_digest
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError, EcgReadError
 from ecglens.evaluation.guidelines import NEW_PAGES, PAGES
 from ecglens.evaluation.predictions import Predictions
-from ecglens.evaluation.report import Section
+from ecglens.evaluation.sections import Section
 from ecglens.models.cards import SEEN_FILE
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reading import examine_page
 
-__all__ = ["LEARNT", "Answered", "Refused", "answer_pages"]
+__all__ = ["TRAINED_ON", "Answers", "Refusal", "answer_pages"]
 
-LEARNT = "learnt by the model"
-"""The column of the answers that tells which pages the model was trained on."""
+TRAINED_ON = "learnt by the model"
+"""Column of the predictions that marks the pages that the model was trained on; stored tables have this name."""
 
-Told = Callable[[int, int], None]
-"""Hears how many pages are done, of how many."""
-
+Progress = Callable[[int, int], None]
+"""Called with the number of pages done and of all."""
 
 _FIGURES = re.compile(r" \([^()]*\d[^()]*\)")
-"""What two reasons differ in that are one."""
+"""Figures in brackets, in which two instances of the same reason differ."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refusal:
     """A page without probabilities.
 
     Attributes:
-        row: Of the table.
-        reason: One sentence.
+        row: Row of the table.
+        reason: Reason, one sentence.
     """
 
     row: int
@@ -47,101 +46,102 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answered:
-    """What came of a table of pages.
+class Answers:
+    """A model's predictions for a table of pages, and the pages that it refused.
 
     Attributes:
-        predictions: On the pages that the model answers for, whether or not it is sure enough of a label.
+        predictions: Predictions on the pages that the model answers for, even below its threshold.
         rows: ``(pages,)``, the row of the table behind each.
         refused: The other pages.
         below: Answered pages whose highest probability is below the model's threshold.
-        learnt: Pages of the table that are copies of training pages, by kind; ``None`` where the model's folder has no
-            fingerprints of them.
-        copies: Answered pages whose file is the same as that of a page before them; they are in one group with it.
+        trained_on: Pages of the table that are copies of training pages, by kind; ``None`` where the model's folder has
+            no fingerprints of them.
+        copies: Answered pages whose file is the same as that of an earlier page; they are in one group with it.
     """
 
     predictions: Predictions
     rows: NDArray[np.intp]
-    refused: tuple[Refused, ...]
+    refused: tuple[Refusal, ...]
     below: int
-    learnt: tuple[int, int] | None
+    trained_on: tuple[int, int] | None
     copies: int = 0
 
     @property
-    def asked(self) -> int:
-        """Pages of the table."""
+    def requested(self) -> int:
+        """Number of pages of the table."""
         return len(self.rows) + len(self.refused)
 
     def section(self) -> Section:
-        """How many pages were asked, answered and refused."""
-        answered, asked = len(self.rows), self.asked
+        """Return a section with the number of pages requested, answered and refused."""
+        answered, requested = len(self.rows), self.requested
         right = self.predictions.probabilities.argmax(axis=1) == self.predictions.targets
         rows = [
             ["", "pages", "share"],
-            ["asked", str(asked), "100.0 %"],
-            ["answered, on which the figures are", str(answered), _share(answered, asked)],
-            ["answered and right", str(int(right.sum())), _share(int(right.sum()), asked)],
+            ["requested", str(requested), "100.0 %"],
+            ["answered, on which the figures are", str(answered), _share(answered, requested)],
+            ["answered and right", str(int(right.sum())), _share(int(right.sum()), requested)],
             [
                 "answered below the model's threshold, shown as 'cannot tell'",
                 str(self.below),
-                _share(self.below, asked),
+                _share(self.below, requested),
             ],
-            ["refused", str(len(self.refused)), _share(len(self.refused), asked)],
+            ["refused", str(len(self.refused)), _share(len(self.refused), requested)],
         ]
         reasons: dict[str, int] = {}
         for one in self.refused:
             reason = _FIGURES.sub("", one.reason)
             reasons[reason] = reasons.get(reason, 0) + 1
-        commonest = sorted(reasons.items(), key=lambda item: -item[1])[:8]
-        rows += [[f"refused: {reason}", str(count), _share(count, asked)] for reason, count in commonest]
-        topic = NEW_PAGES if self.learnt == (0, 0) else PAGES
+        most_common = sorted(reasons.items(), key=lambda item: -item[1])[:8]
+        rows += [[f"refused: {reason}", str(count), _share(count, requested)] for reason, count in most_common]
+        topic = NEW_PAGES if self.trained_on == (0, 0) else PAGES
         return Section("Pages", "", tuple(tuple(row) for row in rows), topic=topic)
 
     def refusals(self, recordings: Recordings) -> Section:
-        """Each refused page with its reason.
+        """Return a section with each refused page and its reason.
 
         Args:
-            recordings: The table of which the pages are.
+            recordings: The table of the pages.
         """
         rows = [("page", "reason"), *((recordings[one.row].path.name, one.reason) for one in self.refused)]
         return Section("Refused pages", "They are left out of the figures.", tuple(rows))
 
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know before the figures: whether the model has learnt these pages, and copies in them."""
+        """List what a reader must know before the figures: whether the model was trained on these pages, and copies."""
         if not self.copies:
             return (self._overlap(),)
         repeat = "1 of the answered pages is" if self.copies == 1 else f"{self.copies} of the answered pages are"
         return (
             self._overlap(),
             f"{repeat} the same file as another of them and counted each time; ecglens audit finds copies, also those "
-            "that were saved anew.",
+            "that were saved again.",
         )
 
     def _overlap(self) -> str:
-        if self.learnt is None:
+        if self.trained_on is None:
             return (
                 "Whether the model was trained on these pages is not known: its folder has no fingerprints of its "
                 "training pages."
             )
-        asked, (same, alike) = self.asked, self.learnt
-        if not same + alike:
-            return f"None of the {asked} pages is known as a copy of a page that the model was trained on."
+        requested, (same, same_traces) = self.requested, self.trained_on
+        if not same + same_traces:
+            return f"None of the {requested} pages is known as a copy of a page that the model was trained on."
         return (
-            f"{same + alike} of the {asked} pages are copies of pages that the model was trained on, {same} the same "
-            f"file and {alike} with the same traces: these figures are no measure of what it does on new pages."
+            f"{same + same_traces} of the {requested} pages are copies of pages that the model was trained on, {same} "
+            f"the same file and {same_traces} with the same traces: these figures are no measure of what it does on "
+            "new pages."
         )
 
 
-def answer_pages(recordings: Recordings, runtime: Runtime, *, told: Told | None = None) -> Answered:
-    """Ask a model for every page of a table.
+def answer_pages(recordings: Recordings, runtime: Runtime, *, progress: Progress | None = None) -> Answers:
+    """Predict every page of a table.
 
     Args:
         recordings: One row a page.
         runtime: The model.
-        told: Hears of the progress.
+        progress: Called with the number of pages done and of all.
 
     Raises:
-        DatasetError: The table has a label that the model does not know, or none of its pages is answered.
+        DatasetError: The table has a label that the model does not have, or none of its pages is answered.
     """
     labels = runtime.card.labels
     unknown = sorted(set(recordings.labels) - set(labels))
@@ -153,60 +153,62 @@ def answer_pages(recordings: Recordings, runtime: Runtime, *, told: Told | None 
     rows, probabilities, refused = [], [], []
     below = 0
     for row, recording in enumerate(recordings):
-        found = _asked(recording.path, runtime)
-        if isinstance(found, str):
-            refused.append(Refused(row, found))
+        result = _predict(recording.path, runtime)
+        if isinstance(result, str):
+            refused.append(Refusal(row, result))
         else:
             rows.append(row)
-            probabilities.append(found)
-            below += max(found) < runtime.card.abstain_below
-        if told is not None:
-            told(row + 1, len(recordings))
+            probabilities.append(result)
+            below += max(result) < runtime.card.abstain_below
+        if progress is not None:
+            progress(row + 1, len(recordings))
     if not rows:
         raise DatasetError(f"The model answers for none of the {len(refused)} pages. The first: {refused[0].reason}")
-    kept = np.array(rows, dtype=np.intp)
-    learnt = _learnt(recordings, runtime.card.folder / SEEN_FILE)
+    answered_rows = np.array(rows, dtype=np.intp)
+    trained_on = _find_training_pages(recordings, runtime.card.folder / SEEN_FILE)
     predictions = _predictions(
-        recordings, kept, np.array(probabilities), labels, None if learnt is None else set(learnt)
+        recordings, answered_rows, np.array(probabilities), labels, None if trained_on is None else set(trained_on)
     )
     firsts = _firsts([recordings[row].path for row in rows])
-    return Answered(
+    return Answers(
         replace(predictions, groups=tuple(predictions.groups[first] for first in firsts)),
-        kept,
+        answered_rows,
         tuple(refused),
         below,
-        None if learnt is None else (sum(kind == "bytes" for kind in learnt.values()), _alike(learnt)),
+        None if trained_on is None else _count_kinds(trained_on),
         sum(first != place for place, first in enumerate(firsts)),
     )
 
 
-def _asked(path: Path, runtime: Runtime) -> list[float] | str:
-    """The probabilities, or why there are none."""
+def _predict(path: Path, runtime: Runtime) -> list[float] | str:
+    """Return the probabilities, or the reason why there are none."""
     try:
         prediction = examine_page(read_page(path), runtime).prediction
     except EcgReadError as error:
-        told = str(error).removeprefix(f"{path.name}: ").removeprefix(f"{path}: ")
-        return told[:1].upper() + told[1:]
+        message = str(error).removeprefix(f"{path.name}: ").removeprefix(f"{path}: ")
+        return message[:1].upper() + message[1:]
     if prediction.probabilities is None:
         return prediction.abstention.reason if prediction.abstention else "It gave no probabilities."
     return [float(prediction.probabilities[label]) for label in runtime.card.labels]
 
 
 def _firsts(paths: list[Path]) -> list[int]:
-    """Place of the first file with the same bytes, of each file."""
-    seen: dict[str, int] = {}
-    return [seen.setdefault(file_digest(path), place) for place, path in enumerate(paths)]
+    """Return for each file the place of the first file with the same bytes."""
+    first: dict[str, int] = {}
+    return [first.setdefault(file_digest(path), place) for place, path in enumerate(paths)]
 
 
-def _learnt(recordings: Recordings, path: Path) -> dict[int, str] | None:
+def _find_training_pages(recordings: Recordings, path: Path) -> dict[int, str] | None:
     if not path.is_file():
         return None
-    copies = SeenPages.load(path).copies_in([row.path for row in recordings])
+    copies = TrainingPages.load(path).copies_in([row.path for row in recordings])
     return {copy.index: copy.kind for copy in copies}
 
 
-def _alike(learnt: dict[int, str]) -> int:
-    return sum(kind == "traces" for kind in learnt.values())
+def _count_kinds(trained_on: dict[int, str]) -> tuple[int, int]:
+    """Count the pages with the same bytes as a training page, and those with the same traces."""
+    kinds = list(trained_on.values())
+    return kinds.count("bytes"), kinds.count("traces")
 
 
 def _predictions(
@@ -214,13 +216,13 @@ def _predictions(
     rows: NDArray[np.intp],
     probabilities: NDArray[np.float64],
     labels: tuple[str, ...],
-    learnt: set[int] | None,
+    trained_on: set[int] | None,
 ) -> Predictions:
     table, keys = recordings.subset(rows), recordings.keys()
     extra = {name: table.column(name) for name in sorted({name for row in table for name in row.extra})}
     extra["file"] = tuple(keys[row] for row in rows)
-    if learnt is not None:
-        extra[LEARNT] = tuple("yes" if row in learnt else "no" for row in rows.tolist())
+    if trained_on is not None:
+        extra[TRAINED_ON] = tuple("yes" if row in trained_on else "no" for row in rows.tolist())
     return Predictions(
         recordings=table.column("recording"),
         groups=table.column("group"),

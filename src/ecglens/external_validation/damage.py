@@ -1,4 +1,4 @@
-"""How a model's answers hold when its pages are damaged as paper and cameras damage them."""
+"""Robustness of a model's predictions to the damage that paper and cameras do to pages."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import EcgReadError
 from ecglens.evaluation.bootstrap import share_interval
-from ecglens.evaluation.report import Section
+from ecglens.evaluation.sections import Section
 from ecglens.extras import require
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
@@ -18,7 +18,7 @@ from ecglens.reading import examine_page
 from ecglens.records import Layout, Page
 from ecglens.render.damage import DAMAGES, damage_page
 
-__all__ = ["Damaged", "damage_pages", "damage_section"]
+__all__ = ["DamageResult", "damage_pages", "damage_section"]
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 _MM_PER_INCH = 25.4
@@ -26,16 +26,16 @@ _COLUMNS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
-    """What was answered for pages with one damage at one strength.
+class DamageResult:
+    """Counts of predictions for pages with one damage at one strength.
 
     Attributes:
         kind: One of ``ecglens.render.DAMAGES``.
-        strength: From 0, no damage, to 1.
-        pages: That were asked.
-        right: Answered with the true label, however sure.
-        wrong: Answered with another.
-        interval: Of the share answered with the true label, 95 % by bootstrap over groups; ``None`` with one group.
+        strength: Strength from 0, no damage, to 1.
+        pages: Number of pages.
+        right: Pages answered with the true label, at any confidence.
+        wrong: Pages answered with another.
+        interval: 95 % interval of the share right, by bootstrap over groups; ``None`` with one group.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Damaged:
 
     @property
     def refused(self) -> int:
-        """Pages without probabilities."""
+        """Number of pages without probabilities."""
         return self.pages - self.right - self.wrong
 
 
@@ -60,27 +60,27 @@ def damage_pages(
     kinds: Sequence[str] = tuple(DAMAGES),
     strengths: Sequence[float] = STRENGTHS,
     draws: int = 2000,
-    told: Callable[[int, int], None] | None = None,
-) -> tuple[Damaged, ...]:
-    """Damage some pages in every way and ask the model for them.
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[DamageResult, ...]:
+    """Damage some pages in every way and predict them.
 
     Args:
-        recordings: One row a page; pages that the model refuses undamaged are passed over.
+        recordings: One row a page; pages that the model refuses undamaged are skipped.
         runtime: The model.
-        pages: How many to draw; all where there are fewer.
-        rng: Draws the pages, the damage and the bootstrap.
-        kinds: Of damage.
-        strengths: Beside 0, which is always asked.
-        draws: Of the bootstrap over groups.
-        told: Hears of the progress, in pages.
+        pages: Number of pages to sample; all where there are fewer.
+        rng: Random generator of the pages, the damage and the bootstrap.
+        kinds: Kinds of damage.
+        strengths: Strengths besides 0, which is always included.
+        draws: Resamples of the bootstrap over groups.
+        progress: Called with the number of pages done and of all.
     """
-    wanted = min(pages, len(recordings))
+    count = min(pages, len(recordings))
     answers: dict[tuple[str, float], list[str | None]] = {
         (kind, strength): [] for kind in kinds for strength in (0.0, *strengths)
     }
     used: list[int] = []
     for row in rng.permutation(len(recordings)).tolist():
-        if len(used) == wanted:
+        if len(used) == count:
             break
         recording = recordings[row]
         plain = _page(recording.path, runtime)
@@ -88,61 +88,61 @@ def damage_pages(
             continue
         page, dpi, answer = plain
         used.append(row)
-        for (kind, strength), given in answers.items():
+        for (kind, strength), predicted in answers.items():
             changed: str | None = answer
             if strength > 0:
                 changed = _answer(damage_page(page, kind, strength, int(rng.integers(2**31)), dpi=dpi), runtime)
-            given.append(changed)
-        if told is not None:
-            told(len(used), wanted)
+            predicted.append(changed)
+        if progress is not None:
+            progress(len(used), count)
     if not used:
         return ()
-    asked = recordings.subset(np.array(used, dtype=np.intp))
-    true = asked.column("label")
-    right = {key: np.array([a == b for a, b in zip(given, true, strict=True)]) for key, given in answers.items()}
-    groups = asked.codes("group")
+    sample = recordings.subset(np.array(used, dtype=np.intp))
+    true = sample.column("label")
+    right = {key: np.array([a == b for a, b in zip(own, true, strict=True)]) for key, own in answers.items()}
+    groups = sample.codes("group")
     ends = {key: share_interval(groups, hit, rng=rng, draws=draws) for key, hit in right.items()}
     return tuple(
-        Damaged(
+        DamageResult(
             kind,
             strength,
             pages=len(used),
             right=int(right[kind, strength].sum()),
-            wrong=sum(answer is not None for answer in given) - int(right[kind, strength].sum()),
+            wrong=sum(answer is not None for answer in predicted) - int(right[kind, strength].sum()),
             interval=ends[kind, strength],
         )
-        for (kind, strength), given in answers.items()
+        for (kind, strength), predicted in answers.items()
     )
 
 
-def damage_section(found: Sequence[Damaged]) -> Section:
-    """The table, and a picture with one field for each kind.
+def damage_section(results: Sequence[DamageResult]) -> Section:
+    """Return a section with the table, and a plot with one panel for each kind.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    strengths = sorted({one.strength for one in found})
+    strengths = sorted({one.strength for one in results})
     head = ("damage", *(f"{strength:g}" for strength in strengths))
     rows = [head]
-    for kind in dict.fromkeys(one.kind for one in found):
-        by = {one.strength: one for one in found if one.kind == kind}
+    for kind in dict.fromkeys(one.kind for one in results):
+        by = {one.strength: one for one in results if one.kind == kind}
         rows.append((kind.replace("_", " "), *(_cell(by[strength]) for strength in strengths)))
     text = (
-        f"{found[0].pages if found else 0} pages, each damaged in every way at each strength, from none (0) to the "
-        "most (1): the share answered with the true label, however sure, in brackets its interval of 95 %, and the "
-        "share refused. The rest is answered wrongly."
+        f"{results[0].pages if results else 0} pages, each damaged in every way at each strength, from none (0) to the "
+        "most (1): the share answered with the true label at any confidence, in brackets its interval of 95 %, and "
+        "the share refused. The others are answered wrongly."
     )
-    return Section("Damaged pages", text, tuple(rows), pictures={"damage": _picture(found)})
+    return Section("Damaged pages", text, tuple(rows), pictures={"damage": _picture(results)})
 
 
 def _page(path: Path, runtime: Runtime) -> tuple[Page, float, str] | None:
-    """A page with its dots per inch and its answer, or ``None`` where the model has none."""
+    """Return a page with its dots per inch and its top label, or ``None`` where the model gives none."""
     try:
         page = read_page(path)
         reading = examine_page(page, runtime)
     except EcgReadError:
         return None
-    label = _likeliest(reading.prediction.probabilities)
+    label = _top_label(reading.prediction.probabilities)
     if label is None or not isinstance(reading.layout, Layout):
         return None
     return page, float(np.mean(reading.layout.px_per_mm)) * _MM_PER_INCH, label
@@ -150,22 +150,22 @@ def _page(path: Path, runtime: Runtime) -> tuple[Page, float, str] | None:
 
 def _answer(page: Page, runtime: Runtime) -> str | None:
     try:
-        return _likeliest(examine_page(page, runtime).prediction.probabilities)
+        return _top_label(examine_page(page, runtime).prediction.probabilities)
     except EcgReadError:
         return None
 
 
-def _likeliest(probabilities: Mapping[str, float] | None) -> str | None:
+def _top_label(probabilities: Mapping[str, float] | None) -> str | None:
     return None if probabilities is None else max(probabilities, key=lambda name: probabilities[name])
 
 
-def _cell(one: Damaged) -> str:
+def _cell(one: DamageResult) -> str:
     ends = "-" if one.interval is None else f"{one.interval[0]:.2f} to {one.interval[1]:.2f}"
     return f"{one.right / one.pages:.2f} ({ends}), {one.refused / one.pages:.2f}"
 
 
-def _picture(found: Sequence[Damaged]) -> bytes:
-    kinds = list(dict.fromkeys(one.kind for one in found))
+def _picture(results: Sequence[DamageResult]) -> bytes:
+    kinds = list(dict.fromkeys(one.kind for one in results))
     lines = -(-len(kinds) // _COLUMNS)
     figure = require("matplotlib.figure", extra="plot").Figure(figsize=(9, 1.9 * lines), layout="constrained")
     fields = figure.subplots(lines, _COLUMNS, sharex=True, sharey=True, squeeze=False)
@@ -174,7 +174,7 @@ def _picture(found: Sequence[Damaged]) -> bytes:
         if number >= len(kinds):
             axes.set_axis_off()
             continue
-        here = sorted((one for one in found if one.kind == kinds[number]), key=lambda one: one.strength)
+        here = sorted((one for one in results if one.kind == kinds[number]), key=lambda one: one.strength)
         at = [one.strength for one in here]
         right = [one.right / one.pages for one in here]
         answered = [1 - one.refused / one.pages for one in here]
@@ -192,6 +192,6 @@ def _picture(found: Sequence[Damaged]) -> bytes:
         frameon=False,
         title="share of pages over the strength of the damage",
     )
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=120)
-    return drawn.getvalue()
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=120)
+    return stream.getvalue()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.evaluation.predictions import Predictions
-from ecglens.evaluation.report import Picture, Section
+from ecglens.evaluation.sections import Picture, Section
 from ecglens.explaining import explain_page
 from ecglens.labels import TITLES
 from ecglens.leads.layout import find_layout
@@ -33,35 +33,35 @@ def gallery(
     rng: np.random.Generator,
     runtime: Runtime | None = None,
 ) -> tuple[Section, ...]:
-    """Sections of pictures for a report; pages are cut to their traces, so that no name stands in a report.
+    """Return sections of pictures for a report; pages are cropped to their traces, so that a report shows no name.
 
     Args:
-        predictions: Answers, one a page.
-        paths: The file of each.
-        rng: Draws the samples.
-        runtime: The model, where wrong pages are to be explained by it.
+        predictions: Predictions, one a page.
+        paths: File of each page.
+        rng: Random generator of the samples.
+        runtime: The model, if it should explain the wrong pages.
     """
     right = predictions.probabilities.argmax(axis=1) == predictions.targets
     wrong = np.flatnonzero(~right)
-    surest = wrong[np.argsort(-predictions.probabilities[wrong].max(axis=1), kind="stable")]
-    drawn = rng.permutation(len(predictions))
-    samples = drawn[:_RANDOM]
+    most_confident = wrong[np.argsort(-predictions.probabilities[wrong].max(axis=1), kind="stable")]
+    order = rng.permutation(len(predictions))
+    samples = order[:_RANDOM]
     by_label = {
-        label: [row for row in drawn.tolist() if predictions.targets[row] == number][:_EACH_LABEL]
+        label: [row for row in order.tolist() if predictions.targets[row] == number][:_EACH_LABEL]
         for number, label in enumerate(predictions.labels)
     }
-    shown = surest[:_MOST_WRONG]
-    left_out = f" The surest {_MOST_WRONG} of {len(wrong)} are shown." if len(wrong) > _MOST_WRONG else ""
+    displayed = most_confident[:_MOST_WRONG]
+    left_out = f" The {_MOST_WRONG} most confident of {len(wrong)} are shown." if len(wrong) > _MOST_WRONG else ""
     explained = (
-        "" if runtime is None else " Colours tell what spoke for the wrong answer (orange) and against it (blue)."
+        "" if runtime is None else " Colors show what contributed to the wrong answer (orange) and against it (blue)."
     )
     sections = [
         Section(
             "Wrong pages",
-            f"{len(wrong)} of {len(right)} pages, the surest first.{left_out}{explained}"
+            f"{len(wrong)} of {len(right)} pages, the most confident first.{left_out}{explained}"
             if len(wrong)
             else "No page was answered wrongly.",
-            gallery=tuple(_picture("wrong", predictions, int(row), paths, runtime) for row in shown),
+            gallery=tuple(_picture("wrong", predictions, int(row), paths, runtime) for row in displayed),
         ),
         Section(
             "Pages at random",
@@ -72,7 +72,7 @@ def gallery(
     sections += [
         Section(
             f"Pages of {TITLES.get(label, label)}",
-            "Drawn at random.",
+            "Sampled at random.",
             gallery=tuple(_picture(f"label-{label}", predictions, row, paths, None) for row in rows),
         )
         for label, rows in by_label.items()
@@ -92,29 +92,29 @@ def _picture(kind: str, predictions: Predictions, row: int, paths: Sequence[Path
         page = read_page(paths[row])
     except EcgReadError as error:
         return Picture(f"{kind}-{row}", f"{caption}. {error}", b"")
-    return Picture(f"{kind}-{row}", caption, _jpeg(*_seen(page, answer, runtime)))
+    return Picture(f"{kind}-{row}", caption, _jpeg(*_view(page, answer, runtime)))
 
 
-def _seen(page: Page, answer: str, runtime: Runtime | None) -> tuple[NDArray[np.uint8], Layout | None]:
-    """The page, with what spoke for its answer where there is a model, and its layout."""
+def _view(page: Page, answer: str, runtime: Runtime | None) -> tuple[NDArray[np.uint8], Layout | None]:
+    """Return the page, with an explanation of its prediction if there is a model, and its layout."""
     if runtime is None:
-        return page.pixels, _laid(find_layout(page))
+        return page.pixels, _layout_or_none(find_layout(page))
     reading = examine_page(page, runtime)
     for method in default_methods(runtime.card):
         try:
-            found = explain_page(reading, runtime, method=method, label=answer, checks=False)
+            explanation = explain_page(reading, runtime, method=method, label=answer, checks=False)
         except EcgLensError:
             continue
-        return found.plot(reading.page.pixels), _laid(reading.layout)
-    return reading.page.pixels, _laid(reading.layout)
+        return explanation.plot(reading.page.pixels), _layout_or_none(reading.layout)
+    return reading.page.pixels, _layout_or_none(reading.layout)
 
 
-def _laid(layout: Layout | NotFound) -> Layout | None:
+def _layout_or_none(layout: Layout | NotFound) -> Layout | None:
     return layout if isinstance(layout, Layout) else None
 
 
 def _jpeg(pixels: NDArray[np.uint8], layout: Layout | None) -> bytes:
-    """The traces of a page as a small picture; without a layout the middle of the page."""
+    """Return the traces of a page as a small picture; without a layout the middle of the page."""
     height, width = pixels.shape[:2]
     rows = slice(height // 8, height - height // 8)
     if layout is not None:

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ecglens.datasets.duplicates.fingerprints import SeenPages
+from ecglens.datasets.duplicates.fingerprints import TrainingPages
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import AS_PUBLISHED
 from ecglens.errors import TrainingError
-from ecglens.evaluation.calibration import cross_fitted, fit_temperature
+from ecglens.evaluation.calibration import cross_fit, fit_temperature
 from ecglens.evaluation.evaluate import evaluate
 from ecglens.evaluation.points import curve_points
 from ecglens.evaluation.predictions import Predictions
@@ -187,7 +187,7 @@ def export(
         _check_agreement(model, part / GRAPH_FILE, Runtime(card), recordings)
         save_card(card, part)
         (part / "evaluation.json").write_text(json.dumps(evaluation, indent=1) + "\n", encoding="utf-8")
-        SeenPages.of([row.path for row in recordings]).save(part / SEEN_FILE)
+        TrainingPages.of([row.path for row in recordings]).save(part / SEEN_FILE)
         (part / "card.md").write_text(model_card(card, evaluation), encoding="utf-8")
         (part / "data.md").write_text(data_card(card, evaluation), encoding="utf-8")
         folder.mkdir(exist_ok=True)
@@ -211,7 +211,7 @@ def _probabilities(
 ) -> NDArray[np.float64]:
     if _votes(recipe):
         return np.asarray(softmax(logits.astype(np.float64), axis=1), dtype=np.float64)
-    return cross_fitted(targets, logits, folds)
+    return cross_fit(targets, logits, folds)
 
 
 def _votes(recipe: Recipe) -> bool:

@@ -1,7 +1,7 @@
 """The five student works, trained and scored again: as they did it, and honestly.
 
-A row is one model of one work; a result is its answers under one protocol with one seed, kept as a small table with a
-note of where it comes from. The table of results is written from these alone, so that rows can be made on different
+A row is one model of one work; a result is its predictions under one protocol with one seed, stored as a small table
+with a note of its origin. The table of results is written from these alone, so that rows can be computed on different
 days and machines.
 """
 

@@ -1,4 +1,4 @@
-"""Making results: which models, protocols and seeds, in which order, and what each job does."""
+"""Jobs of the reproduction: the models, protocols and seeds, their order, and the work of each job."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ from ecglens.reproduce.references import REFERENCES, reference_predictions
 from ecglens.reproduce.results import (
     UNGROUPED,
     Result,
+    has_no_groups,
     load_result,
     recipe_hash,
     result_path,
     save_result,
-    ungrouped,
 )
 from ecglens.reproduce.speed import save_speed
 from ecglens.reproduce.works import Row
@@ -41,21 +41,21 @@ PROTOCOLS: Mapping[str, str] = {
     "honest": "honest",
     "batch": "leave-one-out:batch",
 }
-"""What a plan calls them, by what a user types."""
+"""Protocols of a training plan, by the names that a user types."""
 
-_QUICK = 6  # as many times fewer epochs
+_QUICK = 6  # a quick job has this many times fewer epochs
 _FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One result to make.
+    """One result to compute.
 
     Attributes:
         row: The model.
         protocol: Key of :data:`PROTOCOLS`.
-        seed: Of folds and weights.
-        recipe: As it is trained here; of a reference, what its labels are.
+        seed: Random seed of folds and weights.
+        recipe: Recipe of the training; of a reference, only its labels count.
         pretrained: Whether the weights begin as ImageNet's.
         quick: Whether this is a part of the job only: fewer epochs, and one fold of the honest protocol.
     """
@@ -69,12 +69,12 @@ class Job:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Title for people."""
         return f"{self.row.name}, {self.protocol}, seed {self.seed}"
 
 
 def check_protocols(names: Sequence[str]) -> None:
-    """Refuse what is no protocol.
+    """Refuse names that are no protocol.
 
     Raises:
         TrainingError: One of them is no key of :data:`PROTOCOLS`.
@@ -94,16 +94,16 @@ def jobs_of(
     quick: bool = False,
     listener: Listener | None = None,
 ) -> list[Job]:
-    """What is to be made, one seed of every row before the next.
+    """List the jobs, one seed of every row before the next.
 
     Args:
-        rows: Of ``works.ROWS``.
+        rows: Rows of ``works.ROWS``.
         protocols: Keys of :data:`PROTOCOLS`.
-        seeds: Of folds and weights.
+        seeds: Random seeds of folds and weights.
         recipes: Folder of the recipes.
-        weights: Files of ImageNet weights by row; the hub is asked for the others.
-        quick: As for :class:`Job`.
-        listener: Hears which rows go without ImageNet weights.
+        weights: Files of ImageNet weights by row; the others come from the hub.
+        quick: Whether the jobs are partial, as in :class:`Job`.
+        listener: Receives a line for each row without ImageNet weights.
 
     Raises:
         TrainingError: There is no such protocol, or a recipe cannot be read.
@@ -122,7 +122,7 @@ def jobs_of(
                 continue
         for protocol in protocols:
             own = _as_they_did(recipe, row) if protocol == AS_PUBLISHED else recipe
-            own = _shortened(own) if quick and learns else own
+            own = _shorten(own) if quick and learns else own
             jobs += [Job(row, protocol, seed, own, pretrained, quick) for seed in seeds]
     return sorted(jobs, key=lambda job: seeds.index(job.seed))
 
@@ -133,68 +133,72 @@ def reproduce(
     *,
     runs: Path,
     results: Path,
-    where: Where,
+    place: Where,
     command: str = "",
 ) -> None:
-    """Make the results that are not there yet; a job that was stopped is taken up.
+    """Compute the results that are not there yet; a job that was stopped is resumed.
 
     Args:
-        jobs: From :func:`jobs_of`.
-        recordings: One row a file, copies and all.
+        jobs: Jobs from :func:`jobs_of`.
+        recordings: One row a file, including copies.
         runs: Folder of run folders.
         results: Folder of results.
-        where: Where to train.
-        command: What was typed, for the notes.
+        place: Devices and processes to train on.
+        command: Command of the user, for the notes.
 
     Raises:
         TrainingError: A row cannot be trained on these recordings.
         DatasetError: The recordings cannot be split so.
     """
     data = table_hash(recordings)
-    if ungrouped(len(recordings), len(set(recordings.column("group")))):
-        where.listener.line(UNGROUPED)
+    if has_no_groups(len(recordings), len(set(recordings.column("group")))):
+        place.listener.line(UNGROUPED)
     for job in jobs:
         path = result_path(results, job.row.name, job.protocol, job.seed)
-        kept = load_result(path)
-        if kept is not None and (kept.note["recipe_hash"], kept.note["data_hash"]) == (_hash(job), data):
-            where.listener.line(f"{job.title}: done before")
+        stored = load_result(path)
+        if stored is not None and (stored.note["recipe_hash"], stored.note["data_hash"]) == (_hash(job), data):
+            place.listener.line(f"{job.title}: done before")
             continue
-        if kept is not None:
-            where.listener.line(f"{job.title}: the recipe or the table has changed since; made anew")
-        made = _referred(job, recordings) if job.row.recipe in REFERENCES else _trained(job, recordings, runs, where)
-        note = {**_note(job, recordings, command), "data_hash": data, **made.note}
-        save_result(path, Result(made.predictions, note))
-        right = made.predictions.probabilities.argmax(axis=1) == made.predictions.targets
-        where.listener.line(f"{job.title}: accuracy {right.mean():.3f} on {len(right)} unseen pages")
+        if stored is not None:
+            place.listener.line(f"{job.title}: the recipe or the table has changed since; computed again")
+        result = (
+            _predict_reference(job, recordings)
+            if job.row.recipe in REFERENCES
+            else _train(job, recordings, runs, place)
+        )
+        note = {**_note(job, recordings, command), "data_hash": data, **result.note}
+        save_result(path, Result(result.predictions, note))
+        right = result.predictions.probabilities.argmax(axis=1) == result.predictions.targets
+        place.listener.line(f"{job.title}: accuracy {right.mean():.3f} on {len(right)} unseen pages")
         if job.row.recipe not in REFERENCES and not job.quick:
             save_speed(results / job.row.name, job.recipe, recordings)
 
 
-def _trained(job: Job, recordings: Recordings, runs: Path, where: Where) -> Result:
+def _train(job: Job, recordings: Recordings, runs: Path, place: Where) -> Result:
     folder = runs / job.row.name / f"{job.protocol}-{_hash(job)}{'-quick' if job.quick else ''}"
-    where.listener.line(f"{job.title}: {job.recipe.title}")
+    place.listener.line(f"{job.title}: {job.recipe.title}")
     with occupied(folder):
         plan = _plan(job, recordings, folder)
         check(recordings, job.recipe, plan, [job.seed])
         start_run(recordings, job.recipe, folder, plan, command=job.title)
-        cross_validate(recordings, job.recipe, folder, plan, seeds=[job.seed], where=where)
+        cross_validate(recordings, job.recipe, folder, plan, seeds=[job.seed], where=place)
     note: dict[str, Any] = {
         "training_s": round(_seconds(folder / f"seed{job.seed}"), 1),
-        "device": where.world.device.type,
-        "threads": torch.get_num_threads() if where.world.device.type == "cpu" else None,
+        "device": place.world.device.type,
+        "threads": torch.get_num_threads() if place.world.device.type == "cpu" else None,
     }
     if len(job.recipe.input.rows) > 1:
         note["crops"] = _over_crops(recordings, folder, job)
     return Result(predictions_of_run(recordings, folder, seed=job.seed), note)
 
 
-def _referred(job: Job, recordings: Recordings) -> Result:
+def _predict_reference(job: Job, recordings: Recordings) -> Result:
     split = split_of(recordings, job.recipe, Plan(PROTOCOLS[job.protocol], _FOLDS), seed=job.seed)
     return Result(reference_predictions(job.row.recipe, recordings, split, job.recipe.labels), {})
 
 
 def _plan(job: Job, recordings: Recordings, folder: Path) -> Plan:
-    """The protocol, or the file with its first fold."""
+    """Return the plan of the protocol, or of a file with its first fold."""
     plan = Plan(PROTOCOLS[job.protocol], _FOLDS)
     if not job.quick or job.protocol == AS_PUBLISHED:
         return plan
@@ -205,26 +209,26 @@ def _plan(job: Job, recordings: Recordings, folder: Path) -> Plan:
 
 
 def _with_weights(recipe: Recipe, row: Row, file: str | None, listener: Listener) -> tuple[Recipe, bool]:
-    """The recipe with ImageNet weights where they can be had."""
-    wanted = changed(recipe, {"options.weights": file or "imagenet", **(row.pretrained or {})})
+    """Return the recipe with ImageNet weights if they are available, and whether they are."""
+    with_weights = changed(recipe, {"options.weights": file or "imagenet", **(row.pretrained or {})})
     try:
-        check_weights(wanted.model, wanted.options)
+        check_weights(with_weights.model, with_weights.options)
     except TrainingError as error:
         if file is not None:
             raise
-        listener.line(f"{row.name} learns from scratch. {error}")
+        listener.line(f"{row.name} is trained from scratch. {error}")
         return recipe, False
-    return wanted, True
+    return with_weights, True
 
 
 def _as_they_did(recipe: Recipe, row: Row) -> Recipe:
-    """The works read whole pages, header and footer included."""
+    """Change the recipe to whole pages, header and footer included, which the works read."""
     if isinstance(recipe.input, PageImage) and row.work not in {"controls", "ecglens"}:
         return changed(recipe, {"input.area": "page"})
     return recipe
 
 
-def _shortened(recipe: Recipe) -> Recipe:
+def _shorten(recipe: Recipe) -> Recipe:
     if recipe.phases:
         phases = [{**phase.model_dump(), "epochs": _fewer(phase.epochs)} for phase in recipe.phases]
         return changed(recipe, {"phases": phases})
@@ -236,7 +240,7 @@ def _fewer(epochs: int) -> int:
 
 
 def _hash(job: Job) -> str:
-    """Of the recipe, a file of weights by its name: where it lies changes nothing."""
+    """Hash the recipe, with the name of a file of weights instead of its path."""
     return recipe_hash(_portable(job.recipe))
 
 
@@ -263,7 +267,7 @@ def _note(job: Job, recordings: Recordings, command: str) -> dict[str, Any]:
 
 
 def _seconds(folder: Path) -> float:
-    """Of all epochs of all folds."""
+    """Return the seconds of all epochs of all folds."""
     total = 0.0
     for path in sorted(folder.glob("fold*/history.csv")):
         with path.open(newline="", encoding="utf-8") as stream:
@@ -272,7 +276,7 @@ def _seconds(folder: Path) -> float:
 
 
 def _over_crops(recordings: Recordings, folder: Path, job: Job) -> dict[str, Any]:
-    """What a model of leads scores when every crop counts, as its work counted."""
+    """Score a model of leads with every crop counted, as its work counted."""
     answers = answered(recordings, folder, seed=job.seed)
     pages, crops, labels = answers.logits.shape
     targets = np.array([job.recipe.labels.index(recordings[int(row)].label) for row in answers.rows])

@@ -1,4 +1,4 @@
-"""References that learn no weights: the commonest label, and the printed rate alone."""
+"""References that learn no weights: the most common label, and the printed rate alone."""
 
 from collections.abc import Sequence
 
@@ -17,13 +17,13 @@ _RATE = "printed_rate_bpm"
 
 
 def reference_predictions(kind: str, recordings: Recordings, split: Split, labels: Sequence[str]) -> Predictions:
-    """Answers of a reference on the test sides of a split, each learnt on its training side.
+    """Predict the test sides of a split with a reference, fitted to each training side.
 
     Args:
         kind: One of :data:`REFERENCES`.
         recordings: The table.
-        split: Of the table.
-        labels: In the order of the probabilities.
+        split: Split of the table.
+        labels: Labels in the order of the probabilities.
 
     Raises:
         DatasetError: The table has no printed rates.

@@ -1,8 +1,8 @@
-"""A result on disk: a table of answers, and a note of what they come from.
+"""A result on disk: a table of predictions, and a note of their origin.
 
 ::
 
-    RESULTS/compact-cnn/honest/seed0.csv     answers on unseen pages, as ``ecglens evaluate`` reads them
+    RESULTS/compact-cnn/honest/seed0.csv     predictions on test pages, as ``ecglens evaluate`` reads them
     RESULTS/compact-cnn/honest/seed0.json    the note: recipe, data, code, machine, time
     RESULTS/compact-cnn/speed.json           parameters and ms a page, which do not depend on the protocol
 """
@@ -18,52 +18,52 @@ from ecglens.errors import DatasetError
 from ecglens.evaluation.predictions import Predictions, read_predictions, write_predictions
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["UNGROUPED", "Result", "load_result", "recipe_hash", "result_path", "save_result", "ungrouped"]
+__all__ = ["UNGROUPED", "Result", "load_result", "recipe_hash", "result_path", "save_result", "has_no_groups"]
 
 UNGROUPED = (
     "Each file is a recording and a group of its own in this table: where files are copies of each other, or show one "
     "person, the honest protocol cannot keep them apart. ecglens audit finds copies, and writes the columns recording "
     "and group."
 )
-"""What a reader must know of figures from such a table."""
+"""Warning about figures from a table without groups."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """Answers of one model under one protocol with one seed.
+    """Predictions of one model under one protocol with one seed.
 
     Attributes:
-        predictions: On unseen pages.
-        note: Where they come from, in plain types.
+        predictions: Predictions on test pages.
+        note: Origin of the predictions, in plain types.
     """
 
     predictions: Predictions
     note: Mapping[str, Any]
 
 
-def ungrouped(files: int, groups: int) -> bool:
-    """Whether nothing in a table says which files belong together."""
+def has_no_groups(files: int, groups: int) -> bool:
+    """Return whether nothing in a table groups files."""
     return groups == files
 
 
 def result_path(results: Path, row: str, protocol: str, seed: int) -> Path:
-    """The table of answers; the note lies beside it."""
+    """Return the path of the table of predictions; the note lies beside it."""
     return results / row / protocol / f"seed{seed}.csv"
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """Of everything that a training depends on beside its pages."""
+    """Hash everything that a training depends on besides its pages."""
     return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16]
 
 
 def save_result(path: Path, result: Result) -> None:
-    """Write a result; its note comes last, so that what has a note is whole."""
+    """Write a result; its note comes last, so that a result with a note is complete."""
     write_predictions(result.predictions, path)
     path.with_suffix(".json").write_text(json.dumps(dict(result.note), indent=1) + "\n", encoding="utf-8")
 
 
 def load_result(path: Path) -> Result | None:
-    """A result, or ``None`` where there is none yet.
+    """Load a result, or return ``None`` where there is none yet.
 
     Raises:
         DatasetError: One of its files cannot be read.
@@ -72,7 +72,7 @@ def load_result(path: Path) -> Result | None:
     if not note.is_file():
         return None
     try:
-        told = json.loads(note.read_text(encoding="utf-8"))
+        note_values = json.loads(note.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DatasetError(f"The note '{note}' cannot be read; remove it and make the row again.") from error
-    return Result(read_predictions(path), told)
+        raise DatasetError(f"The note '{note}' cannot be read; remove it and compute the row again.") from error
+    return Result(read_predictions(path), note_values)

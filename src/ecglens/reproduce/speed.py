@@ -1,4 +1,4 @@
-"""How large a model is, and how long it takes for a page on one core."""
+"""Size of a model, and its time for a page on one core."""
 
 import json
 import time
@@ -26,12 +26,12 @@ _ROUNDS = 3
 def save_speed(folder: Path, recipe: Recipe, recordings: Recordings) -> None:
     """Write ``speed.json``, unless it is there: parameters, and the ms of reading a page and of the model on it.
 
-    Weights do not matter for either. The least of several rounds is kept: other work on the machine disturbs it least.
+    Weights do not matter for either. The least of several rounds counts: other work on the machine disturbs it least.
 
     Args:
-        folder: Of the row's results.
-        recipe: Of the model.
-        recordings: Its first pages are read.
+        folder: Folder of the row's results.
+        recipe: Recipe of the model.
+        recordings: Table whose first pages are read.
     """
     path = folder / "speed.json"
     if path.exists():
@@ -52,18 +52,18 @@ def save_speed(folder: Path, recipe: Recipe, recordings: Recordings) -> None:
             abstain_below=0.0,
             parameters=parameters,
             trained_on="",
-            licence="",
+            licence="",  # codespell:ignore licence
             graph_sha256=sha256_of(graph),
             folder=Path(name),
         )
         reading, answering = _times(Runtime(card, threads=1), recordings)
     folder.mkdir(parents=True, exist_ok=True)
-    told = {"parameters": parameters, "reading_ms": round(reading, 1), "model_ms": round(answering, 1)}
-    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    times = {"parameters": parameters, "reading_ms": round(reading, 1), "model_ms": round(answering, 1)}
+    path.write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")
 
 
 def _times(runtime: Runtime, recordings: Recordings) -> tuple[float, float]:
-    """Median ms over pages of the least of several rounds: file to the model's array, and array to answer."""
+    """Return the median ms over pages, of the least of several rounds, for reading a file and for predicting it."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ecglens.evaluation.bootstrap import share_interval
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.predictions import Predictions
-from ecglens.evaluation.report import counted
+from ecglens.evaluation.report import format_count
 from ecglens.extras import require
-from ecglens.reproduce.results import UNGROUPED, Result, load_result, result_path, ungrouped
+from ecglens.reproduce.results import UNGROUPED, Result, has_no_groups, load_result, result_path
 from ecglens.reproduce.works import ROWS, WORKS, Row
 
 __all__ = ["write_tables"]
@@ -45,7 +45,7 @@ class _Cell:
 
     @property
     def folds(self) -> NDArray[np.intp]:
-        """Of the first seed, ``(pages,)``."""
+        """Folds of the first seed, ``(pages,)``."""
         return self.seeds[0].predictions.folds
 
     @property
@@ -67,7 +67,7 @@ def write_tables(results: Path, out: Path, *, quick: bool = False) -> str:
     Args:
         results: Folder of results.
         out: File of the table; the picture goes to ``images/results.png`` beside it.
-        quick: Whether these are parts of jobs, as the text then says.
+        quick: Whether these are partial jobs, as the text then says.
 
     Returns:
         The text.
@@ -77,18 +77,18 @@ def write_tables(results: Path, out: Path, *, quick: bool = False) -> str:
         MissingExtraError: matplotlib is not installed.
     """
     cells = {
-        (row.name, protocol): found
+        (row.name, protocol): cell
         for row in ROWS.values()
         for protocol in _PROTOCOLS
-        if (found := _cell(results, row, protocol)) is not None
+        if (cell := _cell(results, row, protocol)) is not None
     }
-    shown = [row for row in ROWS.values() if not quick or any((row.name, name) in cells for name in _PROTOCOLS)]
+    displayed = [row for row in ROWS.values() if not quick or any((row.name, name) in cells for name in _PROTOCOLS)]
     parts = [
         ["# Results", "", *_introduction(cells, quick=quick), ""],
-        _main_table(results, shown, cells),
+        _main_table(results, displayed, cells),
         ["", *_stuck(cells), *([] if quick else _meaning(cells)), ""],
-        *_further_tables(shown, cells),
-        ["", *_made_by(cells, results, quick=quick), ""],
+        *_further_tables(displayed, cells),
+        ["", *_list_commands(cells, results, quick=quick), ""],
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
     if cells and not quick:
@@ -104,8 +104,8 @@ def write_tables(results: Path, out: Path, *, quick: bool = False) -> str:
 def _cell(results: Path, row: Row, protocol: str) -> _Cell | None:
     folder = result_path(results, row.name, protocol, 0).parent
     numbers = sorted(int(path.stem.removeprefix("seed")) for path in folder.glob("seed*.json"))
-    found = [load_result(result_path(results, row.name, protocol, number)) for number in numbers]
-    seeds = tuple(result for result in found if result is not None)
+    stored = [load_result(result_path(results, row.name, protocol, number)) for number in numbers]
+    seeds = tuple(result for result in stored if result is not None)
     return _Cell(seeds, _interval(seeds[0].predictions)) if seeds else None
 
 
@@ -115,7 +115,7 @@ def _interval(predictions: Predictions) -> tuple[float, float] | None:
 
 
 def _introduction(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> list[str]:
-    """What the figures are of."""
+    """Describe the data and the protocols."""
     if not cells:
         return ["Nothing has been run yet."]
     note = next(iter(cells.values())).seeds[0].note
@@ -130,7 +130,7 @@ def _introduction(cells: Mapping[tuple[str, str], _Cell], *, quick: bool) -> lis
         f'What was not run says "{_NOT_RUN}". Parameters are those of this code: where a work does not describe its '
         "layers, such as those of the 423 K compact CNN, they differ.",
     ]
-    if ungrouped(note["files"], note["groups"]):
+    if has_no_groups(note["files"], note["groups"]):
         lines += ["", f"**{UNGROUPED}**"]
     if quick:
         lines += [
@@ -150,13 +150,13 @@ def _main_table(results: Path, rows: Sequence[Row], cells: Mapping[tuple[str, st
     for row in rows:
         own = [cells.get((row.name, protocol)) for protocol in _PROTOCOLS]
         lines.append(
-            f"| {row.title} | {WORKS[row.work]} | {row.said} | {' | '.join(map(_shown, own))} | {_weights(row, own)} "
-            f"| {_size(results / row.name / 'speed.json')} | {_minutes(own[1])} |"
+            f"| {row.title} | {WORKS[row.work]} | {row.reported_text} | {' | '.join(map(_format_cell, own))} "
+            f"| {_weights(row, own)} | {_size(results / row.name / 'speed.json')} | {_minutes(own[1])} |"
         )
     return lines
 
 
-def _shown(cell: _Cell | None) -> str:
+def _format_cell(cell: _Cell | None) -> str:
     if cell is None:
         return _NOT_RUN
     ends = [] if cell.interval is None else ["{:.3f} to {:.3f}".format(*cell.interval)]
@@ -169,39 +169,39 @@ def _shown(cell: _Cell | None) -> str:
 def _weights(row: Row, own: Sequence[_Cell | None]) -> str:
     if row.pretrained is None:
         return "-"
-    made = [cell.seeds[0].note["pretrained"] for cell in own if cell is not None]
-    return "-" if not made else "yes" if all(made) else "from scratch"
+    pretrained = [cell.seeds[0].note["pretrained"] for cell in own if cell is not None]
+    return "-" if not pretrained else "yes" if all(pretrained) else "from scratch"
 
 
 def _size(path: Path) -> str:
     if not path.is_file():
         return "- | -"
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return f"{told['parameters']:,} | {told['reading_ms'] + told['model_ms']:.0f}, {told['model_ms']:.0f}"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return f"{values['parameters']:,} | {values['reading_ms'] + values['model_ms']:.0f}, {values['model_ms']:.0f}"
 
 
 def _minutes(cell: _Cell | None) -> str:
     if cell is None or "training_s" not in cell.seeds[0].note:
         return "-"
     note = cell.seeds[0].note
-    where = f"{note['threads']} CPU thread{'s' if note['threads'] != 1 else ''}" if note["device"] == "cpu" else "GPU"
-    return f"{note['training_s'] / 60:.0f} min, {where}"
+    device = f"{note['threads']} CPU thread{'s' if note['threads'] != 1 else ''}" if note["device"] == "cpu" else "GPU"
+    return f"{note['training_s'] / 60:.0f} min, {device}"
 
 
 def _stuck(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
-    """Where trainings came to nothing: the figure is then theirs, and says little of what such a model can do."""
-    found = [
-        f"{ROWS[name].title}, {protocol}, {cell.stuck} of {counted(len(set(cell.folds.tolist())), 'fold')}"
+    """List trainings that failed: their figure says little about what such a model can do."""
+    stuck = [
+        f"{ROWS[name].title}, {protocol}, {cell.stuck} of {format_count(len(set(cell.folds.tolist())), 'fold')}"
         for (name, protocol), cell in cells.items()
         if cell.stuck and ROWS[name].work != "controls"
     ]
-    if not found:
+    if not stuck:
         return []
-    return [f"Folds whose model answers every page with one label, first seed: {'; '.join(found)}.", ""]
+    return [f"Folds whose model answers every page with one label, first seed: {'; '.join(stuck)}.", ""]
 
 
 def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
-    """What the difference between the columns means, in two sentences with figures."""
+    """Explain the difference between the columns, in two sentences with figures."""
     both = [
         (cells[name, "as-published"].mean, cells[name, "honest"].mean)
         for name, row in ROWS.items()
@@ -209,22 +209,23 @@ def _meaning(cells: Mapping[tuple[str, str], _Cell]) -> list[str]:
         if not cells[name, "as-published"].stuck and not cells[name, "honest"].stuck
     ]
     copies, note = _by_copy(cells), next(iter(cells.values())).seeds[0].note if cells else {}
-    if not both or not copies or ungrouped(note["files"], note["groups"]):
+    if not both or not copies or has_no_groups(note["files"], note["groups"]):
         return []
     published, honest = np.mean(both, axis=0)
-    shares = [shown["yes"][0] / (shown["yes"][0] + shown["no"][0]) for shown in copies.values()]
-    with_copy, without = (np.mean([shown[side][1] for shown in copies.values()]) for side in ("yes", "no"))
+    shares = [sides["yes"][0] / (sides["yes"][0] + sides["no"][0]) for sides in copies.values()]
+    with_copy, without = (np.mean([sides[side][1] for sides in copies.values()]) for side in ("yes", "no"))
     return [
         f"As published, {np.mean(shares):.0%} of the test files are copies of training files; the models answer those "
-        f"with {with_copy:.3f} right, the others with {without:.3f}{_uncopied(cells)}. "
+        f"with {with_copy:.3f} right, the others with {without:.3f}{_explain_labels_without_copies(cells)}. "
         "Recordings of groups that they have not seen, the traces alone and fewer pages to learn from take "
-        f"{counted(len(both), 'model')} of the works, all of whose trainings came to something, from {published:.3f} "
-        f"to {honest:.3f} on average: the second figure is what such a model is worth on a new page of this recorder.",
+        f"{format_count(len(both), 'model')} of the works, all of whose trainings came to something, from "
+        f"{published:.3f} to {honest:.3f} on average: the second figure is what such a model "
+        "is worth on a new page of this recorder.",
     ]
 
 
-def _uncopied(cells: Mapping[tuple[str, str], _Cell]) -> str:
-    """Why files with and without a copy do not compare, where a label has none."""
+def _explain_labels_without_copies(cells: Mapping[tuple[str, str], _Cell]) -> str:
+    """Explain why files with and without a copy cannot be compared, where a label has none."""
     labels: set[str] = set()
     copied: set[str] = set()
     for (_, protocol), cell in cells.items():
@@ -240,8 +241,8 @@ def _uncopied(cells: Mapping[tuple[str, str], _Cell]) -> str:
 
 
 def _by_copy(cells: Mapping[tuple[str, str], _Cell]) -> dict[str, dict[str, tuple[int, float]]]:
-    """By row: test files with and without a copy in training, and the share right; first seed."""
-    found = {}
+    """Count by row the test files with and without a copy in training, and the share right; first seed."""
+    copies = {}
     for (name, protocol), cell in cells.items():
         predictions = cell.seeds[0].predictions
         if protocol != "as-published" or _COPY not in predictions.extra or ROWS[name].work == "controls":
@@ -250,8 +251,10 @@ def _by_copy(cells: Mapping[tuple[str, str], _Cell]) -> dict[str, dict[str, tupl
         sides = np.array(predictions.extra[_COPY])
         if len(set(sides.tolist())) < 2:
             continue
-        found[name] = {side: (int((sides == side).sum()), float(right[sides == side].mean())) for side in ("yes", "no")}
-    return found
+        copies[name] = {
+            side: (int((sides == side).sum()), float(right[sides == side].mean())) for side in ("yes", "no")
+        }
+    return copies
 
 
 def _further_tables(rows: Sequence[Row], cells: Mapping[tuple[str, str], _Cell]) -> list[list[str]]:
@@ -270,9 +273,9 @@ def _further_tables(rows: Sequence[Row], cells: Mapping[tuple[str, str], _Cell])
         lines = ["## As published: test files with and without a copy in training, first seed", ""]
         lines += ["| model | with: files | right | without: files | right |", "|---|---|---|---|---|"]
         lines += [
-            f"| {ROWS[name].title} | {shown['yes'][0]} | {shown['yes'][1]:.3f} | {shown['no'][0]} "
-            f"| {shown['no'][1]:.3f} |"
-            for name, shown in copies.items()
+            f"| {ROWS[name].title} | {sides['yes'][0]} | {sides['yes'][1]:.3f} | {sides['no'][0]} "
+            f"| {sides['no'][1]:.3f} |"
+            for name, sides in copies.items()
         ]
         tables.append([*lines, ""])
     crops = [
@@ -284,18 +287,18 @@ def _further_tables(rows: Sequence[Row], cells: Mapping[tuple[str, str], _Cell])
         lines = ["## Models of leads, scored as their work did: every crop counts, first seed", ""]
         lines += ["| model | protocol | crops | accuracy over crops | macro F1 | pages |", "|---|---|---|---|---|---|"]
         for row, protocol, cell in crops:
-            told = cell.seeds[0].note["crops"]
+            values = cell.seeds[0].note["crops"]
             lines.append(
-                f"| {row.title} | {protocol} | {told['count']} | {told['accuracy']:.3f} | {told['macro_f1']:.3f} "
+                f"| {row.title} | {protocol} | {values['count']} | {values['accuracy']:.3f} | {values['macro_f1']:.3f} "
                 f"| {_accuracy(cell.seeds[0].predictions):.3f} |"
             )
-        lines += ["", *_crops_told(crops)]
+        lines += ["", *_compare_crops(crops)]
         tables.append([*lines, ""])
     return tables
 
 
-def _crops_told(crops: Sequence[tuple[Row, str, _Cell]]) -> list[str]:
-    """How far these stand from what their work reports, which are accuracies over crops."""
+def _compare_crops(crops: Sequence[tuple[Row, str, _Cell]]) -> list[str]:
+    """Compare these with what their work reports, which are accuracies over crops."""
     below = [
         f"{row.title} {cell.seeds[0].note['crops']['accuracy']:.3f}, reported {row.reported:.4f}"
         for row, protocol, cell in crops
@@ -303,11 +306,11 @@ def _crops_told(crops: Sequence[tuple[Row, str, _Cell]]) -> list[str]:
         and row.reported is not None
         and cell.seeds[0].note["crops"]["accuracy"] < row.reported
     ]
-    said = f" Over crops, as that work counts, this code stays below it: {'; '.join(below)}." if below else ""
-    return [f"The crops of one page stay on one side here; in that work they could land on both.{said}"]
+    below_reported = f" Over crops, as that work counts, this code stays below it: {'; '.join(below)}." if below else ""
+    return [f"The crops of one page stay on one side here; in that work they could land on both.{below_reported}"]
 
 
-def _made_by(cells: Mapping[tuple[str, str], _Cell], results: Path, *, quick: bool) -> list[str]:
+def _list_commands(cells: Mapping[tuple[str, str], _Cell], results: Path, *, quick: bool) -> list[str]:
     commands = sorted(
         {
             f"`{result.note['command']}` at {(result.note['git'] or {}).get('commit', 'no commit')[:7]}"
@@ -317,19 +320,19 @@ def _made_by(cells: Mapping[tuple[str, str], _Cell], results: Path, *, quick: bo
         }
     )
     lines = ["## Made by", "", *(f"- {command}" for command in commands)]
-    where = results.name if results.is_absolute() else results.as_posix()
+    folder = results.name if results.is_absolute() else results.as_posix()
     if not quick:
         lines += [
             "",
-            f"Each result's answers and where they come from lie in `{where}`; `ecglens evaluate "
-            f"{where}/ROW/PROTOCOL/seed0.csv` gives every figure of it, `ecglens reproduce` writes this page anew. "
+            f"Each result's answers and where they come from lie in `{folder}`; `ecglens evaluate "
+            f"{folder}/ROW/PROTOCOL/seed0.csv` gives every figure of it, `ecglens reproduce` writes this page anew. "
             "Times are those of a machine that did other work beside. For research and teaching; not a medical device.",
         ]
     return lines
 
 
 def _picture(cells: Mapping[tuple[str, str], _Cell]) -> bytes:
-    """Each model's reported accuracy and those under each protocol on one line."""
+    """Plot each model's reported accuracy and those under each protocol on one line."""
     names = [name for name in ROWS if (name, "honest") in cells or (name, "as-published") in cells][::-1]
     figure = require("matplotlib.figure", extra="plot").Figure(
         figsize=(8, 0.9 + 0.4 * len(names)), layout="constrained"
@@ -340,30 +343,30 @@ def _picture(cells: Mapping[tuple[str, str], _Cell]) -> bytes:
         "honest": ("#0072b2", "o", 0.0, "honest"),
         "batch": ("#009e73", "^", -0.2, "leave one batch out"),
     }
-    for protocol, (colour, marker, lift, title) in styles.items():
+    for protocol, (color, marker, lift, title) in styles.items():
         label: str | None = title
         for place, name in enumerate(names):
             cell = cells.get((name, protocol))
             if cell is None:
                 continue
-            axes.plot(cell.interval or (cell.mean,) * 2, (place + lift,) * 2, color=colour, linewidth=1.4)
-            axes.plot(cell.mean, place + lift, marker, color=colour, markersize=5, label=label)
+            axes.plot(cell.interval or (cell.mean,) * 2, (place + lift,) * 2, color=color, linewidth=1.4)
+            axes.plot(cell.mean, place + lift, marker, color=color, markersize=5, label=label)
             label = None
-    for crops, colour, title in ((False, "black", "reported"), (True, "#999999", "reported, of crops")):
+    for crops, color, title in ((False, "black", "reported"), (True, "#999999", "reported, of crops")):
         reported = [
             (ROWS[name].reported, place)
             for place, name in enumerate(names)
             if ROWS[name].reported is not None and ROWS[name].crops is crops
         ]
         if reported:
-            axes.plot(*zip(*reported, strict=True), "|", color=colour, markersize=13, markeredgewidth=1.8, label=title)
+            axes.plot(*zip(*reported, strict=True), "|", color=color, markersize=13, markeredgewidth=1.8, label=title)
     axes.set_yticks(range(len(names)), [ROWS[name].title for name in names])
     axes.set(xlabel="accuracy, with its 95 % interval", xlim=(None, 1.005))
     axes.grid(axis="x", alpha=0.3)
     figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=5)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=130)
-    return drawn.getvalue()
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=130)
+    return stream.getvalue()
 
 
 def _accuracy(predictions: Predictions) -> float:

@@ -1,4 +1,4 @@
-"""The rows of the comparison: which model of which work, what it was reported to score, and its recipe."""
+"""The rows of the comparison: a model of a work, its reported score, and its recipe."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ class Row:
     """One model of one work.
 
     Attributes:
-        name: What the user types.
+        name: Name that the user types.
         work: Key of :data:`WORKS`.
-        title: For the table.
+        title: Title in the table.
         recipe: Stem of the recipe's file; ``"majority"`` and ``"nearest"`` are references that learn no weights.
         reported: Accuracy that the work reports, or ``None``.
-        said: The same as it stands there.
+        reported_text: The same in the words of the work.
         crops: Whether the work counted crops of leads, of which a page has twelve or more, and not pages.
         pretrained: Changes of the recipe where ImageNet weights are at hand, or ``None`` where the work used none.
     """
@@ -43,16 +43,22 @@ class Row:
     title: str
     recipe: str
     reported: float | None = None
-    said: str = "-"
+    reported_text: str = "-"
     crops: bool = False
     pretrained: Mapping[str, Any] | None = None
 
 
 def _row(
-    name: str, work: str, title: str, recipe: str, reported: float | None = None, said: str | None = None, **rest: Any
+    name: str,
+    work: str,
+    title: str,
+    recipe: str,
+    reported: float | None = None,
+    reported_text: str | None = None,
+    **options: Any,
 ) -> Row:
-    shown = said or (f"{100 * reported:.2f} %" if reported is not None else "-")
-    return Row(name, work, title, recipe, reported, shown + " of crops" * rest.get("crops", False), **rest)
+    text = reported_text or (f"{100 * reported:.2f} %" if reported is not None else "-")
+    return Row(name, work, title, recipe, reported, text + " of crops" * options.get("crops", False), **options)
 
 
 ROWS: Mapping[str, Row] = MappingProxyType(
@@ -71,7 +77,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
                 "conduction",
                 "MobileNet + LSTM",
                 "mobilenet_v1_lstm",
-                said="best of its work, no figure",
+                reported_text="best of its work, no figure",
                 pretrained=_FROZEN,
             ),
             _row("efficientnet-b0", "comparative", "EfficientNetB0", "efficientnet_b0", 0.90, "> 90 %", pretrained={}),
@@ -91,7 +97,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
                 "vgg16",
                 "VGG16",
                 "vgg16",
-                said="in its notebook only",
+                reported_text="in its notebook only",
                 pretrained={"model": "vgg16", "phases": [{"epochs": 10, "trunk": 0, "learning_rate": 1e-3}]},
             ),
             _row("efficientnet-lite0", "ecglens", "EfficientNet-Lite0, frozen", "efficientnet_lite0", pretrained={}),
@@ -103,11 +109,11 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         )
     }
 )
-"""By name, in the order in which they are made."""
+"""Rows by name, in the order in which they are computed."""
 
 
 def find_rows(names: Sequence[str]) -> list[Row]:
-    """Rows by their own names or by those of their works; all of them where none is named.
+    """Find rows by their own names or by those of their works; return all of them where none is named.
 
     Raises:
         TrainingError: There is no such row or work.

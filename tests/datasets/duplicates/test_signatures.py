@@ -20,7 +20,7 @@ def test_a_smaller_recompressed_copy_is_known_again_on_every_maker_s_paper(style
     assert same_traces(trace_signature(trace_gray(page)), trace_signature(trace_gray(copy)))
 
 
-def test_the_same_leads_at_another_time_are_not_taken_for_the_same():
+def test_the_same_leads_at_another_time_are_not_the_same():
     later = EcgRecord(np.roll(1.8 * RECORD.signals_mv, 1234, axis=1), RECORD.fs_hz, RECORD.leads)
     pages = [trace_signature(trace_gray(render_page(record, dpi=150).page.pixels)) for record in (RECORD, later)]
     assert ink_overlap(*pages) < 0.9

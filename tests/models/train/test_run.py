@@ -207,7 +207,7 @@ def test_a_given_split_with_a_recording_on_both_sides_is_refused(recordings):
         Recording(row.path, row.label, row.recording, row.group, split="train" if number < 8 else "test")
         for number, row in enumerate(recordings)
     )
-    with pytest.raises(DatasetError, match="Expected every recording on one side, but 1 stand on both sides"):
+    with pytest.raises(DatasetError, match="Expected every recording on one side, but 1 are on both sides"):
         check(Recordings(rows), RECIPE, Plan("given"), [0])
 
 

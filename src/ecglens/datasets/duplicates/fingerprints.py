@@ -1,8 +1,9 @@
-"""Which pages a model has learnt: fingerprints that tell a copy and cannot be turned back into a page.
+"""Fingerprints of a model's training pages, which identify a copy and cannot be turned back into a page.
 
-A model folder carries them, so that whoever scores the model on own pages hears which of them it knows already. A
-fingerprint is the hash of the file, which tells the same bytes for certain, and the sides of random planes on which the
-coarse traces lie (Charikar 2002, doi:10.1145/509907.509965), which tell a copy that was cut, resized or saved again.
+A model folder carries them, so that whoever scores the model on their own pages learns which of them it was trained on.
+A fingerprint is the hash of the file, which identifies the same bytes for certain, and the sides of random planes on
+which the coarse traces lie (Charikar 2002, doi:10.1145/509907.509965), which identify a copy that was cropped, resized
+or saved again.
 """
 
 from collections.abc import Sequence
@@ -20,23 +21,23 @@ from ecglens.datasets.file_facts import file_digest
 from ecglens.errors import DatasetError, EcgReadError
 from ecglens.pages.read import read_page
 
-__all__ = ["Copy", "SeenPages"]
+__all__ = ["Copy", "TrainingPages"]
 
 _BITS = 2048
-_ALIKE = 0.89
-"""Correlation of the coarse traces from which on two pages are taken for one recording; see ``benchmarks/seen.md``."""
+_SAME_CORRELATION = 0.89
+"""Correlation of the coarse traces from which on two pages count as one recording; see ``benchmarks/seen.md``."""
 
-_FARTHEST = round(_BITS * float(np.arccos(_ALIKE)) / np.pi)
+_FARTHEST = round(_BITS * float(np.arccos(_SAME_CORRELATION)) / np.pi)
 """Bits that differ between two pages of that correlation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A page that a model has learnt.
+    """A copy of a page that a model was trained on.
 
     Attributes:
-        index: Of the path that was asked for.
-        kind: ``"bytes"`` where the files are the same, ``"traces"`` where the curves are as far as can be told.
+        index: Index of its path among the given ones.
+        kind: ``"bytes"`` where the files are the same, ``"traces"`` where the traces have the same fingerprint.
     """
 
     index: int
@@ -44,7 +45,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeenPages:
+class TrainingPages:
     """Fingerprints of the pages that a model was trained on.
 
     Attributes:
@@ -58,24 +59,24 @@ class SeenPages:
     common: NDArray[np.float32] = field(repr=False)
 
     @classmethod
-    def of(cls, paths: Sequence[Path]) -> "SeenPages":
-        """Fingerprints of some files; those that are no pages have their hash only."""
-        found = [coarse for coarse in map(_coarse, paths) if coarse is not None]
-        rows = np.stack(found) if found else np.zeros((0, COARSE[0] * COARSE[1]), np.float32)
+    def of(cls, paths: Sequence[Path]) -> "TrainingPages":
+        """Compute the fingerprints of some files; those that are no pages have their hash only."""
+        traces = [coarse for coarse in map(_coarse, paths) if coarse is not None]
+        rows = np.stack(traces) if traces else np.zeros((0, COARSE[0] * COARSE[1]), np.float32)
         common = rows.mean(axis=0) if len(rows) > 1 else np.zeros(rows.shape[1], np.float32)
         digests = tuple(sorted({digest for digest in map(file_digest, paths) if digest}))
         return cls(digests, _sketches(rows - common), np.asarray(common, dtype=np.float32))
 
     def copies_in(self, paths: Sequence[Path]) -> tuple[Copy, ...]:
-        """Which of some files are pages that were learnt."""
-        known = set(self.digests)
-        found = []
+        """Find which of some files are copies of training pages."""
+        digests = set(self.digests)
+        matches = []
         for index, path in enumerate(paths):
-            if file_digest(path) in known:
-                found.append(Copy(index, "bytes"))
+            if file_digest(path) in digests:
+                matches.append(Copy(index, "bytes"))
             elif (coarse := _coarse(path)) is not None and self._has(coarse):
-                found.append(Copy(index, "traces"))
-        return tuple(found)
+                matches.append(Copy(index, "traces"))
+        return tuple(matches)
 
     def save(self, path: Path) -> None:
         """Write the fingerprints as ``.npz``."""
@@ -84,7 +85,7 @@ class SeenPages:
             np.savez_compressed(stream, digests=hashes, sketches=self.sketches, common=self.common)
 
     @classmethod
-    def load(cls, path: Path) -> "SeenPages":
+    def load(cls, path: Path) -> "TrainingPages":
         """Read what :meth:`save` wrote.
 
         Raises:
@@ -102,12 +103,12 @@ class SeenPages:
     def _has(self, coarse: NDArray[np.float32]) -> bool:
         if not len(self.sketches):
             return False
-        asked = _sketches((coarse - self.common)[None])
-        return int(np.bitwise_count(self.sketches ^ asked).sum(axis=1).min()) <= _FARTHEST
+        query = _sketches((coarse - self.common)[None])
+        return int(np.bitwise_count(self.sketches ^ query).sum(axis=1).min()) <= _FARTHEST
 
 
 def _coarse(path: Path) -> NDArray[np.float32] | None:
-    """The coarse traces of a page, ``None`` where there are none."""
+    """Return the coarse traces of a page, ``None`` where there are none."""
     try:
         pixels = read_page(path).pixels
     except EcgReadError:
@@ -122,7 +123,7 @@ def _sketches(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 @cache
 def _planes() -> NDArray[np.float32]:
-    """The same on every machine and in every version: numpy promises it of a generator's raw bits alone."""
+    """Return planes that are the same on every machine: NumPy guarantees it only for a generator's raw bits."""
     size = COARSE[0] * COARSE[1] * _BITS
     bits = np.unpackbits(np.random.PCG64(0).random_raw(size // 64).astype("<u8").view(np.uint8))
     return (2.0 * bits - 1.0).reshape(-1, _BITS).astype(np.float32)

@@ -1,9 +1,10 @@
-"""Signatures of the traces of a page, for finding near-copies that share nothing but the curve.
+"""Signatures of the traces of a page, for finding near-copies that share nothing but the traces.
 
-All pages of a recorder look alike: frame, grid, separators, names and print are the same, and hashes of the whole page
-take any two of them for copies. The signature holds the ink of the traces alone, cut out by its own extent, so that it
-does not depend on margins, size, colour or compression. Candidates are pages whose coarse signatures, less what all
-pages share, are alike (``ecglens.datasets.duplicates.candidates``); one is laid over the other by enhanced correlation
+All pages of a recorder look similar: frame, grid, separators, names and print are the same, and hashes of the whole
+page mistake any two of them for copies. The signature holds the ink of the traces alone, cropped to its own extent, so
+that it does not depend on margins, size, color or compression. Candidates are pages whose coarse signatures, minus what
+all pages share, are similar (``ecglens.datasets.duplicates.candidates``); one is aligned with the other by enhanced
+correlation
 (Evangelidis and Psarakis 2008, doi:10.1109/TPAMI.2008.113) and their ink compared point by point, in the end without
 what pages of their look share (``ecglens.datasets.duplicates.templates``).
 """
@@ -47,7 +48,7 @@ _FULL = 0.4
 """Share of a signature above which it is a picture or noise; traces leave most of the paper free."""
 
 _SAME_INK = 0.942
-"""Agreement of two pages from which on they are one recording. Of 393 distinct recordings the two most alike reach
+"""Agreement of two pages from which on they are one recording. Of 393 distinct recordings the two most similar reach
 0.932; of 1,200 copies resized (0.5 to 1.5), recompressed (quality 30 to 80) and cropped (up to 3 % an edge), seven stay
 below."""
 
@@ -69,7 +70,7 @@ Motion = NDArray[np.float32]
 
 
 def grid_rows(gray: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """First and last row of the trace area of a page: where nearly every stretch of a row has grid or ink.
+    """Find the first and last row of the trace area of a page, where nearly every part of a row has grid or ink.
 
     Args:
         gray: ``(height, width)`` uint8.
@@ -90,7 +91,7 @@ def grid_rows(gray: NDArray[np.uint8]) -> tuple[int, int] | None:
 
 
 def trace_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The page in gray with red, pink and orange grids as light as paper, whatever lies on them.
+    """Convert the page to gray with red, pink and orange grids as light as paper, whatever lies on them.
 
     Args:
         pixels: ``(height, width, 3)`` uint8 RGB.
@@ -99,13 +100,13 @@ def trace_gray(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def trace_signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Signature of a page.
+    """Compute the signature of a page.
 
     Args:
         gray: ``(height, width)`` uint8, any size, from :func:`trace_gray`.
 
     Returns:
-        Packed bits of a ``(HEIGHT, WIDTH)`` image of the ink, cut out by the extent of the traces, or ``None`` where
+        Packed bits of a ``(HEIGHT, WIDTH)`` image of the ink, cropped to the extent of the traces, or ``None`` where
         there are no traces.
     """
     ink = _ink(standard_size(gray))
@@ -120,7 +121,7 @@ def trace_signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 def coarse_signature(packed: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A signature blurred and made small, ``(columns x rows,)`` of ``COARSE``; copies have nearly the same."""
+    """Blur and shrink a signature to ``(columns x rows,)`` of ``COARSE``; copies have nearly the same."""
     return _coarse(_image(packed))
 
 
@@ -135,17 +136,17 @@ def _ink(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _strokes(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Ink without rules, specks and letters: what tells where the traces are."""
+    """Return the ink without rules, specks and letters, which shows where the traces are."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
     solid = stats[:, cv2.CC_STAT_AREA] > 0.4 * wide * high
-    kept = ((wide > _LONG) | (high > _HIGH)) & ~(solid & (wide > 0.1 * ink.shape[1]))
-    kept[0] = False
-    return np.asarray(kept[parts], dtype=np.uint8)
+    is_trace = ((wide > _LONG) | (high > _HIGH)) & ~(solid & (wide > 0.1 * ink.shape[1]))
+    is_trace[0] = False
+    return np.asarray(is_trace[parts], dtype=np.uint8)
 
 
 def standard_size(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The page at ``STANDARD_WIDTH``."""
+    """Resize the page to ``STANDARD_WIDTH``."""
     scale = STANDARD_WIDTH / gray.shape[1]
     if abs(scale - 1) < 0.02:
         return gray
@@ -154,15 +155,15 @@ def standard_size(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> list[tuple[int, int]]:
-    """Pairs of pages that show the same traces.
+    """Find pairs of pages that show the same traces.
 
     Time grows with the number of pages: each is compared with a bounded number of others (``duplicates.candidates``).
     Pages that are linked in this way are compared once more without what all pages of their template share
     (``duplicates.templates``). Memory is 11 kB a page.
 
     Args:
-        signatures: From :func:`trace_signature`.
-        seed: Of the random planes.
+        signatures: Signatures from :func:`trace_signature`.
+        seed: Random seed of the planes.
 
     Returns:
         Pairs ``(earlier, later)`` that together link all pages of one recording.
@@ -170,12 +171,12 @@ def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> li
     if len(signatures) < 2:
         return []
     packed = np.stack(signatures)
-    shared = _shared(packed)
+    shared = _common_ink(packed)
     pairs, tries = candidate_pairs(_all_coarse(packed, shared), seed=seed)
     motions: dict[tuple[int, int], Motion | None] = {}
 
     def same(one: int, other: int) -> bool:
-        agreement, motion = _laid_best(_image(packed[one]), _image(packed[other]), shared)
+        agreement, motion = _align_best(_image(packed[one]), _image(packed[other]), shared)
         if agreement >= _SAME_INK:
             motions[one, other] = motion
         return agreement >= _SAME_INK
@@ -189,7 +190,7 @@ def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> li
     def same_beyond_looks(one: int, other: int) -> bool:
         if (one, other) not in motions and not same(one, other):
             return False
-        first, second = _image(packed[one]), _moved(_image(packed[other]), motions[one, other])
+        first, second = _image(packed[one]), _move(_image(packed[other]), motions[one, other])
         common = (first > 0) & (cv2.dilate(second, np.ones((3, 3), np.uint8)) > 0)
         return _agreement(first, second, looks.share(common)) >= _STILL_SAME
 
@@ -197,7 +198,7 @@ def near_copies(signatures: Sequence[NDArray[np.uint8]], *, seed: int = 0) -> li
 
 
 def same_traces(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None = None) -> bool:
-    """Whether two signatures show the same curves.
+    """Return whether two signatures show the same traces.
 
     Args:
         one: Packed signature.
@@ -208,35 +209,35 @@ def same_traces(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArra
 
 
 def ink_overlap(one: NDArray[np.uint8], other: NDArray[np.uint8], shared: NDArray[np.float32] | None = None) -> float:
-    """Share of the ink of two signatures that lies on the other's, the smaller of both ways, after laying one over."""
-    return _laid_best(_image(one), _image(other), shared)[0]
+    """Compute the share of the ink of two aligned signatures that lies on the other's, the smaller of both ways."""
+    return _align_best(_image(one), _image(other), shared)[0]
 
 
-def _laid_best(
+def _align_best(
     first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None
 ) -> tuple[float, Motion | None]:
-    """Agreement of two images as the second lies best on the first, and the motion that lays it so, if any."""
+    """Return the agreement of two images with the second aligned best, and the motion that aligns it, if any."""
     quick = _agreement(first, second, shared)
     if quick >= _SAME_INK or quick < _WORTH_LAYING:
         return quick, None
-    motion = _fitting(first, second)
-    slow = quick if motion is None else _agreement(first, _moved(second, motion), shared)
+    motion = _find_motion(first, second)
+    slow = quick if motion is None else _agreement(first, _move(second, motion), shared)
     return (slow, motion) if slow > quick else (quick, None)
 
 
 def _agreement(first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None) -> float:
-    """Mean of the ink in common, the smaller of both ways, and the correlation of the slightly blurred ink."""
+    """Return the smaller of the ink in common, of both ways, and the rescaled correlation of slightly blurred ink."""
     weight = np.float32(1.0) if shared is None else np.clip(1 - 2 * shared, 0, 1).astype(np.float32)
     soft = [cv2.GaussianBlur(image * weight, (0, 0), 1.5) for image in (first, second)]
-    alike = float(np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1]) if min(s.max() for s in soft) > 0 else 0.0
-    return min(_covered(first, second, shared), 0.5 + alike / 2)
+    correlation = float(np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1]) if min(s.max() for s in soft) > 0 else 0.0
+    return min(_coverage(first, second, shared), 0.5 + correlation / 2)
 
 
 def _image(packed: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.unpackbits(packed)[: HEIGHT * WIDTH].reshape(HEIGHT, WIDTH).astype(np.float32)
 
 
-def _covered(first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None) -> float:
+def _coverage(first: NDArray[np.float32], second: NDArray[np.float32], shared: NDArray[np.float32] | None) -> float:
     weight = 1.0 if shared is None else np.clip(1 - 2 * shared, 0, 1)
     shares = []
     for ink, cover in ((first, second), (second, first)):
@@ -245,39 +246,39 @@ def _covered(first: NDArray[np.float32], second: NDArray[np.float32], shared: ND
     return min(shares)
 
 
-def _fitting(first: NDArray[np.float32], second: NDArray[np.float32]) -> Motion | None:
-    """The small motion and scaling that lays ``second`` on ``first``, or ``None`` where none fits."""
+def _find_motion(first: NDArray[np.float32], second: NDArray[np.float32]) -> Motion | None:
+    """Find the small motion and scaling that aligns ``second`` with ``first``, or ``None`` where none fits."""
     blurred = [cv2.GaussianBlur(image, (0, 0), 2.0) for image in (first, second)]
     half = [cv2.resize(image, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA) for image in blurred]
     try:
-        return None if _fitted(half, 15)[0] < _WORTH_REFINING else _fitted(blurred, 60)[1]
+        return None if _fit_motion(half, 15)[0] < _WORTH_REFINING else _fit_motion(blurred, 60)[1]
     except cv2.error:  # it did not converge: the two have nothing in common
         return None
 
 
-def _moved(image: NDArray[np.float32], motion: Motion | None) -> NDArray[np.float32]:
+def _move(image: NDArray[np.float32], motion: Motion | None) -> NDArray[np.float32]:
     if motion is None:
         return image
     moved = cv2.warpAffine(image, motion, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(moved > 0.4, dtype=np.float32)
 
 
-def _fitted(images: Sequence[np.ndarray], steps: int) -> tuple[float, Motion]:
-    """Correlation of two images once the second is moved, and the motion."""
+def _fit_motion(images: Sequence[np.ndarray], steps: int) -> tuple[float, Motion]:
+    """Return the correlation of two images once the second is moved, and the motion."""
     ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, 1e-4)
     motion = np.eye(2, 3, dtype=np.float32)
-    likeness, found = cv2.findTransformECC(images[0], images[1], motion, cv2.MOTION_AFFINE, ends)
-    return likeness, np.asarray(found, dtype=np.float32)
+    correlation, fitted = cv2.findTransformECC(images[0], images[1], motion, cv2.MOTION_AFFINE, ends)
+    return correlation, np.asarray(fitted, dtype=np.float32)
 
 
 def _components(count: int, linked: Sequence[tuple[int, int]]) -> NDArray[np.intp]:
-    """Number of the recording of each page, by the pairs that link them."""
+    """Number the recordings of the pages, by the pairs that link them."""
     rows, columns = np.array(linked, dtype=np.intp).reshape(-1, 2).T
     links = coo_array((np.ones(len(linked)), (rows, columns)), shape=(count, count))
     return connected_components(links, directed=False)[1].astype(np.intp)
 
 
-def _shared(packed: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+def _common_ink(packed: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     if len(packed) < FEWEST:
         return None
     total = np.zeros(HEIGHT * WIDTH, dtype=np.float64)
@@ -287,7 +288,7 @@ def _shared(packed: NDArray[np.uint8]) -> NDArray[np.float32] | None:
 
 
 def _all_coarse(packed: NDArray[np.uint8], shared: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Coarse signatures less what all pages share: ``(pages, values)``, each of length 1."""
+    """Return coarse signatures minus what all pages share: ``(pages, values)``, each of length 1."""
     rows = np.stack([_coarse(_image(row)) for row in packed])
     if shared is not None:
         rows -= _coarse(shared)

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from ecglens.datasets.recordings import Recordings
-from ecglens.evaluation.report import Section
+from ecglens.evaluation.sections import Section
 from ecglens.models.train.folder import load_run
 from ecglens.models.train.run import split_of
 

@@ -145,7 +145,7 @@ def _drawn(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> 
     if name == splits.AS_PUBLISHED:
         return Split(name, seed, splits.as_published(recordings, seed=seed, test_fraction=recipe.test_fraction))
     if name == "given":
-        return Split(name, seed, splits.given(recordings))
+        return Split(name, seed, splits.from_split_column(recordings))
     if name == "leave-one-out":
         return Split(plan.protocol, seed, splits.leave_one_out(recordings, column or "batch"))
     if Path(plan.protocol).is_file():

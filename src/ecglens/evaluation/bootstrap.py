@@ -11,9 +11,9 @@ __all__ = [
     "Figures",
     "Progress",
     "all_or_nothing",
-    "resample_figures",
     "group_intervals",
     "interval",
+    "resample_figures",
     "share_interval",
 ]
 

@@ -17,9 +17,9 @@ __all__ = [
     "at_coverages",
     "curve_points",
     "decision_curve",
-    "resample_curves",
     "hits_and_alarms",
     "reliability",
+    "resample_curves",
 ]
 
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(2, 21))

@@ -18,7 +18,7 @@ from ecglens.errors import DatasetError
 from ecglens.evaluation.predictions import Predictions, read_predictions, write_predictions
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["UNGROUPED", "Result", "load_result", "recipe_hash", "result_path", "save_result", "has_no_groups"]
+__all__ = ["UNGROUPED", "Result", "has_no_groups", "load_result", "recipe_hash", "result_path", "save_result"]
 
 UNGROUPED = (
     "Each file is a recording and a group of its own in this table: where files are copies of each other, or show one "

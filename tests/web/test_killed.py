@@ -28,7 +28,7 @@ def site(tmp_path):
     site.stop()
 
 
-TAKEN = "SELECT coalesce(sum(attempts), 0) FROM readings_reading"
+ATTEMPTS = "SELECT coalesce(sum(attempts), 0) FROM readings_reading"
 STATES = "SELECT state, attempts, count(*) FROM readings_reading GROUP BY state, attempts ORDER BY state, attempts"
 UNFINISHED = "SELECT 1 FROM readings_reading WHERE state IN ('waiting', 'answered')"
 
@@ -83,13 +83,13 @@ class Uploads:
 
 def until_busy(site, uploads):
     """Until a worker has begun with a page and another upload is under way."""
-    [(taken,)] = rows(site, TAKEN)
+    [(attempts_before,)] = rows(site, ATTEMPTS)
     uploads.wait_for(UPLOADS)
-    wait(lambda: rows(site, TAKEN) > [(taken,)], lambda: len(uploads.accepted))
+    wait(lambda: rows(site, ATTEMPTS) > [(attempts_before,)], lambda: len(uploads.accepted))
     uploads.wait_for(1)
 
 
-def test_each_accepted_page_is_answered_exactly_once_or_shown_as_failed(site):
+def test_each_accepted_page_is_predicted_exactly_once_or_shown_as_failed(site):
     people = [Person(site.address, f"p{number}@example.org").sign_up() for number in range(3)]
     uploads = Uploads()
     threads = [threading.Thread(target=uploads.upload, args=(person,)) for person in people]
@@ -108,17 +108,17 @@ def test_each_accepted_page_is_answered_exactly_once_or_shown_as_failed(site):
     wait(lambda: not rows(site, UNFINISHED), lambda: rows(site, STATES))
 
     accepted, owners = uploads.accepted, uploads.owners
-    kept = {
+    readings = {
         f"/readings/{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}/": (state, attempts)
         for key, state, attempts in rows(site, "SELECT id, state, attempts FROM readings_reading")
     }
     assert len(accepted) == len(set(accepted))
-    assert set(accepted) <= set(kept)
-    assert {state for state, _ in kept.values()} <= {"done", "failed"}
-    assert all(attempts > MOST_ATTEMPTS for state, attempts in kept.values() if state == "failed")
-    done = [state for state, _ in kept.values()].count("done")
+    assert set(accepted) <= set(readings)
+    assert {state for state, _ in readings.values()} <= {"done", "failed"}
+    assert all(attempts > MOST_ATTEMPTS for state, attempts in readings.values() if state == "failed")
+    done = [state for state, _ in readings.values()].count("done")
     assert done > 0
-    assert rows(site, "SELECT count(*) FROM readings_answer") == [(len(kept),)]
+    assert rows(site, "SELECT count(*) FROM readings_answer") == [(len(readings),)]
     twice = "SELECT reading_id FROM readings_picture GROUP BY reading_id, name HAVING count(*) > 1"
     assert rows(site, twice) == []
     assert rows(site, "SELECT count(DISTINCT reading_id) FROM readings_picture") == [(done,)]

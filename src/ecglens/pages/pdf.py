@@ -86,5 +86,7 @@ def _drawn(document: pdfium.PdfDocument, file: SourceFile) -> tuple[NDArray[np.u
 
 def _encrypted(file: SourceFile) -> EcgReadError:
     return EcgReadError(
-        f"{file.name}: expected a PDF without protection, found an encrypted one; save a copy without a password."
+        code="encrypted",
+        source=file.name,
+        detail="expected a PDF without protection, found an encrypted one; save a copy without a password.",
     )

@@ -63,18 +63,24 @@ class SourceFile:
         found = f"found {width_px:,.0f} x {height_px:,.0f} px"
         if width_px * height_px > self.max_pixels:
             raise EcgReadError(
-                f"{self.name}: expected {of} of at most {self.max_megapixels:g} megapixels, {found}; "
-                "scan it at a lower resolution."
+                code="too_large",
+                source=self.name,
+                detail=f"expected {of} of at most {self.max_megapixels:g} megapixels, {found}; "
+                "scan it at a lower resolution.",
             )
         if min(width_px, height_px) < MIN_SIDE_PX:
             raise EcgReadError(
-                f"{self.name}: expected a page of at least {MIN_SIDE_PX} px each way, {found}; "
-                "scan it at a higher resolution."
+                code="too_small",
+                source=self.name,
+                detail=f"expected a page of at least {MIN_SIDE_PX} px each way, {found}; "
+                "scan it at a higher resolution.",
             )
         if max(width_px, height_px) > _LONGEST * min(width_px, height_px):
             raise EcgReadError(
-                f"{self.name}: expected a page at most {_LONGEST} times as long as it is wide, {found}; "
-                "cut the page out of the picture."
+                code="too_narrow",
+                source=self.name,
+                detail=f"expected a page at most {_LONGEST} times as long as it is wide, {found}; "
+                "cut the page out of the picture.",
             )
 
     def check_page(self, pages: int) -> None:
@@ -85,13 +91,17 @@ class SourceFile:
         """
         if not 1 <= self.page <= pages:
             raise EcgReadError(
-                f"{self.name}: expected a page number from 1 to {pages}, found {self.page}; "
-                f"the file has {pages} page{'s' if pages > 1 else ''}."
+                code="no_such_page",
+                source=self.name,
+                detail=f"expected a page number from 1 to {pages}, found {self.page}; "
+                f"the file has {pages} page{'s' if pages > 1 else ''}.",
             )
 
     def damaged(self, kind: str) -> EcgReadError:
         """The error for bytes that begin as ``kind`` and cannot be decoded."""
         return EcgReadError(
-            f"{self.name}: expected a whole {kind} file, found one that is damaged or cut short; "
-            "export or scan the page again."
+            code="damaged",
+            source=self.name,
+            detail=f"expected a whole {kind} file, found one that is damaged or cut short; "
+            "export or scan the page again.",
         )

@@ -75,7 +75,7 @@ def code_of(secret):
 
 
 def site_settings(tmp_path, names, **environment):
-    """Values of the site's own settings, in a process of their own."""
+    """Return values of the site's settings, read in a fresh process."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ECGLENS_", "DJANGO_"))}
     prints = "; ".join(f"print({name!r}, getattr(settings, {name!r}))" for name in names)
     code = f"from ecglens.web.project import settings; {prints}"
@@ -469,7 +469,7 @@ class TestRecords:
 
 class TestCode:
     def test_the_site_executes_fetches_and_unpickles_nothing_that_it_receives(self):
-        """No interpreter, shell, pickle, XML or address of a visitor's: what does not stand there cannot be misused."""
+        """No interpreter, shell, pickle, XML or address of a visitor's: what is not there cannot be misused."""
         forbidden = {
             "pickle",
             "marshal",

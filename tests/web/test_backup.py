@@ -110,7 +110,7 @@ def files():
 
 
 def empty_site(storage):
-    """Bring the site into the state after ``migrate`` in a new database."""
+    """Reset the site to the state after ``migrate`` in a new database."""
     call_command("flush", interactive=False, verbosity=0)
     storage._root._children.clear()
     with connection.cursor() as cursor:
@@ -202,7 +202,7 @@ def test_a_database_that_is_not_empty_is_refused(archive, storage):
 def test_an_altered_file_or_row_is_refused_before_anything_is_written(archive, storage):
     empty_site(storage)
     whole = archive.read_bytes()
-    for old, new in ((CONTENTS["gray"], b"\x89PNG grey"), (b"ada@example.org", b"eve@example.org")):
+    for old, new in ((CONTENTS["gray"], b"\x89PNG GRAY"), (b"ada@example.org", b"eve@example.org")):
         assert whole.count(old) >= 1
         archive.write_bytes(whole.replace(old, new, 1))
         with pytest.raises(CommandError, match="The hash of .* differs from the manifest: the archive was altered"):

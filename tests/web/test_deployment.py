@@ -43,7 +43,7 @@ def compose():
 
 @pytest.fixture(scope="module")
 def stages():
-    """Instructions of the Dockerfile's two stages."""
+    """Return the instructions of the Dockerfile's two stages."""
     text = re.sub(r"\\\n", " ", read("Dockerfile"))
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
     parts = re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]

@@ -87,7 +87,7 @@ def shot(page, name):
 
 
 def accessible(page, name):
-    """axe-core finds nothing serious."""
+    """Check that axe-core reports nothing serious."""
     violations = pytest.importorskip("axe_playwright_python.sync_playwright").Axe().run(page).response["violations"]
     serious = [each for each in violations if each["impact"] in ("serious", "critical")]
     findings = [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in serious]
@@ -127,8 +127,8 @@ def test_a_person_from_sign_up_to_the_history(site, window, width):
     assert page.locator("figure").count() == 13
     assert page.locator(".bar").count() == 4
     assert "Not a diagnosis." in page.inner_text("main")
-    page.get_by_text("What was read on what was printed").click()
-    assert page.get_by_alt_text("What was read, drawn on the page").is_visible()
+    page.get_by_text("Digitized traces over the page").click()
+    assert page.get_by_alt_text("Digitized traces over the page").is_visible()
     explained_with_controls(page)
     calipers(page)
     page.fill("#note", "after lunch")
@@ -145,7 +145,7 @@ def test_a_person_from_sign_up_to_the_history(site, window, width):
 
 
 def explained_with_controls(page):
-    """Strength, switch, label and method by the keyboard, and the checks one click away."""
+    """Use strength, switch, label and method by the keyboard, and open the checks."""
     visible_layer = page.locator(".heat:visible")
     strength, switch = page.get_by_label("Strength"), page.get_by_label("Show on the page")
     status = page.locator(".said")
@@ -164,7 +164,7 @@ def explained_with_controls(page):
     controls = page.locator(".why-controls")
     controls.get_by_label("Label").select_option(index=1)
     controls.get_by_label("Method").select_option("Occlusion by lead")
-    assert visible_layer.get_attribute("aria-label") == f"Heat over the page: {status.inner_text()}"
+    assert visible_layer.get_attribute("aria-label") == f"Heat map over the page: {status.inner_text()}"
     assert page.locator(".why-reason:visible").count() == 1
     assert page.locator(".shares:visible li").count() == 13
     controls.get_by_label("Label").select_option(index=0)
@@ -173,7 +173,7 @@ def explained_with_controls(page):
 
 
 def calipers(page):
-    """Dragged over a second of paper they say a second; an end moves with the arrow keys."""
+    """Measure a second of paper by dragging over it, and move an end with the arrow keys."""
     stage, tool = page.locator(".caliper-stage"), page.locator(".calipers")
     stage.scroll_into_view_if_needed()
     frame = stage.bounding_box()
@@ -275,7 +275,7 @@ def test_a_visitors_page_is_read_and_not_stored(site, window, width, javascript)
 
 
 def explained_without_javascript(page):
-    """Each explanation is opened and closed on its own, and lies on the page while it is open."""
+    """Open and close each explanation on its own; it is on the page while it is open."""
     visible_layer = page.locator(".heat:visible")
     assert not page.get_by_label("Strength").is_visible()
     first, second = page.locator(".why-reason > summary").all()[:2]

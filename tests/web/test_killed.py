@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(3600)]
 PAGE = (Path(__file__).parents[1] / "data" / "MI_26.jpg").read_bytes()
 KILLS = 3
 UPLOADS = 2
-"""At a time: how many there are must not depend on how fast the workers are."""
+"""Uploads at a time: their number must not depend on the speed of the workers."""
 MOST_ATTEMPTS = 3
 STANDSTILL_S = 300
-"""Without any change the site hangs; a slow machine changes something all the time."""
+"""Time without any change after which the site hangs; a slow machine changes something all the time."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def rows(site, question):
 
 
 def wait(until, progress):
-    """Until something is true, as long as there is progress: no test may count on the machine's speed."""
+    """Wait for a condition as long as there is progress: no test may depend on the machine's speed."""
     last, since = progress(), time.monotonic()
     while not until():
         time.sleep(0.1)
@@ -49,7 +49,7 @@ def wait(until, progress):
 
 
 class Uploads:
-    """What was accepted, and how many may be; people upload on and on until then."""
+    """The accepted uploads, and their allowed number; users upload until it is reached."""
 
     def __init__(self):
         self.accepted, self.owners, self.most = [], {}, 0
@@ -75,14 +75,14 @@ class Uploads:
                 self.accepted.append(url)
 
     def wait_for(self, count):
-        """Until so many more were accepted."""
+        """Wait for so many more uploads."""
         least = len(self.accepted) + count
         self.most = least + UPLOADS
         wait(lambda: len(self.accepted) >= least, lambda: len(self.accepted))
 
 
 def until_busy(site, uploads):
-    """Until a worker has begun with a page and another upload is under way."""
+    """Wait for a worker to start a page and for another upload to be in progress."""
     [(attempts_before,)] = rows(site, ATTEMPTS)
     uploads.wait_for(UPLOADS)
     wait(lambda: rows(site, ATTEMPTS) > [(attempts_before,)], lambda: len(uploads.accepted))

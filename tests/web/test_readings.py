@@ -1,11 +1,13 @@
 """A page of a user, from the upload to its end."""
 
+import csv
 import io
 import json
 import re
 import zipfile
 
 import cv2
+import pypdfium2
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -262,7 +264,7 @@ def test_two_readings_side_by_side(upload, client, work):
 
     assert "What changed" in html
     assert "+0 ± " in html
-    assert "stands changed" not in html
+    assert "position changed" not in html
     one = client.post("/readings/export", {"chosen": chosen[:1], "action": "compare"}, follow=True)
     assert "Choose two readings" in one.content.decode()
 
@@ -317,3 +319,28 @@ def test_the_stored_state_of_a_bent_page_has_its_bend(page):
     first = pipeline.predict_page(content, 1, pipeline.Options(explain=False))
     stored = unpack_reading(first.state, read_page(first.page[0]))
     assert stored.page.bend_mm > 1
+
+
+def test_no_export_claims_certainty(upload, client):
+    upload()
+    probabilities = {"mi": 0.99998, "normal": 0.00002}
+    prediction = {
+        **only().answers.get().prediction,
+        "probabilities": probabilities,
+        "lead_probabilities": {"V1": probabilities},
+    }
+    only().answers.update(prediction=prediction)
+    Reading.objects.update(probability=0.99998)
+    export = {"chosen": [str(only().pk)]}
+
+    table = client.post("/readings/export", {**export, "action": "csv"}).content.decode("utf-8-sig")
+    [row] = csv.DictReader(io.StringIO(table))
+    assert (row["probability"], row["probability_percent"]) == ("0.9999", "> 99.9 %")
+    pdf = client.post("/readings/export", {**export, "action": "pdf"}).content
+    text = pypdfium2.PdfDocument(pdf)[0].get_textpage().get_text_range()
+    assert "> 99.9 %" in text
+    assert "< 0.1 %" in text
+    html = client.get(only().get_absolute_url()).content.decode()
+    assert html.count("&gt; 99.9 %") == 2, "once for the page, once for lead V1"
+    for content in (text, html, client.get("/readings/").content.decode()):
+        assert not re.search(r"\b(100(\.0+)?|0(\.0+)?) %", content)

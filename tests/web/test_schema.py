@@ -1,4 +1,4 @@
-"""What the API says of itself holds: requests made up from its description, fitting and unfitting ones."""
+"""The API complies with its schema: valid and invalid requests are generated from it."""
 
 from functools import lru_cache
 
@@ -64,8 +64,8 @@ def _tiny(tmp_path_factory):
 
 @pytest.fixture
 def head(user):
-    """Of requests of a program that may do everything."""
-    return {"Authorization": f"Bearer {create_token(user, 'made up', ['read', 'write'])[1]}"}
+    """Return the headers of a program with every scope."""
+    return {"Authorization": f"Bearer {create_token(user, 'generated', ['read', 'write'])[1]}"}
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def things(head):
 
 
 def answer_and_close(environ, start):
-    """The site's answer, closed as a server does; the test's transaction outlives it, as with Django's own client."""
+    """Return the site's response, closed as a server does; the test's transaction stays open."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)

@@ -1,4 +1,4 @@
-"""What must hold on a network; ``SECURITY.md`` names these tests."""
+"""Security of the site on a network; ``SECURITY.md`` names these tests."""
 
 import io
 import json

@@ -56,7 +56,7 @@ def layout():
 
 
 def tracing(page):
-    """Thirteen level lines, lead V6 badly read."""
+    """Return a tracing of thirteen flat lines, of which lead V6 has a poor quality."""
     names = (*LEADS, "II-rhythm")
     columns = np.linspace(100.0, 1000.0, 50)
     traces = tuple(LeadTrace(name, columns, np.full(50, 40.0 * number), 40.0) for number, name in enumerate(names, 2))

@@ -148,7 +148,7 @@ def explained_with_controls(page):
     """Use strength, switch, label and method by the keyboard, and open the checks."""
     visible_layer = page.locator(".heat:visible")
     strength, switch = page.get_by_label("Strength"), page.get_by_label("Show on the page")
-    status = page.locator(".said")
+    status = page.locator(".layer-status")
     assert visible_layer.count() == 1
     sheet, heat = page.locator(".under .sheet").bounding_box(), visible_layer.bounding_box()
     assert all(abs(sheet[side] - heat[side]) <= 1 for side in ("x", "y", "width", "height"))
@@ -271,7 +271,7 @@ def test_a_visitors_page_is_read_and_not_stored(site, window, width, javascript)
         assert page.locator(".calipers").is_hidden()
 
     assert page.locator("figure").count() == 13
-    assert "not kept" in page.inner_text("footer")
+    assert "not stored" in page.inner_text("footer")
 
 
 def explained_without_javascript(page):

@@ -11,7 +11,8 @@ PORT ?= 8000
 
 # What is written in plain English already. A package is added here once `.ci/check_language.py --paths PACKAGE` and
 # `codespell PACKAGE` report nothing; when all are here, the list becomes the whole repository.
-LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples tests/ci docs/decisions \
+LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples src/ecglens/web tests/ci tests/web \
+	docs/decisions \
 	$(addprefix docs/,api.md architecture.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
 	$(addprefix docs/,rendering.md thresholds.md training.md web.md) \
 	$(addprefix src/ecglens/,formats leads measuring pages printed tracing models/abstention.py) \

@@ -101,13 +101,19 @@ def digitize_page(
     original = page.page if isinstance(page, Located) else page
     if min(original.height, original.width) < MIN_SIDE_PX:
         raise EcgReadError(
-            f"{original.source}: expected at least {MIN_SIDE_PX} px each way, found {original.width} x "
-            f"{original.height}; use a larger picture."
+            code="too_small",
+            source=original.source,
+            detail=f"expected at least {MIN_SIDE_PX} px each way, found {original.width} x {original.height}; "
+            "use a larger picture.",
         )
     flat = locate_flat_leads(page, layout)
     if isinstance(flat.layout, NotFound):
         hint = _HINT if layout is None else f"The layout was given as {layout}."
-        raise EcgReadError(f"{original.source}: expected the leads of an ECG page. {flat.layout.reason} {hint}")
+        raise EcgReadError(
+            code="no_leads",
+            source=original.source,
+            detail=f"expected the leads of an ECG page. {flat.layout.reason} {hint}",
+        )
     positions = _with_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
     facts = printed if isinstance(printed, PrintedFacts) else read_facts(flat.page, positions) if printed else None
     if facts is not None:

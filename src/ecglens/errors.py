@@ -1,7 +1,7 @@
 """The exception tree.
 
-Every error that a user can cause is an ``EcgLensError`` whose text is one sentence: what was expected, what was
-found, what to do.
+Every error that a user can cause is an ``EcgLensError`` whose text is one sentence: what was expected, what came,
+what to do. Callers decide by the error's type and its ``code``, never by its text.
 
 ::
 
@@ -16,11 +16,14 @@ found, what to do.
      └── MissingExtraError   an optional dependency that is not installed
 """
 
+from typing import Literal
+
 __all__ = [
     "BatchError",
     "DatasetError",
     "EcgLensError",
     "EcgReadError",
+    "ErrorCode",
     "MissingExtraError",
     "ModelError",
     "RenderError",
@@ -29,8 +32,36 @@ __all__ = [
 ]
 
 
+ErrorCode = Literal[
+    "damaged",
+    "empty",
+    "encrypted",
+    "invalid_argument",
+    "missing",
+    "no_leads",
+    "no_such_page",
+    "too_large",
+    "too_narrow",
+    "too_small",
+    "unreadable",
+    "unsupported",
+]
+"""Kinds of errors that programs may distinguish."""
+
+
 class EcgLensError(Exception):
-    """Base of every error that a user of ecglens can cause."""
+    """Base of every error that a user of ecglens can cause.
+
+    Args:
+        message: The whole text; by default the source, a colon and the detail.
+        code: Kind of the error, where it has one.
+        source: Name of the file or of the address that cannot be used.
+        detail: The sentence without the source; by default the message.
+    """
+
+    def __init__(self, message: str = "", *, code: ErrorCode | None = None, source: str = "", detail: str = "") -> None:
+        super().__init__(message or (f"{source}: {detail}" if source else detail))
+        self.code, self.source, self.detail = code, source, detail or message
 
 
 class EcgReadError(EcgLensError):

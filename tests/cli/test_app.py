@@ -307,7 +307,7 @@ def test_serve_says_in_one_sentence_that_a_port_is_taken():
         result = run("serve", "--port", taken.getsockname()[1])
 
     assert isinstance(result.exception, SettingsError)
-    assert "taken or not of this machine; choose another" in str(result.exception)
+    assert "in use or belongs to another machine; choose another" in str(result.exception)
 
 
 @pytest.fixture

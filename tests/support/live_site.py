@@ -1,4 +1,4 @@
-"""A site that runs for real, in processes of its own, and people who use it."""
+"""A real site, in processes of its own, and people who use it."""
 
 import os
 import re
@@ -15,16 +15,16 @@ import requests
 PASSWORD = "correct horse battery"
 _START_S = 300
 _REQUEST_S = 300
-"""A machine that does other work beside may take long; these limits only end what hangs."""
+"""A busy machine may take long; these limits only end what hangs."""
 
 
 class Site:
     """``ecglens serve`` with a folder of its own; it can be killed and started again.
 
     Args:
-        folder: For its data.
-        settings: More of the environment.
-        options: Of the command.
+        folder: Folder for its data.
+        settings: More variables of the environment.
+        options: Options of the command.
     """
 
     def __init__(self, folder, *, options=(), **settings):
@@ -52,7 +52,7 @@ class Site:
         return self
 
     def kill(self):
-        """Every process of it at once, without a word."""
+        """Kill every process of the site at once."""
         whole = psutil.Process(self.process.pid)
         everyone = [*whole.children(recursive=True), whole]
         for each in everyone:
@@ -82,7 +82,7 @@ class Site:
 
 
 class Person:
-    """Somebody with an account and a browser without a window."""
+    """A person with an account and a session of a browser."""
 
     def __init__(self, address, email):
         self.address, self.email, self.session = address, email, requests.Session()
@@ -94,12 +94,12 @@ class Person:
         return self
 
     def post(self, path, fields=None, *, file=None, name="page.jpg", timeout=_REQUEST_S, **headers):
-        """Send a form with its mark; the answer."""
-        mark = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get("/disease-predict").text)[1]
+        """Send a form with its CSRF token, and return the response."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get("/disease-predict").text)[1]
         files = None if file is None else {"file": (name, file, "image/jpeg")}
         return self.session.post(
             self.address + path,
-            data={**(fields or {}), "csrfmiddlewaretoken": mark},
+            data={**(fields or {}), "csrfmiddlewaretoken": token},
             files=files,
             headers={"Referer": self.address, **headers},
             timeout=timeout,

@@ -1,4 +1,4 @@
-"""What tests of the site share: an account that is logged in, a page, tasks that are run at once."""
+"""Fixtures of the site's tests: an account that is logged in, a page, tasks that are run at once."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def page():
 
 @pytest.fixture
 def upload(client, page):
-    """Upload a page as the user; the answer."""
+    """Upload a page as the user, and return the response."""
 
     def send(content=None, name="MI_26.jpg", **fields):
         file = SimpleUploadedFile(name, page if content is None else content)
@@ -48,7 +48,7 @@ def upload(client, page):
 
 @pytest.fixture
 def work(db):
-    """Run the tasks that wait, those that they make too; how many."""
+    """Run the tasks that wait, and those that they create, and return how many."""
 
     def run():
         done = 0
@@ -62,11 +62,11 @@ def work(db):
 
 
 @pytest.fixture
-def kept(transactional_db):
-    """Names of all files that are kept."""
-    from ecglens.web.readings.store import every_file
+def stored_files(transactional_db):
+    """Return the names of all stored files."""
+    from ecglens.web.readings.store import list_files
 
-    return lambda: sorted(every_file())
+    return lambda: sorted(list_files())
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +76,8 @@ def _no_throttle():
 
 @pytest.fixture(autouse=True)
 def _empty_storage():
-    from ecglens.web.readings.store import every_file, pages
+    from ecglens.web.readings.store import list_files, pages
 
     yield
-    for name in list(every_file()):
+    for name in list(list_files()):
         pages().delete(name)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
+from ecglens.web.accounts.tokens import create_token, find_token
 from ecglens.web.readings.models import Reading
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ def log_in(client, email, password=PASSWORD):
 
 
 def log_in_again(email):
-    """As those do who are asked for their password once more."""
+    """Log in, and confirm the password again, as sensitive pages require."""
     client = Client()
     log_in(client, email)
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
@@ -51,7 +52,7 @@ def test_sign_up_log_out_and_log_in():
     assert client.get("/readings/").status_code == 200
 
 
-def test_no_sign_up_where_staff_make_accounts(monkeypatch):
+def test_sign_up_can_be_disabled(monkeypatch):
     closed = load_settings().model_copy(update={"sign_up": False})
     monkeypatch.setattr("ecglens.web.accounts.adapters.load_settings", lambda: closed)
     sign_up(Client())
@@ -66,11 +67,11 @@ def test_weak_passwords_are_refused(password):
     assert not User.objects.exists()
 
 
-def test_an_address_that_has_an_account_is_not_told_where_mail_is_sent(user, settings):
+def test_signing_up_does_not_reveal_whether_an_address_has_an_account(user, settings):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-    known, unknown = (sign_up(Client(), email) for email in (user.email, "nobody@example.org"))
+    registered, unknown = (sign_up(Client(), email) for email in (user.email, "nobody@example.org"))
 
-    assert known["Location"] == unknown["Location"] == "/accounts/confirm-email/"
+    assert registered["Location"] == unknown["Location"] == "/accounts/confirm-email/"
     assert User.objects.count() == 2
 
 
@@ -119,7 +120,7 @@ def test_a_second_factor_is_asked_for(user):
     assert Authenticator.objects.filter(user=user).count() == 1
 
 
-def test_the_admin_has_no_door_of_its_own(user):
+def test_the_administration_has_no_login_of_its_own(user):
     User.objects.update(is_staff=True, is_superuser=True)
     answer = Client().post("/admin/login/?next=/admin/", {"username": user.email, "password": PASSWORD})
 
@@ -127,38 +128,38 @@ def test_the_admin_has_no_door_of_its_own(user):
     assert "/accounts/login/" in answer["Location"]
 
 
-def made(client, **fields):
+def create_in_form(client, **fields):
     return client.post("/account/tokens", {"name": "script", "scopes": ["read"], "days": "30", **fields})
 
 
-def test_a_token_is_shown_once_and_kept_as_a_hash(user):
+def test_a_token_is_shown_once_and_stored_as_a_hash(user):
     client = log_in_again(user.email)
-    key = re.search(r"ecgl_[\w-]{40,}", made(client).content.decode())[0]
+    key = re.search(r"ecgl_[\w-]{40,}", create_in_form(client).content.decode())[0]
     token = Token.objects.get()
 
-    assert Token.of(key) == token
+    assert find_token(key) == token
     assert key not in json.dumps(list(Token.objects.values()), default=str)
     assert key not in client.get("/account/").content.decode()
     assert token.scopes == ["read"]
     assert (token.expires_at - timezone.now()).days == 29
     client.post(f"/account/tokens/{token.pk}/revoke")
-    assert Token.of(key) is None
+    assert find_token(key) is None
 
 
-def test_a_token_ends(user):
-    token, key = Token.make(user, "old", ["read"], expires_at=timezone.now())
+def test_an_expired_token_is_invalid(user):
+    token, key = create_token(user, "old", ["read"], expires_at=timezone.now())
 
-    assert not token.holds
-    assert Token.of(key) is None
-    assert Token.of("ecgl_" + "x" * 43) is None
-    assert Token.of("something else") is None
+    assert not token.is_valid
+    assert find_token(key) is None
+    assert find_token("ecgl_" + "x" * 43) is None
+    assert find_token("something else") is None
 
 
 def test_a_token_of_another_is_not_revoked(client, other):
-    token, key = Token.make(other, "hers", ["read"])
+    token, key = create_token(other, "hers", ["read"])
 
     assert client.post(f"/account/tokens/{token.pk}/revoke").status_code == 404
-    assert Token.of(key) == token
+    assert find_token(key) == token
 
 
 def test_tokens_data_and_deletion_ask_for_the_password_again(client):
@@ -171,10 +172,10 @@ def test_all_own_data_comes_as_a_zip(user, upload, work):
     work()
     client = log_in_again(user.email)
     packed = zipfile.ZipFile(io.BytesIO(b"".join(client.get("/account/data").streaming_content)))
-    told = json.loads(packed.read("readings.json"))
+    readings = json.loads(packed.read("readings.json"))
     pk = str(Reading.objects.get().pk)
 
-    assert told[0]["answers"][0]["label"] == "mi"
+    assert readings[0]["predictions"][0]["label"] == "mi"
     assert {f"readings/{pk}/page.jpg", f"readings/{pk}/signals.json", f"readings/{pk}/lead-V1.jpg"} <= set(
         packed.namelist()
     )
@@ -183,10 +184,10 @@ def test_all_own_data_comes_as_a_zip(user, upload, work):
     assert "password" not in json.loads(packed.read("account.json"))
 
 
-def test_deleting_an_account_takes_everything_in_it(user, upload, work, kept):
+def test_deleting_an_account_takes_everything_in_it(user, upload, work, stored_files):
     upload()
     work()
-    Token.make(user, "script", ["read"])
+    create_token(user, "script", ["read"])
     client = log_in_again(user.email)
     wrong = client.post("/account/delete", {"email": "eve@example.org"})
     assert (wrong.status_code, User.objects.count()) == (400, 1)
@@ -195,12 +196,12 @@ def test_deleting_an_account_takes_everything_in_it(user, upload, work, kept):
     assert not User.objects.exists()
     assert not Reading.objects.exists()
     assert not Token.objects.exists()
-    assert kept() == []
+    assert stored_files() == []
     assert user.email not in json.dumps(list(AuditEntry.objects.values()), default=str)
     assert client.get("/readings/").status_code == 302
 
 
-def test_who_saw_and_changed_what_is_kept(client, user, upload):
+def test_the_audit_log_records_who_viewed_and_changed_what(client, user, upload):
     upload()
     reading = Reading.objects.get()
     client.get(reading.get_absolute_url())
@@ -243,7 +244,7 @@ call_command("createcachetable")
 print(Client().get("/accounts/login/").content.decode())
 """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ECGLENS_", "DJANGO_"))}
-    told = {
+    environment = {
         "DJANGO_SETTINGS_MODULE": "ecglens.web.project.settings",
         "ECGLENS_DATA_DIR": str(tmp_path),
         "ECGLENS_OPENID_URL": "https://login.example.org",
@@ -251,7 +252,7 @@ print(Client().get("/accounts/login/").content.decode())
         "ECGLENS_OPENID_SECRET": "hush",
         "ECGLENS_OPENID_NAME": "Hospital account",
     }
-    done = subprocess.run([sys.executable, "-c", code], env={**clean, **told}, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env={**clean, **environment}, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Hospital account" in done.stdout

@@ -19,9 +19,10 @@ from tiny_models import ecg_page, write_model
 import ecglens
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
-from ecglens.web.api import access, installed, schemas
-from ecglens.web.api.described import api
-from ecglens.web.project import throttle
+from ecglens.web.accounts.tokens import create_token
+from ecglens.web.api import access, installed_models, schemas
+from ecglens.web.api.openapi import api
+from ecglens.web.http import throttle
 from ecglens.web.readings import store, tasks
 from ecglens.web.readings.models import Batch, Reading, WorkerLife
 
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny(tmp_path_factory):
-    """A model of a few numbers answers."""
+    """Install a model of a few numbers, which gives the predictions."""
     folder = tmp_path_factory.mktemp("models")
     card = write_model(folder / "tiny", (2.0, 0.0), warnings=("A made-up model.",))
     write_model(folder / "other", (0.0, 1.0))
@@ -71,7 +72,7 @@ def stranger():
 
 
 def program_of(user, *scopes):
-    _, key = Token.make(user, "test", list(scopes or ("read", "write")))
+    _, key = create_token(user, "test", list(scopes or ("read", "write")))
     return Client(headers={"Authorization": f"Bearer {key}"})
 
 
@@ -84,17 +85,17 @@ def upload(program, content, *, headers=None, **more):
 
 
 @pytest.fixture
-def kept(program, page):
+def reading(program, page):
     """A reading that was answered and not measured yet."""
     return upload(program, page, explain=False).json()
 
 
 def measure(reading):
-    assert tasks.look_closer.func(reading["id"]) == "kept"
+    assert tasks.look_closer.func(reading["id"]) == "stored"
 
 
-def told(response, status):
-    """A problem, as RFC 9457 has it."""
+def check_problem(response, status):
+    """Check that a response is a problem (RFC 9457) with a status, and return it."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == PROBLEM
     problem = response.json()
@@ -105,14 +106,14 @@ def told(response, status):
     return problem
 
 
-def test_an_uploaded_page_is_answered_as_the_library_answers(program, page, user):
+def test_an_uploaded_page_gets_the_predictions_of_the_library(program, page, user):
     response = upload(program, page, models=["tiny", "other"])
 
     assert response.status_code == 201
     reading = response.json()
     assert response["Location"] == f"{API}/readings/{reading['id']}"
-    said = [ecglens.read(page, model=name).to_dict() for name in ("tiny", "other")]
-    assert reading["predictions"] == json.loads(json.dumps(said))
+    expected = [ecglens.read(page, model=name).to_dict() for name in ("tiny", "other")]
+    assert reading["predictions"] == json.loads(json.dumps(expected))
     assert reading["label"] == "normal"
     assert reading["state"] == "answered"
     assert reading["facts"]["page"]["number"] == 1
@@ -121,20 +122,20 @@ def test_an_uploaded_page_is_answered_as_the_library_answers(program, page, user
     assert entry.token_id == Token.objects.get().pk
 
 
-def test_the_schema_of_a_prediction_names_all_that_a_prediction_tells(page):
-    said = ecglens.read(page, model="tiny").to_dict()
+def test_the_schema_of_a_prediction_has_all_its_fields(page):
+    expected = ecglens.read(page, model="tiny").to_dict()
 
-    assert set(schemas.Prediction.model_fields) == set(said)
-    assert set(schemas.Layout.model_fields) == set(said["layout"])
-    assert schemas.Prediction.model_validate(said).model_dump(mode="json") == json.loads(json.dumps(said))
+    assert set(schemas.Prediction.model_fields) == set(expected)
+    assert set(schemas.Layout.model_fields) == set(expected["layout"])
+    assert schemas.Prediction.model_validate(expected).model_dump(mode="json") == json.loads(json.dumps(expected))
 
 
-def test_what_comes_later_is_there_once_it_was_measured(program, page):
+def test_later_results_are_available_once_they_were_measured(program, page):
     reading = upload(program, page).json()
     address = f"{API}/readings/{reading['id']}"
     for part in ("explanations", "measurements", "signals"):
         response = program.get(f"{address}/{part}")
-        told(response, 409)
+        check_problem(response, 409)
         assert int(response["Retry-After"]) > 0
 
     measure(reading)
@@ -147,7 +148,7 @@ def test_what_comes_later_is_there_once_it_was_measured(program, page):
     assert measured["rate_bpm"]["unit"] == "1/min"
     explanations = program.get(f"{address}/explanations").json()
     assert explanations == after["explanations"]
-    assert {found["label"] for found in explanations} == {"normal", "mi"}
+    assert {each["label"] for each in explanations} == {"normal", "mi"}
     for address in (explanations[0]["picture"], after["pictures"]["gray"], after["pictures"]["lead:aVF"]):
         picture = program.get(address)
         assert picture["Content-Type"] in ("image/png", "image/jpeg")
@@ -168,10 +169,10 @@ def bytes_of(response):
         ("fhir", "application/json", b"{"),
     ],
 )
-def test_signals_come_in_each_format(program, kept, form, kind, start):
-    measure(kept)
+def test_signals_come_in_each_format(program, reading, form, kind, start):
+    measure(reading)
 
-    response = program.get(f"{API}/readings/{kept['id']}/signals?format={form}")
+    response = program.get(f"{API}/readings/{reading['id']}/signals?format={form}")
 
     assert response.status_code == 200
     assert response["Content-Type"] == kind
@@ -179,18 +180,18 @@ def test_signals_come_in_each_format(program, kept, form, kind, start):
     assert AuditEntry.objects.get(action="export").detail == form
 
 
-def test_a_reading_without_explanations_or_signals_says_so(program, kept):
-    measure(kept)
-    told(program.get(f"{API}/readings/{kept['id']}/explanations"), 404)
+def test_missing_explanations_and_signals_are_404(program, reading):
+    measure(reading)
+    check_problem(program.get(f"{API}/readings/{reading['id']}/explanations"), 404)
     Reading.objects.update(signals="", facts={})
-    told(program.get(f"{API}/readings/{kept['id']}/signals"), 404)
-    told(program.get(f"{API}/readings/{kept['id']}/measurements"), 404)
-    told(program.get(f"{API}/readings/{kept['id']}/pictures/none"), 404)
-    told(program.get(f"{API}/readings/{kept['id']}/signals?format=xml"), 422)
+    check_problem(program.get(f"{API}/readings/{reading['id']}/signals"), 404)
+    check_problem(program.get(f"{API}/readings/{reading['id']}/measurements"), 404)
+    check_problem(program.get(f"{API}/readings/{reading['id']}/pictures/none"), 404)
+    check_problem(program.get(f"{API}/readings/{reading['id']}/signals?format=xml"), 422)
 
 
-def test_the_kept_page_is_told_as_a_picture(program, kept):
-    response = program.get(f"{API}/readings/{kept['id']}/page")
+def test_the_stored_page_is_served_as_an_image(program, reading):
+    response = program.get(f"{API}/readings/{reading['id']}/page")
 
     assert response["Content-Type"] == "image/png"
     assert cv2.imdecode(bytes_of(response), cv2.IMREAD_COLOR).shape[2] == 3
@@ -207,40 +208,40 @@ def test_the_same_key_with_the_same_request_gives_the_same_reading(program, stra
     assert (first.status_code, again.status_code, others.status_code) == (201, 200, 201)
     assert again.json()["id"] == first.json()["id"] != others.json()["id"]
     assert AuditEntry.objects.filter(action="upload").count() == 2
-    told(upload(program, page, headers=key, explain=False), 409)
+    check_problem(upload(program, page, headers=key, explain=False), 409)
     assert upload(program, page, headers={"Idempotency-Key": "SCAN 17"}).status_code == 201
-    told(upload(program, page, headers={"Idempotency-Key": "k" * 121}), 422)
+    check_problem(upload(program, page, headers={"Idempotency-Key": "k" * 121}), 422)
 
 
-def test_a_page_that_cannot_be_read_is_refused_and_nothing_is_kept(program, page):
-    found = told(upload(program, b"no page"), 422)
+def test_a_page_that_cannot_be_read_is_refused_and_nothing_is_stored(program, page):
+    problem = check_problem(upload(program, b"no page"), 422)
 
-    assert "page.png" in found["detail"]
-    told(upload(program, page, models=["none"]), 422)
-    told(upload(program, page, page=0), 422)
-    told(upload(program, page, page=7), 422)
-    told(program.post(f"{API}/readings", {"file": "text"}), 422)
+    assert "page.png" in problem["detail"]
+    check_problem(upload(program, page, models=["none"]), 422)
+    check_problem(upload(program, page, page=0), 422)
+    check_problem(upload(program, page, page=7), 422)
+    check_problem(program.post(f"{API}/readings", {"file": "text"}), 422)
     assert not Reading.objects.exists()
 
 
-def test_what_is_wrong_is_told_by_its_place(program):
-    found = told(program.get(f"{API}/readings?limit=101"), 422)
+def test_an_error_names_the_location_of_the_invalid_part(program):
+    problem = check_problem(program.get(f"{API}/readings?limit=101"), 422)
 
-    assert found["errors"][0]["where"] == ["query", "limit"]
-    assert "limit" in found["detail"]
+    assert problem["errors"][0]["location"] == ["query", "limit"]
+    assert "limit" in problem["detail"]
 
 
 @pytest.mark.parametrize("key", ["", "Bearer ", "Bearer ecgl_none", "Bearer ecgl_\xe9", "Basic bWU6bWU=", "ecgl"])
-def test_nobody_gets_in_without_a_token_that_holds(key):
+def test_requests_without_a_valid_token_are_refused(key):
     for address in ("/readings", "/batches", "/models", f"/readings/{NOBODY_S}"):
         response = Client().get(f"{API}{address}", headers={"Authorization": key})
-        told(response, 401)
+        check_problem(response, 401)
         assert response["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("end", ["revoked", "ended", "locked"])
-def test_a_token_that_ended_lets_nobody_in(user, end):
-    token, key = Token.make(user, "old", ["read"], expires_at=timezone.now() + timedelta(days=1))
+def test_an_expired_token_is_refused(user, end):
+    token, key = create_token(user, "old", ["read"], expires_at=timezone.now() + timedelta(days=1))
     program = Client(headers={"Authorization": f"Bearer {key}"})
     assert program.get(f"{API}/readings").status_code == 200
 
@@ -254,22 +255,22 @@ def test_a_token_that_ended_lets_nobody_in(user, end):
     assert 'error="invalid_token"' in program.get(f"{API}/readings")["WWW-Authenticate"]
 
 
-def test_a_token_does_what_its_scopes_say(user, page):
+def test_a_token_allows_what_its_scopes_say(user, page):
     reader, writer = program_of(user, "read"), program_of(user, "write")
 
     response = upload(reader, page)
-    told(response, 403)
+    check_problem(response, 403)
     assert 'scope="write"' in response["WWW-Authenticate"]
     reading = upload(writer, page).json()
-    told(writer.get(f"{API}/readings/{reading['id']}"), 403)
+    check_problem(writer.get(f"{API}/readings/{reading['id']}"), 403)
     assert reader.get(f"{API}/readings/{reading['id']}").status_code == 200
-    told(reader.delete(f"{API}/readings/{reading['id']}"), 403)
+    check_problem(reader.delete(f"{API}/readings/{reading['id']}"), 403)
 
 
 def test_staff_need_a_second_factor_with_a_token_too(user):
     User.objects.update(is_staff=True)
     program = program_of(user)
-    told(program.get(f"{API}/readings"), 403)
+    check_problem(program.get(f"{API}/readings"), 403)
 
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
 
@@ -284,43 +285,43 @@ def test_staff_without_a_second_factor_do_not_get_in_by_session(user):
     assert client.get(f"{API}/readings").status_code == 403
 
 
-def test_a_login_in_the_browser_needs_the_mark_to_change_something(user, page):
+def test_a_login_in_the_browser_needs_the_csrf_token_to_change_something(user, page):
     client = Client(enforce_csrf_checks=True)
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     assert client.get(f"{API}/readings").status_code == 200
-    told(upload(client, page), 403)
+    check_problem(upload(client, page), 403)
 
     client.get(f"{API}/docs")
     mark = {"X-CSRFToken": client.cookies["csrftoken"].value}
 
     assert upload(client, page, headers=mark).status_code == 201
-    told(client.post(f"{API}/readings", headers={"Authorization": "Bearer ecgl_none", **mark}), 401)
+    check_problem(client.post(f"{API}/readings", headers={"Authorization": "Bearer ecgl_none", **mark}), 401)
 
 
-def test_things_of_others_are_not_there(program, stranger, kept, page):
-    measure(kept)
+def test_objects_of_other_users_are_404(program, stranger, reading, page):
+    measure(reading)
     batch = program.post(f"{API}/batches", {"files": file_of(page)}).json()
-    own = [f"/readings/{kept['id']}", f"/batches/{batch['id']}"]
+    own = [f"/readings/{reading['id']}", f"/batches/{batch['id']}"]
     parts = [f"{own[0]}/{part}" for part in ("explanations", "measurements", "signals", "page", "pictures/gray")]
-    nowhere = told(stranger.get(f"{API}/readings/{NOBODY_S}"), 404)
+    nowhere = check_problem(stranger.get(f"{API}/readings/{NOBODY_S}"), 404)
 
     for address in (*own, *parts):
-        assert told(stranger.get(f"{API}{address}"), 404) == nowhere
+        assert check_problem(stranger.get(f"{API}{address}"), 404) == nowhere
     for address in own:
-        assert told(stranger.delete(f"{API}{address}"), 404) == nowhere
-    assert told(stranger.patch(f"{API}{own[0]}", {"note": "x"}, "application/json"), 404) == nowhere
+        assert check_problem(stranger.delete(f"{API}{address}"), 404) == nowhere
+    assert check_problem(stranger.patch(f"{API}{own[0]}", {"note": "x"}, "application/json"), 404) == nowhere
     assert stranger.get(f"{API}/readings").json()["count"] == 0
     assert stranger.get(f"{API}/batches").json()["count"] == 0
     assert stranger.get(f"{API}/readings?batch={batch['id']}").json()["items"] == []
     assert program.get(f"{API}/readings").json()["count"] == 2
 
 
-def test_readings_are_looked_up_page_by_page(program, user):
+def test_readings_are_listed_page_by_page(program, user):
     days = [timezone.now() - timedelta(days=days) for days in range(5)]
-    made = [Reading(owner=user, name=f"scan {n}.jpg", created_at=at, state="done") for n, at in enumerate(days)]
-    made[1].label, made[1].note = "mi", "twelve"
-    made[2].label, made[2].corrected = "mi", "normal"
-    Reading.objects.bulk_create(made)
+    readings = [Reading(owner=user, name=f"scan {n}.jpg", created_at=at, state="done") for n, at in enumerate(days)]
+    readings[1].label, readings[1].note = "mi", "twelve"
+    readings[2].label, readings[2].corrected = "mi", "normal"
+    Reading.objects.bulk_create(readings)
 
     def names(query):
         return [row["name"][5] for row in program.get(f"{API}/readings?{query}").json()["items"]]
@@ -335,52 +336,52 @@ def test_readings_are_looked_up_page_by_page(program, user):
     assert names("label=cannot-tell") == ["0", "3", "4"]
     assert names("state=failed") == []
     assert names(f"start={days[1]:%Y-%m-%d}&end={days[1]:%Y-%m-%d}") == ["1"]
-    found = program.get(f"{API}/readings?limit=2").json()
-    assert (found["count"], found["page"], found["pages"]) == (5, 1, 3)
+    listing = program.get(f"{API}/readings?limit=2").json()
+    assert (listing["count"], listing["page"], listing["pages"]) == (5, 1, 3)
 
 
 @pytest.mark.parametrize(
     "query",
     ["q=%00", "label=%00", "end=9999-12-31", "start=0001-01-01&end=0001-01-01", "page=1000000", "q=%F0%9F%AB%80"],
 )
-def test_odd_questions_find_nothing_and_break_nothing(program, kept, query):
+def test_unusual_queries_match_nothing_and_break_nothing(program, reading, query):
     assert program.get(f"{API}/readings?{query}").status_code == 200
 
 
-def test_a_reading_is_corrected_beside_the_answer(program, kept):
-    address = f"{API}/readings/{kept['id']}"
+def test_a_correction_does_not_change_the_prediction(program, reading):
+    address = f"{API}/readings/{reading['id']}"
 
     changed = program.patch(address, {"note": "Look again.", "corrected": "mi"}, "application/json").json()
 
     assert (changed["note"], changed["corrected"], changed["label"]) == ("Look again.", "mi", "normal")
     again = program.patch(address, {"corrected": ""}, "application/json").json()
     assert (again["note"], again["corrected"]) == ("Look again.", None)
-    told(program.patch(address, {"corrected": "flu"}, "application/json"), 422)
-    told(program.patch(address, {"label": "mi"}, "application/json"), 422)
-    told(program.patch(address, {"note": "x" * 4001}, "application/json"), 422)
-    told(program.patch(address, "{", "application/json"), 400)
-    assert AuditEntry.objects.filter(action="change", object_id=kept["id"]).count() == 2
+    check_problem(program.patch(address, {"corrected": "flu"}, "application/json"), 422)
+    check_problem(program.patch(address, {"label": "mi"}, "application/json"), 422)
+    check_problem(program.patch(address, {"note": "x" * 4001}, "application/json"), 422)
+    check_problem(program.patch(address, "{", "application/json"), 400)
+    assert AuditEntry.objects.filter(action="change", object_id=reading["id"]).count() == 2
 
 
-def test_a_deleted_reading_leaves_no_file(program, kept, django_capture_on_commit_callbacks):
-    measure(kept)
-    files = set(store.every_file())
+def test_a_deleted_reading_leaves_no_file(program, reading, django_capture_on_commit_callbacks):
+    measure(reading)
+    files = set(store.list_files())
     with django_capture_on_commit_callbacks(execute=True):
-        response = program.delete(f"{API}/readings/{kept['id']}")
+        response = program.delete(f"{API}/readings/{reading['id']}")
 
     assert (response.status_code, response.content) == (204, b"")
-    assert len(files - set(store.every_file())) > 3
-    told(program.get(f"{API}/readings/{kept['id']}"), 404)
-    assert AuditEntry.objects.get(action="delete").object_id == kept["id"]
+    assert len(files - set(store.list_files())) > 3
+    check_problem(program.get(f"{API}/readings/{reading['id']}"), 404)
+    assert AuditEntry.objects.get(action="delete").object_id == reading["id"]
 
 
-def test_who_asks_again_and_again_is_written_down_once_a_minute(program, kept):
+def test_polling_is_recorded_once_a_minute(program, reading):
     for _ in range(3):
-        program.get(f"{API}/readings/{kept['id']}")
+        program.get(f"{API}/readings/{reading['id']}")
     assert AuditEntry.objects.filter(action="see").count() == 1
 
     AuditEntry.objects.update(at=timezone.now() - timedelta(minutes=2))
-    program.get(f"{API}/readings/{kept['id']}")
+    program.get(f"{API}/readings/{reading['id']}")
 
     assert AuditEntry.objects.filter(action="see").count() == 2
 
@@ -405,7 +406,7 @@ def test_many_pages_become_a_batch(program, page):
     assert after["counts"] == {"pages": 2, "waiting": 0, "answered": 0, "done": 1, "failed": 1}
     assert program.get(f"{API}/batches").json()["items"] == [after]
     failed = program.get(f"{API}/readings?state=failed").json()["items"][0]
-    assert (failed["name"], failed["trouble"]["stage"]) == ("b.png", "reading")
+    assert (failed["name"], failed["failure"]["stage"]) == ("b.png", "reading")
     assert program.delete(response["Location"]).status_code == 204
     assert not Batch.objects.exists()
     assert not Reading.objects.exists()
@@ -422,22 +423,22 @@ def test_a_zip_becomes_a_batch(program, page):
     tasks.unpack.func(batch["id"])
 
     after = program.get(f"{API}/batches/{batch['id']}").json()
-    assert (after["listed"], after["passed_over"], after["counts"]["waiting"]) == (True, 1, 1)
+    assert (after["listed"], after["skipped_files"], after["counts"]["waiting"]) == (True, 1, 1)
     two = {"files": [file_of(packed.getvalue(), "all.zip"), file_of(page)]}
-    told(program.post(f"{API}/batches", two), 400)
-    told(program.post(f"{API}/batches", {}), 422)
+    check_problem(program.post(f"{API}/batches", two), 400)
+    check_problem(program.post(f"{API}/batches", {}), 422)
 
 
-def test_models_tell_their_cards(program, tiny, monkeypatch):
-    found = {model["name"]: model for model in program.get(f"{API}/models").json()}
+def test_models_are_listed_with_their_cards(program, tiny, monkeypatch):
+    models = {model["name"]: model for model in program.get(f"{API}/models").json()}
 
-    assert found["tiny"]["default"]
-    assert not found["other"]["default"]
-    assert found["tiny"]["labels"] == ["normal", "mi"]
-    assert found["tiny"]["warnings"] == ["A made-up model."]
+    assert models["tiny"]["default"]
+    assert not models["other"]["default"]
+    assert models["tiny"]["labels"] == ["normal", "mi"]
+    assert models["tiny"]["warnings"] == ["A made-up model."]
     alone = program.get(f"{API}/models/tiny").json()
-    assert alone == {**found["tiny"], "evaluation": None}
-    told(program.get(f"{API}/models/none"), 404)
+    assert alone == {**models["tiny"], "evaluation": None}
+    check_problem(program.get(f"{API}/models/none"), 404)
 
     measured = {"protocol": "honest", "summary": {"accuracy": {"mean": 0.5}}, "seeds": {}, "data": {"files": 3}}
     (tiny.folder / "evaluation.json").write_text(json.dumps(measured))
@@ -446,18 +447,18 @@ def test_models_tell_their_cards(program, tiny, monkeypatch):
     assert (evaluation["protocol"], evaluation["data"], evaluation["references"]) == ("honest", {"files": 3}, {})
 
 
-def test_health_needs_nobody_and_readiness_tells_of_workers():
+def test_health_needs_no_login_and_readiness_reports_workers():
     client = Client()
     assert client.get(f"{API}/health").json() == {"status": "ok"}
     assert client.get(f"{API}/ready").json() == {"status": "ready", "database": True, "worker": False}
 
     life = WorkerLife.objects.create(worker_id="w")
     assert client.get(f"{API}/ready").json()["worker"]
-    WorkerLife.objects.filter(pk=life.pk).update(seen_at=timezone.now() - timedelta(minutes=2))
+    WorkerLife.objects.filter(pk=life.pk).update(last_active_at=timezone.now() - timedelta(minutes=2))
     assert not client.get(f"{API}/ready").json()["worker"]
 
 
-def test_a_database_that_does_not_answer_is_told(monkeypatch):
+def test_a_database_that_does_not_respond_is_503(monkeypatch):
     from django.db import OperationalError
 
     def broken(**_):
@@ -467,33 +468,33 @@ def test_a_database_that_does_not_answer_is_told(monkeypatch):
 
     response = Client().get(f"{API}/ready")
 
-    told(response, 503)
+    check_problem(response, 503)
     assert b"secret" not in response.content
 
 
-def test_an_error_of_ours_tells_nothing_of_the_inside(program, monkeypatch, caplog):
+def test_an_internal_error_reveals_no_details(program, monkeypatch, caplog):
     def broken():
         raise RuntimeError("secret of the inside")
 
-    monkeypatch.setattr(installed, "list_models", broken)
+    monkeypatch.setattr(installed_models, "list_models", broken)
 
     response = program.get(f"{API}/models")
 
-    told(response, 500)
+    check_problem(response, 500)
     assert b"secret" not in response.content
     assert "secret of the inside" in caplog.text
 
 
 @pytest.mark.parametrize("address", ["/api/", "/api/v1/", "/api/v1/none", "/api/v2/readings", f"{API}/readings/17"])
 def test_unknown_addresses_are_problems_too(program, address):
-    told(program.get(address), 404)
-    told(Client(enforce_csrf_checks=True).post(address), 404)
+    check_problem(program.get(address), 404)
+    check_problem(Client(enforce_csrf_checks=True).post(address), 404)
 
 
 def test_unknown_methods_are_problems_too(program):
     response = program.put(f"{API}/readings")
 
-    told(response, 405)
+    check_problem(response, 405)
     assert set(response["Allow"].split(", ")) == {"GET", "POST"}
 
 
@@ -507,29 +508,29 @@ def test_unknown_methods_are_problems_too(program):
         ("application/json", b'{"file": 1}'),
     ],
 )
-def test_broken_bodies_are_the_sender_s_fault(program, kind, body):
+def test_invalid_bodies_are_4xx(program, kind, body):
     response = program.post(f"{API}/readings", body, kind)
 
     assert response.status_code in (400, 422)
-    told(response, response.status_code)
+    check_problem(response, response.status_code)
 
 
 def test_too_much_is_refused(program, settings, page):
     settings.MAX_UPLOAD_BYTES, settings.FORM_OVERHEAD_BYTES = 100, 0
-    told(upload(program, page), 413)
+    check_problem(upload(program, page), 413)
     settings.MAX_UPLOAD_BYTES, settings.DATA_UPLOAD_MAX_NUMBER_FILES = 10**8, 2
-    told(program.post(f"{API}/batches", {"files": [file_of(b"x") for _ in range(3)]}), 413)
+    check_problem(program.post(f"{API}/batches", {"files": [file_of(b"x") for _ in range(3)]}), 413)
 
 
-def test_a_user_who_asks_too_often_has_to_wait(user, program, stranger, monkeypatch):
+def test_a_user_with_too_many_requests_has_to_wait(user, program, stranger, monkeypatch):
     monkeypatch.setattr(access, "USER_REQUESTS_A_MINUTE", 3)
     monkeypatch.setattr(throttle.time, "time", lambda: 1_000_000.0)
 
-    found = [program.get(f"{API}/models").status_code for _ in range(3)]
+    statuses = [program.get(f"{API}/models").status_code for _ in range(3)]
     response = program_of(user).get(f"{API}/models")
 
-    assert found == [200, 200, 200]
-    told(response, 429)
+    assert statuses == [200, 200, 200]
+    check_problem(response, 429)
     assert 0 < int(response["Retry-After"]) <= 61
     assert stranger.get(f"{API}/models").status_code == 200
 
@@ -539,13 +540,13 @@ def test_an_address_that_tries_tokens_has_to_wait(program, monkeypatch):
     monkeypatch.setattr(throttle.time, "time", lambda: 1_000_000.0)
     thief = Client(headers={"Authorization": "Bearer ecgl_none"})
 
-    found = [thief.get(f"{API}/models").status_code for _ in range(3)]
+    statuses = [thief.get(f"{API}/models").status_code for _ in range(3)]
 
-    assert found == [401, 401, 429]
+    assert statuses == [401, 401, 429]
     assert program.get(f"{API}/models").status_code == 200
 
 
-def test_the_docs_hold_to_the_policy():
+def test_the_docs_comply_with_the_content_policy():
     response = Client().get(f"{API}/docs")
 
     assert response.status_code == 200
@@ -576,7 +577,7 @@ def test_every_address_is_documented():
 
 
 class TestMetrics:
-    def test_a_prometheus_on_this_machine_is_told(self, program, kept):
+    def test_a_prometheus_on_this_machine_gets_the_metrics(self, program, reading):
         WorkerLife.objects.create(worker_id="w")
 
         text = Client().get("/metrics").content.decode()
@@ -585,7 +586,7 @@ class TestMetrics:
         assert "ecglens_tasks_waiting 1.0" in text
         assert "ecglens_workers_alive 1.0" in text
         assert 'route="api:create_reading",status="201"' in text
-        assert kept["id"] not in text
+        assert reading["id"] not in text
         assert "example.org" not in text
 
     @pytest.mark.parametrize(
@@ -598,10 +599,10 @@ class TestMetrics:
             {"REMOTE_ADDR": "10.0.0.7", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
         ],
     )
-    def test_nobody_else_is(self, place):
+    def test_other_clients_do_not(self, place):
         assert Client().get("/metrics", **place).status_code == 403
 
-    def test_staff_with_a_second_factor_are(self, user):
+    def test_staff_with_a_second_factor_do(self, user):
         client = Client(REMOTE_ADDR="10.0.0.7")
         client.force_login(user, "django.contrib.auth.backends.ModelBackend")
         assert client.get("/metrics").status_code == 403
@@ -610,7 +611,7 @@ class TestMetrics:
         Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={})
         assert client.get("/metrics").status_code == 200
 
-    def test_methods_that_anybody_makes_up_are_counted_as_one(self):
+    def test_invented_methods_are_counted_as_one(self):
         client = Client()
         client.generic("BREW", f"{API}/health")
         text = client.get("/metrics").content.decode()
@@ -621,7 +622,7 @@ class TestMetrics:
 @pytest.mark.django_db
 def test_the_example_reads_a_page(live_server, user, page, tmp_path):
     (tmp_path / "page.png").write_bytes(page)
-    _, key = Token.make(user, "example", ["read", "write"])
+    _, key = create_token(user, "example", ["read", "write"])
     command = [sys.executable, str(EXAMPLE), live_server.url, str(tmp_path / "page.png")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"ECGLENS_TOKEN": key}) as example:
         end = time.monotonic() + 300
@@ -630,9 +631,9 @@ def test_the_example_reads_a_page(live_server, user, page, tmp_path):
             assert example.poll() is None
             time.sleep(0.1)
         measure({"id": str(Reading.objects.get().pk)})
-        said, _ = example.communicate(timeout=300)
+        output, _ = example.communicate(timeout=300)
 
     assert example.returncode == 0
-    assert said.startswith("normal {")
-    assert "'normal': 0.88" in said
-    assert "beats a minute" in said
+    assert output.startswith("normal {")
+    assert "'normal': 0.88" in output
+    assert "beats a minute" in output

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from ecglens.web.accounts.models import Token
+from ecglens.web.accounts.tokens import create_token
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -14,16 +14,16 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_docs_ask_the_api_under_the_strict_policy(live_server, user, tmp_path, width):
+def test_the_docs_call_the_api_under_the_strict_policy(live_server, user, tmp_path, width):
     playwright = pytest.importorskip("playwright.sync_api")
-    _, key = Token.make(user, "docs", ["read"])
-    troubles, elsewhere = [], []
+    _, key = create_token(user, "docs", ["read"])
+    errors, elsewhere = [], []
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": 900})
-        page.on("console", lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda asked: elsewhere.append(asked.url) if live_server.url not in asked.url else None)
+        page.on("console", lambda line: errors.append(line.text) if line.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda sent: elsewhere.append(sent.url) if live_server.url not in sent.url else None)
         page.goto(f"{live_server.url}/api/v1/docs")
         page.click(".btn.authorize")
         page.locator(".auth-container input").first.fill(key)
@@ -38,5 +38,5 @@ def test_the_docs_ask_the_api_under_the_strict_policy(live_server, user, tmp_pat
         browser.close()
 
     assert status.startswith("200")
-    assert troubles == []
+    assert errors == []
     assert [url for url in elsewhere if not url.startswith("data:")] == []

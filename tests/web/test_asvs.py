@@ -28,9 +28,10 @@ from gunicorn.config import Config
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.parser import RequestParser
 
-from ecglens.web.accounts.models import AuditEntry, Token, User
-from ecglens.web.project.discreet import Discreet
-from ecglens.web.project.throttle import address_hash
+from ecglens.web.accounts.models import AuditEntry, User
+from ecglens.web.accounts.tokens import create_token
+from ecglens.web.http.log_redaction import SecretsFilter
+from ecglens.web.http.throttle import hash_address
 from ecglens.web.readings.models import Reading
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,10 +75,10 @@ def code_of(secret):
 
 
 def site_settings(tmp_path, names, **environment):
-    """Values of the site's own settings, in a process of their own."""
+    """Return values of the site's settings, read in a fresh process."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ECGLENS_", "DJANGO_"))}
-    told = "; ".join(f"print({name!r}, getattr(settings, {name!r}))" for name in names)
-    code = f"from ecglens.web.project import settings; {told}"
+    prints = "; ".join(f"print({name!r}, getattr(settings, {name!r}))" for name in names)
+    code = f"from ecglens.web.project import settings; {prints}"
     environment = {**clean, "ECGLENS_DATA_DIR": str(tmp_path), **environment}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())
@@ -91,7 +92,7 @@ class TestPasswords:
     @pytest.mark.parametrize(
         "password", [" spaces at both ends ", "Ünïcödé päßwörd ✓", "x1" * 64, "onlysmallletters", "739105528460"]
     )
-    def test_any_characters_and_128_of_them_are_taken_as_they_are(self, user, password):
+    def test_any_characters_and_128_of_them_are_accepted_unchanged(self, user, password):
         change_password(log_in(user.email), new=password)
 
         assert inside(log_in(user.email, password))
@@ -125,12 +126,12 @@ class TestPasswords:
         user.refresh_from_db()
         assert user.check_password(NEW)
 
-    def test_nobody_learns_by_a_reset_who_has_an_account(self, user):
-        known, unknown = (
+    def test_a_reset_does_not_reveal_who_has_an_account(self, user):
+        registered, unknown = (
             Client().post("/accounts/password/reset/", {"email": email}) for email in (user.email, "no@example.org")
         )
 
-        assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+        assert (registered.status_code, registered["Location"]) == (unknown.status_code, unknown["Location"])
 
 
 class TestSecondFactor:
@@ -166,21 +167,21 @@ class TestSecondFactor:
         assert not inside(client)
 
     def test_changing_address_or_second_factor_asks_for_the_password_again(self, client, user):
-        def asked(method, address, **data):
+        def needs_password(method, address, **data):
             again = ("/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/")
             return getattr(client, method)(f"/accounts/{address}", data).get("Location", "").startswith(again)
 
-        assert asked("get", "2fa/totp/activate/")
-        assert asked("get", "2fa/webauthn/add/")
-        assert asked("post", "email/", action_add="", email="new@example.org")
+        assert needs_password("get", "2fa/totp/activate/")
+        assert needs_password("get", "2fa/webauthn/add/")
+        assert needs_password("post", "email/", action_add="", email="new@example.org")
         assert not EmailAddress.objects.filter(email="new@example.org").exists()
         TOTP.activate(user, generate_totp_secret())
-        assert asked("get", "2fa/recovery-codes/generate/")
-        assert asked("get", "2fa/totp/deactivate/")
-        assert asked("post", "2fa/totp/deactivate/")
+        assert needs_password("get", "2fa/recovery-codes/generate/")
+        assert needs_password("get", "2fa/totp/deactivate/")
+        assert needs_password("post", "2fa/totp/deactivate/")
         assert Authenticator.objects.count() == 1
 
-    def test_people_are_told_by_mail_when_their_password_changes(self, user, settings):
+    def test_users_get_a_mail_when_their_password_changes(self, user, settings):
         settings.ACCOUNT_EMAIL_NOTIFICATIONS = True
         change_password(log_in(user.email))
 
@@ -268,35 +269,35 @@ class TestBrowsers:
         for headers in ({"Host": "elsewhere.example"}, {"Host": "ecg.example.org.elsewhere.example"}):
             assert Client().get("/models", headers=headers).status_code == 400
 
-    def test_what_a_proxy_says_is_believed_only_where_there_is_one(self, tmp_path, settings):
+    def test_proxy_headers_are_trusted_only_behind_a_proxy(self, tmp_path, settings):
         names = ["USE_X_FORWARDED_HOST", "SECURE_PROXY_SSL_HEADER", "ALLAUTH_TRUSTED_PROXY_COUNT"]
         assert site_settings(tmp_path, names) == dict(zip(names, ["False", "None", "0"], strict=True))
         assert site_settings(tmp_path, names, ECGLENS_PROXIES="1")["ALLAUTH_TRUSTED_PROXY_COUNT"] == "1"
         claimed = [RequestFactory().get("/", headers={"X-Forwarded-For": each}) for each in ("192.0.2.1", "192.0.2.2")]
 
-        assert address_hash(claimed[0]) == address_hash(claimed[1])
+        assert hash_address(claimed[0]) == hash_address(claimed[1])
 
-    def test_with_https_cookies_are_sent_by_nothing_else_and_browsers_are_told(self, tmp_path, settings):
+    def test_with_https_cookies_are_secure_and_hsts_is_on(self, tmp_path, settings):
         cookies = ["SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "LANGUAGE_COOKIE_SECURE"]
         named = ["SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "LANGUAGE_COOKIE_NAME"]
         assert all(each.startswith("__Host-") for each in site_settings(tmp_path, named, ECGLENS_HTTPS="true").values())
-        found = site_settings(tmp_path, [*cookies, "SECURE_HSTS_SECONDS"], ECGLENS_HTTPS="true")
-        assert found == {**dict.fromkeys(cookies, "True"), "SECURE_HSTS_SECONDS": str(365 * 24 * 3600)}
-        settings.SECURE_HSTS_SECONDS = int(found["SECURE_HSTS_SECONDS"])
+        values = site_settings(tmp_path, [*cookies, "SECURE_HSTS_SECONDS"], ECGLENS_HTTPS="true")
+        assert values == {**dict.fromkeys(cookies, "True"), "SECURE_HSTS_SECONDS": str(365 * 24 * 3600)}
+        settings.SECURE_HSTS_SECONDS = int(values["SECURE_HSTS_SECONDS"])
 
         for address in ("/", "/api/v1/health", "/nothing", "/static/site/site.css"):
             answer = Client().get(address, secure=True)
             assert answer["Strict-Transport-Security"] == "max-age=31536000"
             answer.close()
 
-    def test_cookies_are_kept_from_scripts_and_other_sites(self, client):
-        found = dict(client.get("/disease-predict").cookies)
-        found |= Client().post("/i18n/setlang/", {"language": "de"}).cookies
+    def test_cookies_are_hidden_from_scripts_and_other_sites(self, client):
+        cookies = dict(client.get("/disease-predict").cookies)
+        cookies |= Client().post("/i18n/setlang/", {"language": "de"}).cookies
 
-        assert set(found) == {"csrftoken", "django_language"}
-        assert all(each["httponly"] and each["samesite"] in ("Lax", "Strict") for each in found.values())
+        assert set(cookies) == {"csrftoken", "django_language"}
+        assert all(each["httponly"] and each["samesite"] in ("Lax", "Strict") for each in cookies.values())
 
-    def test_scripts_write_text_and_keep_nothing(self):
+    def test_scripts_write_text_only_and_store_nothing(self):
         web = ROOT / "src" / "ecglens" / "web"
         scripts = [*web.glob("*/static/[!v]*/*.js"), *web.glob("*/templates/**/*.js")]
         assert {"upload.js", "history.js", "site.js", "sw.js"} <= {script.name for script in scripts}
@@ -325,7 +326,7 @@ class TestBrowsers:
         assert answer["Content-Type"] == kind
         answer.close()
 
-    def test_a_kept_page_is_sent_as_a_picture_and_as_nothing_else(self, upload, client):
+    def test_a_stored_page_is_served_as_an_image_only(self, upload, client):
         upload(name="page.html")
         answer = client.get(f"{Reading.objects.get().get_absolute_url()}page")
 
@@ -350,14 +351,14 @@ class TestRequests:
         assert Client().get(address).status_code == 404
 
     def test_a_key_in_an_address_opens_nothing(self, user):
-        _, key = Token.make(user, "script", ["read"])
+        _, key = create_token(user, "script", ["read"])
         for name in ("token", "key", "access_token", "Authorization"):
             assert Client().get(f"/api/v1/readings?{name}={key}").status_code == 401
 
     def test_fields_that_nobody_offered_are_not_written(self, upload, client, user, other):
         upload()
         reading = Reading.objects.get()
-        _, key = Token.make(user, "script", ["write"])
+        _, key = create_token(user, "script", ["write"])
         more = {"note": "n", "owner": other.pk, "owner_id": other.pk, "label": "normal", "is_staff": True}
         client.post(f"{reading.get_absolute_url()}change", more)
         Client(headers={"Authorization": f"Bearer {key}"}).patch(
@@ -375,7 +376,7 @@ class TestRequests:
     @pytest.mark.parametrize(
         "words", ["' OR 1=1 --", "%' UNION SELECT email FROM accounts_user --", "\\", "%", "x' OR 'a'='a"]
     )
-    def test_words_that_are_searched_for_are_only_words(self, upload, client, words):
+    def test_search_words_are_only_words(self, upload, client, words):
         upload()
         pk = str(Reading.objects.get().pk)
         for address in ("/readings/", "/api/v1/readings"):
@@ -398,7 +399,7 @@ class TestRequests:
 
 
 class TestRecords:
-    def test_logins_and_logouts_are_kept_with_time_and_account(self, user):
+    def test_logins_and_logouts_are_recorded_with_time_and_account(self, user):
         client = log_in(user.email)
         client.post("/accounts/logout/")
         log_in(user.email, "wrong horse battery")
@@ -408,7 +409,7 @@ class TestRecords:
         assert {entry.owner_id for entry in entries} == {user.pk}
         assert all(entry.at.tzinfo is not None for entry in entries)
 
-    def test_a_name_that_nobody_has_is_not_kept_when_it_fails(self):
+    def test_an_unknown_name_is_not_recorded_when_a_login_fails(self):
         log_in("nobody@example.org", "x")
 
         assert {(entry.action, entry.owner_id, entry.detail) for entry in AuditEntry.objects.all()} == {
@@ -420,17 +421,17 @@ class TestRecords:
         Client().get("/api/v1/readings%0aERROR%20forged")
         Client().get("/api/v1/readings")
         client.get("/metrics", REMOTE_ADDR="192.0.2.1")
-        told = [record.getMessage() for record in caplog.records if record.name.startswith("django")]
+        lines = [record.getMessage() for record in caplog.records if record.name.startswith("django")]
 
-        assert [each.split(":")[0].split(" (")[0] for each in told] == [
+        assert [each.split(":")[0].split(" (")[0] for each in lines] == [
             "Not Found",
             "Not Found",
             "Unauthorized",
             "Forbidden",
         ]
-        assert not [each for each in told if "\n" in each or "\r" in each]
+        assert not [each for each in lines if "\n" in each or "\r" in each]
 
-    def test_changes_of_passwords_and_factors_are_kept(self, user):
+    def test_changes_of_passwords_and_factors_are_recorded(self, user):
         change_password(log_in(user.email))
         secret = generate_totp_secret()
         TOTP.activate(user, secret)
@@ -452,7 +453,7 @@ class TestRecords:
     def test_lines_have_a_time_with_its_zone_and_cannot_be_forged(self, settings):
         lines = io.StringIO()
         handler = logging.StreamHandler(lines)
-        handler.addFilter(Discreet())
+        handler.addFilter(SecretsFilter())
         line = settings.LOGGING["formatters"]["line"]
         handler.setFormatter(logging.Formatter(line["format"], line["datefmt"]))
         log = logging.getLogger("a log")
@@ -467,8 +468,8 @@ class TestRecords:
 
 
 class TestCode:
-    def test_the_site_runs_fetches_and_unpacks_nothing_that_it_is_sent(self):
-        """No interpreter, shell, pickle, XML or address of a visitor's: what does not stand there cannot be misused."""
+    def test_the_site_executes_fetches_and_unpickles_nothing_that_it_receives(self):
+        """No interpreter, shell, pickle, XML or address of a visitor's: what is not there cannot be misused."""
         forbidden = {
             "pickle",
             "marshal",

@@ -17,10 +17,11 @@ from django.core.management.color import no_style
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
-from ecglens.web.accounts.models import AuditEntry, Token, User
-from ecglens.web.project.archives import LEFT_OUT, MANIFEST, TABLES, kept_tables
+from ecglens.web.accounts.models import AuditEntry, User
+from ecglens.web.accounts.tokens import create_token
+from ecglens.web.operations.backup import LEFT_OUT, MANIFEST, TABLES, list_tables
 from ecglens.web.readings.models import Answer, Batch, Picture, Reading, WorkerLife
-from ecglens.web.readings.store import keep, pages
+from ecglens.web.readings.store import pages, store_file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,9 +31,9 @@ CONTENTS = {"page": b"\xff\xd8 a page", "gray": b"\x89PNG gray", "signals": b"{}
 
 @pytest.fixture(autouse=True)
 def storage(settings):
-    """A private storage of its own for each test; what Django keeps of the old one is dropped."""
+    """Give each test a private storage of its own, in place of the one that the fields refer to."""
     settings.STORAGES = {**settings.STORAGES, "pages": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
-    fields = [field for model in kept_tables() for field in model._meta.fields if hasattr(field, "storage")]
+    fields = [field for model in list_tables() for field in model._meta.fields if hasattr(field, "storage")]
     old = [field.storage for field in fields]
     for field in fields:
         field.storage = storages["pages"]
@@ -51,24 +52,29 @@ def site():
     user.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "GEZDGNBV"})
-    token, _ = Token.make(user, "script", ["read"])
-    batch = Batch.objects.create(owner=user, name="ward.zip", archive=keep(CONTENTS["zip"], ".zip"))
+    token, _ = create_token(user, "script", ["read"])
+    batch = Batch.objects.create(owner=user, name="ward.zip", archive=store_file(CONTENTS["zip"], ".zip"))
     done = Reading.objects.create(
         owner=user,
         name="página ♥.jpg",
         created_at=AT,
         state=Reading.State.DONE,
-        page=keep(CONTENTS["page"], ".jpg"),
-        signals=keep(CONTENTS["signals"], ".json"),
+        page=store_file(CONTENTS["page"], ".jpg"),
+        signals=store_file(CONTENTS["signals"], ".json"),
         label="normal",
         probability=0.1 + 0.2,
         facts={"rate_bpm": 61.5, "warnings": ["Lead V6 is poor."], "none": None},
         note="line one\nline two",
     )
     Answer.objects.create(reading=done, model="compact_cnn", version="1.0", prediction={"label": "normal"})
-    Picture.objects.create(reading=done, name="gray", file=keep(CONTENTS["gray"], ".png"), width=3, height=4)
+    Picture.objects.create(reading=done, name="gray", file=store_file(CONTENTS["gray"], ".png"), width=3, height=4)
     Reading.objects.create(
-        owner=user, batch=batch, place=1, name="two.jpg", upload=keep(CONTENTS["upload"], ""), idempotency_key=None
+        owner=user,
+        batch=batch,
+        position=1,
+        name="two.jpg",
+        upload=store_file(CONTENTS["upload"], ""),
+        idempotency_key=None,
     )
     Reading.objects.create(owner=user, name="three.jpg", state=Reading.State.ANSWERED, lease=uuid.uuid4())
     AuditEntry.objects.create(actor_id=user.pk, token_id=token.pk, action="see", kind="reading", object_id=str(done.pk))
@@ -84,15 +90,15 @@ def archive(site, tmp_path):
 
 
 def rows():
-    found = {}
-    for model in kept_tables():
-        found[model._meta.label_lower] = list(model._base_manager.order_by("pk").values())
+    tables = {}
+    for model in list_tables():
+        tables[model._meta.label_lower] = list(model._base_manager.order_by("pk").values())
     group = Group.objects.first()
     if group is not None:
-        found["granted"] = sorted(group.permissions.values_list("codename", flat=True))
-        found["members"] = sorted(group.user_set.values_list("email", flat=True))
-        found["own"] = sorted(Permission.objects.filter(user__isnull=False).values_list("codename", flat=True))
-    return found
+        tables["granted"] = sorted(group.permissions.values_list("codename", flat=True))
+        tables["members"] = sorted(group.user_set.values_list("email", flat=True))
+        tables["own"] = sorted(Permission.objects.filter(user__isnull=False).values_list("codename", flat=True))
+    return tables
 
 
 def files():
@@ -103,24 +109,24 @@ def files():
     return {name: pages().open(name).read() for name in names if name}
 
 
-def emptied(storage):
-    """As after ``migrate`` into a new database."""
+def empty_site(storage):
+    """Reset the site to the state after ``migrate`` in a new database."""
     call_command("flush", interactive=False, verbosity=0)
     storage._root._children.clear()
     with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), kept_tables()):
+        for statement in connection.ops.sequence_reset_sql(no_style(), list_tables()):
             cursor.execute(statement)
 
 
-def rewritten(path, change, *, manifest=lambda told: told):
-    """The archive again, with other members; ``change`` takes a name and content and gives those to write."""
+def rewrite(path, change, *, manifest=lambda content: content):
+    """Write the archive again; ``change`` takes a member's name and content and returns the members to write."""
     with tarfile.open(path) as old:
         members = [(member.name, old.extractfile(member).read()) for member in old]
-    told = manifest(json.loads(dict(members)[MANIFEST]))
+    manifest_content = manifest(json.loads(dict(members)[MANIFEST]))
     with tarfile.open(path, "w") as new:
         for name, content in members:
             if name == MANIFEST:
-                name, content = MANIFEST, json.dumps(told).encode()
+                name, content = MANIFEST, json.dumps(manifest_content).encode()
             for each, bytes_ in change(name, content):
                 member = tarfile.TarInfo(each)
                 member.size = len(bytes_)
@@ -128,19 +134,19 @@ def rewritten(path, change, *, manifest=lambda told: told):
 
 
 def test_everything_comes_back_as_it_was(archive, storage):
-    before, kept = rows(), files()
-    assert set(kept.values()) == set(CONTENTS.values())
-    emptied(storage)
+    before, contents = rows(), files()
+    assert set(contents.values()) == set(CONTENTS.values())
+    empty_site(storage)
     assert not User.objects.exists()
     call_command("restore", str(archive))
     assert rows() == before
-    assert files() == kept
+    assert files() == contents
     assert User.objects.get().check_password("a long password")
     assert not WorkerLife.objects.exists()
 
 
-def test_unfinished_work_is_begun_again(archive, storage):
-    emptied(storage)
+def test_unfinished_work_is_restarted(archive, storage):
+    empty_site(storage)
     call_command("restore", str(archive))
     tasks = {(task.task_path.rpartition(".")[2], task.args_kwargs["args"][0]) for task in DBTaskResult.objects.all()}
     assert tasks == {
@@ -157,49 +163,49 @@ def test_rows_made_after_a_restore_get_new_numbers(archive, storage):
     archive.unlink()
     AuditEntry.objects.create(actor_id=gone, owner_id=gone, action="delete")
     call_command("backup", str(archive))
-    emptied(storage)
+    empty_site(storage)
     call_command("restore", str(archive))
     assert User.objects.count() == 1
     assert User.objects.create_user("new@example.org").pk > gone, "a number that the audit log knows is given to nobody"
     assert AuditEntry.objects.create(action="see").pk > last + 1
-    assert Answer.objects.create(reading=Reading.objects.first(), place=7, model="m", prediction={}).pk
+    assert Answer.objects.create(reading=Reading.objects.first(), position=7, model="m", prediction={}).pk
 
 
-def test_the_archive_is_for_its_owner_only_and_none_is_overwritten(archive):
+def test_the_archive_is_private_and_overwrites_no_file(archive):
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
     assert list(archive.parent.iterdir()) == [archive]
-    with pytest.raises(CommandError, match=r"^Expected the name of a new file, but .* is there already"):
+    with pytest.raises(CommandError, match=r"^Expected the name of a new file, but .* exists already"):
         call_command("backup", str(archive))
-    with pytest.raises(CommandError, match=r"^Expected a place where .* can be written: No such file"):
+    with pytest.raises(CommandError, match=r"^Expected a folder in which .* can be written, got .*: No such file"):
         call_command("backup", str(archive.parent / "nowhere" / "all.tar"))
 
 
-def test_a_file_that_is_gone_is_told(site, tmp_path, storage, capsys):
+def test_a_missing_file_is_reported(site, tmp_path, storage, capsys):
     storage.delete(Picture.objects.get().file.name)
     call_command("backup", str(tmp_path / "all.tar"))
-    assert "1 files were not there" in capsys.readouterr().err
-    emptied(storage)
+    assert "1 files are missing" in capsys.readouterr().err
+    empty_site(storage)
     call_command("restore", str(tmp_path / "all.tar"))
-    assert "1 files were not in it" in capsys.readouterr().err
+    assert "1 files are missing in the archive" in capsys.readouterr().err
     assert Picture.objects.count() == 1
 
 
 def test_a_database_that_is_not_empty_is_refused(archive, storage):
-    with pytest.raises(CommandError, match=r"^Expected an empty database, found rows of auth\.group; "):
+    with pytest.raises(CommandError, match=r"^Expected an empty database, got one with rows of auth\.group; "):
         call_command("restore", str(archive))
-    emptied(storage)
+    empty_site(storage)
     User.objects.create_user("somebody@example.org")
-    with pytest.raises(CommandError, match=r"^Expected an empty database, found rows of accounts\.user; "):
+    with pytest.raises(CommandError, match=r"^Expected an empty database, got one with rows of accounts\.user; "):
         call_command("restore", str(archive))
 
 
 def test_an_altered_file_or_row_is_refused_before_anything_is_written(archive, storage):
-    emptied(storage)
+    empty_site(storage)
     whole = archive.read_bytes()
-    for old, new in ((CONTENTS["gray"], b"\x89PNG grey"), (b"ada@example.org", b"eve@example.org")):
+    for old, new in ((CONTENTS["gray"], b"\x89PNG GRAY"), (b"ada@example.org", b"eve@example.org")):
         assert whole.count(old) >= 1
         archive.write_bytes(whole.replace(old, new, 1))
-        with pytest.raises(CommandError, match="The hash of .* is not the one in the manifest: it was altered"):
+        with pytest.raises(CommandError, match="The hash of .* differs from the manifest: the archive was altered"):
             call_command("restore", str(archive))
     archive.write_bytes(whole[: len(whole) // 3])
     with pytest.raises(CommandError, match=r"no manifest\.json|is none"):
@@ -213,9 +219,9 @@ def test_an_altered_file_or_row_is_refused_before_anything_is_written(archive, s
     ["../evil.jpg", "/etc/evil", "files/../../evil", "files/ab/../evil", "pages/ab", "tables/sessions.session.jsonl"],
 )
 def test_a_path_out_of_the_archive_is_refused(archive, storage, name):
-    emptied(storage)
-    rewritten(archive, lambda each, content: [(each, content), (name, b"x")] if each == MANIFEST else [(each, content)])
-    with pytest.raises(CommandError, match=r"^The archive holds .* which no backup has; nothing was restored\.$"):
+    empty_site(storage)
+    rewrite(archive, lambda each, content: [(each, content), (name, b"x")] if each == MANIFEST else [(each, content)])
+    with pytest.raises(CommandError, match=r"^The archive contains .* which no backup has; nothing was restored\.$"):
         call_command("restore", str(archive))
 
 
@@ -229,26 +235,26 @@ def test_links_and_folders_are_refused(archive, kind):
         call_command("restore", str(archive))
 
 
-def test_what_the_manifest_and_the_archive_lack_is_told(archive, storage):
-    emptied(storage)
+def test_gaps_in_the_manifest_and_the_archive_are_reported(archive, storage):
+    empty_site(storage)
     whole = archive.read_bytes()
-    rewritten(archive, lambda name, content: [] if name.endswith("answer.jsonl") else [(name, content)])
+    rewrite(archive, lambda name, content: [] if name.endswith("answer.jsonl") else [(name, content)])
     with pytest.raises(CommandError, match=r"^The archive lacks tables/readings\.answer\.jsonl"):
         call_command("restore", str(archive))
     archive.write_bytes(whole)
     extra = f"files/ab/{'ab' * 20}.png"
-    rewritten(archive, lambda name, content: [(name, content), *([(extra, b"x")] if name == MANIFEST else [])])
+    rewrite(archive, lambda name, content: [(name, content), *([(extra, b"x")] if name == MANIFEST else [])])
     with pytest.raises(CommandError, match=r"^The manifest lacks files/ab/"):
         call_command("restore", str(archive))
     archive.write_bytes(whole)
-    rewritten(archive, lambda name, content: [] if name == MANIFEST else [(name, content)])
+    rewrite(archive, lambda name, content: [] if name == MANIFEST else [(name, content)])
     with pytest.raises(CommandError, match=r"^The archive has no manifest\.json"):
         call_command("restore", str(archive))
 
 
-def test_rows_that_name_a_file_outside_are_refused_and_files_taken_back(archive, storage):
+def test_rows_that_name_a_file_outside_are_refused_and_written_files_deleted(archive, storage):
     page = Reading.objects.get(state="done").page.name
-    emptied(storage)
+    empty_site(storage)
 
     def change(name, content):
         return [(name, altered if name.startswith("tables/readings.reading") else content)]
@@ -256,11 +262,11 @@ def test_rows_that_name_a_file_outside_are_refused_and_files_taken_back(archive,
     with tarfile.open(archive) as old:
         altered = old.extractfile("tables/readings.reading.jsonl").read().replace(page.encode(), b"../../etc/passwd")
 
-    def manifest(told):
-        told["tables"]["readings.reading"]["sha256"] = hashlib.sha256(altered).hexdigest()
-        return told
+    def manifest(manifest_content):
+        manifest_content["tables"]["readings.reading"]["sha256"] = hashlib.sha256(altered).hexdigest()
+        return manifest_content
 
-    rewritten(archive, change, manifest=manifest)
+    rewrite(archive, change, manifest=manifest)
     with pytest.raises(CommandError, match="a file that readings.reading names is not in the archive"):
         call_command("restore", str(archive))
     assert not User.objects.exists()
@@ -269,31 +275,38 @@ def test_rows_that_name_a_file_outside_are_refused_and_files_taken_back(archive,
 
 
 def test_other_tables_and_formats_are_refused(archive, storage):
-    emptied(storage)
+    empty_site(storage)
     whole = archive.read_bytes()
-    rewritten(
+    rewrite(
         archive,
         lambda name, content: [(name, content)],
-        manifest=lambda told: {**told, "migrations": [*told["migrations"], "readings.0099_later"]},
+        manifest=lambda manifest_content: {
+            **manifest_content,
+            "migrations": [*manifest_content["migrations"], "readings.0099_later"],
+        },
     )
     with pytest.raises(CommandError, match="this database has others"):
         call_command("restore", str(archive))
     archive.write_bytes(whole)
-    rewritten(archive, lambda name, content: [(name, content)], manifest=lambda told: {**told, "format": 2})
-    with pytest.raises(CommandError, match="^Expected an archive of format 1, found one of format 2"):
+    rewrite(
+        archive,
+        lambda name, content: [(name, content)],
+        manifest=lambda old: {**old, "format": 2},
+    )
+    with pytest.raises(CommandError, match="^Expected an archive of format 1, got one of format 2"):
         call_command("restore", str(archive))
     archive.write_bytes(b"not a TAR at all" * 100)
-    with pytest.raises(CommandError, match="^Expected an archive of 'ecglens manage backup', but .* is none"):
+    with pytest.raises(CommandError, match="^Expected an archive of 'ecglens manage backup', got .*, which is none"):
         call_command("restore", str(archive))
     with pytest.raises(CommandError, match="^Expected an archive that can be read"):
         call_command("restore", str(archive.parent / "no.tar"))
 
 
-def test_a_file_of_another_in_the_storage_stays(archive, storage):
+def test_an_existing_file_in_the_storage_is_not_overwritten(archive, storage):
     name = Reading.objects.get(state="done").page.name
-    emptied(storage)
+    empty_site(storage)
     storage.save(name, io.BytesIO(b"another"))
-    with pytest.raises(CommandError, match="found another file there"):
+    with pytest.raises(CommandError, match="got one with another file"):
         call_command("restore", str(archive))
     assert storage.open(name).read() == b"another"
     storage.delete(name)
@@ -302,7 +315,7 @@ def test_a_file_of_another_in_the_storage_stays(archive, storage):
     assert Reading.objects.get(state="done").page.read() == CONTENTS["page"]
 
 
-def test_every_table_is_kept_or_left_out():
+def test_every_table_is_archived_or_left_out():
     every = {model._meta.label_lower for model in apps.get_models()}
     assert every <= {*TABLES, *LEFT_OUT}
     assert isinstance(pages(), InMemoryStorage)

@@ -17,14 +17,14 @@ def bucket(monkeypatch):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws(), monkeypatch.context() as patch:
-        made = boto3.resource("s3").create_bucket(Bucket="pages")
+        bucket = boto3.resource("s3").create_bucket(Bucket="pages")
         storage = S3Storage(bucket_name="pages", default_acl=None, querystring_auth=True)
         for model in (Reading, Picture, Batch):
             for field in model._meta.fields:
                 if field.get_internal_type() == "FileField":
                     patch.setattr(field, "storage", storage)
         patch.setattr(store, "pages", lambda: storage)
-        yield made
+        yield bucket
 
 
 def test_a_page_goes_into_the_bucket_and_out_of_it_again(bucket, upload, client, work):
@@ -35,7 +35,7 @@ def test_a_page_goes_into_the_bucket_and_out_of_it_again(bucket, upload, client,
 
     assert reading.state == Reading.State.DONE
     assert reading.page.name in names
-    assert sorted(store.every_file()) == sorted(names)
+    assert sorted(store.list_files()) == sorted(names)
     for path in ("page", "pictures/gray"):
         answer = client.get(f"{reading.get_absolute_url()}{path}")
         assert b"".join(answer.streaming_content).startswith(b"\xff\xd8")
@@ -45,8 +45,8 @@ def test_a_page_goes_into_the_bucket_and_out_of_it_again(bucket, upload, client,
     assert list(bucket.objects.all()) == []
 
 
-def test_files_in_the_bucket_are_nobodys_to_read(bucket):
-    name = store.keep(b"a page", ".jpg")
+def test_files_in_the_bucket_are_not_public(bucket):
+    name = store.store_file(b"a page", ".jpg")
     grants = bucket.Object(name).Acl().grants
 
     assert all("URI" not in grant["Grantee"] for grant in grants)

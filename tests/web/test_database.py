@@ -3,8 +3,8 @@
 import pytest
 
 from ecglens.errors import MissingExtraError, SettingsError
-from ecglens.web.project import database as module
-from ecglens.web.project.database import database
+from ecglens.web.http import database as module
+from ecglens.web.http.database import configure_database
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def _drivers(monkeypatch):
     ],
 )
 def test_an_address_of_a_server_becomes_djangos_settings(address, engine, port, tmp_path):
-    settings = database(address, tmp_path)
+    settings = configure_database(address, tmp_path)
     assert settings["ENGINE"] == f"django.db.backends.{engine}"
     names = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
     assert [settings[name] for name in names] == ["ecg", "ecglens", "s@crt", "db", port]
@@ -33,13 +33,13 @@ def test_an_address_of_a_server_becomes_djangos_settings(address, engine, port, 
 
 
 @pytest.mark.usefixtures("_drivers")
-def test_options_come_from_the_address_and_mysqls_defaults_give_way(tmp_path):
-    assert database("postgresql://db/ecg?sslmode=require", tmp_path)["OPTIONS"] == {"sslmode": "require"}
-    assert database("postgresql://db/ecg", tmp_path)["OPTIONS"] == {}
-    usual = {"charset": "utf8mb4", "isolation_level": "read committed"}
-    assert database("mysql://db/ecg", tmp_path)["OPTIONS"] == usual
-    assert database("mariadb://db/ecg?charset=utf8&connect_timeout=3", tmp_path)["OPTIONS"] == {
-        **usual,
+def test_options_in_the_address_override_mysql_defaults(tmp_path):
+    assert configure_database("postgresql://db/ecg?sslmode=require", tmp_path)["OPTIONS"] == {"sslmode": "require"}
+    assert configure_database("postgresql://db/ecg", tmp_path)["OPTIONS"] == {}
+    defaults = {"charset": "utf8mb4", "isolation_level": "read committed"}
+    assert configure_database("mysql://db/ecg", tmp_path)["OPTIONS"] == defaults
+    assert configure_database("mariadb://db/ecg?charset=utf8&connect_timeout=3", tmp_path)["OPTIONS"] == {
+        **defaults,
         "charset": "utf8",
         "connect_timeout": 3,
     }
@@ -56,19 +56,19 @@ def test_options_come_from_the_address_and_mysqls_defaults_give_way(tmp_path):
     ],
 )
 def test_sqlite_is_a_file_and_never_in_memory_by_mistake(address, name, tmp_path):
-    settings = database(address, tmp_path)
+    settings = configure_database(address, tmp_path)
     assert settings["NAME"] == name.format(folder=tmp_path)
     assert settings["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
 
 
 @pytest.mark.parametrize("address", ["mysql://me:secret@db:port/ecg", "postgresql://me:secret@db:99999/ecg"])
-def test_a_port_that_is_none_is_refused_without_the_password(address, tmp_path):
+def test_an_invalid_port_is_refused_without_revealing_the_password(address, tmp_path):
     with pytest.raises(SettingsError, match="^Expected a port in digits in DATABASE_URL") as caught:
-        database(address, tmp_path)
+        configure_database(address, tmp_path)
     assert "secret" not in str(caught.value)
 
 
 def test_a_missing_driver_is_named_with_the_extra_that_installs_it(monkeypatch, tmp_path):
     monkeypatch.setitem(module._DRIVERS, "mysql", ("a_driver_that_nobody_has", "mysql"))
     with pytest.raises(MissingExtraError, match=r"pip install 'ecglens\[mysql\]'"):
-        database("mysql://me@db/ecg", tmp_path)
+        configure_database("mysql://me@db/ecg", tmp_path)

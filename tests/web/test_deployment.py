@@ -11,7 +11,7 @@ from django.test import Client
 
 from ecglens.errors import SettingsError
 from ecglens.settings import Settings
-from ecglens.web.project.keys import PLACEHOLDER, check_start
+from ecglens.web.http.keys import PLACEHOLDER, check_settings
 from ecglens.web.readings.models import WorkerLife
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ def compose():
 
 @pytest.fixture(scope="module")
 def stages():
-    """Instructions of the Dockerfile's two stages."""
+    """Return the instructions of the Dockerfile's two stages."""
     text = re.sub(r"\\\n", " ", read("Dockerfile"))
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
     parts = re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
@@ -51,7 +51,7 @@ def stages():
     return parts
 
 
-def test_the_image_is_slim_runs_as_nobody_special_and_is_watched(stages):
+def test_the_image_is_slim_unprivileged_and_has_a_health_check(stages):
     build, final = stages
     assert build.startswith("python:3.12-slim")
     assert final.startswith("python:3.12-slim")
@@ -83,20 +83,25 @@ def test_the_measured_size_is_below_the_limit():
 
 
 def test_slimming_takes_out_only_what_serving_does_not_read(tmp_path):
-    kept = ["numpy/core.py", "django/conf/locale/de/formats.py", "django/conf/locale/__init__.py", "botocore/data/s3/a"]
-    kept += ["botocore/data/endpoints.json", "onnxruntime/capi/a.so", "ecglens/tests/a.py"]
+    needed = [
+        "numpy/core.py",
+        "django/conf/locale/de/formats.py",
+        "django/conf/locale/__init__.py",
+        "botocore/data/s3/a",
+    ]
+    needed += ["botocore/data/endpoints.json", "onnxruntime/capi/a.so", "ecglens/tests/a.py"]
     gone = ["numpy/lib/tests/a.py", "scipy/tests/a.py", "django/conf/locale/fr/formats.py", "botocore/data/ec2/a"]
     gone += ["onnxruntime/tools/a.py", "numpy/a.pyi", "numpy/a.h", "django/conf/locale/de/django.po"]
-    for name in (*kept, *gone):
+    for name in (*needed, *gone):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     slimming = runpy.run_path(str(ROOT / "deploy" / "slim.py"))
     slimming["slim"](tmp_path)
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(needed)
     assert {code for code, _ in django_settings.LANGUAGES} <= slimming["LANGUAGES"]
 
 
-def test_what_the_image_is_built_from_is_let_through(stages):
+def test_the_build_context_contains_what_the_image_needs(stages):
     ignored = read(".dockerignore").splitlines()
     assert "*" in ignored
     for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", stages[0], re.MULTILINE):
@@ -105,7 +110,7 @@ def test_what_the_image_is_built_from_is_let_through(stages):
             assert f"!{name}" in ignored
 
 
-def test_every_service_is_there_and_as_locked_up_as_can_be(compose):
+def test_every_service_exists_and_is_hardened(compose):
     services = compose["services"]
     assert set(services) == {"migrate", "app", "worker", "db", "proxy"}
     for name, service in services.items():
@@ -127,7 +132,7 @@ def test_every_service_is_there_and_as_locked_up_as_can_be(compose):
         assert all((ROOT / name).exists() for name in named if name.startswith("."))
 
 
-def test_tables_are_brought_up_to_date_before_the_site_begins(compose):
+def test_tables_are_migrated_before_the_site_starts(compose):
     services = compose["services"]
     assert "migrate" in services["migrate"]["entrypoint"][-1]
     assert "createcachetable" in services["migrate"]["entrypoint"][-1]
@@ -140,13 +145,13 @@ def test_tables_are_brought_up_to_date_before_the_site_begins(compose):
 
 def test_postgresql_takes_the_place_of_mariadb(compose):
     other = yaml.load(read("compose.postgresql.yaml"), _Loader)
-    given = "${ECGLENS_DATABASE_URL:-"
+    default = "${ECGLENS_DATABASE_URL:-"
     assert set(other["services"]) == {*OURS, "db"}
     for name in OURS:
         assert other["services"][name]["environment"]["ECGLENS_DATABASE_URL"].startswith(
-            f"{given}postgresql://ecglens:"
+            f"{default}postgresql://ecglens:"
         )
-        assert compose["services"][name]["environment"]["ECGLENS_DATABASE_URL"].startswith(f"{given}mysql://ecglens:")
+        assert compose["services"][name]["environment"]["ECGLENS_DATABASE_URL"].startswith(f"{default}mysql://ecglens:")
     text = read("compose.postgresql.yaml")
     for key in ("command", "tmpfs", "environment", "volumes"):
         assert re.search(rf"^    {key}: !override", text, re.MULTILINE), f"MariaDB's {key} must not stay"
@@ -159,19 +164,19 @@ def test_every_variable_is_a_setting(compose):
     for text in (read("compose.yaml"), read("compose.postgresql.yaml"), read("Dockerfile"), read("docs/deploy.md")):
         named |= set(re.findall(r"ECGLENS_[A-Z][A-Z0-9_]*", text))
     for text in (read("compose.yaml"), read("compose.postgresql.yaml")):
-        asked = set(re.findall(r"\$\{([A-Z_]+)", text))
-        assert asked <= example, "compose asks for what the example does not have"
+        variables = set(re.findall(r"\$\{([A-Z_]+)", text))
+        assert variables <= example, "compose asks for what the example does not have"
     assert {name for name in named if name.startswith("ECGLENS_")} <= fields
     assert {name for name in named if not name.startswith("ECGLENS_")} <= OF_COMPOSE
 
 
-def test_nobody_starts_with_the_example_as_it_is():
-    given = re.search(r"^ECGLENS_SECRET_KEY=(.*)$", read(".env.example"), re.MULTILINE)[1]
-    assert PLACEHOLDER in given
+def test_the_example_settings_are_refused_unchanged():
+    example_key = re.search(r"^ECGLENS_SECRET_KEY=(.*)$", read(".env.example"), re.MULTILINE)[1]
+    assert PLACEHOLDER in example_key
     with pytest.raises(SettingsError, match="^Expected an ECGLENS_SECRET_KEY of at least 32 random characters"):
-        check_start(given=given, debug=False, hosts=["ecg.example.org", "127.0.0.1"])
-    with pytest.raises(SettingsError, match="found none for ecg"):
-        check_start(given="", debug=False, hosts=["ecg.example.org"])
+        check_settings(secret_key=example_key, debug=False, hosts=["ecg.example.org", "127.0.0.1"])
+    with pytest.raises(SettingsError, match="got none for ecg"):
+        check_settings(secret_key="", debug=False, hosts=["ecg.example.org"])
 
 
 def test_the_proxy_lets_whole_batches_through():
@@ -180,7 +185,7 @@ def test_the_proxy_lets_whole_batches_through():
     assert "reverse_proxy app:8000" in caddy
 
 
-def test_every_command_of_the_docs_is_there():
+def test_every_command_of_the_docs_exists():
     for name in set(re.findall(r"manage ([a-z]+)", read("docs/deploy.md"))):
         assert name in django_commands(), name
     assert not stat.S_IMODE((ROOT / ".env.example").stat().st_mode) & stat.S_IXUSR
@@ -193,7 +198,7 @@ def django_commands():
 
 
 @pytest.mark.django_db
-def test_monitoring_is_told_whether_anybody_works(capsys):
+def test_the_workers_command_reports_whether_a_worker_is_alive(capsys):
     with pytest.raises(SystemExit) as ended:
         call_command("workers")
     assert ended.value.code == 1

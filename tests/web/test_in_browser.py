@@ -53,11 +53,11 @@ def window(site, browser, tmp_path):
         context.set_default_timeout(1000 * ANSWER_S)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on(
             "request",
-            lambda asked: None if asked.url.startswith((site.address, "data:")) else troubles.append(asked.url),
+            lambda request: None if request.url.startswith((site.address, "data:")) else troubles.append(request.url),
         )
         return page
 
@@ -65,7 +65,7 @@ def window(site, browser, tmp_path):
     for context in contexts:
         context.close()
     expected = ("status of 404", "status of 422", "ERR_INTERNET_DISCONNECTED")
-    assert [said for said in troubles if not any(words in said for words in expected)] == []
+    assert [message for message in troubles if not any(words in message for words in expected)] == []
 
 
 def until(page, question):
@@ -87,11 +87,11 @@ def shot(page, name):
 
 
 def accessible(page, name):
-    """axe-core finds nothing serious."""
-    found = pytest.importorskip("axe_playwright_python.sync_playwright").Axe().run(page).response["violations"]
-    serious = [each for each in found if each["impact"] in ("serious", "critical")]
-    told = [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in serious]
-    assert told == [], name
+    """Check that axe-core reports nothing serious."""
+    violations = pytest.importorskip("axe_playwright_python.sync_playwright").Axe().run(page).response["violations"]
+    serious = [each for each in violations if each["impact"] in ("serious", "critical")]
+    findings = [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in serious]
+    assert findings == [], name
 
 
 def sign_up(page, site, email):
@@ -127,8 +127,8 @@ def test_a_person_from_sign_up_to_the_history(site, window, width):
     assert page.locator("figure").count() == 13
     assert page.locator(".bar").count() == 4
     assert "Not a diagnosis." in page.inner_text("main")
-    page.get_by_text("What was read on what was printed").click()
-    assert page.get_by_alt_text("What was read, drawn on the page").is_visible()
+    page.get_by_text("Digitized traces over the page").click()
+    assert page.get_by_alt_text("Digitized traces over the page").is_visible()
     explained_with_controls(page)
     calipers(page)
     page.fill("#note", "after lunch")
@@ -145,26 +145,26 @@ def test_a_person_from_sign_up_to_the_history(site, window, width):
 
 
 def explained_with_controls(page):
-    """Strength, switch, label and method by the keyboard, and the checks one click away."""
-    shown = page.locator(".heat:visible")
+    """Use strength, switch, label and method by the keyboard, and open the checks."""
+    visible_layer = page.locator(".heat:visible")
     strength, switch = page.get_by_label("Strength"), page.get_by_label("Show on the page")
-    said = page.locator(".said")
-    assert shown.count() == 1
-    sheet, heat = page.locator(".under .sheet").bounding_box(), shown.bounding_box()
+    status = page.locator(".layer-status")
+    assert visible_layer.count() == 1
+    sheet, heat = page.locator(".under .sheet").bounding_box(), visible_layer.bounding_box()
     assert all(abs(sheet[side] - heat[side]) <= 1 for side in ("x", "y", "width", "height"))
     strength.focus()
     page.keyboard.press("Home")
-    assert shown.evaluate("heat => getComputedStyle(heat).opacity") == "0.1"
+    assert visible_layer.evaluate("heat => getComputedStyle(heat).opacity") == "0.1"
     switch.focus()
     page.keyboard.press("Space")
-    assert shown.count() == 0
+    assert visible_layer.count() == 0
     assert strength.is_disabled()
-    assert said.inner_text().endswith("not shown on the page")
+    assert status.inner_text().endswith("not shown on the page")
     switch.check()
     controls = page.locator(".why-controls")
     controls.get_by_label("Label").select_option(index=1)
     controls.get_by_label("Method").select_option("Occlusion by lead")
-    assert shown.get_attribute("aria-label") == f"Heat over the page: {said.inner_text()}"
+    assert visible_layer.get_attribute("aria-label") == f"Heat map over the page: {status.inner_text()}"
     assert page.locator(".why-reason:visible").count() == 1
     assert page.locator(".shares:visible li").count() == 13
     controls.get_by_label("Label").select_option(index=0)
@@ -173,7 +173,7 @@ def explained_with_controls(page):
 
 
 def calipers(page):
-    """Dragged over a second of paper they say a second; an end moves with the arrow keys."""
+    """Measure a second of paper by dragging over it, and move an end with the arrow keys."""
     stage, tool = page.locator(".caliper-stage"), page.locator(".calipers")
     stage.scroll_into_view_if_needed()
     frame = stage.bounding_box()
@@ -239,7 +239,7 @@ def test_many_pages_at_once_show_the_progress_of_each(site, window):
     accessible(page, "compare")
 
 
-def test_what_is_one_persons_is_not_there_for_another(site, window):
+def test_data_of_a_user_is_invisible_to_others(site, window):
     first, second, nobody = window(), window(), window()
     sign_up(first, site, "dora@example.org")
     read_page(first, site, "MI_26.jpg")
@@ -260,7 +260,7 @@ def test_what_is_one_persons_is_not_there_for_another(site, window):
 
 
 @pytest.mark.parametrize(("width", "javascript"), [(1280, True), (360, False)])
-def test_a_visitor_reads_a_page_that_nobody_keeps(site, window, width, javascript):
+def test_a_visitors_page_is_read_and_not_stored(site, window, width, javascript):
     page = window(width, javascript=javascript)
     read_page(page, site, "Normal_1.jpg")
     page.wait_for_selector("#answer")
@@ -271,22 +271,22 @@ def test_a_visitor_reads_a_page_that_nobody_keeps(site, window, width, javascrip
         assert page.locator(".calipers").is_hidden()
 
     assert page.locator("figure").count() == 13
-    assert "not kept" in page.inner_text("footer")
+    assert "not stored" in page.inner_text("footer")
 
 
 def explained_without_javascript(page):
-    """Each explanation is opened and closed on its own, and lies on the page while it is open."""
-    shown = page.locator(".heat:visible")
+    """Open and close each explanation on its own; it is on the page while it is open."""
+    visible_layer = page.locator(".heat:visible")
     assert not page.get_by_label("Strength").is_visible()
     first, second = page.locator(".why-reason > summary").all()[:2]
-    assert shown.count() == 1
+    assert visible_layer.count() == 1
     second.click()
-    assert shown.count() == 1
-    assert "Occlusion by lead" in shown.get_attribute("aria-label")
+    assert visible_layer.count() == 1
+    assert "Occlusion by lead" in visible_layer.get_attribute("aria-label")
     second.click()
-    assert shown.count() == 0
+    assert visible_layer.count() == 0
     first.click()
-    assert shown.count() == 1
+    assert visible_layer.count() == 1
 
 
 def test_the_form_is_used_with_the_keyboard_alone(site, window):
@@ -311,7 +311,7 @@ def test_a_demo_page_is_read_without_an_account_and_in_the_dark(site, window):
     assert page.locator("html").get_attribute("data-bs-theme") == "dark"
 
 
-def test_the_site_is_installed_on_a_phone_and_says_when_there_is_no_network(site, window):
+def test_the_site_can_be_installed_and_reports_a_missing_network(site, window):
     page = window(390)
     page.goto(site.address)
     manifest = page.request.get(site.address + page.locator("link[rel=manifest]").get_attribute("href")).json()

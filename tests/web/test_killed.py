@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(3600)]
 PAGE = (Path(__file__).parents[1] / "data" / "MI_26.jpg").read_bytes()
 KILLS = 3
 UPLOADS = 2
-"""At a time: how many there are must not depend on how fast the workers are."""
+"""Uploads at a time: their number must not depend on the speed of the workers."""
 MOST_ATTEMPTS = 3
 STANDSTILL_S = 300
-"""Without any change the site hangs; a slow machine changes something all the time."""
+"""Time without any change after which the site hangs; a slow machine changes something all the time."""
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def site(tmp_path):
     site.stop()
 
 
-TAKEN = "SELECT coalesce(sum(attempts), 0) FROM readings_reading"
+ATTEMPTS = "SELECT coalesce(sum(attempts), 0) FROM readings_reading"
 STATES = "SELECT state, attempts, count(*) FROM readings_reading GROUP BY state, attempts ORDER BY state, attempts"
 UNFINISHED = "SELECT 1 FROM readings_reading WHERE state IN ('waiting', 'answered')"
 
@@ -39,7 +39,7 @@ def rows(site, question):
 
 
 def wait(until, progress):
-    """Until something is true, as long as there is progress: no test may count on the machine's speed."""
+    """Wait for a condition as long as there is progress: no test may depend on the machine's speed."""
     last, since = progress(), time.monotonic()
     while not until():
         time.sleep(0.1)
@@ -49,7 +49,7 @@ def wait(until, progress):
 
 
 class Uploads:
-    """What was accepted, and how many may be; people upload on and on until then."""
+    """The accepted uploads, and their allowed number; users upload until it is reached."""
 
     def __init__(self):
         self.accepted, self.owners, self.most = [], {}, 0
@@ -75,21 +75,21 @@ class Uploads:
                 self.accepted.append(url)
 
     def wait_for(self, count):
-        """Until so many more were accepted."""
+        """Wait for so many more uploads."""
         least = len(self.accepted) + count
         self.most = least + UPLOADS
         wait(lambda: len(self.accepted) >= least, lambda: len(self.accepted))
 
 
 def until_busy(site, uploads):
-    """Until a worker has begun with a page and another upload is under way."""
-    [(taken,)] = rows(site, TAKEN)
+    """Wait for a worker to start a page and for another upload to be in progress."""
+    [(attempts_before,)] = rows(site, ATTEMPTS)
     uploads.wait_for(UPLOADS)
-    wait(lambda: rows(site, TAKEN) > [(taken,)], lambda: len(uploads.accepted))
+    wait(lambda: rows(site, ATTEMPTS) > [(attempts_before,)], lambda: len(uploads.accepted))
     uploads.wait_for(1)
 
 
-def test_each_accepted_page_is_answered_exactly_once_or_shown_as_failed(site):
+def test_each_accepted_page_is_predicted_exactly_once_or_shown_as_failed(site):
     people = [Person(site.address, f"p{number}@example.org").sign_up() for number in range(3)]
     uploads = Uploads()
     threads = [threading.Thread(target=uploads.upload, args=(person,)) for person in people]
@@ -108,17 +108,17 @@ def test_each_accepted_page_is_answered_exactly_once_or_shown_as_failed(site):
     wait(lambda: not rows(site, UNFINISHED), lambda: rows(site, STATES))
 
     accepted, owners = uploads.accepted, uploads.owners
-    kept = {
+    readings = {
         f"/readings/{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}/": (state, attempts)
         for key, state, attempts in rows(site, "SELECT id, state, attempts FROM readings_reading")
     }
     assert len(accepted) == len(set(accepted))
-    assert set(accepted) <= set(kept)
-    assert {state for state, _ in kept.values()} <= {"done", "failed"}
-    assert all(attempts > MOST_ATTEMPTS for state, attempts in kept.values() if state == "failed")
-    done = [state for state, _ in kept.values()].count("done")
+    assert set(accepted) <= set(readings)
+    assert {state for state, _ in readings.values()} <= {"done", "failed"}
+    assert all(attempts > MOST_ATTEMPTS for state, attempts in readings.values() if state == "failed")
+    done = [state for state, _ in readings.values()].count("done")
     assert done > 0
-    assert rows(site, "SELECT count(*) FROM readings_answer") == [(len(kept),)]
+    assert rows(site, "SELECT count(*) FROM readings_answer") == [(len(readings),)]
     twice = "SELECT reading_id FROM readings_picture GROUP BY reading_id, name HAVING count(*) > 1"
     assert rows(site, twice) == []
     assert rows(site, "SELECT count(DISTINCT reading_id) FROM readings_picture") == [(done,)]

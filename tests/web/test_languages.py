@@ -20,18 +20,19 @@ from django.utils import translation
 
 import ecglens.web
 from ecglens.demo import demo_pages
-from ecglens.explanations import WORDS as HOW_CHECKS_WENT
+from ecglens.explanations import WORDS as CHECK_WORDS
 from ecglens.labels import TITLES
 from ecglens.measuring import presentation as figures
 from ecglens.models.explain import METHODS
 from ecglens.models.registry import list_models
 from ecglens.records import Measured, Measurements, PrintedFacts
-from ecglens.web.accounts.models import SCOPES, Token
-from ecglens.web.catalog.evaluations import explained_of
+from ecglens.web.accounts.models import SCOPES
+from ecglens.web.accounts.tokens import create_token
+from ecglens.web.catalog.evaluations import load_explanation_evaluation
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.pictures import STEPS
-from ecglens.web.readings.shown import _STEP_TITLES
-from ecglens.web.readings.words import ALLAUTH, WENT, WORDS
+from ecglens.web.readings.presentation import _STEP_TITLES
+from ecglens.web.readings.translations import ALLAUTH, CHECK_RESULTS, TEXTS
 
 WEB = Path(ecglens.web.__file__).parent
 PO = WEB / "locale" / "de" / "LC_MESSAGES" / "django.po"
@@ -44,8 +45,8 @@ ENGLISH = re.compile(
     re.IGNORECASE,
 )
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
-SAID = {"alt", "title", "aria-label", "placeholder", "data-reading", "data-sending", "data-offline", "data-failed"}
-SAID |= {"data-large", "data-ask", "data-confirm", "data-hidden"}
+SPOKEN = {"alt", "title", "aria-label", "placeholder", "data-reading", "data-sending", "data-offline", "data-failed"}
+SPOKEN |= {"data-large", "data-ask", "data-confirm", "data-hidden"}
 OPEN = ["/", "/disease-predict", "/models", "/models/compare", "/models/compare?with=cpcb4", "/offline"]
 OPEN += [f"/accounts/{name}/" for name in ("login", "signup", "password/reset", "password/reset/done")]
 OPEN += ["/accounts/password/reset/key/done/", "/accounts/inactive/", "/nothing/here"]
@@ -56,8 +57,8 @@ OWN += ["/accounts/2fa/webauthn/add/", "/accounts/confirm-email/"]
 
 
 def messages(path):
-    """Every message of a .po: key as gettext's catalogs have it, translations by number, flags."""
-    found = []
+    """Return every message of a .po: its texts by keyword, and its flags."""
+    entries = []
     for block in path.read_text(encoding="utf-8").split("\n\n"):
         texts, name, flags = {}, "", ""
         for line in block.splitlines():
@@ -69,20 +70,20 @@ def messages(path):
                 texts[name] = ""
             texts[name] += ast.literal_eval(line)
         if texts.get("msgid"):
-            found.append((texts, flags))
-    return found
+            entries.append((texts, flags))
+    return entries
 
 
 def catalog(path):
-    """What a .mo of this .po holds."""
-    made = {}
+    """Return the contents of a .mo of this .po."""
+    contents = {}
     for texts, _ in messages(path):
         key = "\x04".join(filter(None, (texts.get("msgctxt"), texts["msgid"])))
         if "msgid_plural" in texts:
-            made |= {(key, number): texts[f"msgstr[{number}]"] for number in (0, 1)}
+            contents |= {(key, number): texts[f"msgstr[{number}]"] for number in (0, 1)}
         else:
-            made[key] = texts["msgstr"]
-    return made
+            contents[key] = texts["msgstr"]
+    return contents
 
 
 def ids(path):
@@ -95,7 +96,7 @@ def test_nothing_is_untranslated_or_uncertain():
         assert "fuzzy" not in flags, texts["msgid"]
 
 
-def test_what_is_compiled_is_what_is_written():
+def test_the_compiled_catalog_equals_the_written_one():
     with PO.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)._catalog
     compiled.pop("")
@@ -107,8 +108,8 @@ def test_places_for_numbers_and_names_are_the_same_in_both_languages():
     for texts, _ in messages(PO):
         sources = [texts["msgid"], texts.get("msgid_plural", texts["msgid"])]
         for number, name in enumerate(name for name in texts if name.startswith("msgstr")):
-            wanted = sorted(PLACES.findall(sources[number]))
-            assert sorted(PLACES.findall(texts[name])) == wanted, texts["msgid"]
+            expected = sorted(PLACES.findall(sources[number]))
+            assert sorted(PLACES.findall(texts[name])) == expected, texts["msgid"]
             assert texts[name].endswith("\n") == sources[number].endswith("\n")
 
 
@@ -118,7 +119,7 @@ def test_the_translation_has_the_texts_of_the_sources(tmp_path):
     shutil.copytree(WEB, copy, ignore=shutil.ignore_patterns("vendor", "__pycache__", "*.mo"))
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     options = ["-l", "de", "--no-location", "--no-obsolete", "-e", "html,py,js,txt"]
-    command = [sys.executable, "-m", "django", "makemessages", *options]
+    command = [sys.executable, "-P", "-m", "django", "makemessages", *options]
     subprocess.run(command, cwd=copy, env=environment, check=True, capture_output=True)
 
     assert ids(copy / PO.relative_to(WEB)) == ids(PO), "run makemessages, translate, compilemessages"
@@ -132,13 +133,14 @@ def test_words_that_reach_gettext_as_variables_are_written_out():
         | {page.title for page in demo_pages()}
     )
     for card in list_models():
-        told = explained_of(card)
-        if told is not None:
-            needed |= {check.name for checks in told.methods.values() for check in checks} | set(told.changes)
+        evaluation = load_explanation_evaluation(card)
+        if evaluation is not None:
+            needed |= {check.name for checks in evaluation.methods.values() for check in checks}
+            needed |= set(evaluation.changes)
 
     assert set(_STEP_TITLES) == set(STEPS)
-    assert needed == set(WORDS)
-    assert set(HOW_CHECKS_WENT.values()) == set(WENT)
+    assert needed == set(TEXTS)
+    assert set(CHECK_WORDS.values()) == set(CHECK_RESULTS)
 
 
 def test_texts_for_another_package_are_still_its_own():
@@ -151,34 +153,34 @@ def test_texts_for_another_package_are_still_its_own():
 
 
 def test_every_text_of_a_figure_can_be_put_into_another_language():
-    asked = []
+    texts = []
 
-    def noted(text):
-        asked.append(text)
+    def translate(text):
+        texts.append(text)
         return text.upper() if "{" not in text else text
 
     ranges = {"rate_bpm": (60.0, 100.0), "qrs_ms": (None, 110.0), "qt_ms": (300.0, None)}
-    found = Measurements(
-        **{name: Measured(90.0, 1.0, "ms", usual) for name, usual in ranges.items()},
+    measurements = Measurements(
+        **{name: Measured(90.0, 1.0, "ms", reference) for name, reference in ranges.items()},
         st_j_mv={"V1": Measured(0.1, 0.02, "mV", None)},
     )
-    told = [
-        *figures.list_figures(found, translate=noted),
-        *(lead.at_j for lead in figures.list_st_leads(found, translate=noted)),
+    views = [
+        *figures.list_figures(measurements, translate=translate),
+        *(lead.at_j for lead in figures.list_st_leads(measurements, translate=translate)),
     ]
     printed = PrintedFacts(rate_bpm=92.0, high_pass_hz=0.67, low_pass_hz=25.0)
 
-    assert {figure.title for figure in told} >= {"VENTRICULAR RATE", "ST AT THE J POINT"}
-    assert [figure.reference for figure in told] == ["60 to 100", "up to 110", "from 300", ""]
-    assert "AXIS" in figures.list_missing(found, translate=noted)
-    assert figures.describe_print(printed, translate=noted) == "rate 92/min, filter 0.67 to 25 Hz"
-    assert set(asked) <= set(figures.TEXTS)
+    assert {figure.title for figure in views} >= {"VENTRICULAR RATE", "ST AT THE J POINT"}
+    assert [figure.reference for figure in views] == ["60 to 100", "up to 110", "from 300", ""]
+    assert "AXIS" in figures.list_missing(measurements, translate=translate)
+    assert figures.describe_print(printed, translate=translate) == "rate 92/min, filter 0.67 to 25 Hz"
+    assert set(texts) <= set(figures.TEXTS)
     with translation.override("de"):
-        assert figures.list_figures(found, translate=translation.gettext)[0].reference == "60 bis 100"
+        assert figures.list_figures(measurements, translate=translation.gettext)[0].reference == "60 bis 100"
 
 
-class _Told(HTMLParser):
-    """What a page tells people in its own language: text and spoken attributes outside of what is marked English."""
+class _Texts(HTMLParser):
+    """Texts of a page in its own language: text and spoken attributes outside of what is marked as English."""
 
     def __init__(self, content):
         super().__init__()
@@ -186,12 +188,12 @@ class _Told(HTMLParser):
         self.feed(content)
 
     def handle_starttag(self, tag, attrs):
-        told = dict(attrs)
-        self.lang = self.lang or (told.get("lang") if tag == "html" else "")
-        foreign = (bool(self._open) and self._open[-1][1]) or told.get("lang") == "en"
+        attributes = dict(attrs)
+        self.lang = self.lang or (attributes.get("lang") if tag == "html" else "")
+        foreign = (bool(self._open) and self._open[-1][1]) or attributes.get("lang") == "en"
         foreign = foreign or tag in ("script", "style", "code")
         if not foreign:
-            self.texts += [value for name, value in attrs if name in SAID and value]
+            self.texts += [value for name, value in attrs if name in SPOKEN and value]
         if tag not in VOID:
             self._open.append((tag, foreign))
 
@@ -205,24 +207,24 @@ class _Told(HTMLParser):
 
 
 def german(answer, *names):
-    """The page's texts, once it is seen that they are German; names of files and the like do not count."""
-    told = _Told(answer.content.decode())
-    assert told.lang == "de"
-    texts = [text for text in told.texts if text not in names]
+    """Check that a page is German, apart from names of files and the like, and return its texts."""
+    page = _Texts(answer.content.decode())
+    assert page.lang == "de"
+    texts = [text for text in page.texts if text not in names]
     assert [text for text in texts if ENGLISH.search(re.sub(r"[\w./-]+\.(jpg|png|onnx)", "", text))] == []
     return " ".join(texts)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", OPEN)
-def test_a_page_for_everybody_is_german(address):
+def test_a_public_page_is_german(address):
     german(Client().get(address, follow=True, **GERMAN))
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", OWN)
-def test_a_page_of_a_person_is_german(client, user, address):
-    Token.make(user, "Archiv", ["read", "write"])
+def test_a_page_of_a_user_is_german(client, user, address):
+    create_token(user, "Archiv", ["read", "write"])
     answer = client.get(address, follow=True, **GERMAN)
 
     assert answer.status_code == 200
@@ -267,43 +269,51 @@ def test_a_reading_is_german(client, page, work):
     assert not re.search(r"\d,\d", texts), "numbers keep their point"
     german(client.get("/readings/", **GERMAN))
     sheet = pypdfium2.PdfDocument(client.get(address + "sheet.pdf", **GERMAN).content)[0].get_textpage()
-    for words in ("Seite 1", "Kammerfrequenz", "Messgröße", "60 bis 100", "keine Diagnose"):
+    for words in ("Seite 1", "Kammerfrequenz", "Messwert", "60 bis 100", "keine Diagnose"):
         assert words in sheet.get_text_range()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_the_library_says_is_marked_as_english(client, page):
+def test_texts_of_the_library_are_marked_as_english(client, page):
     failed = client.post("/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"a letter")}, **GERMAN)
     german(failed)
     assert '<span lang="en">a.jpg: expected' in failed.content.decode()
     many = {"file": [SimpleUploadedFile(f"{number}.jpg", page) for number in range(2)]}
     own = Client().post("/disease-predict", many, **GERMAN)
     assert "Ohne Konto wird jeweils eine Seite ausgewertet" in german(own)
-    told = client.post(
+    response = client.post(
         "/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"no")}, headers={"Accept": "application/json"}
     )
-    assert told.json()["lang"] == "en"
+    assert response.json()["lang"] == "en"
 
 
 @pytest.mark.django_db
 def test_a_message_of_the_library_is_marked_as_english(client, user):
     reading = Reading.objects.create(owner=user, name="a.jpg", state="failed")
-    told = client.post(reading.get_absolute_url() + "change", {"corrected": "fine"}, follow=True, **GERMAN)
-    assert re.search('role="status" lang="en">Expected a label out of', told.content.decode())
-    german(told)
-    told = client.post(reading.get_absolute_url() + "change", {"note": "x" * 4001}, follow=True, **GERMAN)
-    assert "Erwartet wurde eine Notiz von höchstens 4000 Zeichen" in german(told)
+    response = client.post(reading.get_absolute_url() + "change", {"corrected": "fine"}, follow=True, **GERMAN)
+    assert re.search('role="status" lang="en">Expected a label out of', response.content.decode())
+    german(response)
+    response = client.post(reading.get_absolute_url() + "change", {"note": "x" * 4001}, follow=True, **GERMAN)
+    assert "Erwartet wurde eine Notiz von höchstens 4000 Zeichen" in german(response)
 
 
 @pytest.mark.django_db
 def test_a_batch_is_german(client, user):
     batch = Batch.objects.create(owner=user, name="Station 3", listed=True)
-    for place, (state, label) in enumerate([("waiting", ""), ("done", "mi"), ("done", ""), ("answered", "normal")]):
+    for position, (state, label) in enumerate([("waiting", ""), ("done", "mi"), ("done", ""), ("answered", "normal")]):
         Reading.objects.create(
-            owner=user, batch=batch, place=place, name=f"{place}.jpg", state=state, label=label, probability=0.9
+            owner=user,
+            batch=batch,
+            position=position,
+            name=f"{position}.jpg",
+            state=state,
+            label=label,
+            probability=0.9,
         )
-    trouble = "Expected a page, found a letter."
-    Reading.objects.create(owner=user, batch=batch, place=9, name="9.jpg", state="failed", trouble=trouble)
+    failure_reason = "Expected a page, found a letter."
+    Reading.objects.create(
+        owner=user, batch=batch, position=9, name="9.jpg", state="failed", failure_reason=failure_reason
+    )
 
     texts = german(client.get(batch.get_absolute_url(), **GERMAN))
     assert "2 von 5 Seiten fertig, 1 fehlgeschlagen." in texts
@@ -313,7 +323,7 @@ def test_a_batch_is_german(client, user):
 
 
 @pytest.mark.django_db
-def test_the_chosen_language_is_kept():
+def test_the_chosen_language_is_remembered():
     client = Client(HTTP_ACCEPT_LANGUAGE="en")
     chosen = client.post("/i18n/setlang/", {"language": "de", "next": "/disease-predict"})
 

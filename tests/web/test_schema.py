@@ -1,4 +1,4 @@
-"""What the API says of itself holds: requests made up from its description, fitting and unfitting ones."""
+"""The API complies with its schema: valid and invalid requests are generated from it."""
 
 from functools import lru_cache
 
@@ -17,9 +17,9 @@ from schemathesis.specs.openapi import checks
 from tiny_models import ecg_page, write_model
 
 from ecglens.settings import load_settings
-from ecglens.web.accounts.models import Token
+from ecglens.web.accounts.tokens import create_token
 from ecglens.web.api import access
-from ecglens.web.api.described import api
+from ecglens.web.api.openapi import api
 from ecglens.web.project.wsgi import application
 from ecglens.web.readings import tasks
 
@@ -42,7 +42,7 @@ def page():
 
 openapi.format("binary", st.one_of(st.builds(page), st.binary(max_size=64)))
 schema = openapi.from_dict(api.get_openapi_schema(), config=schemathesis.Config(seed=16))
-schema.app = lambda environ, start: answered(environ, start)
+schema.app = lambda environ, start: answer_and_close(environ, start)
 made_up = settings(
     max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -64,8 +64,8 @@ def _tiny(tmp_path_factory):
 
 @pytest.fixture
 def head(user):
-    """Of requests of a program that may do everything."""
-    return {"Authorization": f"Bearer {Token.make(user, 'made up', ['read', 'write'])[1]}"}
+    """Return the headers of a program with every scope."""
+    return {"Authorization": f"Bearer {create_token(user, 'generated', ['read', 'write'])[1]}"}
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def things(head):
     return {"readings": reading["id"], "batches": batch["id"]}
 
 
-def answered(environ, start):
-    """The site's answer, closed as a server does; the test's transaction outlives it, as with Django's own client."""
+def answer_and_close(environ, start):
+    """Return the site's response, closed as a server does; the test's transaction stays open."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
@@ -98,13 +98,13 @@ def answered(environ, start):
 
 @schema.parametrize()
 @made_up
-def test_made_up_requests_are_answered_as_described(case, head):
+def test_generated_requests_are_answered_as_the_schema_says(case, head):
     case.call_and_validate(headers=head, checks=CHECKS)
 
 
 @schema.include(path_regex="{").parametrize()
 @made_up
-def test_made_up_requests_for_what_is_there_are_answered_as_described(case, head, things):
+def test_generated_requests_for_existing_objects_are_answered_as_the_schema_says(case, head, things):
     named = {"pk": things.get(case.path.split("/")[3]), "name": "tiny" if "models" in case.path else "gray"}
     case.path_parameters = {name: named[name] for name in case.path_parameters}
     case.call_and_validate(headers=head, checks=CHECKS)

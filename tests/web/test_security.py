@@ -1,4 +1,4 @@
-"""What must hold on a network; ``SECURITY.md`` names these tests."""
+"""Security of the site on a network; ``SECURITY.md`` names these tests."""
 
 import io
 import json
@@ -21,12 +21,13 @@ from wild_files import BOMBS, damaged_files
 
 from ecglens.errors import SettingsError
 from ecglens.web.accounts.models import AuditEntry, Token
-from ecglens.web.project.database import database
-from ecglens.web.project.discreet import Discreet
-from ecglens.web.project.keys import check_start, private_folder, secret_key
+from ecglens.web.accounts.tokens import create_token
+from ecglens.web.http.database import configure_database
+from ecglens.web.http.keys import check_settings, create_private_folder, load_secret_key
+from ecglens.web.http.log_redaction import SecretsFilter
 from ecglens.web.readings import flows, tasks
 from ecglens.web.readings.models import Batch, Picture, Reading
-from ecglens.web.readings.store import keep
+from ecglens.web.readings.store import store_file
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,7 @@ def ours():
     return sorted({path for path in routes() if not path.startswith(("accounts/", "admin/"))})
 
 
-def filled(path, reading, batch, token, picture):
+def fill_path(path, reading, batch, token, picture):
     pk = batch.pk if "batch" in path else token.pk if "token" in path else reading.pk
     path = re.sub(r"<uuid(str)?:pk>", str(pk), path)
     path = path.replace("<slug:form>", "json").replace("<slug:name>", "normal")
@@ -80,21 +81,21 @@ def filled(path, reading, batch, token, picture):
 def things(user, upload, page):
     upload()
     reading = Reading.objects.get()
-    Picture.objects.create(reading=reading, name="gray", file=keep(page, ".jpg"), width=10, height=10)
-    Reading.objects.update(signals=keep(b"{}", ".json"), state=Reading.State.DONE)
-    batch = flows.add_files(user, [SimpleUploadedFile("a.jpg", page)], options=flows.options_for(user))
-    token, _ = Token.make(user, "script", ["read", "write"])
+    Picture.objects.create(reading=reading, name="gray", file=store_file(page, ".jpg"), width=10, height=10)
+    Reading.objects.update(signals=store_file(b"{}", ".json"), state=Reading.State.DONE)
+    batch = flows.create_batch(user, [SimpleUploadedFile("a.jpg", page)], options=flows.create_options(user))
+    token, _ = create_token(user, "script", ["read", "write"])
     return Reading.objects.get(batch=None), batch, token, Picture.objects.first()
 
 
 @pytest.mark.parametrize("path", ours())
-def test_every_route_keeps_what_is_one_persons_from_everybody_else(path, things, user, other):
+def test_every_route_protects_data_of_a_user_from_others(path, things, user, other):
     """Each route is asked by nobody, by another person and by a program of another person, in every way."""
-    address = filled(path, *things)
+    address = fill_path(path, *things)
     before = [list(model.objects.order_by("pk").values()) for model in (Reading, Batch, Token, Picture)]
     stranger = Client()
     stranger.force_login(other, backend="django.contrib.auth.backends.ModelBackend")
-    _, key = Token.make(other, "hers", ["read", "write"])
+    _, key = create_token(other, "hers", ["read", "write"])
     mine = [str(things[0].pk), str(things[1].pk), str(things[2].pk), user.email]
     with_key = {"Authorization": f"Bearer {key}"}
     bodies = {("patch", "api/"): {"data": '{"note": "mine now"}', "content_type": "application/json"}}
@@ -106,29 +107,29 @@ def test_every_route_keeps_what_is_one_persons_from_everybody_else(path, things,
         ):
             answer = getattr(client, method)(address, **bodies.get((method, path[:4]), {}), headers=headers)
             body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-            told = f"{who} {method} {address}: {answer.status_code}"
-            assert answer.status_code < 500, told
+            summary = f"{who} {method} {address}: {answer.status_code}"
+            assert answer.status_code < 500, summary
             if path not in OPEN and who == "nobody":
-                assert answer.status_code in (302, 401, 403, 405), told
+                assert answer.status_code in (302, 401, 403, 405), summary
             if "<uuid" in path:
-                assert answer.status_code in (302, 401, 403, 404, 405), told
-                assert answer.status_code != 302 or "/accounts/" in answer["Location"], told
-            shown = body.decode(errors="replace").replace(address, "")
-            assert not [each for each in mine if each in shown and each not in address], told
+                assert answer.status_code in (302, 401, 403, 404, 405), summary
+                assert answer.status_code != 302 or "/accounts/" in answer["Location"], summary
+            text = body.decode(errors="replace").replace(address, "")
+            assert not [each for each in mine if each in text and each not in address], summary
     Token.objects.filter(owner=other).delete()
     after = [list(model.objects.order_by("pk").values()) for model in (Reading, Batch, Token, Picture)]
     assert after == before
 
 
-def test_routes_without_an_account_are_the_known_ones():
+def test_public_routes_are_the_listed_ones():
     assert set(OPEN) <= set(ours())
 
 
 @pytest.mark.parametrize("path", [path for path in ours() if not path.startswith("api/")])
-def test_what_changes_something_needs_the_mark_of_our_own_pages(path, things, user):
+def test_changes_need_the_csrf_token_of_the_sites_pages(path, things, user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    answer = client.post(filled(path, *things))
+    answer = client.post(fill_path(path, *things))
 
     assert answer.status_code in (403, 405)
     assert Reading.objects.count() == 2
@@ -137,7 +138,7 @@ def test_what_changes_something_needs_the_mark_of_our_own_pages(path, things, us
 @pytest.mark.parametrize(
     "path", ["/", "/disease-predict", "/models", "/accounts/login/", "/nothing", "/api/v1/readings", "/api/v1/health"]
 )
-def test_every_answer_carries_the_guarding_headers(path):
+def test_every_response_has_the_security_headers(path):
     headers = Client().get(path).headers
 
     assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -188,41 +189,41 @@ def test_a_login_is_a_new_session(user):
     assert client.session.session_key != before
 
 
-def test_passwords_are_kept_as_slow_hashes(django_user_model):
+def test_passwords_are_stored_as_slow_hashes(django_user_model):
     from ecglens.web.project import settings as site
 
     assert site.PASSWORD_HASHERS[0].endswith("ScryptPasswordHasher")
-    kept = django_user_model.objects.create_user("b@example.org", "correct horse battery").password
-    assert "horse" not in kept
-    assert identify_hasher(kept)
+    stored_hash = django_user_model.objects.create_user("b@example.org", "correct horse battery").password
+    assert "horse" not in stored_hash
+    assert identify_hasher(stored_hash)
 
 
 @pytest.mark.parametrize(
-    ("given", "debug", "hosts", "words"),
+    ("secret_key", "debug", "hosts", "words"),
     [
         ("change-me-" + "x" * 60, False, ["localhost"], "short or well-known"),
         ("short", False, ["localhost"], "short or well-known"),
-        ("", False, ["ecg.example.org"], "found none for ecg.example.org"),
-        ("", False, ["*"], "found none for \\*"),
-        ("x" * 50, True, ["localhost", "ecg.example.org"], "found it on for ecg.example.org"),
+        ("", False, ["ecg.example.org"], "got none for ecg.example.org"),
+        ("", False, ["*"], "got none for \\*"),
+        ("x" * 50, True, ["localhost", "ecg.example.org"], "got it on for ecg.example.org"),
     ],
 )
-def test_the_site_does_not_start_where_others_could_sign_its_cookies(given, debug, hosts, words):
+def test_the_site_does_not_start_where_others_could_sign_its_cookies(secret_key, debug, hosts, words):
     with pytest.raises(SettingsError, match=words):
-        check_start(given=given, debug=debug, hosts=hosts)
+        check_settings(secret_key=secret_key, debug=debug, hosts=hosts)
 
 
-def test_on_ones_own_machine_the_site_starts_with_a_key_of_its_own():
-    check_start(given="", debug=True, hosts=["localhost", "127.0.0.1", "[::1]"])
-    check_start(given="x" * 50, debug=False, hosts=["ecg.example.org"])
+def test_on_the_own_machine_the_site_starts_with_a_generated_key():
+    check_settings(secret_key="", debug=True, hosts=["localhost", "127.0.0.1", "[::1]"])
+    check_settings(secret_key="x" * 50, debug=False, hosts=["ecg.example.org"])
 
 
 @pytest.mark.parametrize(
     "address", ["oracle://x:secret@y/z", "postgresql://me:secret@host", "mysql:///", "nonsense-secret"]
 )
-def test_a_database_that_cannot_be_used_is_told_without_its_password(address, tmp_path):
+def test_an_unusable_database_is_reported_without_its_password(address, tmp_path):
     with pytest.raises(SettingsError, match="Expected a DATABASE_URL such as") as caught:
-        database(address, tmp_path)
+        configure_database(address, tmp_path)
     assert "secret" not in str(caught.value)
 
 
@@ -230,7 +231,7 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(address, tm
     ("setting", "value", "words"),
     [
         ("ECGLENS_SECRET_KEY", "change-me", "ECGLENS_SECRET_KEY"),
-        ("ECGLENS_DATABASE_URL", "postgresql://me:hush@127.0.0.1:1/x", "Expected a database that answers"),
+        ("ECGLENS_DATABASE_URL", "postgresql://me:hush@127.0.0.1:1/x", "Expected a database that responds"),
     ],
 )
 def test_the_command_refuses_to_start_in_one_sentence(setting, value, words, tmp_path):
@@ -251,18 +252,18 @@ def test_the_command_refuses_to_start_in_one_sentence(setting, value, words, tmp
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_the_key_that_is_made_is_random_and_private(tmp_path):
-    folder = private_folder(tmp_path / "data")
-    first = secret_key("", folder)
+def test_the_generated_key_is_random_and_private(tmp_path):
+    folder = create_private_folder(tmp_path / "data")
+    first = load_secret_key("", folder)
 
-    assert first == secret_key("", folder)
+    assert first == load_secret_key("", folder)
     assert len(first) > 50
     assert (folder / "secret_key").stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_files_are_private_and_under_names_that_nobody_guesses(things, kept):
-    for name in kept():
+def test_files_are_private_and_have_unguessable_names(things, stored_files):
+    for name in stored_files():
         assert re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{40}(\.\w+)?", name)
         assert Client().get(f"/{name}").status_code == 404
         assert Client().get(f"/static/{name}").status_code == 404
@@ -271,13 +272,13 @@ def test_files_are_private_and_under_names_that_nobody_guesses(things, kept):
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "..\\..\\boot.ini", "a\x00.jpg", "<script>.jpg", "a" * 500 + ".jpg", "\u202egpj.exe"]
 )
-def test_a_name_is_never_a_path(upload, kept, name):
+def test_a_name_is_never_a_path(upload, stored_files, name):
     upload(name=name)
     reading = Reading.objects.get()
 
     assert len(reading.name) <= 200
     assert not set(reading.name) & set("/\\\x00\u202e")
-    assert all(re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{40}\.jpg", each) for each in kept())
+    assert all(re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{40}\.(jpg|npz)", each) for each in stored_files())
 
 
 def test_a_file_is_what_its_bytes_say(upload, page):
@@ -286,15 +287,15 @@ def test_a_file_is_what_its_bytes_say(upload, page):
     assert upload(b'<svg xmlns="http://www.w3.org/2000/svg"/>', "page.png").status_code == 422
 
 
-def test_marks_of_a_camera_are_dropped(upload, client, page):
+def test_exif_metadata_is_dropped(upload, client, page):
     exif = Image.Exif()
     exif[0x010F], exif[0x8825] = "Camera of Dr. X", {1: "N", 2: (52.0, 31.0, 12.0)}
     file = io.BytesIO()
     Image.open(io.BytesIO(page)).save(file, "JPEG", exif=exif, quality=95)
     client.post("/account/redaction", {})
     upload(file.getvalue())
-    with Reading.objects.get().page.open("rb") as kept:
-        content = kept.read()
+    with Reading.objects.get().page.open("rb") as stored_page:
+        content = stored_page.read()
 
     assert b"Camera" in file.getvalue()
     assert b"Camera" not in content
@@ -302,13 +303,13 @@ def test_marks_of_a_camera_are_dropped(upload, client, page):
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_bomb_is_refused_and_leaves_nothing(upload, kept, bomb):
+def test_a_bomb_is_refused_and_leaves_nothing(upload, stored_files, bomb):
     assert upload(BOMBS[bomb](), "bomb").status_code == 422
-    assert kept() == []
+    assert stored_files() == []
     assert not Reading.objects.exists()
 
 
-def test_damaged_files_never_break_the_site_and_leave_nothing(client, kept):
+def test_damaged_files_never_break_the_site_and_leave_nothing(client, stored_files):
     """As many as ``tests/pages`` sends to the reader itself."""
 
     @given(damaged_files())
@@ -318,10 +319,10 @@ def test_damaged_files_never_break_the_site_and_leave_nothing(client, kept):
         assert answer.status_code in (302, 422), answer.status_code
         if answer.status_code == 422:
             assert not Reading.objects.exists()
-            assert kept() == []
+            assert stored_files() == []
         Reading.objects.all().delete()
         Batch.objects.all().delete()
-        assert kept() == []
+        assert stored_files() == []
 
     send()
 
@@ -348,11 +349,11 @@ def test_visitors_are_slowed_down(page, monkeypatch):
     assert answers[-1] == 429
 
 
-def test_secrets_are_painted_over_in_logs(user):
-    _, key = Token.make(user, "script", ["read"])
+def test_secrets_are_redacted_in_logs(user):
+    _, key = create_token(user, "script", ["read"])
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
-    handler.addFilter(Discreet())
+    handler.addFilter(SecretsFilter())
     log = logging.getLogger("a log")
     log.addHandler(handler)
     try:
@@ -370,9 +371,9 @@ def test_secrets_are_painted_over_in_logs(user):
     assert "ValueError" in lines.getvalue()
 
 
-def test_errors_of_ours_show_nothing_of_the_inside(client, monkeypatch):
+def test_internal_errors_reveal_no_details(client, monkeypatch):
     client.raise_request_exception = False
-    monkeypatch.setattr(flows, "first_look", lambda *_: {}["secret inside"])
+    monkeypatch.setattr(flows, "predict_page", lambda *_: {}["secret inside"])
     answer = client.post("/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"x")})
 
     assert answer.status_code == 500
@@ -380,38 +381,38 @@ def test_errors_of_ours_show_nothing_of_the_inside(client, monkeypatch):
     assert b"Traceback" not in answer.content
 
 
-def test_the_audit_log_holds_neither_names_of_files_nor_notes(things, client):
+def test_the_audit_log_contains_neither_names_of_files_nor_notes(things, client):
     client.post(f"{things[0].get_absolute_url()}change", {"note": "Mrs. Smith"})
-    told = json.dumps(list(AuditEntry.objects.values()), default=str)
+    entries = json.dumps(list(AuditEntry.objects.values()), default=str)
 
-    assert "Smith" not in told
-    assert "MI_26" not in told
+    assert "Smith" not in entries
+    assert "MI_26" not in entries
 
 
-def test_a_reading_that_is_deleted_while_it_is_worked_on_stays_deleted(upload, kept, monkeypatch):
+def test_a_reading_that_is_deleted_during_the_work_stays_deleted(upload, stored_files, monkeypatch):
     upload()
     pk = str(Reading.objects.get().pk)
-    real = tasks.worked_out
+    real = tasks.measure_page
 
     def slow(*arguments):
-        found = real(*arguments)
+        details = real(*arguments)
         Reading.objects.all().delete()
-        return found
+        return details
 
-    monkeypatch.setattr(tasks, "worked_out", slow)
+    monkeypatch.setattr(tasks, "measure_page", slow)
     tasks.look_closer.func(pk)
 
-    assert kept() == []
+    assert stored_files() == []
     assert not Reading.objects.exists()
-    assert tasks.look_closer.func(str(uuid.uuid4())) == "not to be done"
+    assert tasks.look_closer.func(str(uuid.uuid4())) == "skipped"
 
 
-def test_folders_are_closed_to_others_even_those_above_and_those_that_are_there(tmp_path):
+def test_new_parent_and_existing_folders_are_closed_to_others(tmp_path):
     before = os.umask(0o022)
     try:
-        deep = private_folder(tmp_path / "data" / "metrics" / "host")
+        deep = create_private_folder(tmp_path / "data" / "metrics" / "host")
         (tmp_path / "open").mkdir(mode=0o755)
-        private_folder(tmp_path / "open")
+        create_private_folder(tmp_path / "open")
     finally:
         os.umask(before)
 

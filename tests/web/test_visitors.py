@@ -56,7 +56,7 @@ def layout():
 
 
 def tracing(page):
-    """Thirteen level lines, lead V6 badly read."""
+    """Return a tracing of thirteen flat lines, of which lead V6 has a poor quality."""
     names = (*LEADS, "II-rhythm")
     columns = np.linspace(100.0, 1000.0, 50)
     traces = tuple(LeadTrace(name, columns, np.full(50, 40.0 * number), 40.0) for number, name in enumerate(names, 2))
@@ -80,11 +80,11 @@ def examine(monkeypatch):
     """The real reader of files with a made-up model; returns the arguments of each call."""
     calls = []
 
-    def fake(found, runtime, *, measure=False, printed=False):
+    def fake(located, runtime, *, measure=False, printed=False):
         assert measure
-        calls.append(found.number)
+        calls.append(located.number)
         prediction = Prediction("normal", SHARES, "tiny", "1.0", layout=layout(), warnings=("Look <again>.",))
-        return Reading(Located(found, layout()), prediction, tracing(found), MEASURED)
+        return Reading(Located(located, layout()), prediction, tracing(located), MEASURED)
 
     read_pages_with(monkeypatch, fake)
     return calls
@@ -100,10 +100,10 @@ def text(response):
 
 
 def test_the_start_page_says_what_it_is_and_shows_pages_to_try():
-    shown = Client().get("/").content.decode()
+    html_text = Client().get("/").content.decode()
 
-    assert "Not a medical device, not a diagnosis" in shown
-    assert shown.count('href="/try/') == 7
+    assert "Not a medical device, not a diagnosis" in html_text
+    assert html_text.count('href="/try/') == 7
 
 
 def test_healthz_answers():
@@ -112,7 +112,7 @@ def test_healthz_answers():
 
 def test_an_upload_shows_label_probabilities_facts_and_what_it_is_not(examine):
     response = upload()
-    shown = text(response)
+    html_text = text(response)
 
     assert response.status_code == 200
     for words in (
@@ -128,25 +128,25 @@ def test_an_upload_shows_label_probabilities_facts_and_what_it_is_not(examine):
         "Look <again>.",
         "Not a diagnosis.",
     ):
-        assert words in shown
+        assert words in html_text
 
 
-def test_the_page_its_steps_and_thirteen_leads_are_inside_the_answer(examine):
+def test_the_page_its_steps_and_thirteen_leads_are_in_the_response(examine):
     body = upload().content.decode()
     pictures = re.findall(r'<img[^>]*src="data:image/jpeg;base64,([^"]+)"[^>]*alt="([^"]+)"', body)
     decoded = {alt: cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), -1) for data, alt in pictures}
     steps = ["Gray", "Without grid and shadow", "Smoothed", "Black and white"]
 
     leads = [f"Lead {lead}" for lead in LEADS] + ["Lead II (rhythm strip)"]
-    assert list(decoded) == ["The page", "What was read, drawn on the page", *steps, *leads]
+    assert list(decoded) == ["The page", "Digitized traces over the page", *steps, *leads]
     assert decoded["The page"].shape == (786, 1107, 3)
     assert decoded["Gray"].shape == (786, 1107)
     assert decoded["Lead II (rhythm strip)"].shape == (120, 1000, 3)
     assert body.count("<details") == 6
 
 
-def test_figures_stand_beside_their_usual_ranges_in_words(examine):
-    shown = text(upload())
+def test_measurements_are_shown_with_their_reference_ranges(examine):
+    html_text = text(upload())
 
     for words in (
         "Ventricular rate 54 ± 1 /min 60 to 100 below",
@@ -157,50 +157,50 @@ def test_figures_stand_beside_their_usual_ranges_in_words(examine):
         "Not measured: basic rate, RR, SDNN, RMSSD, P, PR, QTc by Bazett, QTc by Fridericia, axis, ST in V1",
         "V5 90 % V6 31 % poor II rhythm 90 %",
         "Gain 10 mm/mV, from the pulse",
-        "What was read on what was printed",
+        "Digitized traces over the page",
     ):
-        assert words in shown
+        assert words in html_text
 
 
-def test_an_answer_is_explained_only_when_that_is_asked_for(examine, monkeypatch):
-    asked = []
+def test_a_prediction_is_explained_only_on_request(examine, monkeypatch):
+    explained = []
     monkeypatch.setattr(
-        visitors, "make_explanations", lambda found, options: asked.append(found.prediction.label) or []
+        visitors, "explain_prediction", lambda located, options: explained.append(located.prediction.label) or []
     )
     upload()
-    assert asked == []
+    assert explained == []
     upload(explain="on")
-    assert asked == ["normal"]
+    assert explained == ["normal"]
 
 
 def test_every_warning_is_shown_once(examine):
-    shown = text(upload())
+    html_text = text(upload())
 
     for warning in ("Look <again>.", "Lead V6 is poor.", "No consistent P wave precedes the QRS complexes."):
-        assert shown.count(warning) == 1
+        assert html_text.count(warning) == 1
 
 
 def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatch):
     reason = "The model reads pages of the layout 3x4+1, and this one is 6x2."
 
-    def foreign(found, runtime, *, measure=False, printed=False):
+    def foreign(located, runtime, *, measure=False, printed=False):
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("unfamiliar", reason))
-        return Reading(Located(found, layout()), prediction, tracing(found), MEASURED)
+        return Reading(Located(located, layout()), prediction, tracing(located), MEASURED)
 
     read_pages_with(monkeypatch, foreign)
     response = upload()
-    shown = text(response)
+    html_text = text(response)
 
-    assert f"No label {reason} The signals were read and measured all the same" in shown
-    assert "QRS duration 102 ± 10 ms" in shown
-    assert "Calibrated probabilities" not in shown
+    assert f"No label {reason} The signals were digitized and measured nevertheless" in html_text
+    assert "QRS duration 102 ± 10 ms" in html_text
+    assert "Calibrated probabilities" not in html_text
     assert len(re.findall("<figure", response.content.decode())) == 13
 
 
-def test_signals_are_shown_where_only_the_digitizer_found_the_leads(monkeypatch):
-    def doubtful(found, runtime, *, measure=False, printed=False):
+def test_signals_are_shown_if_only_the_digitizer_located_the_leads(monkeypatch):
+    def doubtful(located, runtime, *, measure=False, printed=False):
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("no_layout", "No grid."))
-        return Reading(Located(found, NotFound("No grid.")), prediction, tracing(found), MEASURED)
+        return Reading(Located(located, NotFound("No grid.")), prediction, tracing(located), MEASURED)
 
     read_pages_with(monkeypatch, doubtful)
 
@@ -208,18 +208,18 @@ def test_signals_are_shown_where_only_the_digitizer_found_the_leads(monkeypatch)
 
 
 def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
-    def unsure(found, runtime, *, measure=False, printed=False):
+    def unsure(located, runtime, *, measure=False, printed=False):
         reason = Abstention("no_layout", "This is not recognized as an ECG page.")
         return Reading(
-            Located(found, NotFound("No grid was found.")), Prediction(None, None, "tiny", "1.0", abstention=reason)
+            Located(located, NotFound("No grid was found.")), Prediction(None, None, "tiny", "1.0", abstention=reason)
         )
 
     read_pages_with(monkeypatch, unsure)
-    shown = text(upload())
+    html_text = text(upload())
 
-    assert "Cannot tell This is not recognized as an ECG page." in shown
-    assert "Calibrated probabilities" not in shown
-    assert "Nothing could be measured on this page: its signals or their scale could not be read." in shown
+    assert "Cannot tell This is not recognized as an ECG page." in html_text
+    assert "Calibrated probabilities" not in html_text
+    assert "Nothing could be measured on this page: its signals or their scale could not be read." in html_text
 
 
 @pytest.mark.parametrize(
@@ -235,12 +235,12 @@ def test_a_file_that_cannot_be_read_is_one_sentence_with_422_and_no_answer(exami
 
     assert response.status_code == 422
     assert message in text(response)
-    assert "probabilities" not in text(response)
+    assert "Calibrated probabilities" not in text(response)
 
 
 @pytest.mark.parametrize("error", [ModelError("The model is altered."), EcgReadError("bytes: no.")])
 def test_an_error_of_the_reader_is_never_an_answer(monkeypatch, error):
-    def broken(found, runtime, *, measure=False, printed=False):
+    def broken(located, runtime, *, measure=False, printed=False):
         raise error
 
     read_pages_with(monkeypatch, broken)
@@ -250,14 +250,14 @@ def test_an_error_of_the_reader_is_never_an_answer(monkeypatch, error):
     assert str(error).removeprefix("bytes: ") in text(response)
 
 
-def test_no_file_is_asked_for():
+def test_a_missing_file_is_reported_to_the_visitor():
     response = Client().post("/disease-predict", {})
 
     assert response.status_code == 400
     assert "choose a photo, scan or PDF" in text(response)
 
 
-def test_the_page_number_is_handed_on_and_checked(examine):
+def test_the_page_number_is_used_and_checked(examine):
     upload(page="1")
     response = upload(page="first")
 
@@ -266,13 +266,13 @@ def test_the_page_number_is_handed_on_and_checked(examine):
     assert "Expected a page number" in text(response)
 
 
-def test_print_is_offered_and_read_only_where_that_can_be_done(monkeypatch):
-    asked = []
+def test_print_is_offered_and_read_only_if_it_can_be_read(monkeypatch):
+    print_options = []
 
-    def facts(found, runtime, *, measure=False, printed=False):
-        asked.append(printed)
-        told = replace(tracing(found), printed=PrintedFacts(rate_bpm=53.0, low_pass_hz=25.0))
-        return Reading(Located(found, layout()), Prediction("normal", SHARES, "tiny", "1.0"), told, MEASURED)
+    def facts(located, runtime, *, measure=False, printed=False):
+        print_options.append(printed)
+        with_print = replace(tracing(located), printed=PrintedFacts(rate_bpm=53.0, low_pass_hz=25.0))
+        return Reading(Located(located, layout()), Prediction("normal", SHARES, "tiny", "1.0"), with_print, MEASURED)
 
     read_pages_with(monkeypatch, facts)
     for there in (True, False):
@@ -281,7 +281,7 @@ def test_print_is_offered_and_read_only_where_that_can_be_done(monkeypatch):
         assert ('name="printed"' in Client().get("/disease-predict").content.decode()) == there
         assert "Printed rate 53/min, filter up to 25 Hz" in text(upload(printed="on"))
     upload()
-    assert asked == [True, False, False]
+    assert print_options == [True, False, False]
 
 
 def test_a_file_above_the_limit_is_refused_before_it_is_parsed(examine):
@@ -303,11 +303,11 @@ def test_a_form_from_elsewhere_is_refused(examine):
     response = Client(enforce_csrf_checks=True).post("/disease-predict", {"file": SimpleUploadedFile("a.jpg", b"a")})
 
     assert response.status_code == 403
-    assert "found one without its mark" in text(response)
+    assert "got one without its security token" in text(response)
     assert examine == []
 
 
-def test_an_unknown_address_is_a_page_of_ours():
+def test_an_unknown_address_gets_a_page_of_the_site():
     response = Client().get("/nothing")
 
     assert response.status_code == 404
@@ -322,7 +322,7 @@ def test_no_upload_is_written_to_disk(examine, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["/disease-predict", "/healthz", "/nothing"])
-def test_every_answer_carries_the_guarding_headers(path):
+def test_every_response_has_the_security_headers(path):
     headers = Client().get(path).headers
 
     assert "default-src 'none'" in headers["Content-Security-Policy"]

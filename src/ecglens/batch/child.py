@@ -168,8 +168,7 @@ def _failed(number: int, failure: str, reason: str) -> dict[str, Any]:
 
 def _sentence(error: EcgReadError) -> str:
     """Without the name in front, which the row has."""
-    told = str(error).removeprefix("bytes: ")
-    return told[:1].upper() + told[1:]
+    return error.detail[:1].upper() + error.detail[1:]
 
 
 def _text(row: Mapping[str, Any]) -> str:

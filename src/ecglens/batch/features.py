@@ -53,7 +53,7 @@ def feature_row(path: Path) -> dict[str, float | str]:
     try:
         record, row["layout"] = _record(path)
     except EcgLensError as error:
-        return {**row, "error": str(error).removeprefix(f"{path.name}: ")}
+        return {**row, "error": error.detail}
     except OSError as error:
         return {**row, "error": f"The file cannot be read: {error.strerror or error}."}
     found = compute_features(record)
@@ -68,7 +68,7 @@ def _record(path: Path) -> tuple[EcgRecord, str]:
     tracing = digitize(path)
     if tracing.record is None:
         reasons = " ".join(tracing.warnings) or "Nothing on the page tells its scale."
-        raise EcgLensError(f"{path.name}: {reasons}")
+        raise EcgLensError(source=path.name, detail=reasons)
     return tracing.record, tracing.layout.name
 
 

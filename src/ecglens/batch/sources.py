@@ -195,7 +195,10 @@ def _zip(address: str, passed_over: _Note) -> Iterator[Entry]:
         # Whatever zipfile raises of an index that is damaged or of a kind that it does not know.
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
             raise BatchError(
-                f"Expected a whole ZIP at {address}, but its index cannot be read: {_told(error)}"
+                f"Expected a whole ZIP at {address}, but its index cannot be read: {_told(error)}",
+                code="damaged",
+                source=address,
+                detail=f"Expected a whole ZIP, but its index cannot be read: {_told(error)}",
             ) from error
         for member in members:
             if member.is_dir():

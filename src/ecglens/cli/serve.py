@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Serve the web application, with workers that measure and explain beside it."""
     _need()
-    from ecglens.web.project.server import serve
+    from ecglens.web.operations.server import serve
 
     serve(
         host,
@@ -40,17 +40,17 @@ def command(
 def worker_command() -> None:
     """Measure and explain what the web application has taken; as many as you like, on as many machines."""
     _need()
-    from ecglens.web.project.server import work
+    from ecglens.web.operations.server import run_worker
 
-    work()
+    run_worker()
 
 
 def manage_command(context: typer.Context) -> None:
     """Run one of the web application's own commands, such as migrate, createsuperuser, backup or restore."""
     _need()
-    from ecglens.web.project.server import manage
+    from ecglens.web.operations.server import run_command
 
-    manage(context.args or ["help"])
+    run_command(context.args or ["help"])
 
 
 def _need() -> None:

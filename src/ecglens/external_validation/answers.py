@@ -185,8 +185,7 @@ def _predict(path: Path, runtime: Runtime) -> list[float] | str:
     try:
         prediction = examine_page(read_page(path), runtime).prediction
     except EcgReadError as error:
-        message = str(error).removeprefix(f"{path.name}: ").removeprefix(f"{path}: ")
-        return message[:1].upper() + message[1:]
+        return error.detail[:1].upper() + error.detail[1:]
     if prediction.probabilities is None:
         return prediction.abstention.reason if prediction.abstention else "It gave no probabilities."
     return [float(prediction.probabilities[label]) for label in runtime.card.labels]

@@ -94,8 +94,10 @@ def decode_jpeg(file: SourceFile) -> Decoded:
     warnings: tuple[str, ...] = ()
     if missing > LIMITS.max_missing * pixels.shape[0]:
         raise EcgReadError(
-            f"{file.name}: expected a whole JPEG file, found one without the lower {missing / pixels.shape[0]:.0%} of "
-            "its rows; export or scan the page again."
+            code="damaged",
+            source=file.name,
+            detail=f"expected a whole JPEG file, found one without the lower {missing / pixels.shape[0]:.0%} of "
+            "its rows; export or scan the page again.",
         )
     if not header.whole or missing >= LIMITS.min_fill_rows:
         warnings = (f"The file is cut short: the last {missing} of {pixels.shape[0]} rows of the page are missing.",)

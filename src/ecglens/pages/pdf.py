@@ -88,5 +88,7 @@ def _render_page(
 
 def _is_encrypted(file: SourceFile) -> EcgReadError:
     return EcgReadError(
-        f"{file.name}: expected a PDF without protection, found an encrypted one; save a copy without a password."
+        code="encrypted",
+        source=file.name,
+        detail="expected a PDF without protection, found an encrypted one; save a copy without a password.",
     )

@@ -135,8 +135,10 @@ def _rgb(image: Image.Image, file: SourceFile, kind: str, tags: Mapping[int, int
         return _from_16_bit(np.array(image), file, tags)
     if image.mode == "F":
         raise EcgReadError(
-            f"{file.name}: expected pixels of 8 or 16 bits, found a {kind} file with fractional numbers; "
-            "save it as PNG or JPEG."
+            code="unsupported",
+            source=file.name,
+            detail=f"expected pixels of 8 or 16 bits, found a {kind} file with fractional numbers; "
+            "save it as PNG or JPEG.",
         )
     if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
         layer = image.convert("RGBA")
@@ -152,8 +154,10 @@ def _from_16_bit(values: NDArray[Any], file: SourceFile, tags: Mapping[int, int]
     top = (1 << bits) - 1
     if bits > 16 or values.min() < 0 or values.max() > top:
         raise EcgReadError(
-            f"{file.name}: expected pixels of 8 or 16 bits, found values from {values.min()} to {values.max()}; "
-            "save it as PNG or JPEG."
+            code="unsupported",
+            source=file.name,
+            detail=f"expected pixels of 8 or 16 bits, found values from {values.min()} to {values.max()}; "
+            "save it as PNG or JPEG.",
         )
     ramp = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:

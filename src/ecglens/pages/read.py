@@ -62,7 +62,10 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
             such page.
     """
     if not isinstance(page, int):
-        raise EcgReadError(f"Expected a whole number as the page, found {type(page).__name__}; count pages from 1.")
+        raise EcgReadError(
+            f"Expected a whole number as the page, found {type(page).__name__}; count pages from 1.",
+            code="invalid_argument",
+        )
     data, name = _bytes_and_name(source)
     file = SourceFile(data, name, page, max_megapixels)
     kind = _file_kind(file)
@@ -72,7 +75,9 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
         raise
     except MemoryError as error:
         raise EcgReadError(
-            f"{name}: expected a page that fits into memory, found one that does not; scan it at a lower resolution."
+            code="too_large",
+            source=name,
+            detail="expected a page that fits into memory, found one that does not; scan it at a lower resolution.",
         ) from error
     # Decoders raise OSError, SyntaxError, ValueError, struct.error, RuntimeError and more for damaged bytes.
     except Exception as error:
@@ -106,15 +111,26 @@ def _bytes_and_name(source: Source) -> tuple[bytes, str]:
     if isinstance(source, str | os.PathLike):
         return _from_path(source)
     if not hasattr(source, "read"):
-        raise EcgReadError(f"Expected a path, bytes or an open file, found {type(source).__name__}; give one of these.")
+        raise EcgReadError(
+            f"Expected a path, bytes or an open file, found {type(source).__name__}; give one of these.",
+            code="invalid_argument",
+        )
     name = getattr(source, "name", None)
     name = Path(name).name if isinstance(name, str) and name else "bytes"
     try:
         data = source.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise EcgReadError(f"{name}: expected an open file, found one that cannot be read; open it again.") from error
+        raise EcgReadError(
+            code="unreadable",
+            source=name,
+            detail="expected an open file, found one that cannot be read; open it again.",
+        ) from error
     if not isinstance(data, bytes):
-        raise EcgReadError(f"{name}: expected a file of bytes, found one of text; open it in binary mode.")
+        raise EcgReadError(
+            code="invalid_argument",
+            source=name,
+            detail="expected a file of bytes, found one of text; open it in binary mode.",
+        )
     return _check_bytes(data, name)
 
 
@@ -123,28 +139,44 @@ def _from_path(source: str | os.PathLike[str]) -> tuple[bytes, str]:
     try:
         status = os.stat(source)
         if stat.S_ISDIR(status.st_mode):
-            raise EcgReadError(f"{name}: expected a file, found a folder; name the files in it.")
+            raise EcgReadError(
+                code="unsupported", source=name, detail="expected a file, found a folder; name the files in it."
+            )
         if not stat.S_ISREG(status.st_mode):
-            raise EcgReadError(f"{name}: expected a file, found a device or pipe; save its content to a file first.")
+            raise EcgReadError(
+                code="unsupported",
+                source=name,
+                detail="expected a file, found a device or pipe; save its content to a file first.",
+            )
         with open(source, "rb") as stream:
             return _check_bytes(stream.read(MAX_FILE_BYTES + 1), name)
     except FileNotFoundError as error:
-        raise EcgReadError(f"{name}: expected a file, found nothing at that path; check the path.") from error
+        raise EcgReadError(
+            code="missing", source=name, detail="expected a file, found nothing at that path; check the path."
+        ) from error
     except PermissionError as error:
-        raise EcgReadError(f"{name}: expected a file that may be read, found one that may not; allow it.") from error
+        raise EcgReadError(
+            code="unreadable", source=name, detail="expected a file that may be read, found one that may not; allow it."
+        ) from error
     except (OSError, ValueError) as error:
         raise EcgReadError(
-            f"{name!a}: expected a path to a file, found one that cannot be opened; check it."
+            code="unreadable",
+            source=ascii(name),
+            detail="expected a path to a file, found one that cannot be opened; check it.",
         ) from error
 
 
 def _check_bytes(data: bytes, name: str) -> tuple[bytes, str]:
     if not data:
-        raise EcgReadError(f"{name}: expected a page, found an empty file; export or scan it again.")
+        raise EcgReadError(
+            code="empty", source=name, detail="expected a page, found an empty file; export or scan it again."
+        )
     if len(data) > MAX_FILE_BYTES:
         raise EcgReadError(
-            f"{name}: expected a file of at most {MAX_FILE_BYTES // 1024**2} MB, found a larger one; "
-            "scan it at a lower resolution."
+            code="too_large",
+            source=name,
+            detail=f"expected a file of at most {MAX_FILE_BYTES // 1024**2} MB, found a larger one; "
+            "scan it at a lower resolution.",
         )
     return data, name
 
@@ -162,7 +194,9 @@ def _file_kind(file: SourceFile) -> str:
     if b"%PDF-" in head:
         return "PDF"
     raise EcgReadError(
-        f"{file.name}: expected {_EXPECTED}, found {_describe_bytes(file.data)}; save the page as one of these."
+        code="unsupported",
+        source=file.name,
+        detail=f"expected {_EXPECTED}, found {_describe_bytes(file.data)}; save the page as one of these.",
     )
 
 

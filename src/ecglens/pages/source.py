@@ -78,18 +78,24 @@ class SourceFile:
         actual = f"found {width_px:,.0f} x {height_px:,.0f} px"
         if width_px * height_px > self.max_pixels:
             raise EcgReadError(
-                f"{self.name}: expected {of} of at most {self.max_megapixels:g} megapixels, {actual}; "
-                "scan it at a lower resolution."
+                code="too_large",
+                source=self.name,
+                detail=f"expected {of} of at most {self.max_megapixels:g} megapixels, {actual}; "
+                "scan it at a lower resolution.",
             )
         if min(width_px, height_px) < MIN_SIDE_PX:
             raise EcgReadError(
-                f"{self.name}: expected a page of at least {MIN_SIDE_PX} px each way, {actual}; "
-                "scan it at a higher resolution."
+                code="too_small",
+                source=self.name,
+                detail=f"expected a page of at least {MIN_SIDE_PX} px each way, {actual}; "
+                "scan it at a higher resolution.",
             )
         if max(width_px, height_px) > LIMITS.max_aspect * min(width_px, height_px):
             raise EcgReadError(
-                f"{self.name}: expected a page at most {LIMITS.max_aspect} times as long as it is wide, {actual}; "
-                "cut the page out of the picture."
+                code="too_narrow",
+                source=self.name,
+                detail=f"expected a page at most {LIMITS.max_aspect} times as long as it is wide, {actual}; "
+                "cut the page out of the picture.",
             )
 
     def check_page(self, pages: int) -> None:
@@ -100,13 +106,17 @@ class SourceFile:
         """
         if not 1 <= self.page <= pages:
             raise EcgReadError(
-                f"{self.name}: expected a page number from 1 to {pages}, found {self.page}; "
-                f"the file has {pages} page{'s' if pages > 1 else ''}."
+                code="no_such_page",
+                source=self.name,
+                detail=f"expected a page number from 1 to {pages}, found {self.page}; "
+                f"the file has {pages} page{'s' if pages > 1 else ''}.",
             )
 
     def damage_error(self, kind: str) -> EcgReadError:
         """Return the error for bytes that begin as ``kind`` and cannot be decoded."""
         return EcgReadError(
-            f"{self.name}: expected a whole {kind} file, found one that is damaged or cut short; "
-            "export or scan the page again."
+            code="damaged",
+            source=self.name,
+            detail=f"expected a whole {kind} file, found one that is damaged or cut short; "
+            "export or scan the page again.",
         )

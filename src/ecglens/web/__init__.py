@@ -1,1 +1,1 @@
-"""The web page: upload a page of an ECG, see what was read from it. Nothing of an upload is kept."""
+"""The web application: upload ECG pages, view and export their readings, and the same for programs by an API."""

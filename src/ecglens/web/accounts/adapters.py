@@ -1,4 +1,4 @@
-"""What allauth asks the site."""
+"""The site's answers to questions of django-allauth."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
@@ -9,8 +9,8 @@ __all__ = ["AccountAdapter"]
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
-    """Whether anyone may make an account."""
+    """Decides whether visitors may create an account."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """As the settings say."""
+        """Return what the settings say."""
         return load_settings().sign_up

@@ -14,7 +14,7 @@ __all__ = ["AuditAdmin", "TokenAdmin", "UserAdmin"]
 
 @admin.register(User)
 class UserAdmin(Base):  # type: ignore[type-arg]  # generic in the stubs only
-    """Accounts, by their address."""
+    """Accounts, ordered by their address."""
 
     ordering = ("email",)
     list_display = ("email", "is_active", "is_staff", "date_joined", "last_login")
@@ -22,7 +22,7 @@ class UserAdmin(Base):  # type: ignore[type-arg]  # generic in the stubs only
     search_fields = ("email",)
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        (_("What it may do"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Pages"), {"fields": ("redact",)}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
@@ -42,7 +42,7 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
 @admin.register(AuditEntry)
 class AuditAdmin(_ReadOnly):
-    """Who saw or changed what; nobody changes it here."""
+    """The audit log, which cannot be changed here."""
 
     list_display = ("at", "actor", "action", "kind", "object_id", "owner", "detail")
     list_filter = ("action", "kind", "at")
@@ -51,12 +51,12 @@ class AuditAdmin(_ReadOnly):
 
     @admin.display(description=_("user"))
     def actor(self, entry: AuditEntry) -> str:
-        """The address, while there is such an account."""
+        """Show the address while the account exists."""
         return _address(entry.actor_id)
 
     @admin.display(description=_("its owner"))
     def owner(self, entry: AuditEntry) -> str:
-        """The address, while there is such an account."""
+        """Show the address while the account exists."""
         return _address(entry.owner_id)
 
 

@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        """Listen to what the audit log keeps."""
+        """Connect the signals that the audit log records."""
         from ecglens.web.accounts import audit
 
-        audit.listen()
+        audit.connect_signals()

@@ -1,4 +1,4 @@
-"""The audit log: one call for each thing that a person or a program saw or changed."""
+"""The audit log: one call for each thing that a person or a program viewed or changed."""
 
 from functools import partial
 from typing import Any
@@ -12,39 +12,41 @@ from django.http import HttpRequest
 
 from ecglens.web.accounts.models import AuditEntry, User
 
-__all__ = ["listen", "record"]
+__all__ = ["connect_signals", "record"]
 
 
-def record(who: HttpRequest | User | None, action: str, thing: Model | None = None, *, detail: str = "") -> AuditEntry:
+def record(
+    actor: HttpRequest | User | None, action: str, target: Model | None = None, *, detail: str = ""
+) -> AuditEntry:
     """Add an entry.
 
     Args:
-        who: A request, whose user and token count; a user; ``None`` for the site itself.
+        actor: A request, whose user and token are recorded; a user; ``None`` for the site itself.
         action: A verb, such as ``see`` or ``delete``.
-        thing: What it was done to; its ``owner_id`` is kept too, where it has one.
-        detail: More, without anything secret.
+        target: The object of the action; if it has an ``owner_id``, that is recorded too.
+        detail: More about the action, without any secret.
     """
-    user = getattr(who, "user", None) if isinstance(who, HttpRequest) else who
-    token = getattr(who, "token", None)
-    owner = thing.pk if isinstance(thing, User) else getattr(thing, "owner_id", None)
+    user = getattr(actor, "user", None) if isinstance(actor, HttpRequest) else actor
+    token = getattr(actor, "token", None)
+    owner = target.pk if isinstance(target, User) else getattr(target, "owner_id", None)
     return AuditEntry.objects.create(
         actor_id=user.pk if isinstance(user, AbstractBaseUser) else None,
         token_id=None if token is None else token.pk,
         action=action,
-        kind="" if thing is None else str(thing._meta.model_name),
-        object_id="" if thing is None else str(thing.pk),
+        kind="" if target is None else str(target._meta.model_name),
+        object_id="" if target is None else str(target.pk),
         owner_id=owner,
         detail=detail[:200],
     )
 
 
-def listen() -> None:
-    """Keep logins, failed ones too, and logouts."""
-    user_logged_in.connect(_logged_in, dispatch_uid="audit")
-    user_logged_out.connect(_logged_out, dispatch_uid="audit")
-    user_login_failed.connect(_login_failed, dispatch_uid="audit")
+def connect_signals() -> None:
+    """Record logins, failed logins, logouts and changes of passwords, addresses and second factors."""
+    user_logged_in.connect(_record_login, dispatch_uid="audit")
+    user_logged_out.connect(_record_logout, dispatch_uid="audit")
+    user_login_failed.connect(_record_failed_login, dispatch_uid="audit")
     for signal, action in _CHANGES.items():
-        signal.connect(partial(_changed, action), weak=False, dispatch_uid=f"audit {action}")
+        signal.connect(partial(_record_change, action), weak=False, dispatch_uid=f"audit {action}")
 
 
 _CHANGES = {
@@ -62,22 +64,20 @@ _CHANGES = {
 }
 
 
-def _changed(action: str, sender: Any, user: User, authenticator: Any = None, **_: Any) -> None:
-    """Which kind of factor is kept, never a code or an address."""
+def _record_change(action: str, sender: Any, user: User, authenticator: Any = None, **_: Any) -> None:
+    """Record the kind of a second factor, never a code or an address."""
     record(user, action, user, detail="" if authenticator is None else str(authenticator.type))
 
 
-def _logged_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+def _record_login(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     record(user, "log in", user)
 
 
-def _logged_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
+def _record_logout(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
     record(user, "log out", user)
 
 
-def _login_failed(sender: Any, credentials: dict[str, Any], **_: Any) -> None:
-    """The address that was typed may be a password in the wrong field, so only a known user is kept."""
-    known = User.objects.filter(
-        email__iexact=str(credentials.get("email") or credentials.get("username") or "")
-    ).first()
-    record(None, "fail to log in", known)
+def _record_failed_login(sender: Any, credentials: dict[str, Any], **_: Any) -> None:
+    """Record an existing user only: what was typed as the address may be a password in the wrong field."""
+    address = str(credentials.get("email") or credentials.get("username") or "")
+    record(None, "fail to log in", User.objects.filter(email__iexact=address).first())

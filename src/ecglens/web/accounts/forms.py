@@ -1,4 +1,4 @@
-"""What the account's pages take."""
+"""Forms of the account's pages."""
 
 from typing import Any, ClassVar
 
@@ -11,17 +11,17 @@ __all__ = ["DeleteForm", "TokenForm"]
 
 
 class TokenForm(forms.Form):
-    """A token's name, what it is for, and how long it holds."""
+    """A token's name, its scopes and its lifetime."""
 
-    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("Such as the program that will use it."))
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("For example the program that will use it."))
     scopes = forms.MultipleChoiceField(
-        label=_("What it may do"),
+        label=_("Permissions"),
         choices=list(SCOPES.items()),
         widget=forms.CheckboxSelectMultiple,
         initial=["read", "write"],
     )
     days = forms.TypedChoiceField(
-        label=_("Ends"),
+        label=_("Expires"),
         coerce=int,
         empty_value=None,
         required=False,
@@ -31,18 +31,18 @@ class TokenForm(forms.Form):
 
 
 class DeleteForm(forms.Form):
-    """The own address, typed, so that nobody deletes an account by a slip."""
+    """The user's own address, which has to be typed, so that no account is deleted by accident."""
 
     email = forms.EmailField(label=_("Your e-mail address"))
     error_css_class: ClassVar[str] = "is-invalid"
 
-    def __init__(self, *args: Any, own: str, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._own = own
+    def __init__(self, *args: Any, account_email: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._account_email = account_email
 
     def clean_email(self) -> str:
-        """It must be the account's."""
+        """Check that the address is the account's."""
         email: str = self.cleaned_data["email"]
-        if email.lower() != self._own.lower():
-            raise forms.ValidationError(_("Expected the address of this account, found another."))
+        if email.lower() != self._account_email.lower():
+            raise forms.ValidationError(_("Expected the address of this account, got another; type your own."))
         return email

@@ -1,4 +1,4 @@
-"""Routes of the account's own pages; logging in and the like are allauth's."""
+"""Routes of the account's own pages; those for logging in and signing up are django-allauth's."""
 
 from django.urls import path
 

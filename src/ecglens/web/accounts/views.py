@@ -1,4 +1,4 @@
-"""The account's own pages: tokens, redaction, all own data, the end of the account."""
+"""The account's own pages: tokens, redaction, download of all data, deletion of the account."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -18,10 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ecglens.web.accounts.audit import record
+from ecglens.web.accounts.current_user import get_user
+from ecglens.web.accounts.data_export import export_user_data
 from ecglens.web.accounts.forms import DeleteForm, TokenForm
 from ecglens.web.accounts.models import Token
-from ecglens.web.accounts.own_data import own_data
-from ecglens.web.accounts.who import user_of
+from ecglens.web.accounts.tokens import create_token
 
 __all__ = ["account", "delete", "download", "make_token", "revoke_token", "set_redaction"]
 
@@ -29,32 +30,32 @@ __all__ = ["account", "delete", "download", "make_token", "revoke_token", "set_r
 @login_required
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
-    """Everything about the own account in one place."""
-    return _page(request, TokenForm())
+    """Show everything about the user's own account."""
+    return _render_account(request, TokenForm())
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def make_token(request: HttpRequest) -> HttpResponse:
-    """Make a token; this answer alone shows its key. Who was asked for the password in between finds the form again."""
+    """Create a token; only this response shows its key. A GET shows the form, for users who had to log in again."""
     if request.method != "POST":
-        return _page(request, TokenForm())
+        return _render_account(request, TokenForm())
     form = TokenForm(request.POST)
     if not form.is_valid():
-        return _page(request, form, status=400)
-    days = form.cleaned_data["days"]
-    ends = timezone.now() + timedelta(days=days) if days else None
-    token, key = Token.make(user_of(request), form.cleaned_data["name"], form.cleaned_data["scopes"], expires_at=ends)
+        return _render_account(request, form, status=400)
+    fields = form.cleaned_data
+    expires_at = timezone.now() + timedelta(days=fields["days"]) if fields["days"] else None
+    token, key = create_token(get_user(request), fields["name"], fields["scopes"], expires_at=expires_at)
     record(request, "make", token)
-    return _page(request, TokenForm(), made=token, key=key)
+    return _render_account(request, TokenForm(), new_token=token, key=key)
 
 
 @login_required
 @require_POST
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """End a token at once."""
-    token = get_object_or_404(Token, pk=pk, owner=user_of(request))
+    """Revoke a token at once."""
+    token = get_object_or_404(Token, pk=pk, owner=get_user(request))
     token.revoke()
     record(request, "revoke", token)
     messages.success(request, _("The token “%(name)s” was revoked.") % {"name": token.name})
@@ -64,12 +65,12 @@ def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def set_redaction(request: HttpRequest) -> HttpResponse:
-    """Whether what is printed around the traces is painted over before a page is kept."""
-    user = user_of(request)
+    """Choose whether the print around the traces is redacted before a page is stored."""
+    user = get_user(request)
     user.redact = "redact" in request.POST
     user.save(update_fields=["redact"])
     record(request, "change", user, detail=f"redact {user.redact}")
-    messages.success(request, _("Saved; it holds for pages from now on."))
+    messages.success(request, _("Saved; this applies to pages that you upload from now on."))
     return redirect("account")
 
 
@@ -78,10 +79,10 @@ def set_redaction(request: HttpRequest) -> HttpResponse:
 @never_cache
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def download(request: HttpRequest) -> FileResponse:
-    """All own data as a ZIP."""
-    user = user_of(request)
+    """Send all data of the user as a ZIP."""
+    user = get_user(request)
     record(request, "download", user)
-    return FileResponse(own_data(user), as_attachment=True, filename="ecglens-data.zip")
+    return FileResponse(export_user_data(user), as_attachment=True, filename="ecglens-data.zip")
 
 
 @login_required
@@ -89,8 +90,8 @@ def download(request: HttpRequest) -> FileResponse:
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def delete(request: HttpRequest) -> HttpResponse:
     """Delete the account with everything in it."""
-    user = user_of(request)
-    form = DeleteForm(request.POST or None, own=user.email)
+    user = get_user(request)
+    form = DeleteForm(request.POST or None, account_email=user.email)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/delete.html", {"form": form}, status=400 if form.errors else 200)
     record(user, "delete", user)
@@ -101,13 +102,12 @@ def delete(request: HttpRequest) -> HttpResponse:
     return redirect("start")
 
 
-def _page(request: HttpRequest, form: TokenForm, *, status: int = 200, **more: object) -> HttpResponse:
-    user = user_of(request)
-    context = {
+def _render_account(request: HttpRequest, form: TokenForm, *, status: int = 200, **context: object) -> HttpResponse:
+    user = get_user(request)
+    context |= {
         "form": form,
         "tokens": Token.objects.filter(owner=user, revoked_at=None),
         "second_factor": is_mfa_enabled(user),
         "verified": EmailAddress.objects.filter(user=user, verified=True).exists(),
-        **more,
     }
     return render(request, "accounts/account.html", context, status=status)

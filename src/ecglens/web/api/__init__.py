@@ -1,1 +1,1 @@
-"""The REST API."""
+"""The REST API, under ``/api/v1/``."""

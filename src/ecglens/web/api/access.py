@@ -1,4 +1,4 @@
-"""Who may do what through the API, how often, and what is kept of it."""
+"""Access to the API: authentication, scopes, rate limits and the audit log."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,97 +13,105 @@ from ninja.throttling import BaseThrottle
 from ninja.utils import check_csrf
 
 from ecglens.web.accounts.audit import record
+from ecglens.web.accounts.guards import MISSING_SECOND_FACTOR
 from ecglens.web.accounts.models import AuditEntry, Token, User
-from ecglens.web.api.problems import ProblemError
-from ecglens.web.project.throttle import address_hash, next_minute_s, within
+from ecglens.web.accounts.tokens import find_token
+from ecglens.web.http.problems import ProblemError
+from ecglens.web.http.throttle import count_request, hash_address, seconds_to_next_minute
 
-__all__ = ["BearerToken", "EachUser", "SessionCookie", "saw", "user_of"]
+__all__ = ["BearerToken", "SessionCookie", "UserThrottle", "get_user", "record_view"]
 
 USER_REQUESTS_A_MINUTE = 600
 REFUSED_REQUESTS_A_MINUTE = 60
-"""Of one address with tokens that do not hold."""
+"""Limit for requests of one address with invalid tokens."""
 
-_SEEN_AGAIN = timedelta(minutes=1)
+_VIEW_INTERVAL = timedelta(minutes=1)
 _READING_METHODS = ("GET", "HEAD")
 _INVALID = {"WWW-Authenticate": 'Bearer realm="ecglens", error="invalid_token"'}
 
 
 class BearerToken(HttpBearer):
-    """A token of a user's program, which lets it do what its scopes say."""
+    """Authentication by the token of a user's program, which is allowed what its scopes say."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Token:
-        """Let a token in that holds and has the scope, as its owner."""
-        found = Token.of(token)
-        if found is None:
-            if not within(f"api:refused:{address_hash(request)}", REFUSED_REQUESTS_A_MINUTE):
-                raise ProblemError(429, "Too many requests.", {"Retry-After": str(next_minute_s())})
+        """Authenticate a valid token that has the scope for the request, as its owner."""
+        row = find_token(token)
+        if row is None:
+            if not count_request(f"api:refused:{hash_address(request)}", REFUSED_REQUESTS_A_MINUTE):
+                raise ProblemError(429, "Too many requests.", {"Retry-After": str(seconds_to_next_minute())})
             raise ProblemError(
-                401, "Expected a token that holds, found one that is unknown, ended or revoked.", _INVALID
+                401, "Expected a valid token, got one that is unknown, expired or revoked; create another.", _INVALID
             )
-        _check_second_factor(found.owner)
-        needed = "read" if request.method in _READING_METHODS else "write"
-        if needed not in found.scopes:
-            challenge = f'Bearer realm="ecglens", error="insufficient_scope", scope="{needed}"'
-            text = f"Expected a token with the scope {needed}, found one without it; make another token."
+        _check_second_factor(row.owner)
+        scope = "read" if request.method in _READING_METHODS else "write"
+        if scope not in row.scopes:
+            challenge = f'Bearer realm="ecglens", error="insufficient_scope", scope="{scope}"'
+            text = f"Expected a token with the scope {scope}, got one without it; create another token."
             raise ProblemError(403, text, {"WWW-Authenticate": challenge})
-        request.user = found.owner
-        request.token = found  # type: ignore[attr-defined]  # requests have no such field; audit reads it
-        return found
+        request.user = row.owner
+        request.token = row  # type: ignore[attr-defined]  # requests have no such field; audit reads it
+        return row
 
 
 class SessionCookie(APIKeyCookie):
-    """The login of a person in the browser; what changes something needs the mark against forged requests too."""
+    """Authentication by a login in the browser; requests that change something need the CSRF token too."""
 
     param_name = settings.SESSION_COOKIE_NAME
 
     def __call__(self, request: HttpRequest) -> User | None:
-        """Let a person in who is logged in."""
+        """Authenticate a user who is logged in."""
         return self.authenticate(request, None)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
-        """Let a person in who is logged in and whose page sends its mark."""
+        """Authenticate a user who is logged in, after checking the CSRF token."""
         user = request.user
         if not isinstance(user, User):
             return None
         _check_second_factor(user)
         if check_csrf(request) is not None:
-            raise ProblemError(403, "Expected the header X-CSRFToken of a page of this site, found none that fits.")
+            raise ProblemError(
+                403, "Expected the header X-CSRFToken of a page of this site, got none that is valid; reload the page."
+            )
         return user
 
 
-class EachUser(BaseThrottle):
-    """So many requests a minute for a user, by all tokens and logins together."""
+class UserThrottle(BaseThrottle):
+    """Limit for requests of a user in a minute, by all tokens and logins together."""
 
     def allow_request(self, request: HttpRequest) -> bool:
-        """Whether the user has not had enough this minute."""
-        return within(f"api:user:{request.user.pk}", USER_REQUESTS_A_MINUTE)
+        """Return whether the request is within the limit."""
+        return count_request(f"api:user:{request.user.pk}", USER_REQUESTS_A_MINUTE)
 
     def wait(self) -> float:
-        """Seconds until the next minute."""
-        return next_minute_s()
+        """Return the seconds until the next minute."""
+        return seconds_to_next_minute()
 
 
-def user_of(request: HttpRequest) -> User:
-    """Who asks, known by token or login."""
+def get_user(request: HttpRequest) -> User:
+    """Return the user who sent the request, authenticated by token or login.
+
+    Raises:
+        ProblemError: There is none.
+    """
     if not isinstance(request.user, User):
-        raise ProblemError(401, "Expected a token or a login, found neither.")
+        raise ProblemError(401, "Expected a token or a login, got neither; create a token on the site or log in.")
     return request.user
 
 
-def saw(request: HttpRequest, thing: Model, detail: str = "") -> None:
-    """Keep in the audit log that somebody saw something, once a minute where a program asks again and again."""
-    before = AuditEntry.objects.filter(
-        object_id=str(thing.pk),
+def record_view(request: HttpRequest, target: Model, detail: str = "") -> None:
+    """Record in the audit log that an object was viewed; once a minute if a program polls."""
+    previous = AuditEntry.objects.filter(
+        object_id=str(target.pk),
         actor_id=request.user.pk,
         token_id=getattr(getattr(request, "token", None), "pk", None),
         action="see",
         detail=detail,
-        at__gt=timezone.now() - _SEEN_AGAIN,
+        at__gt=timezone.now() - _VIEW_INTERVAL,
     )
-    if not before.exists():
-        record(request, "see", thing, detail=detail)
+    if not previous.exists():
+        record(request, "see", target, detail=detail)
 
 
 def _check_second_factor(user: Any) -> None:
     if user.is_staff and not is_mfa_enabled(user):
-        raise ProblemError(403, "Expected staff with a second factor, found none; set one up on the site first.")
+        raise ProblemError(403, MISSING_SECOND_FACTOR)

@@ -6,7 +6,7 @@ __all__ = ["ApiConfig"]
 
 
 class ApiConfig(AppConfig):
-    """Programs' way in."""
+    """Operations for programs."""
 
     name = "ecglens.web.api"
     label = "api"

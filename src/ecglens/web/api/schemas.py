@@ -1,4 +1,4 @@
-"""What the API takes and tells, in types."""
+"""Types of the API's requests and responses."""
 
 from datetime import date, datetime
 from typing import Any, Literal
@@ -14,38 +14,38 @@ __all__ = [
     "Health",
     "Measurements",
     "Model",
-    "ModelInFull",
-    "PageOf",
+    "ModelDetails",
+    "Pagination",
     "Prediction",
     "Reading",
     "Readings",
     "Ready",
-    "Wanted",
+    "SearchQuery",
 ]
 
 State = Literal["waiting", "answered", "done", "failed"]
 _STATE = (
-    "waiting: no model was asked yet; answered: there is an answer, signals are being measured; done: nothing more "
-    "comes; failed: there is no answer, see trouble."
+    "waiting: no model has run yet; answered: there are predictions, signals are being measured; done: all results are "
+    "there; failed: there are no predictions, see failure."
 )
-_MOST_PAGES = 1_000_000
+_MAX_PAGE = 1_000_000
 
 
-class _Told(BaseModel):
-    """Members that are not named here are told too."""
+class _Open(BaseModel):
+    """Type whose further members, which are not named here, are returned too."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class PageOf(BaseModel):
-    """Which part of a list is asked for."""
+class Pagination(BaseModel):
+    """The requested page of a list."""
 
-    page: int = Field(1, ge=1, le=_MOST_PAGES, description="From 1.")
-    limit: int = Field(25, ge=1, le=100, description="How many on a page.")
+    page: int = Field(1, ge=1, le=_MAX_PAGE, description="Number of the page, from 1.")
+    limit: int = Field(25, ge=1, le=100, description="Number of items on a page.")
 
 
-class Wanted(PageOf):
-    """Which readings are asked for."""
+class SearchQuery(Pagination):
+    """Criteria for readings."""
 
     q: str = Field("", max_length=200, description="Text in the name or the note.")
     label: str = Field(
@@ -58,7 +58,7 @@ class Wanted(PageOf):
 
 
 class Change(BaseModel):
-    """What is changed; what is left out or null stays."""
+    """A change of a reading; members that are left out or null change nothing."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"note": "Second page is missing.", "corrected": "normal"}]}
@@ -66,25 +66,25 @@ class Change(BaseModel):
 
     note: str | None = Field(None, max_length=4000, description="A note, which replaces the one before.")
     corrected: str | None = Field(
-        None, max_length=60, description="The label that you give it, out of the models' labels; empty to take it back."
+        None, max_length=60, description="The label that you assign, out of the models' labels; empty to remove it."
     )
 
 
-class ModelName(_Told):
-    """Which model."""
+class ModelName(_Open):
+    """Name and version of a model."""
 
     name: str = Field(examples=["compact_cnn"])
     version: str = Field(examples=["1.0"])
 
 
-class Abstention(_Told):
-    """Why there is no label."""
+class Abstention(_Open):
+    """Reason why there is no label."""
 
     kind: str = Field(description="no_layout, unfamiliar or uncertain.")
     reason: str = Field(description="One sentence for a person.")
 
 
-class Box(_Told):
+class Box(_Open):
     """A rectangle on the upright page, in pixels."""
 
     top: float
@@ -93,8 +93,8 @@ class Box(_Told):
     right: float
 
 
-class LeadBox(_Told):
-    """Where a lead stands."""
+class LeadBox(_Open):
+    """Position of a lead."""
 
     lead: str = Field(examples=["aVR"])
     rhythm: bool = Field(description="Whether it is a rhythm strip.")
@@ -102,45 +102,45 @@ class LeadBox(_Told):
     box: Box
 
 
-class PxPerMm(_Told):
-    """Scale of the picture."""
+class PxPerMm(_Open):
+    """Scale of the page."""
 
     vertical: float
     horizontal: float
     source: str = Field(description="grid, pulse or none.")
 
 
-class Layout(_Told):
-    """What stands where on the page."""
+class Layout(_Open):
+    """Positions of the leads on the page."""
 
     name: str = Field(examples=["3x4+1"])
-    rotation_deg: float = Field(description="By how much the page was turned clockwise.")
+    rotation_deg: float = Field(description="Angle by which the page was rotated clockwise.")
     px_per_mm: PxPerMm
-    pulse_mm: float | None = Field(description="Height of the calibration pulse by the grid.")
+    pulse_mm: float | None = Field(description="Height of the calibration pulse, measured with the grid.")
     trace_area: Box
     leads: list[LeadBox]
     warnings: list[str]
 
 
-class Prediction(_Told):
-    """What a model says of a page: exactly what ``Prediction.to_dict()`` of the Python package says."""
+class Prediction(_Open):
+    """Prediction of a model for a page, the same as ``Prediction.to_dict()`` of the Python package."""
 
-    label: str | None = Field(description="null where the model cannot tell.", examples=["normal"])
+    label: str | None = Field(description="null if the model cannot tell.", examples=["normal"])
     abstention: Abstention | None = Field(description="Why there is no label.")
     probabilities: dict[str, float] | None = Field(
-        description="Calibrated, by label; null where the page was not given to the model.",
+        description="Calibrated probabilities by label; null if the model did not run on the page.",
         examples=[{"normal": 0.951, "mi": 0.03, "history_mi": 0.014, "abnormal_heartbeat": 0.005}],
     )
     lead_probabilities: dict[str, dict[str, float]] | None = Field(
-        description="By lead, then label, of models that answer for each lead."
+        description="Probabilities by lead, then label, of models that predict for each lead."
     )
     model: ModelName
-    layout: Layout | None = Field(description="Where the leads were found.")
-    warnings: list[str] = Field(description="What a reader of the answer must know.")
+    layout: Layout | None = Field(description="Positions of the leads.")
+    warnings: list[str] = Field(description="What a user of the prediction must know.")
 
 
-class Measured(_Told):
-    """A figure with its error bar."""
+class Measured(_Open):
+    """A measurement with its error bar."""
 
     value: float = Field(examples=[92.0])
     error: float = Field(description="One standard uncertainty, in the same unit.", examples=[4.0])
@@ -151,44 +151,48 @@ class Measured(_Told):
     position: str | None = Field(description="below, within or above the reference range.")
 
 
-class Measurements(_Told):
-    """What was measured in the signals; null for what could not be told reliably."""
+class Measurements(_Open):
+    """Measurements of the signals; null if a value could not be measured reliably."""
 
     rate_bpm: Measured | None = Field(description="Ventricular rate over all beats.")
-    basic_rate_bpm: Measured | None = Field(description="Rate of the middle half of the distances of beats.")
-    rr_ms: Measured | None = Field(description="Mean distance of beats.")
-    sdnn_ms: Measured | None = Field(description="Standard deviation of the distances of beats of the usual shape.")
-    rmssd_ms: Measured | None = Field(description="Root mean square of their successive differences.")
-    p_ms: Measured | None = Field(description="P wave.")
-    pr_ms: Measured | None = Field(description="Beginning of P to beginning of QRS.")
-    qrs_ms: Measured | None = Field(description="QRS complex, over all leads.")
-    qt_ms: Measured | None = Field(description="Beginning of QRS to end of T.")
+    basic_rate_bpm: Measured | None = Field(description="Rate of the middle half of the RR intervals.")
+    rr_ms: Measured | None = Field(description="Mean RR interval.")
+    sdnn_ms: Measured | None = Field(description="Standard deviation of the RR intervals of normal beats.")
+    rmssd_ms: Measured | None = Field(description="Root mean square of the successive differences of RR intervals.")
+    p_ms: Measured | None = Field(description="Duration of the P wave.")
+    pr_ms: Measured | None = Field(description="Onset of P to onset of QRS.")
+    qrs_ms: Measured | None = Field(description="Duration of the QRS complex over all leads.")
+    qt_ms: Measured | None = Field(description="Onset of QRS to end of T.")
     qtc_bazett_ms: Measured | None = Field(description="QT / sqrt(RR).")
     qtc_fridericia_ms: Measured | None = Field(description="QT / cbrt(RR).")
     axis_deg: Measured | None = Field(description="Frontal axis of the QRS complex.")
-    st_j_mv: dict[str, Measured | None] = Field(description="By lead, level at the J point against that before QRS.")
-    st_j60_mv: dict[str, Measured | None] = Field(description="The same 60 ms later.")
-    r_peaks_s: list[float] = Field(description="Every beat, in s on the clock of the recording.")
+    st_j_mv: dict[str, Measured | None] = Field(
+        description="Level at the J point against the level before QRS, by lead."
+    )
+    st_j60_mv: dict[str, Measured | None] = Field(description="Level 60 ms after the J point, by lead.")
+    r_peaks_s: list[float] = Field(description="R peak of every beat, in s from the start of the recording.")
     edges_s: dict[str, float] = Field(description="Edges of the typical beat in s from its R peak.")
     warnings: list[str]
 
 
-class Facts(_Told):
-    """What was found on the page besides the answers; null where it is not known yet, or could not be told."""
+class Facts(_Open):
+    """Facts about the page besides the predictions; null if not available yet or not determined."""
 
     page: dict[str, int | float] | None = Field(None, description="number, count, width_px, height_px and bend_mm.")
     layout: Layout | None = None
-    layout_reason: str = Field("", description="Why no leads were found.")
-    printed: dict[str, float | None] | None = Field(None, description="What the recorder printed, where it was read.")
+    layout_reason: str = Field("", description="Why no leads were located.")
+    printed: dict[str, float | None] | None = Field(None, description="What the recorder printed, if it was read.")
     scale: dict[str, Any] | None = Field(None, description="Paper speed, gain and pixels per mm, with their sources.")
     einthoven_rmse_mv: float | None = Field(None, description="Root mean square of I + III - II.")
-    quality: dict[str, float] = Field({}, description="By lead, from 0 to 1; below 0.5 a lead failed its checks.")
+    quality: dict[str, float] = Field(
+        {}, description="Quality by lead, from 0 to 1; below 0.5 a lead failed its checks."
+    )
     measurements: Measurements | None = None
     warnings: list[str] = []
 
 
-class Segment(_Told):
-    """A stretch of a lead that matters."""
+class Segment(_Open):
+    """A segment of a lead that matters for the prediction."""
 
     lead: str
     start_s: float
@@ -196,78 +200,78 @@ class Segment(_Told):
     share: float
 
 
-class Check(_Told):
+class Check(_Open):
     """A test that an explanation has to pass."""
 
     name: str
-    passed: bool | None = Field(description="null where it could not be made.")
+    passed: bool | None = Field(description="null if the check could not be made.")
     text: str
     figures: dict[str, float]
 
 
-class Explanation(_Told):
-    """Where on the page the answer for a label comes from."""
+class Explanation(_Open):
+    """Places of the page from which the prediction of a label comes."""
 
     method: str = Field(examples=["occlusion_lead"])
-    done: str = Field(description="One sentence on what the method did.")
+    done: str = Field(description="What the method did, in one sentence.")
     label: str
     probability: float
     model: ModelName
-    shares: dict[str, float] = Field(description="By lead; negative where a lead speaks against the label.")
-    elsewhere: float = Field(description="The part that lies on no lead.")
+    shares: dict[str, float] = Field(description="Shares by lead; negative if a lead speaks against the label.")
+    elsewhere: float = Field(description="Share that is on no lead.")
     segments: list[Segment]
     lead_probabilities: dict[str, dict[str, float]] | None
     passed: bool | None = Field(description="Whether it passed its checks on this page.")
-    checks: list[Check] = Field(description="Of this explanation on this page.")
-    on_model: list[Check] = Field(description="Of the method on this model over many pages.")
+    checks: list[Check] = Field(description="Checks of this explanation on this page.")
+    on_model: list[Check] = Field(description="Checks of the method on this model over many pages.")
     warnings: list[str]
-    picture: str | None = Field(description="Address of the heat, as a picture to lay over the page.")
+    picture: str | None = Field(description="Address of the heat map, a picture of the size of the page.")
 
 
-class Trouble(BaseModel):
-    """What went wrong."""
+class Failure(BaseModel):
+    """Stage that failed, and the reason."""
 
     stage: str = Field(description="reading or measuring.", examples=["measuring"])
-    detail: str = Field(description="One sentence.")
+    detail: str = Field(description="Reason in one sentence.")
 
 
-class ReadingRow(_Told):
+class ReadingRow(_Open):
     """A reading in a list."""
 
     id: UUID
-    name: str = Field(description="Of the file.", examples=["page.jpg"])
-    page: int = Field(description="Of the file, from 1.")
+    name: str = Field(description="Name of the file.", examples=["page.jpg"])
+    page: int = Field(description="Number of the page in the file, from 1.")
     created_at: datetime
     state: State = Field(description=_STATE)
     batch: UUID | None
-    label: str | None = Field(description="The first model's; null where it cannot tell, or while it waits.")
-    probability: float | None = Field(description="Calibrated, of the likeliest label.")
-    corrected: str | None = Field(description="The label that you gave it.")
+    label: str | None = Field(description="The first model's label; null if it cannot tell, or while the page waits.")
+    probability: float | None = Field(description="Calibrated probability of the top label.")
+    corrected: str | None = Field(description="The label that you assigned.")
     note: str
-    trouble: Trouble | None = Field(description="Why there is no answer, or no measurement.")
+    failure: Failure | None = Field(description="Why there are no predictions, or no measurements.")
 
 
 class Reading(ReadingRow):
-    """A reading with everything that is known of it."""
+    """A reading with all its results."""
 
-    redacted: bool = Field(description="Whether what is printed around the traces was painted over.")
-    predictions: list[Prediction] = Field(description="Of each model that was asked, in order.")
+    redacted: bool = Field(description="Whether the print around the traces was redacted.")
+    predictions: list[Prediction] = Field(description="Prediction of each requested model, in order.")
     facts: Facts
-    explanations: list[Explanation] = Field(description="Of the first model's answer.")
-    pictures: dict[str, str] = Field(description="Addresses of the pictures that were made of the page, by name.")
+    explanations: list[Explanation] = Field(description="Explanations of the first model's prediction.")
+    pictures: dict[str, str] = Field(description="Addresses of the pictures of the page and its results, by name.")
 
 
 class Readings(BaseModel):
     """A page of a list of readings, the newest first."""
 
     items: list[ReadingRow]
-    count: int = Field(description="How many there are on all pages.")
+    count: int = Field(description="Number of items on all pages.")
     page: int
     pages: int
 
 
-class Counts(_Told):
-    """How many pages stand where."""
+class Counts(_Open):
+    """Numbers of pages by state."""
 
     pages: int
     waiting: int
@@ -277,15 +281,15 @@ class Counts(_Told):
 
 
 class Batch(BaseModel):
-    """Many pages that came together; its readings are those with its ``id`` as ``batch``."""
+    """Many pages that were uploaded together; its readings are those with its ``id`` as ``batch``."""
 
     id: UUID
     name: str
     created_at: datetime
     listed: bool = Field(description="Whether each of its pages has a reading.")
-    finished: bool = Field(description="Whether nothing of it is left to be done.")
-    passed_over: int = Field(description="Files in its ZIP that were not taken for pages by their names.")
-    trouble: str | None = Field(description="Why its ZIP could not be opened.")
+    finished: bool = Field(description="Whether all its pages have been read and measured.")
+    skipped_files: int = Field(description="Files in its ZIP whose names are not those of pages.")
+    failure_reason: str | None = Field(description="Why its ZIP could not be opened.")
     counts: Counts
 
 
@@ -293,7 +297,7 @@ class Batches(BaseModel):
     """A page of a list of batches, the newest first."""
 
     items: list[Batch]
-    count: int = Field(description="How many there are on all pages.")
+    count: int = Field(description="Number of items on all pages.")
     page: int
     pages: int
 
@@ -304,33 +308,33 @@ class Model(BaseModel):
     name: str = Field(examples=["compact_cnn"])
     version: str = Field(examples=["1.0"])
     title: str
-    default: bool = Field(description="Whether it answers when none is named.")
+    default: bool = Field(description="Whether it is used when a request names no model.")
     labels: list[str] = Field(examples=[["normal", "mi", "history_mi", "abnormal_heartbeat"]])
     parameters: int = Field(description="Number of trained weights.")
     trained_on: str
-    licence: str = Field(description="Of the weights.")
-    temperature: float = Field(description="The logits are divided by it.")
-    abstain_below: float = Field(description="Below this highest probability it cannot tell.")
-    warnings: list[str] = Field(description="What stands beside every answer.")
+    license: str = Field(description="License of the weights.")
+    temperature: float = Field(description="Number by which the logits are divided.")
+    abstain_below: float = Field(description="Threshold of the top label's probability below which it cannot tell.")
+    warnings: list[str] = Field(description="Warnings that accompany every prediction.")
 
 
-class Evaluation(_Told):
-    """How good it was on pages that it had not seen."""
+class Evaluation(_Open):
+    """Evaluation of a model on pages that it was not trained on."""
 
-    protocol: str | None = Field(description="How the pages were split.", examples=["honest"])
-    data: dict[str, Any] = Field(description="How many files, recordings and groups, and how many of each label.")
-    summary: dict[str, dict[str, float]] = Field(description="Mean, least and most over seeds, by figure.")
-    references: dict[str, dict[str, float | None]] = Field(description="The same figures of simple rules.")
+    protocol: str | None = Field(description="Protocol of the split.", examples=["honest"])
+    data: dict[str, Any] = Field(description="Numbers of files, recordings and groups, and of each label.")
+    summary: dict[str, dict[str, float]] = Field(description="Mean, least and most over seeds, by metric.")
+    references: dict[str, dict[str, float | None]] = Field(description="The same metrics of simple rules.")
 
 
-class ModelInFull(Model):
+class ModelDetails(Model):
     """An installed model with its evaluation."""
 
-    evaluation: Evaluation | None = Field(description="null where nobody measured it.")
+    evaluation: Evaluation | None = Field(description="null if it was not evaluated.")
 
 
 class Health(BaseModel):
-    """The site answers."""
+    """The site responds."""
 
     status: Literal["ok"]
 
@@ -339,7 +343,5 @@ class Ready(BaseModel):
     """The site can do its work."""
 
     status: Literal["ready"]
-    database: Literal[True] = Field(description="Whether the database answers.")
-    worker: bool = Field(
-        description="Whether a worker was heard of in the last minute; without one nothing is measured."
-    )
+    database: Literal[True] = Field(description="Whether the database responds.")
+    worker: bool = Field(description="Whether a worker was active in the last minute; without one nothing is measured.")

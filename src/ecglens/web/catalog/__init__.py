@@ -1,1 +1,1 @@
-"""The installed models."""
+"""The catalog of installed models."""

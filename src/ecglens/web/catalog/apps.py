@@ -6,7 +6,7 @@ __all__ = ["CatalogConfig"]
 
 
 class CatalogConfig(AppConfig):
-    """What is installed, and how good it is."""
+    """The installed models with their evaluations."""
 
     name = "ecglens.web.catalog"
     label = "catalog"

@@ -1,34 +1,34 @@
-"""A model's card as HTML: Markdown that anybody may have written, so that no HTML in it is let through."""
+"""A model's card as HTML: Markdown of unknown authors, so that no HTML in it is let through."""
 
 from markdown_it import MarkdownIt
 
-__all__ = ["to_html"]
+__all__ = ["render_html"]
 
-_HEAD = "---\n"
+_DASHES = "---\n"
 
 
-def to_html(text: str) -> str:
-    r"""Markdown as HTML, without its head for hubs, headings one level lower, links only to the web, no pictures.
+def render_html(text: str) -> str:
+    r"""Render Markdown, without front matter and pictures, with lower headings and links only to the web.
 
-    >>> to_html("---\nlicense: mit\n---\n# Name <b>\n\n[x](javascript:alert(1))")
+    >>> render_html("---\nlicense: mit\n---\n# Name <b>\n\n[x](javascript:alert(1))")
     '<h2>Name &lt;b&gt;</h2>\n<p>[x](javascript:alert(1))</p>\n'
     """
     reader = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
-    tokens = reader.parse(_without_head(text))
+    tokens = reader.parse(_strip_front_matter(text))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
-        token.attrs.pop("style", None)  # of aligned columns; the site allows no styles in attributes
+        token.attrs.pop("style", None)  # aligned columns have one; the site allows no styles in attributes
         for child in token.children or ():
             if child.type == "link_open":
                 child.attrs["rel"] = "noopener nofollow"
     return str(reader.renderer.render(tokens, reader.options, {}))
 
 
-def _without_head(text: str) -> str:
-    """Hubs read what stands between the first two lines of dashes."""
+def _strip_front_matter(text: str) -> str:
+    """Remove the lines between the first two lines of dashes, which model hubs read."""
     text = text.replace("\r\n", "\n")
-    if not text.startswith(_HEAD):
+    if not text.startswith(_DASHES):
         return text
-    head, closed, rest = text[len(_HEAD) :].partition(f"\n{_HEAD}")
-    return rest if closed else text
+    _, separator, body = text[len(_DASHES) :].partition(f"\n{_DASHES}")
+    return body if separator else text

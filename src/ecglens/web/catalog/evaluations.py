@@ -1,8 +1,8 @@
-"""What a model's folder says of its worth, read with care: the folder may come from anywhere.
+"""The evaluation in a model's folder, read with care: the folder may come from anywhere.
 
-``evaluation.json`` is as ``ecglens export`` writes it, ``as_published.json`` may hold the same of a run under the
-as-published protocol, and ``explanations.json`` is as ``ecglens explain`` writes it. A file that is not there or cannot
-be read is ``None``; nothing is put in its place.
+``ecglens export`` writes ``evaluation.json``; ``as_published.json`` may contain the same for a run under the
+as-published protocol; ``ecglens explain`` writes ``explanations.json``. A file that is missing or cannot be read is
+``None``; nothing replaces it.
 """
 
 from pathlib import Path
@@ -14,26 +14,26 @@ from ecglens.models.cards import ModelCard
 
 __all__ = [
     "Calibration",
-    "Changed",
     "Check",
     "Curves",
     "Data",
     "Evaluation",
-    "Explained",
+    "ExplanationEvaluation",
     "LabelFigures",
+    "PageChange",
     "Seed",
     "Spread",
-    "as_published_of",
-    "evaluation_of",
-    "explained_of",
-    "text_of",
+    "load_as_published",
+    "load_evaluation",
+    "load_explanation_evaluation",
+    "load_text",
 ]
 
 _LIMIT_BYTES = 8 * 1024**2
-_Told = TypeVar("_Told", bound=BaseModel)
+_Content = TypeVar("_Content", bound=BaseModel)
 
 
-def _square(counts: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+def _check_square(counts: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     if any(len(row) != len(counts) for row in counts):
         raise ValueError("a confusion matrix must be square")
     return counts
@@ -47,7 +47,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Data(_Part):
-    """What was scored."""
+    """The evaluated data."""
 
     files: int
     recordings: int
@@ -56,7 +56,7 @@ class Data(_Part):
 
 
 class Spread(_Part):
-    """Of a figure over seeds."""
+    """Mean and range of a metric over seeds."""
 
     mean: float | None
     least: float | None
@@ -64,7 +64,7 @@ class Spread(_Part):
 
 
 class LabelFigures(_Part):
-    """Of one label against the others."""
+    """Metrics of one label against the others."""
 
     pages: int
     precision: float | None = None
@@ -75,12 +75,12 @@ class LabelFigures(_Part):
 
 
 class Curves(_Part):
-    """Points of curves, where the file has them.
+    """Points of curves, if the file has them.
 
     Attributes:
-        roc: By label the false positive rate and the recall.
-        reliability: By bin of confidence the pages, mean confidence and share right.
-        coverage: Share answered and share right, surest pages first.
+        roc: For each label, the false positive rate and the recall.
+        reliability: For each bin of confidence, the number of pages, the mean confidence and the accuracy.
+        coverage: Coverage and accuracy, most confident pages first.
     """
 
     roc: dict[str, tuple[tuple[Share, Share], ...]] = {}
@@ -89,7 +89,7 @@ class Curves(_Part):
 
 
 class Seed(_Part):
-    """Figures of one seed, all folds together."""
+    """Metrics of one seed, all folds together."""
 
     accuracy: float | None = None
     macro_f1: float | None = None
@@ -98,13 +98,13 @@ class Seed(_Part):
     right_at_coverage: float | None = None
     coverage: Share | None = None
     by_label: dict[str, LabelFigures] = {}
-    confusion: Annotated[tuple[tuple[int, ...], ...], AfterValidator(_square)] = ()
+    confusion: Annotated[tuple[tuple[int, ...], ...], AfterValidator(_check_square)] = ()
     intervals: dict[str, tuple[float, float] | None] = {}
     curves: Curves = Curves()
 
 
 class Calibration(_Part):
-    """What the shipped threshold leaves."""
+    """Coverage and accuracy at the shipped threshold."""
 
     temperature: float
     abstain_below: float
@@ -113,7 +113,7 @@ class Calibration(_Part):
 
 
 class Evaluation(_Part):
-    """How the model did on recordings that it has not seen, under ``honest``; another protocol says otherwise."""
+    """Evaluation of the model: under the protocol ``honest``, on recordings that it was not trained on."""
 
     protocol: str
     command: str = ""
@@ -126,7 +126,7 @@ class Evaluation(_Part):
 
     @property
     def first(self) -> Seed:
-        """Of the seed whose intervals, labels and confusion matrix are shown."""
+        """The seed whose intervals, labels and confusion matrix are displayed."""
         return next(iter(self.seeds.values()))
 
 
@@ -138,43 +138,45 @@ class Check(_Part):
     text: str
 
 
-class Changed(_Part):
-    """What becomes of the likeliest label on changed pages, as shares of pages."""
+class PageChange(_Part):
+    """Effect of a change of the pages on the top label, as shares of pages."""
 
     stays: Share
     another: Share
     refused: Share
 
 
-class Explained(_Part):
-    """How the model's explanations did."""
+class ExplanationEvaluation(_Part):
+    """Evaluation of the model's explanations."""
 
     pages: int
     graph_sha256: str = ""
     methods: dict[str, tuple[Check, ...]] = {}
-    changes: dict[str, Changed] = {}
+    changes: dict[str, PageChange] = {}
     agreement: dict[str, dict[str, float]] = {}
 
 
-def evaluation_of(card: ModelCard) -> Evaluation | None:
-    """The model's evaluation."""
-    return _read(card.folder / "evaluation.json", Evaluation)
+def load_evaluation(card: ModelCard) -> Evaluation | None:
+    """Load the model's evaluation."""
+    return _load(card.folder / "evaluation.json", Evaluation)
 
 
-def as_published_of(card: ModelCard) -> Evaluation | None:
-    """The model's evaluation on files split at random, copies and all, which only shows what such figures mean."""
-    found = _read(card.folder / "as_published.json", Evaluation)
-    return found if found is not None and found.protocol == "as-published" else None
+def load_as_published(card: ModelCard) -> Evaluation | None:
+    """Load the model's evaluation on files split at random, with copies, for comparison with published figures."""
+    evaluation = _load(card.folder / "as_published.json", Evaluation)
+    return evaluation if evaluation is not None and evaluation.protocol == "as-published" else None
 
 
-def explained_of(card: ModelCard) -> Explained | None:
-    """How the model's explanations did, where that was checked on these very weights."""
-    found = _read(card.folder / "explanations.json", Explained)
-    return found if found is not None and found.graph_sha256 in ("", card.graph_sha256) else None
+def load_explanation_evaluation(card: ModelCard) -> ExplanationEvaluation | None:
+    """Load the evaluation of the model's explanations, if it was made with these weights."""
+    evaluation = _load(card.folder / "explanations.json", ExplanationEvaluation)
+    if evaluation is None or evaluation.graph_sha256 not in ("", card.graph_sha256):
+        return None
+    return evaluation
 
 
-def text_of(card: ModelCard, name: str) -> str:
-    """A text of the model's folder, empty where there is none that can be read."""
+def load_text(card: ModelCard, name: str) -> str:
+    """Load a text of the model's folder; empty if there is none that can be read."""
     path = card.folder / name
     try:
         return "" if path.stat().st_size > _LIMIT_BYTES else path.read_text(encoding="utf-8")
@@ -182,7 +184,7 @@ def text_of(card: ModelCard, name: str) -> str:
         return ""
 
 
-def _read(path: Path, kind: type[_Told]) -> _Told | None:
+def _load(path: Path, kind: type[_Content]) -> _Content | None:
     try:
         if path.stat().st_size > _LIMIT_BYTES:
             return None

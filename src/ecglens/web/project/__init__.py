@@ -1,1 +1,1 @@
-"""The Django project: settings, routes, security headers."""
+"""The Django project: settings, routes, the start page and error pages."""

@@ -1,4 +1,4 @@
-"""The app of what all pages share."""
+"""The app of what all pages of the site share."""
 
 from django.apps import AppConfig
 
@@ -6,7 +6,7 @@ __all__ = ["ProjectConfig"]
 
 
 class ProjectConfig(AppConfig):
-    """Templates, static files and commands of the site itself."""
+    """Templates and static files of the site itself."""
 
     name = "ecglens.web.project"
     label = "project"

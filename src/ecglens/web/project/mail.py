@@ -1,4 +1,4 @@
-"""How mail is sent."""
+"""Settings for sending mail."""
 
 from pathlib import Path
 from typing import Any
@@ -6,20 +6,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ecglens.errors import SettingsError
 
-__all__ = ["mail"]
+__all__ = ["configure_mail"]
 
 
-def mail(address: str, folder: Path) -> dict[str, Any]:
-    """Django's settings of mail.
+def configure_mail(address: str, folder: Path) -> dict[str, Any]:
+    """Return Django's settings of mail.
 
     Args:
         address: Such as ``smtp://user:password@host:587/?tls=1`` or ``smtps://…``; empty to write into ``folder``.
-        folder: For mail that nobody sends; its links let one into accounts, so it is private.
+        folder: Folder for mail that is not sent; it is private, since its links give access to accounts.
 
     Raises:
         SettingsError: The address names no mail server.
 
-    >>> mail("smtps://me:secret@mail.example", Path())["EMAIL_USE_SSL"]
+    >>> configure_mail("smtps://me:secret@mail.example", Path())["EMAIL_USE_SSL"]
     True
     """
     if not address:
@@ -29,7 +29,9 @@ def mail(address: str, folder: Path) -> dict[str, Any]:
         }
     parts = urlsplit(address)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise SettingsError("Expected an ECGLENS_MAIL_URL such as smtp://user:password@host:587/?tls=1, found another.")
+        raise SettingsError(
+            "Expected an ECGLENS_MAIL_URL such as smtp://user:password@host:587/?tls=1, got another form; correct it."
+        )
     secure = parts.scheme == "smtps"
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",

@@ -9,22 +9,23 @@ from django.utils.translation import gettext_lazy as _
 
 from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
-from ecglens.web.project.database import database
-from ecglens.web.project.keys import check_start, private_folder, secret_key
-from ecglens.web.project.mail import mail
+from ecglens.web.http.database import configure_database
+from ecglens.web.http.keys import check_settings, create_private_folder, load_secret_key
+from ecglens.web.project.mail import configure_mail
 
 _settings = load_settings()
 _here = Path(__file__).resolve().parent
 
 DEBUG = _settings.debug
 ALLOWED_HOSTS = [host.strip() for host in _settings.allowed_hosts.split(",") if host.strip()]
-check_start(given=_settings.secret_key, debug=DEBUG, hosts=ALLOWED_HOSTS)
-SECRET_KEY = secret_key(_settings.secret_key, private_folder(_settings.data_dir))
+check_settings(secret_key=_settings.secret_key, debug=DEBUG, hosts=ALLOWED_HOSTS)
+SECRET_KEY = load_secret_key(_settings.secret_key, create_private_folder(_settings.data_dir))
 
 ROOT_URLCONF = "ecglens.web.project.urls"
 WSGI_APPLICATION = "ecglens.web.project.wsgi.application"
 INSTALLED_APPS = [
     "ecglens.web.project",
+    "ecglens.web.operations",
     "ecglens.web.accounts",
     "ecglens.web.readings",
     "ecglens.web.catalog",
@@ -45,20 +46,20 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
-    "ecglens.web.project.guards.headers",
-    "ecglens.web.project.metrics.counted",
+    "ecglens.web.http.guards.add_headers",
+    "ecglens.web.http.metrics.count_requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "ecglens.web.project.guards.upload_limit",
+    "ecglens.web.http.guards.limit_uploads",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "ecglens.web.accounts.guards.second_factor_for_staff",
+    "ecglens.web.accounts.guards.require_second_factor_for_staff",
 ]
 TEMPLATES = [
     {
@@ -70,14 +71,14 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "ecglens.web.project.context.site",
+                "ecglens.web.http.context.site",
             ]
         },
     }
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
-DATABASES = {"default": database(_settings.database_url, _settings.data_dir)}
+DATABASES = {"default": configure_database(_settings.database_url, _settings.data_dir)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "project_cache"}}
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
@@ -125,7 +126,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + FORM_OVERHEAD_BYTES
-FILE_UPLOAD_TEMP_DIR = str(private_folder(_settings.data_dir / "uploads"))
+FILE_UPLOAD_TEMP_DIR = str(create_private_folder(_settings.data_dir / "uploads"))
 DATA_UPLOAD_MAX_NUMBER_FILES = 500
 
 AUTH_USER_MODEL = "accounts.User"
@@ -179,17 +180,19 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 
-globals().update(mail(_settings.mail_url, _settings.data_dir / "mail"))
+globals().update(configure_mail(_settings.mail_url, _settings.data_dir / "mail"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _settings.mail_from
 if "@" not in parseaddr(_settings.mail_from)[1]:
-    raise SettingsError("Expected an address with an @ as ECGLENS_MAIL_FROM, found none.")
+    raise SettingsError("Expected an address with an @ as ECGLENS_MAIL_FROM, got none; set one.")
 if _settings.time_zone not in available_timezones():
-    raise SettingsError(f"Expected a time zone such as Europe/Berlin, found '{_settings.time_zone}'.")
+    raise SettingsError(
+        f"Expected a time zone such as Europe/Berlin as ECGLENS_TIME_ZONE, got '{_settings.time_zone}'; set another."
+    )
 
 SESSION_COOKIE_AGE = 14 * 24 * 3600
-_before = "__Host-" if _settings.https else ""
-SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_before}sessionid", f"{_before}csrftoken"
-LANGUAGE_COOKIE_NAME = f"{_before}django_language"
+_prefix = "__Host-" if _settings.https else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_prefix}sessionid", f"{_prefix}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{_prefix}django_language"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _settings.https
@@ -211,8 +214,8 @@ LOGGING = {
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s", "datefmt": "%Y-%m-%dT%H:%M:%S%z"}
     },
-    "filters": {"discreet": {"()": "ecglens.web.project.discreet.Discreet"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["discreet"]}},
+    "filters": {"secrets": {"()": "ecglens.web.http.log_redaction.SecretsFilter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL", "propagate": False},

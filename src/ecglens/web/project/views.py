@@ -1,6 +1,5 @@
-"""The start page, what happens when something is missing or broken, and what a phone needs to install the site."""
+"""The start page, error pages, and what a phone needs to install the site."""
 
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
@@ -9,49 +8,30 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from ecglens.demo import demo_pages
+from ecglens.web.http.messages import render_message
 
 __all__ = [
     "bad_request",
     "form_expired",
-    "healthz",
     "manifest",
     "not_allowed",
     "not_found",
     "offline",
-    "readyz",
     "server_error",
     "service_worker",
     "start",
-    "told",
 ]
 
 
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
-    """What this is, what it is not, and pages to try it on."""
+    """Show what the site is, what it is not, and pages to try it on."""
     return render(request, "site/start.html", {"demo": demo_pages()})
 
 
 @require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Whether the site answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
-
-@require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether the site can do its work: its database answers, and its tables are there."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM readings_reading WHERE 1 = 0")
-    except DatabaseError:
-        return HttpResponse("the database does not answer\n", status=503, content_type="text/plain")
-    return HttpResponse("ready\n", content_type="text/plain")
-
-
-@require_safe
 def manifest(request: HttpRequest) -> HttpResponse:
-    """What a phone needs to install the site."""
+    """Describe the site for a phone that installs it."""
     icons = [
         {
             "src": static(f"site/icon-{size}.png"),
@@ -61,7 +41,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
         }
         for size in (192, 512)
     ]
-    told_of = {
+    content = {
         "name": "ecglens",
         "short_name": "ecglens",
         "description": _("Reads pages of paper ECGs. For research and teaching."),
@@ -72,55 +52,48 @@ def manifest(request: HttpRequest) -> HttpResponse:
         "theme_color": "#0b6b74",
         "icons": icons,
     }
-    return JsonResponse(told_of, content_type="application/manifest+json")
+    return JsonResponse(content, content_type="application/manifest+json")
 
 
 @require_safe
 @cache_control(no_cache=True)
 def service_worker(request: HttpRequest) -> HttpResponse:
-    """Keeps one page for when there is no network, and nothing of anybody's."""
+    """Serve the script that stores one page for times without a network, and no data of a user."""
     return render(request, "site/sw.js", content_type="text/javascript")
 
 
 @require_safe
 def offline(request: HttpRequest) -> HttpResponse:
-    """What is shown without a network."""
+    """Show the page for times without a network."""
     return render(request, "site/offline.html")
 
 
-def told(request: HttpRequest, text: str, *, status: int, title: str = "") -> HttpResponse:
-    """A page with one sentence on what was wrong."""
-    return render(request, "site/told.html", {"text": text, "title": title or _("This did not work")}, status=status)
-
-
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer to a form without its token."""
-    return told(
-        request, _("Expected a form from this page, found one without its mark; go back and try again."), status=403
-    )
+    """Respond to a form without its token."""
+    text = _("Expected a form of this site, got one without its security token; go back and try again.")
+    return render_message(request, text, status=403)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer to a request that cannot be understood."""
-    return told(request, _("The request could not be understood; go back and try again."), status=400)
+    """Respond to a request that cannot be understood."""
+    return render_message(request, _("The request could not be understood; go back and try again."), status=400)
 
 
 def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer to a request that is not allowed."""
-    return told(request, _("This is not yours to see or change."), status=403)
+    """Respond to a request that is not allowed."""
+    return render_message(request, _("You may not see or change this."), status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer to an unknown address, and to things of others."""
-    return told(
-        request, _("There is nothing at this address, or it is not yours."), status=404, title=_("Nothing here")
-    )
+    """Respond to an unknown address, and to things of other users."""
+    text = _("There is nothing at this address, or it is not yours.")
+    return render_message(request, text, status=404, title=_("Nothing here"))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer where ecglens has an error; it touches neither the database nor the session."""
+    """Respond when ecglens has an error; uses neither the database nor the session."""
     return HttpResponse(
         "<!doctype html><html lang=en><title>Error · ecglens</title><h1>This did not work</h1><p>ecglens has an error "
-        "here, which was logged. Nothing that was kept is lost. Go back and try again.</p></html>",
+        "here, which was logged. No stored data is lost. Go back and try again.</p></html>",
         status=500,
     )

@@ -1,1 +1,1 @@
-"""Uploading a page and showing its reading."""
+"""Uploads of pages, their readings, and batches."""

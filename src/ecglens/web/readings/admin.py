@@ -12,30 +12,30 @@ __all__ = ["BatchAdmin", "ReadingAdmin"]
 
 
 class _Audited:
-    """What staff look at or delete is kept in the audit log; nothing is added or changed here."""
+    """Records in the audit log what staff view or delete; nothing is added or changed here."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Pages come from their owners."""
+        """Return false, since pages come from their owners."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only their owners change them."""
+        """Return false, since only their owners may change them."""
         return False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Keep who saw it."""
-        found = super().get_object(request, object_id, from_field)  # type: ignore[misc]  # of the admin class that it is mixed into
-        if found is not None:
-            record(request, "see as staff", found)
-        return found
+        """Return the object, and record who viewed it."""
+        obj = super().get_object(request, object_id, from_field)  # type: ignore[misc]  # of the admin class that it is mixed into
+        if obj is not None:
+            record(request, "see as staff", obj)
+        return obj
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        """Keep who deleted it."""
+        """Delete the object, and record who did."""
         record(request, "delete as staff", obj)
         super().delete_model(request, obj)  # type: ignore[misc]  # as above
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Keep who deleted each."""
+        """Delete the objects, and record who did."""
         for each in queryset:
             record(request, "delete as staff", each)
         super().delete_queryset(request, queryset)  # type: ignore[misc]  # as above
@@ -56,7 +56,7 @@ class _Answers(admin.TabularInline):  # type: ignore[type-arg]  # generic in the
 
 @admin.register(Reading)
 class ReadingAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Readings without their pages, which only their owners see."""
+    """Readings without their pages, which only their owners can view."""
 
     list_display = ("id", "owner", "state", "label", "created_at", "batch", "attempts")
     list_filter = ("state", "label", "created_at")
@@ -69,7 +69,7 @@ class ReadingAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # gen
         "probability",
         "corrected",
         "stage",
-        "trouble",
+        "failure_reason",
         "attempts",
         "created_at",
     )
@@ -81,8 +81,8 @@ class ReadingAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # gen
 class BatchAdmin(_Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Batches."""
 
-    list_display = ("id", "owner", "created_at", "listed", "trouble")
+    list_display = ("id", "owner", "created_at", "listed", "failure_reason")
     list_filter = ("created_at",)
     search_fields = ("id", "owner__email")
-    fields = ("owner", "name", "created_at", "listed", "passed_over", "trouble")
+    fields = ("owner", "name", "created_at", "listed", "skipped_files", "failure_reason")
     list_select_related = ("owner",)

@@ -10,26 +10,26 @@ __all__ = ["ReadingsConfig"]
 
 
 class ReadingsConfig(AppConfig):
-    """Pages, what was read of them, and batches."""
+    """Pages with their results, and batches."""
 
     name = "ecglens.web.readings"
     label = "readings"
     verbose_name = _("Readings")
 
     def ready(self) -> None:
-        """What is deleted from the database is deleted from the storage, whoever deletes it."""
+        """Delete from the storage what is deleted from the database, whoever deletes it."""
         from ecglens.web.readings.models import Batch, Picture, Reading
 
         for model in (Reading, Picture, Batch):
-            post_delete.connect(_drop_files, sender=model, dispatch_uid=f"files of {model.__name__}")
+            post_delete.connect(_delete_files_of, sender=model, dispatch_uid=f"files of {model.__name__}")
 
 
-def _drop_files(sender: Any, instance: Any, **_: Any) -> None:
-    from ecglens.web.readings.store import drop
+def _delete_files_of(sender: Any, instance: Any, **_: Any) -> None:
+    from ecglens.web.readings.store import delete_files
 
-    names = [field.name for field in sender._meta.fields if field.get_internal_type() == "FileField"]
-    kept = [getattr(instance, name).name for name in names if name != "upload"]
+    fields = [field.name for field in sender._meta.fields if field.get_internal_type() == "FileField"]
+    names = [getattr(instance, field).name for field in fields if field != "upload"]
     upload = getattr(getattr(instance, "upload", None), "name", "")
     if upload and not sender.objects.filter(upload=upload).exists():
-        kept.append(upload)
-    drop(*kept)
+        names.append(upload)
+    delete_files(*names)

@@ -1,6 +1,6 @@
-"""What each label means, its usual causes and what usually follows: for orientation, with sources, never as an order.
+"""Meaning of each label, its common causes and the usual next steps: for orientation, with sources, never as advice.
 
-The words are our own; the sources are where they can be checked and read further.
+The texts are our own; the sources are given to check them and to read further.
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from types import MappingProxyType
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["CONDITIONS", "Condition", "Source", "condition"]
+__all__ = ["CONDITIONS", "Condition", "Source", "find_condition"]
 
 Text = str | Promise
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where it can be read."""
+    """A publication."""
 
     title: str
     address: str
@@ -25,20 +25,20 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One label, for people.
+    """Information about one label, for people.
 
     Attributes:
-        what: What it is.
-        causes: Its usual causes.
-        follows: What usually follows.
-        here: What the label means in the data that the models learned from, and what it does not say.
-        sources: To read further.
+        description: What the condition is.
+        causes: Its common causes.
+        next_steps: What usually follows.
+        label_meaning: What the label means in the data that the models were trained on, and what it does not say.
+        sources: Publications to read further.
     """
 
-    what: Text
+    description: Text
     causes: tuple[Text, ...]
-    follows: tuple[Text, ...]
-    here: Text
+    next_steps: tuple[Text, ...]
+    label_meaning: Text
     sources: tuple[Source, ...]
 
 
@@ -74,111 +74,110 @@ _DATA = Source(
 CONDITIONS: Mapping[str, Condition] = MappingProxyType(
     {
         "normal": Condition(
-            what=_(
-                "A recording in which rhythm, intervals and waves lie within what is usual in healthy adults. It "
-                "tells how "
-                "the heart did during ten seconds."
+            description=_(
+                "A recording in which rhythm, intervals and waves are within what is common in healthy adults. It "
+                "shows how the heart worked during ten seconds."
             ),
             causes=(
                 _("The usual finding in healthy people."),
-                _("It is also seen between attacks of a rhythm disorder, and early or in small infarctions."),
+                _("It also occurs between attacks of a rhythm disorder, and early or in small infarctions."),
             ),
-            follows=(
+            next_steps=(
                 _(
-                    "People with complaints are usually judged by these, by blood tests and by repeated recordings, "
-                    "not by one page."
+                    "People with symptoms are usually judged by these, by blood tests and by repeated recordings, not "
+                    "by one page."
                 ),
-                _("Without complaints usually nothing follows."),
+                _("Without symptoms usually nothing follows."),
             ),
-            here=_("The model found none of the other three groups that it knows. It does not look for anything else."),
+            label_meaning=_(
+                "The model recognized none of the other three groups that it knows. It does not look for anything else."
+            ),
             sources=(_STANDARDS, _ACS, _DATA),
         ),
         "mi": Condition(
-            what=_(
-                "Part of the heart muscle dies because too little blood reaches it. On the ECG it may show as raised "
-                "or "
-                "lowered ST segments, changed T waves and new Q waves, in leads that look at the same wall."
+            description=_(
+                "Part of the heart muscle dies because too little blood reaches it. On the ECG it may show as elevated "
+                "or depressed ST segments, changed T waves and new Q waves, in leads that face the same wall."
             ),
             causes=(
-                _("Most often a plaque in a coronary artery that breaks open, on which a clot forms."),
+                _("Most often a plaque in a coronary artery that ruptures, on which a clot forms."),
                 _(
                     "Less often a spasm or tear of the artery, a clot from elsewhere, or a demand that the blood "
                     "supply cannot meet."
                 ),
                 _("Smoking, high blood pressure, diabetes, high cholesterol and age make it more likely."),
             ),
-            follows=(
+            next_steps=(
                 _("A suspected acute infarction is an emergency everywhere; emergency services exist for it."),
                 _(
-                    "Hospitals usually repeat the ECG, measure troponin in the blood, and open a closed artery as "
+                    "Hospitals usually repeat the ECG, measure troponin in the blood, and open an occluded artery as "
                     "soon as they can."
                 ),
-                _("Afterwards come medicines, rehabilitation and work on the risks."),
+                _("Medication, rehabilitation and reducing the risk factors come afterwards."),
             ),
-            here=_(
-                "In the data, pages of patients with an infarction, without its age or place. ST segments cannot be "
-                "judged well "
-                "on pages filtered at 25 Hz, as those are."
+            label_meaning=_(
+                "In the data, pages of patients with an infarction, without its age or location. ST segments cannot be "
+                "judged well on pages filtered at 25 Hz, as those are."
             ),
             sources=(_MI_DEFINITION, _ACS, _DATA),
         ),
         "history_mi": Condition(
-            what=_(
-                "Marks of an infarction that was survived. The scar conducts no current, which may show as broad or "
-                "deep Q waves, "
-                "small R waves or lasting changes of the T wave; many old infarctions leave no mark on the ECG."
+            description=_(
+                "Signs of an earlier infarction. The scar conducts no current, which may show as broad or deep Q "
+                "waves, small R waves or lasting changes of the T wave; many old infarctions leave no sign on the ECG."
             ),
             causes=(
                 _("An infarction weeks to years ago, sometimes one that nobody noticed."),
                 _(
-                    "Q waves also come from thick or diseased heart muscle, from conduction disorders and from "
+                    "Q waves are also caused by thickened or diseased heart muscle, by conduction disorders and by "
                     "misplaced electrodes."
                 ),
             ),
-            follows=(
+            next_steps=(
                 _(
-                    "An earlier ECG to compare with tells most; an ultrasound of the heart usually shows the scar "
-                    "and the pump's strength."
+                    "Comparing with an earlier ECG helps most; an ultrasound of the heart usually shows the scar and "
+                    "how well the heart pumps."
                 ),
                 _(
-                    "Whoever has had an infarction is usually treated so that there is no second one, and for the "
-                    "heart's weakness where there is one."
+                    "After an infarction, patients are usually treated to prevent a second one, and for heart failure "
+                    "if there is any."
                 ),
             ),
-            here=_("In the data, pages of patients with a history of an infarction, as their records had it."),
+            label_meaning=_("In the data, pages of patients with an infarction in their medical history."),
             sources=(_MI_DEFINITION, _CCS, _DATA),
         ),
         "abnormal_heartbeat": Condition(
-            what=_(
-                "A rhythm, rate or conduction that is not the usual one: early beats, fibrillation or flutter of the "
-                "atria, too fast "
-                "or too slow a heart, or a delayed conduction."
+            description=_(
+                "A rhythm, rate or conduction that differs from the normal one: premature beats, atrial fibrillation "
+                "or flutter, a heart that is too fast or too slow, or a delayed conduction."
             ),
             causes=(
                 _(
                     "Common ones: high blood pressure, coronary disease, diseased valves or heart muscle, thyroid "
-                    "disorders, salts of the blood, medicines, alcohol, little sleep."
+                    "disorders, electrolytes, medication, alcohol, lack of sleep."
                 ),
-                _("Single early beats are common in healthy people."),
+                _("Single premature beats are common in healthy people."),
             ),
-            follows=(
+            next_steps=(
                 _(
-                    "What follows depends on which disorder it is, which this label does not say; a person who reads "
-                    "ECGs has to name it."
+                    "What follows depends on the disorder, which this label does not specify; a person who reads ECGs "
+                    "has to name it."
                 ),
                 _(
                     "Often a longer recording, blood tests and an ultrasound of the heart come next; in atrial "
-                    "fibrillation the risk of stroke is weighed."
+                    "fibrillation the risk of stroke is assessed."
                 ),
-                _("With fainting, chest pain or breathlessness it is usually looked at without delay."),
+                _("With fainting, chest pain or shortness of breath it is usually examined without delay."),
             ),
-            here=_("In the data, one group for all such pages; the model does not tell one rhythm from another."),
+            label_meaning=_(
+                "In the data, one group for all such pages; the model does not distinguish one rhythm from another."
+            ),
             sources=(_AF, _VENTRICULAR, _DATA),
         ),
     }
 )
 
 
-def condition(label: str) -> Condition | None:
-    """What a label means; ``None`` for labels of models that are not ours."""
+def find_condition(label: str) -> Condition | None:
+    """Return information about a label; ``None`` for labels of other models than ours."""
     return CONDITIONS.get(label)

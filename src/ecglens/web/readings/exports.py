@@ -1,4 +1,4 @@
-"""Readings as files: tables, JSON, sheets to print, signals."""
+"""Readings as files: tables, JSON, PDF reports, signals."""
 
 import csv
 import io
@@ -16,17 +16,20 @@ from ecglens.errors import EcgLensError
 from ecglens.formats.files import FORMATS, write_record
 from ecglens.formats.json import read_json
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.sheets import sheets
+from ecglens.web.readings.pdf_report import render_pdf
+from ecglens.web.readings.probabilities import format_probability
 
-__all__ = ["TABLES", "plain", "signals"]
+__all__ = ["EXPORTERS", "describe_failure", "export_signals", "to_dict"]
 
 _FIGURES = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "axis_deg")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Characters with which a formula begins in spreadsheets."""
+_MAX_PROBABILITY = 0.9999
+"""Four decimals would round a higher one to 1, which no model may claim."""
 
 
-def plain(reading: Reading) -> dict[str, Any]:
-    """Everything that is known of a reading, in plain types; as the API tells it."""
+def to_dict(reading: Reading) -> dict[str, Any]:
+    """Return everything that is stored about a reading, in plain types, as the API returns it."""
     return {
         "id": str(reading.pk),
         "name": reading.name,
@@ -38,7 +41,7 @@ def plain(reading: Reading) -> dict[str, Any]:
         "probability": reading.probability,
         "corrected": reading.corrected or None,
         "note": reading.note,
-        "trouble": {"stage": reading.stage, "detail": reading.trouble} if reading.trouble else None,
+        "failure": describe_failure(reading),
         "redacted": reading.redacted,
         "predictions": [answer.prediction for answer in reading.answers.all()],
         "facts": reading.facts,
@@ -46,34 +49,40 @@ def plain(reading: Reading) -> dict[str, Any]:
     }
 
 
-def signals(reading: Reading, form: str) -> tuple[bytes, str, str] | None:
-    """The signals of a reading in a format: content, file name, media type; ``None`` where there are none.
+def describe_failure(reading: Reading) -> dict[str, str] | None:
+    """Return the stage that failed and the reason, in plain types; ``None`` if nothing failed."""
+    return {"stage": reading.stage, "detail": reading.failure_reason} if reading.failure_reason else None
 
-    Formats of several files come as a ZIP.
+
+def export_signals(reading: Reading, form: str) -> tuple[bytes, str, str] | None:
+    """Write the signals of a reading in a format; formats of several files become a ZIP.
+
+    Returns:
+        Content, file name and media type; ``None`` if there are no signals or the format cannot hold them.
     """
     if form not in FORMATS or not reading.signals:
         return None
     with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
-        source = Path(folder) / "kept.json"
-        with reading.signals.open("rb") as opened:
-            source.write_bytes(opened.read())
-        made = Path(folder) / "made"
-        stem = Path(reading.name).stem[:60] or "page"
+        source = Path(folder) / "stored.json"
+        with reading.signals.open("rb") as stream:
+            source.write_bytes(stream.read())
+        target = Path(folder) / "export"
+        stem = _ascii_name(Path(reading.name).stem[:60] or "page")
         try:
-            written = write_record(read_json(source), made / _safe(stem), form)
+            written = write_record(read_json(source), target / stem, form)
         except EcgLensError:
             return None
-        files = sorted(made.iterdir())
+        files = sorted(target.iterdir())
         if len(files) == 1:
             return written.read_bytes(), written.name, _media_type(written.name)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in files:
                 archive.write(file, file.name)
-        return packed.getvalue(), f"{_safe(stem)}.zip", "application/zip"
+        return packed.getvalue(), f"{stem}.zip", "application/zip"
 
 
-def _csv(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
+def _export_csv(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
     text = io.StringIO(newline="")
     rows = csv.writer(text)
     rows.writerow(
@@ -85,6 +94,7 @@ def _csv(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
             "state",
             "label",
             "probability",
+            "probability_percent",
             "label_by_user",
             "note",
             "model",
@@ -93,7 +103,7 @@ def _csv(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
         ]
     )
     for reading in readings:
-        found = (reading.facts or {}).get("measurements") or {}
+        measurements = (reading.facts or {}).get("measurements") or {}
         answer = next(iter(reading.answers.all()), None)
         rows.writerow(
             [
@@ -103,41 +113,42 @@ def _csv(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
                 reading.created_at.isoformat(),
                 reading.state,
                 reading.label,
-                "" if reading.probability is None else f"{reading.probability:.4f}",
+                "" if reading.probability is None else f"{min(reading.probability, _MAX_PROBABILITY):.4f}",
+                format_probability(reading.probability),
                 _cell(reading.corrected),
                 _cell(reading.note),
                 "" if answer is None else f"{answer.model} {answer.version}",
-                *(found[name]["value"] if found.get(name) else "" for name in _FIGURES),
+                *(measurements[name]["value"] if measurements.get(name) else "" for name in _FIGURES),
                 _cell(" ".join((reading.facts or {}).get("warnings", []))),
             ]
         )
     return text.getvalue().encode("utf-8-sig"), "ecglens.csv", "text/csv; charset=utf-8"
 
 
-def _json(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
-    told = json.dumps([plain(reading) for reading in readings], indent=1, cls=DjangoJSONEncoder)
-    return told.encode(), "ecglens.json", "application/json"
+def _export_json(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
+    content = json.dumps([to_dict(reading) for reading in readings], indent=1, cls=DjangoJSONEncoder)
+    return content.encode(), "ecglens.json", "application/json"
 
 
-def _pdf(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
-    return sheets(readings), "ecglens.pdf", "application/pdf"
+def _export_pdf(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
+    return render_pdf(readings), "ecglens.pdf", "application/pdf"
 
 
-TABLES: Mapping[str, Callable[[Sequence[Reading]], tuple[bytes, str, str]]] = MappingProxyType(
-    {"csv": _csv, "json": _json, "pdf": _pdf}
+EXPORTERS: Mapping[str, Callable[[Sequence[Reading]], tuple[bytes, str, str]]] = MappingProxyType(
+    {"csv": _export_csv, "json": _export_json, "pdf": _export_pdf}
 )
-"""What a selection can be exported to: content, file name and media type."""
+"""Functions that export readings, by format; they return content, file name and media type."""
 
 
 def _cell(text: str) -> str:
-    """Text that no spreadsheet runs."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Return text that no spreadsheet runs as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _safe(stem: str) -> str:
+def _ascii_name(stem: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "_" for letter in stem)
 
 
 def _media_type(name: str) -> str:
-    kinds = {".csv": "text/csv; charset=utf-8", ".json": "application/json", ".dcm": "application/dicom"}
-    return kinds.get(Path(name).suffix, "application/octet-stream")
+    types = {".csv": "text/csv; charset=utf-8", ".json": "application/json", ".dcm": "application/dicom"}
+    return types.get(Path(name).suffix, "application/octet-stream")

@@ -1,19 +1,19 @@
-"""What was found on a page besides the answers, in plain types: for the database, the API and people alike."""
+"""Facts about a page besides the predictions, in plain types: for the database, the API and people alike."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ecglens.records import Layout, Measurements, PrintedFacts, Reading, Tracing
 
-__all__ = ["facts_of", "first_facts", "measured", "printed_of"]
+__all__ = ["add_measurements", "describe_page", "read_measurements", "read_print"]
 
 
-def first_facts(reading: Reading, printed: PrintedFacts | None) -> dict[str, Any]:
-    """What is known as soon as a model was asked.
+def describe_page(reading: Reading, printed: PrintedFacts | None) -> dict[str, Any]:
+    """Return the facts that are available as soon as a model has answered.
 
     Args:
-        reading: Without measurements.
-        printed: What the recorder printed, where that was read.
+        reading: A reading without measurements.
+        printed: What the recorder printed, if that was read.
     """
     page, layout = reading.page, reading.layout
     return {
@@ -34,37 +34,37 @@ def first_facts(reading: Reading, printed: PrintedFacts | None) -> dict[str, Any
     }
 
 
-def facts_of(reading: Reading, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything, once the signals were measured.
+def add_measurements(facts: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
+    """Return all facts, once the signals were measured.
 
     Args:
-        reading: With measurements.
-        before: From :func:`first_facts`.
+        facts: Result of :func:`describe_page`.
+        reading: A reading with measurements.
     """
-    tracing, found = reading.tracing, reading.measurements
-    warnings = [*before["warnings"], *reading.warnings]
+    tracing, measurements = reading.tracing, reading.measurements
+    warnings = [*facts["warnings"], *reading.warnings]
     return {
-        **before,
-        "layout": before["layout"] or (None if tracing is None else tracing.layout.to_dict()),
+        **facts,
+        "layout": facts["layout"] or (None if tracing is None else tracing.layout.to_dict()),
         "scale": None if tracing is None else tracing.to_dict()["scale"],
         "einthoven_rmse_mv": None if tracing is None else tracing.to_dict()["einthoven_rmse_mv"],
-        "quality": _quality(tracing),
-        "measurements": None if found is None else found.to_dict(),
+        "quality": _lead_quality(tracing),
+        "measurements": None if measurements is None else measurements.to_dict(),
         "warnings": list(dict.fromkeys(warnings)),
     }
 
 
-def measured(facts: Mapping[str, Any]) -> Measurements | None:
-    """The measurements among the facts."""
+def read_measurements(facts: Mapping[str, Any]) -> Measurements | None:
+    """Return the measurements among the facts."""
     return None if facts.get("measurements") is None else Measurements.from_dict(facts["measurements"])
 
 
-def printed_of(facts: Mapping[str, Any]) -> PrintedFacts | None:
-    """What the recorder printed, among the facts."""
+def read_print(facts: Mapping[str, Any]) -> PrintedFacts | None:
+    """Return what the recorder printed, among the facts."""
     return None if facts.get("printed") is None else PrintedFacts(**facts["printed"])
 
 
-def _quality(tracing: Tracing | None) -> dict[str, float]:
+def _lead_quality(tracing: Tracing | None) -> dict[str, float]:
     if tracing is None or tracing.record is None:
         return {}
     record = tracing.record

@@ -1,4 +1,4 @@
-"""What an upload must be, and what can be asked of the history."""
+"""Forms for uploads, corrections and the search in the history."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ecglens.models.registry import list_models
 
 __all__ = ["BatchForm", "ChangeForm", "FilesField", "SearchForm", "UploadForm"]
 
-_NO_FILE = _("Expected a file, found none; choose a photo, scan or PDF of an ECG.")
+_NO_FILE = _("Expected a file, got none; choose a photo, scan or PDF of an ECG.")
 
 
 class _FilesInput(forms.ClearableFileInput):
@@ -24,13 +24,13 @@ class FilesField(forms.FileField):
     widget = _FilesInput
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
-        """Each file as Django checks one."""
+        """Check each file as Django checks one."""
         files = data if isinstance(data, list | tuple) and data else [data or None]
         return [forms.FileField.clean(self, each, initial) for each in files]
 
 
 class UploadForm(forms.Form):
-    """Files, which page of them, which models, whether the print is read too and whether the answer is explained."""
+    """Files with the number of the page, the models, and the options for print and explanations."""
 
     file = FilesField(allow_empty_file=True, error_messages={"required": _NO_FILE})
     page = forms.IntegerField(
@@ -38,43 +38,41 @@ class UploadForm(forms.Form):
         min_value=1,
         max_value=9999,
         error_messages={
-            "invalid": _("Expected a page number, found something else; write it in digits."),
-            "min_value": _("Expected a page number from 1, found a smaller one; pages count from 1."),
-            "max_value": _("Expected a page number up to 9999, found a larger one; write a smaller one."),
+            "invalid": _("Expected a page number, got something else; write it in digits."),
+            "min_value": _("Expected a page number from 1, got a smaller one; pages count from 1."),
+            "max_value": _("Expected a page number up to 9999, got a larger one; write a smaller one."),
         },
     )
     models = forms.MultipleChoiceField(required=False)
     printed = forms.BooleanField(required=False)
     explain = forms.BooleanField(required=False)
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        chosen: Any = self.fields["models"]
-        chosen.choices = [(card.name, card.title) for card in list_models()]
-        chosen.error_messages["invalid_choice"] = _(
-            "Expected a model that is installed, found “%(value)s”; choose another."
-        )
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        models: Any = self.fields["models"]
+        models.choices = [(card.name, card.title) for card in list_models()]
+        models.error_messages["invalid_choice"] = _("Expected an installed model, got “%(value)s”; choose another.")
 
     def clean_file(self) -> list[Any]:
         """Refuse files above the limit."""
         files: list[Any] = self.cleaned_data["file"]
         for file in files:
-            most = self.most_bytes(file)
-            if file.size > most:
-                text = _("Expected a file of at most %(limit)s MB, found a larger one; choose a smaller file.")
-                raise forms.ValidationError(text, code="size", params={"limit": f"{most / 1024**2:g}"})
+            limit = self.max_bytes(file)
+            if file.size > limit:
+                text = _("Expected a file of at most %(limit)s MB, got a larger one; choose a smaller file.")
+                raise forms.ValidationError(text, code="size", params={"limit": f"{limit / 1024**2:g}"})
         return files
 
-    def most_bytes(self, file: Any) -> int:
-        """How large a file may be."""
+    def max_bytes(self, file: Any) -> int:
+        """Return the largest allowed size of a file."""
         return int(settings.MAX_UPLOAD_BYTES)
 
     def clean_printed(self) -> bool:
-        """Print is read only where that can be done."""
+        """Ignore the option where print cannot be read."""
         return bool(self.cleaned_data["printed"]) and installed("rapidocr")
 
     def first_error(self) -> tuple[str, int]:
-        """The first sentence to show, and the status that goes with it."""
+        """Return the first error's sentence, and the HTTP status for it."""
         error = next(iter(self.errors.as_data().values()))[0]
         return str(next(iter(error.messages))), 413 if error.code == "size" else 400
 
@@ -84,20 +82,20 @@ class BatchForm(UploadForm):
 
     name = forms.CharField(required=False, max_length=200)
 
-    def most_bytes(self, file: Any) -> int:
-        """A ZIP may have more than a page."""
-        return int(settings.MAX_BATCH_BYTES) if file.name.lower().endswith(".zip") else super().most_bytes(file)
+    def max_bytes(self, file: Any) -> int:
+        """Return the largest allowed size of a file, which is larger for a ZIP than for a page."""
+        return int(settings.MAX_BATCH_BYTES) if file.name.lower().endswith(".zip") else super().max_bytes(file)
 
 
 class ChangeForm(forms.Form):
-    """A note, and the label that the owner gives."""
+    """A note, and the label that the owner assigns."""
 
     note = forms.CharField(required=False, max_length=4000, strip=True)
     corrected = forms.CharField(required=False, max_length=60)
 
 
 class SearchForm(forms.Form):
-    """What to look for in the history; what cannot be used is left out."""
+    """Criteria for a search in the history; invalid ones are ignored."""
 
     q = forms.CharField(required=False, max_length=200)
     label = forms.CharField(required=False, max_length=60)

@@ -1,16 +1,16 @@
-"""Names of files as people gave them."""
+"""Names of uploaded files, made safe to show."""
 
 from pathlib import PurePosixPath
 
-__all__ = ["NAME_CHARS", "plain_name"]
+__all__ = ["NAME_CHARS", "clean_name"]
 
 NAME_CHARS = 200
 
 
-def plain_name(name: str | None) -> str:
-    r"""A file's name for showing: without folders and without what cannot be printed.
+def clean_name(name: str | None) -> str:
+    r"""Return a file's name for display: without folders and without characters that cannot be printed.
 
-    >>> plain_name("C:\\scans\\page 1.jpg")
+    >>> clean_name("C:\\scans\\page 1.jpg")
     'page 1.jpg'
     """
     last = PurePosixPath((name or "").replace("\\", "/")).name

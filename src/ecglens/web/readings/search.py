@@ -1,4 +1,4 @@
-"""Looking things up in a user's history."""
+"""Search in a user's history."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,33 +9,33 @@ from django.db.models import Q
 from ecglens.web.accounts.models import User
 from ecglens.web.readings.models import Reading, Readings
 
-__all__ = ["UNSURE", "found"]
+__all__ = ["NO_LABEL", "search_readings"]
 
-UNSURE = "cannot-tell"
-"""In place of a label: readings without one."""
+NO_LABEL = "cannot-tell"
+"""Value in place of a label that selects readings without one."""
 
 
-def found(user: User, wanted: Mapping[str, Any]) -> Readings:
-    """Readings of a user, the newest first.
+def search_readings(user: User, query: Mapping[str, Any]) -> Readings:
+    """Return readings of a user, the newest first.
 
     Args:
-        user: Whose.
-        wanted: ``q`` in name or note, ``label`` (the owner's own before the model's) or ``UNSURE``, ``state``,
-            ``start`` and ``end`` as dates, ``batch``; what is missing or empty does not matter.
+        user: Owner of the readings.
+        query: ``q`` in name or note, ``label`` (the user's own before the model's) or ``NO_LABEL``, ``state``,
+            ``start`` and ``end`` as dates, ``batch``; missing and empty values are ignored.
     """
     readings = Reading.objects.of(user)
-    if text := wanted.get("q"):
+    if text := query.get("q"):
         readings = readings.filter(Q(name__icontains=text) | Q(note__icontains=text))
-    if (label := wanted.get("label")) == UNSURE:
+    if (label := query.get("label")) == NO_LABEL:
         readings = readings.filter(label="", corrected="", state__in=[Reading.State.ANSWERED, Reading.State.DONE])
     elif label:
         readings = readings.filter(Q(corrected=label) | Q(corrected="", label=label))
-    if state := wanted.get("state"):
+    if state := query.get("state"):
         readings = readings.filter(state=state)
-    if start := wanted.get("start"):
+    if start := query.get("start"):
         readings = readings.filter(created_at__gte=datetime.combine(start, time(), UTC))
-    if (end := wanted.get("end")) and end < date.max:
+    if (end := query.get("end")) and end < date.max:
         readings = readings.filter(created_at__lt=datetime.combine(end, time(), UTC) + timedelta(days=1))
-    if batch := wanted.get("batch"):
+    if batch := query.get("batch"):
         readings = readings.filter(batch_id=batch)
     return readings

@@ -1,23 +1,23 @@
-"""Labels and leads as people call them, in their language."""
+"""Names of labels and leads for people, in their language."""
 
 from django.utils.translation import gettext as _
 
 from ecglens.labels import TITLES
 from ecglens.layouts import RHYTHM, STANDARD_LEADS
 
-__all__ = ["lead_name", "lead_place", "title_of"]
+__all__ = ["lead_position", "lead_title", "translate_label"]
 
 
-def title_of(label: str | None) -> str:
-    """A label for people; empty where there is none."""
+def translate_label(label: str | None) -> str:
+    """Return a label's title; empty where there is no label."""
     return _(TITLES[label]) if label is not None and label in TITLES else str(label or "").replace("_", " ")
 
 
-def lead_name(lead: str) -> str:
-    """A lead's name for people."""
+def lead_title(lead: str) -> str:
+    """Return a lead's name; that of a rhythm strip says so."""
     return lead.replace(RHYTHM, " " + _("rhythm"))
 
 
-def lead_place(lead: str) -> int:
-    """In the usual order, rhythm strips last."""
+def lead_position(lead: str) -> int:
+    """Return a lead's position in the standard order; rhythm strips come last."""
     return STANDARD_LEADS.index(lead) if lead in STANDARD_LEADS else len(STANDARD_LEADS)

@@ -1,4 +1,4 @@
-"""Routes of pages that are read, and of what was read."""
+"""Routes of uploads, readings and batches."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Pages of visitors: read in memory, shown, and not kept."""
+"""Pages of visitors: read in memory, displayed, and not stored."""
 
 import base64
 from functools import lru_cache
@@ -13,75 +13,75 @@ from ecglens.pages.read import read_page
 from ecglens.reading import load_runtime, read_located
 from ecglens.records import Page
 from ecglens.settings import load_settings
-from ecglens.web.project.throttle import address_hash, within
-from ecglens.web.readings.facts import facts_of, first_facts
-from ecglens.web.readings.names import plain_name
-from ecglens.web.readings.pictures import Drawn, drawn
-from ecglens.web.readings.shown import Picture, Shown, show
-from ecglens.web.readings.work import Details, Options, details, make_explanations
+from ecglens.web.http.throttle import count_request, hash_address
+from ecglens.web.readings.facts import add_measurements, describe_page
+from ecglens.web.readings.names import clean_name
+from ecglens.web.readings.pictures import PictureFile, encode_jpeg
+from ecglens.web.readings.pipeline import Details, Options, collect_details, explain_prediction
+from ecglens.web.readings.presentation import Picture, ReadingView, present_reading
 
-__all__ = ["allowed", "demo_shown", "read_for_visitor", "too_many"]
+__all__ = ["count_visit", "describe_limit", "read_demo", "read_for_visitor"]
 
 _PAGES_A_MINUTE = 12
 
 
-def allowed(request: HttpRequest) -> bool:
-    """Whether this visitor may have another page read this minute; counted by a hash of the address."""
-    return within(f"visitor:{address_hash(request)}", _PAGES_A_MINUTE)
+def count_visit(request: HttpRequest) -> bool:
+    """Count a page of this visitor, by a hash of the address, and return whether it is within the limit."""
+    return count_request(f"visitor:{hash_address(request)}", _PAGES_A_MINUTE)
 
 
-def read_for_visitor(content: bytes, name: str, options: Options, *, number: int = 1) -> Shown:
-    """Read a page that nobody keeps.
+def describe_limit() -> str:
+    """Return the sentence for a visitor who exceeds the limit."""
+    return _("Visitors may have %(count)s pages read in a minute; wait a little, or create an account.") % {
+        "count": _PAGES_A_MINUTE
+    }
+
+
+def read_for_visitor(content: bytes, name: str, options: Options, *, number: int = 1) -> ReadingView:
+    """Read a page without storing anything.
 
     Raises:
         EcgLensError: It cannot be read.
     """
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
-    return _shown(plain_name(name), *_read(page, options))
+    return _present(clean_name(name), *_read(page, options))
 
 
-def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]], Drawn]:
-    """What is found on a page, what each model says, and its picture."""
-    names = options.models or (None,)
-    located, printed = locate_leads(page), options.printed and installed("rapidocr")
-    first = read_located(located, load_runtime(names[0]), measure=True, printed=printed)
-    others = [read_located(located, load_runtime(each)) for each in names[1:]]
-    explanations = make_explanations(first, options) if options.explain else []
-    facts = first_facts(first, None if first.tracing is None else first.tracing.printed)
-    found = details(first, facts_of(first, facts), explanations, signals=False)
-    return found, [reading.prediction.to_dict() for reading in (first, *others)], drawn(first.page.pixels)
-
-
-def _shown(name: str, found: Details, predictions: list[dict[str, object]], page: Drawn) -> Shown:
-    pictures = {**found.pictures, "page": page}
-
-    def picture(wanted: str) -> Picture | None:
-        one = pictures.get(wanted)
-        return None if one is None else Picture("", _address(one), one.width, one.height)
-
-    return show(name, found.facts, predictions, found.explanations, picture)
-
-
-def _address(picture: Drawn) -> str:
-    return f"data:{picture.kind};base64," + base64.b64encode(picture.content).decode("ascii")
+def read_demo(name: str) -> ReadingView | None:
+    """Read a demo page, as any other page; ``None`` if there is none of this name."""
+    result = _read_demo(name)
+    return None if result is None else _present(*result)
 
 
 @lru_cache(maxsize=8)
-def _demo(name: str) -> tuple[str, Details, list[dict[str, object]], Drawn] | None:
+def _read_demo(name: str) -> tuple[str, Details, list[dict[str, object]], PictureFile] | None:
     page = next((each for each in demo_pages() if each.name == name), None)
     if page is None:
         return None
     return page.path.name, *_read(read_page(page.path), Options())
 
 
-def demo_shown(name: str) -> Shown | None:
-    """A page that ships, read as any other; ``None`` where there is none of this name."""
-    found = _demo(name)
-    return None if found is None else _shown(*found)
+def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]], PictureFile]:
+    """Return the details of a page, each model's prediction, and the picture of the page."""
+    names = options.models or (None,)
+    located, printed = locate_leads(page), options.printed and installed("rapidocr")
+    first = read_located(located, load_runtime(names[0]), measure=True, printed=printed)
+    others = [read_located(located, load_runtime(each)) for each in names[1:]]
+    explanations = explain_prediction(first, options) if options.explain else []
+    facts = describe_page(first, None if first.tracing is None else first.tracing.printed)
+    details = collect_details(first, add_measurements(facts, first), explanations, signals=False)
+    return details, [reading.prediction.to_dict() for reading in (first, *others)], encode_jpeg(first.page.pixels)
 
 
-def too_many() -> str:
-    """What a visitor is told who reads too many pages."""
-    return _("Visitors may have %(count)s pages read in a minute; wait a little, or make an account.") % {
-        "count": _PAGES_A_MINUTE
-    }
+def _present(name: str, details: Details, predictions: list[dict[str, object]], page: PictureFile) -> ReadingView:
+    files = {**details.pictures, "page": page}
+
+    def find_picture(picture_name: str) -> Picture | None:
+        file = files.get(picture_name)
+        return None if file is None else Picture("", _data_address(file), file.width, file.height)
+
+    return present_reading(name, details.facts, predictions, details.explanations, find_picture)
+
+
+def _data_address(picture: PictureFile) -> str:
+    return f"data:{picture.media_type};base64," + base64.b64encode(picture.content).decode("ascii")

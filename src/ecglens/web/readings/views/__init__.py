@@ -1,1 +1,1 @@
-"""Views: typed input, one flow, a named response."""
+"""Pages of the site for uploads, readings and batches."""

@@ -1,4 +1,4 @@
-"""The user's readings: looked up, compared, exported."""
+"""The user's history: search, comparison, export."""
 
 from uuid import UUID
 
@@ -12,41 +12,41 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ecglens.web.accounts.audit import record
-from ecglens.web.accounts.who import user_of
+from ecglens.web.accounts.current_user import get_user
 from ecglens.web.readings import exports, flows
-from ecglens.web.readings.changes import changes
+from ecglens.web.readings.changes import list_changes
+from ecglens.web.readings.file_responses import respond_with_attachment
 from ecglens.web.readings.forms import SearchForm
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.search import UNSURE, found
-from ecglens.web.readings.titles import title_of
-from ecglens.web.readings.views.files import attached
-from ecglens.web.readings.views.owned import own_reading
-from ecglens.web.readings.views.reading import shown_of
+from ecglens.web.readings.ownership import get_own_reading
+from ecglens.web.readings.search import NO_LABEL, search_readings
+from ecglens.web.readings.titles import translate_label
+from ecglens.web.readings.views.reading import present_stored
 
 __all__ = ["compare", "export", "history"]
 
-_PAGE = 25
-_MOST_EXPORTED = 500
+_PAGE_ROWS = 25
+_MAX_EXPORTED = 500
 
 
 @login_required
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """The user's readings, the newest first."""
+    """Show the user's readings, the newest first."""
     form = SearchForm(request.GET)
     form.is_valid()
-    wanted = form.cleaned_data
-    pages = Paginator(found(user_of(request), wanted), _PAGE)
+    criteria = form.cleaned_data
+    pages = Paginator(search_readings(get_user(request), criteria), _PAGE_ROWS)
     page = pages.get_page(request.GET.get("p"))
     query = request.GET.copy()
     query.pop("p", None)
     context = {
         "page": page,
-        "rows": [(reading, title_of(reading.label), title_of(reading.corrected)) for reading in page],
-        "wanted": {name: request.GET.get(name, "") for name in form.fields},
-        "searched": any(wanted.get(name) for name in form.fields),
-        "labels": [(label, title_of(label)) for label in flows.known_labels()],
-        "unsure": UNSURE,
+        "rows": [(reading, translate_label(reading.label), translate_label(reading.corrected)) for reading in page],
+        "criteria": {name: request.GET.get(name, "") for name in form.fields},
+        "is_search": any(criteria.get(name) for name in form.fields),
+        "labels": [(label, translate_label(label)) for label in flows.list_labels()],
+        "no_label": NO_LABEL,
         "states": Reading.State.choices,
         "query": query.urlencode(),
     }
@@ -56,16 +56,17 @@ def history(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def export(request: HttpRequest) -> HttpResponse:
-    """What was chosen in the history: two readings side by side, a table, JSON, sheets, or all of it deleted."""
-    wanted = [pk for pk in request.POST.getlist("chosen") if _is_number(pk)][:_MOST_EXPORTED]
-    readings = list(Reading.objects.of(user_of(request)).filter(pk__in=wanted).prefetch_related("answers", "pictures"))
+    """Compare, export or delete the readings that were selected in the history."""
+    selected = [pk for pk in request.POST.getlist("chosen") if _is_uuid(pk)][:_MAX_EXPORTED]
+    own = Reading.objects.of(get_user(request))
+    readings = list(own.filter(pk__in=selected).prefetch_related("answers", "pictures"))
     action = request.POST.get("action", "")
     if not readings:
-        messages.error(request, _("Choose some readings first."))
+        messages.error(request, _("Select some readings first."))
         return redirect("history")
     if action == "compare":
         if len(readings) != 2:
-            messages.error(request, _("Choose two readings to put side by side."))
+            messages.error(request, _("Choose two readings to compare."))
             return redirect("history")
         older, newer = sorted(readings, key=lambda reading: reading.created_at)
         return redirect(f"{reverse('compare-readings')}?a={older.pk}&b={newer.pk}")
@@ -75,30 +76,30 @@ def export(request: HttpRequest) -> HttpResponse:
             reading.delete()
         messages.success(request, _("%(count)s readings were deleted.") % {"count": len(readings)})
         return redirect("history")
-    if action not in exports.TABLES:
-        messages.error(request, _("Choose what to export to."))
+    if action not in exports.EXPORTERS:
+        messages.error(request, _("Choose a format for the export."))
         return redirect("history")
     for reading in readings:
         record(request, "export", reading, detail=action)
-    return attached(*exports.TABLES[action](readings))
+    return respond_with_attachment(*exports.EXPORTERS[action](readings))
 
 
 @login_required
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
-    """Two readings side by side, with what changed."""
-    wanted = [request.GET.get(name, "") for name in ("a", "b")]
-    if not all(map(_is_number, wanted)):
-        messages.error(request, _("Choose two readings to put side by side."))
+    """Show two readings side by side, with the differences."""
+    selected = [request.GET.get(name, "") for name in ("a", "b")]
+    if not all(map(_is_uuid, selected)):
+        messages.error(request, _("Choose two readings to compare."))
         return redirect("history")
-    pair = [own_reading(request, UUID(each)) for each in wanted]
+    pair = [get_own_reading(request, UUID(pk)) for pk in selected]
     for reading in pair:
         record(request, "see", reading)
-    context = {"pair": [(reading, shown_of(reading)) for reading in pair], "changes": changes(*pair)}
+    context = {"pair": [(reading, present_stored(reading)) for reading in pair], "changes": list_changes(*pair)}
     return render(request, "readings/compare.html", context)
 
 
-def _is_number(text: str) -> bool:
+def _is_uuid(text: str) -> bool:
     try:
         UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Uploading a page."""
+"""Uploads of pages, and demo pages."""
 
 from typing import Any
 
@@ -14,45 +14,44 @@ from ecglens.models.registry import list_models
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
 from ecglens.web.accounts.audit import record
-from ecglens.web.accounts.who import user_of
+from ecglens.web.accounts.current_user import get_user
 from ecglens.web.readings import flows, visitors
 from ecglens.web.readings.forms import UploadForm
-from ecglens.web.readings.names import plain_name
-from ecglens.web.readings.titles import title_of
-from ecglens.web.readings.work import Options
+from ecglens.web.readings.pipeline import Options
+from ecglens.web.readings.titles import translate_label
 
-__all__ = ["demo_page", "disease_predict", "offered", "try_demo"]
+__all__ = ["demo_page", "disease_predict", "form_context", "try_demo"]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def disease_predict(request: HttpRequest) -> HttpResponse:
-    """The form; with files, their readings. Of a visitor nothing is kept."""
+    """Show the form; with files, read them. Nothing is stored for a visitor."""
     if request.method != "POST":
-        return _form(request)
+        return _render_form(request)
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         message, status = form.first_error()
-        return _refused(request, message, status)
+        return _refuse(request, message, status)
     try:
         if request.user.is_authenticated:
-            return _read_and_keep(request, form.cleaned_data)
+            return _read_and_store(request, form.cleaned_data)
         return _read_only(request, form.cleaned_data)
     except flows.Refused as error:
-        return _refused(request, str(error), error.status, error.lang)
+        return _refuse(request, str(error), error.status, error.lang)
 
 
 @require_safe
 def try_demo(request: HttpRequest, name: str) -> HttpResponse:
-    """A page that ships, read without an account."""
-    shown = visitors.demo_shown(name)
-    if shown is None:
+    """Show the reading of a demo page, without an account."""
+    view = visitors.read_demo(name)
+    if view is None:
         raise Http404
-    return render(request, "readings/demo.html", {"shown": shown})
+    return render(request, "readings/demo.html", {"view": view})
 
 
 @require_safe
 def demo_page(request: HttpRequest, name: str) -> FileResponse:
-    """The picture of a page that ships."""
+    """Serve the image of a demo page."""
     page = next((each for each in demo_pages() if each.name == name), None)
     if page is None:
         raise Http404
@@ -61,59 +60,60 @@ def demo_page(request: HttpRequest, name: str) -> FileResponse:
     )
 
 
-def offered() -> dict[str, Any]:
-    """What the form offers."""
+def form_context() -> dict[str, Any]:
+    """Return the models and options that the form offers."""
     default = load_settings().model
     cards = sorted(list_models(), key=lambda card: card.name != default)
     return {"reads_print": installed("rapidocr"), "cards": cards, "default_model": default}
 
 
-def _read_and_keep(request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
-    options = flows.options_for(user_of(request), asked["models"], printed=asked["printed"], explain=asked["explain"])
-    addresses = []
-    for file in asked["file"]:
+def _read_and_store(request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:
+    user = get_user(request)
+    options = flows.create_options(user, fields["models"], printed=fields["printed"], explain=fields["explain"])
+    results = []
+    for file in fields["file"]:
         content = file.read()
-        if asked["page"] is None and count_pages(content) > 1:
+        if fields["page"] is None and count_pages(content) > 1:
             file.seek(0)
-            batch = flows.add_files(user_of(request), [file], options=options)
+            batch = flows.create_batch(user, [file], options=options)
             record(request, "upload", batch)
-            addresses.append((batch.get_absolute_url(), file.name, _("A batch, since the file has several pages")))
+            results.append((batch.get_absolute_url(), file.name, _("A batch, since the file has several pages")))
             continue
-        reading = flows.read_file(user_of(request), content, file.name, options=options, number=asked["page"] or 1)
+        reading = flows.read_file(user, content, file.name, options=options, number=fields["page"] or 1)
         record(request, "upload", reading)
-        addresses.append((reading.get_absolute_url(), reading.name, title_of(reading.label) or _("Cannot tell")))
+        results.append((reading.get_absolute_url(), reading.name, translate_label(reading.label) or _("Cannot tell")))
     if _wants_json(request):
-        return JsonResponse({"results": [{"url": url, "name": name, "heading": head} for url, name, head in addresses]})
-    return HttpResponseRedirect(addresses[0][0]) if len(addresses) == 1 else redirect("history")
+        return JsonResponse({"results": [{"url": url, "name": name, "heading": head} for url, name, head in results]})
+    return HttpResponseRedirect(results[0][0]) if len(results) == 1 else redirect("history")
 
 
-def _read_only(request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
+def _read_only(request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:
     if not load_settings().visitors:
-        raise flows.Refused(_("Here pages are read for people with an account only; log in first."), 403, lang="")
-    if not visitors.allowed(request):
-        raise flows.Refused(visitors.too_many(), 429, lang="")
-    file, *more = asked["file"]
-    if more:
+        raise flows.Refused(_("This site reads pages only for users with an account; log in first."), 403, lang="")
+    if not visitors.count_visit(request):
+        raise flows.Refused(visitors.describe_limit(), 429, lang="")
+    file, *others = fields["file"]
+    if others:
         text = _("Without an account one page is read at a time; choose one file, or log in.")
         raise flows.Refused(text, 400, lang="")
-    options = Options(tuple(asked["models"]), printed=asked["printed"], explain=asked["explain"], redact=False)
+    options = Options(tuple(fields["models"]), printed=fields["printed"], explain=fields["explain"], redact=False)
     try:
-        shown = visitors.read_for_visitor(file.read(), file.name, options, number=asked["page"] or 1)
+        view = visitors.read_for_visitor(file.read(), file.name, options, number=fields["page"] or 1)
     except EcgLensError as error:
-        raise flows.Refused(f"{plain_name(file.name)}: {str(error).removeprefix('bytes: ')}") from error
-    return render(request, "readings/visitor.html", {"shown": shown, **offered()})
+        raise flows.Refused(flows.describe_error(file.name, error)) from error
+    return render(request, "readings/visitor.html", {"view": view, **form_context()})
 
 
 def _wants_json(request: HttpRequest) -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
 
 
-def _refused(request: HttpRequest, message: str, status: int, lang: str = "") -> HttpResponse:
+def _refuse(request: HttpRequest, message: str, status: int, lang: str = "") -> HttpResponse:
     if _wants_json(request):
         return JsonResponse({"message": message, "lang": lang}, status=status)
-    return _form(request, message, status, lang)
+    return _render_form(request, message, status, lang)
 
 
-def _form(request: HttpRequest, message: str = "", status: int = 200, lang: str = "") -> HttpResponse:
-    context = {"message": message, "message_lang": lang, **offered()}
+def _render_form(request: HttpRequest, message: str = "", status: int = 200, lang: str = "") -> HttpResponse:
+    context = {"message": message, "message_lang": lang, **form_context()}
     return render(request, "readings/upload.html", context, status=status)

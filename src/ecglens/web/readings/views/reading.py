@@ -1,4 +1,4 @@
-"""One reading: shown, noted on, corrected, deleted."""
+"""One reading: its page, notes and corrections, deletion."""
 
 from uuid import UUID
 
@@ -15,30 +15,30 @@ from ecglens.web.accounts.audit import record
 from ecglens.web.readings import flows
 from ecglens.web.readings.forms import ChangeForm
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.shown import Picture, Shown, show
-from ecglens.web.readings.titles import title_of
-from ecglens.web.readings.views.owned import own_reading
+from ecglens.web.readings.ownership import get_own_reading
+from ecglens.web.readings.presentation import Picture, ReadingView, present_reading
+from ecglens.web.readings.titles import translate_label
 
-__all__ = ["change_reading", "delete_reading", "show_reading", "shown_of"]
+__all__ = ["change_reading", "delete_reading", "present_stored", "show_reading"]
 
 
 @login_required
 @require_safe
 def show_reading(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Everything that is known of a page; asked for again by the page itself while more is to come."""
-    reading = own_reading(request, pk)
+    """Show all results of a page; the page itself requests them again while further results follow."""
+    reading = get_own_reading(request, pk)
     if request.headers.get("HX-Request"):
         if not reading.finished:
             return HttpResponse(status=204)
-        answer = HttpResponse()
-        answer["HX-Refresh"] = "true"
-        return answer
+        response = HttpResponse()
+        response["HX-Refresh"] = "true"
+        return response
     record(request, "see", reading)
     context = {
         "reading": reading,
-        "shown": shown_of(reading),
-        "labels": [(label, title_of(label)) for label in flows.known_labels()],
-        "corrected": title_of(reading.corrected),
+        "view": present_stored(reading),
+        "labels": [(label, translate_label(label)) for label in flows.list_labels()],
+        "corrected": translate_label(reading.corrected),
         "formats": list(FORMATS),
     }
     return render(request, "readings/reading.html", context)
@@ -47,14 +47,14 @@ def show_reading(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def change_reading(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Keep a note and the owner's own label."""
-    reading = own_reading(request, pk)
+    """Store a note and the owner's own label."""
+    reading = get_own_reading(request, pk)
     form = ChangeForm(request.POST)
     try:
         if not form.is_valid():
-            text = _("Expected a note of at most 4000 characters, found a longer one; write a shorter one.")
+            text = _("Expected a note of at most 4000 characters, got a longer one; write a shorter one.")
             raise flows.Refused(text, lang="")
-        flows.change(reading, note=form.cleaned_data["note"], corrected=form.cleaned_data["corrected"])
+        flows.update_reading(reading, note=form.cleaned_data["note"], corrected=form.cleaned_data["corrected"])
     except flows.Refused as error:
         messages.error(request, str(error), extra_tags=error.lang)
     else:
@@ -66,41 +66,41 @@ def change_reading(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def delete_reading(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Delete a page with everything that was kept of it."""
-    reading = own_reading(request, pk)
+    """Delete a page with everything that is stored about it."""
+    reading = get_own_reading(request, pk)
     record(request, "delete", reading)
     reading.delete()
     messages.success(request, _("“%(name)s” was deleted.") % {"name": reading.name})
     return redirect("history")
 
 
-def shown_of(reading: Reading) -> Shown:
-    """A kept reading for the template."""
-    kept = {picture.name: picture for picture in reading.pictures.all()}
+def present_stored(reading: Reading) -> ReadingView:
+    """Prepare a stored reading for the template."""
+    rows = {picture.name: picture for picture in reading.pictures.all()}
 
-    def picture(name: str) -> Picture | None:
+    def find_picture(name: str) -> Picture | None:
         if name == "page":
-            return _page(reading)
-        one = kept.get(name)
-        if one is None:
+            return _page_picture(reading)
+        row = rows.get(name)
+        if row is None:
             return None
-        return Picture("", reverse("reading-picture", args=[reading.pk, name]), one.width, one.height)
+        return Picture("", reverse("reading-picture", args=[reading.pk, name]), row.width, row.height)
 
-    return show(
+    return present_reading(
         reading.name,
         reading.facts,
         [answer.prediction for answer in reading.answers.all()],
         reading.explanations,
-        picture,
-        pending=not reading.finished,
+        find_picture,
+        is_pending=not reading.finished,
         stage=reading.stage,
-        trouble=reading.trouble,
+        failure_reason=reading.failure_reason,
         redacted=reading.redacted,
     )
 
 
-def _page(reading: Reading) -> Picture | None:
+def _page_picture(reading: Reading) -> Picture | None:
     if not reading.page:
         return None
-    told = reading.facts["page"]
-    return Picture("", reverse("reading-page", args=[reading.pk]), told["width_px"], told["height_px"])
+    size = reading.facts["page"]
+    return Picture("", reverse("reading-page", args=[reading.pk]), size["width_px"], size["height_px"])

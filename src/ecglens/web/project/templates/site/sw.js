@@ -1,13 +1,13 @@
 {% load static %}"use strict";
-const KEPT = "ecglens-1";
+const CACHE = "ecglens-1";
 const OFFLINE = "{% url 'offline' %}";
 const FILES = [OFFLINE, "{% static 'site/site.css' %}", "{% static 'site/mark.svg' %}"];
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
 });
 self.addEventListener("activate", (event) => {
-  const old = (names) => Promise.all(names.filter((name) => name !== KEPT).map((name) => caches.delete(name)));
+  const old = (names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name)));
   event.waitUntil(caches.keys().then(old).then(() => self.clients.claim()));
 });
 self.addEventListener("fetch", (event) => {

@@ -1,7 +1,7 @@
 "use strict";
 for (const section of document.querySelectorAll(".why")) {
   const form = section.querySelector("form");
-  const said = section.querySelector(".said");
+  const status = section.querySelector(".layer-status");
   const reasons = [...section.querySelectorAll(".why-reason")];
 
   const show = () => {
@@ -14,7 +14,7 @@ for (const section of document.querySelectorAll(".why")) {
       const heat = reason.querySelector(".heat");
       heat.style.opacity = strength.value / 100;
       heat.style.visibility = shown.checked ? "visible" : "hidden";
-      said.textContent = `${label.value}, ${method.value}${shown.checked ? "" : `, ${said.dataset.hidden}`}`;
+      status.textContent = `${label.value}, ${method.value}${shown.checked ? "" : `, ${status.dataset.hidden}`}`;
     }
     strength.disabled = !shown.checked;
   };

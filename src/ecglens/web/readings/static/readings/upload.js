@@ -43,20 +43,20 @@ for (const form of document.querySelectorAll("form.upload")) {
     bar.max = 100;
     bar.value = 0;
     bar.setAttribute("aria-label", `${form.dataset.sending} ${file.name}`);
-    const said = document.createElement("span");
-    item.append(name, bar, said);
+    const status = document.createElement("span");
+    item.append(name, bar, status);
     list.append(item);
-    return { item, bar, said };
+    return { item, bar, status };
   };
 
   const link = (result) => {
-    const found = document.createElement("a");
-    found.href = result.url;
-    found.textContent = result.heading;
-    return found;
+    const anchor = document.createElement("a");
+    anchor.href = result.url;
+    anchor.textContent = result.heading;
+    return anchor;
   };
 
-  const send = (file, { item, bar, said }) => new Promise((done) => {
+  const send = (file, { item, bar, status }) => new Promise((done) => {
     const body = new FormData(form);
     body.delete("file");
     body.append("file", file);
@@ -68,13 +68,13 @@ for (const form of document.querySelectorAll("form.upload")) {
       bar.value = event.lengthComputable ? (100 * event.loaded) / event.total : 0;
       if (bar.value === 100) {
         bar.removeAttribute("value");
-        said.textContent = form.dataset.reading;
+        status.textContent = form.dataset.reading;
       }
     });
     const finish = (content, bad, lang = "") => {
       bar.remove();
-      said.lang = lang || document.documentElement.lang;
-      said.replaceChildren(content);
+      status.lang = lang || document.documentElement.lang;
+      status.replaceChildren(content);
       item.classList.toggle("bad", bad);
     };
     request.addEventListener("load", () => {

@@ -1,0 +1,125 @@
+"""The API as a whole: its OpenAPI schema, its documentation page, and settings of all operations."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from ninja import NinjaAPI
+from ninja.openapi.docs import Swagger
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+
+import ecglens
+from ecglens.web.api import batches, details, health, installed_models, readings
+from ecglens.web.api.access import BearerToken, SessionCookie, UserThrottle
+from ecglens.web.api.error_handlers import register_error_handlers
+from ecglens.web.http.problems import MEDIA_TYPE, NOTHING_HERE, InvalidPart, Problem, problem
+
+__all__ = ["api", "respond_with_problems"]
+
+_ABOUT = (
+    "Reads ECG pages. For research and teaching; not a medical device. Create a token on the site and send it as "
+    "`Authorization: Bearer ecgl_…`. Errors are problem details as defined in RFC 9457."
+)
+_MEANINGS = {
+    400: "The request cannot be read.",
+    401: "There is no valid token, and no login.",
+    403: "The token lacks the scope, or this is not allowed.",
+    404: "There is no such object, or it is not yours.",
+    409: "The result is not available yet, or the key was used for another request.",
+    413: "The request is too large.",
+    422: "The request does not fit its schema, or its page cannot be read.",
+    429: "There were too many requests; wait as long as Retry-After says.",
+    503: "The database does not respond.",
+}
+_BODIES = ("post", "patch")
+_LATER_RESULTS = ("/explanations", "/measurements", "/signals")
+
+
+class _Docs(Swagger):
+    """Swagger UI from the site's own files, without requests to other sites."""
+
+    template = "api/docs.html"
+
+    def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
+        """Render the page."""
+        settings = {**self.settings, "url": self.get_openapi_url(api, kwargs), "validatorUrl": None}
+        return render(request, self.template, {"api": api, "swagger_settings": json.dumps(settings)})
+
+
+class _Api(NinjaAPI):
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        _describe_problems(schema)
+        return schema
+
+
+def respond_with_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Wrap a view so that missing objects and unsupported methods are problems too."""
+
+    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except Http404:
+            return problem(404, NOTHING_HERE)
+        if response.status_code != 405:
+            return response
+        allowed = response.get("Allow", "")
+        text = f"Expected one of the methods {allowed}, got {request.method}; use another method."
+        return problem(405, text, {"Allow": allowed})
+
+    respond.csrf_exempt = True  # type: ignore[attr-defined]  # SessionCookie checks the CSRF token itself
+    return respond
+
+
+def _describe_problems(schema: dict[str, Any]) -> None:
+    schemas = schema["components"]["schemas"]
+    problem_schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    problem_schema.pop("$defs")
+    schemas["Problem"], schemas["InvalidPart"] = problem_schema, InvalidPart.model_json_schema()
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            for status in sorted(_list_statuses(path, method, operation)):
+                operation["responses"][status] = {
+                    "description": _MEANINGS[status],
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                }
+
+
+def _list_statuses(path: str, method: str, operation: Mapping[str, Any]) -> set[int]:
+    if "security" not in operation:
+        return {503} if path.endswith("/ready") else set()
+    statuses = {401, 403, 429}
+    if "{" in path:
+        statuses.add(404)
+    if any(each["in"] == "query" for each in operation["parameters"]):
+        statuses.add(422)
+    if method in _BODIES:
+        statuses |= {400, 413, 422}
+    if method == "post" or path.endswith(_LATER_RESULTS):
+        statuses.add(409)
+    return statuses
+
+
+api = _Api(
+    title="ecglens",
+    version=ecglens.__version__,
+    description=_ABOUT,
+    urls_namespace="api",
+    docs=_Docs(),
+    auth=[BearerToken(), SessionCookie()],
+    throttle=[UserThrottle()],
+)
+register_error_handlers(api)
+api.add_router("/readings", readings.router)
+api.add_router("/readings", details.router)
+api.add_router("/batches", batches.router)
+api.add_router("/models", installed_models.router)
+api.add_router("", health.router)

@@ -1,0 +1,1 @@
+"""Running the site: the server, its workers, health, metrics, backup and restore."""

@@ -1,0 +1,207 @@
+"""gunicorn that serves the site, and worker processes beside it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from ecglens.errors import SettingsError
+from ecglens.settings import load_settings
+from ecglens.web.http.keys import create_private_folder
+from ecglens.web.http.log_redaction import redact_secrets
+
+__all__ = ["run_command", "run_worker", "serve", "supervise_workers"]
+
+_THREADS = 2
+_MAX_PROCESSES = 2
+_TIMEOUT_S = 60
+_KEEP_ALIVE_S = 30
+"""Longer than people look at a page, and than proxies wait between two requests."""
+_GRACE_S = 8
+"""Time for requests that are being answered when the site is stopped; containers get 10 s."""
+_WATCH_S = 0.5
+_STOP_S = 5.0
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        from django.core.wsgi import get_wsgi_application
+
+        return get_wsgi_application()
+
+
+def serve(
+    host: str, port: int, *, ready: Callable[[], None], processes: int | None = None, workers: int | None = None
+) -> None:
+    """Serve until stopped.
+
+    A database in a file is migrated first; one on a server is not, as several machines may use it.
+
+    The site is loaded before the serving processes are forked, so that they share its memory. Each of them loads the
+    models, since the threads of ONNX Runtime do not survive a fork.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on.
+        ready: Called once the address responds.
+        processes: Number of serving processes; by default two, or one on a machine with one core.
+        workers: Number of worker processes, which measure and explain; the number in the settings by default.
+
+    Raises:
+        SettingsError: The address cannot be listened on, or the database does not respond.
+    """
+    _check_address(host, port)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder())
+    _set_up()
+    _check_database()
+    _migrate()
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    options = {
+        "bind": address,
+        "workers": processes or min(_MAX_PROCESSES, os.cpu_count() or 1),
+        "threads": _THREADS,
+        "worker_class": "gthread",
+        "timeout": _TIMEOUT_S,
+        "keepalive": _KEEP_ALIVE_S,
+        "graceful_timeout": _GRACE_S,
+        "preload_app": True,
+        "loglevel": "warning",
+        "when_ready": lambda server: ready(),
+    }
+    count = load_settings().worker_processes if workers is None else workers
+    supervisor = _start_supervisor(count) if count else None
+    try:
+        _Server(options).run()
+    finally:
+        if supervisor is not None:
+            supervisor.terminate()
+            supervisor.wait()
+
+
+def supervise_workers(count: int) -> None:
+    """Run so many workers, each in a process of its own, until stopped or until the parent process ends.
+
+    A worker that ends is replaced, so that one bad page does not stop the site.
+    """
+    parent, workers = os.getppid(), [_start_worker() for _ in range(count)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while os.getppid() == parent:
+            workers = [worker if worker.poll() is None else _start_worker() for worker in workers]
+            time.sleep(_WATCH_S)
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            _stop(worker)
+
+
+def run_worker() -> None:
+    """Measure and explain until stopped."""
+    _set_up()
+    from ecglens.web.operations.worker import run_tasks
+
+    run_tasks(parent=os.getppid())
+
+
+def run_command(arguments: list[str]) -> None:
+    """Run one of Django's commands."""
+    _set_up()
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["ecglens manage", *arguments])
+
+
+def _metrics_folder() -> Path:
+    """Return the folder in which the processes of this machine add up their counts, empty at the start."""
+    data_folder = create_private_folder(load_settings().data_dir)
+    folder = create_private_folder(data_folder / "metrics" / socket.gethostname())
+    for old in folder.glob("*.db"):
+        old.unlink()
+    return folder
+
+
+def _set_up() -> None:
+    """Load the site; files that it writes are readable by their owner only.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+    """
+    os.umask(0o077)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ecglens.web.project.settings")
+    import django
+
+    django.setup()
+
+
+def _check_database() -> None:
+    from django.db import DatabaseError, connection
+
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        reason = redact_secrets(str(error).strip().splitlines()[0])
+        raise SettingsError(
+            f"Expected a database that responds at DATABASE_URL, got “{reason}”; start it, or correct the address."
+        ) from error
+
+
+def _migrate() -> None:
+    from django.core.management import call_command
+    from django.db import connection, connections
+
+    if connection.vendor == "sqlite":
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("createcachetable", verbosity=0)
+    connections.close_all()
+
+
+def _start_supervisor(count: int) -> "subprocess.Popen[bytes]":
+    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    command = f"from {__name__} import supervise_workers; supervise_workers({count})"
+    return subprocess.Popen([sys.executable, "-c", command], env=environment)
+
+
+def _start_worker() -> "subprocess.Popen[bytes]":
+    """Start a worker in a process group of its own, so that Ctrl+C stops it after its page, through the supervisor.
+
+    It has no session of its own: Linux shares the processor among sessions first, and its niceness would not count.
+    """
+    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import run_worker; run_worker()"], process_group=0)
+
+
+def _stop(worker: "subprocess.Popen[bytes]") -> None:
+    try:
+        worker.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"Expected a free address of this machine to listen on, got {host} port {port}, which is in use or belongs "
+            "to another machine; choose another with --host and --port."
+        ) from error

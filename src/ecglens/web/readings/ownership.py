@@ -1,0 +1,37 @@
+"""Objects by their number, for their owner alone; the response does not even reveal that another user's exists."""
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from ecglens.web.readings.models import Batch, Picture, Reading
+
+__all__ = ["get_own_batch", "get_own_picture", "get_own_reading"]
+
+
+def get_own_reading(request: HttpRequest, pk: UUID) -> Reading:
+    """Return a reading of the user.
+
+    Raises:
+        Http404: There is none, or it belongs to another user.
+    """
+    return get_object_or_404(Reading.objects.prefetch_related("answers"), pk=pk, owner_id=request.user.pk)
+
+
+def get_own_batch(request: HttpRequest, pk: UUID) -> Batch:
+    """Return a batch of the user.
+
+    Raises:
+        Http404: There is none, or it belongs to another user.
+    """
+    return get_object_or_404(Batch, pk=pk, owner_id=request.user.pk)
+
+
+def get_own_picture(request: HttpRequest, pk: UUID, name: str) -> Picture:
+    """Return a picture of a reading of the user.
+
+    Raises:
+        Http404: There is none, or it belongs to another user.
+    """
+    return get_object_or_404(Picture, reading_id=pk, name=name, reading__owner_id=request.user.pk)

@@ -1,0 +1,210 @@
+"""Work on a page, without the database: bytes in; predictions, facts, pictures and signals out."""
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ecglens.errors import EcgLensError
+from ecglens.explaining import explain_page
+from ecglens.extras import installed
+from ecglens.formats.json import write_json
+from ecglens.formats.reading_state import pack_reading, unpack_reading
+from ecglens.leads.locate import locate_flat_leads, locate_leads
+from ecglens.models.explain import default_methods
+from ecglens.models.explain.remembered import Remembered
+from ecglens.pages.read import read_page
+from ecglens.printed.facts import read_facts
+from ecglens.printed.redaction import redact
+from ecglens.reading import load_runtime, measure_reading, read_located
+from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
+from ecglens.settings import load_settings
+from ecglens.tracing.overlay import draw_overlay
+from ecglens.web.readings.facts import add_measurements, describe_page, read_print
+from ecglens.web.readings.pictures import PictureFile, encode_jpeg, render_heat_map, render_lead_crops, render_steps
+
+__all__ = ["Details", "FirstResult", "Options", "collect_details", "explain_prediction", "measure_page", "predict_page"]
+
+_JPEG = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+_JPEG_START = b"\xff\xd8"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of a user for a page.
+
+    Attributes:
+        models: Names of models, the first of which gives the label; empty for the default model of the settings.
+        printed: Whether the print is read too, where that is possible.
+        explain: Whether the first model's prediction is explained.
+        redact: Whether the print around the traces is redacted before the page is stored.
+    """
+
+    models: tuple[str, ...] = ()
+    printed: bool = False
+    explain: bool = True
+    redact: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options in plain types."""
+        return {**asdict(self), "models": list(self.models)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Options":
+        """Return the options that :meth:`to_dict` wrote."""
+        return cls(**{**plain, "models": tuple(plain.get("models", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class FirstResult:
+    """Results that are available at once.
+
+    Attributes:
+        predictions: Prediction of each requested model, in order.
+        facts: Result of ``facts.describe_page``.
+        page: The page that may be stored, as a file, and the suffix of its name; ``None`` where its print could not be
+            distinguished from its traces.
+        state: The reading of the first model without its pixels, with which the work on the page resumes.
+        redacted: Whether the page was redacted.
+    """
+
+    predictions: tuple[Prediction, ...]
+    facts: dict[str, Any]
+    page: tuple[bytes, str] | None = field(repr=False)
+    state: bytes | None = field(repr=False)
+    redacted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Results that take longer.
+
+    Attributes:
+        facts: All facts.
+        explanations: ``Explanation.to_dict`` of each, without its heat map; the picture of the heat map of the n-th is
+            ``heat:n``.
+        pictures: Pictures by name.
+        signals: Signals as ``ecglens.formats.json`` writes them, where there are any.
+    """
+
+    facts: dict[str, Any]
+    explanations: list[dict[str, Any]]
+    pictures: dict[str, PictureFile] = field(repr=False)
+    signals: bytes | None = field(repr=False)
+
+
+def predict_page(content: bytes, number: int, options: Options) -> FirstResult:
+    """Run the models on a page, and prepare the page for storage.
+
+    Args:
+        content: The file.
+        number: Number of the page in the file, from 1.
+        options: What is requested.
+
+    Raises:
+        EcgLensError: The page cannot be read, or a model cannot be used.
+    """
+    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
+    located = locate_leads(page)
+    readings = [read_located(located, load_runtime(name)) for name in options.models or (None,)]
+    first = readings[0] if located.layout else replace(readings[0], located=locate_flat_leads(located))
+    layout = first.layout
+    wants_print = options.printed and installed("rapidocr") and isinstance(layout, Layout)
+    printed = read_facts(first.page, layout) if wants_print and isinstance(layout, Layout) else None
+    stored = first.page if not options.redact else redact(first.page, layout) if isinstance(layout, Layout) else None
+    return FirstResult(
+        predictions=tuple(reading.prediction for reading in readings),
+        facts=describe_page(first, printed),
+        page=None if stored is None else _encode_page(stored, lossy=content.startswith(_JPEG_START)),
+        state=None if stored is None else pack_reading(first),
+        redacted=options.redact and stored is not None,
+    )
+
+
+def measure_page(page: bytes, state: bytes, facts: Mapping[str, Any], options: Options) -> Details:
+    """Measure the signals of a page, explain the first model's prediction, and render the pictures of the reading.
+
+    The page is not located and the model does not predict again: the explanation is of the prediction that was shown.
+
+    Args:
+        page: The file of :attr:`FirstResult.page`.
+        state: :attr:`FirstResult.state`; empty for a page whose reading the site did not store yet, which is then
+            located and predicted again.
+        facts: :attr:`FirstResult.facts`.
+        options: What is requested.
+
+    Raises:
+        EcgLensError: The model cannot be used.
+    """
+    stored = read_page(page, max_megapixels=load_settings().max_megapixels)
+    model = options.models[0] if options.models else None
+    reading = unpack_reading(state, stored) if state else read_located(locate_leads(stored), load_runtime(model))
+    reading = measure_reading(reading, printed=read_print(facts) or False)
+    return collect_details(reading, facts, explain_prediction(reading, options) if options.explain else [])
+
+
+def collect_details(
+    reading: Reading, facts: Mapping[str, Any], explanations: Iterable[Explanation], *, signals: bool = True
+) -> Details:
+    """Collect what is displayed of a measured and explained reading.
+
+    Args:
+        reading: The reading, with measurements.
+        facts: Result of ``facts.describe_page``.
+        explanations: Explanations of its prediction.
+        signals: Whether the signals are included, for storage.
+    """
+    pictures: dict[str, PictureFile] = dict(render_steps(reading.page))
+    pictures.update(render_lead_crops(reading))
+    if reading.tracing is not None:
+        pictures["traced"] = encode_jpeg(draw_overlay(reading.tracing))
+    plain = []
+    for number, explanation in enumerate(explanations):
+        pictures[f"heat:{number}"] = render_heat_map(explanation)
+        plain.append({name: value for name, value in explanation.to_dict().items() if name != "heat"})
+    record = None if reading.tracing is None else reading.tracing.record
+    packed = _encode_signals(record) if record is not None and signals else None
+    return Details(add_measurements(facts, reading), plain, pictures, packed)
+
+
+def explain_prediction(reading: Reading, options: Options) -> list[Explanation]:
+    """Explain every label by every method that needs no torch.
+
+    The top label comes first; only its explanations are checked.
+    """
+    probabilities = reading.prediction.probabilities
+    if probabilities is None:
+        return []
+    runtime = Remembered(load_runtime(options.models[0] if options.models else None))
+    ranked = sorted(probabilities, key=lambda label: -probabilities[label])
+    methods = default_methods(runtime.card)
+    return [
+        explain_page(reading, runtime, method=method, label=label, checks=label == ranked[0])
+        for label in ranked
+        for method in methods
+    ]
+
+
+def _encode_page(page: Page, *, lossy: bool) -> tuple[bytes, str]:
+    """Encode a page without metadata of its file: as a JPEG if it was one, otherwise as a PNG."""
+    suffix, options = (".jpg", _JPEG) if lossy else (".png", _PNG)
+    encoded, content = cv2.imencode(suffix, cv2.cvtColor(page.pixels, cv2.COLOR_RGB2BGR), options)
+    if not encoded:
+        raise EcgLensError("Expected a page that can be stored, got one that cannot be encoded; scan it smaller.")
+    return content.tobytes(), suffix
+
+
+def _encode_signals(record: EcgRecord) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "signals.json"
+        write_json(record, path)
+        return path.read_bytes()

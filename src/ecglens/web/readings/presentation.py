@@ -1,0 +1,315 @@
+"""A reading as a page shows it: facts in words, pictures by their addresses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ecglens.measuring.presentation import Figure, StLead, describe_print, list_figures, list_missing, list_st_leads
+from ecglens.web.readings.conditions import Condition, find_condition
+from ecglens.web.readings.explanations import ExplanationView, present_explanations
+from ecglens.web.readings.facts import read_measurements, read_print
+from ecglens.web.readings.pictures import STEPS
+from ecglens.web.readings.probabilities import format_probability
+from ecglens.web.readings.titles import lead_position, lead_title, translate_label
+
+__all__ = ["Bar", "LeadQuality", "LeadRow", "Picture", "PredictionView", "ReadingView", "Scale", "present_reading"]
+
+_GOOD_QUALITY = 0.5
+"""Quality below which a lead failed its own checks, see ``EcgRecord.quality``."""
+
+_STEP_TITLES = {
+    "gray": "Gray",
+    "without-grid": "Without grid and shadow",
+    "smoothed": "Smoothed",
+    "black-and-white": "Black and white",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture and its address, a ``data:`` address if it is not stored."""
+
+    title: str
+    address: str
+    width: int
+    height: int
+    is_wide: bool = False
+
+
+Pictures = Callable[[str], Picture | None]
+"""Function that returns a picture by its name, without its title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One label with its calibrated probability."""
+
+    title: str
+    probability: float
+    is_top: bool
+
+    @property
+    def percent(self) -> float:
+        """Length of the bar in percent."""
+        return 100 * self.probability
+
+    @property
+    def text(self) -> str:
+        """The probability, formatted."""
+        return format_probability(self.probability)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRow:
+    """Probabilities of one lead, formatted, of a model that predicts for each lead."""
+
+    lead: str
+    probabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionView:
+    """Prediction of one model.
+
+    Attributes:
+        label: Title of the label; ``None`` if the model abstains.
+        heading: The label, or why there is none in a few words.
+        reason: Why there is no label, in a sentence.
+        bars: Labels with their probabilities.
+        labels: Titles of the labels, for the table of leads.
+        leads: Rows of the table of leads.
+        model: Name of the model.
+        version: Version of the model.
+    """
+
+    label: str | None
+    heading: str
+    reason: str
+    bars: tuple[Bar, ...]
+    labels: tuple[str, ...]
+    leads: tuple[LeadRow, ...]
+    model: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadQuality:
+    """Quality of the signal of one lead."""
+
+    lead: str
+    percent: int
+    is_good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Scale for the calipers: pixels of the page in a millimeter, and what a millimeter stands for."""
+
+    across_px_per_mm: float
+    down_px_per_mm: float
+    width_px: int
+    height_px: int
+    speed_mm_s: float
+    gain_mm_mv: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingView:
+    """Everything that the template renders.
+
+    Attributes:
+        name: Name of the file.
+        predictions: Prediction of each requested model; empty if the page failed.
+        condition: Explanation of the label, for orientation.
+        is_pending: Whether measurements and explanations follow.
+        stage: Stage of the work that failed, for people.
+        failure_reason: Why it failed.
+        page: The stored page, or the uploaded one if nothing is stored; ``None`` if it may not be stored.
+        redacted: Whether the page was redacted.
+        steps: Pictures of the preprocessing.
+        leads: Pictures of the leads.
+        traced: Digitized traces over the page.
+        scale: Scale for the calipers.
+        quality: Quality of each lead.
+        is_measured: Whether there are measurements.
+        figures: Measurements over all leads.
+        st: ST levels of each lead.
+        missing: Measurements that could not be made, in words.
+        facts: Facts about the page, as titles and texts.
+        warnings: Contradictions and defects.
+        explanations: Explanations of the prediction.
+    """
+
+    name: str
+    predictions: tuple[PredictionView, ...]
+    condition: Condition | None
+    is_pending: bool
+    stage: str
+    failure_reason: str
+    page: Picture | None
+    redacted: bool
+    steps: tuple[Picture, ...]
+    leads: tuple[Picture, ...]
+    traced: Picture | None
+    scale: Scale | None
+    quality: tuple[LeadQuality, ...]
+    is_measured: bool
+    figures: tuple[Figure, ...]
+    st: tuple[StLead, ...]
+    missing: str
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    explanations: tuple[ExplanationView, ...]
+
+    @property
+    def first(self) -> PredictionView | None:
+        """Prediction of the first model."""
+        return self.predictions[0] if self.predictions else None
+
+
+def present_reading(
+    name: str,
+    facts: Mapping[str, Any],
+    predictions: Sequence[Mapping[str, Any]],
+    explanations: Sequence[Mapping[str, Any]],
+    pictures: Pictures,
+    *,
+    is_pending: bool = False,
+    stage: str = "",
+    failure_reason: str = "",
+    redacted: bool = False,
+) -> ReadingView:
+    """Prepare a reading for the template.
+
+    Args:
+        name: Name of the uploaded file.
+        facts: Result of ``ecglens.web.readings.facts``.
+        predictions: ``Prediction.to_dict`` of each model, the first one's first.
+        explanations: ``Explanation.to_dict`` of each, without heat map.
+        pictures: Function that returns a picture by its name.
+        is_pending: Whether further results follow.
+        stage: Stage of the work that failed.
+        failure_reason: Why it failed.
+        redacted: Whether the page was redacted.
+    """
+    measurements = read_measurements(facts)
+    label = predictions[0]["label"] if predictions else None
+    return ReadingView(
+        name=name,
+        predictions=tuple(_present_prediction(prediction) for prediction in predictions),
+        condition=find_condition(label) if label else None,
+        is_pending=is_pending,
+        stage={"reading": _("Reading the page"), "measuring": _("Measuring")}.get(stage, ""),
+        failure_reason=failure_reason,
+        page=pictures("page"),
+        redacted=redacted,
+        steps=tuple(
+            _with_title(picture, _(_STEP_TITLES[step])) for step in STEPS if (picture := pictures(step)) is not None
+        ),
+        leads=_list_lead_pictures(facts, pictures),
+        traced=pictures("traced"),
+        scale=_find_scale(facts),
+        quality=_list_quality(facts["quality"]) if facts else (),
+        is_measured=measurements is not None,
+        figures=() if measurements is None else list_figures(measurements, translate=_),
+        st=() if measurements is None else list_st_leads(measurements, translate=_),
+        missing="" if measurements is None else ", ".join(list_missing(measurements, translate=_)),
+        facts=_list_facts(facts) if facts else (),
+        warnings=tuple(facts.get("warnings", ())),
+        explanations=present_explanations(explanations, pictures),
+    )
+
+
+def _with_title(picture: Picture, title: str, *, is_wide: bool = False) -> Picture:
+    return Picture(title, picture.address, picture.width, picture.height, is_wide)
+
+
+def _present_prediction(prediction: Mapping[str, Any]) -> PredictionView:
+    label, probabilities = prediction["label"], prediction["probabilities"] or {}
+    abstention, by_lead = prediction["abstention"], prediction["lead_probabilities"] or {}
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    labels = [each for each, _share in ranked] or sorted({each for shares in by_lead.values() for each in shares})
+    unfamiliar = abstention is not None and abstention["kind"] == "unfamiliar"
+    return PredictionView(
+        label=translate_label(label) if label else None,
+        heading=translate_label(label) if label else _("No label") if unfamiliar else _("Cannot tell"),
+        reason=abstention["reason"] if abstention else "",
+        bars=tuple(Bar(translate_label(each), probability, each == label) for each, probability in ranked),
+        labels=tuple(translate_label(each) for each in labels),
+        leads=tuple(
+            LeadRow(lead_title(lead), tuple(format_probability(shares.get(each, 0.0)) for each in labels))
+            for lead, shares in sorted(by_lead.items(), key=lambda item: lead_position(item[0]))
+        ),
+        model=prediction["model"]["name"],
+        version=prediction["model"]["version"],
+    )
+
+
+def _list_lead_pictures(facts: Mapping[str, Any], pictures: Pictures) -> tuple[Picture, ...]:
+    lead_pictures = []
+    for box in (facts.get("layout") or {}).get("leads", ()):
+        rhythm = bool(box["rhythm"])
+        picture = pictures(f"{'strip' if rhythm else 'lead'}:{box['lead']}")
+        if picture is not None:
+            title = _("%(lead)s (rhythm strip)") % {"lead": box["lead"]} if rhythm else box["lead"]
+            lead_pictures.append(_with_title(picture, title, is_wide=rhythm))
+    return tuple(lead_pictures)
+
+
+def _find_scale(facts: Mapping[str, Any]) -> Scale | None:
+    layout, scale = facts.get("layout"), facts.get("scale") or {}
+    if layout is None or layout["px_per_mm"]["source"] == "none" or not scale.get("gain_mm_mv"):
+        return None
+    page = facts["page"]
+    return Scale(
+        layout["px_per_mm"]["horizontal"],
+        layout["px_per_mm"]["vertical"],
+        page["width_px"],
+        page["height_px"],
+        scale["speed_mm_s"],
+        scale["gain_mm_mv"],
+    )
+
+
+def _list_quality(quality: Mapping[str, float]) -> tuple[LeadQuality, ...]:
+    return tuple(
+        LeadQuality(lead_title(lead), round(100 * quality[lead]), quality[lead] >= _GOOD_QUALITY)
+        for lead in sorted(quality, key=lead_position)
+    )
+
+
+def _list_facts(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    page, layout = facts["page"], facts["layout"]
+    size = f"{page['width_px']} × {page['height_px']} px"
+    pairs = [(_("Page"), _("%(number)s of %(count)s, %(size)s") % {**page, "size": size})]
+    if layout is None:
+        return (*pairs, (_("Layout"), _("Not recognized")), *_list_print(facts))
+    px_per_mm = layout["px_per_mm"]
+    rhythm = ", ".join(box["lead"] for box in layout["leads"] if box["rhythm"])
+    pulse = _("not found") if layout["pulse_mm"] is None else f"{layout['pulse_mm']:.1f} mm"
+    source = {"grid": _("from the grid"), "pulse": _("from the pulse")}.get(px_per_mm["source"], _("a guess"))
+    return (
+        *pairs,
+        (_("Layout"), layout["name"]),
+        (_("Rhythm lead"), rhythm or _("none")),
+        (_("Scale"), f"{px_per_mm['horizontal']:.2f} × {px_per_mm['vertical']:.2f} px/mm, {source}"),
+        (_("Calibration pulse"), pulse),
+        *_list_gain(facts.get("scale")),
+        *_list_print(facts),
+        (_("Rotation"), f"{layout['rotation_deg']:.1f}°"),
+    )
+
+
+def _list_gain(scale: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    if scale is None or scale["gain_mm_mv"] is None:
+        return ()
+    sources = {"pulse": _("from the pulse"), "printed": _("as printed"), "default": _("the default")}
+    source = sources.get(scale["gain_source"] or "", _("as given"))
+    return ((_("Gain"), f"{scale['gain_mm_mv']:g} mm/mV, {source}"),)
+
+
+def _list_print(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    printed = read_print(facts)
+    return () if printed is None else ((_("Printed"), describe_print(printed, translate=_)),)

@@ -1,0 +1,142 @@
+"""Results of a reading in the database: the reading is claimed by a worker, and its results or its failure stored."""
+
+import uuid
+
+from django.db import transaction
+from django.db.models import F
+
+from ecglens.records import Prediction
+from ecglens.web.readings.models import Answer, Picture, Reading
+from ecglens.web.readings.pipeline import Details, FirstResult
+from ecglens.web.readings.store import delete_files, store_file
+
+__all__ = [
+    "claim_reading",
+    "fill_reading",
+    "save_answers",
+    "save_details",
+    "save_failure",
+    "save_first_result",
+    "store_page_files",
+]
+
+
+def claim_reading(pk: str, state: str) -> Reading | None:
+    """Claim a reading for this worker; ``None`` if it is not in that state any more."""
+    lease = uuid.uuid4()
+    claimed = Reading.objects.filter(pk=pk, state=state).update(lease=lease, attempts=F("attempts") + 1)
+    return Reading.objects.filter(pk=pk, lease=lease).first() if claimed else None
+
+
+def save_failure(reading: Reading, stage: str, reason: str) -> None:
+    """Store why no further results follow: a reading without a prediction has failed, one with a prediction is done."""
+    state = Reading.State.DONE if reading.state == Reading.State.ANSWERED else Reading.State.FAILED
+    with transaction.atomic():
+        changed = Reading.objects.filter(pk=reading.pk, lease=reading.lease, state=reading.state).update(
+            state=state, stage=stage, failure_reason=reason, upload=""
+        )
+        upload = reading.upload.name
+        if changed and upload and not Reading.objects.filter(upload=upload).exists():
+            delete_files(upload)
+
+
+def store_page_files(first: FirstResult) -> tuple[str, str]:
+    """Store the page and the state of its reading as files, and return their names."""
+    page = store_file(*first.page) if first.page is not None else ""
+    return page, store_file(first.state, ".npz") if first.state is not None else ""
+
+
+def fill_reading(reading: Reading, first: FirstResult, files: tuple[str, str]) -> None:
+    """Assign the first result to a reading, without saving it.
+
+    Args:
+        reading: The reading that is changed.
+        first: The result.
+        files: Result of :func:`store_page_files`.
+    """
+    prediction = first.predictions[0]
+    reading.page, reading.reading_state = files
+    reading.redacted = first.redacted
+    reading.page_count = first.facts["page"]["count"]
+    reading.facts = first.facts
+    reading.label = prediction.label or ""
+    reading.probability = max(prediction.probabilities.values()) if prediction.probabilities else None
+    reading.state = Reading.State.ANSWERED
+    reading.attempts = 0
+
+
+def save_answers(reading: Reading, predictions: tuple[Prediction, ...]) -> None:
+    """Store the prediction of each model."""
+    Answer.objects.bulk_create(
+        Answer(
+            reading=reading,
+            position=position,
+            model=prediction.model,
+            version=prediction.model_version,
+            label=prediction.label or "",
+            prediction=prediction.to_dict(),
+        )
+        for position, prediction in enumerate(predictions)
+    )
+
+
+def save_first_result(claimed: Reading, first: FirstResult) -> bool:
+    """Store the first result of a page of a batch.
+
+    Returns:
+        Whether it was stored; not if another worker has claimed the reading since.
+    """
+    files = store_page_files(first)
+    with transaction.atomic():
+        reading = (
+            Reading.objects.select_for_update()
+            .filter(pk=claimed.pk, lease=claimed.lease, state=Reading.State.WAITING)
+            .first()
+        )
+        if reading is None:
+            delete_files(*files)
+            return False
+        upload = reading.upload.name
+        fill_reading(reading, first, files)
+        reading.upload = ""
+        reading.save()
+        save_answers(reading, first.predictions)
+        if not Reading.objects.filter(upload=upload).exists():
+            delete_files(upload)
+    return True
+
+
+def save_details(claimed: Reading, details: Details) -> bool:
+    """Store the results that took longer.
+
+    Returns:
+        Whether they were stored; not if another worker has claimed the reading since.
+    """
+    signals = store_file(details.signals, ".json") if details.signals is not None else ""
+    files = {
+        name: store_file(picture.content, ".png" if picture.media_type == "image/png" else ".jpg")
+        for name, picture in details.pictures.items()
+    }
+    with transaction.atomic():
+        changed = Reading.objects.filter(pk=claimed.pk, lease=claimed.lease, state=Reading.State.ANSWERED).update(
+            state=Reading.State.DONE,
+            facts=details.facts,
+            explanations=details.explanations,
+            signals=signals,
+            stage="",
+            failure_reason="",
+        )
+        if not changed:
+            delete_files(signals, *files.values())
+            return False
+        Picture.objects.bulk_create(
+            Picture(
+                reading_id=claimed.pk,
+                name=name,
+                file=file,
+                width=details.pictures[name].width,
+                height=details.pictures[name].height,
+            )
+            for name, file in files.items()
+        )
+    return True

@@ -1,17 +1,15 @@
 """A page is decoded, located and answered once, whatever is asked of it afterwards."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from call_counts import count_calls
 from tiny_models import write_model
 
 import ecglens
 from ecglens.explaining import explain_page
 from ecglens.leads import locate
-from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reading import load_runtime, measure_reading, read_located
 
@@ -26,21 +24,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count the calls of the steps that a reading needs once."""
-    counter: Counter[str] = Counter()
-
-    def count(owner: Any, name: str) -> None:
-        step: Callable[..., Any] = getattr(owner, name)
-
-        def counted(*arguments: Any, **options: Any) -> Any:
-            counter[name] += 1
-            return step(*arguments, **options)
-
-        monkeypatch.setattr(owner, name, counted)
-
-    count(locate, "find_layout")
-    count(Runtime, "predict")
-    return counter
+    return count_calls(monkeypatch)
 
 
 def test_measurements_neither_locate_nor_predict_again(model: Path, calls: Counter[str]) -> None:

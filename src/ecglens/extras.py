@@ -6,10 +6,10 @@ from types import ModuleType
 
 from ecglens.errors import MissingExtraError
 
-__all__ = ["installed", "require"]
+__all__ = ["is_installed", "require"]
 
 
-def installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
     """Return whether an optional dependency is installed, without importing it.
 
     Args:

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 
 from ecglens.external_validation import gallery
+from ecglens.labels import format_probability
 
 
 def test_wrong_pages_are_shown_with_what_contributed_to_the_prediction(answers, table, runtime):
@@ -12,7 +13,7 @@ def test_wrong_pages_are_shown_with_what_contributed_to_the_prediction(answers, 
         gallery(turned, paths, rng=np.random.default_rng(0), runtime=model)[0] for model in (runtime, None)
     )
     assert [picture.caption for picture in explained.gallery] == [
-        f"MI_26: Normal, answered Myocardial infarction with {turned.probabilities[1].max():.0%}"
+        f"MI_26: Normal, answered Myocardial infarction with {format_probability(turned.probabilities[1].max())}"
     ]
     pictures = [
         cv2.imdecode(np.frombuffer(section.gallery[0].data, np.uint8), cv2.IMREAD_COLOR)

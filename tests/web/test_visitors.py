@@ -277,7 +277,7 @@ def test_print_is_offered_and_read_only_if_it_can_be_read(monkeypatch):
     read_pages_with(monkeypatch, facts)
     for there in (True, False):
         for module in ("forms", "views.predict", "visitors"):
-            monkeypatch.setattr(f"ecglens.web.readings.{module}.installed", lambda name, there=there: there)
+            monkeypatch.setattr(f"ecglens.web.readings.{module}.is_installed", lambda name, there=there: there)
         assert ('name="printed"' in Client().get("/disease-predict").content.decode()) == there
         assert "Printed rate 53/min, filter up to 25 Hz" in text(upload(printed="on"))
     upload()

@@ -30,7 +30,7 @@ from ecglens.batch.sources import absolute, list_entries, with_data
 from ecglens.batch.store import Counts, Journal
 from ecglens.batch.summary import SUMMARY, write_summary
 from ecglens.errors import BatchError, EcgLensError
-from ecglens.extras import installed, require
+from ecglens.extras import is_installed, require
 
 __all__ = ["Progress", "Result", "report", "run", "run_job"]
 
@@ -155,7 +155,7 @@ def run_job(
 ) -> Result:
     """:func:`run` for options that were resolved already."""
     for module in ("pyarrow", "distributed"):
-        if not installed(module):
+        if not is_installed(module):
             require(module, extra="batch")  # names the extra to install; importing both takes seconds
     if workers is not None and workers < 1:
         raise BatchError(f"Expected at least 1 process to read with, found {workers}.")

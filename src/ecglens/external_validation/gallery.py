@@ -11,7 +11,7 @@ from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.sections import Picture, Section
 from ecglens.explaining import explain_page
-from ecglens.labels import TITLES
+from ecglens.labels import TITLES, format_probability
 from ecglens.leads.layout import find_layout
 from ecglens.models.explain import default_methods
 from ecglens.models.runtime import Runtime
@@ -86,7 +86,7 @@ def _picture(kind: str, predictions: Predictions, row: int, paths: Sequence[Path
     answer, truth = predictions.labels[int(probabilities.argmax())], predictions.labels[predictions.targets[row]]
     caption = (
         f"{predictions.pages[row]}: {TITLES.get(truth, truth)}, answered {TITLES.get(answer, answer)} with "
-        f"{probabilities.max():.0%}"
+        f"{format_probability(float(probabilities.max()))}"
     )
     try:
         page = read_page(paths[row])

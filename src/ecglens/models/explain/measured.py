@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
 
-from ecglens.extras import installed
+from ecglens.extras import is_installed
 from ecglens.models.cards import GRAPH_FILE, ModelCard
 from ecglens.models.explain import METHODS, heat_of
 from ecglens.models.explain.checks import LEAST_NEAR, MOST_OUTSIDE, areas, location, random_map
@@ -144,7 +144,7 @@ def weights_left(scenes: Sequence[Scene], methods: Sequence[str], rng: np.random
 
     Methods that follow gradients or draw are left out, and everything where onnx is not installed.
     """
-    if not installed("onnx") or not scenes or not (scenes[0].model.card.folder / GRAPH_FILE).is_file():
+    if not is_installed("onnx") or not scenes or not (scenes[0].model.card.folder / GRAPH_FILE).is_file():
         return {}
     tried = [method for method in methods if not METHODS[method].gradients and not METHODS[method].random]
     return {method: list(shuffled(scenes, method, rng))[-1][1][1] for method in tried}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from ecglens.labels import format_probability
 from ecglens.web.catalog.evaluations import Evaluation, Seed
-from ecglens.web.readings.probabilities import format_probability
 
 __all__ = [
     "Line",

@@ -15,9 +15,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from ecglens.errors import EcgLensError
 from ecglens.formats.files import FORMATS, write_record
 from ecglens.formats.json import read_json
+from ecglens.labels import format_probability
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.pdf_report import render_pdf
-from ecglens.web.readings.probabilities import format_probability
 
 __all__ = ["EXPORTERS", "describe_failure", "export_signals", "to_dict"]
 

@@ -6,7 +6,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from ecglens.extras import installed
+from ecglens.extras import is_installed
 from ecglens.models.registry import list_models
 
 __all__ = ["BatchForm", "ChangeForm", "FilesField", "SearchForm", "UploadForm"]
@@ -69,7 +69,7 @@ class UploadForm(forms.Form):
 
     def clean_printed(self) -> bool:
         """Ignore the option where print cannot be read."""
-        return bool(self.cleaned_data["printed"]) and installed("rapidocr")
+        return bool(self.cleaned_data["printed"]) and is_installed("rapidocr")
 
     def first_error(self) -> tuple[str, int]:
         """Return the first error's sentence, and the HTTP status for it."""

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ecglens.labels import format_probability
 from ecglens.web.readings.names import NAME_CHARS
-from ecglens.web.readings.probabilities import format_probability
 from ecglens.web.readings.store import pages
 
 __all__ = ["Answer", "Batch", "Picture", "Reading", "Readings", "WorkerLife"]

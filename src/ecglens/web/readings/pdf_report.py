@@ -13,10 +13,10 @@ from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
 from reportlab.platypus import Image, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from ecglens.labels import format_probability
 from ecglens.measuring.presentation import list_figures
 from ecglens.web.readings.facts import read_measurements
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.probabilities import format_probability
 from ecglens.web.readings.titles import translate_label
 
 __all__ = ["render_pdf"]

@@ -10,7 +10,7 @@ import cv2
 
 from ecglens.errors import EcgLensError
 from ecglens.explaining import explain_page
-from ecglens.extras import installed
+from ecglens.extras import is_installed
 from ecglens.formats.json import write_json
 from ecglens.formats.reading_state import pack_reading, unpack_reading
 from ecglens.leads.locate import locate_flat_leads, locate_leads
@@ -118,7 +118,7 @@ def predict_page(content: bytes, number: int, options: Options) -> FirstResult:
     readings = [read_located(located, load_runtime(name)) for name in options.models or (None,)]
     first = readings[0] if located.layout else replace(readings[0], located=locate_flat_leads(located))
     layout = first.layout
-    wants_print = options.printed and installed("rapidocr") and isinstance(layout, Layout)
+    wants_print = options.printed and is_installed("rapidocr") and isinstance(layout, Layout)
     printed = read_facts(first.page, layout) if wants_print and isinstance(layout, Layout) else None
     stored = first.page if not options.redact else redact(first.page, layout) if isinstance(layout, Layout) else None
     return FirstResult(

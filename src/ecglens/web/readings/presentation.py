@@ -6,12 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from ecglens.labels import format_probability
 from ecglens.measuring.presentation import Figure, StLead, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.web.readings.conditions import Condition, find_condition
 from ecglens.web.readings.explanations import ExplanationView, present_explanations
 from ecglens.web.readings.facts import read_measurements, read_print
 from ecglens.web.readings.pictures import STEPS
-from ecglens.web.readings.probabilities import format_probability
 from ecglens.web.readings.titles import lead_position, lead_title, translate_label
 
 __all__ = ["Bar", "LeadQuality", "LeadRow", "Picture", "PredictionView", "ReadingView", "Scale", "present_reading"]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ecglens.demo import demo_pages
-from ecglens.extras import installed
+from ecglens.extras import is_installed
 from ecglens.leads.locate import locate_leads
 from ecglens.pages.read import read_page
 from ecglens.reading import load_runtime, read_located
@@ -64,7 +64,7 @@ def _read_demo(name: str) -> tuple[str, Details, list[dict[str, object]], Pictur
 def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]], PictureFile]:
     """Return the details of a page, each model's prediction, and the picture of the page."""
     names = options.models or (None,)
-    located, printed = locate_leads(page), options.printed and installed("rapidocr")
+    located, printed = locate_leads(page), options.printed and is_installed("rapidocr")
     first = read_located(located, load_runtime(names[0]), measure=True, printed=printed)
     others = [read_located(located, load_runtime(each)) for each in names[1:]]
     explanations = explain_prediction(first, options) if options.explain else []

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ecglens.demo import demo_pages
 from ecglens.errors import EcgLensError
-from ecglens.extras import installed
+from ecglens.extras import is_installed
 from ecglens.models.registry import list_models
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
@@ -64,7 +64,7 @@ def form_context() -> dict[str, Any]:
     """Return the models and options that the form offers."""
     default = load_settings().model
     cards = sorted(list_models(), key=lambda card: card.name != default)
-    return {"reads_print": installed("rapidocr"), "cards": cards, "default_model": default}
+    return {"reads_print": is_installed("rapidocr"), "cards": cards, "default_model": default}
 
 
 def _read_and_store(request: HttpRequest, fields: dict[str, Any]) -> HttpResponse:

@@ -18,7 +18,7 @@ def by_content(data: bytes, number: int, stem: str, job: Job) -> PageAnswer:
     """What the file's first word says: an answer, a refusal, an end of the process, a while; or one of three pages."""
     word, _, rest = data.partition(b" ")
     if word == b"refuse":
-        raise EcgReadError("bytes: expected a page, found a word; scan it.")
+        raise EcgReadError(code="unreadable", source="bytes", detail="expected a page, found a word; scan it.")
     if word == b"fault":
         raise ZeroDivisionError("of a stub")
     if word == b"die":
@@ -36,7 +36,7 @@ def by_content(data: bytes, number: int, stem: str, job: Job) -> PageAnswer:
         time.sleep(float(rest.split()[0]))
     if data == THREE_PAGES:
         if number == 1:
-            raise EcgReadError("bytes: expected a page, found an empty one.")
+            raise EcgReadError(code="empty", source="bytes", detail="expected a page, found an empty one.")
         if number == 2:
             os.kill(os.getpid(), signal.SIGSEGV)
         return PageAnswer({"layout": f"{number}"})

@@ -109,19 +109,20 @@ def test_each_accepted_page_is_predicted_exactly_once_or_shown_as_failed(site):
 
     accepted, owners = uploads.accepted, uploads.owners
     readings = {
-        f"/readings/{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}/": (state, attempts)
-        for key, state, attempts in rows(site, "SELECT id, state, attempts FROM readings_reading")
+        f"/readings/{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}/": outcome
+        for key, *outcome in rows(site, "SELECT id, state, failure, attempts FROM readings_reading")
     }
     assert len(accepted) == len(set(accepted))
     assert set(accepted) <= set(readings)
-    assert {state for state, _ in readings.values()} <= {"done", "failed"}
-    assert all(attempts > MOST_ATTEMPTS for state, attempts in readings.values() if state == "failed")
-    done = [state for state, _ in readings.values()].count("done")
-    assert done > 0
+    assert {state for state, _, _ in readings.values()} == {"done"}
+    given_up = [attempts for _, failure, attempts in readings.values() if failure]
+    assert all(attempts > MOST_ATTEMPTS for attempts in given_up)
+    measured = len(readings) - len(given_up)
+    assert measured > len(given_up)
     assert rows(site, "SELECT count(*) FROM readings_answer") == [(len(readings),)]
     twice = "SELECT reading_id FROM readings_picture GROUP BY reading_id, name HAVING count(*) > 1"
     assert rows(site, twice) == []
-    assert rows(site, "SELECT count(DISTINCT reading_id) FROM readings_picture") == [(done,)]
+    assert rows(site, "SELECT count(DISTINCT reading_id) FROM readings_picture") == [(measured,)]
     private = [site.folder, *site.folder.rglob("*")]
     assert [path.name for path in private if path.stat().st_mode & 0o077] == []
     named = {

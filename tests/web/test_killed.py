@@ -110,7 +110,7 @@ def test_each_accepted_page_is_predicted_exactly_once_or_shown_as_failed(site):
     accepted, owners = uploads.accepted, uploads.owners
     readings = {
         f"/readings/{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}/": outcome
-        for key, *outcome in rows(site, "SELECT id, state, failure, attempts FROM readings_reading")
+        for key, *outcome in rows(site, "SELECT id, state, failure_reason, attempts FROM readings_reading")
     }
     assert len(accepted) == len(set(accepted))
     assert set(accepted) <= set(readings)

@@ -9,6 +9,8 @@ the model's rule that it answers only for known prints is switched off.
 import argparse
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from ecglens.datasets.sources import from_ptbxl
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.leads.layout import find_layout
@@ -27,7 +29,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     runtime = load_runtime()
-    runtime.recipe = runtime.recipe.model_copy(update={"known_print": False})
+    runtime.recipe = replace(runtime.recipe, known_print=False)
     lines = [
         "| style | pages | right | would be answered | right of those |",
         "|---|---|---|---|---|",

@@ -82,7 +82,7 @@ def _settings() -> list[str]:
     for field, text in zip(body, body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
             name = field.target.id  # type: ignore[union-attr]
-            default = str(settings.Settings.model_fields[name].default).replace(str(Path.home()), "~")
+            default = str(getattr(settings.Settings(), name)).replace(str(Path.home()), "~")
             rows.append(f"| `ECGLENS_{name.upper()}` | {text.value.value} | `{default}` |")  # type: ignore[attr-defined]
     return ["\n".join(rows)]
 

@@ -1,11 +1,13 @@
 """Typed settings, read from the environment with the prefix ``ECGLENS_`` and from ``.env``."""
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+import msgspec
+from msgspec import Meta, Struct
 
 from ecglens.errors import SettingsError
 
@@ -13,15 +15,15 @@ __all__ = ["Settings", "load_settings"]
 
 
 _PREFIX = "ECGLENS_"
-_ENV_FILE = ".env"
+_ENV_FILE = Path(".env")
 _DATABASE = "DATABASE_URL"
 """Name by which hosting services give the database, beside the one with the prefix."""
+_SWITCHES = {"yes": True, "on": True, "no": False, "off": False}
+"""Usual words for settings that are on or off, beside true, false, 1 and 0."""
 
 
-class Settings(BaseModel):
+class Settings(Struct, frozen=True, kw_only=True):
     """Every setting of ecglens, with its default; no setting is read anywhere else."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
     model: str = "compact_cnn"
     """Name or folder of the model that answers when none is named."""
@@ -32,22 +34,22 @@ class Settings(BaseModel):
     cache_dir: Path = Path.home() / ".cache" / "ecglens"
     """Folder of pages that training has prepared."""
 
-    max_megapixels: Annotated[float, Field(gt=0)] = 100.0
+    max_megapixels: Annotated[float, Meta(gt=0)] = 100.0
     """Pages above this are refused before they are decoded."""
 
-    max_upload_mb: Annotated[float, Field(gt=0)] = 25.0
+    max_upload_mb: Annotated[float, Meta(gt=0)] = 25.0
     """Uploads above this are refused by the web page."""
 
-    max_batch_mb: Annotated[float, Field(gt=0)] = 500.0
+    max_batch_mb: Annotated[float, Meta(gt=0)] = 500.0
     """ZIP files above this are refused by the web page."""
 
-    max_batch_pages: Annotated[int, Field(gt=0)] = 2000
+    max_batch_pages: Annotated[int, Meta(gt=0)] = 2000
     """Pages that a batch of the web page may have."""
 
     data_dir: Path = Path.home() / ".local" / "share" / "ecglens" / "web"
     """Private folder of the web page: its database, pages, key and mail where no other place is set for them."""
 
-    database_url: Annotated[str, Field(validation_alias=AliasChoices("ECGLENS_DATABASE_URL", _DATABASE))] = ""
+    database_url: str = ""
     """Database of the web page: postgresql://, mysql:// or sqlite:///; SQLite in data_dir when empty."""
 
     s3_bucket: str = ""
@@ -65,7 +67,7 @@ class Settings(BaseModel):
     https: bool = False
     """People reach the web page by https only: cookies are sent over https only, and an HSTS header is set."""
 
-    proxies: Annotated[int, Field(ge=0)] = 0
+    proxies: Annotated[int, Meta(ge=0)] = 0
     """Reverse proxies before the web page whose X-Forwarded headers are believed."""
 
     mail_url: str = ""
@@ -83,13 +85,13 @@ class Settings(BaseModel):
     redact: bool = True
     """Redact everything printed around the traces before a page is stored."""
 
-    retention_days: Annotated[int, Field(ge=0)] = 0
+    retention_days: Annotated[int, Meta(ge=0)] = 0
     """Readings are deleted after so many days; 0 keeps them until their owner deletes them."""
 
     time_zone: str = "UTC"
     """Time zone of the times that the web page shows, such as Europe/Berlin."""
 
-    worker_processes: Annotated[int, Field(ge=0)] = 1
+    worker_processes: Annotated[int, Meta(ge=0)] = 1
     """Processes beside the web page that measure and explain; 0 where others do that on another machine."""
 
     openid_url: str = ""
@@ -110,28 +112,37 @@ class Settings(BaseModel):
 
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """Read the settings once.
+    """Read the settings once, from the environment and from ``.env`` in the working folder.
 
     Raises:
         SettingsError: A variable has a value of the wrong kind.
     """
-    if not Path(_ENV_FILE).exists() and not any(name.startswith(_PREFIX) or name == _DATABASE for name in os.environ):
-        return Settings()  # pydantic-settings takes as long to import as a page takes to read
+    variables = {**_read_file(_ENV_FILE), **os.environ}
+    variables.setdefault(f"{_PREFIX}{_DATABASE}", variables.get(_DATABASE, ""))
+    given = {name.upper(): text for name, text in variables.items()}
+    return Settings(
+        **{
+            field.name: _parse(variable, given[variable], field.type)
+            for field in msgspec.structs.fields(Settings)
+            if (variable := f"{_PREFIX}{field.name.upper()}") in given
+        }
+    )
+
+
+def _read_file(path: Path) -> Mapping[str, str]:
+    """Read the variables of a file, where there is one."""
+    if not path.exists():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: text or "" for name, text in dotenv_values(path).items()}
+
+
+def _parse(variable: str, text: str, kind: Any) -> Any:
+    if kind is Path:
+        return Path(text)
+    value: object = _SWITCHES.get(text.lower(), text) if kind is bool else text
     try:
-        return _read_environment()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "ECGLENS_" + "_".join(str(part) for part in first["loc"]).upper().removeprefix("ECGLENS_")
-        raise SettingsError(f"Setting {name} cannot be used: {first['msg']}.") from error
-
-
-def _read_environment() -> Settings:
-    """Read the settings from the environment and from ``.env``."""
-    from pydantic_settings import BaseSettings, SettingsConfigDict
-
-    class EnvironmentSettings(Settings, BaseSettings):
-        model_config = SettingsConfigDict(
-            env_prefix=_PREFIX, env_file=_ENV_FILE, extra="ignore", frozen=True, populate_by_name=True
-        )
-
-    return EnvironmentSettings()
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"Setting {variable} cannot be used: {error}.") from error

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tiny_models import write_graph, write_model
 
 from ecglens.errors import ModelError
@@ -34,7 +35,7 @@ def test_a_card_comes_back_as_it_was_written(folder):
 def test_a_folder_that_moved_is_the_same_model(folder, tmp_path):
     card = load_card(folder)
     moved = folder.rename(tmp_path / "elsewhere")
-    assert load_card(moved) == card.model_copy(update={"folder": moved})
+    assert load_card(moved) == replace(card, folder=moved)
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.onnx"])
@@ -58,12 +59,13 @@ def test_a_graph_that_the_card_does_not_describe_is_refused(folder):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"{", "Expecting property name"),
-        (b"", "Expecting value"),
-        (b"[1, 2]", "not a mapping|list"),
-        (b"null", "not a mapping|NoneType"),
-        (b"\xff\xfe\xfa\x00", "can't decode|codec|Expecting"),
-        (b"{}", "name: Field required"),
+        (b"{", "Input data was truncated"),
+        (b"", "Input data was truncated"),
+        (b"[1, 2]", "Expected `object`, got `array`"),
+        (b"null", "Expected `object`, got `null`"),
+        (b"\xff\xfe\xfa\x00", "invalid character"),
+        (b"{}", "missing required field `name`"),
+        (b'{"name": "\xff"}', "utf-8"),
     ],
 )
 def test_a_card_that_is_no_card_is_refused(folder, content, reason):
@@ -76,16 +78,16 @@ def test_a_card_that_is_no_card_is_refused(folder, content, reason):
     ("changes", "reason"),
     [
         ({"labels": ["mi", "mi"]}, "labels must differ from each other"),
-        ({"labels": ["mi"]}, "labels: .*at least 2 items"),
-        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
-        ({"temperature": 0}, "temperature: .*greater than 0"),
-        ({"temperature": float("inf")}, "temperature: .*finite number"),
-        ({"temperature": float("nan")}, "temperature: .*finite number|greater than 0"),
-        ({"abstain_below": 1.1}, "abstain_below: .*less than or equal to 1"),
-        ({"abstain_below": float("nan")}, "abstain_below: .*"),
-        ({"name": "../other"}, "name: String should match pattern"),
-        ({"graph_sha256": None}, "graph_sha256: .*valid string"),
-        ({"input": "gray"}, "input: .*dictionary"),
+        ({"labels": ["mi"]}, "length >= 2 - at `\\$.labels`"),
+        ({"color": "red"}, "unknown field `color`"),
+        ({"temperature": 0}, "Expected `float` > 0.0 - at `\\$.temperature`"),
+        ({"temperature": float("inf")}, "JSON is malformed: invalid character"),
+        ({"temperature": float("nan")}, "JSON is malformed: invalid character"),
+        ({"abstain_below": 1.1}, "Expected `float` <= 1.0 - at `\\$.abstain_below`"),
+        ({"abstain_below": float("nan")}, "JSON is malformed: invalid character"),
+        ({"name": "../other"}, "Expected `str` matching regex .* - at `\\$.name`"),
+        ({"graph_sha256": None}, "Expected `str`, got `null` - at `\\$.graph_sha256`"),
+        ({"input": "gray"}, "Expected `object`, got `str` - at `\\$.input`"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(folder, changes, reason):

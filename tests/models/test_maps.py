@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
 import torch
+from msgspec.structs import replace
 from onnx import numpy_helper
 from tiny_models import write_model
 from torch import nn
@@ -52,14 +54,14 @@ def folder_of(module: nn.Module, folder: Path) -> Path:
     write_model(folder, input=RECIPE, labels=("normal", "mi", "history_mi"), graph={"shape": SHAPES["page"]})
     write_graph(module.eval(), SHAPES, folder / GRAPH_FILE)
     card = load_card_without_hash(folder)
-    save_card(card.model_copy(update={"graph_sha256": sha256_of(folder / GRAPH_FILE)}), folder)
+    save_card(replace(card, graph_sha256=sha256_of(folder / GRAPH_FILE)), folder)
     return folder
 
 
 def load_card_without_hash(folder: Path):
     from ecglens.models.cards import ModelCard
 
-    return ModelCard.model_validate_json((folder / CARD_FILE).read_text(encoding="utf-8"))
+    return msgspec.json.decode((folder / CARD_FILE).read_bytes(), type=ModelCard)
 
 
 def pages(rows: int) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
+from msgspec.structs import replace
 
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
@@ -53,7 +54,7 @@ def test_sign_up_log_out_and_log_in():
 
 
 def test_sign_up_can_be_disabled(monkeypatch):
-    closed = load_settings().model_copy(update={"sign_up": False})
+    closed = replace(load_settings(), sign_up=False)
     monkeypatch.setattr("ecglens.web.accounts.adapters.load_settings", lambda: closed)
     sign_up(Client())
 

@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from msgspec.structs import replace
 from PIL import Image
 
 from ecglens.settings import load_settings
@@ -110,7 +111,7 @@ def test_a_bomb_is_a_page_that_failed(send, work, settings):
 
 
 def test_too_many_pages_are_refused(send, page, work, monkeypatch):
-    few = load_settings().model_copy(update={"max_batch_pages": 2})
+    few = replace(load_settings(), max_batch_pages=2)
     for module in ("flows", "tasks"):
         monkeypatch.setattr(f"ecglens.web.readings.{module}.load_settings", lambda: few)
     send(archive({"a.jpg": page, "b.jpg": page, "c.jpg": page}))

@@ -27,7 +27,7 @@ def text_of(response):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder of models beside the shipped one, with a second model in it."""
-    settings = Settings(models_dir=tmp_path, _env_file=None)
+    settings = Settings(models_dir=tmp_path)
     monkeypatch.setattr(registry, "load_settings", lambda: settings)
     monkeypatch.setattr(views, "load_settings", lambda: settings)
     model_folder = tmp_path / "other+net"

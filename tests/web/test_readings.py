@@ -11,6 +11,7 @@ import pypdfium2
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from msgspec.structs import replace
 
 import ecglens
 from ecglens.formats.json import read_json
@@ -277,7 +278,7 @@ def test_predictions_of_two_models_are_shown_side_by_side(upload, client, monkey
     folder = tmp_path / "models" / "another"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes((card.folder / "model.onnx").read_bytes())
-    save_card(card.model_copy(update={"name": "another", "abstain_below": 1.0}), folder)
+    save_card(replace(card, name="another", abstain_below=1.0), folder)
     monkeypatch.setattr(registry, "_folders", lambda: [card.folder, folder])
     upload(models=["compact_cnn", "another"])
     html = client.get(only().get_absolute_url()).content.decode()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
+from msgspec.structs import replace
 
 from ecglens.settings import load_settings
 from ecglens.web.operations import worker
@@ -49,7 +50,7 @@ def test_tasks_of_a_living_worker_are_not_requeued(upload):
 
 
 def test_expired_readings_are_deleted_with_their_files(upload, stored_files, monkeypatch):
-    month = load_settings().model_copy(update={"retention_days": 30})
+    month = replace(load_settings(), retention_days=30)
     monkeypatch.setattr(worker, "load_settings", lambda: month)
     for name in ("old.jpg", "new.jpg"):
         upload(name=name)

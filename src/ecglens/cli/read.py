@@ -9,9 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
-from rich.progress import track
 
 import ecglens
 from ecglens.cli.answers import DISCLAIMER, error_line, print_reading
@@ -80,10 +78,14 @@ def _check_printed(*, no_measure: bool) -> None:
 def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:
     if len(pages) < 2 or not console.is_terminal:
         return pages
+    from rich.progress import track
+
     return track(pages, description="Reading", console=console, transient=True)
 
 
 def _write_leads(reading: Reading, folder: Path, stem: str) -> None:
+    from PIL import Image
+
     try:
         os.makedirs(folder, exist_ok=True)
         for name, pixels in _named_crops(reading):

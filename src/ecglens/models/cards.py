@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import msgspec
+from msgspec import Meta, Struct
 
 from ecglens.errors import ModelError
 
@@ -21,7 +22,7 @@ SEEN_FILE = "training_pages.npz"
 """Fingerprints of the pages that the model has learnt; see ``ecglens.datasets.duplicates.fingerprints``."""
 
 
-class FeatureMap(BaseModel):
+class FeatureMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A last feature map among the graph's outputs, and how the logits come from it.
 
     The map is averaged over cells, with overlaps where they do not divide it (as torch's adaptive pooling does), its
@@ -37,8 +38,6 @@ class FeatureMap(BaseModel):
         start: Centre of the first unit, from the centre of the input's first pixel.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     features: str
     weights: str
     cells: tuple[int, int] = (1, 1)
@@ -48,7 +47,7 @@ class FeatureMap(BaseModel):
     start: tuple[float, float]
 
 
-class ModelCard(BaseModel):
+class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a model is and how it is fed.
 
     Attributes:
@@ -69,28 +68,29 @@ class ModelCard(BaseModel):
         folder: Where the folder is; not stored.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
     version: str
     title: str
-    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+    labels: Annotated[tuple[str, ...], Meta(min_length=2)]
     input: dict[str, Any]
-    temperature: Annotated[float, Field(gt=0)]
-    abstain_below: Annotated[float, Field(ge=0, le=1)]
+    temperature: Annotated[float, Meta(gt=0)]
+    abstain_below: Annotated[float, Meta(ge=0, le=1)]
     parameters: int
     trained_on: str
     licence: str
     graph_sha256: str
     warnings: tuple[str, ...] = ()
     feature_maps: tuple[FeatureMap, ...] = ()
-    folder: Annotated[Path, Field(exclude=True)] = Path()
+    folder: Path = Path()
 
-    @model_validator(mode="after")
-    def _labels_differ(self) -> "ModelCard":
+    def __post_init__(self) -> None:
+        """Refuse labels that do not differ.
+
+        Raises:
+            ValueError: Two labels are the same.
+        """
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must differ from each other")
-        return self
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -108,9 +108,9 @@ def load_card(folder: Path) -> ModelCard:
             f"Expected a model folder with {CARD_FILE} and {GRAPH_FILE}, but {missing} cannot be read in '{folder}'."
         ) from error
     try:
-        card = ModelCard.model_validate({**json.loads(content), "folder": folder})
-    except (ValidationError, ValueError, TypeError) as error:
-        raise ModelError(f"The card {CARD_FILE} in '{folder}' cannot be used: {_first_line(error)}.") from error
+        card = msgspec.structs.replace(msgspec.json.decode(content, type=ModelCard), folder=folder)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ModelError(f"The card {CARD_FILE} in '{folder}' cannot be used: {error}.") from error
     if card.graph_sha256 != graph:
         raise ModelError(
             f"{GRAPH_FILE} in '{folder}' is not the graph that its card describes; export the model again."
@@ -119,18 +119,21 @@ def load_card(folder: Path) -> ModelCard:
 
 
 def save_card(card: ModelCard, folder: Path) -> None:
-    """Write a model folder's card."""
-    (folder / CARD_FILE).write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+    """Write a model folder's card.
+
+    Raises:
+        ModelError: A field has a value that :func:`load_card` refuses.
+    """
+    document = {name: getattr(card, name) for name in card.__struct_fields__ if name != "folder"}
+    content = json.dumps(document, indent=2, default=msgspec.to_builtins) + "\n"
+    try:
+        msgspec.json.decode(content, type=ModelCard)
+    except msgspec.MsgspecError as error:
+        raise ModelError(f"The model's card cannot be made of what was given: {error}.") from error
+    (folder / CARD_FILE).write_text(content, encoding="utf-8")
 
 
 def sha256_of(path: Path) -> str:
     """Hash of a file's content, hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc']) or 'content'}: {first['msg']}"
-    return str(error).splitlines()[0]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -27,7 +28,7 @@ from ecglens.evaluation.predictions import Predictions
 from ecglens.models.card_text import data_card, model_card
 from ecglens.models.cards import GRAPH_FILE, SEEN_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
-from ecglens.models.inputs import LeadCrops, scaled
+from ecglens.models.inputs import LeadCrops, dump_recipe, scaled
 from ecglens.models.maps import with_maps
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.cache import Entry, stored_page
@@ -173,7 +174,7 @@ def export(
             version=version,
             title=recipe.title,
             labels=recipe.labels,
-            input=recipe.input.model_dump(),
+            input=dump_recipe(recipe.input),
             temperature=calibration["temperature"],
             abstain_below=calibration["abstain_below"],
             parameters=sum(weight.numel() for weight in model.parameters()),
@@ -193,7 +194,7 @@ def export(
         folder.mkdir(exist_ok=True)
         for path in part.iterdir():
             os.replace(path, folder / path.name)
-    return card.model_copy(update={"folder": folder})
+    return replace(card, folder=folder)
 
 
 def _recipe(recordings: Recordings, run: Path) -> Recipe:

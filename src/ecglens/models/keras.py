@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from ecglens.errors import ModelError
 from ecglens.extras import require
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
-from ecglens.models.inputs import InputRecipe, LeadCrops, PageImage, parse_recipe
+from ecglens.models.inputs import InputRecipe, LeadCrops, PageImage, dump_recipe, parse_recipe
 
 __all__ = ["import_keras"]
 
@@ -111,7 +111,7 @@ def import_keras(
             folder.mkdir(exist_ok=True)
             for path in part.iterdir():
                 os.replace(path, folder / path.name)
-    return card.model_copy(update={"folder": folder})
+    return replace(card, folder=folder)
 
 
 class _Classifier(nn.Module):
@@ -316,26 +316,23 @@ def _card(
     trained_on: str,
     notes: Sequence[str],
 ) -> ModelCard:
-    try:
-        return ModelCard(
-            name=name,
-            version=version,
-            title=title,
-            labels=tuple(labels),
-            input=recipe.model_dump(mode="json"),
-            temperature=1.0,
-            abstain_below=0.0,
-            parameters=model.count_params(),
-            trained_on=trained_on,
-            licence=licence,
-            graph_sha256=sha256_of(part / GRAPH_FILE),
-            warnings=(*notes, _UNMEASURED),
-            folder=part,
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ModelError(f"The model's card cannot be made of what was given: {where}: {first['msg']}.") from error
+    if len(set(labels)) != len(labels):
+        raise ModelError(f"Expected labels that differ, got {', '.join(labels)}.")
+    return ModelCard(
+        name=name,
+        version=version,
+        title=title,
+        labels=tuple(labels),
+        input=dump_recipe(recipe),
+        temperature=1.0,
+        abstain_below=0.0,
+        parameters=model.count_params(),
+        trained_on=trained_on,
+        licence=licence,
+        graph_sha256=sha256_of(part / GRAPH_FILE),
+        warnings=(*notes, _UNMEASURED),
+        folder=part,
+    )
 
 
 def _card_text(card: ModelCard, file: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
@@ -66,7 +67,7 @@ def give_maps(folder: Path) -> ModelCard:
                 f"Model '{card.name}' does not end in pooling of a feature map and one linear layer, so its graph "
                 "tells no class map; explain it by occlusion, or by Grad-CAM from its run."
             )
-        changed = card.model_copy(update={"feature_maps": maps, "graph_sha256": sha256_of(path)})
+        changed = replace(card, feature_maps=maps, graph_sha256=sha256_of(path))
         os.replace(path, folder / GRAPH_FILE)
     save_card(changed, folder)
     return changed

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import JpegImagePlugin
 
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
@@ -110,6 +109,8 @@ def _pixels(file: SourceFile, header: _Header) -> NDArray[np.uint8]:
         decoded = cv2.imdecode(np.frombuffer(file.data, np.uint8), flags)
         if decoded is not None and decoded.shape == (header.height, header.width, 3):
             return decoded.astype(np.uint8, copy=False)
+    from PIL import JpegImagePlugin  # needed by few files, and slow to import
+
     with JpegImagePlugin.JpegImageFile(io.BytesIO(header.plain)) as image:
         file.check_size(*image.size)
         return np.array(image.convert("RGB"))

@@ -53,7 +53,7 @@ def result_path(results: Path, row: str, protocol: str, seed: int) -> Path:
 
 def recipe_hash(recipe: Recipe) -> str:
     """Hash everything that a training depends on besides its pages."""
-    return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(recipe.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def save_result(path: Path, result: Result) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ecglens.datasets.recordings import Recordings
 from ecglens.models.cards import GRAPH_FILE, ModelCard, sha256_of
 from ecglens.models.graph import write_graph
-from ecglens.models.inputs import scaled
+from ecglens.models.inputs import dump_recipe, scaled
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.cache import Entry, stored_page
 from ecglens.models.train.recipe import Recipe, changed
@@ -47,7 +47,7 @@ def save_speed(folder: Path, recipe: Recipe, recordings: Recordings) -> None:
             version="0",
             title=recipe.title,
             labels=recipe.labels,
-            input=recipe.input.model_dump(),
+            input=dump_recipe(recipe.input),
             temperature=1.0,
             abstain_below=0.0,
             parameters=parameters,

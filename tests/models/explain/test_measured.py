@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from tiny_explained import weighing
 
 from ecglens.errors import ModelError
@@ -85,7 +86,7 @@ def test_shares_that_tell_no_leads_apart_are_like_no_others():
 
 def test_checks_are_kept_in_the_model_folder_and_belong_to_one_graph(line, scene, tmp_path):
     (tmp_path / "card.md").write_text("# linear 1.0\n\nText.\n\n## Explanations\n\nold\n", encoding="utf-8")
-    card = scene.model.card.model_copy(update={"folder": tmp_path})
+    card = replace(scene.model.card, folder=tmp_path)
     assert load_checks(card) is None
     assert on_model(card, "occlusion_lead") == ()
 
@@ -101,7 +102,7 @@ def test_checks_are_kept_in_the_model_folder_and_belong_to_one_graph(line, scene
     )
     assert "old" not in text
 
-    assert load_checks(card.model_copy(update={"graph_sha256": "another"})) is None
+    assert load_checks(replace(card, graph_sha256="another")) is None
     (tmp_path / CHECKS_FILE).write_text('{"model": 1}', encoding="utf-8")
     assert load_checks(card) is None
 

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from tiny_models import ecg_page
@@ -130,10 +131,10 @@ def test_what_the_model_has_not_learned_is_not_read(drawn):
     for recipe in (PageImage(), LeadCrops()):
         with pytest.raises(ModelError, match="learned pages of one recorder"):
             make_input(page, unknown, recipe)
-        assert unsuitable(unknown, recipe.model_copy(update={"known_print": False})) is None
+        assert unsuitable(unknown, msgspec.structs.replace(recipe, known_print=False)) is None
         other = replace(layout, name="6x2")
         assert unsuitable(other, recipe) == "The model reads pages of the layout 3x4+1, and this one is 6x2."
-        assert unsuitable(other, recipe.model_copy(update={"layouts": ("3x4+1", "6x2")})) is None
+        assert unsuitable(other, msgspec.structs.replace(recipe, layouts=("3x4+1", "6x2"))) is None
     short = replace(layout, leads=layout.leads[1:])
     with pytest.raises(ModelError, match="The model reads the leads I, II, .* and this page has no I"):
         make_input(page, short, LeadCrops())

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -186,7 +187,7 @@ def test_every_lead_is_a_row_that_is_learnt_from_and_answered(recordings, tmp_pa
     logits = answered(recordings, out, seed=0).logits
     assert logits.shape == (8, 3, 2)
     np.testing.assert_allclose(page_logits(logits, crops), logits.mean(axis=1))
-    votes = page_logits(logits, crops.model_copy(update={"aggregate": "majority"}))
+    votes = page_logits(logits, msgspec.structs.replace(crops, aggregate="majority"))
     np.testing.assert_array_equal(votes.argmax(1), (logits.argmax(2) == 1).sum(1) > 1)
 
 

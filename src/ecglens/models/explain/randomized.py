@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from ecglens.extras import require
 from ecglens.models.cards import GRAPH_FILE, ModelCard, sha256_of
@@ -45,8 +46,8 @@ def cascade(card: ModelCard, rng: np.random.Generator) -> Iterator[tuple[int, Ru
         with TemporaryDirectory() as name:
             folder = Path(name)
             onnx.save(model, folder / GRAPH_FILE)
-            changed = {"folder": folder, "graph_sha256": sha256_of(folder / GRAPH_FILE)}
-            yield layer + 1, Runtime(card.model_copy(update=changed))
+            changed = replace(card, folder=folder, graph_sha256=sha256_of(folder / GRAPH_FILE))
+            yield layer + 1, Runtime(changed)
 
 
 def _depths(graph: Any) -> dict[str, int]:

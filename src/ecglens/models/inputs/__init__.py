@@ -4,11 +4,11 @@ The recipe travels inside the model folder, so that a model cannot be served wit
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from ecglens.errors import ModelError
 from ecglens.models.inputs.canvas import trace_canvas
@@ -34,6 +34,7 @@ __all__ = [
     "PageImage",
     "TraceCanvas",
     "View",
+    "dump_recipe",
     "known_share",
     "lead_crops",
     "make_input",
@@ -48,25 +49,39 @@ __all__ = [
     "views",
 ]
 
-_RECIPES: TypeAdapter[InputRecipe] = TypeAdapter(InputRecipe)
-_KINDS = {"trace_canvas", "page_image", "lead_crops", "lead_signals", "page_and_signal"}
+_RECIPES: dict[str, type[InputRecipe]] = {kind.__struct_config__.tag: kind for kind in get_args(InputRecipe)}
 
 
 def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
-    """Check a recipe.
+    """Build a recipe from plain values.
+
+    Args:
+        recipe: Field ``kind``, and the fields of that recipe.
 
     Raises:
-        ModelError: The kind is unknown or a parameter cannot be used.
+        ModelError: The kind is unknown or a field cannot be used.
     """
+    kind = _RECIPES.get(recipe.get("kind", ""))
+    if kind is None:
+        raise _refused(f"expected a kind out of {', '.join(_RECIPES)}, got '{recipe.get('kind', '')}'")
+    fields = kind.__struct_fields__
+    unknown = [name for name in recipe if name not in {"kind", *fields}]
+    if unknown:
+        from difflib import get_close_matches
+
+        likely = get_close_matches(unknown[0], fields, n=1)
+        hint = f"the most similar one is {likely[0]}" if likely else f"expected one of {', '.join(fields)}"
+        raise _refused(f"there is no field '{unknown[0]}'; {hint}")
     try:
-        return _RECIPES.validate_python(dict(recipe))
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = [str(part) for part in first["loc"] if part not in _KINDS]
-        if first["type"].startswith("union_tag"):
-            path.append("kind")
-        where = f"{'.'.join(path)}: " if path else ""
-        raise ModelError(f"The model's input recipe cannot be used: {where}{first['msg']}.") from error
+        return msgspec.convert(dict(recipe), kind)
+    except msgspec.ValidationError as error:
+        raise _refused(str(error)) from error
+
+
+def dump_recipe(recipe: InputRecipe) -> dict[str, Any]:
+    """Return the recipe as :func:`parse_recipe` takes it, in the types that JSON has."""
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(recipe))
+    return values
 
 
 def needs_record(recipe: InputRecipe) -> bool:
@@ -148,6 +163,10 @@ def scaled(stored: Mapping[str, NDArray[np.generic]], recipe: InputRecipe) -> di
         array /= std
         arrays[name] = array
     return arrays
+
+
+def _refused(reason: str) -> ModelError:
+    return ModelError(f"The model's input recipe cannot be used: {reason}.", detail=reason)
 
 
 def _leads(layout: Layout, recipe: LeadCrops | LeadSignals) -> set[str]:

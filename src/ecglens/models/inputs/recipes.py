@@ -1,15 +1,19 @@
-"""Input recipes: small dictionaries that travel inside the model folder; ``kind`` names the recipe.
+"""Input recipes: small dictionaries that are stored in the model folder; ``kind`` names the recipe.
 
-Every recipe tells the same four things: ``shapes`` of the graph's inputs by name, ``rows`` that one page becomes,
-``scaling`` from stored values to the graph's, and, as its fields, how the values are made.
+Every recipe has the same interface: ``shapes`` of the graph's inputs by name, ``rows`` that one page becomes,
+``scaling`` from stored values to the graph's, and, as its fields, how the values are computed.
+
+A recipe that comes from outside is checked by :func:`ecglens.models.inputs.parse_recipe`; the constructors check what
+concerns several fields only.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ecglens.layouts import LAYOUTS, STANDARD_LEADS
 
@@ -21,18 +25,42 @@ RHYTHM_STRIP = "rhythm"
 
 Step = Literal["gray", "remove_grid", "clahe", "median", "gaussian", "otsu", "canny", "edge_channel"]
 Scaling = tuple[NDArray[np.float32], NDArray[np.float32]]
-Side = Annotated[int, Field(ge=32, le=4096)]
+Side = Annotated[int, Meta(ge=32, le=4096)]
 
 _WHITE = 255.0
 _TO_GRAY = ("gray", "remove_grid")
 _WHOLE_PAGE = ("",)
 
 
-class _Recipe(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+def _each(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
-class TraceCanvas(_Recipe):
+def _check_different(leads: tuple[str, ...]) -> None:
+    if len(set(leads)) != len(leads):
+        raise ValueError("leads must differ from each other")
+
+
+class _Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    @property
+    def kind(self) -> str:
+        """Name of the recipe."""
+        return str(self.__struct_config__.tag)
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not fit each other.
+
+        Raises:
+            ValueError: A number is not finite.
+        """
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            numbers = [number for number in _each(value) if isinstance(number, float)]
+            if not all(map(math.isfinite, numbers)):
+                raise ValueError(f"{name} must be a finite number")
+
+
+class TraceCanvas(_Recipe, frozen=True, kw_only=True, tag="trace_canvas"):
     """The traces alone, on a canvas of fixed scale: one strip a line, its zero line in the middle.
 
     Every line of the page spans the whole width, so that a pixel is the same time on every page; heights keep the
@@ -48,13 +76,12 @@ class TraceCanvas(_Recipe):
         std: What is left is divided by it.
     """
 
-    kind: Literal["trace_canvas"] = "trace_canvas"
     known_print: bool = True
     width: Side = 512
     height: Side = 304
-    strip_mm: Annotated[float, Field(gt=5, le=100)] = 38.0
+    strip_mm: Annotated[float, Meta(gt=5, le=100)] = 38.0
     mean: float = 0.0
-    std: Annotated[float, Field(gt=0)] = 0.25
+    std: Annotated[float, Meta(gt=0)] = 0.25
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -71,11 +98,11 @@ class TraceCanvas(_Recipe):
         return _pixel_scaling((self.mean,), (self.std,), 1)
 
 
-class _Pixels(_Recipe):
-    """What page images and lead crops share."""
+class _Pixels(_Recipe, frozen=True, kw_only=True):
+    """Fields that page images and lead crops share."""
 
     known_print: bool = True
-    layouts: Annotated[tuple[str, ...], Field(min_length=1)] = (CANVAS_LAYOUT,)
+    layouts: Annotated[tuple[str, ...], Meta(min_length=1)] = (CANVAS_LAYOUT,)
     width: Side = 224
     height: Side = 224
     channels: Literal[1, 3] = 3
@@ -83,16 +110,21 @@ class _Pixels(_Recipe):
     mean: float | tuple[float, ...] = 0.0
     std: float | tuple[float, ...] = 1.0
 
-    @field_validator("layouts")
-    @classmethod
-    def _layouts_are_known(cls, layouts: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in layouts if name not in LAYOUTS]
-        if unknown:
-            raise ValueError(f"expected layouts out of {', '.join(LAYOUTS)}, found '{unknown[0]}'")
-        return layouts
+    def __post_init__(self) -> None:
+        """Refuse values that do not fit each other.
 
-    @model_validator(mode="after")
-    def _steps_fit(self) -> Self:
+        Raises:
+            ValueError: A layout is unknown, the steps cannot follow each other, or mean and standard deviation do not
+                fit the channels.
+        """
+        super().__post_init__()
+        unknown = [name for name in self.layouts if name not in LAYOUTS]
+        if unknown:
+            raise ValueError(f"expected layouts out of {', '.join(LAYOUTS)}, got '{unknown[0]}'")
+        self._check_steps()
+        self._check_scaling()
+
+    def _check_steps(self) -> None:
         grayed = bool(self.steps) and self.steps[0] in _TO_GRAY
         if any(step in _TO_GRAY for step in self.steps[1:]):
             raise ValueError("'gray' or 'remove_grid' can only be the first step")
@@ -102,16 +134,13 @@ class _Pixels(_Recipe):
             raise ValueError("one channel needs 'gray' or 'remove_grid' as the first step")
         if "edge_channel" in self.steps and (self.channels == 1 or self.steps[-1] != "edge_channel"):
             raise ValueError("'edge_channel' can only be the last step, and needs 3 channels")
-        return self
 
-    @model_validator(mode="after")
-    def _scaling_fits(self) -> Self:
+    def _check_scaling(self) -> None:
         for name, values in (("mean", _each(self.mean)), ("std", _each(self.std))):
             if len(values) not in {1, self.channels}:
                 raise ValueError(f"expected one {name} or one for each of {self.channels} channels, got {len(values)}")
         if min(_each(self.std)) <= 0:
             raise ValueError("std must be greater than 0")
-        return self
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -123,7 +152,7 @@ class _Pixels(_Recipe):
         return _pixel_scaling(_each(self.mean), _each(self.std), self.channels)
 
 
-class PageImage(_Pixels):
+class PageImage(_Pixels, frozen=True, kw_only=True, tag="page_image"):
     """The page as an image, stretched to the model's size.
 
     ``gray`` and ``remove_grid`` are done at the page's own size, then the image is resized, then the other steps
@@ -145,7 +174,6 @@ class PageImage(_Pixels):
         std: What is left is divided by it; one, or one for each channel.
     """
 
-    kind: Literal["page_image"] = "page_image"
     area: Literal["traces", "page", "header", "footer", "blurred"] = "traces"
 
     @property
@@ -154,7 +182,7 @@ class PageImage(_Pixels):
         return _WHOLE_PAGE
 
 
-class LeadCrops(_Pixels):
+class LeadCrops(_Pixels, frozen=True, kw_only=True, tag="lead_crops"):
     """Each lead's box as an image of its own; the leads' answers are aggregated to the page's.
 
     Steps are done in the order of :class:`PageImage`.
@@ -172,16 +200,19 @@ class LeadCrops(_Pixels):
         std: What is left is divided by it; one, or one for each channel.
     """
 
-    kind: Literal["lead_crops"] = "lead_crops"
-    leads: Annotated[tuple[str, ...], Field(min_length=1)] = (*STANDARD_LEADS, RHYTHM_STRIP)
+    leads: Annotated[tuple[str, ...], Meta(min_length=1)] = (*STANDARD_LEADS, RHYTHM_STRIP)
     aggregate: Literal["mean_log", "majority"] = "mean_log"
     width: Side = 150
     height: Side = 150
 
-    @field_validator("leads")
-    @classmethod
-    def _leads_differ(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
-        return _different(leads)
+    def __post_init__(self) -> None:
+        """Refuse values that do not fit each other.
+
+        Raises:
+            ValueError: A lead stands twice, or as for :class:`PageImage`.
+        """
+        super().__post_init__()
+        _check_different(self.leads)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -189,7 +220,7 @@ class LeadCrops(_Pixels):
         return self.leads
 
 
-class LeadSignals(_Recipe):
+class LeadSignals(_Recipe, frozen=True, kw_only=True, tag="lead_signals"):
     """Signals of the leads in mV, and under them where they are known: hidden is not zero.
 
     Attributes:
@@ -199,16 +230,19 @@ class LeadSignals(_Recipe):
         known_print: As for :class:`TraceCanvas`.
     """
 
-    kind: Literal["lead_signals"] = "lead_signals"
-    leads: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD_LEADS
-    fs_hz: Annotated[float, Field(ge=20, le=2000)] = 100.0
-    seconds: Annotated[float, Field(ge=0.5, le=120)] = 2.5
+    leads: Annotated[tuple[str, ...], Meta(min_length=1)] = STANDARD_LEADS
+    fs_hz: Annotated[float, Meta(ge=20, le=2000)] = 100.0
+    seconds: Annotated[float, Meta(ge=0.5, le=120)] = 2.5
     known_print: bool = False
 
-    @field_validator("leads")
-    @classmethod
-    def _leads_differ(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
-        return _different(leads)
+    def __post_init__(self) -> None:
+        """Refuse values that do not fit each other.
+
+        Raises:
+            ValueError: A lead stands twice, or as for :class:`PageImage`.
+        """
+        super().__post_init__()
+        _check_different(self.leads)
 
     @property
     def samples(self) -> int:
@@ -231,7 +265,7 @@ class LeadSignals(_Recipe):
         return np.zeros(shape, np.float32), np.ones(shape, np.float32)
 
 
-class PageAndSignal(_Recipe):
+class PageAndSignal(_Recipe, frozen=True, kw_only=True, tag="page_and_signal"):
     """A page and the signals that were read from it, for models that take both.
 
     Attributes:
@@ -239,8 +273,7 @@ class PageAndSignal(_Recipe):
         signal: How the signals are.
     """
 
-    kind: Literal["page_and_signal"] = "page_and_signal"
-    page: Annotated[TraceCanvas | PageImage, Field(discriminator="kind")] = TraceCanvas()
+    page: TraceCanvas | PageImage = TraceCanvas()
     signal: LeadSignals = LeadSignals()
 
     @property
@@ -258,17 +291,7 @@ class PageAndSignal(_Recipe):
         return (self.signal if name == "signal" else self.page).scaling(name)
 
 
-InputRecipe = Annotated[TraceCanvas | PageImage | LeadCrops | LeadSignals | PageAndSignal, Field(discriminator="kind")]
-
-
-def _each(value: float | tuple[float, ...]) -> tuple[float, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _different(leads: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(leads)) != len(leads):
-        raise ValueError("leads must differ from each other")
-    return leads
+InputRecipe = TraceCanvas | PageImage | LeadCrops | LeadSignals | PageAndSignal
 
 
 def _pixel_scaling(mean: Sequence[float], std: Sequence[float], channels: int) -> Scaling:

@@ -1,7 +1,5 @@
 """Signals of a record as a model's array."""
 
-from fractions import Fraction
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +52,8 @@ def _resampled(
     places = np.arange(len(signal))
     whole = np.interp(places, places[known], signal[known] - np.median(signal[known]))
     if fs_hz != wanted_hz:
+        from fractions import Fraction
+
         from scipy.signal import resample_poly  # a label from pixels should not wait for it
 
         ratio = Fraction(wanted_hz / fs_hz).limit_denominator(1000)

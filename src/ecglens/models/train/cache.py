@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class PageCache:
     """
 
     def __init__(self, root: Path, recipe: InputRecipe) -> None:
-        key = hashlib.sha256(f"{recipe.model_dump_json()}\n{_code_hash()}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(msgspec.json.encode(recipe) + b"\n" + _code_hash().encode()).hexdigest()[:16]
         self._recipe, self._folder = recipe, root / key
         self._kinds = {name: np.dtype(np.uint8 if name == "page" else np.float32) for name in recipe.shapes}
 

@@ -9,6 +9,7 @@ from torch import nn
 from ecglens.errors import ModelError, TrainingError
 from ecglens.models.cards import GRAPH_FILE, ModelCard
 from ecglens.models.explain import ModuleRuntime
+from ecglens.models.inputs import dump_recipe
 from ecglens.models.train.recipe import Recipe
 from ecglens.models.train.run import load_final
 from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
@@ -34,7 +35,7 @@ def runtime_of_run(run: Path) -> ModuleRuntime:
         version="run",
         title=recipe.title,
         labels=recipe.labels,
-        input=recipe.input.model_dump(),
+        input=dump_recipe(recipe.input),
         temperature=1.0,
         abstain_below=0.0,
         parameters=sum(weight.numel() for weight in module.parameters()),

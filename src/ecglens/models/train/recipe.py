@@ -4,13 +4,23 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from ecglens.errors import TrainingError
-from ecglens.models.inputs import InputRecipe, TraceCanvas
+from ecglens.errors import ModelError, TrainingError
+from ecglens.models.inputs import InputRecipe, TraceCanvas, dump_recipe, parse_recipe
 from ecglens.render import DAMAGES
 
 __all__ = [
@@ -28,6 +38,17 @@ __all__ = [
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _parse_input(value: object) -> InputRecipe:
+    if isinstance(value, InputRecipe):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("input", "expected a table with a kind")
+    try:
+        return parse_recipe(value)
+    except ModelError as error:
+        raise PydanticCustomError("input", "{reason}", {"reason": error.detail}) from error
 
 
 class Augmentation(_Section):
@@ -170,7 +191,7 @@ class Recipe(_Section):
     labels: Annotated[tuple[str, ...], Field(min_length=2)]
     options: dict[str, Any] = {}
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    input: InputRecipe = TraceCanvas()
+    input: Annotated[InputRecipe, PlainValidator(_parse_input), PlainSerializer(dump_recipe)] = TraceCanvas()
     optimization: Optimization = Optimization()
     selection: Selection = Selection()
     phases: tuple[Phase, ...] = ()
@@ -251,7 +272,6 @@ def _keys_of(sections: Sequence[str]) -> list[str]:
         "augmentation": Augmentation,
         "damage": Damage,
         "phases": Phase,
-        **{kind.model_fields["kind"].default: kind for kind in get_args(get_args(InputRecipe)[0])},
     }
     named = [kinds[section] for section in sections if section in kinds]
     return list((named[-1] if named else Recipe).model_fields)

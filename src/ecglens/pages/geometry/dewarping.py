@@ -309,33 +309,32 @@ def _unwrap(
     between strong places and where the phase hardly changes: one of half a turn may go either way. scikit-image's
     ``unwrap_phase`` ranks by the phase alone, and its import takes longer than reading a page.
     """
-    turns, height, width = phase / (2 * np.pi), *phase.shape
     if not is_visible.any():
         return phase
-    costs = (_step_costs(turns, strength, axis) for axis in (0, 1))
+    turns = phase / (2 * np.pi)
+    # Places are numbered row by row with a border around them, so that every place has four neighbors.
+    mask, wide = np.pad(is_visible, 1), is_visible.shape[1] + 2
     down, right = (
-        np.where(_pairs(is_visible, axis), cost, np.inf).tolist() for axis, cost in zip((0, 1), costs, strict=True)
+        np.pad(_step_costs(turns, strength, axis), ((1, 2 - axis), (1, 1 + axis))).ravel().tolist() for axis in (0, 1)
     )
-    out = turns.tolist()
-    first = np.unravel_index(int(np.where(is_visible, strength, 0).argmax()), is_visible.shape)
-    heap: list[tuple[float, int, int, float]] = [(0.0, int(first[0]), int(first[1]), turns[first])]
-    is_done = np.zeros(is_visible.shape, dtype=np.bool_).tolist()
+    out, is_open = np.pad(turns, 1).ravel().tolist(), mask.ravel().tolist()
+    start = int(np.where(mask, np.pad(strength, 1), 0).argmax())
+    heap: list[tuple[float, int, float]] = [(0.0, start, out[start])]
     while heap:
-        cost, row, column, before = heapq.heappop(heap)
-        if is_done[row][column] or cost == np.inf:
+        _, place, before = heapq.heappop(heap)
+        if not is_open[place]:
             continue
-        is_done[row][column] = True
-        out[row][column] += round(before - out[row][column])
-        here = out[row][column]
-        if row > 0:
-            heapq.heappush(heap, (down[row - 1][column], row - 1, column, here))
-        if row + 1 < height:
-            heapq.heappush(heap, (down[row][column], row + 1, column, here))
-        if column > 0:
-            heapq.heappush(heap, (right[row][column - 1], row, column - 1, here))
-        if column + 1 < width:
-            heapq.heappush(heap, (right[row][column], row, column + 1, here))
-    return np.asarray(out, dtype=np.float64) * 2 * np.pi
+        is_open[place] = False
+        here = out[place] = out[place] + round(before - out[place])
+        if is_open[place - wide]:
+            heapq.heappush(heap, (down[place - wide], place - wide, here))
+        if is_open[place + wide]:
+            heapq.heappush(heap, (down[place], place + wide, here))
+        if is_open[place - 1]:
+            heapq.heappush(heap, (right[place - 1], place - 1, here))
+        if is_open[place + 1]:
+            heapq.heappush(heap, (right[place], place + 1, here))
+    return np.asarray(out, dtype=np.float64).reshape(mask.shape)[1:-1, 1:-1] * 2 * np.pi
 
 
 def _step_costs(turns: NDArray[np.float64], strength: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
@@ -344,11 +343,6 @@ def _step_costs(turns: NDArray[np.float64], strength: NDArray[np.float64], axis:
     moved = np.abs(step - np.rint(step))
     weaker = np.minimum(strength[1:], strength[:-1]) if axis == 0 else np.minimum(strength[:, 1:], strength[:, :-1])
     return np.asarray((1 + (moved / LIMITS.certain_step) ** 2) / np.maximum(weaker, 1e-9), dtype=np.float64)
-
-
-def _pairs(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
-    """Return where a place and the next one along an axis are both in the mask."""
-    return np.asarray(mask[1:] & mask[:-1] if axis == 0 else mask[:, 1:] & mask[:, :-1])
 
 
 def _fit_surfaces(

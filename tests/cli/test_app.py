@@ -326,7 +326,7 @@ def feature_row(monkeypatch):
             "rate_bpm": float("nan") if bad else 64.0,
         }
 
-    monkeypatch.setattr(features, "feature_row", fake)
+    monkeypatch.setattr(features, "compute_feature_row", fake)
 
 
 def test_features_are_a_row_a_file_and_bad_files_do_not_stop_the_rest(feature_row, tmp_path):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_results import labelled, write_result
+from simulated_results import labelled, write_result
 from typer.testing import CliRunner
 
 from ecglens import batch

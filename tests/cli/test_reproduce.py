@@ -60,7 +60,7 @@ def test_a_quick_row_of_a_table_without_groups_says_what_it_leaves_out_and_what_
 
 
 def test_who_stops_a_training_is_told_how_it_goes_on(capsys):
-    with pytest.raises(training.typer.Exit) as stopped, training.told(shown=True):
+    with pytest.raises(training.typer.Exit) as stopped, training.show_training(shown=True):
         raise KeyboardInterrupt
     assert stopped.value.exit_code == 130
     assert "ecglens: Stopped. The same command goes on." in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_ecgs import hump
+from synthetic_ecgs import hump
 from numpy.typing import NDArray
 
 from ecglens.measuring.signals import FS_HZ

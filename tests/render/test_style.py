@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from ecglens.errors import RenderError
-from ecglens.render.style import STYLES, PageStyle, chosen_style, random_style
+from ecglens.render.style import STYLES, PageStyle, choose_style, random_style
 
 
 def test_changes_stand_in_place_of_the_style_s_and_leave_it_as_it_was():
-    changed = chosen_style("red-cart", {"dpi": 150.0, "names": None})
+    changed = choose_style("red-cart", {"dpi": 150.0, "names": None})
     assert (changed.dpi, changed.names, changed.font) == (150.0, None, "mono")
     assert STYLES["red-cart"].dpi == 200.0
-    assert chosen_style(PageStyle(font="serif"), {}).font == "serif"
+    assert choose_style(PageStyle(font="serif"), {}).font == "serif"
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_changes_stand_in_place_of_the_style_s_and_leave_it_as_it_was():
 )
 def test_what_is_no_attribute_or_out_of_range_is_refused(changes, message):
     with pytest.raises(RenderError, match=message):
-        chosen_style("plain", changes)
+        choose_style("plain", changes)
 
 
 def test_a_generator_draws_the_same_style_again():

@@ -29,7 +29,7 @@ def beat(t: NDArray[np.float64], onset: float, gains: tuple[float, float, float]
     return gains[0] * p_wave + gains[1] * complex_ + gains[2] * hump(t, onset + s - 0.2, 0.2)
 
 
-def made_ecg(
+def synthesize_ecg(
     onsets: NDArray[np.float64] | None = None,
     *,
     seconds: float = 10.0,
@@ -60,7 +60,7 @@ def made_ecg(
 def with_own_p_waves(own_mv: float) -> EcgRecord:
     """Beats whose P waves have one wave in common, 0.12 mV high, and one of their own in each beat."""
     rng = np.random.default_rng(0)
-    record = made_ecg(p_mv=0.0)
+    record = synthesize_ecg(p_mv=0.0)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     waves = np.zeros_like(t)
     for onset in np.arange(0.5, 9.55, 0.8):

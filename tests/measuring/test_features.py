@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from synthetic_ecgs import synthesize_ecg, page_of
 from numpy.typing import NDArray
+from synthetic_ecgs import page_of, synthesize_ecg
 
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import STANDARD_LEADS

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from synthetic_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, synthesize_ecg, page_of, with_own_p_waves
 from numpy.typing import NDArray
+from synthetic_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, page_of, synthesize_ecg, with_own_p_waves
 
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import STANDARD_LEADS

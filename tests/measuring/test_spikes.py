@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from synthetic_ecgs import synthesize_ecg
 from numpy.typing import NDArray
+from synthetic_ecgs import synthesize_ecg
 
 from ecglens.measuring.signals import FS_HZ
 from ecglens.measuring.spikes import remove_spikes

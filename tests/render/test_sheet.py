@@ -4,7 +4,7 @@ import pytest
 from ecglens.errors import RenderError
 from ecglens.layouts import LAYOUTS
 from ecglens.records import EcgRecord
-from ecglens.render.sheet import Sheet, find_lead_signal, select_layout, lay_out_segments
+from ecglens.render.sheet import Sheet, find_lead_signal, lay_out_segments, select_layout
 from ecglens.render.style import STYLES, PageStyle
 
 RECORD = EcgRecord(np.float32([np.arange(4), np.ones(4)]), 2.0, ("I", "II"))

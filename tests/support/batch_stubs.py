@@ -15,7 +15,7 @@ THREE_PAGES = b"II*\0" + struct.pack("<IHIHIHI", 8, 0, 14, 0, 20, 0, 0)
 
 
 def by_content(data: bytes, number: int, stem: str, job: Job) -> PageResult:
-    """Do what the first word of the file says: return a result, fail, end the process, or take a while."""
+    """Perform what the first word of the file says: return a result, fail, end the process, or take a while."""
     word, _, argument = data.partition(b" ")
     if word == b"refuse":
         raise EcgReadError(code="unreadable", source="bytes", detail="expected a page, found a word; scan it.")

@@ -1,7 +1,7 @@
 """Demo pages that ship with ecglens, rendered by ``ecglens render`` from public records, with their truth.
 
-The records are from PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6, CC BY 4.0). The print around the traces is
-invented except for the heart rate. ``docs/make_demo_pages.py`` makes the pages.
+The records are from PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6, CC BY 4.0). The print around the traces
+is invented except for the heart rate. ``docs/make_demo_pages.py`` makes the pages.
 """
 
 import json

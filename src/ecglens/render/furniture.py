@@ -65,7 +65,7 @@ class Visit:
 def invent_visit(
     rng: np.random.Generator, *, rate_bpm: int | None, speed_mm_s: float, gain_mm_mv: float, form: str
 ) -> Visit:
-    """Invent a visit.
+    """Generate an invented visit.
 
     Args:
         rng: Generator for everything that is not given.

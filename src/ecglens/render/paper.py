@@ -1,7 +1,7 @@
 """Draw the grids of common ECG paper, at any scale and with sub-pixel accuracy.
 
-The lines of the grid have their width on paper. A pixel that is half covered by a line is half colored, so that the mean
-spacing of the lines is exact at every resolution.
+The lines of the grid have their width on paper. A pixel that is half covered by a line is half colored, so that the
+mean spacing of the lines is exact at every resolution.
 """
 
 from collections.abc import Mapping

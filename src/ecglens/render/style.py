@@ -28,7 +28,7 @@ class PageStyle:
         dpi: Dots per inch, 100 to 600.
         pulse: Position of the calibration pulses, ``"left"`` or ``"right"`` of the traces, or ``None``.
         pulse_mm: Width of a pulse.
-        separators: Separators between the segments of a row: a ``"line"`` over all rows, a ``"dotted"`` line, a ``"tick"``
+        separators: Separators between segments of a row: a ``"line"`` over all rows, a ``"dotted"`` line, a ``"tick"``
             at each segment, or ``None``.
         names: Position of the lead names at the start of a segment, ``"above"``, ``"on-trace"`` or ``"below"``, or
             ``None``.

@@ -174,7 +174,7 @@ class PageTruth:
         return Box(float(top), float(left), float(bottom), float(right))
 
     def trace(self, segment: LeadTruth) -> NDArray[np.float64]:
-        """Return the center line of a segment on the current page, ``(samples, 2)`` as ``(column, row)``; NaN if missing."""
+        """Return the center line of a segment on the current page, ``(samples, 2)``: column and row, NaN if missing."""
         seconds = np.arange(len(segment.signal_mv)) / self.fs_hz
         columns = segment.x0_px + seconds * self.px_per_s
         return self.on_page(np.stack([columns, segment.baseline_px - segment.signal_mv * self.px_per_mv], axis=1))

@@ -58,7 +58,7 @@ def test_a_comparison_is_written_for_people_and_programs_with_pictures_of_what_c
     html = page.read_text()
     assert "first 1.0" in html
     assert "second 2.0" in html
-    assert "1 pages that are only in the first, 1 only in the second" in html
+    assert "Pages left out: 1 only in the first result, 1 only in the second" in html
     assert html.count("data:image/jpeg;base64,") == 1
     assert html.count("no picture") == 2
     assert "&lt;b&gt;moved" in html

@@ -43,8 +43,8 @@ def test_progress_is_json_lines_without_a_terminal_and_the_end_is_reported(readi
     assert (reports[1]["seconds_left"], reports[1]["failures"]) == (65.0, 1)
     for line in (
         "3 pages of 3 files, 1 failed.",
-        "hold the same as another: 1 file.",
-        "by their names: 2 other files.",
+        "another file has the same bytes: 1 file.",
+        "because of their names: 2 other files.",
         "failures.csv",
         "so this one has a folder of its own",
         "not a diagnosis",

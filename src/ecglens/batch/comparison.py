@@ -136,7 +136,7 @@ class BatchComparison:
         facts = [f"First: {_describe_run(self.runs[0])}. Second: {_describe_run(self.runs[1])}."]
         if any(self.only):
             first, second = self.only
-            facts.append(f"Left out: {first:,} pages that are only in the first, {second:,} only in the second.")
+            facts.append(f"Pages left out: {first:,} only in the first result, {second:,} only in the second.")
         return facts
 
     def _load_pictures(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes | None]:

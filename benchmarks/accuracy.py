@@ -51,7 +51,7 @@ from ecglens.render import DAMAGES, GRIDS, STYLES, PageTruth, RenderedPage, dama
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, add_to_leads, beat, hump, made_ecg, with_own_p_waves
+from synthetic_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, add_to_leads, beat, hump, synthesize_ecg, with_own_p_waves
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "tests" / "data"
@@ -345,7 +345,7 @@ def made_records() -> Mapping[str, tuple[EcgRecord, Truth]]:
             axis_deg = -75.0 + 50.0 * number
             made[name] = stretched(stretch, axis_deg=axis_deg, noise_mv=noise_mv, st_mv=0.1 * (number % 3 - 1))
     for p_mv in (0.03, 0.05, 0.08, 0.12, 0.2):
-        record = made_ecg(p_mv=p_mv, noise_mv=0.01, rng=np.random.default_rng(5))
+        record = synthesize_ecg(p_mv=p_mv, noise_mv=0.01, rng=np.random.default_rng(5))
         made[f"made, P of {p_mv:g} mV"] = record, Truth(has_p=True, is_paced=False)
     for seed in range(4):
         made[f"made, atrial fibrillation {seed}"] = fibrillation(seed), Truth(has_p=False, is_paced=False)
@@ -375,7 +375,7 @@ def stretched(stretch: float, *, axis_deg: float, **options: float) -> tuple[Ecg
     onsets = np.arange(0.5, 10 / stretch - 0.45, 0.8)
     fs_hz = 500.0 * stretch
     rng = np.random.default_rng(1)
-    quick = made_ecg(onsets, seconds=10 / stretch, fs_hz=fs_hz, axis_deg=axis_deg, rng=rng, **options)
+    quick = synthesize_ecg(onsets, seconds=10 / stretch, fs_hz=fs_hz, axis_deg=axis_deg, rng=rng, **options)
     record = EcgRecord(quick.signals_mv, 500.0, quick.leads)
     spans_ms = {"p": P_MS, "pr": PR_MS, "qrs": QRS_MS, "qt": QT_MS}
     truth = Truth(
@@ -395,7 +395,7 @@ def fibrillation(seed: int) -> EcgRecord:
     """Beats at irregular distances over fine waves, no P wave."""
     rng = np.random.default_rng([7, seed])
     onsets = 0.5 + np.cumsum(rng.uniform(0.45, 1.05, 20))
-    record = made_ecg(onsets[onsets < 9.4], p_mv=0.0, noise_mv=0.005, rng=rng)
+    record = synthesize_ecg(onsets[onsets < 9.4], p_mv=0.0, noise_mv=0.005, rng=rng)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     phase = 2 * np.pi * rng.uniform(5.5, 7.5) * t + 3 * np.sin(2 * np.pi * rng.uniform(0.3, 0.6) * t)
     return add_to_leads(record, rng.uniform(0.03, 0.07) * np.sin(phase))
@@ -404,7 +404,7 @@ def fibrillation(seed: int) -> EcgRecord:
 def dissociation(seed: int) -> EcgRecord:
     """Regular slow beats, and P waves at a rate of their own."""
     rng = np.random.default_rng([8, seed])
-    record = made_ecg(np.arange(0.6, 9.4, rng.uniform(1.1, 1.4)), p_mv=0.0, noise_mv=0.005, rng=rng)
+    record = synthesize_ecg(np.arange(0.6, 9.4, rng.uniform(1.1, 1.4)), p_mv=0.0, noise_mv=0.005, rng=rng)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     atria = np.arange(0.2, 9.9, rng.uniform(0.65, 0.85))
     waves = sum((beat(t, onset, (0.12, 0.0, 0.0)) for onset in atria), np.zeros_like(t))
@@ -413,14 +413,14 @@ def dissociation(seed: int) -> EcgRecord:
 
 def flutter(ratio: int) -> EcgRecord:
     """Flutter waves at 300/min of which every second, third or fourth is followed by a beat."""
-    record = made_ecg(np.arange(0.5, 9.4, 0.2 * ratio), p_mv=0.0, noise_mv=0.005)
+    record = synthesize_ecg(np.arange(0.5, 9.4, 0.2 * ratio), p_mv=0.0, noise_mv=0.005)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     return add_to_leads(record, 0.15 * (2 * np.abs((t / 0.2) % 1 - 0.5) - 0.5))
 
 
 def spiked(spike_mv: float) -> EcgRecord:
     """Paced beats: a spike of 4 ms stands 20 ms before each complex."""
-    record = made_ecg(p_mv=0.0, noise_mv=0.003)
+    record = synthesize_ecg(p_mv=0.0, noise_mv=0.003)
     spikes = np.zeros(record.signals_mv.shape[1])
     for onset in np.arange(0.5, 9.5, 0.8):
         at = round((onset - 0.02) * record.fs_hz)
@@ -434,12 +434,12 @@ def early_beats(early: float) -> tuple[EcgRecord, Truth]:
     onsets = 0.5 + np.r_[0, np.cumsum(steps)]
     onsets = onsets[onsets < 9.4]
     truth = Truth(peaks_s=onsets + QRS_MS / 2000, rate_bpm=60 / float(np.diff(onsets).mean()), is_paced=False)
-    return made_ecg(onsets, p_mv=0.1, noise_mv=0.005), truth
+    return synthesize_ecg(onsets, p_mv=0.1, noise_mv=0.005), truth
 
 
 def late_waves(gap_ms: float, *, is_part: bool) -> tuple[EcgRecord, Truth]:
     """Beats with a small wave of 30 ms some time after the complex, and how long the complex is with or without it."""
-    record = made_ecg(p_mv=0.1)
+    record = synthesize_ecg(p_mv=0.1)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     starts = np.arange(0.5, 9.55, 0.8) + (QRS_MS + gap_ms) / 1000
     waves = sum((0.1 * hump(t, start, 0.03) for start in starts), np.zeros_like(t))
@@ -450,7 +450,7 @@ def late_waves(gap_ms: float, *, is_part: bool) -> tuple[EcgRecord, Truth]:
 def two_atrial_waves(part: float) -> EcgRecord:
     """Slow beats with a P wave and, 0.2 s before it, a wave whose steepest slope is a part of the P wave's."""
     onsets = np.arange(0.6, 9.4, 1.2)
-    record = made_ecg(onsets, p_mv=0.0, noise_mv=0.001)
+    record = synthesize_ecg(onsets, p_mv=0.0, noise_mv=0.001)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     p_mv, p_s, before_s = 0.15, P_MS / 1000, 0.06
     waves = np.zeros_like(t)

@@ -51,7 +51,7 @@ def main() -> None:
 
 def stub(data: bytes, number: int, stem: str, job: object) -> object:
     """A row as a page with a label has it."""
-    from ecglens.batch.job import PageAnswer
+    from ecglens.batch.job import PageResult
 
     share = round(struct.unpack("<Q", data)[0] % 1000 / 1000, 3)
     row = {
@@ -71,7 +71,7 @@ def stub(data: bytes, number: int, stem: str, job: object) -> object:
         "probability_normal": share,
         "probability_mi": round(1 - share, 3),
     }
-    return PageAnswer(row)
+    return PageResult(row)
 
 
 def drive(entries: int, workers: int) -> dict[str, float]:

@@ -19,7 +19,7 @@ from ecglens.records import Page
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from not_ecgs import not_ecgs
+from not_ecgs import generate_not_ecgs
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     seen, found = Counter[str](), Counter[str]()
     runtime = load_runtime()
-    for kind, pixels in not_ecgs(np.random.default_rng(0), 500):
+    for kind, pixels in generate_not_ecgs(np.random.default_rng(0), 500):
         seen[kind] += 1
         found[kind] += bool(examine_page(Page(pixels), runtime).layout)
     files = sorted(arguments.pages.glob("*.jpg"))

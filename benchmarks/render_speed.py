@@ -11,7 +11,7 @@ import numpy as np
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
 from ecglens.render import DAMAGES, STYLES, damage, render_page
-from ecglens.render.paper import paper
+from ecglens.render.paper import draw_paper
 
 REPEATS = 20
 DPI = 152
@@ -32,7 +32,7 @@ def main() -> None:
         kept = _rate(
             lambda seed, style=style: render_page(record, style=style, dpi=DPI, rng=np.random.default_rng(seed))
         )
-        anew = _rate(lambda seed, style=style: (paper.cache_clear(), render_page(record, style=style, dpi=DPI)))
+        anew = _rate(lambda seed, style=style: (draw_paper.cache_clear(), render_page(record, style=style, dpi=DPI)))
         print(f"| {style} | {page.width} x {page.height} | {kept:.1f} | {anew:.1f} |")
     clean = render_page(record, dpi=DPI)
     print("\n| damage, strength 0.5 | pages/s |\n|---|---|")

@@ -47,7 +47,7 @@ def _job(outputs: tuple[str, ...]) -> Job:
 
 
 def _table(new: object) -> str:
-    rows = [(each, each.what) for each in new if not _is_error(each)]  # type: ignore[attr-defined]
+    rows = [(each, each.description) for each in new if not _is_error(each)]  # type: ignore[attr-defined]
     names = {each.name for each in new}  # type: ignore[attr-defined]
     lines = [
         f"| `{each.name}`{f', `{each.name}_error`' if f'{each.name}_error' in names else ''} | "
@@ -59,7 +59,7 @@ def _table(new: object) -> str:
 
 def _is_error(column: Column) -> bool:
     """Return whether it is the uncertainty of the column before it, whose row shows both."""
-    return column.what == "its standard uncertainty"
+    return column.description == "its standard uncertainty"
 
 
 def _lines(head: tuple[str, str], rows: object) -> str:

@@ -1,4 +1,4 @@
-"""What changed between two results over the same pages."""
+"""Comparisons of two results over the same pages."""
 
 import csv
 import json
@@ -6,59 +6,59 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_results import LABELLED, labelled, write_result
+from simulated_results import LABELED, labeled_row, write_result
 
 from ecglens.batch import compare
 from ecglens.errors import BatchError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-MEASURED = replace(LABELLED, what=("label", "measurements"))
+MEASURED = replace(LABELED, parts=("label", "measurements"))
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> tuple[Path, Path]:
-    """Five pages in both, one more in each; the second result has another model and other names."""
+    """Five pages in both, and one more in each; the second result is of another model."""
     failed = {"file": "bad", "failure": "not_a_page", "reason": "Expected a page, found a word; scan it."}
     first = [
-        labelled("same", "normal", 0.9, rate_bpm=60.0),
-        labelled("<b>moved", "normal", 0.8, rate_bpm=70.0, path=DATA / "MI_26.jpg"),
-        labelled("surer", "mi", 0.95),
-        labelled("abstains", "mi", 0.7, path="/nowhere"),
+        labeled_row("same", "normal", 0.9, rate_bpm=60.0),
+        labeled_row("<b>moved", "normal", 0.8, rate_bpm=70.0, path=DATA / "MI_26.jpg"),
+        labeled_row("surer", "mi", 0.95),
+        labeled_row("abstains", "mi", 0.7, path="/nowhere"),
         failed,
-        labelled("first only", "normal", 0.5),
+        labeled_row("first only", "normal", 0.5),
     ]
     second = [
-        labelled("same", "normal", 0.6, rate_bpm=61.0),
-        labelled("<b>moved", "mi", 0.8, rate_bpm=73.0),
-        labelled("surer", "normal", 0.99),
+        labeled_row("same", "normal", 0.6, rate_bpm=61.0),
+        labeled_row("<b>moved", "mi", 0.8, rate_bpm=73.0),
+        labeled_row("surer", "normal", 0.99),
         {"file": "abstains", "abstention": "uncertain", "confidence": 0.55},
         failed,
-        labelled("second only", "normal", 0.5),
+        labeled_row("second only", "normal", 0.5),
     ]
     other = replace(MEASURED, model_name="second", model_version="2.0", labels=("mi", "normal"))
     return write_result(tmp_path / "a", first, job=MEASURED), write_result(tmp_path / "b", second, job=other)
 
 
-def test_a_comparison_counts_what_agrees_and_lists_what_moved(results):
-    found = compare(*results)
-    assert found.agreement == {
+def test_a_comparison_counts_what_agrees_and_lists_what_changed(results):
+    comparison = compare(*results)
+    assert comparison.agreement == {
         ("normal", "normal"): 1,
         ("normal", "mi"): 1,
         ("mi", "normal"): 1,
         ("mi", "uncertain"): 1,
         ("failed", "failed"): 1,
     }
-    assert (found.pages, found.only, found.failed) == (5, (1, 1), 1)
-    assert [row["file"] for row in found.moved] == ["surer", "<b>moved", "abstains"]
-    assert found.figures == {"rate_bpm": (2, 2.0, pytest.approx(2.9))}
+    assert (comparison.pages, comparison.only, comparison.failed) == (5, (1, 1), 1)
+    assert [row["file"] for row in comparison.moved] == ["surer", "<b>moved", "abstains"]
+    assert comparison.measurements == {"rate_bpm": (2, 2.0, pytest.approx(2.9))}
 
 
-def test_a_comparison_is_written_for_people_and_programs_with_pictures_of_what_moved(results, tmp_path):
+def test_a_comparison_is_written_for_people_and_programs_with_pictures_of_what_changed(results, tmp_path):
     page = compare(*results).write(tmp_path / "out")
     html = page.read_text()
     assert "first 1.0" in html
     assert "second 2.0" in html
-    assert "only the first has, 1, and only the second, 1" in html
+    assert "Pages left out: 1 only in the first result, 1 only in the second" in html
     assert html.count("data:image/jpeg;base64,") == 1
     assert html.count("no picture") == 2
     assert "&lt;b&gt;moved" in html
@@ -71,7 +71,7 @@ def test_a_comparison_is_written_for_people_and_programs_with_pictures_of_what_m
 
 
 def test_results_that_cannot_be_compared_are_refused(results, tmp_path):
-    other = write_result(tmp_path / "c", [labelled("elsewhere", "mi", 0.9)])
+    other = write_result(tmp_path / "c", [labeled_row("elsewhere", "mi", 0.9)])
     with pytest.raises(BatchError, match="Expected two results over the same pages, found none in both"):
         compare(results[0], other)
     with pytest.raises(BatchError, match=r"found no run\.json in"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecglens.batch import feature_row, files_below
+from ecglens.batch import compute_feature_row, list_files
 from ecglens.errors import EcgLensError
 from ecglens.formats.csv import write_csv
 from ecglens.layouts import STANDARD_LEADS
@@ -19,20 +19,20 @@ def test_pages_and_records_are_found_below_a_folder_each_once(tmp_path):
     for name in ("b.JPG", "sub/a.hea", "sub/a.dat", "truth.json", "c.fhir.json", "d.txt", "e.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = files_below([tmp_path / "e.csv", tmp_path, tmp_path / "d.txt"])
+    paths = list_files([tmp_path / "e.csv", tmp_path, tmp_path / "d.txt"])
 
-    assert [path.name for path in found] == ["e.csv", "b.JPG", "c.fhir.json", "a.hea", "d.txt"]
+    assert [path.name for path in paths] == ["e.csv", "b.JPG", "c.fhir.json", "a.hea", "d.txt"]
 
 
 def test_a_folder_without_pages_and_a_path_to_nothing_are_refused(tmp_path):
     with pytest.raises(EcgLensError, match="Expected pages or records below"):
-        files_below([tmp_path])
+        list_files([tmp_path])
     with pytest.raises(EcgLensError, match="found nothing at"):
-        files_below([tmp_path / "nothing"])
+        list_files([tmp_path / "nothing"])
 
 
 def test_a_page_and_a_record_have_the_same_columns():
-    page, record = feature_row(DATA / "MI_26.jpg"), feature_row(DATA / "ptbxl_00001.csv")
+    page, record = compute_feature_row(DATA / "MI_26.jpg"), compute_feature_row(DATA / "ptbxl_00001.csv")
 
     assert list(page) == list(record) == ["file", "layout", "error", *FEATURES]
     assert (page["layout"], record["layout"]) == ("3x4+1", "")
@@ -54,7 +54,7 @@ def test_a_page_and_a_record_have_the_same_columns():
 )
 def test_a_bad_file_is_a_row_with_its_reason(tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
-    row = feature_row(tmp_path / name)
+    row = compute_feature_row(tmp_path / name)
 
     assert row["error"].startswith(reason)
     assert len(row["error"]) > 10
@@ -64,11 +64,11 @@ def test_a_bad_file_is_a_row_with_its_reason(tmp_path, name, content, reason):
 def test_a_record_without_beats_says_so(tmp_path):
     write_csv(EcgRecord(np.zeros((12, 5000), np.float32), 500.0, STANDARD_LEADS), tmp_path / "flat.csv")
 
-    assert len(feature_row(tmp_path / "flat.csv")["error"]) > 10
+    assert len(compute_feature_row(tmp_path / "flat.csv")["error"]) > 10
 
 
 def test_a_file_that_vanished_is_a_row_too(tmp_path):
     shutil.copy(DATA / "ptbxl_00001.csv", tmp_path)
     (tmp_path / "ptbxl_00001.csv").unlink()
 
-    assert feature_row(tmp_path / "ptbxl_00001.csv")["error"]
+    assert compute_feature_row(tmp_path / "ptbxl_00001.csv")["error"]

@@ -1,4 +1,4 @@
-"""Real pages by a small model: the rows, the signals beside them, the memory that a reader takes."""
+"""Real pages read with a small model: the rows, the files of signals and the memory of the reading processes."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ from ecglens.batch import Entry, Options, Progress, Result, run
 from ecglens.batch.job import make_job
 from ecglens.batch.pages import answer
 from ecglens.batch.readers import PageReader
-from ecglens.batch.results import keep_files
+from ecglens.batch.results import store_files
 from ecglens.errors import BatchError, ModelError
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import STANDARD_LEADS
@@ -37,16 +37,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A page for everything, a PDF of another print, and a letter."""
-    home = tmp_path_factory.mktemp("pages")
+    """Return the result of a page for every part, a PDF of another print, and a text file."""
+    folder = tmp_path_factory.mktemp("pages")
     for name in ("MI_26.jpg", "00009_hr.pdf"):
-        shutil.copy(DATA / name, home)
-    (home / "letter.jpg").write_text("dear")
-    return run(home, home.parent / "result", options=Options(what=EVERYTHING, model=model), workers=1)
+        shutil.copy(DATA / name, folder)
+    (folder / "letter.jpg").write_text("dear")
+    return run(folder, folder.parent / "result", options=Options(parts=EVERYTHING, model=model), workers=1)
 
 
 def write_png(path: Path, side_px: int) -> None:
-    """A small PNG that becomes some hundred megabytes, below the limit of megapixels."""
+    """Write a small PNG that is decoded to some hundred megabytes, below the limit of megapixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -67,16 +67,16 @@ def reading(model: Path) -> Reading:
 
 
 def test_a_row_says_what_the_page_s_reading_says(result, reading):
-    row, told = rows(result)["MI_26.jpg"], reading.to_dict()
-    assert row["label"] == told["label"]
-    assert row["abstention"] == (told["abstention"] or {}).get("kind")
-    assert {name: row[f"probability_{name}"] for name in ("normal", "mi")} == pytest.approx(told["probabilities"])
+    row, expected = rows(result)["MI_26.jpg"], reading.to_dict()
+    assert row["label"] == expected["label"]
+    assert row["abstention"] == (expected["abstention"] or {}).get("kind")
+    assert {name: row[f"probability_{name}"] for name in ("normal", "mi")} == pytest.approx(expected["probabilities"])
     assert row["confidence"] == pytest.approx(reading.prediction.confidence, abs=1e-6)
     assert (row["layout"], row["width_px"]) == ("3x4+1", 1107)
-    assert row["rate_bpm"] == pytest.approx(told["measurements"]["rate_bpm"]["value"])
-    assert row["rate_bpm_error"] == pytest.approx(told["measurements"]["rate_bpm"]["error"])
-    assert row["st_j_mv"]["V2"] == pytest.approx(told["measurements"]["st_j_mv"]["V2"]["value"], abs=1e-3)
-    assert row["warnings"][: len(told["warnings"])] == told["warnings"]
+    assert row["rate_bpm"] == pytest.approx(expected["measurements"]["rate_bpm"]["value"])
+    assert row["rate_bpm_error"] == pytest.approx(expected["measurements"]["rate_bpm"]["error"])
+    assert row["st_j_mv"]["V2"] == pytest.approx(expected["measurements"]["st_j_mv"]["V2"]["value"], abs=1e-3)
+    assert row["warnings"][: len(expected["warnings"])] == expected["warnings"]
     assert len(row["quality"]) == len(row["leads"]) == 13
 
 
@@ -87,33 +87,33 @@ def test_a_model_without_a_class_map_is_explained_by_occlusion(result):
     assert not any("no explanation" in warning for warning in row["warnings"])
 
 
-def test_a_page_of_another_print_is_measured_and_not_labelled(result):
+def test_a_page_of_another_print_is_measured_and_not_labeled(result):
     row = rows(result)["00009_hr.pdf"]
     assert (row["label"], row["abstention"], row["failure"]) == (None, "unfamiliar", None)
     assert row["rate_bpm"] is not None
     assert row["signals_file"] is not None
 
 
-def test_the_signals_lie_in_their_own_file(result, reading):
+def test_the_signals_are_stored_in_a_file_of_their_own(result, reading):
     assert reading.tracing is not None
     assert reading.tracing.record is not None
     expected = reading.tracing.record.on_one_clock()
     row = rows(result)["MI_26.jpg"]
     assert row["signals_file"] == f"signals/{row['sha256'][:2]}/{row['sha256']}-1.parquet"
-    found = parquet.read_table(result.folder / row["signals_file"])
-    assert found.column_names == list(expected.leads)
-    assert found.schema.metadata[b"ecglens.fs_hz"] == b"500"
-    assert found.schema.metadata[b"ecglens.unit"] == b"mV"
-    np.testing.assert_array_equal(found["II-rhythm"].to_numpy(), expected.signals_mv[-1])
+    table = parquet.read_table(result.folder / row["signals_file"])
+    assert table.column_names == list(expected.leads)
+    assert table.schema.metadata[b"ecglens.fs_hz"] == b"500"
+    assert table.schema.metadata[b"ecglens.unit"] == b"mV"
+    np.testing.assert_array_equal(table["II-rhythm"].to_numpy(), expected.signals_mv[-1])
 
 
 def test_signals_as_wfdb_are_read_by_their_row_s_name(reading, tmp_path, monkeypatch):
     monkeypatch.setattr("ecglens.batch.pages.digitize_page", lambda page: reading.tracing)
     job = make_job(Options(("signals",), signal_format="wfdb"))
-    found = answer((DATA / "MI_26.jpg").read_bytes(), 1, f"{'0a' * 32}-1", job)
-    assert "label" not in found.row
-    keep_files(tmp_path, found.files)
-    record = read_wfdb(tmp_path / found.row["signals_file"])
+    page = answer((DATA / "MI_26.jpg").read_bytes(), 1, f"{'0a' * 32}-1", job)
+    assert "label" not in page.row
+    store_files(tmp_path, page.files)
+    record = read_wfdb(tmp_path / page.row["signals_file"])
     assert {"I", "II", "III", "V6"} <= set(record.leads)
     assert np.nanmax(np.abs(record.signals_mv)) > 0.5
 
@@ -128,33 +128,33 @@ def test_the_summary_shows_pages_without_network_or_scripts(result):
     assert "<script" not in html
 
 
-def test_a_bomb_among_pages_costs_its_own_row_and_no_more_memory_than_a_reader_may_take(model, tmp_path, monkeypatch):
-    """Called as a task of the web application does: entries, a listener, a thread that is not the first."""
+def test_a_decompression_bomb_fails_alone_within_the_memory_limit(model, tmp_path, monkeypatch):
+    """Call it as a task of the web application does: with entries and a listener, not in the main thread."""
     peaks: list[int] = []
     end = PageReader._end
 
-    def noted(self: PageReader) -> int:
-        """The peak of a process that is about to be ended; one that has ended has none."""
+    def end_and_measure(self: PageReader) -> int:
+        """Record the peak memory of a process before it is ended."""
         if self._process is not None:
             status = Path(f"/proc/{self._process.pid}/status").read_text()
             peaks.extend(int(kilobytes) for kilobytes in re.findall(r"VmHWM:\s+(\d+) kB", status))
         return end(self)
 
-    monkeypatch.setattr(PageReader, "_end", noted)
+    monkeypatch.setattr(PageReader, "_end", end_and_measure)
     write_png(tmp_path / "bomb", 9990)
     write_png(tmp_path / "large", 3000)
-    places = (DATA / "MI_26.jpg", tmp_path / "bomb", tmp_path / "large", DATA / "HB_1.jpg")
-    entries = [Entry(f"upload {number}", str(place)) for number, place in enumerate(places)]
-    told: list[Progress] = []
+    paths = (DATA / "MI_26.jpg", tmp_path / "bomb", tmp_path / "large", DATA / "HB_1.jpg")
+    entries = [Entry(f"upload {number}", str(path)) for number, path in enumerate(paths)]
+    reports: list[Progress] = []
     with ThreadPoolExecutor(1) as pool:
         options = Options(model=model)
         task = pool.submit(
-            run, entries, tmp_path / "out", options=options, workers=1, listener=told.append, pictures=False
+            run, entries, tmp_path / "out", options=options, workers=1, listener=reports.append, pictures=False
         )
-        found = task.result()
-    assert (found.files, found.pages, found.failures) == (4, 4, 1)
-    assert (told[-1].state, told[-1].done, told[-1].failures) == ("finished", 4, 1)
-    assert [row["failure"] for row in rows(found).values()] == [None, "memory", None, None]
+        outcome = task.result()
+    assert (outcome.files, outcome.pages, outcome.failures) == (4, 4, 1)
+    assert (reports[-1].state, reports[-1].done, reports[-1].failures) == ("finished", 4, 1)
+    assert [row["failure"] for row in rows(outcome).values()] == [None, "memory", None, None]
     assert peaks
     assert 100_000 < max(peaks) <= 600_000_000 / 1024
 
@@ -163,10 +163,10 @@ def test_a_bomb_among_pages_costs_its_own_row_and_no_more_memory_than_a_reader_m
     ("options", "reason"),
     [
         (
-            Options(what=("label", "heat")),
+            Options(parts=("label", "heat")),
             "Expected any of label, measurements, signals, explanation to read, found 'label, heat'",
         ),
-        (Options(what=()), "Expected any of label"),
+        (Options(parts=()), "Expected any of label"),
         (Options(signal_format="csv"), "Expected signals as parquet or wfdb, found 'csv'"),
         (Options(memory_mb=20), "Expected at least 300 MB of memory"),
         (Options(page_seconds=0.0), "1 second to a day for a page"),

@@ -9,7 +9,7 @@ import pytest
 from batch_stubs import NO_MODEL, THREE_PAGES
 
 from ecglens.batch.entries import Entry
-from ecglens.batch.readers import Answer, PageReader, close_readers, read_chunk
+from ecglens.batch.readers import FileResult, PageReader, close_readers, read_chunk
 from ecglens.errors import BatchError
 
 JOB = replace(NO_MODEL, answer="batch_stubs:by_content", page_seconds=1.0)
@@ -17,24 +17,24 @@ JOB = replace(NO_MODEL, answer="batch_stubs:by_content", page_seconds=1.0)
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[PageReader]:
-    found = PageReader(JOB)
-    yield found
-    found.close()
+    reader = PageReader(JOB)
+    yield reader
+    reader.close()
 
 
-def told(answer: Answer) -> list[tuple[int, str | None]]:
-    return [(row.page, row.failure) for row in answer.rows]
+def failures(result: FileResult) -> list[tuple[int, str | None]]:
+    return [(row.page, row.failure) for row in result.rows]
 
 
-def read(reader: PageReader, path: Path, content: bytes) -> Answer:
+def read(reader: PageReader, path: Path, content: bytes) -> FileResult:
     path.write_bytes(content)
     return reader.read(Entry(path.name, str(path)))
 
 
-def test_a_page_is_answered_with_the_hash_of_its_file(reader, tmp_path):
-    found = read(reader, tmp_path / "a", b"normal")
-    assert found.sha256 == hashlib.sha256(b"normal").hexdigest()
-    assert json.loads(found.rows[0].text) == {"page": 1, "layout": "normal", "width_px": 6}
+def test_a_row_comes_with_the_hash_of_its_file(reader, tmp_path):
+    result = read(reader, tmp_path / "a", b"normal")
+    assert result.sha256 == hashlib.sha256(b"normal").hexdigest()
+    assert json.loads(result.rows[0].text) == {"page": 1, "layout": "normal", "width_px": 6}
 
 
 def test_bytes_that_come_with_the_entry_are_read(reader):
@@ -45,40 +45,40 @@ def test_bytes_that_come_with_the_entry_are_read(reader):
     ("content", "failure", "reason"),
     [
         (b"refuse", "not_a_page", "Expected a page, found a word; scan it."),
-        (b"fault", "error", "The program has a fault that this page shows: ZeroDivisionError: of a stub"),
+        (b"fault", "error", "This page triggers an error in the program: ZeroDivisionError: of a stub"),
         (b"die", "crash", "found one that ends the process that reads it (signal 11)."),
         (b"hang", "time", "Expected a page that is read within 1 s, found one that takes longer."),
         (b"fill", "memory", "Expected a page that is read within 600 MB of memory, found one that needs more"),
     ],
 )
-def test_a_page_that_breaks_out_fails_alone(reader, tmp_path, content, failure, reason):
+def test_a_page_that_exceeds_a_limit_fails_alone(reader, tmp_path, content, failure, reason):
     bad = read(reader, tmp_path / "bad", content)
-    assert told(bad) == [(1, failure)]
+    assert failures(bad) == [(1, failure)]
     assert reason in json.loads(bad.rows[0].text)["reason"]
     assert bad.sha256 is not None
-    assert told(read(reader, tmp_path / "good", b"normal")) == [(1, None)]
+    assert failures(read(reader, tmp_path / "good", b"normal")) == [(1, None)]
 
 
 def test_a_page_whose_process_was_killed_by_another_is_read_again(reader, tmp_path):
     mark = tmp_path / "killed"
-    assert told(read(reader, tmp_path / "a", b"die-once " + bytes(mark))) == [(1, None)]
+    assert failures(read(reader, tmp_path / "a", b"die-once " + bytes(mark))) == [(1, None)]
     assert mark.exists()
 
 
 def test_a_page_that_fails_or_kills_costs_none_of_its_file_s_other_pages(reader, tmp_path):
-    assert told(read(reader, tmp_path / "a", THREE_PAGES)) == [(1, "not_a_page"), (2, "crash"), (3, None)]
+    assert failures(read(reader, tmp_path / "a", THREE_PAGES)) == [(1, "not_a_page"), (2, "crash"), (3, None)]
 
 
-def test_of_a_file_s_pages_one_may_be_asked_for(reader):
-    assert told(reader.read(Entry("a", "nowhere"), THREE_PAGES, first=3, last=3)) == [(3, None)]
-    assert told(reader.read(Entry("a", "nowhere"), THREE_PAGES, first=1, last=1)) == [(1, "not_a_page")]
+def test_one_page_of_a_file_can_be_requested(reader):
+    assert failures(reader.read(Entry("a", "nowhere"), THREE_PAGES, first=3, last=3)) == [(3, None)]
+    assert failures(reader.read(Entry("a", "nowhere"), THREE_PAGES, first=1, last=1)) == [(1, "not_a_page")]
 
 
-def test_a_file_of_more_pages_than_anyone_scans_is_refused_as_a_whole(reader):
+def test_a_file_of_too_many_pages_is_refused_as_a_whole(reader):
     chain = b"".join(struct.pack("<HI", 0, 14 + 6 * number) for number in range(1001)) + struct.pack("<HI", 0, 0)
-    found = reader.read(Entry("a", "nowhere"), b"II*\0" + struct.pack("<I", 8) + chain)
-    assert told(found) == [(1, "not_a_page")]
-    assert "Expected a file of at most 999 pages, found more; split it." in found.rows[0].text
+    result = reader.read(Entry("a", "nowhere"), b"II*\0" + struct.pack("<I", 8) + chain)
+    assert failures(result) == [(1, "not_a_page")]
+    assert "Expected a file of at most 999 pages, found more; split it." in result.rows[0].text
 
 
 def test_a_file_that_is_not_there_or_too_large_has_no_hash_and_a_reason(reader, tmp_path):
@@ -95,9 +95,9 @@ def test_a_file_that_is_not_there_or_too_large_has_no_hash_and_a_reason(reader, 
 def test_a_machine_with_another_version_or_model_refuses(tmp_path):
     with pytest.raises(BatchError, match=r"Expected ecglens 9\.9 on every machine, found"):
         PageReader(replace(JOB, version="9.9")).read(Entry("a", "a"))
-    strange = replace(JOB, what=("label",), model="compact_cnn", model_sha256="0" * 64)
+    other_model = replace(JOB, parts=("label",), model="compact_cnn", model_sha256="0" * 64)
     with pytest.raises(BatchError, match="Expected the same model 'compact_cnn' on every machine"):
-        PageReader(strange).read(Entry("a", "a"))
+        PageReader(other_model).read(Entry("a", "a"))
 
 
 def test_a_stopped_run_starts_no_process_again(tmp_path):
@@ -106,5 +106,5 @@ def test_a_stopped_run_starts_no_process_again(tmp_path):
         read_chunk([(Entry("a", "a"), None)], JOB, "a run")
 
 
-def test_what_a_library_prints_is_no_answer(reader, tmp_path):
-    assert told(read(reader, tmp_path / "a", b"print")) == [(1, None)]
+def test_what_a_library_prints_is_not_read_as_a_reply(reader, tmp_path):
+    assert failures(read(reader, tmp_path / "a", b"print")) == [(1, None)]

@@ -1,4 +1,4 @@
-"""Whole runs: what is answered once, goes on after a kill, and is spread over a cluster."""
+"""Whole runs: reading each page once, resuming after a kill, and reading on a cluster."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty pages, two of them alike, and one that cannot be read; no test changes them."""
+    """Return a folder of thirty pages, one of them there twice, and one that cannot be read; no test changes it."""
     folder = tmp_path_factory.mktemp("archive") / "pages"
     (folder / "sub").mkdir(parents=True)
     for number in range(30):
@@ -43,16 +43,16 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(archive: Path) -> tuple[Result, list[Progress]]:
-    """The whole archive read in one go, and what was told meanwhile."""
-    told: list[Progress] = []
-    out = archive.parent / "undisturbed"
-    return run_job(archive, out, JOB, workers=2, listener=told.append, pictures=False), told
+def whole_run(archive: Path) -> tuple[Result, list[Progress]]:
+    """Read the whole archive without interruption, and return the result and all reports of progress."""
+    reports: list[Progress] = []
+    out = archive.parent / "whole_run"
+    return run_job(archive, out, JOB, workers=2, listener=reports.append, pictures=False), reports
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Four pages, one of them in a folder below."""
+    """Return a folder with four pages, one of them in a subfolder."""
     folder = tmp_path / "pages"
     (folder / "sub").mkdir(parents=True)
     for name in ("00.jpg", "01.jpg", "02.jpg", "sub/03.jpg"):
@@ -61,13 +61,13 @@ def source(tmp_path: Path) -> Path:
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = parquet.read_table(folder / "pages.parquet").to_pylist()
-    return found
+    table: list[dict[str, Any]] = parquet.read_table(folder / "pages.parquet").to_pylist()
+    return table
 
 
 @contextmanager
 def process(*command: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A program of ours, ended with the test."""
+    """Start a Python process that ends with the test."""
     path = os.pathsep.join([str(SUPPORT), os.environ.get("PYTHONPATH", "")])
     started = subprocess.Popen(
         [sys.executable, *map(str, command)],
@@ -86,61 +86,61 @@ def process(*command: object) -> Iterator[subprocess.Popen[bytes]]:
         assert started.returncode is not None
 
 
-def wait_for(what: Any, *, seconds: float = 300.0) -> None:
+def wait_for(condition: Any, *, seconds: float = 300.0) -> None:
     until = time.monotonic() + seconds
-    while not what():
+    while not condition():
         assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.02)
 
 
-def test_every_content_has_one_row_with_its_name_and_copies(undisturbed):
-    found, _ = undisturbed
-    assert (found.files, found.pages, found.failures, found.copies, found.passed_over) == (32, 31, 1, 1, 1)
-    table = rows(found.folder)
+def test_every_content_has_one_row_with_its_name_and_copies(whole_run):
+    result, _ = whole_run
+    assert (result.files, result.pages, result.failures, result.copies, result.skipped_files) == (32, 31, 1, 1, 1)
+    table = rows(result.folder)
     assert [row["file"] for row in table] == [*(f"{number:02}.jpg" for number in range(30)), "bad.jpg"]
     assert [row["copies"] for row in table] == [1, 1, 1, 2, *[1] * 27]
-    names = parquet.read_table(found.folder / "files.parquet").to_pylist()
+    names = parquet.read_table(result.folder / "files.parquet").to_pylist()
     assert len({row["sha256"] for row in names}) == 31
     assert len({row["file"] for row in names}) == 32
 
 
-def test_every_failure_has_one_plain_reason(undisturbed):
-    found, _ = undisturbed
+def test_every_failure_has_one_plain_reason(whole_run):
+    result, _ = whole_run
     reason = "Expected a page, found a word; scan it."
-    assert {row["file"]: row["reason"] for row in rows(found.folder) if row["failure"]} == {"bad.jpg": reason}
-    with found.failures_file.open(newline="") as stream:
-        told = [(row["file"], row["page"], row["failure"], row["reason"]) for row in csv.DictReader(stream)]
-    assert told == [("bad.jpg", "1", "not_a_page", reason)]
+    assert {row["file"]: row["reason"] for row in rows(result.folder) if row["failure"]} == {"bad.jpg": reason}
+    with result.failures_file.open(newline="") as stream:
+        failures = [(row["file"], row["page"], row["failure"], row["reason"]) for row in csv.DictReader(stream)]
+    assert failures == [("bad.jpg", "1", "not_a_page", reason)]
 
 
-def test_a_listener_hears_of_every_state_and_the_last_counts(undisturbed):
-    _, told = undisturbed
-    states = [each.state for each in told]
+def test_a_listener_is_called_with_every_state_and_the_final_counts(whole_run):
+    _, reports = whole_run
+    states = [each.state for each in reports]
     assert list(dict.fromkeys(states)) == ["listing", "reading", "writing", "finished"]
-    assert (told[-1].done, told[-1].files, told[-1].pages, told[-1].failures) == (32, 32, 32, 1)
-    middle = next(each for each in told if each.state == "reading" and 0 < each.done < 32)
+    assert (reports[-1].done, reports[-1].files, reports[-1].pages, reports[-1].failures) == (32, 32, 32, 1)
+    middle = next(each for each in reports if each.state == "reading" and 0 < each.done < 32)
     assert middle.pages_per_s is not None
     assert middle.seconds_left is not None
     assert json.loads(json.dumps(middle.to_dict()))["done"] == middle.done
 
 
-def test_the_schema_s_version_stands_in_the_table(undisturbed):
-    found, _ = undisturbed
-    assert parquet.read_schema(found.folder / "pages.parquet").metadata[b"ecglens.schema_version"] == b"1"
+def test_the_schema_s_version_is_in_the_table(whole_run):
+    result, _ = whole_run
+    assert parquet.read_schema(result.folder / "pages.parquet").metadata[b"ecglens.schema_version"] == b"1"
 
 
 def test_a_second_run_reads_nothing_and_a_new_page_alone(source, tmp_path):
     first = run_job(source, tmp_path / "out", JOB, workers=1, pictures=False)
     before = (first.folder / "pages.parquet").read_bytes()
-    told: list[Progress] = []
-    run_job(source, tmp_path / "out", JOB, workers=1, listener=told.append, pictures=False)
+    reports: list[Progress] = []
+    run_job(source, tmp_path / "out", JOB, workers=1, listener=reports.append, pictures=False)
     assert (first.folder / "pages.parquet").read_bytes() == before
-    assert "reading" not in {each.state for each in told}
+    assert "reading" not in {each.state for each in reports}
     (source / "00.jpg").write_text("changed")
     (source / "new.jpg").write_text("new")
-    told.clear()
-    run_job(source, tmp_path / "out", JOB, workers=1, listener=told.append, pictures=False)
-    read = [each.done for each in told if each.state == "reading"]
+    reports.clear()
+    run_job(source, tmp_path / "out", JOB, workers=1, listener=reports.append, pictures=False)
+    read = [each.done for each in reports if each.state == "reading"]
     assert (read[0], read[-1]) == (3, 5)
     layouts = {row["file"]: row["layout"] for row in rows(first.folder)}
     assert (layouts["00.jpg"], layouts["new.jpg"]) == ("changed", "new")
@@ -165,7 +165,7 @@ def test_another_source_option_or_model_starts_another_result(source, tmp_path):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"what": ("signals",)},
+        {"parts": ("signals",)},
         {"model_sha256": "ab"},
         {"signal_format": "wfdb"},
         {"memory_mb": 700},
@@ -174,7 +174,7 @@ def test_another_source_option_or_model_starts_another_result(source, tmp_path):
         {"version": "9.9"},
     ],
 )
-def test_a_result_is_of_all_that_its_answers_depend_on(changed):
+def test_the_fingerprint_depends_on_everything_that_changes_the_rows(changed):
     assert replace(JOB, **changed).fingerprint("x") != JOB.fingerprint("x")
     assert JOB.fingerprint("y") != JOB.fingerprint("x")
     assert replace(JOB, model="/moved/there").fingerprint("x") == JOB.fingerprint("x")
@@ -187,7 +187,7 @@ def test_a_folder_that_is_no_result_or_lies_in_the_source_is_left_alone(source, 
         run_job(source, tmp_path / "mine", JOB)
     with pytest.raises(BatchError, match="Expected a folder for the result, found the file"):
         run_job(source, source / "00.jpg", JOB)
-    with pytest.raises(BatchError, match="Expected a folder outside of"):
+    with pytest.raises(BatchError, match="Expected a folder for the result outside of"):
         run_job(source, source / "out", JOB)
     assert not (source / "out").exists()
 
@@ -202,7 +202,7 @@ def test_a_source_without_pages_leaves_no_folder(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_that_could_not_be_reached_is_tried_again(source, tmp_path):
+def test_a_file_that_could_not_be_read_is_tried_again(source, tmp_path):
     entries = [Entry("a", str(source / "00.jpg")), Entry("b", str(source / "later.jpg"))]
     assert run_job(entries, tmp_path / "out", JOB, workers=1, pictures=False).failures == 1
     (source / "later.jpg").write_text("later")
@@ -210,9 +210,9 @@ def test_a_file_that_could_not_be_reached_is_tried_again(source, tmp_path):
     assert [row["file"] for row in rows(tmp_path / "out")] == ["a", "b"]
 
 
-def test_a_listener_that_raises_stops_the_run_which_then_goes_on(archive, tmp_path):
-    def stop(told: Progress) -> None:
-        if told.done > 4:
+def test_a_listener_that_raises_stops_the_run_which_can_then_be_resumed(archive, tmp_path):
+    def stop(progress: Progress) -> None:
+        if progress.done > 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -225,11 +225,11 @@ def test_a_listener_that_raises_stops_the_run_which_then_goes_on(archive, tmp_pa
 
 
 def test_two_runs_never_write_into_one_result(source, tmp_path):
-    def again(told: Progress) -> None:
-        if told.state == "reading":
+    def again(progress: Progress) -> None:
+        if progress.state == "reading":
             run_job(source, tmp_path / "out", JOB, pictures=False)
 
-    with pytest.raises(BatchError, match="another run has .*out; wait for it"):
+    with pytest.raises(BatchError, match="another run works on .*out; wait for it"):
         run_job(source, tmp_path / "out", JOB, workers=1, listener=again, pictures=False)
 
 
@@ -239,24 +239,24 @@ from dataclasses import replace
 from batch_stubs import NO_MODEL
 from ecglens.batch.runs import run_job
 job = replace(NO_MODEL, answer="batch_stubs:by_content", page_seconds=20.0)
-def tell(progress):
+def log(progress):
     open(sys.argv[3], "a").write("x" * progress.done + "\\n")
-run_job(sys.argv[1], sys.argv[2], job, workers=1, listener=tell, pictures=False)
+run_job(sys.argv[1], sys.argv[2], job, workers=1, listener=log, pictures=False)
 """
-"""Writes as many letters as files are done."""
+"""Script that writes a line with one letter for each finished file."""
 
 
-def test_a_run_killed_at_any_moment_goes_on_and_ends_in_the_same_rows(archive, undisturbed, tmp_path):
+def test_a_run_killed_at_any_moment_can_be_resumed_and_ends_with_the_same_rows(archive, whole_run, tmp_path):
     out, kills = tmp_path / "killed", 0
     for done_before in (0, 12):
-        told = tmp_path / f"told-{done_before}"
-        with process("-c", KILLED, archive, out, told) as started:
-            wait_for(lambda told=told, least=done_before: told.exists() and "x" * least in told.read_text())
+        log = tmp_path / f"log-{done_before}"
+        with process("-c", KILLED, archive, out, log) as started:
+            wait_for(lambda log=log, least=done_before: log.exists() and "x" * least in log.read_text())
             kills += started.poll() is None
             started.send_signal(signal.SIGKILL)
     assert kills, "every run had ended before it was killed"
     run_job(archive, out, JOB, workers=1, pictures=False)
-    whole, _ = undisturbed
+    whole, _ = whole_run
     assert rows(out) == rows(whole.folder)
     assert (out / "failures.csv").read_bytes() == whole.failures_file.read_bytes()
 
@@ -275,12 +275,12 @@ Path(sys.argv[3]).write_text(peak.group(1))
 
 
 def test_the_driver_keeps_no_bytes_that_it_has_sent(tmp_path):
-    """100 MB of pages in a packed TAR, which has no places to go to, so that all of it goes through the driver."""
+    """Read 100 MB of pages from a compressed TAR, whose bytes all pass through the driver."""
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz", compresslevel=1) as archive:
         for number in range(100):
-            told = tarfile.TarInfo(f"{number}.jpg")
-            told.size = 1_000_000
-            archive.addfile(told, io.BytesIO(f"{number:<1000000}".encode()))
+            info = tarfile.TarInfo(f"{number}.jpg")
+            info.size = 1_000_000
+            archive.addfile(info, io.BytesIO(f"{number:<1000000}".encode()))
     with process("-c", DRIVEN, tmp_path / "a.tar.gz", tmp_path / "out", tmp_path / "peak") as started:
         assert started.wait(120) == 0
     assert int((tmp_path / "peak").read_text()) < 260_000
@@ -293,12 +293,12 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_cluster_without_workers_is_refused_and_one_that_loses_a_worker_loses_no_row(
-    archive, undisturbed, tmp_path, monkeypatch
+    archive, whole_run, tmp_path, monkeypatch
 ):
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
@@ -314,13 +314,13 @@ def test_a_cluster_without_workers_is_refused_and_one_that_loses_a_worker_loses_
             with distributed.Client(address, set_as_default=False) as client:
                 client.wait_for_workers(2, timeout=300)
 
-            def kill_one(told: Progress) -> None:
-                if told.done > 4:
+            def kill_one(progress: Progress) -> None:
+                if progress.done > 4:
                     doomed.send_signal(signal.SIGKILL)
 
-            found = run_job(archive, tmp_path / "out", JOB, scheduler=address, listener=kill_one, pictures=False)
+            result = run_job(archive, tmp_path / "out", JOB, scheduler=address, listener=kill_one, pictures=False)
             assert doomed.wait(10) == -signal.SIGKILL
-    assert rows(found.folder) == rows(undisturbed[0].folder)
+    assert rows(result.folder) == rows(whole_run[0].folder)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "ftp://host:1"])
@@ -336,8 +336,8 @@ def test_less_than_one_process_is_refused(source, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_a_reader_calls_its_files_cannot_leave_the_folder(tmp_path):
-    from ecglens.batch.results import keep_files
+def test_a_file_name_from_a_reader_cannot_leave_the_folder(tmp_path):
+    from ecglens.batch.results import store_files
 
     with pytest.raises(BatchError, match="Expected a file of signals from a reader"):
-        keep_files(tmp_path, {"signals/../../evil.parquet": b""})
+        store_files(tmp_path, {"signals/../../evil.parquet": b""})

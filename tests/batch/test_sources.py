@@ -1,4 +1,4 @@
-"""What each kind of source gives, and the bytes that come of it."""
+"""Entries of each kind of source, and their bytes."""
 
 import functools
 import http.server
@@ -14,55 +14,55 @@ from pathlib import Path
 import pytest
 
 from ecglens.batch.entries import Entry, FetchError, fetch
-from ecglens.batch.sources import absolute, list_entries, with_data
+from ecglens.batch.sources import add_data, list_entries, make_absolute
 from ecglens.errors import BatchError, MissingExtraError
 
 LIMIT = 1000
 
 
-def contents(source: object, *, passed_over: list[str] | None = None) -> dict[str, object]:
-    """Bytes by name, or the reason why there are none."""
-    names: list[str] = [] if passed_over is None else passed_over
-    entries = list(list_entries(absolute(str(source)), passed_over=names.append))
-    found: dict[str, object] = {}
-    for number, entry, data in with_data(enumerate(entries), max_bytes=LIMIT):
+def contents(source: object, *, skipped: list[str] | None = None) -> dict[str, object]:
+    """Return the bytes by name, or the reason why they cannot be read."""
+    names: list[str] = [] if skipped is None else skipped
+    entries = list(list_entries(make_absolute(str(source)), on_skip=names.append))
+    content: dict[str, object] = {}
+    for number, entry, data in add_data(enumerate(entries), max_bytes=LIMIT):
         assert entries[number] is entry
         try:
-            found[entry.name] = fetch(entry, max_bytes=LIMIT) if data is None else data
+            content[entry.name] = fetch(entry, max_bytes=LIMIT) if data is None else data
         except FetchError as error:
-            found[entry.name] = str(error)
-    return found
+            content[entry.name] = str(error)
+    return content
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    home = tmp_path / "pages"
+    root = tmp_path / "pages"
     for name in ("a.JPG", "sub/b ü.png", "sub/deep/c.pdf", ".hidden/d.jpg", "sub/._b.jpg", "notes.txt"):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(name)
-    return home
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    return root
 
 
-def test_a_folder_gives_its_pages_and_counts_the_rest(folder):
+def test_a_folder_gives_its_pages_and_counts_the_others(folder):
     others: list[str] = []
-    assert contents(folder, passed_over=others) == {
+    assert contents(folder, skipped=others) == {
         name: name.encode() for name in ("a.JPG", "sub/b ü.png", "sub/deep/c.pdf")
     }
     assert sorted(others) == ["._b.jpg", "notes.txt"]
 
 
-def test_links_that_run_in_a_ring_pipes_and_odd_names_do_no_harm(folder):
+def test_links_that_form_a_cycle_pipes_and_odd_names_do_no_harm(folder):
     (folder / "sub" / "ring").symlink_to(folder)
     (folder / "gone.jpg").symlink_to(folder / "nowhere")
     os.mkfifo(folder / "pipe.jpg")
     (folder / "line\nbreak.jpg").write_text("x")
     (Path(os.fsdecode(bytes(folder))) / os.fsdecode(b"bad\xff.jpg")).write_text("y")
-    found = contents(folder)
-    assert found["gone.jpg"] == "Expected a file, found nothing at that path."
-    assert found["pipe.jpg"] == "Expected a file, found a folder, device or pipe."
-    assert found["line\nbreak.jpg"] == b"x"
-    assert found["bad\\xff.jpg"] == b"y"
-    assert len(found) == 7
+    content = contents(folder)
+    assert content["gone.jpg"] == "Expected a file, found nothing at that path."
+    assert content["pipe.jpg"] == "Expected a file, found a folder, device or pipe."
+    assert content["line\nbreak.jpg"] == b"x"
+    assert content["bad\\xff.jpg"] == b"y"
+    assert len(content) == 7
 
 
 def test_a_pattern_gives_what_it_names(folder):
@@ -72,9 +72,9 @@ def test_a_pattern_gives_what_it_names(folder):
 
 def test_a_table_s_paths_start_at_its_folder(folder):
     (folder / "list.csv").write_text(f"label,path\nx,a.JPG\nx,{folder / 'sub/deep/c.pdf'}\nx,nowhere.jpg\nx,\n")
-    found = contents(folder / "list.csv")
-    assert found.pop("nowhere.jpg") == "Expected a file, found nothing at that path."
-    assert found == {"a.JPG": b"a.JPG", str(folder / "sub/deep/c.pdf"): b"sub/deep/c.pdf"}
+    content = contents(folder / "list.csv")
+    assert content.pop("nowhere.jpg") == "Expected a file, found nothing at that path."
+    assert content == {"a.JPG": b"a.JPG", str(folder / "sub/deep/c.pdf"): b"sub/deep/c.pdf"}
 
 
 @pytest.mark.parametrize(("content", "reason"), [(b"file,label\na,b\n", "column 'path'"), (b"path\n\xff\xff", "UTF-8")])
@@ -91,13 +91,13 @@ def test_a_zip_gives_its_pages_without_unpacking(tmp_path, method):
             archive.writestr(name, name * 3)
         archive.writestr("bomb.jpg", bytes(100_000))
         archive.mkdir("folder.jpg")
-    found = contents(tmp_path / "a.zip")
-    assert str(found.pop("bomb.jpg")).startswith("Expected a file of at most 0 MB")
-    assert found == {"x/a.jpg": b"x/a.jpg" * 3, "../../b.jpg": b"../../b.jpg" * 3}
+    content = contents(tmp_path / "a.zip")
+    assert str(content.pop("bomb.jpg")).startswith("Expected a file of at most 0 MB")
+    assert content == {"x/a.jpg": b"x/a.jpg" * 3, "../../b.jpg": b"../../b.jpg" * 3}
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
-def test_a_zip_that_lies_or_is_encrypted_costs_its_own_pages(tmp_path):
+def test_a_damaged_or_encrypted_zip_member_fails_alone(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("secret.jpg", "damaged.jpg", "whole.jpg"):
             archive.writestr(name, os.urandom(200))
@@ -106,10 +106,10 @@ def test_a_zip_that_lies_or_is_encrypted_costs_its_own_pages(tmp_path):
     damaged = content.find(b"damaged.jpg") + len(b"damaged.jpg") + 50
     content[damaged : damaged + 20] = bytes(20)
     (tmp_path / "a.zip").write_bytes(content)
-    found = contents(tmp_path / "a.zip")
-    assert "found an encrypted one" in str(found["secret.jpg"])
-    assert "found a damaged one" in str(found["damaged.jpg"])
-    assert len(found["whole.jpg"]) == 200  # type: ignore[arg-type]
+    content = contents(tmp_path / "a.zip")
+    assert "found an encrypted one" in str(content["secret.jpg"])
+    assert "found a damaged one" in str(content["damaged.jpg"])
+    assert len(content["whole.jpg"]) == 200  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -117,17 +117,17 @@ def test_a_zip_that_lies_or_is_encrypted_costs_its_own_pages(tmp_path):
 )
 def test_a_tar_gives_its_pages_and_no_links(tmp_path, name, mode):
     with tarfile.open(tmp_path / name, mode) as archive:  # type: ignore[call-overload]
-        for member, content in (("../../a.jpg", b"a"), ("/b.jpg", b"b"), ("c.txt", b"c"), ("big.jpg", bytes(5000))):
-            told = tarfile.TarInfo(member)
-            told.size = len(content)
-            archive.addfile(told, io.BytesIO(content))
+        for member, data in (("../../a.jpg", b"a"), ("/b.jpg", b"b"), ("c.txt", b"c"), ("big.jpg", bytes(5000))):
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
         link = tarfile.TarInfo("link.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     others: list[str] = []
-    found = contents(tmp_path / name, passed_over=others)
-    assert str(found.pop("big.jpg")).startswith("Expected a file of at most 0 MB")
-    assert found == {"../../a.jpg": b"a", "/b.jpg": b"b"}
+    content = contents(tmp_path / name, skipped=others)
+    assert str(content.pop("big.jpg")).startswith("Expected a file of at most 0 MB")
+    assert content == {"../../a.jpg": b"a", "/b.jpg": b"b"}
     assert others == ["c.txt", "link.jpg"]
 
 
@@ -169,10 +169,10 @@ def test_an_address_gives_a_page_a_folder_or_a_table_and_an_archive_in_parts_onl
         contents(f"{server}/z.zip")
     table = contents(f"{server}/list.csv")
     assert table["a.JPG"] == b"a.JPG"
-    assert table["nowhere.jpg"] == "Expected a file, found nothing at that address, or nobody who answers."
+    assert table["nowhere.jpg"] == "Expected a file, found nothing at that address, or no response."
 
 
-def test_an_address_that_nobody_can_read_says_what_is_missing():
+def test_an_unreadable_address_says_what_is_missing():
     with pytest.raises(MissingExtraError, match="Reading gs:// needs gcsfs, .* pip install gcsfs"):
         contents("gs://bucket/pages")
     with pytest.raises(FetchError, match="found nonsense://, which is unknown"):
@@ -192,13 +192,13 @@ def test_a_store_in_memory_is_read_like_any_other(folder):
     assert contents("memory://archive/x/a.jpg") == {"a.jpg": b"in memory"}
 
 
-def test_an_entry_is_one_line_and_comes_back_whole():
+def test_an_entry_is_one_line_and_can_be_read_back():
     entry = Entry("a", "b\udcff\n", ("zip", 1, 2, 3, 8, 5, 0), "s")
     assert Entry.from_json(entry.to_json()) == entry
     assert "\n" not in entry.to_json()
 
 
-def test_a_file_takes_the_memory_of_what_it_holds_and_no_more(tmp_path):
+def test_reading_a_file_needs_no_more_memory_than_its_size(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"small")
     tracemalloc.start()
     try:

@@ -78,7 +78,7 @@ def reading(name, *, label="normal", layout=LAYOUT, warnings=(), measurements=No
 
 @pytest.fixture
 def examine(monkeypatch):
-    """Answers by file name: ``bad`` is refused, ``unsure`` abstains, all else is normal."""
+    """Replace reading by results by file name: ``bad`` fails, ``unsure`` abstains, others are normal."""
     calls = []
 
     def fake(source, *, model=None, page=1, measure=False, printed=False):
@@ -98,7 +98,7 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_the_answer_is_written_for_a_person(examine):
+def test_the_prediction_is_printed_for_people(examine):
     result = run("read", "page.jpg")
 
     assert result.exit_code == 0
@@ -107,7 +107,7 @@ def test_the_answer_is_written_for_a_person(examine):
         "Normal",
         "95.0 %",
         "Myocardial infarction",
-        "3x4+1, rhythm lead II, 3.93 x 3.94 px/mm by the grid, pulse 10.0 mm, turned by 0.0°",
+        "3x4+1, rhythm lead II, 3.93 x 3.94 px/mm by the grid, pulse 10.0 mm, rotated by 0.0°",
         "tiny 1.0",
         "Look again.",
     ):
@@ -119,20 +119,20 @@ def test_an_abstention_says_why(examine):
     assert "Cannot tell: No label is sure enough." in run("read", "unsure.jpg").stdout
 
 
-def test_a_page_of_another_print_has_figures_and_no_label(monkeypatch):
+def test_a_page_of_another_print_has_measurements_and_no_label(monkeypatch):
     reason = Abstention("unfamiliar", "The model reads pages of the layout 3x4+1, and this one is 6x2.")
     pixels = np.full((300, 400, 3), 255, np.uint8)
     foreign = Reading(
         Located(Page(pixels), LAYOUT), Prediction(None, None, "tiny", "1.0", abstention=reason), measurements=FIGURES
     )
     monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: foreign)
-    shown = run("read", "page.jpg").stdout
+    output = run("read", "page.jpg").stdout
 
-    assert f"No label: {reason.reason}" in shown
-    assert "102 ± 10" in shown
+    assert f"No label: {reason.reason}" in output
+    assert "102 ± 10" in output
 
 
-def test_figures_stand_beside_their_usual_ranges_with_a_word_where_outside(examine):
+def test_measurements_are_printed_with_reference_ranges_and_a_word_if_outside(examine):
     lines = run("read", "page.jpg").stdout.splitlines()
     rows = [" ".join(line.split()) for line in lines]
 
@@ -157,7 +157,7 @@ def test_the_label_alone_is_read_where_nothing_is_to_be_measured(examine):
     assert "easured" not in result.stdout
 
 
-def test_signals_that_could_not_be_read_are_said_so(examine):
+def test_unreadable_signals_are_reported(examine):
     assert "Not measured: the signals or their scale could not be read." in run("read", "nolayout.jpg").stdout
 
 
@@ -196,13 +196,13 @@ def test_model_and_page_are_handed_on(examine):
     assert examine == [("a.pdf", "other", 3, True, False)]
 
 
-def test_print_is_read_where_asked_for_and_never_without_measuring(examine, monkeypatch):
+def test_print_is_read_on_request_and_never_without_measuring(examine, monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", SimpleNamespace())
     run("read", "a.jpg", "--printed")
     assert examine == [("a.jpg", None, 1, True, True)]
     refused = run("read", "a.jpg", "--printed", "--no-measure")
     assert refused.exit_code == 2
-    assert "expected measurements to hold the print against" in refused.stderr
+    assert "expected measurements to compare the print with" in refused.stderr
     assert len(examine) == 1
 
 
@@ -302,9 +302,9 @@ def test_serve_names_the_extra_where_it_is_missing(monkeypatch):
     assert "pip install 'ecglens[web]'" in str(result.exception)
 
 
-def test_serve_says_in_one_sentence_that_a_port_is_taken():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = run("serve", "--port", taken.getsockname()[1])
+def test_serve_says_in_one_sentence_that_a_port_is_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        result = run("serve", "--port", listening.getsockname()[1])
 
     assert isinstance(result.exception, SettingsError)
     assert "in use or belongs to another machine; choose another" in str(result.exception)
@@ -312,7 +312,7 @@ def test_serve_says_in_one_sentence_that_a_port_is_taken():
 
 @pytest.fixture
 def feature_row(monkeypatch):
-    """Rows without reading: ``bad`` has a reason in place of figures, ``stop`` is Ctrl+C."""
+    """Replace the computation of features: ``bad`` has a reason instead of features, ``stop`` is Ctrl+C."""
     features = pytest.importorskip("ecglens.batch.features")
 
     def fake(path):
@@ -326,7 +326,7 @@ def feature_row(monkeypatch):
             "rate_bpm": float("nan") if bad else 64.0,
         }
 
-    monkeypatch.setattr(features, "feature_row", fake)
+    monkeypatch.setattr(features, "compute_feature_row", fake)
 
 
 def test_features_are_a_row_a_file_and_bad_files_do_not_stop_the_rest(feature_row, tmp_path):
@@ -382,8 +382,8 @@ def test_a_table_that_cannot_be_written_is_refused_before_the_work(feature_row, 
 
 
 def test_names_that_a_format_writes_as_one_are_kept_apart() -> None:
-    taken: set[str] = set()
-    assert [own_stem(stem, taken) for stem in ("p", "p", "Müller", "Möller", "a b")] == [
+    used: set[str] = set()
+    assert [own_stem(stem, used) for stem in ("p", "p", "Müller", "Möller", "a b")] == [
         "p",
         "p-2",
         "Müller",

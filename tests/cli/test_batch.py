@@ -1,9 +1,9 @@
-"""``ecglens batch`` and ``ecglens report`` as a user meets them."""
+"""``ecglens batch`` and ``ecglens report`` as a user runs them."""
 
 import json
 
 import pytest
-from made_results import labelled, write_result
+from simulated_results import labeled_row, write_result
 from typer.testing import CliRunner
 
 from ecglens import batch
@@ -17,11 +17,11 @@ def run(*arguments):
 
 @pytest.fixture
 def reading(monkeypatch, tmp_path):
-    """A run that reads nothing: what it was asked, and what it answers or raises."""
-    asked = {}
+    """Replace the run by one that reads nothing, and return the arguments of its call."""
+    arguments = {}
 
     def fake(source, out, *, listener, **options):
-        asked.update(source=source, **options)
+        arguments.update(source=source, **options)
         listener(batch.Progress("listing", 0))
         for done in (0, 1, 2):
             listener(batch.Progress("reading", 3, done, done, 1, 2.0, 65.0))
@@ -31,33 +31,33 @@ def reading(monkeypatch, tmp_path):
         return batch.Result(tmp_path / "elsewhere", 3, 3, 1, 1, 2)
 
     monkeypatch.setattr(batch, "run", fake, raising=False)
-    return asked
+    return arguments
 
 
-def test_progress_is_json_lines_where_nobody_watches_and_the_end_is_told(reading, tmp_path):
+def test_progress_is_json_lines_without_a_terminal_and_the_end_is_reported(reading, tmp_path):
     result = run("batch", "scans", "--out", tmp_path / "out", "--what", "signals, label", "--workers", 3)
     assert result.exit_code == 0
-    told = [json.loads(line) for line in result.stderr.splitlines()]
-    assert [(each["state"], each["done"]) for each in told] == [("listing", 0), ("reading", 0), ("finished", 3)]
-    assert told[1]["pages_per_s"] == 2.0
-    assert (told[1]["seconds_left"], told[1]["failures"]) == (65.0, 1)
+    reports = [json.loads(line) for line in result.stderr.splitlines()]
+    assert [(each["state"], each["done"]) for each in reports] == [("listing", 0), ("reading", 0), ("finished", 3)]
+    assert reports[1]["pages_per_s"] == 2.0
+    assert (reports[1]["seconds_left"], reports[1]["failures"]) == (65.0, 1)
     for line in (
-        "3 pages of 3 files, 1 without an answer.",
-        "hold the same as another: 1 file.",
-        "by their names: 2 other files.",
+        "3 pages of 3 files, 1 failed.",
+        "another file has the same bytes: 1 file.",
+        "because of their names: 2 other files.",
         "failures.csv",
         "so this one has a folder of its own",
         "not a diagnosis",
     ):
         assert line in result.stdout
-    assert reading["options"].what == ("signals", "label")
+    assert reading["options"].parts == ("signals", "label")
     assert reading["workers"] == 3
 
 
-def test_ctrl_c_says_how_to_go_on(reading, tmp_path):
+def test_ctrl_c_says_how_to_resume(reading, tmp_path):
     result = run("batch", "stop", "--out", tmp_path / "out")
     assert result.exit_code == 130
-    assert "Stopped. The same command goes on" in result.stderr
+    assert "Stopped. The same command resumes" in result.stderr
 
 
 @pytest.mark.parametrize("workers", ["0", "-1"])
@@ -74,20 +74,20 @@ def test_a_source_without_pages_is_one_sentence(tmp_path):
     assert str(result.exception).endswith("found none.")
 
 
-def test_a_report_is_written_again_and_told_as_json(tmp_path):
-    folder = write_result(tmp_path / "a", [labelled("page", "mi", 0.9)])
+def test_a_report_is_written_again_and_printed_as_json(tmp_path):
+    folder = write_result(tmp_path / "a", [labeled_row("page", "mi", 0.9)])
     result = run("report", folder, "--no-pictures")
     assert result.stdout.splitlines()[0] == "Pages: 1; mi 1, without a label 0, failed 0."
     assert (folder / "index.html").is_file()
-    told = json.loads(run("report", folder, "--no-pictures", "--json").stdout)
-    assert told["labels"] == {"mi": 1}
+    summary = json.loads(run("report", folder, "--no-pictures", "--json").stdout)
+    assert summary["labels"] == {"mi": 1}
 
 
 def test_two_results_are_compared_in_a_folder_of_the_first(tmp_path):
-    first = write_result(tmp_path / "a", [labelled("page", "mi", 0.9)])
-    second = write_result(tmp_path / "b", [labelled("page", "normal", 0.9)])
+    first = write_result(tmp_path / "a", [labeled_row("page", "mi", 0.9)])
+    second = write_result(tmp_path / "b", [labeled_row("page", "normal", 0.9)])
     result = run("report", first, "--compare", second, "--no-pictures")
-    assert result.stdout.splitlines()[0] == "Pages in both: 1; moved 1, failed in both 0."
+    assert result.stdout.splitlines()[0] == "Pages in both: 1; changed 1, failed in both 0."
     assert (first / "compared-with-b" / "moved.csv").is_file()
     assert run("report", first, "--compare", second, "--out", tmp_path / "c", "--no-pictures").exit_code == 0
     assert (tmp_path / "c" / "index.html").is_file()

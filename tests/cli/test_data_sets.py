@@ -22,7 +22,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def ptbxl(tmp_path_factory) -> Path:
-    """Three records in the layout of PTB-XL."""
+    """Write three records in the layout of PTB-XL."""
     root = tmp_path_factory.mktemp("ptbxl")
     head = "ecg_id,patient_id,scp_codes,infarction_stadium1,infarction_stadium2,filename_hr"
     lines = [f'{key},{key}.0,"{codes}",{"Stadium III" if key == "2" else ""},,r/{key}' for key, codes in CODES.items()]
@@ -43,11 +43,11 @@ def ptbxl(tmp_path_factory) -> Path:
         ("stage", {"Stadium III"}),
     ],
 )
-def test_ptbxl_is_shown_and_drawn_by_the_scheme_that_is_asked_for(ptbxl, tmp_path, scheme, labels):
-    shown = run("explore", ptbxl, "--scheme", scheme)
-    assert set(json.loads(shown.stdout)["counts"]) == labels
-    drawn = run("render", ptbxl, tmp_path / "out", "--scheme", scheme, "--dpi", 100)
-    assert drawn.exit_code == 0
+def test_ptbxl_is_explored_and_rendered_with_the_labels_of_a_scheme(ptbxl, tmp_path, scheme, labels):
+    explored = run("explore", ptbxl, "--scheme", scheme)
+    assert set(json.loads(explored.stdout)["counts"]) == labels
+    rendered = run("render", ptbxl, tmp_path / "out", "--scheme", scheme, "--dpi", 100)
+    assert rendered.exit_code == 0
     table = Recordings.from_csv(tmp_path / "out" / "recordings.csv")
     assert set(table.labels) == labels
     for row in table:
@@ -56,7 +56,7 @@ def test_ptbxl_is_shown_and_drawn_by_the_scheme_that_is_asked_for(ptbxl, tmp_pat
         assert row.group == f"p{row.recording}.0"
 
 
-def test_a_stopped_drawing_goes_on_with_the_pages_that_are_missing(ptbxl, tmp_path):
+def test_a_stopped_rendering_resumes_with_the_pages_that_are_missing(ptbxl, tmp_path):
     options = ("render", ptbxl, tmp_path, "--dpi", 100)
     run(*options)
     pages = sorted(tmp_path.rglob("*.png"))
@@ -68,7 +68,7 @@ def test_a_stopped_drawing_goes_on_with_the_pages_that_are_missing(ptbxl, tmp_pa
     assert [page.stat().st_mtime_ns for page in pages[1:]] == times
 
 
-def test_a_folder_of_pages_that_were_drawn_otherwise_is_refused(ptbxl, tmp_path):
+def test_a_folder_of_pages_that_were_rendered_otherwise_is_refused(ptbxl, tmp_path):
     run("render", ptbxl, tmp_path, "--dpi", 100)
     failed = run("render", ptbxl, tmp_path, "--dpi", 100, "--style", "red-cart").exception
     assert isinstance(failed, RenderError)
@@ -95,7 +95,7 @@ def test_folder_names_become_labels_by_the_user_s_rules(ptbxl, tmp_path):
 
 def test_damage_and_beats_do_not_go_together(tmp_path):
     failed = run("render", tmp_path, tmp_path, "--beats", "--damage", "blur").exception
-    assert str(failed) == "Expected --damage for pages, but --beats draws strips; leave one of them out."
+    assert str(failed) == "Expected --damage for pages, but --beats renders strips; leave one of them out."
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
         (("explore", "set.zip"), "Expected a folder of pages or a CSV, but set.zip is a ZIP; unpack it first."),
         (
             ("explore", "loose", "--out", "loose/report"),
-            "Expected a folder outside of loose to write to, but loose/rep",
+            "Expected a folder outside of loose to write to, got loose/rep",
         ),
         (("explore", "broken.csv"), "none of 1 files is one; the first: "),
         (("audit", "header.csv"), "Expected at least one recording in header.csv, but it has a header only."),

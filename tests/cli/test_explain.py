@@ -21,20 +21,20 @@ def test_a_page_is_explained_in_words_and_as_json(tmp_path):
     assert result.exit_code == 0, result.output
     assert "Myocardial infarction" in result.stdout
     assert "This method on this model: failed (deletion)." in result.stdout
-    told = json.loads((tmp_path / "why.json").read_text(encoding="utf-8"))
-    assert told["method"] == "occlusion_lead"
-    assert told["checks"] == []
-    assert sum(map(abs, told["shares"].values())) == pytest.approx(1.0, abs=0.01)
-    assert len(told["heat"]["values"]) == told["heat"]["rows"]
+    explanation = json.loads((tmp_path / "why.json").read_text(encoding="utf-8"))
+    assert explanation["method"] == "occlusion_lead"
+    assert explanation["checks"] == []
+    assert sum(map(abs, explanation["shares"].values())) == pytest.approx(1.0, abs=0.01)
+    assert len(explanation["heat"]["values"]) == explanation["heat"]["rows"]
 
 
 def test_the_page_with_its_heat_is_written_as_a_picture_with_its_checks_in_words(tmp_path):
     result = run(PAGE, "--label", "normal", "--out", tmp_path / "why.png")
     assert result.exit_code == 0, result.output
     assert all(f"{name}: passed." in result.stdout for name in ("deletion", "insertion", "location"))
-    with Image.open(tmp_path / "why.png") as shown, Image.open(PAGE) as page:
-        assert shown.size == page.size
-        pixels = np.asarray(shown).astype(int)
+    with Image.open(tmp_path / "why.png") as picture, Image.open(PAGE) as page:
+        assert picture.size == page.size
+        pixels = np.asarray(picture).astype(int)
     assert (pixels[..., 2] > pixels[..., 0] + 60).any()
 
 
@@ -44,7 +44,7 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
     assert str(result.exception) == "--out: expected a file that ends in .png or .json, found why.gif."
 
 
-def test_a_page_that_cannot_be_explained_is_told_and_the_others_go_on(tmp_path):
+def test_a_page_that_cannot_be_explained_is_reported_and_the_others_are_explained(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     result = run(tmp_path / "bad.jpg", PAGE, "--no-checks")
     assert result.exit_code == 2

@@ -13,7 +13,7 @@ from ecglens.models.explain.stored import read_checks
 from ecglens.models.zoo import ZOO, count_weights
 from ecglens.records import Check, ModelChecks
 
-TOLD = ["--labels", "normal, mi", "--title", "From elsewhere", "--licence", "CC0"]
+FLAGS = ["--labels", "normal, mi", "--title", "From elsewhere", "--licence", "CC0"]
 
 
 def run(*arguments):
@@ -36,7 +36,7 @@ def test_every_model_of_the_zoo_is_listed_with_its_weights_and_input(monkeypatch
 
 @pytest.fixture
 def imported(monkeypatch, tmp_path):
-    """What the command asks for; nothing is imported."""
+    """Replace the import of a model, and return its arguments."""
     calls = []
 
     def fake(file, folder, **options):
@@ -50,7 +50,7 @@ def imported(monkeypatch, tmp_path):
 
 def test_flags_become_the_input_recipe(imported, tmp_path):
     flags = ["--steps", "gray,clahe", "--mean", "0.5", "--std", "0.2,0.3,0.4", "--area", "page", "--width", "64"]
-    result = run("import", tmp_path / "own.h5", "--out", tmp_path / "own", *TOLD, *flags, "--bgr", "--any-print")
+    result = run("import", tmp_path / "own.h5", "--out", tmp_path / "own", *FLAGS, *flags, "--bgr", "--any-print")
     assert result.exit_code == 0, result.output
     assert "# The card" in result.stdout
     ((file, folder, options),) = imported
@@ -70,7 +70,7 @@ def test_flags_become_the_input_recipe(imported, tmp_path):
 
 def test_a_model_of_crops_aggregates_its_leads(imported, tmp_path):
     assert (
-        run("import", "own.h5", "--out", tmp_path / "own", *TOLD, "--crops", "--aggregate", "majority").exit_code == 0
+        run("import", "own.h5", "--out", tmp_path / "own", *FLAGS, "--crops", "--aggregate", "majority").exit_code == 0
     )
     recipe = imported[0][2]["recipe"]
     assert (recipe["kind"], recipe["aggregate"]) == ("lead_crops", "majority")
@@ -78,16 +78,18 @@ def test_a_model_of_crops_aggregates_its_leads(imported, tmp_path):
 
 
 def test_a_number_that_is_none_is_refused(imported, tmp_path):
-    result = run("import", "own.h5", "--out", tmp_path / "own", *TOLD, "--mean", "half")
+    result = run("import", "own.h5", "--out", tmp_path / "own", *FLAGS, "--mean", "half")
     assert result.exit_code == 2
-    assert "expected one number or one a channel" in re.sub(r"\W+", " ", result.output)
+    assert "expected one number or one for each channel" in re.sub(r"\W+", " ", result.output)
     assert imported == []
 
 
 def test_a_file_that_is_no_keras_model_is_one_line(monkeypatch, capsys, tmp_path):
     (tmp_path / "noise.h5").write_bytes(b"noise")
     monkeypatch.setattr(
-        sys, "argv", ["ecglens", "models", "import", str(tmp_path / "noise.h5"), "--out", str(tmp_path / "own"), *TOLD]
+        sys,
+        "argv",
+        ["ecglens", "models", "import", str(tmp_path / "noise.h5"), "--out", str(tmp_path / "own"), *FLAGS],
     )
     with pytest.raises(SystemExit, match="2"):
         main()
@@ -98,20 +100,20 @@ def test_a_file_that_is_no_keras_model_is_one_line(monkeypatch, capsys, tmp_path
 
 @pytest.fixture
 def checks(monkeypatch):
-    """What checking explanations comes to, without asking a model; returns what was asked for."""
-    asked = []
+    """Replace the checks of explanations by a fixed result, and return the arguments of the calls."""
+    calls = []
 
     def fake(pages, runtime, *, methods=None):
-        asked.append((list(pages), methods))
+        calls.append((list(pages), methods))
         card = runtime.card
-        made = {"occlusion_lead": (Check("deletion", False, "On few pages.", {"better": 0.5}),)}
-        return ModelChecks(card.name, card.version, card.graph_sha256, 1, made, {}, {"occlusion_lead": {}})
+        checks = {"occlusion_lead": (Check("deletion", False, "On few pages.", {"better": 0.5}),)}
+        return ModelChecks(card.name, card.version, card.graph_sha256, 1, checks, {}, {"occlusion_lead": {}})
 
     monkeypatch.setattr(explanation_checks, "check_explanations", fake)
-    return asked
+    return calls
 
 
-def test_checks_of_explanations_are_kept_and_printed(checks, tmp_path):
+def test_checks_of_explanations_are_stored_and_printed(checks, tmp_path):
     page = Path(__file__).parents[1] / "data" / "HB_1.jpg"
     flags = ["--method", "occlusion_lead", "--out", tmp_path / "checks"]
     result = run("check-explanations", "compact_cnn", page, *flags)

@@ -1,4 +1,4 @@
-"""The command itself: its options, and what a user who stops it is told. tests/reproduce has what it makes."""
+"""Options of the command, and its message when it is stopped; tests/reproduce tests the results."""
 
 from pathlib import Path
 
@@ -39,14 +39,14 @@ def test_words_that_are_no_such_option_are_refused_without_data_too(words):
     assert reproduce(*words).exit_code == 2
 
 
-def test_the_table_is_written_again_where_it_is_wanted(tmp_path, monkeypatch):
+def test_the_table_is_written_again_at_the_given_path(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     answer = reproduce("--out", tmp_path / "T.md")
     assert answer.exit_code == 0, answer.output
     assert (tmp_path / "T.md").read_text() == (ROOT / "docs" / "RESULTS.md").read_text()
 
 
-def test_a_quick_row_of_a_table_without_groups_says_what_it_leaves_out_and_what_it_cannot_tell(tmp_path):
+def test_a_quick_row_of_a_table_without_groups_says_what_it_leaves_out_and_what_it_cannot_determine(tmp_path):
     table = tmp_path / "pages.csv"
     write_recordings(tmp_path / "pages").to_csv(table)
     table.write_text("\n".join(",".join(line.split(",")[:2]) for line in table.read_text().splitlines()))
@@ -55,12 +55,12 @@ def test_a_quick_row_of_a_table_without_groups_says_what_it_leaves_out_and_what_
     assert answer.exit_code == 0, answer.output
     text = (tmp_path / "Q.md").read_text()
     assert "**Quick**: a sixth of the epochs" in text
-    for told in (answer.output, text):
-        assert "Each file is a recording and a group of its own in this table" in told
+    for output in (answer.output, text):
+        assert "Each file is a recording and a group of its own in this table" in output
 
 
-def test_who_stops_a_training_is_told_how_it_goes_on(capsys):
-    with pytest.raises(training.typer.Exit) as stopped, training.told(shown=True):
+def test_stopping_a_training_says_how_to_resume(capsys):
+    with pytest.raises(training.typer.Exit) as stopped, training.show_training(is_visible=True):
         raise KeyboardInterrupt
     assert stopped.value.exit_code == 130
-    assert "ecglens: Stopped. The same command goes on." in capsys.readouterr().err
+    assert "ecglens: Stopped. The same command resumes." in capsys.readouterr().err

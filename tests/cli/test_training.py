@@ -34,14 +34,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(data, tmp_path):
     def call(command, *options, recipe="tiny.toml"):
-        where = ["--data", data / "recordings.csv", "--out", tmp_path / "out", "--cache", data / "cache"]
-        words = [command, data / recipe, *where, "--device", "cpu", *options]
+        paths = ["--data", data / "recordings.csv", "--out", tmp_path / "out", "--cache", data / "cache"]
+        words = [command, data / recipe, *paths, "--device", "cpu", *options]
         return CliRunner().invoke(app, [str(word) for word in words])
 
     return call
 
 
-def test_a_training_tells_what_it_finished_and_where_it_is(run, tmp_path):
+def test_a_training_reports_what_it_finished_and_where_it_is(run, tmp_path):
     answer = run("train", "--seeds", "0", "--folds", "2", "--tensorboard")
     assert answer.exit_code == 0, answer.output
     assert "seed 0, fold 2 of 2: " in answer.output
@@ -69,7 +69,7 @@ def test_a_search_writes_a_recipe_that_trains(run, tmp_path):
         (("--device", "cuda:9"), TrainingError, "Expected a device such as auto, cpu, cuda or cuda:1, but 'cuda:9'"),
     ],
 )
-def test_what_cannot_be_trained_is_told_in_one_sentence_before_any_work(run, tmp_path, options, error, message):
+def test_what_cannot_be_trained_is_refused_in_one_sentence_before_any_work(run, tmp_path, options, error, message):
     answer = run("train", "--folds", "2", *options)
     assert isinstance(answer.exception, error)
     assert message in str(answer.exception)
@@ -85,7 +85,7 @@ def test_a_page_that_is_gone_is_named(run, data, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_every_start_is_kept_with_its_command(run, tmp_path):
+def test_every_start_is_stored_with_its_command(run, tmp_path):
     run("train", "--seeds", "0", "--folds", "2", "--no-fit")
     assert run("train", "--seeds", "0", "--folds", "2").exit_code == 1
     run("train", "--seeds", "0", "--folds", "2", "--no-fit", "--resume")
@@ -107,14 +107,14 @@ def test_a_run_is_evaluated_and_two_reports_are_compared(run, data, tmp_path):
     compared = CliRunner().invoke(app, ["compare", *tables, "--draws", "20", "--json"])
     assert json.loads(compared.stdout)["models"] == ["one", "two"]
     assert json.loads(compared.stdout)["right_on_the_same_pages"]["p"] == 1.0
-    drawn = CliRunner().invoke(app, ["compare", *tables, "--out", str(tmp_path / "drawn.pdf")])
-    assert drawn.exit_code == 2
-    assert "ends with .png or .html" in drawn.stderr
+    refused = CliRunner().invoke(app, ["compare", *tables, "--out", str(tmp_path / "plot.pdf")])
+    assert refused.exit_code == 2
+    assert "ends with .png or .html" in refused.stderr
     again = CliRunner().invoke(app, ["evaluate", tables[0], "--draws", "20", "--json"])
     assert json.loads(again.stdout)["recordings"] == 8
-    idle = CliRunner().invoke(app, ["evaluate", tables[0], "--damage", "3"])
-    assert idle.exit_code == 2
-    assert "does nothing with a table of answers" in idle.stderr
+    unused = CliRunner().invoke(app, ["evaluate", tables[0], "--damage", "3"])
+    assert unused.exit_code == 2
+    assert "has no effect with a table of predictions" in unused.stderr
 
 
 def test_a_run_without_its_table_is_not_evaluated(tmp_path):

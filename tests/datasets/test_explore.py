@@ -46,7 +46,7 @@ def test_the_distributions_are_drawn_and_shown_on_the_page(folder, tmp_path):
     explore(Recordings(tuple(rows))).write(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     for name in ("sizes", "brightness", "rates"):
-        assert f"src='{name}.png'" in page
+        assert f'src="{name}.png"' in page
         plot = cv2.imread(str(tmp_path / "out" / f"{name}.png"))
         assert plot.shape[1] == 825
         assert (plot < 200).mean() > 0.01
@@ -61,7 +61,7 @@ def test_without_matplotlib_plots_are_refused_with_the_line_that_installs_it(fol
     refused = CliRunner().invoke(app, ["explore", str(folder), "--out", str(out)])
     assert refused.exit_code != 0
     assert isinstance(refused.exception, MissingExtraError)
-    assert "pip install 'ecglens[plot]'" in str(refused.exception)
+    assert "pip install 'ecglens[report]'" in str(refused.exception)
     assert not out.exists()
     assert CliRunner().invoke(app, ["explore", str(folder), "--out", str(out), "--no-plots"]).exit_code == 0
     assert (out / "index.html").is_file()

@@ -46,7 +46,7 @@ def test_the_trace_lies_where_the_truth_says(name):
         assert np.median(at) < 110
 
 
-def test_the_licence_and_source_stand_beside_the_pages():
+def test_the_license_and_source_are_next_to_the_pages():
     note = " ".join((FOLDER / "LICENSE.md").read_text().split())
     assert "PTB-XL" in note
     assert "CC BY 4.0" in note

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_ecgs import page_of
+from synthetic_ecgs import page_of
 
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from read_against_truth import against_truth
+from read_against_truth import compute_snr_by_lead
 
 from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgLensError, EcgReadError
@@ -91,7 +91,7 @@ def test_a_lead_of_good_quality_is_not_warned_about() -> None:
 def test_leads_that_run_into_their_neighbours_are_named_and_distrusted(times: int) -> None:
     rendered = render_page(replace(RECORD, signals_mv=RECORD.signals_mv * times), layout="12x1")
     tracing = digitize_page(rendered.page)
-    quality, snr = quality_of(tracing), against_truth(rendered, tracing)
+    quality, snr = quality_of(tracing), compute_snr_by_lead(rendered, tracing)
     assert not [lead for lead in quality if quality[lead] >= 0.5 and snr[lead] < 10]
     (warning,) = (text for text in tracing.warnings if text.startswith("Complexes overlap"))
     named = warning.rstrip(".").partition(": ")[2].split(", ")

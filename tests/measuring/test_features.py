@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_ecgs import made_ecg, page_of
 from numpy.typing import NDArray
+from synthetic_ecgs import page_of, synthesize_ecg
 
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import STANDARD_LEADS
@@ -19,7 +19,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 def test_a_row_has_every_documented_name_in_its_order() -> None:
-    row = compute_features(made_ecg())
+    row = compute_features(synthesize_ecg())
     assert list(row) == list(FEATURES)
     assert len(FEATURES) == len(GLOBAL_FEATURES) + 12 * len(LEAD_FEATURES)
     assert all(isinstance(value, float) for value in row.values())
@@ -39,7 +39,7 @@ def test_figures_of_the_record_are_those_of_measure() -> None:
 
 
 def test_amplitudes_are_those_the_record_was_made_with() -> None:
-    row = compute_features(made_ecg(axis_deg=60.0, p_mv=0.15))
+    row = compute_features(synthesize_ecg(axis_deg=60.0, p_mv=0.15))
     assert row["II_r_mv"] == pytest.approx(1.2, abs=0.03)
     assert row["II_q_mv"] == pytest.approx(-0.36, abs=0.05)
     assert row["II_s_mv"] == pytest.approx(-0.48, abs=0.05)
@@ -50,7 +50,7 @@ def test_amplitudes_are_those_the_record_was_made_with() -> None:
 
 
 def test_bands_add_up_and_a_slow_sine_lies_in_the_first() -> None:
-    record = made_ecg(p_mv=0.0)
+    record = synthesize_ecg(p_mv=0.0)
     t = np.arange(5000) / 500
     signals = record.signals_mv.copy()
     signals[10] += 3 * np.sin(2 * np.pi * 2 * t).astype(np.float32)
@@ -63,15 +63,15 @@ def test_bands_add_up_and_a_slow_sine_lies_in_the_first() -> None:
 
 
 def test_a_page_gives_nearly_the_row_of_its_signals() -> None:
-    whole = compute_features(made_ecg(noise_mv=0.002))
-    page = compute_features(page_of(made_ecg(noise_mv=0.002)))
+    whole = compute_features(synthesize_ecg(noise_mv=0.002))
+    page = compute_features(page_of(synthesize_ecg(noise_mv=0.002)))
     for lead in STANDARD_LEADS:
         for name in ("r_mv", "s_mv", "t_mv", "st_j60_mv"):
             assert page[f"{lead}_{name}"] == pytest.approx(whole[f"{lead}_{name}"], abs=0.05), (lead, name)
 
 
 def test_a_turned_lead_counts_as_the_usual_one() -> None:
-    record = made_ecg()
+    record = synthesize_ecg()
     turned = record.signals_mv.copy()
     turned[3] *= -1
     leads = tuple("-aVR" if lead == "aVR" else lead for lead in record.leads)
@@ -79,7 +79,7 @@ def test_a_turned_lead_counts_as_the_usual_one() -> None:
 
 
 def test_what_is_not_known_is_nan() -> None:
-    record = made_ecg()
+    record = synthesize_ecg()
     row = compute_features(replace(record, signals_mv=record.signals_mv[:3], leads=record.leads[:3]))
     assert np.isnan(row["V1_r_mv"])
     assert not np.isnan(row["II_r_mv"])
@@ -90,7 +90,7 @@ def test_what_is_not_known_is_nan() -> None:
 
 
 def test_without_a_sure_p_wave_no_lead_has_one() -> None:
-    row = compute_features(made_ecg(p_mv=0.0, noise_mv=0.004))
+    row = compute_features(synthesize_ecg(p_mv=0.0, noise_mv=0.004))
     assert np.isnan(row["pr_ms"])
     assert all(np.isnan(row[f"{lead}_p_mv"]) for lead in STANDARD_LEADS)
 

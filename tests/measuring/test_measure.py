@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from made_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, made_ecg, page_of, with_own_p_waves
 from numpy.typing import NDArray
+from synthetic_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, page_of, synthesize_ecg, with_own_p_waves
 
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import STANDARD_LEADS
@@ -39,7 +39,7 @@ def value(figure: Measured | None) -> float:
 
 @pytest.mark.parametrize("fs_hz", [250.0, 360.0, 500.0, 1000.0])
 def test_a_made_record_gives_back_what_it_was_made_of(fs_hz: float) -> None:
-    result = measure(made_ecg(fs_hz=fs_hz, noise_mv=0.003))
+    result = measure(synthesize_ecg(fs_hz=fs_hz, noise_mv=0.003))
     assert value(result.rate_bpm) == pytest.approx(75, abs=0.2)
     assert value(result.sdnn_ms) < 3
     assert value(result.p_ms) == pytest.approx(P_MS, abs=16)
@@ -54,7 +54,7 @@ def test_a_made_record_gives_back_what_it_was_made_of(fs_hz: float) -> None:
 
 @pytest.mark.parametrize("axis_deg", [-170.0, -50.0, 10.0, 75.0, 140.0])
 def test_the_axis_is_found_in_every_direction_and_from_two_limb_leads(axis_deg: float) -> None:
-    whole = made_ecg(axis_deg=axis_deg)
+    whole = synthesize_ecg(axis_deg=axis_deg)
     for rows in (range(12), (0, 2), (4, 5, 6)):
         part = replace(whole, signals_mv=whole.signals_mv[list(rows)], leads=tuple(whole.leads[row] for row in rows))
         off = value(measure(part).axis_deg) - axis_deg
@@ -62,7 +62,7 @@ def test_the_axis_is_found_in_every_direction_and_from_two_limb_leads(axis_deg: 
 
 
 def test_chest_leads_alone_have_no_axis() -> None:
-    whole = made_ecg()
+    whole = synthesize_ecg()
     result = measure(replace(whole, signals_mv=whole.signals_mv[6:], leads=whole.leads[6:]))
     assert result.axis_deg is None
     assert result.qrs_ms is not None
@@ -70,7 +70,7 @@ def test_chest_leads_alone_have_no_axis() -> None:
 
 @pytest.mark.parametrize("st_mv", [-0.2, 0.0, 0.25])
 def test_st_is_the_level_against_the_one_before_qrs(st_mv: float) -> None:
-    record = made_ecg(st_mv=st_mv, p_mv=0.1)
+    record = synthesize_ecg(st_mv=st_mv, p_mv=0.1)
     result = measure(replace(record, signals_mv=record.signals_mv + np.float32(0.7)))
     assert set(result.st_j60_mv) == set(STANDARD_LEADS)
     for figure in result.st_j60_mv.values():
@@ -93,7 +93,7 @@ def test_a_page_gives_nearly_the_figures_of_its_signals() -> None:
 def test_no_p_wave_is_measured_where_atria_and_ventricles_go_their_own_ways() -> None:
     rng = np.random.default_rng(3)
     onsets = 0.5 + np.cumsum(rng.uniform(0.5, 1.0, 20))
-    record = made_ecg(onsets[onsets < 9.4], p_mv=0.0)
+    record = synthesize_ecg(onsets[onsets < 9.4], p_mv=0.0)
     t = np.arange(5000) / 500
     waves = 0.05 * np.sin(2 * np.pi * 6.3 * t + 3 * np.sin(2 * np.pi * 0.4 * t))
     result = measure(replace(record, signals_mv=record.signals_mv + waves.astype(np.float32)))
@@ -125,7 +125,7 @@ def test_p_waves_that_share_half_of_their_shape_are_not_measured(own_mv: float) 
 
 def test_in_bigeminy_the_narrow_beats_are_measured_and_all_are_counted() -> None:
     narrow = np.arange(0.5, 9.0, 1.4)
-    record = made_ecg(narrow)
+    record = synthesize_ecg(narrow)
     t = np.arange(5000) / 500
     broad = np.zeros_like(t)
     for onset in narrow + 0.55:
@@ -140,7 +140,7 @@ def test_in_bigeminy_the_narrow_beats_are_measured_and_all_are_counted() -> None
 
 def test_early_beats_and_pauses_move_the_rate_but_hardly_the_basic_rate() -> None:
     onsets = np.delete(np.arange(0.5, 9.6, 0.7), [4, 9])
-    result = measure(made_ecg(onsets, p_mv=0.1))
+    result = measure(synthesize_ecg(onsets, p_mv=0.1))
     assert value(result.basic_rate_bpm) == pytest.approx(60 / 0.7, abs=1)
     assert value(result.rate_bpm) == pytest.approx(60 / np.diff(onsets).mean(), abs=1)
 
@@ -148,15 +148,15 @@ def test_early_beats_and_pauses_move_the_rate_but_hardly_the_basic_rate() -> Non
 @pytest.mark.parametrize("part", [0.3, 0.35, 0.4])
 def test_a_low_beat_of_a_fast_rhythm_is_not_lost_as_a_t_wave(part: float) -> None:
     onsets = np.arange(0.3, 9.5, 0.33)
-    whole = made_ecg(onsets, p_mv=0.0).signals_mv
+    whole = synthesize_ecg(onsets, p_mv=0.0).signals_mv
     t = np.arange(whole.shape[1]) / 500
     low = np.where(np.abs(t - onsets[20] - 0.05) < 0.16, part, 1.0)
-    result = measure(replace(made_ecg(), signals_mv=(whole * low).astype(np.float32)))
+    result = measure(replace(synthesize_ecg(), signals_mv=(whole * low).astype(np.float32)))
     assert len(result.r_peaks_s) == len(onsets)
 
 
 def test_lead_names_on_the_traces_are_no_beat() -> None:
-    record = page_of(made_ecg(np.arange(0.25, 9.6, 0.8)))
+    record = page_of(synthesize_ecg(np.arange(0.25, 9.6, 0.8)))
     signals = record.signals_mv.copy()
     for lead in ("II", "III", "II-rhythm"):
         for bar in range(record.leads.index(lead) % 3 + 1):
@@ -167,7 +167,7 @@ def test_lead_names_on_the_traces_are_no_beat() -> None:
 
 
 def test_spikes_of_a_pacemaker_are_no_beats_and_give_a_warning() -> None:
-    record = made_ecg(p_mv=0.0)
+    record = synthesize_ecg(p_mv=0.0)
     signals = record.signals_mv.copy()
     for onset in np.arange(0.5, 9.5, 0.8):
         at = round((onset - 0.02) * 500)
@@ -192,7 +192,7 @@ def test_one_lead_is_enough_for_the_rhythm(lead: str) -> None:
 
 
 def test_leads_of_bad_quality_are_left_out_and_named() -> None:
-    record = made_ecg()
+    record = synthesize_ecg()
     signals = record.signals_mv.copy()
     signals[3] = np.random.default_rng(0).standard_normal(signals.shape[1])
     quality = tuple(0.2 if lead == "aVR" else 1.0 for lead in record.leads)
@@ -202,7 +202,7 @@ def test_leads_of_bad_quality_are_left_out_and_named() -> None:
 
 
 def test_where_no_better_lead_is_shown_poor_ones_tell_the_beats_and_nothing_else() -> None:
-    page = page_of(made_ecg())
+    page = page_of(synthesize_ecg())
     poor = ("I", "II", "III", "aVR", "aVL", "aVF", "II-rhythm")
     result = measure(replace(page, quality=tuple(0.3 if lead in poor else 1.0 for lead in page.leads)))
     assert result.r_peaks_s == pytest.approx(measure(page).r_peaks_s, abs=0.02)
@@ -211,7 +211,7 @@ def test_where_no_better_lead_is_shown_poor_ones_tell_the_beats_and_nothing_else
 
 
 def test_poor_leads_without_beats_tell_none() -> None:
-    page = page_of(made_ecg(), strip=False)
+    page = page_of(synthesize_ecg(), strip=False)
     poor = [number for number, lead in enumerate(page.leads) if not lead.startswith("V")]
     signals = page.signals_mv.copy()
     signals[poor] += 0.3 * np.random.default_rng(3).standard_normal(signals[poor].shape).astype(np.float32)
@@ -222,7 +222,7 @@ def test_poor_leads_without_beats_tell_none() -> None:
 
 
 def test_a_low_pass_widens_the_error_bars_with_a_warning() -> None:
-    record = made_ecg()
+    record = synthesize_ecg()
     sharp, soft = measure(record), measure(record, low_pass_hz=25)
     assert sharp.qrs_ms is not None
     assert soft.qrs_ms is not None
@@ -232,7 +232,7 @@ def test_a_low_pass_widens_the_error_bars_with_a_warning() -> None:
 
 
 def test_no_distance_is_taken_over_a_stretch_that_no_lead_shows() -> None:
-    record = made_ecg(seconds=10)
+    record = synthesize_ecg(seconds=10)
     signals = record.signals_mv.copy()
     signals[:, 2000:3200] = np.nan
     result = measure(replace(record, signals_mv=signals))
@@ -284,7 +284,7 @@ def test_wild_signals_never_raise_and_figures_are_finite(signals: NDArray[np.flo
 def test_rates_from_43_to_150_are_right_within_their_error(seed: int, rr: float, noise: float, page: bool) -> None:
     rng = np.random.default_rng(seed)
     onsets = np.arange(0.4, 9.7, rr)
-    record = made_ecg(onsets, p_mv=0.1 if rr > 0.62 else 0.0, noise_mv=noise, rng=rng)
+    record = synthesize_ecg(onsets, p_mv=0.1 if rr > 0.62 else 0.0, noise_mv=noise, rng=rng)
     result = measure(page_of(record) if page else record)
     if rr >= 0.5:
         assert value(result.rate_bpm) == pytest.approx(60 / rr, rel=0.01)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from made_ecgs import made_ecg
 from numpy.typing import NDArray
+from synthetic_ecgs import synthesize_ecg
 
 from ecglens.measuring.signals import FS_HZ
 from ecglens.measuring.spikes import remove_spikes
@@ -13,7 +13,7 @@ ONSETS_S = np.arange(0.5, 9.5, 0.8)
 
 def paced_signals(spike_mv: float) -> NDArray[np.float64]:
     """Return twelve leads with a spike of 4 ms, 40 ms before each complex."""
-    signals = made_ecg(ONSETS_S, p_mv=0.0).signals_mv.astype(np.float64)
+    signals = synthesize_ecg(ONSETS_S, p_mv=0.0).signals_mv.astype(np.float64)
     for onset_s in ONSETS_S:
         at = round((onset_s - 0.04) * FS_HZ)
         signals[:, at : at + 2] += spike_mv

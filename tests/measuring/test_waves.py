@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from made_ecgs import hump
 from numpy.typing import NDArray
+from synthetic_ecgs import hump
 
 from ecglens.measuring.signals import FS_HZ
 from ecglens.measuring.waves import BEFORE, delineate

@@ -21,7 +21,7 @@ from wild_files import (
     WHITE,
     WIDTH,
     damaged_files,
-    encoded,
+    encode,
     encrypted_pdf,
     heic,
     pdf,
@@ -46,20 +46,20 @@ class TestFormats:
     @pytest.mark.parametrize(
         "data",
         [
-            pytest.param(lambda: encoded(quarters(), "JPEG", quality=95), id="jpeg"),
-            pytest.param(lambda: encoded(quarters(), "JPEG", quality=95, progressive=True), id="jpeg-progressive"),
-            pytest.param(lambda: encoded(quarters().convert("CMYK"), "JPEG", quality=95), id="jpeg-cmyk"),
-            pytest.param(lambda: encoded(quarters(), "PNG"), id="png"),
-            pytest.param(lambda: encoded(quarters().quantize(8), "PNG"), id="png-palette"),
-            pytest.param(lambda: encoded(quarters(), "BMP"), id="bmp"),
-            pytest.param(lambda: encoded(quarters(), "WEBP", lossless=True), id="webp"),
-            pytest.param(lambda: encoded(quarters(), "WEBP", quality=95), id="webp-lossy"),
-            pytest.param(lambda: encoded(quarters(), "TIFF"), id="tiff"),
-            pytest.param(lambda: encoded(quarters(), "TIFF", compression="tiff_lzw"), id="tiff-lzw"),
-            pytest.param(lambda: encoded(quarters(), "TIFF", big_tiff=True), id="bigtiff"),
-            pytest.param(lambda: encoded(quarters().convert("CMYK"), "TIFF"), id="tiff-cmyk"),
+            pytest.param(lambda: encode(quarters(), "JPEG", quality=95), id="jpeg"),
+            pytest.param(lambda: encode(quarters(), "JPEG", quality=95, progressive=True), id="jpeg-progressive"),
+            pytest.param(lambda: encode(quarters().convert("CMYK"), "JPEG", quality=95), id="jpeg-cmyk"),
+            pytest.param(lambda: encode(quarters(), "PNG"), id="png"),
+            pytest.param(lambda: encode(quarters().quantize(8), "PNG"), id="png-palette"),
+            pytest.param(lambda: encode(quarters(), "BMP"), id="bmp"),
+            pytest.param(lambda: encode(quarters(), "WEBP", lossless=True), id="webp"),
+            pytest.param(lambda: encode(quarters(), "WEBP", quality=95), id="webp-lossy"),
+            pytest.param(lambda: encode(quarters(), "TIFF"), id="tiff"),
+            pytest.param(lambda: encode(quarters(), "TIFF", compression="tiff_lzw"), id="tiff-lzw"),
+            pytest.param(lambda: encode(quarters(), "TIFF", big_tiff=True), id="bigtiff"),
+            pytest.param(lambda: encode(quarters().convert("CMYK"), "TIFF"), id="tiff-cmyk"),
             pytest.param(lambda: heic(quarters()), id="heic"),
-            pytest.param(lambda: encoded(quarters(), "PDF", resolution=200), id="pdf"),
+            pytest.param(lambda: encode(quarters(), "PDF", resolution=200), id="pdf"),
         ],
     )
     def test_colours_and_places_are_kept(self, data):
@@ -74,7 +74,7 @@ class TestFormats:
 
     @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
     def test_16_bit_gray_is_scaled_to_its_full_range(self, kind):
-        pixels = read_page(encoded(Image.fromarray(ramp_16_bit()), kind)).pixels
+        pixels = read_page(encode(Image.fromarray(ramp_16_bit()), kind)).pixels
 
         np.testing.assert_array_equal(pixels[0, :, 0], np.rint(ramp_16_bit()[0] / 257))
         assert (pixels == pixels[:, :, :1]).all()
@@ -85,7 +85,7 @@ class TestFormats:
         assert_quarters(read_page(cv2.imencode(".png", deep)[1].tobytes()).pixels, tolerance=1)
 
     def test_white_is_zero_is_turned_to_black_on_white(self):
-        data = encoded(Image.fromarray(ramp_16_bit()), "TIFF", tiffinfo={262: 0})
+        data = encode(Image.fromarray(ramp_16_bit()), "TIFF", tiffinfo={262: 0})
 
         assert read_page(data).pixels[0, 0, 0] == 255
 
@@ -93,22 +93,22 @@ class TestFormats:
     def test_what_is_transparent_becomes_white_paper(self, mode, kind):
         clear = Image.new(mode, (WIDTH, HEIGHT), 0)
 
-        assert (read_page(encoded(clear, kind)).pixels == 255).all()
+        assert (read_page(encode(clear, kind)).pixels == 255).all()
 
     def test_half_transparent_ink_is_mixed_with_the_paper(self):
         ink = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 128))
 
-        assert set(np.unique(read_page(encoded(ink, "PNG")).pixels)) == {127}
+        assert set(np.unique(read_page(encode(ink, "PNG")).pixels)) == {127}
 
     def test_a_transparent_palette_colour_becomes_white_paper(self):
-        data = encoded(Image.new("P", (WIDTH, HEIGHT), 0), "PNG", transparency=0)
+        data = encode(Image.new("P", (WIDTH, HEIGHT), 0), "PNG", transparency=0)
 
         assert (read_page(data).pixels == 255).all()
 
     def test_one_bit_pixels_become_black_and_white(self):
         page = Image.new("1", (WIDTH, HEIGHT), 1)
         page.paste(0, (0, 0, WIDTH, 10))
-        pixels = read_page(encoded(page, "PNG")).pixels
+        pixels = read_page(encode(page, "PNG")).pixels
 
         assert (pixels[:10] == 0).all()
         assert (pixels[10:] == 255).all()
@@ -124,16 +124,16 @@ class TestFormats:
         exif[0x0112] = orientation
         options = {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}
 
-        assert_quarters(read_page(encoded(image, kind, exif=exif, **options)).pixels, tolerance=12)
+        assert_quarters(read_page(encode(image, kind, exif=exif, **options)).pixels, tolerance=12)
 
     def test_the_first_frame_of_a_moving_picture_is_the_page(self):
         black = Image.new("RGB", (WIDTH, HEIGHT))
         for kind in ("PNG", "WEBP"):
-            data = encoded(quarters(), kind, save_all=True, append_images=[black], lossless=True)
+            data = encode(quarters(), kind, save_all=True, append_images=[black], lossless=True)
             assert_quarters(read_page(data).pixels)
 
     def test_pages_of_a_tiff_are_counted_and_chosen(self):
-        data = encoded(Image.new("RGB", (WIDTH, HEIGHT)), "TIFF", save_all=True, append_images=[quarters()])
+        data = encode(Image.new("RGB", (WIDTH, HEIGHT)), "TIFF", save_all=True, append_images=[quarters()])
         page = read_page(data, page=2)
 
         assert_quarters(page.pixels)
@@ -160,7 +160,7 @@ class TestSources:
         assert all((page.pixels == pages[0].pixels).all() for page in pages)
 
     def test_the_name_says_nothing_about_the_format(self, tmp_path):
-        (tmp_path / "page.pdf").write_bytes(encoded(quarters(), "PNG"))
+        (tmp_path / "page.pdf").write_bytes(encode(quarters(), "PNG"))
 
         assert_quarters(read_page(tmp_path / "page.pdf").pixels)
 
@@ -202,14 +202,14 @@ class TestCutJpeg:
             read_page(data[: len(data) // 2] + b"\xff\xd9")
 
     def test_a_cut_progressive_jpeg_is_refused_since_its_detail_is_gone_everywhere(self):
-        data = encoded(quarters(), "JPEG", progressive=True)
+        data = encode(quarters(), "JPEG", progressive=True)
         with pytest.raises(EcgReadError, match="expected a whole JPEG file"):
             read_page(data[: int(len(data) * 0.9)])
 
     def test_a_thumbnail_does_not_pass_for_the_end_of_the_page(self):
         exif = Image.Exif()
         exif[0x010E] = "\xff\xd9"
-        data = encoded(Image.open(PAGE), "JPEG", exif=exif)
+        data = encode(Image.open(PAGE), "JPEG", exif=exif)
 
         assert len(read_page(data[: int(len(data) * 0.9)]).warnings) == 1
 
@@ -226,29 +226,29 @@ class TestRefusals:
             pytest.param(lambda: b"%!PS-Adobe EPSF", "found a PostScript file", id="eps"),
             pytest.param(lambda: os.urandom(7) + bytes(300), "found bytes of another kind", id="noise"),
             pytest.param(lambda: PAGE.read_bytes()[:300], "expected a whole JPEG file", id="jpeg-head"),
-            pytest.param(lambda: encoded(quarters(), "PNG")[:300], "expected a whole PNG file", id="png-cut"),
-            pytest.param(lambda: encoded(quarters(), "TIFF")[:300], "expected a whole TIFF file", id="tiff-cut"),
-            pytest.param(lambda: encoded(quarters(), "BMP")[:300], "expected a whole BMP file", id="bmp-cut"),
-            pytest.param(lambda: encoded(quarters(), "WEBP")[:200], "expected a whole WebP file", id="webp-cut"),
+            pytest.param(lambda: encode(quarters(), "PNG")[:300], "expected a whole PNG file", id="png-cut"),
+            pytest.param(lambda: encode(quarters(), "TIFF")[:300], "expected a whole TIFF file", id="tiff-cut"),
+            pytest.param(lambda: encode(quarters(), "BMP")[:300], "expected a whole BMP file", id="bmp-cut"),
+            pytest.param(lambda: encode(quarters(), "WEBP")[:200], "expected a whole WebP file", id="webp-cut"),
             pytest.param(lambda: b"RIFF\0\0\0\0WEBPVP8?" + bytes(20), "expected a whole WebP", id="webp-unknown"),
             pytest.param(lambda: heic(quarters())[:300], "expected a whole HEIC file", id="heic-cut"),
             pytest.param(lambda: pdf((600, 400))[:60], "expected a whole PDF file", id="pdf-cut"),
             pytest.param(encrypted_pdf, "found an encrypted one", id="pdf-encrypted"),
             pytest.param(
-                lambda: encoded(quarters().resize((400, 299)), "PNG"), "at least 300 px .* found 400 x 299", id="small"
+                lambda: encode(quarters().resize((400, 299)), "PNG"), "at least 300 px .* found 400 x 299", id="small"
             ),
             pytest.param(lambda: pdf((100, 400)), "at least 300 px", id="pdf-small"),
             pytest.param(
-                lambda: encoded(quarters().resize((4000, 390)), "PNG"),
+                lambda: encode(quarters().resize((4000, 390)), "PNG"),
                 "at most 10 times as long as it is wide, found 4,000 x 390 px; cut the page",
                 id="strip",
             ),
             pytest.param(lambda: png_bomb(10_001, 10_000), "at most 100 megapixels", id="large"),
             pytest.param(
-                lambda: encoded(Image.new("F", (400, 400)), "TIFF"), "TIFF file with fractional numbers", id="float"
+                lambda: encode(Image.new("F", (400, 400)), "TIFF"), "TIFF file with fractional numbers", id="float"
             ),
             pytest.param(
-                lambda: encoded(Image.fromarray(np.full((400, 400), 70_000, np.int32)), "TIFF"),
+                lambda: encode(Image.fromarray(np.full((400, 400), 70_000, np.int32)), "TIFF"),
                 "expected pixels of 8 or 16 bits",
                 id="int32",
             ),
@@ -296,7 +296,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("page", [-1, 0, 2])
     def test_a_page_that_the_file_does_not_have(self, page):
-        for data in (PAGE.read_bytes(), encoded(quarters(), "TIFF"), pdf((600, 400)), encoded(quarters(), "PNG")):
+        for data in (PAGE.read_bytes(), encode(quarters(), "TIFF"), pdf((600, 400)), encode(quarters(), "PNG")):
             with pytest.raises(EcgReadError, match=f"from 1 to 1, found {page}"):
                 read_page(data, page=page)
 

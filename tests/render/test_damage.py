@@ -15,7 +15,7 @@ def clean() -> RenderedPage:
 
 
 @pytest.mark.parametrize("kind", sorted(DAMAGES))
-def test_strength_0_changes_nothing_and_the_seed_decides_the_rest(kind, clean):
+def test_strength_0_changes_nothing_and_the_seed_decides_the_details(kind, clean):
     assert np.array_equal(damage(clean, kind, 0.0, seed=1).page.pixels, clean.page.pixels)
     one, again = damage(clean, kind, 0.7, seed=1), damage(clean, kind, 0.7, seed=1)
     assert np.array_equal(one.page.pixels, again.page.pixels)
@@ -28,7 +28,7 @@ def test_strength_0_changes_nothing_and_the_seed_decides_the_rest(kind, clean):
 @pytest.mark.parametrize("kind", sorted(DAMAGES))
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_truth_follows_the_trace_through_every_damage(kind, seed, clean):
-    """Dark ink is found where the truth says the trace is now."""
+    """Look for dark ink at the positions of the trace in the truth."""
     hurt = damage(clean, kind, 0.8, seed=seed)
     gray = hurt.page.pixels.mean(axis=2)
     for segment in hurt.truth.leads[1:4]:
@@ -44,7 +44,7 @@ def test_the_truth_follows_the_trace_through_every_damage(kind, seed, clean):
 
 
 @pytest.mark.parametrize("kind", sorted(GEOMETRIC))
-def test_centre_line_and_truth_agree_to_half_a_pixel_after_geometric_damage(kind, clean):
+def test_center_line_and_truth_agree_to_half_a_pixel_after_geometric_damage(kind, clean):
     hurt = damage(clean, kind, 1.0, seed=3)
     ink = 255.0 - hurt.page.pixels.max(axis=2)
     segment = hurt.truth.leads[2]

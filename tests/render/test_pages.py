@@ -12,12 +12,12 @@ FS_HZ = 500.0
 
 
 def record(seconds: float = 10.0, leads: tuple[str, ...] = STANDARD_LEADS) -> EcgRecord:
-    """Smooth waves that differ from lead to lead, with limb leads that obey Einthoven."""
+    """Return smooth waves that differ from lead to lead, with limb leads that obey Einthoven."""
     t = np.arange(round(seconds * FS_HZ)) / FS_HZ
     waves = [0.6 * np.sin(2 * np.pi * (0.7 + 0.1 * i) * t + i) + 0.2 * np.sin(2 * np.pi * 7 * t) for i in range(8)]
-    known = dict(zip(("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"), waves, strict=True))
-    signals = [known[lead] for lead in leads if lead in known]
-    return EcgRecord(np.array(signals, np.float32), FS_HZ, tuple(lead for lead in leads if lead in known))
+    by_lead = dict(zip(("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"), waves, strict=True))
+    signals = [by_lead[lead] for lead in leads if lead in by_lead]
+    return EcgRecord(np.array(signals, np.float32), FS_HZ, tuple(lead for lead in leads if lead in by_lead))
 
 
 def darkness(pixels: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_a_pulse_of_1_mv_is_10_mm_high_within_half_a_pixel_at_200_dpi():
 
 @pytest.mark.parametrize("dpi", [100, 200, 300])
 @pytest.mark.parametrize("pen_mm", [0.2, 0.4])
-def test_the_centre_of_the_drawn_trace_is_the_truth_to_a_fraction_of_a_pixel(dpi, pen_mm):
+def test_the_center_of_the_drawn_trace_is_the_truth_to_a_fraction_of_a_pixel(dpi, pen_mm):
     # Waves wider than the pen: no pen can draw a peak that is narrower than itself.
     t = np.arange(5000) / FS_HZ
     source = EcgRecord(
@@ -54,8 +54,8 @@ def test_the_centre_of_the_drawn_trace_is_the_truth_to_a_fraction_of_a_pixel(dpi
         columns = np.arange(int(x[0]) + 8, int(x[-1]) - 8)
         top, bottom = round(segment.box.top), round(segment.box.bottom)
         weights = dark[top:bottom, columns]
-        centre = (weights * np.arange(top, bottom)[:, None]).sum(axis=0) / weights.sum(axis=0)
-        error = centre - np.interp(columns, x, y)
+        center = (weights * np.arange(top, bottom)[:, None]).sum(axis=0) / weights.sum(axis=0)
+        error = center - np.interp(columns, x, y)
         assert np.sqrt(np.mean(error**2)) < 0.2
         assert abs(error.mean()) < 0.01
 
@@ -122,7 +122,7 @@ def test_resolution_scales_the_page(dpi):
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_major_lines_stand_every_5_mm(grid):
+def test_there_is_a_major_line_every_5_mm(grid):
     page = render_page(record(), grid=grid, dpi=200, layout="1x1", names=None, footer=None, pulse=None)
     profile = 255.0 - page.page.pixels[:100].min(axis=2).mean(axis=0)
     if grid == "none":
@@ -190,7 +190,7 @@ def test_a_single_lead_strip_shows_the_lead_that_there_is():
     [
         ({"layout": "5x5"}, "Expected a layout out of 3x4.* but got '5x5'"),
         ({"style": "x"}, "Expected a style out of plain"),
-        ({"colour": 1}, "Expected attributes out of speed_mm_s.* but got 'colour'"),
+        ({"color": 1}, "Expected attributes out of speed_mm_s.* but got 'color'"),
         ({"dpi": 50}, "Expected dpi between 100 and 600, but got 50"),
         ({"grid": "tartan"}, "Expected a grid out of pink-dotted.* but got 'tartan'"),
         ({"pulse": "top"}, "Expected pulse out of left, right or none, but got 'top'"),
@@ -211,5 +211,5 @@ def test_a_record_without_the_leads_needed_says_which():
         render_page(EcgRecord(np.zeros((0, 0), np.float32), 500.0, ()))
 
 
-def test_a_style_of_your_own_is_taken():
+def test_a_style_of_your_own_is_used():
     assert render_page(record(), style=PageStyle(dpi=120)).truth.dpi == 120

@@ -4,7 +4,7 @@ import pytest
 from ecglens.errors import RenderError
 from ecglens.layouts import LAYOUTS
 from ecglens.records import EcgRecord
-from ecglens.render.sheet import Sheet, lead_signal, page_plan, segments
+from ecglens.render.sheet import Sheet, find_lead_signal, lay_out_segments, select_layout
 from ecglens.render.style import STYLES, PageStyle
 
 RECORD = EcgRecord(np.float32([np.arange(4), np.ones(4)]), 2.0, ("I", "II"))
@@ -13,7 +13,7 @@ RECORD = EcgRecord(np.float32([np.arange(4), np.ones(4)]), 2.0, ("I", "II"))
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
 @pytest.mark.parametrize("layout", ["3x4+1", "12x1"])
 def test_the_grid_is_a_whole_number_of_large_squares_and_holds_every_trace(layout, style):
-    sheet = Sheet.measure(LAYOUTS[layout], style)
+    sheet = Sheet.from_style(LAYOUTS[layout], style)
     top, left, bottom, right = sheet.grid_area
     for side in (bottom - top, right - left):
         squares = side / sheet.px / 5
@@ -24,18 +24,18 @@ def test_the_grid_is_a_whole_number_of_large_squares_and_holds_every_trace(layou
 
 
 def test_a_limb_lead_is_computed_and_a_missing_lead_is_named():
-    assert lead_signal(RECORD, "aVL").tolist() == [-0.5, 0.5, 1.5, 2.5]
+    assert find_lead_signal(RECORD, "aVL").tolist() == [-0.5, 0.5, 1.5, 2.5]
     with pytest.raises(RenderError, match="Expected lead V1 in the record, but it has only I, II"):
-        lead_signal(RECORD, "V1")
+        find_lead_signal(RECORD, "V1")
 
 
 def test_segments_of_a_row_show_the_next_time_or_the_same():
     style = PageStyle(seconds=2.0)
-    plan = page_plan("3x4", style, RECORD)
+    plan = select_layout("3x4", style, RECORD)
     signals = dict.fromkeys(plan.leads, RECORD.signals_mv[0])
-    sheet = Sheet.measure(plan, style)
-    assert [part.start_s for part in segments(plan, sheet, style, signals, 2.0)[:4]] == [0.0, 0.5, 1.0, 1.5]
+    sheet = Sheet.from_style(plan, style)
+    assert [part.start_s for part in lay_out_segments(plan, sheet, style, signals, 2.0)[:4]] == [0.0, 0.5, 1.0, 1.5]
     same = PageStyle(seconds=2.0, simultaneous=True)
-    assert {part.start_s for part in segments(plan, sheet, same, signals, 2.0)} == {0.0}
+    assert {part.start_s for part in lay_out_segments(plan, sheet, same, signals, 2.0)} == {0.0}
     with pytest.raises(RenderError, match="the record ends before it begins"):
-        segments(plan, sheet, style, dict.fromkeys(plan.leads, np.zeros(0, np.float32)), 2.0)
+        lay_out_segments(plan, sheet, style, dict.fromkeys(plan.leads, np.zeros(0, np.float32)), 2.0)

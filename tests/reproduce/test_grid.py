@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_runs import LABELS, RECIPE, Heard, where, write_recordings
+from tiny_runs import LABELS, RECIPE, LineListener, make_place, write_recordings
 
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError, TrainingError
@@ -42,9 +42,9 @@ def jobs(recipes: Path, rows=(TINY,), protocols=("as-published", "honest"), **op
 
 
 def make(requested, recordings, tmp_path) -> list[str]:
-    heard = Heard()
+    heard = LineListener()
     options = {"runs": tmp_path / "runs", "results": tmp_path / "results", "command": "ecglens reproduce tiny"}
-    reproduce(requested, recordings, place=where(tmp_path / "run", heard), **options)
+    reproduce(requested, recordings, place=make_place(tmp_path / "run", heard), **options)
     return heard.lines
 
 
@@ -115,7 +115,7 @@ def test_without_imagenet_weights_a_row_is_trained_from_scratch_or_is_left_out(m
         raise TrainingError("Cannot be fetched.")
 
     monkeypatch.setattr(grid, "check_weights", out_of_reach)
-    heard = Heard()
+    heard = LineListener()
     rows = find_rows(["mobilenet", "efficientnet-lite0"])
     planned = jobs_of(rows, protocols=["honest"], seeds=[0], recipes=RECIPES, weights={}, listener=heard)
     assert [(job.row.name, job.pretrained, job.recipe.phases) for job in planned] == [("mobilenet", False, ())]

@@ -1,4 +1,4 @@
-"""Counts of the calls of the steps that a reading needs once."""
+"""Count the calls of the steps that a reading needs once."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A real site, in processes of its own, and people who use it."""
+"""A real site in separate processes, and users of it."""
 
 import os
 import re
@@ -15,11 +15,11 @@ import requests
 PASSWORD = "correct horse battery"
 _START_S = 300
 _REQUEST_S = 300
-"""A busy machine may take long; these limits only end what hangs."""
+"""Limits in s that only stop what hangs, because a busy machine may take long."""
 
 
 class Site:
-    """``ecglens serve`` with a folder of its own; it can be killed and started again.
+    """``ecglens serve`` with its own folder, which can be killed and started again.
 
     Args:
         folder: Folder for its data.
@@ -82,7 +82,7 @@ class Site:
 
 
 class Person:
-    """A person with an account and a session of a browser."""
+    """A user with an account and a browser session."""
 
     def __init__(self, address, email):
         self.address, self.email, self.session = address, email, requests.Session()

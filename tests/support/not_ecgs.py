@@ -14,8 +14,8 @@ _WORDS = ("patient", "report", "of", "the", "left", "side", "shows", "no", "sign
 _PHOTOS = ("astronaut", "camera", "coffee", "chelsea", "clock", "coins", "moon", "page", "rocket", "text", "cell")
 
 
-def not_ecgs(rng: np.random.Generator, count: int) -> Iterator[tuple[str, Image]]:
-    """``count`` images with the name of their kind, uint8 RGB."""
+def generate_not_ecgs(rng: np.random.Generator, count: int) -> Iterator[tuple[str, Image]]:
+    """Yield ``count`` images as uint8 RGB, each with the name of its kind."""
     kinds: tuple[tuple[str, Callable[[np.random.Generator], Image]], ...] = (
         ("photograph", _photograph),
         ("text page", _text_page),
@@ -94,11 +94,11 @@ def _form(rng: np.random.Generator) -> Image:
 def _grid_paper(rng: np.random.Generator, px_per_mm: float | None = None) -> Image:
     image = _paper(rng) if px_per_mm is None else np.full((1300, 2200, 3), 255, dtype=np.uint8)
     pitch = px_per_mm or float(rng.uniform(3.5, 9))
-    colour = np.array(rng.choice([(240, 150, 150), (150, 210, 150), (150, 170, 240), (180, 180, 180)]))
+    color = np.array(rng.choice([(240, 150, 150), (150, 210, 150), (150, 170, 240), (180, 180, 180)]))
     for axis in (0, 1):
         for index, place in enumerate(np.arange(10, image.shape[axis] - 10, pitch)):
             line = (slice(None), int(place)) if axis else (int(place), slice(None))
-            image[line] = colour if index % 5 == 0 else (colour + 2 * 255) // 3
+            image[line] = color if index % 5 == 0 else (color + 2 * 255) // 3
     return image
 
 
@@ -133,7 +133,7 @@ def _seismograph(rng: np.random.Generator) -> Image:
 
 
 def _noise_on_ecg_paper(rng: np.random.Generator) -> Image:
-    """The hardest kind: right paper, right pulses, four traces of the right length, and no heart."""
+    """Draw the hardest kind: the right paper, pulses and length of the traces, but no heartbeat."""
     image = _grid_paper(rng, 8.0)
     for line in range(4):
         row = 260 + 290 * line

@@ -1,4 +1,4 @@
-"""A page and a model whose answer is known place by place, for tests of explanations."""
+"""A page and a model whose explanation is known for each place, for tests of explanations."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ LABELS = ("normal", "mi")
 
 
 class Linear:
-    """Answers 0, and ``weights`` times its input and ``more``; ``asked`` counts its rows."""
+    """A model with logits of 0, and of the weighted sum of its input plus ``more``; it counts its rows."""
 
     def __init__(self, recipe, weights):
         self.recipe = parse_recipe(recipe)
@@ -31,23 +31,23 @@ class Linear:
         )
         self.weights = weights
         self.more = 0.0
-        self.asked = 0
+        self.row_count = 0
 
     def logits(self, arrays):
         (array,) = arrays.values()
-        self.asked += len(array)
+        self.row_count += len(array)
         score = (array * self.weights).reshape(len(array), -1).sum(axis=1) + self.more
         return np.stack([np.zeros_like(score), score], axis=1).astype(np.float32)
 
 
 def layout_of(page) -> Layout:
-    found = find_layout(page)
-    assert isinstance(found, Layout), found
-    return found
+    layout = find_layout(page)
+    assert isinstance(layout, Layout), layout
+    return layout
 
 
 def weighing(page, layout, lead, *, recipe=None, value=0.01) -> Scene:
-    """A scene whose model adds up the ink of one lead and looks at nothing else."""
+    """Return a scene whose model sums the ink of one lead and ignores everything else."""
     recipe = recipe or {"kind": "trace_canvas", "width": 256, "height": 152}
     model = Linear(recipe, 0.0)
     scene = Scene.of(page, layout, model, "mi")

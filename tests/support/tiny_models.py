@@ -1,4 +1,4 @@
-"""Model folders with an ONNX graph of a few numbers, and pages of made-up recordings, for tests."""
+"""Model folders with a tiny ONNX graph, and pages of synthetic recordings, for tests."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def write_graph(
     ends: tuple[str, str] = ("page", "logits"),
     slope: float = 0.0,
 ) -> None:
-    """A graph that answers ``logits`` plus, for the last label, ``slope`` times the sum of its input."""
+    """Write a graph with constant ``logits``, plus ``slope`` times the sum of the input for the last label."""
     weights = np.zeros((int(np.prod(shape)), len(logits)), np.float32)
     weights[:, -1] = slope
     nodes = [
@@ -45,7 +45,7 @@ def write_graph(
 
 
 def write_model(folder: Path, logits: tuple[float, ...] = (0.0, 0.0), *, graph: Any = None, **card: Any) -> ModelCard:
-    """A model folder; ``graph`` are options of :func:`write_graph`, the rest are fields of its card."""
+    """Write a model folder; ``graph`` are options of :func:`write_graph`, all others are fields of its card."""
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(folder / GRAPH_FILE, logits, **(graph or {}))
     fields: dict[str, Any] = {
@@ -62,19 +62,26 @@ def write_model(folder: Path, logits: tuple[float, ...] = (0.0, 0.0), *, graph: 
         "graph_sha256": sha256_of(folder / GRAPH_FILE),
         "folder": folder,
     }
-    made = ModelCard(**{**fields, **card})
-    save_card(made, folder)
-    return made
+    model_card = ModelCard(**{**fields, **card})
+    save_card(model_card, folder)
+    return model_card
 
 
 def ecg_page(seed: int = 0, *, st_mv: float = 0.0, dpi: float = 110, **style: Any) -> Page:
-    """A page whose leads are found: beats at an own rate and height, the ST segment raised by ``st_mv``."""
+    """Render a page whose leads can be located; the rate and height of its beats depend on the seed.
+
+    Args:
+        seed: Random seed.
+        st_mv: Elevation of the ST segment.
+        dpi: Dots per inch.
+        **style: Further options of ``render_page``.
+    """
     rng = np.random.default_rng(seed)
     t = np.arange(2500) / 250.0
     phase = (t * rng.uniform(0.9, 1.4) + rng.random()) % 1
 
-    def wave(centre: float, width: float) -> np.ndarray:
-        return np.exp(-0.5 * ((phase - centre) / width) ** 2)
+    def wave(center: float, width: float) -> np.ndarray:
+        return np.exp(-0.5 * ((phase - center) / width) ** 2)
 
     beat = 0.12 * wave(0.2, 0.025) + wave(0.38, 0.011) - 0.2 * wave(0.405, 0.01) + 0.25 * wave(0.65, 0.045)
     beat = rng.uniform(0.9, 1.1) * beat + st_mv * ((phase > 0.41) & (phase < 0.6))

@@ -1,4 +1,4 @@
-"""Runs on a handful of made-up pages, for tests."""
+"""Runs on a few synthetic pages, for tests."""
 
 import shutil
 from pathlib import Path
@@ -24,8 +24,8 @@ RECIPE = Recipe(
 )
 
 
-class Heard(Listener):
-    """Keeps the lines."""
+class LineListener(Listener):
+    """A listener that collects the lines and the numbers of epochs."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -39,7 +39,7 @@ class Heard(Listener):
 
 
 def write_recordings(folder: Path, *, pages: int = 8) -> Recordings:
-    """Pages by turns of ``LABELS``, one of them there twice."""
+    """Write pages with alternating ``LABELS``, one of them twice."""
     folder.mkdir(exist_ok=True)
     rows = []
     for number in range(pages):
@@ -52,16 +52,16 @@ def write_recordings(folder: Path, *, pages: int = 8) -> Recordings:
     return Recordings(tuple(rows))
 
 
-def where(out: Path, listener: Listener | None = None) -> Where:
-    """Alone on the CPU, the cache beside the run."""
+def make_place(out: Path, listener: Listener | None = None) -> Where:
+    """Return a place for a single process on the CPU, with the cache next to the run."""
     return Where(ALONE, out.parent / "cache", listener or Listener())
 
 
 def finish_run(recordings: Recordings, recipe: Recipe, out: Path, *, folds: int = 2, fit: bool = True) -> Path:
-    """A run of one seed, from start to end."""
+    """Train a run of one seed to its end."""
     plan = Plan(folds=folds)
     start_run(recordings, recipe, out, plan)
-    cross_validate(recordings, recipe, out, plan, seeds=[0], where=where(out))
+    cross_validate(recordings, recipe, out, plan, seeds=[0], where=make_place(out))
     if fit:
-        fit_all(recordings, recipe, out, seed=0, where=where(out))
+        fit_all(recordings, recipe, out, seed=0, where=make_place(out))
     return out

@@ -1,4 +1,4 @@
-"""Files for whatever reads pages: whole ones of every kind, damaged ones, and bombs."""
+"""Files to test the reading of pages with: intact ones of every kind, damaged ones, and decompression bombs."""
 
 import io
 import struct
@@ -18,7 +18,7 @@ RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
 def quarters() -> Image.Image:
-    """Red, green on top; blue, white below."""
+    """Return an image with red and green quarters at the top, and blue and white ones at the bottom."""
     pixels = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     pixels[: HEIGHT // 2, : WIDTH // 2], pixels[: HEIGHT // 2, WIDTH // 2 :] = RED, GREEN
     pixels[HEIGHT // 2 :, : WIDTH // 2], pixels[HEIGHT // 2 :, WIDTH // 2 :] = BLUE, WHITE
@@ -29,7 +29,7 @@ def ramp_16_bit() -> np.ndarray:
     return np.tile(np.linspace(0, 65535, WIDTH).astype(np.uint16), (HEIGHT, 1))
 
 
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
@@ -42,7 +42,7 @@ def heic(image: Image.Image, **options: object) -> bytes:
 
 
 def pdf(*pages: tuple[float, float], picture: bytes | None = None) -> bytes:
-    """A PDF with empty pages of these sizes in points; ``picture`` is an image object's dictionary and stream."""
+    """Return a PDF with empty pages of these sizes in points; ``picture`` is the dictionary and stream of an image."""
     objects = [b"<</Type/Catalog/Pages 2 0 R>>"]
     kids = b" ".join(b"%d 0 R" % (3 + index) for index in range(len(pages)))
     objects.append(b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(pages), kids))
@@ -72,7 +72,7 @@ def flate_picture(width: int, height: int) -> bytes:
 
 
 def encrypted_pdf() -> bytes:
-    """The trailer names a security handler; no password opens it."""
+    """Return a PDF whose trailer names a security handler; no password opens it."""
     whole = pdf((600, 400))
     marks = (
         b"/Encrypt<</Filter/Standard/V 2/R 3/Length 128/P -44/O(%s)/U(%s)>>/ID[(1234567890123456)(1234567890123456)]"
@@ -95,7 +95,7 @@ def tiff(*entries: tuple[int, int, int, int], tail: bytes = b"", following: int 
 
 
 def tiff_tag_bomb() -> bytes:
-    """Thousands of tags that all claim the same bytes."""
+    """Return a TIFF with thousands of tags that all refer to the same bytes."""
     tail = bytes(1_000_000)
     size = [(256, 3, 1, 400), (257, 3, 1, 400)]
     return tiff(*size, *[(tag, 7, len(tail), 1000) for tag in range(1000, 5000)], tail=tail)
@@ -114,7 +114,7 @@ def webp_bomb() -> bytes:
 
 
 def jpeg_sized(width: int, height: int) -> bytes:
-    data = bytearray(encoded(quarters(), "JPEG"))
+    data = bytearray(encode(quarters(), "JPEG"))
     place = data.index(b"\xff\xc0")
     data[place + 5 : place + 9] = struct.pack(">HH", height, width)
     return bytes(data)
@@ -139,21 +139,21 @@ def small_files() -> tuple[bytes, ...]:
     exif = Image.Exif()
     exif[0x0112] = 6
     return (
-        encoded(page, "JPEG", exif=exif),
-        encoded(page, "JPEG", progressive=True),
-        encoded(page.convert("CMYK"), "JPEG"),
-        encoded(page.quantize(32), "PNG"),
-        encoded(page.convert("RGBA"), "PNG", exif=exif),
-        encoded(Image.fromarray(ramp_16_bit()), "PNG"),
-        encoded(page, "TIFF", compression="tiff_lzw", save_all=True, append_images=[page]),
-        encoded(page, "TIFF", compression="jpeg"),
-        encoded(page.convert("1"), "TIFF", compression="group4"),
-        encoded(page, "BMP"),
-        encoded(page.quantize(16), "BMP"),
-        encoded(page, "WEBP"),
-        encoded(page, "WEBP", lossless=True, exif=exif),
+        encode(page, "JPEG", exif=exif),
+        encode(page, "JPEG", progressive=True),
+        encode(page.convert("CMYK"), "JPEG"),
+        encode(page.quantize(32), "PNG"),
+        encode(page.convert("RGBA"), "PNG", exif=exif),
+        encode(Image.fromarray(ramp_16_bit()), "PNG"),
+        encode(page, "TIFF", compression="tiff_lzw", save_all=True, append_images=[page]),
+        encode(page, "TIFF", compression="jpeg"),
+        encode(page.convert("1"), "TIFF", compression="group4"),
+        encode(page, "BMP"),
+        encode(page.quantize(16), "BMP"),
+        encode(page, "WEBP"),
+        encode(page, "WEBP", lossless=True, exif=exif),
         heic(page),
-        encoded(page, "PDF"),
+        encode(page, "PDF"),
         pdf((400, 300), (200, 200)),
         (DATA / "00009_hr.pdf").read_bytes(),
     )
@@ -164,18 +164,18 @@ def damaged_files(draw: st.DrawFn) -> bytes:
     data = bytearray(draw(st.sampled_from(small_files())))
     for _ in range(draw(st.integers(1, 6))):
         place = draw(st.one_of(st.integers(0, 400), st.integers(0, len(data))))
-        how = draw(st.sampled_from(["flip", "cut", "insert", "overwrite", "remove", "repeat"]))
+        change = draw(st.sampled_from(["flip", "cut", "insert", "overwrite", "remove", "repeat"]))
         chunk = draw(st.one_of(st.binary(min_size=1, max_size=24), st.just(b"\xff" * 8), st.just(bytes(8))))
-        if how == "flip" and place < len(data):
+        if change == "flip" and place < len(data):
             data[place] ^= 1 << draw(st.integers(0, 7))
-        elif how == "cut":
+        elif change == "cut":
             del data[place:]
-        elif how == "insert":
+        elif change == "insert":
             data[place:place] = chunk
-        elif how == "overwrite":
+        elif change == "overwrite":
             data[place : place + len(chunk)] = chunk
-        elif how == "remove":
+        elif change == "remove":
             del data[place : place + draw(st.integers(1, 2000))]
-        elif how == "repeat":
+        elif change == "repeat":
             data[place:place] = data[place : place + draw(st.integers(1, 2000))]
     return bytes(data)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from read_against_truth import against_truth
+from read_against_truth import compute_snr_by_lead
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
@@ -21,7 +21,7 @@ RECORD = read_csv(DATA / "ptbxl_00001.csv")
 )
 def test_every_kind_of_grid_is_separated_from_the_traces(grid: str) -> None:
     rendered = render_page(RECORD, grid=grid)
-    assert np.median(list(against_truth(rendered, digitize_page(rendered.page)).values())) > 16
+    assert np.median(list(compute_snr_by_lead(rendered, digitize_page(rendered.page)).values())) > 16
 
 
 def test_a_grid_nearly_as_dark_as_the_traces_is_removed() -> None:
@@ -33,7 +33,7 @@ def test_a_grid_nearly_as_dark_as_the_traces_is_removed() -> None:
         pixels[:, columns] = np.minimum(pixels[:, columns], color)
     tracing = digitize_page(replace(rendered.page, pixels=pixels))
     assert tracing.layout.px_per_mm_source == "grid"
-    assert np.median(list(against_truth(rendered, tracing).values())) > 12
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 12
 
 
 def test_tall_complexes_are_not_removed_as_separators() -> None:
@@ -44,4 +44,4 @@ def test_tall_complexes_are_not_removed_as_separators() -> None:
     tracing = digitize_page(rendered.page)
     assert tracing.record is not None
     assert np.nanmax(tracing.record.signals_mv[tracing.record.leads.index("V4")]) > 3
-    assert against_truth(rendered, tracing)["V4"] > 8
+    assert compute_snr_by_lead(rendered, tracing)["V4"] > 8

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from read_against_truth import against_truth
+from read_against_truth import compute_snr_by_lead
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
@@ -18,7 +18,7 @@ RECORD = read_csv(DATA / "ptbxl_00001.csv")
 def test_blurred_traces_begin_where_sharp_ones_do() -> None:
     rendered = damage(render_page(RECORD), kind="blur", strength=0.5, seed=3)
     tracing = digitize_page(rendered.page)
-    assert np.median(list(against_truth(rendered, tracing).values())) > 12  # 8 where blur moves the beginning
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 12  # 8 where blur moves the beginning
 
 
 def with_bars(rendered: RenderedPage) -> RenderedPage:
@@ -48,7 +48,7 @@ def with_pulses_at_the_traces(rendered: RenderedPage) -> RenderedPage:
 
 def test_bars_between_leads_are_not_read_as_waves() -> None:
     rendered = render_page(RECORD)
-    clean, barred = (against_truth(page, digitize_page(page.page)) for page in (rendered, with_bars(rendered)))
+    clean, barred = (compute_snr_by_lead(page, digitize_page(page.page)) for page in (rendered, with_bars(rendered)))
     assert min(barred[lead] - clean[lead] for lead in clean) > -3
 
 
@@ -56,4 +56,4 @@ def test_traces_begin_at_the_flank_of_the_pulse_before_them() -> None:
     rendered = with_pulses_at_the_traces(render_page(RECORD, pulse=None))
     tracing = digitize_page(rendered.page)
     assert tracing.layout.pulse_mm == pytest.approx(10, abs=0.3)
-    assert np.median(list(against_truth(rendered, tracing).values())) > 16
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 16

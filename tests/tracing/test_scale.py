@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from read_against_truth import against_truth
+from read_against_truth import compute_snr_by_lead
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
@@ -19,14 +19,14 @@ def test_without_a_grid_pulses_give_the_scale_with_a_warning() -> None:
     tracing = digitize_page(rendered.page)
     assert tracing.layout.px_per_mm_source == "pulse"
     assert any("No grid was found" in warning for warning in tracing.warnings)
-    assert np.median(list(against_truth(rendered, tracing).values())) > 8
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 8
 
 
 def test_the_pulse_gives_half_the_gain() -> None:
     rendered = render_page(RECORD, gain_mm_mv=5.0)
     tracing = digitize_page(rendered.page)
     assert (tracing.gain_mm_mv, tracing.gain_source) == (5.0, "pulse")
-    assert np.median(list(against_truth(rendered, tracing).values())) > 12
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 12
 
 
 def test_without_a_pulse_a_warning_says_so_and_a_given_gain_is_used() -> None:

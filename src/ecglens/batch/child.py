@@ -1,8 +1,8 @@
-"""The process that opens pages: one at a time, with a limit on memory and time that the system itself holds.
+"""Main function of the process that reads pages, one at a time, with limits on memory and time set by the system.
 
-It is started by ``ecglens.batch.readers``, is told a job, then files, one JSON line each on stdin, and answers in JSON
-lines on stdout; nothing that comes out of it is code. A page that breaks out of its limits ends this process and
-nothing else.
+``ecglens.batch.readers`` starts the process and sends it a job, then files, each as a JSON line on stdin. The process
+replies with JSON lines on stdout and never sends code. A page that exceeds the limits ends this process and nothing
+else.
 """
 
 import importlib
@@ -31,124 +31,124 @@ from ecglens.pages.read import count_pages
 __all__ = ["main"]
 
 _IDLE_SECONDS = 300.0
-"""A process that nobody asks anything ends, so that none outlives a run that was killed."""
+"""A process without requests exits after this time in s, so that none outlives a run that was killed."""
 _MOST_PAGES = MAX_FRAMES - 1
-"""Of a file; a TIFF's are counted up to one more."""
+"""Maximum number of pages of a file. In a TIFF, at most one more is counted."""
 _MEMORY_SHARE = 0.95
-"""Of what a reader may take; the rest is for libraries that are mapped later."""
+"""Share of the memory limit that is available at once; libraries that are loaded later need the remainder."""
 
-_Answerer = Callable[[bytes, int, str, Job], Any]
+_PageFunction = Callable[[bytes, int, str, Job], Any]
 
 
 def main() -> None:
-    """Serve until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for whoever started us
+    """Serve requests until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one handles Ctrl+C
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not be mistaken for a reply
     try:
-        job = Job.from_dict(json.loads(questions.readline()))
-        server = _Server(job, _prepared(job), questions, answers)
+        job = Job.from_dict(json.loads(requests.readline()))
+        server = _Server(job, _load_page_function(job), requests, replies)
     except EcgLensError as error:
-        _send(answers, {"refused": str(error)})
+        _send(replies, {"refused": str(error)})
         return
     _limit_memory(job.memory_mb)
-    _send(answers, {"ready": True})
+    _send(replies, {"ready": True})
     try:
         server.serve()
     except BrokenPipeError:
-        os._exit(0)  # whoever asked is gone
+        os._exit(0)  # the process that sent the request is gone
 
 
 class _Server:
-    """Answers for one file after the other."""
+    """Read the requested files, one after the other."""
 
-    def __init__(self, job: Job, answerer: _Answerer, questions: BinaryIO, answers: BinaryIO) -> None:
-        self._job, self._answerer, self._questions, self._answers = job, answerer, questions, answers
+    def __init__(self, job: Job, page_function: _PageFunction, requests: BinaryIO, replies: BinaryIO) -> None:
+        self._job, self._page_function, self._requests, self._replies = job, page_function, requests, replies
 
     def serve(self) -> None:
-        """Until nobody asks any more."""
-        while select([self._questions], [], [], _IDLE_SECONDS)[0]:
-            line = self._questions.readline()
+        """Serve requests until they end or none arrives for a while."""
+        while select([self._requests], [], [], _IDLE_SECONDS)[0]:
+            line = self._requests.readline()
             if not line:
                 return
             try:
-                self._file(json.loads(line))
+                self._read_file(json.loads(line))
             except MemoryError:
-                # What is left may be in pieces too small for an ordinary page; a new process has all of it.
-                _send(self._answers, {"gone": "memory"})
+                # The remaining memory may be too fragmented for an ordinary page, so a new process takes over.
+                _send(self._replies, {"gone": "memory"})
                 os._exit(1)
 
-    def _file(self, asked: Mapping[str, Any]) -> None:
-        """A file from one of its pages on, an answer a page."""
-        entry = Entry.from_json(asked["entry"])
-        given = None if asked["bytes"] is None else self._questions.read(asked["bytes"])
+    def _read_file(self, request: Mapping[str, Any]) -> None:
+        """Read a file from the requested page on, and send a reply for each page."""
+        entry = Entry.from_json(request["entry"])
+        sent = None if request["bytes"] is None else self._requests.read(request["bytes"])
         with _time_limit(self._job.page_seconds):
             try:
-                data = fetch(entry, max_bytes=self._job.max_file_bytes) if given is None else given
+                data = fetch(entry, max_bytes=self._job.max_file_bytes) if sent is None else sent
             except FetchError as error:
-                _send(self._answers, {"unreachable": str(error), "done": True})
+                _send(self._replies, {"unreachable": str(error), "done": True})
                 return
         digest = sha256(data).hexdigest()
-        _send(self._answers, {"sha256": digest})
-        number = asked["page"]
+        _send(self._replies, {"sha256": digest})
+        number = request["page"]
         with _time_limit(self._job.page_seconds):
-            # Before any page is read: one that fails, or ends this process, must not hide those behind it.
-            pages = max(number, asked["last"] or count_pages(data))
+            # Count before any page is read: a page that fails or ends this process must not hide those after it.
+            pages = max(number, request["last"] or count_pages(data))
         if pages > _MOST_PAGES:
             reason = f"Expected a file of at most {_MOST_PAGES} pages, found more; split it."
-            _send(self._answers, {**_failed(number, "not_a_page", reason), "page": number}, done=True)
+            _send(self._replies, {**_failure(number, "not_a_page", reason), "page": number}, done=True)
             return
-        _send(self._answers, {"pages": pages})
+        _send(self._replies, {"pages": pages})
         while number <= pages:
             with _time_limit(self._job.page_seconds):
-                said, files = self._page(data, number, f"{digest}-{number}")
-                _send(self._answers, {**said, "page": number}, files, done=number >= pages)
+                reply, files = self._read_page(data, number, f"{digest}-{number}")
+                _send(self._replies, {**reply, "page": number}, files, done=number >= pages)
             number += 1
 
-    def _page(self, data: bytes, number: int, stem: str) -> tuple[dict[str, Any], Mapping[str, bytes]]:
-        """What is said of a page, and what is kept beside the table."""
+    def _read_page(self, data: bytes, number: int, stem: str) -> tuple[dict[str, Any], Mapping[str, bytes]]:
+        """Read a page and return the reply and the files to store next to the table."""
         try:
-            found = self._answerer(data, number, stem, self._job)
-            return {"row": _text({"page": number, **found.row})}, found.files
+            result = self._page_function(data, number, stem, self._job)
+            return {"row": _to_json({"page": number, **result.row})}, result.files
         except EcgReadError as error:
             if isinstance(error.__cause__, MemoryError):
                 raise MemoryError from error
-            return _failed(number, "not_a_page", _sentence(error)), {}
+            return _failure(number, "not_a_page", _capitalize_detail(error)), {}
         except MemoryError:
             raise
-        # A fault of ours costs the page that shows it, not the other million.
+        # A bug may cost the page that triggers it, but not the other million pages.
         except Exception as error:
             if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
                 raise MemoryError from error
-            reason = f"The program has a fault that this page shows: {type(error).__name__}: {error}"
-            return _failed(number, "error", " ".join(reason.split())), {}
+            reason = f"This page triggers an error in the program: {type(error).__name__}: {error}"
+            return _failure(number, "error", " ".join(reason.split())), {}
 
 
-def _prepared(job: Job) -> _Answerer:
-    """The function that answers, with its model loaded, so that no page is charged for it."""
+def _load_page_function(job: Job) -> _PageFunction:
+    """Load the function that reads pages, and its model, so that the time limit of the first page does not cover it."""
     cv2.setNumThreads(1)
     if job.version != __version__:
         raise BatchError(f"Expected ecglens {job.version} on every machine, found {__version__} on one; install it.")
     module, _, name = job.answer.partition(":")
-    answerer: _Answerer = getattr(importlib.import_module(module), name)
-    if {"signals", "measurements"} & set(job.what):
+    page_function: _PageFunction = getattr(importlib.import_module(module), name)
+    if {"signals", "measurements"} & set(job.parts):
         importlib.import_module("ecglens.measuring.measure")
         importlib.import_module("pyarrow.parquet" if job.signal_format == "parquet" else "ecglens.formats.wfdb")
-    if "explanation" in job.what:
+    if "explanation" in job.parts:
         importlib.import_module("ecglens.models.explain")
-    if "label" in job.what:
+    if "label" in job.parts:
         from ecglens.reading import load_runtime
 
-        found = sha256_of(find_model(job.model).folder / CARD_FILE)
-        if found != job.model_sha256:
+        card_sha256 = sha256_of(find_model(job.model).folder / CARD_FILE)
+        if card_sha256 != job.model_sha256:
             raise BatchError(f"Expected the same model '{job.model}' on every machine, found another on one; copy it.")
         load_runtime(job.model)
-    return answerer
+    return page_function
 
 
 def _limit_memory(memory_mb: int) -> None:
-    """Let the process grow from what it is to what it may be; beyond that, memory is refused (Linux only)."""
+    """Limit the memory of this process, counting what it uses already (Linux only)."""
     if not sys.platform.startswith("linux"):
         return
     import resource
@@ -157,28 +157,28 @@ def _limit_memory(memory_mb: int) -> None:
     kilobytes = {
         name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if "kB" in value
     }
-    room = max(memory_mb * 1e6 * _MEMORY_SHARE - kilobytes["VmRSS"] * 1024, 0)
-    limit = kilobytes["VmData"] * 1024 + int(room)
+    available = max(memory_mb * 1e6 * _MEMORY_SHARE - kilobytes["VmRSS"] * 1024, 0)
+    limit = kilobytes["VmData"] * 1024 + int(available)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _failed(number: int, failure: str, reason: str) -> dict[str, Any]:
-    return {"failure": failure, "row": _text({"page": number, "failure": failure, "reason": reason})}
+def _failure(number: int, failure: str, reason: str) -> dict[str, Any]:
+    return {"failure": failure, "row": _to_json({"page": number, "failure": failure, "reason": reason})}
 
 
-def _sentence(error: EcgReadError) -> str:
-    """Without the name in front, which the row has."""
+def _capitalize_detail(error: EcgReadError) -> str:
+    """Return the detail of an error as a sentence, without the name of the file, which the row contains."""
     return error.detail[:1].upper() + error.detail[1:]
 
 
-def _text(row: Mapping[str, Any]) -> str:
-    """A row as JSON that every reader of JSON takes."""
+def _to_json(row: Mapping[str, Any]) -> str:
+    """Return a row as JSON that every parser accepts: without NaN, and encodable as UTF-8."""
     return json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode("utf-8")
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """The system ends the process when the time is over, wherever it is then."""
+    """Let the system end the process if the block takes longer than some seconds."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -187,13 +187,13 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def _send(
-    answers: BinaryIO, said: dict[str, Any], files: Mapping[str, bytes] | None = None, *, done: bool = False
+    replies: BinaryIO, reply: dict[str, Any], files: Mapping[str, bytes] | None = None, *, done: bool = False
 ) -> None:
-    """A line, and after it the bytes of the files that it names."""
-    kept = {name: len(content) for name, content in (files or {}).items()}
-    line = {**said, **({"files": kept} if kept else {}), **({"done": True} if done else {})}
-    answers.write(json.dumps(line).encode() + b"\n" + b"".join((files or {}).values()))
-    answers.flush()
+    """Send a reply as a line, followed by the bytes of the files that it names."""
+    sizes = {name: len(content) for name, content in (files or {}).items()}
+    line = {**reply, **({"files": sizes} if sizes else {}), **({"done": True} if done else {})}
+    replies.write(json.dumps(line).encode() + b"\n" + b"".join((files or {}).values()))
+    replies.flush()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What changed between two results over the same pages: two models, or two versions."""
+"""Compare two results over the same pages, for example of two models or of two versions."""
 
 import csv
 import json
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ecglens.batch.markup import Cell, document, gallery, section, table, tiles
-from ecglens.batch.pictures import pictures as pictures_of
-from ecglens.batch.results import PAGES, RunInfo, entries_of, open_result, written
-from ecglens.batch.rows import FIGURES
-from ecglens.batch.summary import ABSTENTIONS, FOOT, title_of
+from ecglens.batch.markup import Picture, render
+from ecglens.batch.pictures import load_pictures
+from ecglens.batch.results import PAGES, RunInfo, find_entries, open_result, write_atomically
+from ecglens.batch.rows import MEASUREMENT_COLUMNS
+from ecglens.batch.summary import ABSTENTIONS, format_label
 from ecglens.errors import BatchError
 from ecglens.extras import require
 from ecglens.labels import format_probability
@@ -25,7 +25,7 @@ __all__ = ["BatchComparison", "compare"]
 _MOST_PICTURES = 48
 _FAILED = "failed"
 _NO_LABEL = "no label"
-_OUTCOMES: Mapping[str, str] = {**ABSTENTIONS, _FAILED: "Failed", _NO_LABEL: "No label was asked for"}
+_OUTCOMES: Mapping[str, str] = {**ABSTENTIONS, _FAILED: "Failed", _NO_LABEL: "No label was requested"}
 _KEYS = ("sha256", "page")
 _COLUMNS = ("file", "label", "abstention", "confidence", "failure")
 _MOVED = ("file", "page", "sha256", "first", "second", "confidence_first", "confidence_second")
@@ -34,15 +34,17 @@ _MOVED = ("file", "page", "sha256", "first", "second", "confidence_first", "conf
 
 @dataclass(frozen=True, slots=True)
 class BatchComparison:
-    """Two results, page by page.
+    """Comparison of two results, page by page.
 
     Attributes:
-        folders: Of the two.
-        runs: What each was.
-        agreement: Pages by outcome in the first and in the second: a label, a kind of abstention, or ``failed``.
-        moved: A row for each page whose outcome differs, labels that turned into another first.
-        only: Pages that only the first has, and only the second.
-        figures: By measurement that both have: pages, median and 95th percentile of the absolute difference.
+        folders: Folders of the first and the second result.
+        runs: Descriptions of the two runs.
+        agreement: Number of pages by outcome in the first and in the second result. An outcome is a label, a kind of
+            abstention, or ``failed``.
+        moved: A row for each page whose outcome differs; pages with a different label come first.
+        only: Number of pages that are only in the first result, and only in the second.
+        measurements: Number of pages, median and 95th percentile of the absolute difference, for each measurement that
+            both results have.
     """
 
     folders: tuple[Path, Path]
@@ -50,23 +52,23 @@ class BatchComparison:
     agreement: Mapping[tuple[str, str], int]
     moved: Sequence[Mapping[str, Any]]
     only: tuple[int, int]
-    figures: Mapping[str, tuple[int, float, float]]
+    measurements: Mapping[str, tuple[int, float, float]]
 
     @property
     def pages(self) -> int:
-        """Pages that both have."""
+        """Number of pages that are in both results."""
         return sum(self.agreement.values())
 
     @property
     def failed(self) -> int:
-        """Pages that have no answer in either."""
+        """Number of pages that failed in both results."""
         return self.agreement.get((_FAILED, _FAILED), 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison in plain types, without the single pages."""
+        """Return the comparison in plain types, without the rows of single pages."""
         return {
-            "first": _called(self.runs[0]),
-            "second": _called(self.runs[1]),
+            "first": _describe_run(self.runs[0]),
+            "second": _describe_run(self.runs[1]),
             "pages": self.pages,
             "moved": len(self.moved),
             "failed_in_both": self.failed,
@@ -77,7 +79,7 @@ class BatchComparison:
             ],
             "figures": {
                 name: {"pages": pages, "median_difference": median, "percentile_95": percentile}
-                for name, (pages, median, percentile) in self.figures.items()
+                for name, (pages, median, percentile) in self.measurements.items()
             },
         }
 
@@ -85,74 +87,72 @@ class BatchComparison:
         """Write ``index.html``, ``moved.csv`` and ``comparison.json``.
 
         Args:
-            folder: Made where it is missing.
-            pictures: Whether the page shows pictures of pages that moved.
+            folder: Created if it does not exist.
+            pictures: Show pictures of the pages that changed.
 
         Returns:
-            The page.
+            Path of ``index.html``.
+
+        Raises:
+            MissingExtraError: jinja2 is not installed.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        with written(folder / "moved.csv") as path, path.open("w", newline="", encoding="utf-8") as stream:
+        with write_atomically(folder / "moved.csv") as path, path.open("w", newline="", encoding="utf-8") as stream:
             rows = csv.DictWriter(stream, _MOVED, lineterminator="\n")
             rows.writeheader()
             rows.writerows(self.moved)
-        with written(folder / "comparison.json") as path:
+        with write_atomically(folder / "comparison.json") as path:
             path.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
-        with written(folder / "index.html") as path:
+        with write_atomically(folder / "index.html") as path:
             path.write_text(self._html(pictures=pictures), encoding="utf-8")
         return folder / "index.html"
 
     def _html(self, *, pictures: bool) -> str:
-        answered = self.pages - self.failed
-        same = f"{1 - len(self.moved) / answered:.1%}" if answered else "none"
-        told = [(f"{self.pages:,}", "pages in both"), (f"{len(self.moved):,}", "moved")]
-        told.append((same, "the same, of those that did not fail in both"))
-        parts = [
-            tiles(told),
-            section("Agreement", self._agreement_table(), note="Rows: the first result. Columns: the second. Pages."),
-        ]
-        if self.figures:
-            figures: list[tuple[Cell, ...]] = [(FIGURES[name], *values) for name, values in self.figures.items()]
-            head = ("figure", "pages", "median difference", "95 % are below")
-            parts.append(
-                section("Measurements", table(head, figures), note="Absolute differences where both have a value.")
-            )
-        shown = self.moved[:_MOST_PICTURES]
-        if shown:
-            note = f"The first {len(shown)} of {len(self.moved):,}; all of them stand in moved.csv."
-            found = self._pictures(shown) if pictures else [None] * len(shown)
-            captions = [(picture, row["file"], _caption(row)) for picture, row in zip(found, shown, strict=True)]
-            parts.append(section("Pages that moved", gallery(captions), note=note))
-        return document("Two results over the same pages", self._facts(), parts, foot=FOOT)
+        with_result = self.pages - self.failed
+        unchanged = f"{1 - len(self.moved) / with_result:.1%}" if with_result else "none"
+        rows = self.moved[:_MOST_PICTURES]
+        jpegs = self._load_pictures(rows) if pictures else [None] * len(rows)
+        names = _sort_outcomes({outcome for pair in self.agreement for outcome in pair}, self.runs)
+        return render(
+            "comparison.html",
+            title="Two results over the same pages",
+            facts=self._facts(),
+            totals=[
+                (f"{self.pages:,}", "pages in both"),
+                (f"{len(self.moved):,}", "changed"),
+                (unchanged, "the same, of those that did not fail in both"),
+            ],
+            agreement_head=["", *map(_format_outcome, names)],
+            agreement=[
+                (_format_outcome(first), *(self.agreement.get((first, second), 0) for second in names))
+                for first in names
+            ],
+            measurements=[(MEASUREMENT_COLUMNS[name], *values) for name, values in self.measurements.items()],
+            changed=[Picture(jpeg, row["file"], _caption(row)) for jpeg, row in zip(jpegs, rows, strict=True)],
+            changed_note=f"The first {len(rows)} of {len(self.moved):,}; moved.csv lists all of them.",
+        )
 
     def _facts(self) -> list[str]:
-        facts = [f"First: {_called(self.runs[0])}. Second: {_called(self.runs[1])}."]
+        facts = [f"First: {_describe_run(self.runs[0])}. Second: {_describe_run(self.runs[1])}."]
         if any(self.only):
             first, second = self.only
-            facts.append(f"Left out: pages that only the first has, {first:,}, and only the second, {second:,}.")
+            facts.append(f"Pages left out: {first:,} only in the first result, {second:,} only in the second.")
         return facts
 
-    def _agreement_table(self) -> str:
-        names = _ordered({outcome for pair in self.agreement for outcome in pair}, self.runs)
-        rows: list[tuple[Cell, ...]] = [
-            (_shown(first), *(self.agreement.get((first, second), 0) for second in names)) for first in names
-        ]
-        return table(("", *map(_shown, names)), rows, same=True)
-
-    def _pictures(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes | None]:
-        found = entries_of(self.folders[0], {row["sha256"] for row in rows})
-        return pictures_of([(found[row["sha256"]], row["page"]) for row in rows], self.runs[0].job)
+    def _load_pictures(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes | None]:
+        entries = find_entries(self.folders[0], {row["sha256"] for row in rows})
+        return load_pictures([(entries[row["sha256"]], row["page"]) for row in rows], self.runs[0].job)
 
 
 def compare(first: Path, second: Path) -> BatchComparison:
     """Compare two results by the content of their files.
 
     Args:
-        first: Folder of a result.
-        second: Folder of the other.
+        first: Folder of the first result.
+        second: Folder of the second result.
 
     Raises:
-        BatchError: One is no result, or they have no page in common.
+        BatchError: A folder holds no finished result, or the results have no page in common.
     """
     runs = open_result(first), open_result(second)
     for folder in (first, second):
@@ -164,77 +164,77 @@ def compare(first: Path, second: Path) -> BatchComparison:
         raise BatchError(f"Expected two results over the same pages, found none in both {first} and {second}.")
     outcomes = [_outcomes(joined, side) for side in ("first", "second")]
     agreement = Counter(zip(*(side.to_pylist() for side in outcomes), strict=True))
-    for name, found in zip(("first", "second"), outcomes, strict=True):
-        joined = joined.append_column(name, found)
+    for name, column in zip(("first", "second"), outcomes, strict=True):
+        joined = joined.append_column(name, column)
     compute = require("pyarrow.compute", extra="batch")
     moved = joined.filter(compute.not_equal(joined["first"], joined["second"])).to_pylist()
     rows = [{**{name: row.get(name) for name in _MOVED}, "file": row["file_first"]} for row in moved]
-    both = [name for name in FIGURES if {f"{name}_first", f"{name}_second"} <= set(joined.column_names)]
-    figures = {name: _difference(joined[f"{name}_first"], joined[f"{name}_second"]) for name in both}
+    both = [name for name in MEASUREMENT_COLUMNS if {f"{name}_first", f"{name}_second"} <= set(joined.column_names)]
+    differences = {name: _difference(joined[f"{name}_first"], joined[f"{name}_second"]) for name in both}
     return BatchComparison(
         (first, second),
         runs,
         dict(agreement),
-        sorted(rows, key=_weight),
+        sorted(rows, key=_sort_key),
         (sides[0].num_rows - joined.num_rows, sides[1].num_rows - joined.num_rows),
-        {name: found for name, found in figures.items() if found[0]},
+        {name: values for name, values in differences.items() if values[0]},
     )
 
 
 def _read(folder: Path, side: str) -> Any:
-    """A result's rows that have a key, their columns named after the side."""
+    """Read the rows of a result that have a key, with the side appended to the names of the other columns."""
     parquet, compute = require("pyarrow.parquet", extra="batch"), require("pyarrow.compute", extra="batch")
     with parquet.ParquetFile(folder / PAGES) as pages:
-        kept = [name for name in pages.schema_arrow.names if name in {*_KEYS, *_COLUMNS, *FIGURES}]
-        found = pages.read(columns=kept)
-    found = found.filter(compute.is_valid(found["sha256"]))
-    return found.rename_columns([name if name in _KEYS else f"{name}_{side}" for name in found.column_names])
+        columns = [name for name in pages.schema_arrow.names if name in {*_KEYS, *_COLUMNS, *MEASUREMENT_COLUMNS}]
+        rows = pages.read(columns=columns)
+    rows = rows.filter(compute.is_valid(rows["sha256"]))
+    return rows.rename_columns([name if name in _KEYS else f"{name}_{side}" for name in rows.column_names])
 
 
 def _outcomes(joined: Any, side: str) -> Any:
-    """A label, a kind of abstention, or ``failed``, for each row."""
+    """Return the outcome of each row: a label, a kind of abstention, or ``failed``."""
     arrow, compute = require("pyarrow", extra="batch"), require("pyarrow.compute", extra="batch")
     failed = compute.if_else(compute.is_valid(joined[f"failure_{side}"]), _FAILED, arrow.scalar(None, arrow.string()))
-    told = [joined[f"{name}_{side}"] for name in ("label", "abstention") if f"{name}_{side}" in joined.column_names]
-    return compute.coalesce(failed, *told, _NO_LABEL)
+    outcomes = [joined[f"{name}_{side}"] for name in ("label", "abstention") if f"{name}_{side}" in joined.column_names]
+    return compute.coalesce(failed, *outcomes, _NO_LABEL)
 
 
 def _difference(first: Any, second: Any) -> tuple[int, float, float]:
-    """Pages where both have a value, median and 95th percentile of how far apart these are."""
-    values = np.abs(first.to_numpy() - second.to_numpy())
-    known = values[~np.isnan(values)]
-    if not known.size:
+    """Return the number of pages where both have a value, and the median and 95th percentile of the difference."""
+    differences = np.abs(first.to_numpy() - second.to_numpy())
+    valid = differences[~np.isnan(differences)]
+    if not valid.size:
         return 0, math.nan, math.nan
-    return int(known.size), float(np.median(known)), float(np.quantile(known, 0.95))
+    return int(valid.size), float(np.median(valid)), float(np.quantile(valid, 0.95))
 
 
-def _weight(row: Mapping[str, Any]) -> tuple[int, float, str, int]:
-    """Labels that became another come first, the surest of them first."""
+def _sort_key(row: Mapping[str, Any]) -> tuple[int, float, str, int]:
+    """Order pages with two different labels first, then by the lower of both confidences, descending."""
     labels = sum(row[side] not in _OUTCOMES for side in ("first", "second"))
-    sure = min(row["confidence_first"] or 0.0, row["confidence_second"] or 0.0)
-    return -labels, -sure, row["file"], row["page"]
+    confidence = min(row["confidence_first"] or 0.0, row["confidence_second"] or 0.0)
+    return -labels, -confidence, row["file"], row["page"]
 
 
-def _ordered(outcomes: set[str], runs: Sequence[RunInfo]) -> list[str]:
-    """Labels in the models' order, then everything else in its own."""
+def _sort_outcomes(outcomes: set[str], runs: Sequence[RunInfo]) -> list[str]:
+    """Sort labels in the order of the models, and the other outcomes after them."""
     order = dict.fromkeys((*runs[0].job.labels, *runs[1].job.labels, *_OUTCOMES))
     return [name for name in order if name in outcomes]
 
 
-def _shown(outcome: str) -> str:
-    return _OUTCOMES.get(outcome) or title_of(outcome)
+def _format_outcome(outcome: str) -> str:
+    return _OUTCOMES.get(outcome) or format_label(outcome)
 
 
 def _caption(row: Mapping[str, Any]) -> list[str]:
     lines = [f"Page {row['page']}"] if row["page"] > 1 else []
     for side in ("first", "second"):
-        sure = row[f"confidence_{side}"]
-        probability = "" if sure is None else f", {format_probability(sure)}"
-        lines.append(f"{side.capitalize()}: {_shown(row[side])}{probability}")
+        confidence = row[f"confidence_{side}"]
+        probability = "" if confidence is None else f", {format_probability(confidence)}"
+        lines.append(f"{side.capitalize()}: {_format_outcome(row[side])}{probability}")
     return lines
 
 
-def _called(run: RunInfo) -> str:
+def _describe_run(run: RunInfo) -> str:
     job = run.job
-    model = f"{job.model_name} {job.model_version}" if job.model_name else ", ".join(job.what)
+    model = f"{job.model_name} {job.model_version}" if job.model_name else ", ".join(job.parts)
     return f"{model}, ecglens {job.version}"

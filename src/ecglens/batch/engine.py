@@ -1,7 +1,7 @@
-"""Dask sends files to whoever reads them: this machine's cores, or any cluster that has a Dask scheduler.
+"""Distribute files with Dask to the cores of this machine, or to a cluster with a Dask scheduler.
 
-A task is a chunk of files, sized by what files cost, and few tasks are under way at a time, so that neither a million
-files nor slow ones burden the scheduler. Dask gives the chunk of a worker that went away to another.
+A task is a chunk of files whose size depends on how long files take. Few tasks are submitted at a time, so that neither
+a million files nor slow files burden the scheduler. If a worker disappears, Dask gives its chunk to another.
 """
 
 import math
@@ -16,25 +16,26 @@ from typing import Any
 
 from ecglens.batch.entries import Entry
 from ecglens.batch.job import Job
-from ecglens.batch.readers import Answer, close_readers, read_chunk
+from ecglens.batch.readers import FileResult, close_readers, read_chunk
 from ecglens.errors import BatchError
 from ecglens.extras import require
 
 __all__ = ["Item", "cluster", "read_all"]
 
+_LOST_SCHEDULER = "The connection to the scheduler was lost. Finished pages are stored; run the same command to resume."
 _CHUNK_SECONDS = 2.0
-"""How long a task should take: long beside what sending it costs, short beside what its loss costs."""
+"""Target duration of a task in s: long compared with the cost of sending it, short compared with that of losing it."""
 _FIRST_CHUNK = 8
 _MOST_FILES = 512
 _MOST_BYTES = 8_000_000
-"""Of a chunk's files that travel with it."""
-_TASKS_A_SLOT = 2
-"""Under way for each thread of a worker: one that it reads, one that waits there."""
-_SLOTS_HOLD_SECONDS = 5.0
+"""A chunk stops growing once the files that are sent with it have more bytes than this."""
+_TASKS_PER_THREAD = 2
+"""Submitted tasks for each thread of a worker: one that it reads, and one that waits there."""
+_THREAD_COUNT_SECONDS = 5.0
 _WAIT_SECONDS = 60.0
-"""For a cluster's first worker."""
+"""Time limit in s for the first worker of a cluster to appear."""
 _MOST_LOSSES = 3
-"""Of a file, each with the machines of several attempts of Dask's own, before it is given up."""
+"""A file fails after its task was lost this often. Dask itself makes several attempts before it reports a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,10 @@ class Item:
     """A file to read.
 
     Attributes:
-        number: Of its entry in the journal.
-        entry: Where it is.
-        data: Its bytes, where they have no place to be read from.
-        losses: How often the machines that read it went away.
+        number: Number of its entry in the journal.
+        entry: Name and location of the file.
+        data: Bytes of the file if they cannot be read from a location of their own.
+        losses: Number of times that the task was lost because its workers disappeared.
     """
 
     number: int
@@ -56,24 +57,24 @@ class Item:
 
 @contextmanager
 def cluster(*, workers: int, scheduler: str | None) -> Iterator[Any]:
-    """A Dask client.
+    """Start or connect to a Dask cluster, and yield its client.
 
     Args:
-        workers: Processes that read on this machine, where there is no scheduler.
-        scheduler: Address of a cluster's.
+        workers: Number of processes that read on this machine if there is no scheduler.
+        scheduler: Address of the scheduler of a cluster.
 
     Raises:
-        BatchError: Nobody answers there, or nobody works there.
+        BatchError: The scheduler does not respond, or it has no workers.
         MissingExtraError: Dask is not installed.
     """
     dask, distributed = require("dask", extra="batch"), require("distributed", extra="batch")
-    quiet = distributed.utils.silence_logging_cmgr("error")  # stderr is for the progress
+    quiet = distributed.utils.silence_logging_cmgr("error")  # stderr is reserved for the progress
     settings = {
         "distributed.admin.large-graph-warning-threshold": "1GB",
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
         "distributed.worker.profile.enabled": False,
-        # Dask remembers so many messages whole, and a message may have the bytes of files in it.
+        # Dask keeps this many complete messages in memory, and a message may contain the bytes of files.
         "distributed.admin.low-level-log-length": 1,
     }
     with quiet, dask.config.set(settings):
@@ -87,43 +88,47 @@ def cluster(*, workers: int, scheduler: str | None) -> Iterator[Any]:
 
 
 def read_all(
-    items: Iterator[Item], *, files: int, job: Job, client: Any, take: Callable[[Sequence[tuple[int, Answer]]], None]
+    items: Iterator[Item],
+    *,
+    files: int,
+    job: Job,
+    client: Any,
+    store: Callable[[Sequence[tuple[int, FileResult]]], None],
 ) -> None:
-    """Read files and hand over their answers as they come.
+    """Read files and pass on their results as they arrive.
 
     Args:
-        items: Taken as they are needed, never many at once.
-        files: How many there are, so that the last chunks are small ones.
-        job: What is asked of each.
-        client: Of :func:`cluster`.
-        take: Gets the answers of a chunk by the numbers of its items.
+        items: Files to read. The iterator is advanced only as far as needed.
+        files: Number of files, so that the last chunks can be small.
+        job: What to read from each page.
+        client: Client of :func:`cluster`.
+        store: Called with the results of a chunk, each with the number of its item.
 
     Raises:
-        BatchError: A worker cannot read for this job, or the scheduler went away.
+        BatchError: A worker cannot read pages for this job, or the connection to the scheduler was lost.
     """
-    flow = _Flow(client, job, items, files)
+    queue = _Queue(client, job, items, files)
     try:
-        for future in flow.done:
-            chunk = flow.landed(future)
-            lost = _lost(future)
-            if lost:
-                take(flow.again(chunk))
+        for future in queue.done:
+            chunk = queue.pop(future)
+            if _is_lost(future):
+                store(queue.retry(chunk))
             else:
-                answers, seconds = future.result()
-                flow.learn(seconds, len(chunk))
-                take([(item.number, answer) for item, answer in zip(chunk, answers, strict=True)])
+                results, seconds = future.result()
+                queue.adjust(seconds, len(chunk))
+                store([(item.number, result) for item, result in zip(chunk, results, strict=True)])
             future.release()
-            flow.fill()
+            queue.fill()
     finally:
-        flow.stop()
+        queue.stop()
 
 
-def _lost(future: Any) -> bool:
-    """Whether the workers that had a chunk went away; raises what else went wrong."""
+def _is_lost(future: Any) -> bool:
+    """Return whether the workers of a chunk disappeared, and raise any other error."""
     if future.status == "finished":
         return False
     if future.status != "error":
-        raise BatchError("The scheduler went away; what was answered is kept, start again to go on.")
+        raise BatchError(_LOST_SCHEDULER)
     error = future.exception()
     if isinstance(error, require("distributed", extra="batch").KilledWorker):
         return True
@@ -134,57 +139,57 @@ def _lost(future: Any) -> bool:
     ) from error
 
 
-class _Flow:
-    """What is under way: never more than the workers can use, in chunks that fit how long files take."""
+class _Queue:
+    """The submitted tasks: no more than the workers can use, in chunks whose size depends on how long files take."""
 
     def __init__(self, client: Any, job: Job, items: Iterator[Item], files: int) -> None:
         self.done = require("distributed", extra="batch").as_completed(loop=client.loop)
-        self._under_way: dict[Any, tuple[Any, list[Item]]] = {}
+        self._submitted: dict[Any, tuple[Any, list[Item]]] = {}
         self._client, self._job, self._items, self._left = client, job, items, files
-        self._again: list[Item] = []
+        self._to_retry: list[Item] = []
         self._file_seconds = _CHUNK_SECONDS / _FIRST_CHUNK
         self._run, self._number = f"ecglens-pages-{uuid.uuid4().hex}", 0
-        self._slots, self._slots_until = 1, 0.0
+        self._threads, self._threads_until = 1, 0.0
         self.fill()
 
     def fill(self) -> None:
-        """Send chunks until enough are under way."""
-        while len(self._under_way) < _TASKS_A_SLOT * self._slot_count() and (chunk := self._next_chunk()):
+        """Submit chunks until there are enough for all workers."""
+        while len(self._submitted) < _TASKS_PER_THREAD * self._count_threads() and (chunk := self._next_chunk()):
             key = (self._run, self._number)
             self._number += 1
-            told = [(item.entry, item.data) for item in chunk]
-            future = self._client.submit(read_chunk, told, self._job, self._run, key=key, pure=False)
-            self._under_way[key] = future, chunk
+            files = [(item.entry, item.data) for item in chunk]
+            future = self._client.submit(read_chunk, files, self._job, self._run, key=key, pure=False)
+            self._submitted[key] = future, chunk
             self.done.add(future)
 
-    def landed(self, future: Any) -> list[Item]:
-        """The files of a chunk that is under way no more."""
-        return self._under_way.pop(future.key)[1]
+    def pop(self, future: Any) -> list[Item]:
+        """Remove a finished task and return its files."""
+        return self._submitted.pop(future.key)[1]
 
     def stop(self) -> None:
-        """Take back what is under way, and end the processes that read."""
+        """Cancel the submitted tasks and end the processes that read pages."""
         if self._client.status == "running":
-            self._client.cancel([future for future, _ in self._under_way.values()], force=True)
+            self._client.cancel([future for future, _ in self._submitted.values()], force=True)
             self._client.run(close_readers, self._run, on_error="ignore")
         close_readers(self._run)
 
-    def learn(self, seconds: float, files: int) -> None:
-        """Let the next chunks fit what the last took."""
+    def adjust(self, seconds: float, files: int) -> None:
+        """Adjust the size of the next chunks to the time that the last chunk took."""
         self._file_seconds += 0.3 * (seconds / files - self._file_seconds)
 
-    def again(self, chunk: Sequence[Item]) -> list[tuple[int, Answer]]:
-        """Send the files of a lost chunk once more, each alone; those that were lost too often fail."""
-        worn = [item for item in chunk if item.losses + 1 >= _MOST_LOSSES]
-        kept = [item for item in chunk if item.losses + 1 < _MOST_LOSSES]
-        self._again += [Item(item.number, item.entry, item.data, item.losses + 1) for item in kept]
-        reason = "The machines that read this file went away each time; look at the cluster's log."
-        return [(item.number, Answer(failure="lost", reason=reason)) for item in worn]
+    def retry(self, chunk: Sequence[Item]) -> list[tuple[int, FileResult]]:
+        """Schedule the files of a lost chunk again, each alone, or let those fail that were lost too often."""
+        failed = [item for item in chunk if item.losses + 1 >= _MOST_LOSSES]
+        remaining = [item for item in chunk if item.losses + 1 < _MOST_LOSSES]
+        self._to_retry += [Item(item.number, item.entry, item.data, item.losses + 1) for item in remaining]
+        reason = "The machines that read this file disappeared each time; see the log of the cluster."
+        return [(item.number, FileResult(failure="lost", reason=reason)) for item in failed]
 
     def _next_chunk(self) -> list[Item]:
-        if self._again:
-            return [self._again.pop()]
+        if self._to_retry:
+            return [self._to_retry.pop()]
         by_time = round(_CHUNK_SECONDS / max(self._file_seconds, 1e-9))
-        by_end = math.ceil(self._left / (_TASKS_A_SLOT * self._slot_count()))
+        by_end = math.ceil(self._left / (_TASKS_PER_THREAD * self._count_threads()))
         chunk: list[Item] = []
         size = 0
         for item in islice(self._items, max(1, min(by_time, by_end, _MOST_FILES))):
@@ -195,50 +200,51 @@ class _Flow:
         self._left -= len(chunk)
         return chunk
 
-    def _slot_count(self) -> int:
-        """Threads of all workers, which come and go."""
+    def _count_threads(self) -> int:
+        """Count the threads of all workers, again every few seconds, because workers come and go."""
         now = time.monotonic()
-        if now > self._slots_until:
-            self._slots = max(1, sum(self._client.nthreads().values()))
-            self._slots_until = now + _SLOTS_HOLD_SECONDS
-        return self._slots
+        if now > self._threads_until:
+            self._threads = max(1, sum(self._client.nthreads().values()))
+            self._threads_until = now + _THREAD_COUNT_SECONDS
+        return self._threads
 
 
 def _own_cluster(distributed: Any, workers: int) -> Any:
-    """Dask in this process, which no one else can reach; each of its threads has a process that reads."""
-    served = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    """Start Dask in this process, where no other process can reach it; each thread has a process that reads pages."""
+    no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with warnings.catch_warnings():
-        # Dask looks for an address of its own, and warns where a machine has no network.
+        # Dask determines an address of its own, and warns if the machine has no network.
         warnings.filterwarnings("ignore", "Couldn't detect a suitable IP address", RuntimeWarning)
         return distributed.SpecCluster(
-            {0: {"cls": distributed.Worker, "options": {"nthreads": workers, "memory_limit": 0, **served}}},
-            {"cls": distributed.Scheduler, "options": {"protocol": "inproc://", **served}},
+            {0: {"cls": distributed.Worker, "options": {"nthreads": workers, "memory_limit": 0, **no_dashboard}}},
+            {"cls": distributed.Scheduler, "options": {"protocol": "inproc://", **no_dashboard}},
         )
 
 
-def _wait_for_workers(client: Any, where: Any) -> None:
+def _wait_for_workers(client: Any, address: Any) -> None:
     try:
         client.wait_for_workers(1, timeout=_WAIT_SECONDS)
     except TimeoutError as error:
         raise BatchError(
-            f"Expected workers at {where}, found none within {_WAIT_SECONDS:g} s; start some: dask worker {where}"
+            f"Expected workers at {address}, found none within {_WAIT_SECONDS:g} s; start some: dask worker {address}"
         ) from error
 
 
 @contextmanager
-def _client(distributed: Any, where: Any) -> Iterator[Any]:
+def _client(distributed: Any, address: Any) -> Iterator[Any]:
+    """Connect to a scheduler, by its address or as an object, and yield the client."""
     try:
-        if isinstance(where, str):
-            distributed.comm.resolve_address(where)
-        client = distributed.Client(where, set_as_default=False, timeout=_WAIT_SECONDS / 2)
+        if isinstance(address, str):
+            distributed.comm.resolve_address(address)
+        client = distributed.Client(address, set_as_default=False, timeout=_WAIT_SECONDS / 2)
     except (OSError, ValueError) as error:
         raise BatchError(
-            f"Expected a Dask scheduler at {where}, such as tcp://host:8786, but nobody answers."
+            f"Expected a Dask scheduler at {address}, such as tcp://host:8786, but it does not respond."
         ) from error
     try:
-        _wait_for_workers(client, where)
+        _wait_for_workers(client, address)
         yield client
     except distributed.core.CommClosedError as error:
-        raise BatchError("The scheduler went away; what was answered is kept, start again to go on.") from error
+        raise BatchError(_LOST_SCHEDULER) from error
     finally:
         client.close()

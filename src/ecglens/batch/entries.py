@@ -1,4 +1,4 @@
-"""One file among many: where it lies, and its bytes, never more of them than allowed."""
+"""One file among many: its name and location, and its bytes up to a size limit."""
 
 import json
 import lzma
@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from ecglens.errors import EcgLensError, MissingExtraError
 from ecglens.extras import require
 
-__all__ = ["Entry", "FetchError", "fetch", "filesystem", "is_remote", "opened"]
+__all__ = ["Entry", "FetchError", "fetch", "is_remote", "open_file", "resolve_address"]
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(://|::)")
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -27,7 +27,7 @@ _BLOCK_BYTES = 1_000_000
 
 
 class FetchError(EcgLensError):
-    """The bytes of a file could not be had; another attempt may."""
+    """The bytes of a file could not be read; another attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Entry:
     """A file to read.
 
     Attributes:
-        name: As the result names it.
-        address: Path or fsspec address of the file, or of the archive that holds it.
-        place: Where it lies in an archive: ``("zip", offset, size, packed size, method, CRC, flags)``,
-            ``("tar", offset, size)``, ``("stream", number)`` in a compressed TAR; empty for a file of its own.
-        stamp: Changes when the content does, such as size and time; empty where nobody tells.
+        name: Name of the file in the result.
+        address: Path or fsspec address of the file, or of the archive that contains it.
+        place: Location in an archive: ``("zip", offset, size, packed size, method, CRC, flags)``,
+            ``("tar", offset, size)``, or ``("stream", number)`` in a compressed TAR; empty for a file outside archives.
+        stamp: Text that changes with the content, such as size and time; empty if none is available.
     """
 
     name: str
@@ -48,18 +48,18 @@ class Entry:
     stamp: str = ""
 
     def to_json(self) -> str:
-        """One line."""
+        """Return the entry as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Entry":
-        """The entry that :meth:`to_json` wrote."""
-        told = json.loads(text)
-        return cls(**{**told, "place": tuple(told["place"])})
+        """Return the entry that :meth:`to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "place": tuple(values["place"])})
 
 
 def is_remote(address: str) -> bool:
-    """Whether this is an address for fsspec rather than a path.
+    """Return whether this is an address for fsspec rather than a path.
 
     >>> is_remote("s3://bucket/pages"), is_remote("scans/page.jpg")
     (True, False)
@@ -67,17 +67,17 @@ def is_remote(address: str) -> bool:
     return _ADDRESS.match(address) is not None
 
 
-def filesystem(address: str) -> tuple[Any, str]:
-    """The fsspec file system of an address, and the path on it.
+def resolve_address(address: str) -> tuple[Any, str]:
+    """Return the fsspec file system of an address, and the path on it.
 
     Raises:
         MissingExtraError: fsspec, or the package for this protocol, is not installed.
-        FetchError: Nobody knows the protocol.
+        FetchError: The protocol is unknown.
     """
     fsspec, registry = require("fsspec.core", extra="batch"), require("fsspec.registry", extra="batch")
     protocol = re.split(r"::|://", address)[0]
     try:
-        found: tuple[Any, str] = fsspec.url_to_fs(address, use_listings_cache=False)
+        system_and_path: tuple[Any, str] = fsspec.url_to_fs(address, use_listings_cache=False)
     except ImportError as error:
         package = registry.known_implementations.get(protocol, {}).get("class", protocol).partition(".")[0]
         package = "aiohttp" if package == "fsspec" else package
@@ -88,22 +88,22 @@ def filesystem(address: str) -> tuple[Any, str]:
         raise FetchError(
             f"Expected a path or an address such as s3://, gs:// or https://, found {protocol}://, which is unknown."
         ) from error
-    return found
+    return system_and_path
 
 
 @contextmanager
-def opened(address: str) -> Iterator[BinaryIO]:
-    """A file by its path or address, open for reading and seeking.
+def open_file(address: str) -> Iterator[BinaryIO]:
+    """Open a file by its path or address for reading and seeking.
 
     Raises:
-        FetchError: It is not there, no plain file, or cannot be opened.
+        FetchError: There is no regular file, or it cannot be opened.
     """
-    with _mapped_errors(address):
+    with _map_errors(address):
         if is_remote(address):
-            system, path = filesystem(address)
+            system, path = resolve_address(address)
             stream = system.open(path, "rb")
         else:
-            # Without O_NONBLOCK a pipe would be waited for.
+            # Without O_NONBLOCK, opening a pipe would wait for its other end.
             descriptor = os.open(address, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             stream = os.fdopen(descriptor, "rb") if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
             if stream is None:
@@ -114,20 +114,20 @@ def opened(address: str) -> Iterator[BinaryIO]:
 
 
 def fetch(entry: Entry, *, max_bytes: int) -> bytes:
-    """The bytes of an entry.
+    """Read the bytes of an entry.
 
     Args:
-        entry: A member of a compressed TAR has no place to be read from; its bytes are to be given with it.
-        max_bytes: More is refused, by what the archive or the file system says before a byte is read.
+        entry: The file to read. Members of compressed TARs cannot be read here, because they have no offset.
+        max_bytes: Maximum size. If the archive or the file system reports more, the file is refused unread.
 
     Raises:
-        FetchError: It cannot be read, or is larger.
+        FetchError: The file cannot be read, or is too large.
     """
     if entry.place[:1] == ("stream",):
         raise FetchError(
             f"Expected a file of at most {max_bytes / 1e6:.0f} MB in the archive, found none in its place."
         )
-    with opened(entry.address) as stream, _mapped_errors(entry.address):
+    with open_file(entry.address) as stream, _map_errors(entry.address):
         if entry.place[:1] == ("zip",):
             return _from_zip(stream, entry, max_bytes)
         if entry.place[:1] == ("tar",):
@@ -135,12 +135,12 @@ def fetch(entry: Entry, *, max_bytes: int) -> bytes:
             _check_size(size, max_bytes)
             stream.seek(offset)
             return stream.read(size)
-        told = getattr(stream, "size", None) if is_remote(entry.address) else os.fstat(stream.fileno()).st_size
-        return _read(stream, told or 0, max_bytes)
+        stated = getattr(stream, "size", None) if is_remote(entry.address) else os.fstat(stream.fileno()).st_size
+        return _read(stream, stated or 0, max_bytes)
 
 
 def _from_zip(stream: BinaryIO, entry: Entry, max_bytes: int) -> bytes:
-    """A member by its place, so that nobody has to read the whole index of a large archive again."""
+    """Read a member by its offset, without reading the whole index of a large archive again."""
     offset, size, packed, method, crc, flags = map(int, entry.place[1:])
     if flags & _ENCRYPTED:
         raise FetchError("Expected a file that can be read, found an encrypted one; unpack the archive.")
@@ -160,7 +160,7 @@ def _from_zip(stream: BinaryIO, entry: Entry, max_bytes: int) -> bytes:
 
 
 def _read(stream: BinaryIO, size: int, max_bytes: int) -> bytes:
-    """All of a stream; a read of more than there is would take the memory for it all the same."""
+    """Read all of a stream; reading more than ``size`` at once would allocate memory that is not needed."""
     _check_size(size, max_bytes)
     blocks = [stream.read(size)] if size else []
     while block := stream.read(_BLOCK_BYTES):
@@ -178,22 +178,22 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 
 @contextmanager
-def _mapped_errors(address: str) -> Iterator[None]:
+def _map_errors(address: str) -> Iterator[None]:
     try:
         yield
     except (EcgLensError, MemoryError):
         raise
     except FileNotFoundError as error:
-        where = "address, or nobody who answers" if is_remote(address) else "path"
-        raise FetchError(f"Expected a file, found nothing at that {where}.") from error
+        kind = "address, or no response" if is_remote(address) else "path"
+        raise FetchError(f"Expected a file, found nothing at that {kind}.") from error
     except PermissionError as error:
-        raise FetchError("Expected a file that may be read, found one that may not.") from error
-    # Whatever zipfile raises of damaged bytes: also NotImplementedError, RuntimeError of locked files, EOFError.
+        raise FetchError("Expected a file that may be read, found one without permission.") from error
+    # Errors that zipfile raises for damaged bytes, among them RuntimeError for encrypted files.
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise FetchError(f"Expected a whole file in the archive, found a damaged one: {error}.") from error
+        raise FetchError(f"Expected an intact file in the archive, found a damaged one: {error}.") from error
     except OSError as error:
         raise FetchError(f"The file cannot be read: {error.strerror or error}.") from error
-    # Each store behind fsspec has errors of its own, without a common base.
+    # Each store behind fsspec has its own errors, without a common base class.
     except Exception as error:
         if not is_remote(address):
             raise

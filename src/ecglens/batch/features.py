@@ -1,4 +1,4 @@
-"""The features of many files: each a page or a record, a row each."""
+"""Compute the features of many files, a row for each page or record."""
 
 import math
 from collections.abc import Iterable
@@ -12,41 +12,44 @@ from ecglens.measuring.features import FEATURES, compute_features
 from ecglens.measuring.measure import measure
 from ecglens.records import EcgRecord
 
-__all__ = ["feature_row", "files_below"]
+__all__ = ["compute_feature_row", "list_files"]
 
-_ENDINGS_BELOW = (*sorted(IMAGE_SUFFIXES), ".hea", ".dcm", ".csv", ".fhir.json")
-"""What is taken from a folder; other JSON there is too often something else than a record."""
+_FOLDER_ENDINGS = (*sorted(IMAGE_SUFFIXES), ".hea", ".dcm", ".csv", ".fhir.json")
+"""Endings of the files that are read from a folder. Other JSON files there are rarely records."""
 
 
-def files_below(sources: Iterable[Path]) -> list[Path]:
-    """Pages and records: files as they are given, folders by what is in them and below, in order and each once.
+def list_files(sources: Iterable[Path]) -> list[Path]:
+    """List pages and records, in order and each once.
+
+    Args:
+        sources: Files, which are listed as they are, and folders, whose pages and records are listed recursively.
 
     Raises:
-        EcgLensError: A source is not there, or a folder holds neither.
+        EcgLensError: A source does not exist, or a folder contains no page and no record.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     for source in sources:
         if source.is_dir():
-            below = [path for path in sorted(source.rglob("*")) if _is_wanted(path)]
+            below = [path for path in sorted(source.rglob("*")) if _is_page_or_record(path)]
             if not below:
                 raise EcgLensError(f"Expected pages or records below {source.name or source}, found none.")
-            found += below
+            paths += below
         elif source.is_file():
-            found.append(source)
+            paths.append(source)
         else:
             raise EcgLensError(f"Expected a file or folder, found nothing at {source}.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(paths))
 
 
-def feature_row(path: Path) -> dict[str, float | str]:
-    """The features of a page or record.
+def compute_feature_row(path: Path) -> dict[str, float | str]:
+    """Compute the features of a page or record.
 
     Args:
         path: A page, or a record in one of ``ecglens.formats.files.FORMATS``.
 
     Returns:
-        ``file``, ``layout`` (empty for a record), ``error`` (empty where there is none), then every name of
-        ``FEATURES``; NaN where it is not known.
+        ``file``, ``layout`` (empty for a record), ``error`` (empty if there is none), then every name of
+        ``FEATURES``. A feature that could not be determined is NaN.
     """
     row: dict[str, float | str] = {"file": path.as_posix(), "layout": "", "error": ""}
     row |= dict.fromkeys(FEATURES, math.nan)
@@ -56,10 +59,10 @@ def feature_row(path: Path) -> dict[str, float | str]:
         return {**row, "error": error.detail}
     except OSError as error:
         return {**row, "error": f"The file cannot be read: {error.strerror or error}."}
-    found = compute_features(record)
-    if all(math.isnan(value) for value in found.values()):
+    features = compute_features(record)
+    if all(math.isnan(value) for value in features.values()):
         row["error"] = " ".join(measure(record).warnings) or "Expected beats, found none."
-    return {**row, **found}
+    return {**row, **features}
 
 
 def _record(path: Path) -> tuple[EcgRecord, str]:
@@ -67,10 +70,10 @@ def _record(path: Path) -> tuple[EcgRecord, str]:
         return read_record(path), ""
     tracing = digitize(path)
     if tracing.record is None:
-        reasons = " ".join(tracing.warnings) or "Nothing on the page tells its scale."
+        reasons = " ".join(tracing.warnings) or "The scale of the page could not be determined."
         raise EcgLensError(source=path.name, detail=reasons)
     return tracing.record, tracing.layout.name
 
 
-def _is_wanted(path: Path) -> bool:
-    return path.name.lower().endswith(_ENDINGS_BELOW) and path.is_file()
+def _is_page_or_record(path: Path) -> bool:
+    return path.name.lower().endswith(_FOLDER_ENDINGS) and path.is_file()

@@ -1,4 +1,7 @@
-"""What is asked of every page, and what makes two results the same: the options, the model, the version of ecglens."""
+"""Describe what a run reads from each page: the options, the model and the version of ecglens.
+
+Two results are the same if all of these are the same.
+"""
 
 import hashlib
 import json
@@ -14,34 +17,34 @@ from ecglens.models.cards import CARD_FILE, sha256_of
 from ecglens.models.registry import find_model
 from ecglens.settings import load_settings
 
-__all__ = ["PARTS", "SCHEMA_VERSION", "SIGNAL_FORMATS", "Job", "Options", "PageAnswer", "make_job"]
+__all__ = ["PARTS", "SCHEMA_VERSION", "SIGNAL_FORMATS", "Job", "Options", "PageResult", "make_job"]
 
 SCHEMA_VERSION = 1
-"""Of the tables that a result holds; a change of a column's name, kind or meaning makes it one more."""
+"""Version of the tables of a result; it increases when the name, type or meaning of a column changes."""
 
 PARTS = ("label", "measurements", "signals", "explanation")
-"""What can be asked of a page; an explanation is one of its label, which is told with it."""
+"""Parts that can be read from a page. An explanation explains the label, so the label is read with it."""
 
 SIGNAL_FORMATS = ("parquet", "wfdb")
 
 _DAY_SECONDS = 86_400
 _FILE_SHARE = 0.25
-"""Of a reader's memory that a file's own bytes may take."""
+"""Share of a process's memory that the bytes of a file may use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked of every page; another value of any field is another result.
+    """Options of a run. A run with a different value of any of them has a different result.
 
     Attributes:
-        what: Any of ``PARTS``.
-        model: Name or folder; the settings' one where it is ``None``.
-        signal_format: One of ``SIGNAL_FORMATS``.
-        memory_mb: What a process that reads pages may take; a page that needs more fails.
-        page_seconds: How long a page may take before it fails.
+        parts: Parts to read, any of ``PARTS``.
+        model: Name or folder of the model; the model of the settings if ``None``.
+        signal_format: File format of the signals, one of ``SIGNAL_FORMATS``.
+        memory_mb: Memory limit of a process that reads pages, in MB; a page that needs more fails.
+        page_seconds: Time limit for a page, in s; a page that takes longer fails.
     """
 
-    what: tuple[str, ...] = ("label",)
+    parts: tuple[str, ...] = ("label",)
     model: str | os.PathLike[str] | None = None
     signal_format: str = "parquet"
     memory_mb: int = 600
@@ -50,24 +53,25 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Options with everything that they depend on, as it is sent to whoever reads pages.
+    """Options with everything that they depend on, as sent to the processes that read pages.
 
     Attributes:
-        what: As in :class:`Options`, in the order of ``PARTS``.
-        model: What :func:`ecglens.models.registry.find_model` is asked for; empty where no label is wanted.
-        model_name: Its name.
-        model_version: Its version.
-        model_sha256: Of its card, which holds the hash of its graph.
-        labels: The model's.
+        parts: As in :class:`Options`, in the order of ``PARTS``.
+        model: Argument for :func:`ecglens.models.registry.find_model`; empty if no label is requested.
+        model_name: Name of the model.
+        model_version: Version of the model.
+        model_sha256: Hash of the model's card, which contains the hash of its graph.
+        labels: Labels of the model.
         signal_format: As in :class:`Options`.
         memory_mb: As in :class:`Options`.
         page_seconds: As in :class:`Options`.
         max_megapixels: Larger pages are refused before they are decoded.
-        version: Of ecglens.
-        answer: Function that answers for a file's bytes, as ``module:name``; tests and benchmarks put theirs in.
+        version: Version of ecglens.
+        answer: Function that reads a page from the bytes of a file, as ``module:name``. Tests and benchmarks replace
+            it.
     """
 
-    what: tuple[str, ...]
+    parts: tuple[str, ...]
     model: str
     model_name: str
     model_version: str
@@ -82,35 +86,39 @@ class Job:
 
     @property
     def max_file_bytes(self) -> int:
-        """Larger files are refused unread."""
+        """Maximum size of a file in bytes; larger files are refused unread."""
         return int(_FILE_SHARE * self.memory_mb * 1e6)
 
     def to_dict(self) -> dict[str, Any]:
-        """The job in plain types."""
-        return asdict(self)
+        """Return the job in plain types, as ``run.json`` stores it."""
+        values = asdict(self)
+        return {"what": values.pop("parts"), **values}
 
     @classmethod
-    def from_dict(cls, told: dict[str, Any]) -> "Job":
-        """The job that :meth:`to_dict` wrote."""
-        return cls(**{**told, "what": tuple(told["what"]), "labels": tuple(told["labels"])})
+    def from_dict(cls, values: dict[str, Any]) -> "Job":
+        """Return the job that :meth:`to_dict` wrote."""
+        remaining = {name: value for name, value in values.items() if name not in {"what", "labels"}}
+        return cls(parts=tuple(values["what"]), labels=tuple(values["labels"]), **remaining)
 
     def fingerprint(self, source: str) -> str:
-        """Same for the same answers to the same pages: everything but where the model lies.
+        """Compute a hash that is the same for runs that read the same things from the same pages.
+
+        It covers everything except the folder of the model.
 
         Args:
-            source: What the pages come from.
+            source: Where the pages come from.
         """
-        told = {**self.to_dict(), "model": "", "source": source, "schema_version": SCHEMA_VERSION}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        values = {**self.to_dict(), "model": "", "source": source, "schema_version": SCHEMA_VERSION}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class PageAnswer:
-    """What was read of a page.
+class PageResult:
+    """The row of a page and the files that belong to it.
 
     Attributes:
-        row: Its columns, see ``ecglens.batch.rows``.
-        files: Bytes of what is kept beside the table, by their place below the result's folder.
+        row: Values by column, see ``ecglens.batch.rows``.
+        files: Contents of the files to store next to the table, by path relative to the folder of the result.
     """
 
     row: Mapping[str, Any]
@@ -118,15 +126,15 @@ class PageAnswer:
 
 
 def make_job(options: Options) -> Job:
-    """The job for some options.
+    """Make the job for some options.
 
     Raises:
-        BatchError: An option has a value that cannot be used.
-        ModelError: There is no such model.
+        BatchError: An option has an invalid value.
+        ModelError: The model does not exist.
     """
-    strange = [part for part in options.what if part not in PARTS]
-    if strange or not options.what:
-        raise BatchError(f"Expected any of {', '.join(PARTS)} to read, found '{', '.join(options.what)}'.")
+    unknown = [part for part in options.parts if part not in PARTS]
+    if unknown or not options.parts:
+        raise BatchError(f"Expected any of {', '.join(PARTS)} to read, found '{', '.join(options.parts)}'.")
     if options.signal_format not in SIGNAL_FORMATS:
         raise BatchError(f"Expected signals as {' or '.join(SIGNAL_FORMATS)}, found '{options.signal_format}'.")
     if options.memory_mb < 300 or not 1 <= options.page_seconds <= _DAY_SECONDS:
@@ -135,11 +143,12 @@ def make_job(options: Options) -> Job:
             f"{options.memory_mb} MB and {options.page_seconds:g} s."
         )
     limits = (options.signal_format, options.memory_mb, float(options.page_seconds), load_settings().max_megapixels)
-    asked_for = {*options.what, *(["label"] if "explanation" in options.what else [])}
-    what = tuple(part for part in PARTS if part in asked_for)
-    if "label" not in what:
-        return Job(what, "", "", "", "", (), *limits)
+    requested = {*options.parts, *(["label"] if "explanation" in options.parts else [])}
+    parts = tuple(part for part in PARTS if part in requested)
+    if "label" not in parts:
+        return Job(parts, "", "", "", "", (), *limits)
     card = find_model(options.model)
-    asked = os.fspath(options.model or load_settings().model)
-    where = str(card.folder.resolve()) if card.folder == Path(asked) else asked
-    return Job(what, where, card.name, card.version, sha256_of(card.folder / CARD_FILE), card.labels, *limits)
+    model = os.fspath(options.model or load_settings().model)
+    if card.folder == Path(model):
+        model = str(card.folder.resolve())
+    return Job(parts, model, card.name, card.version, sha256_of(card.folder / CARD_FILE), card.labels, *limits)

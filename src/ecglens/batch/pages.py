@@ -1,4 +1,4 @@
-"""One page of a file's bytes becomes its row, and its signals a file."""
+"""Read one page from the bytes of a file into a row and a file of signals."""
 
 import io
 import tempfile
@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ecglens.batch.job import SCHEMA_VERSION, Job, PageAnswer
+from ecglens.batch.job import SCHEMA_VERSION, Job, PageResult
 from ecglens.batch.rows import page_row
 from ecglens.digitizing import digitize_page
 from ecglens.errors import ModelError
@@ -26,104 +26,113 @@ _PICTURE_PX = 440
 _PICTURE_QUALITY = 72
 
 
-def answer(data: bytes, number: int, stem: str, job: Job) -> PageAnswer:
+def answer(data: bytes, number: int, stem: str, job: Job) -> PageResult:
     """Read one page.
 
+    ``run.json`` and the fingerprint of a run contain the name of this function.
+
     Args:
-        data: A whole file.
-        number: Which page of it, from 1.
-        stem: Name that nothing else has, for what is kept beside the table.
-        job: What is asked.
+        data: Bytes of the whole file.
+        number: Number of the page in the file, from 1.
+        stem: Unique name for the files to store next to the table.
+        job: What to read.
 
     Raises:
-        EcgReadError: It is no page that can be read.
+        EcgReadError: The bytes are no page that can be read.
     """
     page = read_page(data, page=number, max_megapixels=job.max_megapixels)
-    wants_record = bool({"signals", "measurements"} & set(job.what))
-    row, record = _labelled(page, job, wants_record) if "label" in job.what else _digitized(page, job)
+    needs_record = bool({"signals", "measurements"} & set(job.parts))
+    row, record = _predict(page, job, needs_record) if "label" in job.parts else _digitize(page, job)
     files: dict[str, bytes] = {}
-    if "signals" in job.what and record is not None:
+    if "signals" in job.parts and record is not None:
         files = _signal_files(record, stem, job.signal_format)
         row["signals_file"] = next(iter(files))
-    return PageAnswer(row, files)
+    return PageResult(row, files)
 
 
-def picture(data: bytes, number: int, stem: str, job: Job) -> PageAnswer:
-    """A page as a small JPEG, in the place of an answer.
+def picture(data: bytes, number: int, stem: str, job: Job) -> PageResult:
+    """Render a page as a small JPEG; an alternative to :func:`answer`.
 
     Args:
-        data: A whole file.
-        number: Which page of it.
+        data: Bytes of the whole file.
+        number: Number of the page in the file, from 1.
         stem: Not used.
-        job: Its limits.
+        job: Job with the limit on pixels.
+
+    Returns:
+        A result without a row, and with the JPEG as the file ``picture``.
     """
     pixels = read_page(data, page=number, max_megapixels=job.max_megapixels).pixels
     scale = min(1.0, _PICTURE_PX / pixels.shape[1])
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     quality = (cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY)
-    _, coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
-    return PageAnswer({}, {"picture": coded.tobytes()})
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
+    return PageResult({}, {"picture": encoded.tobytes()})
 
 
-def _labelled(page: Page, job: Job, wants_record: bool) -> tuple[dict[str, Any], EcgRecord | None]:
+def _predict(page: Page, job: Job, needs_record: bool) -> tuple[dict[str, Any], EcgRecord | None]:
     runtime = load_runtime(job.model)
-    reading = examine_page(page, runtime, measure=wants_record)
-    explanation, doubts = _explained(reading, runtime) if "explanation" in job.what else (None, ())
+    reading = examine_page(page, runtime, measure=needs_record)
+    explanation, explanation_warnings = _explain(reading, runtime) if "explanation" in job.parts else (None, ())
     row = page_row(
         reading.page,
         layout=reading.layout,
         prediction=reading.prediction,
         tracing=reading.tracing,
-        measurements=reading.measurements if "measurements" in job.what else None,
+        measurements=reading.measurements if "measurements" in job.parts else None,
         explanation=explanation,
-        warnings=tuple(dict.fromkeys((*reading.warnings, *doubts))),
+        warnings=tuple(dict.fromkeys((*reading.warnings, *explanation_warnings))),
     )
     return row, None if reading.tracing is None else reading.tracing.record
 
 
-def _explained(reading: Reading, runtime: Runtime) -> tuple[Explanation | None, tuple[str, ...]]:
-    """Where the answer comes from, and what to know of that; none for a page that the model was not asked about."""
+def _explain(reading: Reading, runtime: Runtime) -> tuple[Explanation | None, tuple[str, ...]]:
+    """Explain a prediction and return its warnings too; there is no explanation if the model has not predicted."""
     if reading.prediction.probabilities is None:
         return None, ()
-    from ecglens.models.explain import default_methods  # a label alone should not wait for it
+    from ecglens.models.explain import default_methods  # loading it would delay runs without explanations
 
     try:
-        found = explain_page(reading, runtime, method=default_methods(runtime.card)[0])
+        explanation = explain_page(reading, runtime, method=default_methods(runtime.card)[0])
     except ModelError as error:
         return None, (f"There is no explanation: {error}",)
-    return found, found.warnings
+    return explanation, explanation.warnings
 
 
-def _digitized(page: Page, job: Job) -> tuple[dict[str, Any], EcgRecord | None]:
+def _digitize(page: Page, job: Job) -> tuple[dict[str, Any], EcgRecord | None]:
     tracing = digitize_page(page)
-    found: Measurements | None = None
-    if "measurements" in job.what and tracing.record is not None:
+    measurements: Measurements | None = None
+    if "measurements" in job.parts and tracing.record is not None:
         from ecglens.measuring.measure import measure
 
-        found = measure(tracing.record)
-    told = (page.warnings, tracing.layout.warnings, tracing.warnings, () if found is None else found.warnings)
-    warnings = tuple(dict.fromkeys(text for texts in told for text in texts))
-    row = page_row(page, layout=tracing.layout, tracing=tracing, measurements=found, warnings=warnings)
+        measurements = measure(tracing.record)
+    measuring_warnings = () if measurements is None else measurements.warnings
+    warnings = (*page.warnings, *tracing.layout.warnings, *tracing.warnings, *measuring_warnings)
+    warnings = tuple(dict.fromkeys(warnings))
+    row = page_row(page, layout=tracing.layout, tracing=tracing, measurements=measurements, warnings=warnings)
     return row, tracing.record
 
 
-def _signal_files(record: EcgRecord, stem: str, form: str) -> dict[str, bytes]:
-    """The file that the row names first, and what belongs to it."""
-    home = f"signals/{stem[:2]}/{stem}"
-    if form == "parquet":
-        return {f"{home}.parquet": _as_parquet(record)}
+def _signal_files(record: EcgRecord, stem: str, signal_format: str) -> dict[str, bytes]:
+    """Return the contents of the signal files by path; the first is the one that the row names."""
+    base = f"signals/{stem[:2]}/{stem}"
+    if signal_format == "parquet":
+        return {f"{base}.parquet": _to_parquet(record)}
     from ecglens.formats.wfdb import write_wfdb
 
     with tempfile.TemporaryDirectory() as folder:
         write_wfdb(record, Path(folder) / stem)
-        return {f"{home}{ending}": (Path(folder) / f"{stem}{ending}").read_bytes() for ending in (".hea", ".dat")}
+        return {f"{base}{ending}": (Path(folder) / f"{stem}{ending}").read_bytes() for ending in (".hea", ".dat")}
 
 
-def _as_parquet(record: EcgRecord) -> bytes:
-    """A column a lead in mV on one clock, null where nothing is known; rate and quality in the schema's metadata."""
+def _to_parquet(record: EcgRecord) -> bytes:
+    """Return a Parquet file with a column in mV for each lead, on a common time axis.
+
+    Missing samples are null. The metadata of the schema contains the sampling rate and the quality.
+    """
     arrow, parquet = require("pyarrow", extra="batch"), require("pyarrow.parquet", extra="batch")
     placed = record.on_one_clock()
-    told = {
+    metadata = {
         "ecglens.schema_version": str(SCHEMA_VERSION),
         "ecglens.unit": "mV",
         "ecglens.fs_hz": f"{record.fs_hz:g}",
@@ -131,7 +140,7 @@ def _as_parquet(record: EcgRecord) -> bytes:
         "ecglens.warnings": "\n".join(record.warnings),
     }
     signals = [arrow.array(row, mask=np.isnan(row)) for row in placed.signals_mv]
-    table = arrow.table(signals, names=list(record.leads)).replace_schema_metadata(told)
+    table = arrow.table(signals, names=list(record.leads)).replace_schema_metadata(metadata)
     with io.BytesIO() as stream:
         parquet.write_table(table, stream, compression="zstd")
         return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Whoever reads pages for a Dask worker: a process of its own for each thread, started again when a page ends it."""
+"""Read pages for a Dask worker, in a separate process for each thread that is started again if a page ends it."""
 
 import json
 import os
@@ -16,26 +16,26 @@ from ecglens.batch.entries import Entry
 from ecglens.batch.job import Job
 from ecglens.errors import BatchError
 
-__all__ = ["Answer", "PageReader", "Row", "close_readers", "read_chunk"]
+__all__ = ["FileResult", "PageReader", "Row", "close_readers", "read_chunk"]
 
 _ATTEMPTS = 2
-"""Of a page, each in a process that has read nothing before or nothing that ended it."""
+"""Number of times that a page is read before it fails. After an attempt that ends the process, a new one is started."""
 
-_WAS_STOPPED = "The run was stopped; start it again to go on."
-_LEAN = {
+_WAS_STOPPED = "The run was stopped; start it again to resume."
+_ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "1",
 }
-"""One core, and no memory that is reserved before it is needed: it would count against the limit."""
+"""Use one core, and reserve no memory before it is needed, because it would count against the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A page's row as it is kept.
+    """The row of a page as it is stored.
 
     Attributes:
-        page: Number in the file, from 1.
+        page: Number of the page in the file, from 1.
         failure: One of ``ecglens.batch.rows.FAILURES``, or ``None``.
         text: The columns as JSON.
     """
@@ -46,16 +46,16 @@ class Row:
 
 
 @dataclass(slots=True)
-class Answer:
-    """What came of a file.
+class FileResult:
+    """The rows of a file, or the reason why there are none.
 
     Attributes:
-        sha256: Of its bytes; ``None`` where they could not be had, which ``failure`` and ``reason`` explain.
-        rows: A page each.
-        files: What is kept beside the table, by its place below the result's folder.
+        sha256: Hash of its bytes; ``None`` if they could not be read, which ``failure`` and ``reason`` explain.
+        rows: The rows of its pages.
+        files: Contents of the files to store next to the table, by path relative to the folder of the result.
         failure: Why there is no row, one of ``ecglens.batch.rows.FAILURES``.
         reason: The same in a sentence.
-        pages: How many pages the file has, as far as that is known.
+        pages: Number of pages of the file, 1 until it is known.
     """
 
     sha256: str | None = None
@@ -65,45 +65,45 @@ class Answer:
     reason: str | None = None
     pages: int = 1
 
-    def take(self, said: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-        """Add what the reading process said."""
-        self.sha256 = said.get("sha256", self.sha256)
-        self.pages = said.get("pages", self.pages)
-        if "unreachable" in said:
-            self.failure, self.reason = "unreachable", said["unreachable"]
-        if "row" in said:
-            self.rows.append(Row(said["page"], said.get("failure"), said["row"]))
+    def add(self, reply: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """Add a reply of the reading process and the files that came with it."""
+        self.sha256 = reply.get("sha256", self.sha256)
+        self.pages = reply.get("pages", self.pages)
+        if "unreachable" in reply:
+            self.failure, self.reason = "unreachable", reply["unreachable"]
+        if "row" in reply:
+            self.rows.append(Row(reply["page"], reply.get("failure"), reply["row"]))
             self.files |= files
 
-    def fail(self, page: int, failure: str, reason: str) -> None:
-        """Add that a page has no answer; of a file whose bytes were never seen, that it has none."""
+    def add_failure(self, page: int, failure: str, reason: str) -> None:
+        """Add a failed page, or let the whole file fail if its bytes were never read."""
         if self.sha256 is None:
             self.failure, self.reason = failure, reason
         else:
-            told = {"page": page, "failure": failure, "reason": reason}
-            self.rows.append(Row(page, failure, json.dumps(told)))
+            row = {"page": page, "failure": failure, "reason": reason}
+            self.rows.append(Row(page, failure, json.dumps(row)))
 
 
-def read_chunk(items: Sequence[tuple[Entry, bytes | None]], job: Job, run: str) -> tuple[list[Answer], float]:
-    """Read some files: the task that Dask sends about.
+def read_chunk(items: Sequence[tuple[Entry, bytes | None]], job: Job, run: str) -> tuple[list[FileResult], float]:
+    """Read some files. This is the task that Dask distributes.
 
     Args:
-        items: Entries, with their bytes where they have no place to be read from.
-        job: What is asked.
-        run: Whose processes these are.
+        items: Entries, with the bytes of those that cannot be read from a location of their own.
+        job: What to read from each page.
+        run: Identifier of the run that the reading processes belong to.
 
     Returns:
-        An answer each, and the seconds that all took.
+        A result for each file, and the time for all of them in s.
 
     Raises:
         BatchError: This machine cannot read pages for the job.
     """
-    reader, began = _own_reader(job, run), time.perf_counter()
-    return [reader.read(entry, data) for entry, data in items], time.perf_counter() - began
+    reader, start = _own_reader(job, run), time.perf_counter()
+    return [reader.read(entry, data) for entry, data in items], time.perf_counter() - start
 
 
 def close_readers(run: str) -> None:
-    """End this machine's processes of a run."""
+    """End the reading processes of a run on this machine."""
     with _LOCK:
         _STOPPED.append(run)
         for key in [key for key in _READERS if key[1] == run]:
@@ -114,7 +114,7 @@ class PageReader:
     """A process that reads pages, one at a time.
 
     Args:
-        job: What is asked of each.
+        job: What to read from each page.
     """
 
     def __init__(self, job: Job) -> None:
@@ -122,80 +122,87 @@ class PageReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
-    def read(self, entry: Entry, data: bytes | None = None, *, first: int = 1, last: int | None = None) -> Answer:
-        """Every page of a file from the first one on.
+    def read(self, entry: Entry, data: bytes | None = None, *, first: int = 1, last: int | None = None) -> FileResult:
+        """Read the pages of a file.
 
-        A page that ends the process is read once more by a new one, since another page may have left the first in a bad
-        state. The second time the page fails, and the file's next page has its turn.
+        A page that ends the process is read once more by a new process, because an earlier page may have left the first
+        one in a bad state. If it ends the new process too, the page fails, and reading continues with the next page.
 
         Args:
-            entry: Where the file is.
-            data: Its bytes, where the entry does not tell where they are.
-            first: Page to begin with.
-            last: Page to end with; the file's last one where it is ``None``.
+            entry: Name and location of the file.
+            data: Bytes of the file if the entry has no location of its own.
+            first: Number of the first page to read.
+            last: Number of the last page to read; the last page of the file if ``None``.
 
         Raises:
-            BatchError: No process can be started here, or the run was stopped.
+            BatchError: No process can be started on this machine, or the run was stopped.
         """
-        found, page, ends = Answer(pages=first), first, Counter[int]()
-        while page <= found.pages:
-            ending = self._ask(entry, data, (page, last), found)
+        result, page, endings = FileResult(pages=first), first, Counter[int]()
+        while page <= result.pages:
+            ending = self._request(entry, data, (page, last), result)
             if ending is None:
                 break
-            page = found.rows[-1].page + 1 if found.rows else first
-            ends[page] += 1
-            if ends[page] == _ATTEMPTS:
-                found.fail(page, *ending)
+            page = result.rows[-1].page + 1 if result.rows else first
+            endings[page] += 1
+            if endings[page] == _ATTEMPTS:
+                result.add_failure(page, *ending)
                 page += 1
-        return found
+        return result
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, even if it is reading a page."""
         self._closed = True
         self._end()
 
-    def _ask(
-        self, entry: Entry, data: bytes | None, pages: tuple[int, int | None], found: Answer
+    def _request(
+        self, entry: Entry, data: bytes | None, pages: tuple[int, int | None], result: FileResult
     ) -> tuple[str, str] | None:
-        """Take a file's answers between two pages; where the process ended before, why, as word and sentence."""
-        process = self._running()
+        """Request pages of a file and add them to its result.
+
+        Returns:
+            The failure and its reason in a sentence if the process ended before the last page, else ``None``.
+        """
+        process = self._running_process()
         size = None if data is None else len(data)
-        asked = {"entry": entry.to_json(), "page": pages[0], "last": pages[1], "bytes": size}
+        request = {"entry": entry.to_json(), "page": pages[0], "last": pages[1], "bytes": size}
         try:
-            _tell(process, asked, data or b"")
+            _send(process, request, data or b"")
             while True:
-                said = _heard(process)
-                if "gone" in said:
+                reply = _receive(process)
+                if "gone" in reply:
                     self._end()
-                    return "memory", self._too_large()
-                found.take(said, {name: _bytes(process, size) for name, size in said.get("files", {}).items()})
-                if "done" in said:
+                    return "memory", self._describe_memory_failure()
+                result.add(
+                    reply, {name: _receive_bytes(process, size) for name, size in reply.get("files", {}).items()}
+                )
+                if "done" in reply:
                     return None
         except (EOFError, BrokenPipeError):
-            return self._why(self._end())
+            return self._describe_exit(self._end())
 
-    def _too_large(self) -> str:
+    def _describe_memory_failure(self) -> str:
         return (
             f"Expected a page that is read within {self._job.memory_mb} MB of memory, found one that needs more; "
             "scan it at a lower resolution, or allow more memory."
         )
 
-    def _why(self, code: int) -> tuple[str, str]:
+    def _describe_exit(self, code: int) -> tuple[str, str]:
+        """Return the failure and its reason for the exit code of a process, negative for a signal."""
         if code == -signal.SIGALRM:
             seconds = self._job.page_seconds
             return "time", f"Expected a page that is read within {seconds:g} s, found one that takes longer."
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return "crash", f"Expected a page that can be read, found one that ends the process that reads it ({how})."
+        ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return "crash", f"Expected a page that can be read, found one that ends the process that reads it ({ending})."
 
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running_process(self) -> "subprocess.Popen[bytes]":
         if self._closed:
             raise BatchError(_WAS_STOPPED)
         if self._process is None:
-            self._process = _started(self._job)
+            self._process = _start(self._job)
         return self._process
 
     def _end(self) -> int:
-        """End the process, and how it ended if it did so by itself."""
+        """End the process and return its exit code, which shows if it had ended by itself."""
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -206,12 +213,12 @@ class PageReader:
 
 _READERS: dict[tuple[int, str], PageReader] = {}
 _STOPPED: deque[str] = deque(maxlen=100)
-"""Runs whose last tasks may still arrive here."""
+"""Stopped runs, whose last tasks may still arrive on this machine."""
 _LOCK = threading.Lock()
 
 
 def _own_reader(job: Job, run: str) -> PageReader:
-    """The calling thread's reader; a thread has one at a time."""
+    """Return the reader of the calling thread; a thread has one reader at a time."""
     thread = threading.get_ident()
     with _LOCK:
         if run in _STOPPED:
@@ -221,8 +228,8 @@ def _own_reader(job: Job, run: str) -> PageReader:
         return _READERS.setdefault((thread, run), PageReader(job))
 
 
-def _started(job: Job) -> "subprocess.Popen[bytes]":
-    """A process that is ready for its first page."""
+def _start(job: Job) -> "subprocess.Popen[bytes]":
+    """Start a process and wait until it is ready for its first page."""
     path = os.pathsep.join(part for part in sys.path if part)
     try:
         process = subprocess.Popen(
@@ -230,39 +237,39 @@ def _started(job: Job) -> "subprocess.Popen[bytes]":
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **_LEAN, "PYTHONPATH": path},
+            env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": path},
         )
     except OSError as error:
-        raise BatchError(f"Expected to start a process that reads pages, but {error.strerror or error}.") from error
+        raise BatchError(f"A process that reads pages could not be started: {error.strerror or error}.") from error
     try:
-        _tell(process, job.to_dict())
-        said = _heard(process)
+        _send(process, job.to_dict())
+        reply = _receive(process)
     except (EOFError, BrokenPipeError):
-        said = {"refused": "Expected a process that reads pages to start, but it ended at once; try: ecglens read PAGE"}
-    if "refused" in said:
+        reply = {"refused": "A process that reads pages ended as soon as it was started; try: ecglens read PAGE"}
+    if "refused" in reply:
         process.kill()
         with process:
             process.wait()
-        raise BatchError(said["refused"])
+        raise BatchError(reply["refused"])
     return process
 
 
-def _tell(process: "subprocess.Popen[bytes]", said: Mapping[str, Any], data: bytes = b"") -> None:
+def _send(process: "subprocess.Popen[bytes]", request: Mapping[str, Any], data: bytes = b"") -> None:
     assert process.stdin is not None
-    process.stdin.write(json.dumps(said).encode() + b"\n" + data)
+    process.stdin.write(json.dumps(request).encode() + b"\n" + data)
     process.stdin.flush()
 
 
-def _heard(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+def _receive(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line.endswith(b"\n"):
         raise EOFError
-    told: dict[str, Any] = json.loads(line)
-    return told
+    reply: dict[str, Any] = json.loads(line)
+    return reply
 
 
-def _bytes(process: "subprocess.Popen[bytes]", size: int) -> bytes:
+def _receive_bytes(process: "subprocess.Popen[bytes]", size: int) -> bytes:
     assert process.stdout is not None
     data = process.stdout.read(size)
     if len(data) < size:

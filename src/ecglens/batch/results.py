@@ -1,4 +1,4 @@
-"""The folder of a result: what lies in it, which run it belongs to, and the tables for people and programs."""
+"""The folder of a result: its files, the description of its run, and the tables for people and programs."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from ecglens.batch.entries import Entry
 from ecglens.batch.job import SCHEMA_VERSION, Job
 from ecglens.batch.rows import schema
-from ecglens.batch.store import Journal, Told
+from ecglens.batch.store import Journal, JournalRow
 from ecglens.errors import BatchError
 from ecglens.extras import require
 
@@ -25,35 +25,35 @@ __all__ = [
     "JOURNAL",
     "PAGES",
     "RunInfo",
-    "entries_of",
+    "choose_folder",
+    "find_entries",
     "has_run",
-    "keep_files",
     "open_result",
-    "result_folder",
-    "take_back",
+    "remove_empty_result",
+    "store_files",
+    "write_atomically",
     "write_info",
     "write_tables",
-    "written",
 ]
 
 PAGES, FILES, FAILED, JOURNAL, _RUN = "pages.parquet", "files.parquet", "failures.csv", "journal.sqlite", "run.json"
 
-_AT_ONCE = 5000
-_KEPT_BESIDE = re.compile(r"signals/[0-9a-f]{2}/[0-9a-f]{64}-\d+\.(parquet|hea|dat)")
+_ROWS_AT_ONCE = 5000
+_SIGNAL_FILE = re.compile(r"signals/[0-9a-f]{2}/[0-9a-f]{64}-\d+\.(parquet|hea|dat)")
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What ``run.json`` says of a result.
+    """Description of a run, as ``run.json`` contains it.
 
     Attributes:
-        fingerprint: Same for the same source, options, model and version.
+        fingerprint: Hash that is the same for the same source, options, model and version.
         source: Where the pages came from.
-        job: What was asked of each.
-        schema_version: Of the tables.
-        started: When, in UTC.
-        finished: When all was read and told, or ``None``.
-        passed_over: Files of the source that were not taken for pages.
+        job: What was read from each page.
+        schema_version: Version of the tables.
+        started: Start of the run, in ISO format and UTC.
+        finished: When the result was complete, or ``None``.
+        skipped_files: Number of files of the source that were skipped because of their names.
     """
 
     fingerprint: str
@@ -62,14 +62,14 @@ class RunInfo:
     schema_version: int = SCHEMA_VERSION
     started: str = ""
     finished: str | None = None
-    passed_over: int = 0
+    skipped_files: int = 0
 
 
-def result_folder(out: Path, info: RunInfo) -> Path:
-    """The folder for a run: ``out`` itself, or below it where that holds the result of another.
+def choose_folder(out: Path, info: RunInfo) -> Path:
+    """Choose the folder for a run: ``out`` itself, or a folder in it if ``out`` holds the result of another run.
 
     Raises:
-        BatchError: ``out`` holds something else.
+        BatchError: ``out`` is a file, or a folder with other files.
     """
     if out.exists() and not out.is_dir():
         raise BatchError(f"Expected a folder for the result, found the file {out}; name another.")
@@ -77,9 +77,9 @@ def result_folder(out: Path, info: RunInfo) -> Path:
         return out
     if not (out / _RUN).is_file():
         raise BatchError(f"Expected an empty folder or one with a result, found other files in {out}; name another.")
-    for found in (out / _RUN, *sorted(out.glob(f"*/{_RUN}"))):
-        if _read_info(found.parent).fingerprint == info.fingerprint:
-            return found.parent
+    for path in (out / _RUN, *sorted(out.glob(f"*/{_RUN}"))):
+        if _read_info(path.parent).fingerprint == info.fingerprint:
+            return path.parent
     model = f"{info.job.model_name}-{info.job.model_version}" if info.job.model_name else "signals"
     return out / f"{model}-{info.fingerprint[:8]}"
 
@@ -90,13 +90,13 @@ def has_run(folder: Path) -> bool:
 
 
 def open_result(folder: Path) -> RunInfo:
-    """What is known of a result.
+    """Read the description of a result.
 
     Raises:
-        BatchError: There is none, or one of another schema.
+        BatchError: The folder holds no result, or one of another schema.
     """
     if not has_run(folder):
-        raise BatchError(f"Expected a folder that ecglens batch has written, found no {_RUN} in {folder}.")
+        raise BatchError(f"Expected a folder written by ecglens batch, found no {_RUN} in {folder}.")
     info = _read_info(folder)
     if info.schema_version != SCHEMA_VERSION:
         raise BatchError(
@@ -108,76 +108,89 @@ def open_result(folder: Path) -> RunInfo:
 
 def write_info(folder: Path, info: RunInfo) -> None:
     """Write ``run.json``."""
-    with written(folder / _RUN) as path:
-        path.write_text(json.dumps(asdict(info), indent=1) + "\n", encoding="utf-8")
+    values = asdict(info) | {"job": info.job.to_dict()}
+    values["passed_over"] = values.pop("skipped_files")
+    with write_atomically(folder / _RUN) as path:
+        path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
-def take_back(folder: Path) -> None:
-    """Remove a result that has not begun."""
+def remove_empty_result(folder: Path) -> None:
+    """Remove a result that contains no pages yet."""
     for name in (_RUN, JOURNAL, f"{JOURNAL}-wal"):
         (folder / name).unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()
 
 
-def keep_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write what is kept beside the tables; names are hashes, so a second writing changes nothing.
+def store_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of signals. Their names contain hashes of the pages, so writing them again changes nothing.
+
+    Args:
+        folder: Folder of the result.
+        files: Contents by path relative to the folder.
 
     Raises:
-        BatchError: A name is none of those that pages have.
+        BatchError: A path is not that of a file of signals.
     """
     for name, content in files.items():
-        if not _KEPT_BESIDE.fullmatch(name):
+        if not _SIGNAL_FILE.fullmatch(name):
             raise BatchError(f"Expected a file of signals from a reader, found '{name[:100]}'.")
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        with written(folder / name) as path:
+        with write_atomically(folder / name) as path:
             path.write_bytes(content)
 
 
 def write_tables(journal: Journal, folder: Path, job: Job) -> None:
-    """Write ``pages.parquet``, ``files.parquet`` and ``failures.csv``; from the same journal the same rows."""
+    """Write ``pages.parquet``, ``files.parquet`` and ``failures.csv``. The same journal gives the same rows."""
     arrow, parquet = require("pyarrow", extra="batch"), require("pyarrow.parquet", extra="batch")
-    wanted = schema(job)
+    page_schema = schema(job)
     with (
-        written(folder / PAGES) as pages,
-        written(folder / FAILED) as failed,
+        write_atomically(folder / PAGES) as pages,
+        write_atomically(folder / FAILED) as failed,
         failed.open("w", newline="", encoding="utf-8") as stream,
-        parquet.ParquetWriter(pages, wanted, compression="zstd") as writer,
+        parquet.ParquetWriter(pages, page_schema, compression="zstd") as writer,
     ):
         failures = csv.writer(stream, lineterminator="\n")
         failures.writerow(("file", "page", "failure", "reason", "sha256"))
-        for rows in _by(_AT_ONCE, journal.rows()):
-            table = _as_table(rows, job)
+        for rows in _batches(_ROWS_AT_ONCE, journal.rows()):
+            table = _to_table(rows, job)
             writer.write_table(table)
             for row in table.filter(arrow.compute.is_valid(table["failure"])).to_pylist():
                 failures.writerow(row[name] for name in ("file", "page", "failure", "reason", "sha256"))
-    names = arrow.schema([(name, arrow.string()) for name in ("file", "sha256", "entry")], metadata=wanted.metadata)
-    with written(folder / FILES) as files, parquet.ParquetWriter(files, names, compression="zstd") as writer:
-        for batch in _by(_AT_ONCE, journal.files()):
+    columns = [(name, arrow.string()) for name in ("file", "sha256", "entry")]
+    file_schema = arrow.schema(columns, metadata=page_schema.metadata)
+    with (
+        write_atomically(folder / FILES) as files,
+        parquet.ParquetWriter(files, file_schema, compression="zstd") as writer,
+    ):
+        for batch in _batches(_ROWS_AT_ONCE, journal.files()):
             cells = [(entry.name, digest, entry.to_json()) for entry, digest in batch]
-            writer.write_table(arrow.table(list(zip(*cells, strict=True)), schema=names))
+            writer.write_table(arrow.table(list(zip(*cells, strict=True)), schema=file_schema))
 
 
-def entries_of(folder: Path, digests: set[str]) -> dict[str, Entry]:
-    """Where the files with some contents are, the first by name for each.
+def find_entries(folder: Path, digests: set[str]) -> dict[str, Entry]:
+    """Find the files with some contents; of several files with the same bytes, the first by name.
 
     Args:
-        folder: Of a result.
-        digests: Hashes of their bytes.
+        folder: Folder of a result.
+        digests: SHA-256 hashes of the bytes, in hexadecimal.
+
+    Returns:
+        Entries by hash.
     """
     parquet = require("pyarrow.parquet", extra="batch")
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     with parquet.ParquetFile(folder / FILES) as files:
         for batch in files.iter_batches(columns=["sha256", "entry"]):
             for digest, entry in zip(batch["sha256"].to_pylist(), batch["entry"].to_pylist(), strict=True):
                 if digest in digests:
-                    found.setdefault(digest, Entry.from_json(entry))
-    return found
+                    entries.setdefault(digest, Entry.from_json(entry))
+    return entries
 
 
 @contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A place to write a file that then takes its name whole, or not at all."""
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes ``path`` when the block succeeds, and is removed when it fails."""
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
@@ -186,33 +199,36 @@ def written(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _as_table(rows: list[Told], job: Job) -> Any:
+def _to_table(rows: list[JournalRow], job: Job) -> Any:
+    """Return rows of the journal as an Arrow table with the columns of the result."""
     arrow, arrow_json = require("pyarrow", extra="batch"), require("pyarrow.json", extra="batch")
-    own = ("file", "copies", "sha256")
-    wanted = schema(job)
+    file_columns = ("file", "copies", "sha256")
+    page_schema = schema(job)
     lines = "\n".join(row.text for row in rows).encode()
     table = arrow_json.read_json(
         io.BytesIO(lines),
         read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
         parse_options=arrow_json.ParseOptions(
-            explicit_schema=schema(job, without=own), unexpected_field_behavior="error"
+            explicit_schema=schema(job, without=file_columns), unexpected_field_behavior="error"
         ),
     )
-    told = [[row.name for row in rows], [row.copies for row in rows], [row.sha256 for row in rows]]
-    for place, (name, cells) in enumerate(zip(own, told, strict=True)):
-        table = table.add_column(place, wanted.field(name), arrow.array(cells, wanted.field(name).type))
-    return table.select(wanted.names).cast(wanted)
+    values = [[row.name for row in rows], [row.copies for row in rows], [row.sha256 for row in rows]]
+    for position, (name, cells) in enumerate(zip(file_columns, values, strict=True)):
+        field = page_schema.field(name)
+        table = table.add_column(position, field, arrow.array(cells, field.type))
+    return table.select(page_schema.names).cast(page_schema)
 
 
 def _read_info(folder: Path) -> RunInfo:
     try:
-        told = json.loads((folder / _RUN).read_text(encoding="utf-8"))
-        return replace(RunInfo(**told), job=Job.from_dict(told["job"]))
-    except (ValueError, TypeError, KeyError) as error:
-        raise BatchError(f"Expected what a run says of itself in {folder / _RUN}, found something else.") from error
+        values = json.loads((folder / _RUN).read_text(encoding="utf-8"))
+        values["skipped_files"] = values.pop("passed_over", 0)
+        return RunInfo(**{**values, "job": Job.from_dict(values["job"])})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BatchError(f"Expected the description of a run in {folder / _RUN}, found something else.") from error
 
 
-def _by(count: int, items: Iterable[Any]) -> Iterator[list[Any]]:
-    waiting = iter(items)
-    while taken := list(islice(waiting, count)):
-        yield taken
+def _batches(size: int, items: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,4 +1,4 @@
-"""The row of a page: which columns it has, what they mean, and how a page's answer becomes one."""
+"""The columns of a page's row, their meaning, and how the row is made from what was read."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,20 +11,20 @@ from ecglens.extras import require
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import Layout, Measured, Measurements, NotFound, Page, Prediction, Tracing
 
-__all__ = ["FAILURES", "FIGURES", "Column", "columns", "page_row", "schema"]
+__all__ = ["FAILURES", "MEASUREMENT_COLUMNS", "Column", "columns", "page_row", "schema"]
 
 FAILURES: Mapping[str, str] = {
-    "unreachable": "its bytes could not be had; it is tried again by the next run",
+    "unreachable": "its bytes could not be read; the next run tries again",
     "not_a_page": "its bytes are no page that can be read",
-    "memory": "it needs more memory than a page may take",
-    "time": "it takes longer than a page may",
+    "memory": "it needs more memory than the limit for a page",
+    "time": "it takes longer than the time limit for a page",
     "crash": "it ended the process that read it, twice",
-    "lost": "the machines that read it went away, again and again",
-    "error": "the program has a fault that this page shows",
+    "lost": "the machines that read it disappeared repeatedly",
+    "error": "it triggers an error in the program",
 }
-"""Why a page has no answer, by the word in the column ``failure``."""
+"""Meaning of the values of the column ``failure``."""
 
-FIGURES: Mapping[str, str] = {
+MEASUREMENT_COLUMNS: Mapping[str, str] = {
     "rate_bpm": "ventricular rate, 1/min",
     "basic_rate_bpm": "rate of the middle half of the RR intervals, 1/min",
     "rr_ms": "mean RR interval",
@@ -38,7 +38,7 @@ FIGURES: Mapping[str, str] = {
     "qtc_fridericia_ms": "QTc by Fridericia",
     "axis_deg": "frontal QRS axis, degrees",
 }
-"""The measurements that have a column each, and one more with ``_error`` for the standard uncertainty."""
+"""Measurements with a column of their own, and a second one with the suffix ``_error`` for the standard uncertainty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +46,44 @@ class Column:
     """A column of ``pages.parquet``.
 
     Attributes:
-        name: Its name.
-        kind: ``string``, ``int32``, ``double``, ``bool``, ``strings``, ``doubles``, or ``leads`` (a double for each of
-            the twelve leads).
-        what: What stands in it.
+        name: Name of the column.
+        kind: Type of the column: ``string``, ``int32``, ``double``, ``bool``, ``strings``, ``doubles``, or ``leads`` (a
+            double for each of the twelve leads).
+        description: Meaning of the values.
     """
 
     name: str
     kind: str
-    what: str
+    description: str
 
 
 _FILE = (
-    Column("file", "string", "name within the source; the first by the alphabet where several files hold the same"),
-    Column("copies", "int32", "files of the source that hold exactly these bytes"),
-    Column("sha256", "string", "hash of the file's bytes; with page the key of the row; null where they were not read"),
+    Column("file", "string", "name within the source; the first in alphabetical order of several identical files"),
+    Column("copies", "int32", "number of files of the source with exactly these bytes"),
+    Column("sha256", "string", "hash of the file's bytes; with page the key of the row; null if they were not read"),
 )
 _PAGE = (
-    Column("page", "int32", "number in the file, from 1"),
-    Column("pages", "int32", "pages of the file; null without an answer"),
-    Column("failure", "string", "why there is no answer, a word; null where there is one"),
+    Column("page", "int32", "number of the page in the file, from 1"),
+    Column("pages", "int32", "number of pages of the file; null if the page failed"),
+    Column("failure", "string", "why the page failed, as a code; null if it did not"),
     Column("reason", "string", "the same in a sentence"),
-    Column("width_px", "int32", "of the page, upright"),
-    Column("height_px", "int32", "of the page, upright"),
-    Column("layout", "string", "such as 3x4+1; null where the leads were not found"),
-    Column("px_per_mm_vertical", "double", "scale"),
-    Column("px_per_mm_horizontal", "double", "scale"),
-    Column("px_per_mm_source", "string", "what told the scale: grid, pulse, none"),
-    Column("rotation_deg", "double", "by how much the page was turned clockwise"),
+    Column("width_px", "int32", "width of the upright page"),
+    Column("height_px", "int32", "height of the upright page"),
+    Column("layout", "string", "such as 3x4+1; null if the leads were not located"),
+    Column("px_per_mm_vertical", "double", "vertical scale"),
+    Column("px_per_mm_horizontal", "double", "horizontal scale"),
+    Column("px_per_mm_source", "string", "source of the scale: grid, pulse or none"),
+    Column("rotation_deg", "double", "angle by which the page was rotated clockwise"),
     Column("pulse_mm", "double", "height of the calibration pulse"),
-    Column("warnings", "strings", "what a reader of the row must know, a sentence each"),
+    Column("warnings", "strings", "warnings about the page, a sentence each"),
 )
 _LABEL = (
-    Column("model", "string", "which model answered"),
+    Column("model", "string", "name of the model"),
     Column("model_version", "string", "its version"),
-    Column("label", "string", "the answer; null where the model abstains"),
-    Column("abstention", "string", "no_layout, unfamiliar or uncertain; null where there is a label"),
+    Column("label", "string", "predicted label; null if the model abstains"),
+    Column("abstention", "string", "no_layout, unfamiliar or uncertain; null if there is a label"),
     Column("abstention_reason", "string", "the same in a sentence"),
-    Column("confidence", "double", "probability of the likeliest label; null where the model was not asked"),
+    Column("confidence", "double", "probability of the top label; null if the model has not predicted"),
 )
 _SIGNALS = (
     Column("speed_mm_s", "double", "paper speed"),
@@ -91,57 +91,62 @@ _SIGNALS = (
     Column("gain_mm_mv", "double", "gain"),
     Column("gain_source", "string", "pulse, given, printed or default"),
     Column("leads", "strings", "leads that were digitized; II-rhythm is a rhythm strip"),
-    Column("quality", "doubles", "of each of them, in [0, 1]; below 0.5 it failed its own checks"),
-    Column("quality_min", "double", "of the worst lead"),
-    Column("quality_mean", "double", "of all leads"),
+    Column("quality", "doubles", "quality of each of them, in [0, 1]; a lead below 0.5 failed its own checks"),
+    Column("quality_min", "double", "quality of the worst lead"),
+    Column("quality_mean", "double", "mean quality of all leads"),
     Column("einthoven_rmse_mv", "double", "root mean square of I + III - II"),
     Column("goldberger_rmse_mv", "double", "root mean square of aVR + aVL + aVF"),
 )
 _ST = (
-    Column("st_j_mv", "leads", "level at the J point against the level before QRS"),
+    Column("st_j_mv", "leads", "level at the J point, relative to the level before the QRS complex"),
     Column("st_j60_mv", "leads", "the same 60 ms later"),
-    Column("r_peaks_s", "doubles", "every beat, in s from the start of the recording"),
+    Column("r_peaks_s", "doubles", "time of every beat, in s from the start of the recording"),
 )
 _EXPLANATION = (
-    Column("explained_label", "string", "the likeliest label, which is explained; null where the model was not asked"),
+    Column("explained_label", "string", "the top label, which is explained; null if the model has not predicted"),
     Column("explanation_method", "string", "such as class_map"),
-    Column("explanation_passed", "bool", "whether all checks of the explanation on this page were passed"),
-    Column("checks_failed", "strings", "a sentence on each check that was not"),
-    Column("lead_shares", "leads", "each lead's part of the heat; negative where it speaks against the label"),
-    Column("rhythm_share", "double", "the same of the rhythm strips together"),
-    Column("elsewhere_share", "double", "the part of the heat that lies on no lead"),
-    Column("segment_lead", "string", "lead of the stretch with the largest share"),
-    Column("segment_start_s", "double", "where the stretch begins, in s from the start of the lead's trace"),
-    Column("segment_end_s", "double", "where it ends"),
-    Column("segment_share", "double", "its share"),
+    Column("explanation_passed", "bool", "whether the explanation passed all its checks on this page"),
+    Column("checks_failed", "strings", "a sentence for each check that failed"),
+    Column(
+        "lead_shares", "leads", "share of the heat on each lead; negative if the lead is evidence against the label"
+    ),
+    Column("rhythm_share", "double", "the same for all rhythm strips together"),
+    Column("elsewhere_share", "double", "share of the heat outside the leads"),
+    Column("segment_lead", "string", "lead of the segment with the largest share"),
+    Column("segment_start_s", "double", "start of the segment, in s from the start of the lead's trace"),
+    Column("segment_end_s", "double", "end of the segment"),
+    Column("segment_share", "double", "share of the segment"),
 )
 
 
 def columns(job: Job) -> tuple[Column, ...]:
-    """The columns of a result, in their order."""
-    found = [*_FILE, *_PAGE]
-    if "label" in job.what:
-        found += _LABEL
-        found += [Column(f"probability_{label}", "double", f"calibrated, of {label}") for label in job.labels]
-    if {"signals", "measurements"} & set(job.what):
-        found += _SIGNALS
-    if "measurements" in job.what:
-        for name, what in FIGURES.items():
-            found += [Column(name, "double", what), Column(f"{name}_error", "double", "its standard uncertainty")]
-        found += _ST
-    if "explanation" in job.what:
-        found += _EXPLANATION
-    if "signals" in job.what:
-        found.append(Column("signals_file", "string", "the page's signals, below the result's folder; null without"))
-    return tuple(found)
+    """Return the columns of a result, in their order."""
+    selected = [*_FILE, *_PAGE]
+    if "label" in job.parts:
+        selected += _LABEL
+        selected += [
+            Column(f"probability_{label}", "double", f"calibrated probability of {label}") for label in job.labels
+        ]
+    if {"signals", "measurements"} & set(job.parts):
+        selected += _SIGNALS
+    if "measurements" in job.parts:
+        for name, text in MEASUREMENT_COLUMNS.items():
+            selected += [Column(name, "double", text), Column(f"{name}_error", "double", "its standard uncertainty")]
+        selected += _ST
+    if "explanation" in job.parts:
+        selected += _EXPLANATION
+    if "signals" in job.parts:
+        text = "path of the page's signals, relative to the folder of the result; null if there are none"
+        selected.append(Column("signals_file", "string", text))
+    return tuple(selected)
 
 
 def schema(job: Job, *, without: Sequence[str] = ()) -> Any:
-    """The columns as an Arrow schema, with ``ecglens.schema_version`` in its metadata.
+    """Return the columns as an Arrow schema, with ``ecglens.schema_version`` in its metadata.
 
     Args:
-        job: Tells which columns there are.
-        without: Columns to leave out.
+        job: Job that determines the columns.
+        without: Names of columns to leave out.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -157,8 +162,8 @@ def schema(job: Job, *, without: Sequence[str] = ()) -> Any:
         "leads": arrow.struct([(lead, arrow.float64()) for lead in STANDARD_LEADS]),
     }
     fields = [(column.name, kinds[column.kind]) for column in columns(job) if column.name not in without]
-    told = {"ecglens.schema_version": str(SCHEMA_VERSION), "ecglens.version": job.version}
-    return arrow.schema(fields, metadata=told)
+    metadata = {"ecglens.schema_version": str(SCHEMA_VERSION), "ecglens.version": job.version}
+    return arrow.schema(fields, metadata=metadata)
 
 
 def page_row(
@@ -171,16 +176,16 @@ def page_row(
     explanation: Explanation | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What was read of a page as the values of its columns; a column without a value is left out.
+    """Return the values of a page by column, without the columns that have no value.
 
     Args:
-        page: As it came.
-        layout: Where its leads stand.
-        prediction: What a model says of it.
-        tracing: Its signals.
-        measurements: What was measured in them.
-        explanation: Where the model's answer comes from.
-        warnings: One sentence each.
+        page: The page as it was read.
+        layout: Layout of its leads, or the reason why they were not located.
+        prediction: Prediction of the model.
+        tracing: Traces and signals.
+        measurements: Measurements in the signals.
+        explanation: Explanation of the prediction.
+        warnings: Warnings, one sentence each.
     """
     row: dict[str, Any] = {
         "page": page.number,
@@ -196,7 +201,7 @@ def page_row(
     if tracing is not None:
         row |= _signal_cells(tracing)
     if measurements is not None:
-        row |= _figure_cells(measurements)
+        row |= _measurement_cells(measurements)
     if explanation is not None:
         row |= _explanation_cells(explanation)
     return {name: value for name, value in row.items() if value is not None}
@@ -209,7 +214,7 @@ def _layout_cells(layout: Layout) -> dict[str, Any]:
         "px_per_mm_horizontal": round(layout.px_per_mm[1], 4),
         "px_per_mm_source": layout.px_per_mm_source,
         "rotation_deg": round(layout.rotation_deg, 2),
-        "pulse_mm": _rounded(layout.pulse_mm),
+        "pulse_mm": _round(layout.pulse_mm),
     }
 
 
@@ -232,44 +237,44 @@ def _signal_cells(tracing: Tracing) -> dict[str, Any]:
     return {
         "speed_mm_s": tracing.speed_mm_s,
         "speed_source": tracing.speed_source,
-        "gain_mm_mv": _rounded(tracing.gain_mm_mv),
+        "gain_mm_mv": _round(tracing.gain_mm_mv),
         "gain_source": tracing.gain_source,
         "leads": None if record is None else list(record.leads),
         "quality": [round(value, 4) for value in quality] or None,
         "quality_min": round(min(quality), 4) if quality else None,
         "quality_mean": round(math.fsum(quality) / len(quality), 4) if quality else None,
-        "einthoven_rmse_mv": _rounded(tracing.einthoven_mv),
-        "goldberger_rmse_mv": _rounded(tracing.goldberger_mv),
+        "einthoven_rmse_mv": _round(tracing.einthoven_mv),
+        "goldberger_rmse_mv": _round(tracing.goldberger_mv),
     }
 
 
-def _figure_cells(found: Measurements) -> dict[str, Any]:
+def _measurement_cells(measurements: Measurements) -> dict[str, Any]:
     cells: dict[str, Any] = {}
-    for name in FIGURES:
-        figure: Measured | None = getattr(found, name)
-        if figure is not None:
-            cells |= {name: round(figure.value, 3), f"{name}_error": round(figure.error, 3)}
-    for name, by_lead in (("st_j_mv", found.st_j_mv), ("st_j60_mv", found.st_j60_mv)):
-        told = {lead: round(value.value, 4) for lead, value in by_lead.items() if value and lead in STANDARD_LEADS}
-        cells[name] = told or None
-    return {**cells, "r_peaks_s": [round(second, 4) for second in found.r_peaks_s]}
+    for name in MEASUREMENT_COLUMNS:
+        measured: Measured | None = getattr(measurements, name)
+        if measured is not None:
+            cells |= {name: round(measured.value, 3), f"{name}_error": round(measured.error, 3)}
+    for name, by_lead in (("st_j_mv", measurements.st_j_mv), ("st_j60_mv", measurements.st_j60_mv)):
+        levels = {lead: round(value.value, 4) for lead, value in by_lead.items() if value and lead in STANDARD_LEADS}
+        cells[name] = levels or None
+    return {**cells, "r_peaks_s": [round(second, 4) for second in measurements.r_peaks_s]}
 
 
-def _explanation_cells(found: Explanation) -> dict[str, Any]:
-    rhythm = [share for lead, share in found.shares.items() if lead not in STANDARD_LEADS]
-    strongest = found.segments[0] if found.segments else None
-    stretch = {} if strongest is None else {f"segment_{name}": value for name, value in strongest.to_dict().items()}
+def _explanation_cells(explanation: Explanation) -> dict[str, Any]:
+    shares = explanation.shares
+    rhythm = [share for lead, share in shares.items() if lead not in STANDARD_LEADS]
+    segment = explanation.segments[0].to_dict() if explanation.segments else {}
     return {
-        "explained_label": found.label,
-        "explanation_method": found.method,
-        "explanation_passed": found.passed,
-        "checks_failed": [check.text for check in found.checks if check.passed is False],
-        "lead_shares": {lead: round(found.shares[lead], 4) for lead in STANDARD_LEADS if lead in found.shares} or None,
+        "explained_label": explanation.label,
+        "explanation_method": explanation.method,
+        "explanation_passed": explanation.passed,
+        "checks_failed": [check.text for check in explanation.checks if check.passed is False],
+        "lead_shares": {lead: round(shares[lead], 4) for lead in STANDARD_LEADS if lead in shares} or None,
         "rhythm_share": round(math.fsum(rhythm), 4) if rhythm else None,
-        "elsewhere_share": round(found.elsewhere, 4),
-        **stretch,
+        "elsewhere_share": round(explanation.elsewhere, 4),
+        **{f"segment_{name}": value for name, value in segment.items()},
     }
 
 
-def _rounded(value: float | None) -> float | None:
+def _round(value: float | None) -> float | None:
     return None if value is None else round(float(value), 4)

@@ -1,4 +1,4 @@
-"""Many pages, from a source to a result's folder: listed, read, told."""
+"""Run a batch: list the pages of a source, read them, and write the tables and the summary of the result."""
 
 import os
 import time
@@ -13,20 +13,20 @@ from typing import Any
 from ecglens.batch.engine import Item, cluster, read_all
 from ecglens.batch.entries import Entry, FetchError, is_remote
 from ecglens.batch.job import Job, Options, make_job
-from ecglens.batch.readers import Answer
+from ecglens.batch.readers import FileResult
 from ecglens.batch.results import (
     FAILED,
     JOURNAL,
     RunInfo,
+    choose_folder,
     has_run,
-    keep_files,
     open_result,
-    result_folder,
-    take_back,
+    remove_empty_result,
+    store_files,
     write_info,
     write_tables,
 )
-from ecglens.batch.sources import absolute, list_entries, with_data
+from ecglens.batch.sources import add_data, list_entries, make_absolute
 from ecglens.batch.store import Counts, Journal
 from ecglens.batch.summary import SUMMARY, write_summary
 from ecglens.errors import BatchError, EcgLensError
@@ -35,23 +35,23 @@ from ecglens.extras import is_installed, require
 __all__ = ["Progress", "Result", "report", "run", "run_job"]
 
 _RATE_SECONDS = 60.0
-"""Over which the rate is told."""
+"""Length of the time over which the rate is measured, in s."""
 
 Source = str | os.PathLike[str] | Iterable[Entry]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
         state: ``"listing"``, ``"reading"``, ``"writing"`` or ``"finished"``.
-        files: Files found so far while listing, all of them from then on.
-        done: Files that were read or tried, in this run and before.
-        pages: Pages that were read or tried.
-        failures: Those without an answer.
-        pages_per_s: Over the last minute of this run; ``None`` before the first page.
-        seconds_left: Until all is read, at that rate.
+        files: Number of files; while listing, of those listed so far.
+        done: Number of files that were processed, in this run and in earlier ones.
+        pages: Number of pages that were processed.
+        failures: Number of pages that failed.
+        pages_per_s: Rate over the last minute of this run; ``None`` before the first page.
+        seconds_left: Remaining time at that rate, in s.
     """
 
     state: str
@@ -63,24 +63,24 @@ class Progress:
     seconds_left: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The progress in plain types, rates rounded."""
-        told = asdict(self)
+        """Return the progress in plain types, with rounded rates."""
+        values = asdict(self)
         for name in ("pages_per_s", "seconds_left"):
-            told[name] = None if told[name] is None else round(told[name], 2)
-        return told
+            values[name] = None if values[name] is None else round(values[name], 2)
+        return values
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run came to.
+    """Outcome of a run.
 
     Attributes:
-        folder: Where the result is: ``out``, or a folder in it where ``out`` holds the result of another run.
-        files: Of the source.
-        pages: Rows of the result.
-        failures: Rows without an answer.
-        copies: Files that hold the same as another, which have no row of their own.
-        passed_over: Files of the source that were not taken for pages.
+        folder: Folder of the result: ``out``, or a folder in it if ``out`` holds the result of another run.
+        files: Number of files of the source.
+        pages: Number of rows of the result.
+        failures: Number of rows of failed pages.
+        copies: Number of files with the same bytes as another; they have no row of their own.
+        skipped_files: Number of files of the source that were skipped because of their names.
     """
 
     folder: Path
@@ -88,16 +88,16 @@ class Result:
     pages: int
     failures: int
     copies: int = 0
-    passed_over: int = 0
+    skipped_files: int = 0
 
     @property
     def summary(self) -> Path:
-        """The page to look at."""
+        """Path of the summary, an HTML page."""
         return self.folder / SUMMARY
 
     @property
     def failures_file(self) -> Path:
-        """Every failure with its reason."""
+        """Path of the CSV file that lists every failure with its reason."""
         return self.folder / FAILED
 
 
@@ -114,23 +114,23 @@ def run(
     listener: Listener | None = None,
     pictures: bool = True,
 ) -> Result:
-    """Read many pages, each once, and tell what was found.
+    """Read many pages, each once, into a table, and write a summary.
 
-    What was answered is kept as it comes: a run that ended in whatever way goes on where it was when started again.
+    Results are stored as they arrive. A run that was stopped in any way resumes when it is started again.
 
     Args:
         source: Folder, pattern, CSV of paths, ZIP, TAR, page, fsspec address, or entries.
-        out: Folder for the result; that of another run is left alone, and this one's is made in it.
-        options: What is asked of each page.
-        workers: Processes that read on this machine; as many as it has cores where it is ``None``.
+        out: Folder for the result. If it holds the result of another run, this one gets a folder in it.
+        options: What to read from each page.
+        workers: Number of processes that read on this machine; one for each core if ``None``.
         scheduler: Address of a Dask scheduler whose workers read instead.
-        listener: Told of the progress; an exception from it stops the run, which can be started again.
-        pictures: Whether the summary shows small pictures of pages.
+        listener: Called with the progress. An exception that it raises stops the run, which can be started again.
+        pictures: Show small pictures of pages in the summary.
 
     Raises:
         BatchError: The source, the folder, the cluster or an option cannot be used.
-        ModelError: There is no such model.
-        MissingExtraError: What the source or the result needs is not installed.
+        ModelError: The model does not exist.
+        MissingExtraError: A package that the source or the result needs is not installed.
     """
     return run_job(
         source,
@@ -153,54 +153,54 @@ def run_job(
     listener: Listener | None = None,
     pictures: bool = True,
 ) -> Result:
-    """:func:`run` for options that were resolved already."""
-    for module in ("pyarrow", "distributed"):
+    """Read many pages like :func:`run`, with options that were resolved already."""
+    for module in ("pyarrow", "distributed", "jinja2"):
         if not is_installed(module):
-            require(module, extra="batch")  # names the extra to install; importing both takes seconds
+            require(module, extra="batch")  # names the extra to install; importing all of them takes seconds
     if workers is not None and workers < 1:
         raise BatchError(f"Expected at least 1 process to read with, found {workers}.")
-    where = absolute(source) if isinstance(source, str | os.PathLike) else "entries"
-    info = RunInfo(job.fingerprint(where), where, job, started=_now())
-    folder = result_folder(Path(out), info)
-    _check_outside(folder, where)
-    passed_over: list[int] = [0]
-    entries = _first_of_all(_listed(source, where, passed_over), where, passed_over)
-    report_to = _Reporter(listener)
+    location = make_absolute(source) if isinstance(source, str | os.PathLike) else "entries"
+    info = RunInfo(job.fingerprint(location), location, job, started=_now())
+    folder = choose_folder(Path(out), info)
+    _check_outside(folder, location)
+    skipped: list[int] = [0]
+    entries = _check_not_empty(_list_source(source, location, skipped), location, skipped)
+    reporter = _Reporter(listener)
     folder.mkdir(parents=True, exist_ok=True)
     with Journal(folder / JOURNAL) as journal:
         is_complete = _is_complete(folder)
-        before = journal.counts()
+        before = journal.count()
         if not is_complete:
             write_info(folder, info)
-        _list(journal, report_to.listing(entries), folder)
-        report_to.start(journal.counts())
-        if is_complete and journal.counts() == before and not report_to.left:
-            report_to.say("finished")
-            return Result(folder, before.files, before.pages, before.failures, before.copies, passed_over[0])
+        _add_entries(journal, reporter.listing(entries), folder)
+        reporter.start(journal.count())
+        if is_complete and journal.count() == before and not reporter.left:
+            reporter.report("finished")
+            return Result(folder, before.files, before.pages, before.failures, before.copies, skipped[0])
         write_info(folder, info)
-        if report_to.left:
-            _read(journal, folder, job, report_to, workers=workers or _cores(), scheduler=scheduler)
-        report_to.say("writing")
+        if reporter.left:
+            _read(journal, folder, job, reporter, workers=workers or _cores(), scheduler=scheduler)
+        reporter.report("writing")
         write_tables(journal, folder, job)
-        counts = journal.counts()
-    write_info(folder, replace(info, finished=_now(), passed_over=passed_over[0]))
+        counts = journal.count()
+    write_info(folder, replace(info, finished=_now(), skipped_files=skipped[0]))
     write_summary(folder, pictures=pictures)
-    report_to.say("finished")
-    return Result(folder, counts.files, counts.pages, counts.failures, counts.copies, passed_over[0])
+    reporter.report("finished")
+    return Result(folder, counts.files, counts.pages, counts.failures, counts.copies, skipped[0])
 
 
 def report(folder: str | os.PathLike[str], *, pictures: bool = True) -> Path:
-    """Write the tables and the summary of a result again, of a run that did not come to its end too.
+    """Write the summary of a result again, and the tables too if the run was stopped.
 
     Args:
-        folder: Of the result.
-        pictures: Whether the summary shows small pictures of pages.
+        folder: Folder of the result.
+        pictures: Show small pictures of pages in the summary.
 
     Returns:
-        The summary.
+        Path of the summary.
 
     Raises:
-        BatchError: There is no result, or a run works on it.
+        BatchError: There is no result, or another process writes to it.
     """
     folder = Path(folder)
     info = open_result(folder)
@@ -211,123 +211,124 @@ def report(folder: str | os.PathLike[str], *, pictures: bool = True) -> Path:
 
 
 def _is_complete(folder: Path) -> bool:
-    """Return whether an earlier run has written everything, so that only new files are left to do."""
+    """Return whether an earlier run has written everything, so that only new files remain to be read."""
     if not (folder / SUMMARY).is_file() or not has_run(folder):
         return False
     return open_result(folder).finished is not None
 
 
-def _list(journal: Journal, entries: Iterator[Entry], folder: Path) -> None:
-    """Add what there is to read; a new result whose source cannot be listed is taken back."""
-    is_new = not journal.counts().files
+def _add_entries(journal: Journal, entries: Iterator[Entry], folder: Path) -> None:
+    """Add the files to read. If the source of a new result cannot be listed, remove the result."""
+    is_new = not journal.count().files
     try:
         journal.add(entries)
     except EcgLensError:
         if is_new:
             journal.close()
-            take_back(folder)
+            remove_empty_result(folder)
         raise
     journal.forget_failures()
 
 
 def _read(
-    journal: Journal, folder: Path, job: Job, report_to: "_Reporter", *, workers: int, scheduler: str | None
+    journal: Journal, folder: Path, job: Job, reporter: "_Reporter", *, workers: int, scheduler: str | None
 ) -> None:
-    pending = with_data(journal.pending(), max_bytes=job.max_file_bytes)
+    pending = add_data(journal.pending(), max_bytes=job.max_file_bytes)
     items = (Item(number, entry, data) for number, entry, data in pending)
 
-    def take(answers: Sequence[tuple[int, Answer]]) -> None:
-        for _, answer in answers:
-            keep_files(folder, answer.files)
-        journal.take(answers)
-        report_to.took(answers)
+    def store(results: Sequence[tuple[int, FileResult]]) -> None:
+        for _, result in results:
+            store_files(folder, result.files)
+        journal.store(results)
+        reporter.add(results)
 
     with cluster(workers=workers, scheduler=scheduler) as client:
-        report_to.say("reading")
-        read_all(items, files=report_to.left, job=job, client=client, take=take)
+        reporter.report("reading")
+        read_all(items, files=reporter.left, job=job, client=client, store=store)
 
 
 class _Reporter:
-    """Counts what is done and tells the listener."""
+    """Counts the processed files and pages, and calls the listener."""
 
     def __init__(self, listener: Listener | None) -> None:
         self._listener = listener
         self._counts = Counts()
-        self._seen: deque[tuple[float, int, int]] = deque()
+        self._history: deque[tuple[float, int, int]] = deque()
 
     @property
     def left(self) -> int:
-        """Files that were neither read nor tried."""
+        """Number of files that were not processed yet."""
         return self._counts.files - self._counts.done
 
     def listing(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Pass entries through and tell how many there are."""
+        """Yield the entries unchanged and report their number now and then."""
         for number, entry in enumerate(entries):
             if number % 10_000 == 0:
-                self._tell(Progress("listing", number))
+                self._notify(Progress("listing", number))
             yield entry
 
     def start(self, counts: Counts) -> None:
-        """Begin with what was done before."""
+        """Start with the counts of earlier runs."""
         self._counts = counts
-        self._seen.append((time.monotonic(), counts.done, counts.pages))
+        self._history.append((time.monotonic(), counts.done, counts.pages))
 
-    def took(self, answers: Sequence[tuple[int, Answer]]) -> None:
-        """Count a chunk and tell."""
-        rows = [row.failure for _, answer in answers for row in answer.rows]
-        rows += [answer.failure for _, answer in answers if answer.sha256 is None]
+    def add(self, results: Sequence[tuple[int, FileResult]]) -> None:
+        """Add the results of a chunk to the counts, and report the progress."""
+        failures = [row.failure for _, result in results for row in result.rows]
+        failures += [result.failure for _, result in results if result.sha256 is None]
         before = self._counts
         self._counts = Counts(
             before.files,
-            before.done + len(answers),
-            before.pages + len(rows),
-            before.failures + sum(failure is not None for failure in rows),
+            before.done + len(results),
+            before.pages + len(failures),
+            before.failures + sum(failure is not None for failure in failures),
         )
-        self._seen.append((time.monotonic(), self._counts.done, self._counts.pages))
-        while self._seen[-1][0] - self._seen[0][0] > _RATE_SECONDS and len(self._seen) > 2:
-            self._seen.popleft()
-        self.say("reading")
+        self._history.append((time.monotonic(), self._counts.done, self._counts.pages))
+        while self._history[-1][0] - self._history[0][0] > _RATE_SECONDS and len(self._history) > 2:
+            self._history.popleft()
+        self.report("reading")
 
-    def say(self, state: str) -> None:
-        """Tell the listener where the run stands."""
-        (began, files, pages), (now, files_now, pages_now) = self._seen[0], self._seen[-1]
-        seconds = now - began
+    def report(self, state: str) -> None:
+        """Call the listener with the current progress."""
+        (start, files, pages), (now, files_now, pages_now) = self._history[0], self._history[-1]
+        seconds = now - start
         rate = (pages_now - pages) / seconds if seconds > 0 else None
         left = self.left * seconds / (files_now - files) if files_now > files else None
         counts = self._counts
-        self._tell(Progress(state, counts.files, counts.done, counts.pages, counts.failures, rate, left))
+        self._notify(Progress(state, counts.files, counts.done, counts.pages, counts.failures, rate, left))
 
-    def _tell(self, progress: Progress) -> None:
+    def _notify(self, progress: Progress) -> None:
         if self._listener is not None:
             self._listener(progress)
 
 
-def _listed(source: Source, where: str, passed_over: list[int]) -> Iterator[Entry]:
-    def pass_over(name: str) -> None:
-        passed_over[0] += 1
+def _list_source(source: Source, location: str, skipped: list[int]) -> Iterator[Entry]:
+    def count_skipped(name: str) -> None:
+        skipped[0] += 1
 
     if not isinstance(source, str | os.PathLike):
         yield from source
         return
     try:
-        yield from list_entries(where, passed_over=pass_over)
+        yield from list_entries(location, on_skip=count_skipped)
     except FetchError as error:
-        raise BatchError(f"{where}: {error}") from error
+        raise BatchError(f"{location}: {error}") from error
 
 
-def _first_of_all(entries: Iterator[Entry], where: str, passed_over: list[int]) -> Iterator[Entry]:
-    """The same entries, of which there is one at least: an empty source leaves no folder behind."""
+def _check_not_empty(entries: Iterator[Entry], location: str, skipped: list[int]) -> Iterator[Entry]:
+    """Return the same entries, or raise an error if there are none, so that an empty source leaves no folder behind."""
     first = next(entries, None)
     if first is None:
-        others = f" beside {passed_over[0]} other files" if passed_over[0] else ""
-        raise BatchError(f"Expected pages in {where}, found none{others}.")
+        others = f" beside {skipped[0]} other files" if skipped[0] else ""
+        raise BatchError(f"Expected pages in {location}, found none{others}.")
     return chain([first], entries)
 
 
-def _check_outside(folder: Path, where: str) -> None:
-    """Refuse to write where the next listing would find it."""
-    if not is_remote(where) and os.path.isdir(where) and folder.resolve().is_relative_to(Path(where).resolve()):
-        raise BatchError(f"Expected a folder outside of {where} for the result, but {folder} lies in it; name another.")
+def _check_outside(folder: Path, location: str) -> None:
+    """Refuse to write into the source, where the next listing would include the result."""
+    is_folder = not is_remote(location) and os.path.isdir(location)
+    if is_folder and folder.resolve().is_relative_to(Path(location).resolve()):
+        raise BatchError(f"Expected a folder for the result outside of {location}, got {folder}; name another.")
 
 
 def _cores() -> int:

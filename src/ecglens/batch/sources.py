@@ -1,6 +1,6 @@
-"""What there is to read: a folder, a pattern, a table of paths, an archive or an address, one entry after the other.
+"""List the pages of a source one by one: of a folder, a pattern, a table of paths, an archive or an address.
 
-Nothing is unpacked and no list is kept, so that a million pages cost no more memory than ten.
+Nothing is unpacked and no list is built, so that a million pages need no more memory than ten.
 """
 
 import csv
@@ -16,50 +16,50 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ecglens.batch.entries import Entry, filesystem, is_remote, opened
+from ecglens.batch.entries import Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.errors import BatchError
 
-__all__ = ["absolute", "list_entries", "with_data"]
+__all__ = ["add_data", "list_entries", "make_absolute"]
 
 PATH_COLUMN = "path"
-"""Of a table of paths, as ``ecglens audit`` writes it."""
+"""Column with the paths in a CSV file, such as those that ``ecglens audit`` writes."""
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
-"""How gzip, bzip2 and xz begin."""
-_MAGIC = frozenset("*?[")
-_Note = Callable[[str], None]
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
+"""First bytes of files of gzip, bzip2 and xz."""
+_WILDCARDS = frozenset("*?[")
+_OnSkip = Callable[[str], None]
 
 
-def absolute(source: str | os.PathLike[str]) -> str:
-    """A source's name that holds wherever one stands: its address, or its path from the root."""
+def make_absolute(source: str | os.PathLike[str]) -> str:
+    """Return the address or the absolute path of a source, which do not depend on the working directory."""
     text = os.fspath(source)
     return text if is_remote(text) else os.path.abspath(text)
 
 
-def list_entries(source: str, *, passed_over: _Note) -> Iterator[Entry]:
-    """The pages of a source.
+def list_entries(source: str, *, on_skip: _OnSkip) -> Iterator[Entry]:
+    """List the pages of a source.
 
-    Folders and archives give the files whose names end as pages do, hidden ones left out; patterns, tables and single
-    files give what they name.
+    From folders and archives, files with the ending of a page are listed, except hidden ones. Patterns, tables and
+    single files are listed whatever their endings are.
 
     Args:
         source: Folder, pattern with ``*``, ``?`` or ``[``, CSV with a column ``path``, ZIP, TAR, page, or an fsspec
             address of any of these.
-        passed_over: Told the name of each file that was not taken for a page.
+        on_skip: Called with the name of each file that is skipped because of its name.
 
     Raises:
         BatchError: There is nothing, or an archive or table is not what its name says.
-        FetchError: It cannot be opened.
+        FetchError: The source cannot be open_file.
     """
     if is_remote(source):
-        yield from _remote(source, passed_over)
+        yield from _remote(source, on_skip)
     elif os.path.isdir(source):
-        yield from _folder(source, passed_over)
+        yield from _folder(source, on_skip)
     elif os.path.lexists(source):
-        yield from _file(source, passed_over)
-    elif _MAGIC & set(source):
+        yield from _file(source, on_skip)
+    elif _WILDCARDS & set(source):
         for path in glob.iglob(source, recursive=True):
             if os.path.isfile(path):
                 yield _local(path, os.path.relpath(path, _fixed_part(source)))
@@ -67,12 +67,12 @@ def list_entries(source: str, *, passed_over: _Note) -> Iterator[Entry]:
         raise BatchError(f"Expected a folder, pattern, CSV, ZIP, TAR, page or address, found nothing at {source}.")
 
 
-def with_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterator[tuple[int, Entry, bytes | None]]:
-    """Entries with the bytes of those that have no place of their own: members of compressed TARs, in their order.
+def add_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterator[tuple[int, Entry, bytes | None]]:
+    """Add the bytes to the entries that cannot be read by themselves: the members of compressed TARs.
 
     Args:
-        entries: With a number each; those of one archive in its order.
-        max_bytes: Larger members come without their bytes.
+        entries: Entries, each with a number; those of an archive in the order of the archive.
+        max_bytes: Members that are larger are yielded without their bytes.
 
     Raises:
         BatchError: An archive is damaged or has changed.
@@ -83,39 +83,39 @@ def with_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterat
             yield number, entry, None
             continue
         if entry.address not in streams:
-            streams[entry.address] = _packed_members(entry.address, max_bytes=max_bytes)
-        data = next((found for place, found in streams[entry.address] if place == entry.place[1]), None)
+            streams[entry.address] = _read_members(entry.address, max_bytes=max_bytes)
+        data = next((content for place, content in streams[entry.address] if place == entry.place[1]), None)
         yield number, entry, data
 
 
-def _file(address: str, passed_over: _Note) -> Iterator[Entry]:
-    """A table or archive by its ending, else one page."""
+def _file(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+    """List a table or archive, recognized by its ending, or else a single page."""
     name = address.lower()
     if name.endswith(".csv"):
         yield from _table(address)
     elif name.endswith(".zip"):
-        yield from _zip(address, passed_over)
+        yield from _zip(address, on_skip)
     elif name.endswith(_TAR_ENDINGS):
-        yield from _tar(address, passed_over)
+        yield from _tar(address, on_skip)
     elif is_remote(address):
         yield Entry(address.rpartition("/")[2], address)
     else:
         yield _local(address, os.path.basename(address))
 
 
-def _folder(folder: str, passed_over: _Note) -> Iterator[Entry]:
+def _folder(folder: str, on_skip: _OnSkip) -> Iterator[Entry]:
     waiting = [folder]
     while waiting:
         try:
-            with os.scandir(waiting.pop()) as found:
-                for each in found:
+            with os.scandir(waiting.pop()) as listing:
+                for each in listing:
                     if each.is_dir(follow_symlinks=False):
                         if not each.name.startswith("."):
                             waiting.append(each.path)
                     elif _is_page(each.name):
                         yield _local(each.path, os.path.relpath(each.path, folder))
                     else:
-                        passed_over(each.name)
+                        on_skip(each.name)
         except OSError as error:
             raise BatchError(
                 f"Expected a folder that can be listed, but {error.filename} cannot: {error.strerror}."
@@ -124,108 +124,113 @@ def _folder(folder: str, passed_over: _Note) -> Iterator[Entry]:
 
 def _local(path: str, name: str) -> Entry:
     try:
-        told = os.stat(path)
+        status = os.stat(path)
     except OSError:
-        return Entry(_text(name), path)
-    return Entry(_text(name), path, stamp=f"{told.st_size} {told.st_mtime_ns}")
+        return Entry(_printable(name), path)
+    return Entry(_printable(name), path, stamp=f"{status.st_size} {status.st_mtime_ns}")
 
 
-def _remote(address: str, passed_over: _Note) -> Iterator[Entry]:
-    system, root = filesystem(address)
+def _remote(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+    system, root = resolve_address(address)
     protocol = address[: len(address) - len(address.partition("://")[2])]
-    if _MAGIC & set(root):
-        for path, told in system.glob(root, detail=True).items():
-            if told.get("type") != "directory":
-                yield Entry(path.rpartition("/")[2], _full(path, protocol), stamp=_stamp(told))
+    if _WILDCARDS & set(root):
+        for path, details in system.glob(root, detail=True).items():
+            if details.get("type") != "directory":
+                yield Entry(path.rpartition("/")[2], _add_protocol(path, protocol), stamp=_stamp(details))
         return
     if root.lower().endswith((".csv", ".zip", *_TAR_ENDINGS, *IMAGE_SUFFIXES)):
-        yield from _file(address, passed_over)
+        yield from _file(address, on_skip)
         return
     try:
         for _, _, files in system.walk(root, detail=True, on_error="raise"):
-            for name, told in files.items():
-                path = told["name"]
-                shown = path.partition(root.rstrip("/") + "/")[2] or path
-                if _is_page(shown):
-                    yield Entry(_text(shown), _full(path, protocol), stamp=_stamp(told))
+            for name, details in files.items():
+                path = details["name"]
+                relative = path.partition(root.rstrip("/") + "/")[2] or path
+                if _is_page(relative):
+                    yield Entry(_printable(relative), _add_protocol(path, protocol), stamp=_stamp(details))
                 else:
-                    passed_over(name)
-    # Each store behind fsspec has errors of its own, without a common base.
+                    on_skip(name)
+    # Each store behind fsspec has its own errors, without a common base class.
     except Exception as error:
         raise BatchError(
             f"Expected a folder or page at {address}, but it cannot be listed: {type(error).__name__} {error}."
         ) from error
 
 
-def _full(path: str, protocol: str) -> str:
+def _add_protocol(path: str, protocol: str) -> str:
     return path if is_remote(path) else f"{protocol}{path}"
 
 
-def _stamp(told: dict[str, Any]) -> str:
-    """What the store says of a file's state."""
-    parts = (told.get("size"), told.get("ETag") or told.get("etag") or told.get("mtime") or told.get("LastModified"))
+def _stamp(details: dict[str, Any]) -> str:
+    """Return the size and version of a file, as far as the store reports them."""
+    versions = (details.get(name) for name in ("ETag", "etag", "mtime", "LastModified"))
+    parts = (details.get("size"), next(filter(None, versions), None))
     return " ".join(str(part) for part in parts if part is not None)
 
 
 def _table(address: str) -> Iterator[Entry]:
-    """A CSV's column ``path``; what is no address and not from the root is taken from the CSV's folder."""
-    home = address.rpartition("/")[0] if is_remote(address) else os.path.dirname(address)
-    with opened(address) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+    """List the column ``path`` of a CSV file. Relative paths are relative to the folder of the CSV file."""
+    folder = address.rpartition("/")[0] if is_remote(address) else os.path.dirname(address)
+    with open_file(address) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         rows = csv.DictReader(text)
         try:
             if PATH_COLUMN not in (rows.fieldnames or ()):
-                found = ", ".join(rows.fieldnames or ()) or "nothing"
-                raise BatchError(f"Expected a CSV with a column '{PATH_COLUMN}' at {address}, found {found[:200]}.")
+                names = ", ".join(rows.fieldnames or ()) or "nothing"
+                raise BatchError(f"Expected a CSV with a column '{PATH_COLUMN}' at {address}, found {names[:200]}.")
             for row in rows:
                 path = row[PATH_COLUMN] or ""
                 if not path.strip():
                     continue
-                where = path if is_remote(path) or os.path.isabs(path) else f"{home}/{path}" if home else path
-                yield Entry(_text(path), where) if is_remote(where) else _local(where, path)
+                is_absolute = is_remote(path) or os.path.isabs(path)
+                location = path if is_absolute or not folder else f"{folder}/{path}"
+                yield Entry(_printable(path), location) if is_remote(location) else _local(location, path)
         except (csv.Error, UnicodeDecodeError) as error:
             raise BatchError(
                 f"Expected a CSV of text in UTF-8 at {address}, but it cannot be read: {error}."
             ) from error
 
 
-def _zip(address: str, passed_over: _Note) -> Iterator[Entry]:
-    with opened(address) as stream:
+def _zip(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+    with open_file(address) as stream:
         try:
             members = zipfile.ZipFile(stream).infolist()
-        # Whatever zipfile raises of an index that is damaged or of a kind that it does not know.
+        # Errors that zipfile raises for an index that is damaged or of an unknown kind.
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
             raise BatchError(
-                f"Expected a whole ZIP at {address}, but its index cannot be read: {_told(error)}",
+                f"Expected a whole ZIP at {address}, but its index cannot be read: {_end_sentence(error)}",
                 code="damaged",
                 source=address,
-                detail=f"Expected a whole ZIP, but its index cannot be read: {_told(error)}",
+                detail=f"Expected a whole ZIP, but its index cannot be read: {_end_sentence(error)}",
             ) from error
         for member in members:
             if member.is_dir():
                 continue
             if not _is_page(member.filename):
-                passed_over(member.filename)
+                on_skip(member.filename)
                 continue
             numbers = (member.header_offset, member.file_size, member.compress_size, member.compress_type, member.CRC)
             place = ("zip", *numbers, member.flag_bits)
-            yield Entry(_text(member.filename), address, place, f"{member.file_size} {member.CRC}")
+            yield Entry(_printable(member.filename), address, place, f"{member.file_size} {member.CRC}")
 
 
-def _tar(address: str, passed_over: _Note) -> Iterator[Entry]:
-    for number, packed, member, _ in _members(address):
+def _tar(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+    for number, is_compressed, member, _ in _members(address):
         if member.isreg() and not member.issparse() and _is_page(member.name):
-            place = ("stream", number) if packed else ("tar", member.offset_data, member.size)
-            yield Entry(_text(member.name), address, place, f"{member.size} {member.mtime}")
+            place = ("stream", number) if is_compressed else ("tar", member.offset_data, member.size)
+            yield Entry(_printable(member.name), address, place, f"{member.size} {member.mtime}")
         elif not member.isdir():
-            passed_over(member.name)
+            on_skip(member.name)
 
 
-def _packed_members(address: str, *, max_bytes: int) -> Iterator[tuple[int, bytes | None]]:
-    """The members of a compressed TAR, which has no places to go to: number and bytes, from the first to the last.
+def _read_members(address: str, *, max_bytes: int) -> Iterator[tuple[int, bytes | None]]:
+    """Read the members of a compressed TAR, which allows no random access, from the first to the last.
 
     Args:
-        address: Of the archive.
-        max_bytes: A larger member, or one that is no file, is ``None``.
+        address: Path or address of the archive.
+        max_bytes: Maximum size of a member.
+
+    Yields:
+        The number of a member and its bytes, or ``None`` if it is larger or no file.
 
     Raises:
         BatchError: The archive is damaged.
@@ -237,40 +242,42 @@ def _packed_members(address: str, *, max_bytes: int) -> Iterator[tuple[int, byte
 
 
 def _members(address: str) -> Iterator[tuple[int, bool, tarfile.TarInfo, tarfile.TarFile]]:
-    """Number, whether the archive is compressed, member and archive."""
-    with opened(address) as stream:
-        packed = stream.read(6).startswith(_PACKED)
+    """Yield the number of each member, whether the archive is compressed, the member and the archive."""
+    with open_file(address) as stream:
+        is_compressed = stream.read(6).startswith(_COMPRESSED)
         stream.seek(0)
         try:
-            with tarfile.open(fileobj=stream, mode="r|*" if packed else "r:") as archive:
+            with tarfile.open(fileobj=stream, mode="r|*" if is_compressed else "r:") as archive:
                 for number in itertools.count():
                     member = archive.next()
                     if member is None:
                         return
-                    yield number, packed, member, archive
-                    archive.members = []  # type: ignore[attr-defined]  # it would keep them all
+                    yield number, is_compressed, member, archive
+                    archive.members = []  # type: ignore[attr-defined]  # tarfile would collect all of them
         except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
-            raise BatchError(f"Expected a whole TAR at {address}, but it cannot be read: {_told(error)}") from error
+            raise BatchError(
+                f"Expected a whole TAR at {address}, but it cannot be read: {_end_sentence(error)}"
+            ) from error
 
 
-def _told(error: Exception) -> str:
-    """An error's text as the end of a sentence; some servers send whole files only, which fsspec says here."""
+def _end_sentence(error: Exception) -> str:
+    """Return the text of an error with one period; fsspec reports here if a server sends only whole files."""
     return f"{str(error).rstrip('.')}."
 
 
 def _is_page(path: str) -> bool:
-    """By the ending, unless a part of the path is hidden."""
+    """Return whether a path has the ending of a page and no hidden part."""
     hidden = any(part.startswith(".") and part.strip(".") for part in path.split("/"))
     return path.lower().endswith(tuple(IMAGE_SUFFIXES)) and not hidden
 
 
 def _fixed_part(pattern: str) -> str:
-    """The folder in front of the first part with a wildcard."""
+    """Return the part of a pattern before the first component with a wildcard."""
     parts = Path(pattern).parts
-    plain = next(number for number, part in enumerate(parts) if _MAGIC & set(part))
+    plain = next(number for number, part in enumerate(parts) if _WILDCARDS & set(part))
     return str(Path(*parts[:plain]))
 
 
-def _text(name: str) -> str:
-    """A name that every file can hold, with a code for each byte that is no UTF-8."""
+def _printable(name: str) -> str:
+    """Return a name that can be encoded as UTF-8, with an escape code for each byte that is not valid."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

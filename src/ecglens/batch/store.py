@@ -1,7 +1,8 @@
-"""The journal of a result: which files there are and what came of each, in one SQLite file.
+"""The journal of a result: the files of the source and the rows of their pages, in one SQLite file.
 
-It is the only truth while a run goes on. What was answered is committed together with what it is an answer to, so a run
-that is killed at any moment has either both or neither; the tables for people are made from it when all is done.
+While a run is in progress, the journal is the only record of it. A file and its rows are committed in one transaction,
+so that a run that is killed at any moment has stored either both or neither. The tables for people are written from the
+journal at the end.
 """
 
 import json
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ecglens.batch.entries import Entry
-from ecglens.batch.readers import Answer
+from ecglens.batch.readers import FileResult
 from ecglens.errors import BatchError
 
-__all__ = ["Counts", "Journal", "Told"]
+__all__ = ["Counts", "Journal", "JournalRow"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -51,14 +52,14 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far a result is.
+    """Numbers of files and pages in a journal.
 
     Attributes:
-        files: Files that there are to read.
-        done: Those that were read, or tried.
-        pages: Rows.
-        failures: Rows without an answer.
-        copies: Files that hold the same as another.
+        files: Number of files to read.
+        done: Number of files that were processed.
+        pages: Number of rows.
+        failures: Number of rows of failed pages.
+        copies: Number of files with the same bytes as another.
     """
 
     files: int = 0
@@ -69,13 +70,13 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A row as the journal has it.
+class JournalRow:
+    """The row of a page with the name of its file.
 
     Attributes:
-        name: Of the file, the first by the alphabet where several hold the same.
-        copies: How many do.
-        sha256: Hexadecimal, or ``None``.
+        name: Name of the file; the first in alphabetical order of several identical files.
+        copies: Number of files with the same bytes.
+        sha256: Hash of the bytes in hexadecimal, or ``None`` if they could not be read.
         text: The other columns as JSON.
     """
 
@@ -86,27 +87,27 @@ class Told:
 
 
 class Journal:
-    """The journal in a result's folder; one process at a time has it.
+    """The journal in the folder of a result, which one process at a time can open.
 
     Args:
-        path: Of the file, made where it is missing.
+        path: Path of the file, which is created if it does not exist.
 
     Raises:
-        BatchError: Another run has it, or it is no journal.
+        BatchError: Another process has opened it, or the file is no journal.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._mapped_errors():
+        with self._map_errors():
             self._database = sqlite3.connect(path, timeout=1, isolation_level=None)
-            # Alone, so that no shared memory is needed: that works on network folders too.
+            # An exclusive lock needs no shared memory, so that the journal works on network folders too.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.executescript(_TABLES)
 
     def close(self) -> None:
-        """Let others have it."""
+        """Close the journal, so that another process can open it."""
         self._database.close()
 
     def __enter__(self) -> "Journal":
@@ -116,75 +117,75 @@ class Journal:
         self.close()
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Add what there is to read; what was answered and has the same stamp stays answered."""
-        waiting = iter(entries)
-        while chunk := list(islice(waiting, _AT_ONCE)):
+        """Add files to read. Files that were read and have the same stamp keep their rows."""
+        iterator = iter(entries)
+        while chunk := list(islice(iterator, _AT_ONCE)):
             rows = [(json.dumps([each.address, *each.place]), each.name, each.to_json(), each.stamp) for each in chunk]
             with self._transaction():
                 self._database.executemany(_UPSERT, rows)
 
     def pending(self) -> Iterator[tuple[int, Entry]]:
-        """What has no answer, with its number, each once; what cannot be reached is not tried twice."""
+        """Yield each file without rows once, with its number, including files that become unreachable meanwhile."""
         last = 0
         query = "SELECT id, entry FROM entries WHERE id > ? AND sha256 IS NULL ORDER BY id LIMIT ?"
-        while rows := self._fetched(query, (last, _AT_ONCE)):
+        while rows := self._fetch_all(query, (last, _AT_ONCE)):
             last = rows[-1][0]
             for number, text in rows:
                 yield number, Entry.from_json(text)
 
     def forget_failures(self) -> None:
-        """Let what could not be reached be tried again."""
+        """Remove the failures of files whose bytes could not be read, so that the next run tries them again."""
         with self._transaction():
             self._database.execute("UPDATE entries SET failure = NULL, reason = NULL WHERE sha256 IS NULL")
 
-    def take(self, answers: Sequence[tuple[int, Answer]]) -> None:
-        """Keep answers, all of them or none.
+    def store(self, results: Sequence[tuple[int, FileResult]]) -> None:
+        """Store results, all of them or none.
 
         Args:
-            answers: By the number of their entry.
+            results: Results, each with the number of its entry.
         """
         with self._transaction():
-            for number, answer in answers:
-                digest = None if answer.sha256 is None else bytes.fromhex(answer.sha256)
+            for number, result in results:
+                digest = None if result.sha256 is None else bytes.fromhex(result.sha256)
                 self._database.execute(
                     "UPDATE entries SET sha256 = ?, failure = ?, reason = ? WHERE id = ?",
-                    (digest, answer.failure, answer.reason, number),
+                    (digest, result.failure, result.reason, number),
                 )
                 self._database.executemany(
                     "INSERT OR IGNORE INTO pages (sha256, page, failure, row) VALUES (?, ?, ?, ?)",
-                    [(digest, row.page, row.failure, row.text) for row in answer.rows],
+                    [(digest, row.page, row.failure, row.text) for row in result.rows],
                 )
 
-    def counts(self) -> Counts:
-        """How far the result is."""
-        files, done, lost, contents = self._fetched(
+    def count(self) -> Counts:
+        """Count the files and pages."""
+        files, done, lost, contents = self._fetch_all(
             "SELECT count(*), count(coalesce(sha256, failure)), count(CASE WHEN sha256 IS NULL THEN failure END), "
             "count(DISTINCT sha256) FROM entries"
         )[0]
-        pages, failed = self._fetched(
+        pages, failed = self._fetch_all(
             "SELECT count(*), count(failure) FROM pages WHERE sha256 IN (SELECT sha256 FROM entries)"
         )[0]
         return Counts(files, done, pages + lost, failed + lost, done - lost - contents)
 
-    def rows(self) -> Iterator[Told]:
-        """Every page by the name of its file, its number within; what could not be reached too."""
-        with self._mapped_errors():
+    def rows(self) -> Iterator[JournalRow]:
+        """Yield the rows of all pages and of files that could not be read, by name of the file and number."""
+        with self._map_errors():
             for name, copies, digest, _, text in self._database.execute(_ROWS):
-                yield Told(name, copies, None if digest is None else digest.hex(), text)
+                yield JournalRow(name, copies, None if digest is None else digest.hex(), text)
 
     def files(self) -> Iterator[tuple[Entry, str | None]]:
-        """Every file with the hash of its bytes, by name."""
-        with self._mapped_errors():
+        """Yield every file with the hash of its bytes, by name."""
+        with self._map_errors():
             for text, digest in self._database.execute("SELECT entry, sha256 FROM entries ORDER BY name, spot"):
                 yield Entry.from_json(text), None if digest is None else digest.hex()
 
-    def _fetched(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._mapped_errors():
+    def _fetch_all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._map_errors():
             return self._database.execute(query, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._mapped_errors():
+        with self._map_errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -195,16 +196,18 @@ class Journal:
             self._database.execute("COMMIT")
 
     @contextmanager
-    def _mapped_errors(self) -> Iterator[None]:
+    def _map_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise BatchError(
-                    f"Expected a result that nobody works on, but another run has {self._path.parent}; wait for it."
+                    f"Expected a result without a running process, but another run works on {self._path.parent}; "
+                    "wait for it."
                 ) from error
             raise BatchError(
-                f"The journal {self._path} cannot be written: {error}; what was answered is kept, start again to go on."
+                f"The journal {self._path} cannot be written: {error}. Finished pages are stored; run the same command "
+                "to resume."
             ) from error
         except sqlite3.DatabaseError as error:
             raise BatchError(

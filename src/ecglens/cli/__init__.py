@@ -1,4 +1,4 @@
-"""The command line: one module a command, each declares its options, calls one function and prints."""
+"""The command line, with a module for each command that declares options, calls one function and prints."""
 
 import sys
 
@@ -9,13 +9,13 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run ``ecglens``; an error that a user can cause is one line on stderr and exit code 2."""
+    """Run ``ecglens``; print errors that a user can cause as one line on stderr, with exit code 2."""
     try:
         app()
     except EcgLensError as error:
         print(f"ecglens: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        where = f" '{error.filename}'" if error.filename else ""
-        print(f"ecglens: the file or folder{where} cannot be used: {error.strerror or error}.", file=sys.stderr)
+        name = f" '{error.filename}'" if error.filename else ""
+        print(f"ecglens: the file or folder{name} cannot be used: {error.strerror or error}.", file=sys.stderr)
         sys.exit(2)

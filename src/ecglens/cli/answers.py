@@ -1,4 +1,4 @@
-"""A reading as text for a person."""
+"""Print a reading as text for people."""
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +13,7 @@ __all__ = ["DISCLAIMER", "INTERRUPTED", "error_line", "print_reading"]
 DISCLAIMER = "For research and teaching; not a diagnosis."
 
 INTERRUPTED = 130
-"""Exit code of a command that its user stops: as a shell gives it."""
+"""Exit code of a command that the user stops, as shells report it after SIGINT."""
 
 _BAR_CELLS = 24
 
@@ -24,17 +24,17 @@ def error_line(console: Console, message: str) -> None:
 
 
 def print_reading(console: Console, name: str, reading: Reading, *, measured: bool = True) -> None:
-    """Print the answer for one page.
+    """Print the prediction, measurements and warnings of one page.
 
     Args:
-        console: Where to.
+        console: Console to print to.
         name: File name without its folder.
-        reading: What was read from it.
-        measured: Whether measurements were asked for.
+        reading: Reading of the page.
+        measured: Whether measurements were requested.
     """
     prediction = reading.prediction
     console.print(Text(name, style="bold"), soft_wrap=True)
-    console.print(Text("  ") + _answer(prediction), soft_wrap=True)
+    console.print(Text("  ") + _format_prediction(prediction), soft_wrap=True)
     if prediction.probabilities:
         console.print(_bars(prediction))
     if measured:
@@ -44,7 +44,7 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
     console.print()
 
 
-def _answer(prediction: Prediction) -> Text:
+def _format_prediction(prediction: Prediction) -> Text:
     if prediction.label is not None:
         return Text(TITLES.get(prediction.label, prediction.label), style="bold green")
     reason = prediction.abstention.reason if prediction.abstention else "no reason was given."
@@ -65,11 +65,12 @@ def _bars(prediction: Prediction) -> Table:
     return table
 
 
-def _print_measurements(console: Console, found: Measurements | None) -> None:
-    if found is None:
+def _print_measurements(console: Console, measurements: Measurements | None) -> None:
+    if measurements is None:
         console.print(Text("  Not measured: the signals or their scale could not be read."), soft_wrap=True)
         return
-    figures, outside = list_figures(found), [lead for lead in list_st_leads(found) if lead.is_outside]
+    figures = list_figures(measurements)
+    outside = [lead for lead in list_st_leads(measurements) if lead.is_outside]
     if figures:
         table = _grid("Measured", ">", "", "", "reference", "")
         for figure in figures:
@@ -80,9 +81,9 @@ def _print_measurements(console: Console, found: Measurements | None) -> None:
         for lead in outside:
             table.add_row("", lead.lead, *_st(lead.at_j), *_st(lead.after_j), lead.reference)
         console.print(table)
-    not_told = list_missing(found)
-    if not_told:
-        console.print(Text(f"  Not measured: {', '.join(not_told)}"), soft_wrap=True)
+    missing = list_missing(measurements)
+    if missing:
+        console.print(Text(f"  Not measured: {', '.join(missing)}"), soft_wrap=True)
 
 
 def _st(figure: Figure | None) -> tuple[str, str, Text]:
@@ -90,7 +91,7 @@ def _st(figure: Figure | None) -> tuple[str, str, Text]:
 
 
 def _grid(*titles: str) -> Table:
-    """Columns by their titles, after an indent; one that begins with ``>`` is set to the right."""
+    """Return an empty, indented table; columns whose title begins with ``>`` are aligned to the right."""
     table = Table(box=None, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="dim")
     table.add_column(min_width=1)
     for title in titles:
@@ -114,7 +115,7 @@ def _facts(reading: Reading) -> list[tuple[str, str]]:
             (
                 "Layout",
                 f"{layout.name}, rhythm lead {rhythm}, {horizontal:.2f} x {vertical:.2f} px/mm by the "
-                f"{layout.px_per_mm_source}, {pulse}, turned by {layout.rotation_deg:.1f}°",
+                f"{layout.px_per_mm_source}, {pulse}, rotated by {layout.rotation_deg:.1f}°",
             )
         )
     if reading.tracing is not None and reading.tracing.printed is not None:

@@ -1,4 +1,4 @@
-"""The commands by name; each is imported when it is called, so that ``ecglens --help`` starts at once."""
+"""The commands by name. A command is imported when it is called, so that ``ecglens --help`` starts quickly."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ __all__ = ["COMMANDS", "CommandEntry", "app", "load_command"]
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """Where a command is, and what the overview says about it.
+    """Module of a command and its line in the overview.
 
     Attributes:
         module: Module of ``ecglens.cli``.
@@ -50,7 +50,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "explain": CommandEntry(
             "explain",
             _READ,
-            "Explain answers: which places, leads and stretches they come from, and whether that can be believed.",
+            "Explain predictions: which places, leads and segments they depend on, and how reliable that is.",
         ),
         "digitize": CommandEntry(
             "digitize", _READ, "Digitize ECG pages: signals in mV for each lead, with their quality."
@@ -58,54 +58,56 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "batch": CommandEntry(
             "batch",
             _READ,
-            "Read many pages, each once: a table, signals on request, failures with reasons, a summary to look at.",
+            "Read many pages, each once: a table, signals on request, reasons for failures and an HTML summary.",
         ),
         "report": CommandEntry(
             "report",
             _READ,
-            "Write the summary of a result again, also of a run that was stopped, or tell what changed between two.",
+            "Write the summary of a result again, also of a run that was stopped, or compare two results.",
         ),
         "features": CommandEntry(
-            "features", _READ, "Digitize and measure many pages or records into a table of features, a row a file."
+            "features",
+            _READ,
+            "Digitize and measure many pages or records into a table of features, a row for each file.",
         ),
         "demo": CommandEntry(
             "demo",
             _READ,
-            "Write the demo pages that ship, with their truth: pages to try ecglens on without data of one's own.",
+            "Write the demo pages that ship with ecglens, with their truth, to try it without data of your own.",
         ),
         "render": CommandEntry(
             "render",
             _READ,
-            "Draw a page from signals; of a folder, a page a record or --beats, with a table recordings.csv.",
+            "Render a page from signals, or from a folder a page for each record or beat, with recordings.csv.",
         ),
         "models": CommandEntry("models", _MODELS, "List the models that can be used by name.", function="app"),
         "train": CommandEntry(
             "train",
             _MODELS,
-            "Train a recipe: answers on unseen pages for honest figures, then one model on all recordings.",
+            "Train a recipe: cross-validate it on held-out pages, then train one model on all recordings.",
         ),
         "search": CommandEntry(
-            "search", _MODELS, "Search for a recipe's numbers; the best are written to best.toml in the study's folder."
+            "search",
+            _MODELS,
+            "Search for the hyperparameters of a recipe, and write the best to best.toml in the folder of the study.",
         ),
         "export": CommandEntry(
-            "export", _MODELS, "Evaluate a run honestly and write the folder that ``ecglens read --model`` takes."
+            "export", _MODELS, "Evaluate a run on held-out pages and write a model folder for ``ecglens read --model``."
         ),
         "evaluate": CommandEntry(
             "evaluate",
             _MODELS,
-            "Evaluate answers on pages whose label is known: figures with intervals, beside what any "
-            "model has to beat.",
+            "Evaluate predictions on labeled pages: metrics with intervals, next to those of control models.",
         ),
         "compare": CommandEntry(
             "compare",
             _MODELS,
-            "Compare two models on the pages that both answered, as ecglens evaluate writes them in predictions.csv.",
+            "Compare two models on the pages that both predicted, from the files predictions.csv of ecglens evaluate.",
         ),
         "reproduce": CommandEntry(
             "reproduce",
             _MODELS,
-            "Train the models of the five works under each protocol, and write what they score beside "
-            "what was reported.",
+            "Train the models of the five published works under each protocol, and compare the scores.",
         ),
         "audit": CommandEntry(
             "audit",
@@ -113,20 +115,20 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             "Find copies, groups, shortcuts and broken files; exit 1 if copies cross the data set's own split.",
         ),
         "explore": CommandEntry(
-            "explore", _DATA, "Count and show what a data set holds: labels, splits, sizes, brightness, printed rates."
+            "explore", _DATA, "Describe a data set: labels, splits, sizes, brightness and printed rates."
         ),
         "fetch": CommandEntry(
             "fetch",
             _DATA,
-            "Download a public data set: goes on where it stopped, holds what came against the publisher's checksums.",
+            "Download a public data set: resume where it stopped, and verify the publisher's checksums.",
         ),
         "serve": CommandEntry(
-            "serve", _WEB, "Serve the web application, with workers that measure and explain beside it."
+            "serve", _WEB, "Serve the web application, with workers that measure and explain in the background."
         ),
         "worker": CommandEntry(
             "serve",
             _WEB,
-            "Measure and explain what the web application has taken; as many as you like, on as many machines.",
+            "Run a worker that measures and explains pages of the web application, on this or another machine.",
             function="worker_command",
         ),
         "manage": CommandEntry(
@@ -138,7 +140,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         ),
     }
 )
-"""Every command, in the order of the overview. A test holds the summaries to the commands' own help."""
+"""Every command, in the order of the overview. A test compares the summaries with the help of the commands."""
 
 
 class _LazyGroup(TyperGroup):
@@ -158,8 +160,8 @@ class _LazyGroup(TyperGroup):
                 formatter.write_dl(entries)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, command if name is None else load_command(name), rest
+        name, command, remaining = super().resolve_command(ctx, args)
+        return name, command if name is None else load_command(name), remaining
 
 
 def load_command(name: str) -> Any:
@@ -200,7 +202,7 @@ def _print_version(is_requested: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Options before a command."""

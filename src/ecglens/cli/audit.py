@@ -1,4 +1,4 @@
-"""``ecglens audit``: what to know of a data set before training on it."""
+"""``ecglens audit``: find the problems of a data set before training on it."""
 
 import json
 import sys
@@ -24,12 +24,12 @@ def command(
     labels: Rules = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     ocr: Annotated[bool, typer.Option("--ocr", help="Read the printed fields too; needs the extra 'ocr'.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes.", min=0)] = 2,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=0)] = 2,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
 ) -> None:
     """Find copies, groups, shortcuts and broken files; exit 1 if copies cross the data set's own split.
 
-    With --out, what was read is kept there, and a stopped audit goes on where it was.
+    With --out, intermediate results are stored there, and an audit that was stopped resumes.
     """
     from ecglens.datasets.audit import audit
 
@@ -42,7 +42,7 @@ def command(
     check_outside(out, data)
     recordings = load_pages(data, labels)
     with bar("Reading pages") as progress:
-        found = audit(
+        report = audit(
             recordings,
             store=None if out is None else out / "facts.sqlite",
             workers=workers,
@@ -51,10 +51,10 @@ def command(
             progress=progress,
         )
     if out is not None:
-        found.write(out)
+        report.write(out)
     if as_json:
-        print(json.dumps(found.to_dict()))
+        print(json.dumps(report.to_dict()))
     else:
-        Console(highlight=False, soft_wrap=True).print(found.to_markdown(), markup=False)
-    if found.crossing:
+        Console(highlight=False, soft_wrap=True).print(report.to_markdown(), markup=False)
+    if report.crossing:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""``ecglens batch``: many pages in, one result out."""
+"""``ecglens batch``: read many pages into one result."""
 
 import json
 import sys
@@ -16,13 +16,13 @@ from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
 from ecglens.cli.names import printable
 
 if TYPE_CHECKING:
-    from ecglens.batch import Progress as Told
+    from ecglens.batch import Progress as RunProgress
     from ecglens.batch import Result
 
 __all__ = ["command"]
 
 _LINE_SECONDS = 5.0
-"""Between two lines of progress where nobody watches."""
+"""Time between two lines of progress in s if stderr is no terminal."""
 
 
 def command(
@@ -34,10 +34,13 @@ def command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the result.", show_default=False)],
-    what: Annotated[str, typer.Option(help="Any of label,measurements,signals,explanation.")] = "label",
+    parts: Annotated[
+        str, typer.Option("--what", help="Any of label,measurements,signals,explanation, separated by commas.")
+    ] = "label",
     model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that read; one a core otherwise.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Number of processes that read; one for each core by default.", show_default=False),
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -45,22 +48,22 @@ def command(
             help="Address of a Dask scheduler, such as tcp://host:8786, whose workers read.", show_default=False
         ),
     ] = None,
-    signal_format: Annotated[str, typer.Option(help="Of signals: parquet or wfdb.")] = "parquet",
-    memory: Annotated[int, typer.Option(help="MB that a process that reads may take.")] = 600,
-    page_seconds: Annotated[float, typer.Option(help="Seconds that a page may take.")] = 120.0,
+    signal_format: Annotated[str, typer.Option(help="File format of the signals: parquet or wfdb.")] = "parquet",
+    memory: Annotated[int, typer.Option(help="Memory limit of a reading process, in MB.")] = 600,
+    page_seconds: Annotated[float, typer.Option(help="Time limit for a page, in s.")] = 120.0,
     no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Leave the pictures of pages out of the summary.")
+        bool, typer.Option("--no-pictures", help="Write the summary without pictures of pages.")
     ] = False,
 ) -> None:
-    """Read many pages, each once: a table, signals on request, failures with reasons, a summary to look at.
+    """Read many pages, each once: a table, signals on request, reasons for failures and an HTML summary.
 
-    A run that was stopped in any way goes on when it is started again. Other options, another model or another source
-    start another result. Progress goes to stderr: a bar in a terminal, JSON lines otherwise.
+    A run that was stopped in any way resumes when it is started again. Other options, another model or another source
+    start another result. The progress is shown on stderr: as a bar in a terminal, as JSON lines otherwise.
     """
     from ecglens.batch import Options, run
 
     options = Options(
-        what=tuple(part.strip() for part in what.split(",") if part.strip()),
+        parts=tuple(part.strip() for part in parts.split(",") if part.strip()),
         model=model,
         signal_format=signal_format,
         memory_mb=memory,
@@ -68,8 +71,8 @@ def command(
     )
     err = Console(stderr=True, highlight=False)
     try:
-        with _progress(err) as listener:
-            found = run(
+        with _show_progress(err) as listener:
+            result = run(
                 source,
                 out,
                 options=options,
@@ -79,90 +82,88 @@ def command(
                 pictures=not no_pictures,
             )
     except KeyboardInterrupt:
-        error_line(err, "Stopped. The same command goes on; ecglens report DIR tells what was read so far.")
+        error_line(err, "Stopped. The same command resumes; ecglens report DIR summarizes what was read so far.")
         raise typer.Exit(INTERRUPTED) from None
-    _print(found, out)
+    _print(result, out)
 
 
-def _print(found: "Result", out: Path) -> None:
-    pages, files = _counted(found.pages, "page"), _counted(found.files, "file")
-    told = [f"{pages} of {files}, {found.failures or 'none'} without an answer."]
-    if found.copies:
-        told.append(
-            f"Without a row of their own, since they hold the same as another: {_counted(found.copies, 'file')}."
-        )
-    if found.failures:
-        told.append(f"Reasons: {found.failures_file}")
-    if found.passed_over:
-        told.append(f"Not taken for pages by their names: {_counted(found.passed_over, 'other file')}.")
-    if found.folder != out:
-        told.append(f"{out} holds the result of another run, so this one has a folder of its own.")
+def _print(result: "Result", out: Path) -> None:
+    pages, files = _format_count(result.pages, "page"), _format_count(result.files, "file")
+    lines = [f"{pages} of {files}, {result.failures or 'none'} failed."]
+    if result.copies:
+        copies = _format_count(result.copies, "file")
+        lines.append(f"Without a row of their own, because another file has the same bytes: {copies}.")
+    if result.failures:
+        lines.append(f"Reasons: {result.failures_file}")
+    if result.skipped_files:
+        lines.append(f"Skipped because of their names: {_format_count(result.skipped_files, 'other file')}.")
+    if result.folder != out:
+        lines.append(f"{out} holds the result of another run, so this one has a folder of its own.")
     console = Console(highlight=False)
-    for line in [*told, f"Summary: {found.summary}"]:
+    for line in [*lines, f"Summary: {result.summary}"]:
         console.print(printable(line), soft_wrap=True, markup=False)
     console.print(DISCLAIMER, style="dim")
 
 
-def _counted(number: int, what: str) -> str:
-    """Such as ``1 page`` or ``2,000 pages``.
+def _format_count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is one.
 
-    >>> _counted(2000, "page")
+    >>> _format_count(2000, "page")
     '2,000 pages'
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Callable[["Told"], None]]:
-    """A bar in a terminal, JSON lines otherwise."""
+def _show_progress(console: Console) -> Iterator[Callable[["RunProgress"], None]]:
+    """Show a bar in a terminal, or print JSON lines otherwise."""
     if not console.is_terminal:
-        yield _lines()
+        yield _print_lines()
         return
-    parts = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}"))
-    with Progress(*parts, console=console, transient=True) as progress:
-        task = progress.add_task("Listing", total=None, told="")
+    parts = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[details]}"))
+    with Progress(*parts, console=console, transient=True) as bar:
+        task = bar.add_task("Listing", total=None, details="")
 
-        def show(told: "Told") -> None:
-            total = None if told.state == "listing" else told.files
-            progress.update(
-                task, description=told.state.capitalize(), completed=told.done, total=total, told=_said(told)
-            )
+        def show(progress: "RunProgress") -> None:
+            total = None if progress.state == "listing" else progress.files
+            title, details = progress.state.capitalize(), _describe(progress)
+            bar.update(task, description=title, completed=progress.done, total=total, details=details)
 
         yield show
 
 
-def _said(told: "Told") -> str:
-    if told.state == "listing":
-        return f"{told.files:,} files"
-    parts = [f"{told.done:,} of {told.files:,} files"]
-    if told.pages_per_s is not None:
-        parts.append(f"{told.pages_per_s:.1f} pages/s")
-    if told.seconds_left is not None:
-        parts.append(f"{_clock(told.seconds_left)} left")
-    parts.append(f"{told.failures:,} failed")
+def _describe(progress: "RunProgress") -> str:
+    if progress.state == "listing":
+        return f"{progress.files:,} files"
+    parts = [f"{progress.done:,} of {progress.files:,} files"]
+    if progress.pages_per_s is not None:
+        parts.append(f"{progress.pages_per_s:.1f} pages/s")
+    if progress.seconds_left is not None:
+        parts.append(f"{_format_time(progress.seconds_left)} left")
+    parts.append(f"{progress.failures:,} failed")
     return ", ".join(parts)
 
 
-def _lines() -> Callable[["Told"], None]:
-    """A line when the state changes, and every few seconds between."""
+def _print_lines() -> Callable[["RunProgress"], None]:
+    """Return a listener that prints a line when the state changes, and every few seconds in between."""
     last: tuple[str, float] = ("", 0.0)
 
-    def show(told: "Told") -> None:
+    def show(progress: "RunProgress") -> None:
         nonlocal last
         now = time.monotonic()
-        if told.state != last[0] or now - last[1] >= _LINE_SECONDS:
-            print(json.dumps(told.to_dict()), file=sys.stderr, flush=True)
-            last = (told.state, now)
+        if progress.state != last[0] or now - last[1] >= _LINE_SECONDS:
+            print(json.dumps(progress.to_dict()), file=sys.stderr, flush=True)
+            last = (progress.state, now)
 
     return show
 
 
-def _clock(seconds: float) -> str:
-    """Such as ``2:05`` for minutes and seconds, ``1:02:05`` with hours.
+def _format_time(seconds: float) -> str:
+    """Return a time as minutes and seconds, with hours if there are any.
 
-    >>> _clock(125.0)
-    '2:05'
+    >>> _format_time(125.0), _format_time(3725.0)
+    ('2:05', '1:02:05')
     """
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, remaining = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02}:{remaining:02}" if hours else f"{minutes}:{remaining:02}"

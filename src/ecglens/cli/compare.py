@@ -1,4 +1,4 @@
-"""``ecglens compare``: whether two models differ on the same pages."""
+"""``ecglens compare``: compare two models on the same pages."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +11,16 @@ __all__ = ["command"]
 
 
 def command(
-    first: Annotated[Path, typer.Argument(help="Answers of one model, CSV or Parquet.")],
-    second: Annotated[Path, typer.Argument(help="Answers of the other.")],
+    first: Annotated[Path, typer.Argument(help="Predictions of the first model, CSV or Parquet.")],
+    second: Annotated[Path, typer.Argument(help="Predictions of the second model.")],
     out: Annotated[
-        Path | None, typer.Option(help="PNG of the differences with their intervals, or an HTML page.")
+        Path | None, typer.Option(help="PNG with the differences and their intervals, or HTML page.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=20, help="Of the bootstrap over groups.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.")] = 0,
+    draws: Annotated[int, typer.Option(min=20, help="Number of bootstrap samples over groups.")] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
 ) -> None:
-    """Compare two models on the pages that both answered, as ecglens evaluate writes them in predictions.csv."""
+    """Compare two models on the pages that both predicted, from the files predictions.csv of ecglens evaluate."""
     import json
 
     import numpy as np
@@ -34,10 +34,10 @@ def command(
     html = out is not None and out.suffix.lower() in {".html", ".htm"}
     if out is not None and not html and out.suffix.lower() != ".png":
         raise typer.BadParameter(f"expected a name that ends with .png or .html, got '{out.name}'", param_hint="--out")
-    answers = read_predictions(first, named=True), read_predictions(second, named=True)
-    with bar("Drawing groups") as progress:
+    predictions = read_predictions(first, named=True), read_predictions(second, named=True)
+    with bar("Resampling groups") as progress:
         comparison = compare(
-            *answers, names=_names(first, second), rng=np.random.default_rng(seed), draws=draws, progress=progress
+            *predictions, names=_names(first, second), rng=np.random.default_rng(seed), draws=draws, progress=progress
         )
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def command(
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
-    """As :func:`table_name` has them, with as many folders before them as tell the two apart.
+    """Return the names of two tables as :func:`table_name` does, with as many folders as needed to distinguish them.
 
     >>> _names(Path("a/cnn/answers.csv"), Path("a/vgg16/answers.csv"))
     ('cnn/answers', 'vgg16/answers')

@@ -1,4 +1,4 @@
-"""``ecglens digitize``: pages in, signals in mV out."""
+"""``ecglens digitize``: turn pages into signals in mV."""
 
 import json
 from pathlib import Path
@@ -23,11 +23,15 @@ __all__ = ["command"]
 def command(
     pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
-    formats: Annotated[str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir.")] = "csv",
+    formats: Annotated[
+        str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir, separated by commas.")
+    ] = "csv",
     with_overlay: Annotated[
-        bool, typer.Option("--overlay", help="Also write a picture of what was read on what was printed.")
+        bool, typer.Option("--overlay", help="Also write a picture of the digitized traces over the page.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a page and line, without signals.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each page, without signals, one per line.")
+    ] = False,
     layout: Annotated[str | None, typer.Option(help="The page's layout, such as 6x2.", show_default=False)] = None,
     corners: Annotated[
         str | None,
@@ -37,12 +41,14 @@ def command(
         list[str] | None,
         typer.Option(help="A lead's box in px, such as V1=top,left,bottom,right.", show_default=False),
     ] = None,
-    speed: Annotated[float | None, typer.Option(help="Paper speed in mm/s; 25 otherwise.", show_default=False)] = None,
-    gain: Annotated[
-        float | None, typer.Option(help="Gain in mm/mV; from the pulse otherwise.", show_default=False)
+    speed: Annotated[
+        float | None, typer.Option(help="Paper speed in mm/s; the printed speed or 25 by default.", show_default=False)
     ] = None,
-    rate: Annotated[float, typer.Option(help="Samples a second.")] = 500.0,
-    page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
+    gain: Annotated[
+        float | None, typer.Option(help="Gain in mm/mV; from the calibration pulse by default.", show_default=False)
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Sampling rate in Hz.")] = 500.0,
+    page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
     printed: Annotated[
         bool, typer.Option("--printed", help="Also read the printed rate, scale and filter; needs the extra 'ocr'.")
     ] = False,
@@ -54,8 +60,8 @@ def command(
     stems: set[str] = set()
     bad = 0
     try:
-        wanted = _formats(formats, tuple(FORMATS))
-        given_corners = None if corners is None else _corners(corners)
+        selected = _formats(formats, tuple(FORMATS))
+        corner_points = None if corners is None else _corners(corners)
         boxes = dict(_box(text) for text in box or ())
         if printed:
             require("rapidocr", extra="ocr")
@@ -69,7 +75,7 @@ def command(
                 path,
                 page=page,
                 layout=layout,
-                corners=given_corners,
+                corners=corner_points,
                 boxes=boxes,
                 speed_mm_s=speed,
                 gain_mm_mv=gain,
@@ -78,7 +84,7 @@ def command(
             )
             stem = out / own_stem(path.stem, stems)
             if tracing.record is not None:
-                written = [write_record(tracing.record, stem, form).name for form in wanted]
+                written = [write_record(tracing.record, stem, form).name for form in selected]
             else:
                 written = [_write_traces(tracing, stem)]
             if with_overlay:
@@ -105,12 +111,12 @@ def command(
         raise typer.Exit(2)
 
 
-def _formats(text: str, known: tuple[str, ...]) -> list[str]:
-    wanted = [form.strip() for form in text.split(",") if form.strip()]
-    strange = [form for form in wanted if form not in known]
-    if strange or not wanted:
-        raise EcgLensError(f"--format: expected any of {','.join(known)}, found '{text}'.")
-    return wanted
+def _formats(text: str, supported: tuple[str, ...]) -> list[str]:
+    selected = [form.strip() for form in text.split(",") if form.strip()]
+    unknown = [form for form in selected if form not in supported]
+    if unknown or not selected:
+        raise EcgLensError(f"--format: expected any of {','.join(supported)}, found '{text}'.")
+    return selected
 
 
 def _corners(text: str) -> list[tuple[float, float]]:
@@ -155,10 +161,10 @@ def _write_traces(tracing: Tracing, stem: Path) -> str:
 
 
 def _without_signals(tracing: Tracing) -> dict[str, object]:
-    told = tracing.to_dict()
-    if told["record"] is not None:
-        told["record"] = {key: value for key, value in told["record"].items() if key != "signals"}
-    return told
+    values = tracing.to_dict()
+    if values["record"] is not None:
+        values["record"] = {key: value for key, value in values["record"].items() if key != "signals"}
+    return values
 
 
 def _print(console: Console, name: str, tracing: Tracing, written: list[str]) -> None:
@@ -180,12 +186,12 @@ def _print(console: Console, name: str, tracing: Tracing, written: list[str]) ->
             )
         )
     checks = [
-        f"{who} {value:.3f} mV"
-        for who, value in (("Einthoven", tracing.einthoven_mv), ("Goldberger", tracing.goldberger_mv))
+        f"{name} {value:.3f} mV"
+        for name, value in (("Einthoven", tracing.einthoven_mv), ("Goldberger", tracing.goldberger_mv))
         if value is not None
     ]
     if checks:
-        rows.append(("Checks", f"left over: {', '.join(checks)}"))
+        rows.append(("Checks", f"residual: {', '.join(checks)}"))
     rows += [("Warning", warning) for warning in tracing.warnings]
     rows.append(("Written", ", ".join(written) or "nothing"))
     for title, fact in rows:

@@ -1,4 +1,4 @@
-"""``ecglens evaluate``: what a model's answers are worth."""
+"""``ecglens evaluate``: evaluate the predictions of a model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,29 +21,29 @@ __all__ = ["command"]
 
 def command(
     source: Annotated[
-        Path, typer.Argument(help="Table of answers, a run of ecglens train, or with --model labelled pages.")
+        Path, typer.Argument(help="Table of predictions, run of ecglens train, or with --model, labeled pages.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder for the report: HTML, pictures, Markdown, JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report: HTML, plots, Markdown and JSON.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="Name or folder of a model that answers for the pages of SOURCE.")
+        str | None, typer.Option(help="Name or folder of a model to read the pages of SOURCE with.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="The table or folder that a run was made from.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Table or folder that a run was trained from.")] = None,
     labels: Rules = None,
     scheme: Scheme = None,
     control: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Answers of a control model on the same pages; repeatable."),
+        typer.Option(metavar="NAME=FILE", help="Predictions of a control model on the same pages; repeatable."),
     ] = None,
-    damage: Annotated[int, typer.Option(min=0, help="With --model: pages to damage in every way; 0 for none.")] = 0,
-    explain: Annotated[int, typer.Option(min=0, help="With --model: pages to check explanations on; 0 for none.")] = 0,
-    seed: Annotated[int, typer.Option(help="Which seed of a run; also seeds every draw.")] = 0,
+    damage: Annotated[int, typer.Option(min=0, help="With --model: number of pages to damage in every way.")] = 0,
+    explain: Annotated[int, typer.Option(min=0, help="With --model: number of pages to check explanations on.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of a run, and random seed.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the model in the report.")] = None,
-    draws: Annotated[int, typer.Option(min=20, help="Of the bootstrap over groups.")] = 2000,
+    draws: Annotated[int, typer.Option(min=20, help="Number of bootstrap samples over groups.")] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
 ) -> None:
-    """Evaluate answers on pages whose label is known: figures with intervals, beside what any model has to beat.
+    """Evaluate predictions on labeled pages: metrics with intervals, next to those of control models.
 
-    With --model the pages are read first, and the report says which of them the model was trained on.
+    With --model, the pages are read first, and the report says which of them the model was trained on.
     """
     import json
 
@@ -54,26 +54,26 @@ def command(
     from ecglens.evaluation.predictions import read_predictions
     from ecglens.evaluation.report import to_markdown, write_report
 
-    _refuse_idle(
+    _refuse_unused(
         model,
         run=source.is_dir(),
-        given={"--damage": damage, "--explain": explain, "--data": data, "--labels": labels, "--scheme": scheme},
+        options={"--damage": damage, "--explain": explain, "--data": data, "--labels": labels, "--scheme": scheme},
     )
     files: int | None = None
     notes: tuple[str, ...] = ()
     sections: list[Section] = []
     rng = np.random.default_rng(seed)
     if model is not None:
-        answered, sections = _asked(
+        answered, sections = _predict_pages(
             source, model, labels, rng=rng, pictures=out is not None, damage=damage, explain=explain
         )
         files, predictions, notes = answered.requested, answered.predictions, answered.notes()
     elif source.is_dir():
-        files, predictions, sections = _of_run(source, data, labels, scheme, seed=seed, pictures=out is not None)
+        files, predictions, sections = _load_run(source, data, labels, scheme, seed=seed, pictures=out is not None)
     else:
         predictions = read_predictions(source, named=bool(control))
     references = dict(map(_control, control or ()))
-    with bar("Drawing groups") as progress:
+    with bar("Resampling groups") as progress:
         evaluation = evaluate(
             predictions,
             name=name or model or table_name(source),
@@ -91,16 +91,16 @@ def command(
         Console(stderr=True, highlight=False).print(f"The report is {out / 'index.html'}.", soft_wrap=True)
 
 
-def _refuse_idle(model: str | None, *, run: bool, given: dict[str, object]) -> None:
-    """Refuse options that would do nothing."""
+def _refuse_unused(model: str | None, *, run: bool, options: dict[str, object]) -> None:
+    """Refuse options that have no effect."""
     used = {"--damage", "--explain", "--labels"} if model else {"--data", "--labels", "--scheme"} if run else set()
-    idle = [name for name, value in given.items() if value and name not in used]
-    if idle:
-        kind = "labelled pages and --model" if model else "a run" if run else "a table of answers"
-        raise typer.BadParameter(f"does nothing with {kind}; leave it out", param_hint=idle[0])
+    unused = [name for name, value in options.items() if value and name not in used]
+    if unused:
+        kind = "labeled pages and --model" if model else "a run" if run else "a table of predictions"
+        raise typer.BadParameter(f"has no effect with {kind}; leave it out", param_hint=unused[0])
 
 
-def _asked(
+def _predict_pages(
     source: Path,
     model: str,
     labels: Path | None,
@@ -128,22 +128,22 @@ def _asked(
     paths = [recordings[int(row)].path for row in answered.rows]
     if damage:
         with bar("Damaging pages") as progress:
-            hurt = damage_pages(recordings.subset(answered.rows), runtime, pages=damage, rng=rng, progress=progress)
-        sections.append(damage_section(hurt))
-    drawn = rng.permutation(len(paths))[:explain].tolist()
-    checks = check_explanations((read_page(paths[row]) for row in drawn), runtime) if explain else None
-    known = checks or load_checks(runtime.card)
-    if known is not None:
-        sections += explained_sections(known, stored=checks is None)
+            damaged = damage_pages(recordings.subset(answered.rows), runtime, pages=damage, rng=rng, progress=progress)
+        sections.append(damage_section(damaged))
+    sampled = rng.permutation(len(paths))[:explain].tolist()
+    checks = check_explanations((read_page(paths[row]) for row in sampled), runtime) if explain else None
+    available = checks or load_checks(runtime.card)
+    if available is not None:
+        sections += explained_sections(available, stored=checks is None)
     if pictures:
         sections += gallery(answered.predictions, paths, rng=rng, runtime=runtime)
     return answered, sections
 
 
-def _of_run(
+def _load_run(
     run: Path, data: Path | None, labels: Path | None, scheme: str | None, *, seed: int, pictures: bool
 ) -> "tuple[int, Predictions, list[Section]]":
-    """The answers of a run on the pages that each of its models has not seen, and how they learned."""
+    """Return the number of recordings, the predictions of a run on held-out pages, and sections about it."""
     import numpy as np
 
     from ecglens.errors import DatasetError
@@ -151,8 +151,8 @@ def _of_run(
 
     if data is None:
         raise DatasetError(
-            f"Expected --data with the table that the run '{run}' was made from, or --model with the name of a model "
-            "that answers for the pages in it."
+            f"Expected --data with the table that the run '{run}' was trained from, or --model with the name of a "
+            "model to read the pages with."
         )
     require("torch", extra="train")
     from ecglens.external_validation import gallery
@@ -163,9 +163,9 @@ def _of_run(
     predictions = predictions_of_run(recordings, run, seed=seed)
     sections = [training_section(recordings, run, seed=seed)]
     if pictures:
-        places = {key: row.path for key, row in zip(recordings.keys(), recordings, strict=True)}
+        by_key = {key: row.path for key, row in zip(recordings.keys(), recordings, strict=True)}
         by_recording = {row.recording: row.path for row in recordings.canonical()}
-        paths = [places.get(page) or by_recording[page] for page in predictions.pages]
+        paths = [by_key.get(page) or by_recording[page] for page in predictions.pages]
         sections += gallery(predictions, paths, rng=np.random.default_rng(seed))
     return len(recordings), predictions, sections
 

@@ -1,4 +1,4 @@
-"""``ecglens explain``: why a page is answered as it is."""
+"""``ecglens explain``: explain the prediction for a page."""
 
 import json
 from pathlib import Path
@@ -33,19 +33,19 @@ def command(
             "grad_cam, grad_cam_pp, integrated_gradients."
         ),
     ] = "class_map",
-    label: Annotated[str | None, typer.Option(help="Label to explain; the likeliest otherwise.")] = None,
+    label: Annotated[str | None, typer.Option(help="Label to explain; the top label by default.")] = None,
     model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Run folder of ecglens train in place of a model.", show_default=False)
+        Path | None, typer.Option(help="Run folder of ecglens train, instead of a model.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="FILE.png (the page with its heat) or FILE.json; of several pages -NAME is added."),
+        typer.Option(help="FILE.png (the page with its heat map) or FILE.json; for several pages, -NAME is added."),
     ] = None,
-    page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
-    no_checks: Annotated[bool, typer.Option("--no-checks", help="The explanation alone, unchecked.")] = False,
+    page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
+    no_checks: Annotated[bool, typer.Option("--no-checks", help="Explain without checking the explanation.")] = False,
 ) -> None:
-    """Explain answers: which places, leads and stretches they come from, and whether that can be believed."""
+    """Explain predictions: which places, leads and segments they depend on, and how reliable that is."""
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
     if out is not None and out.suffix.lower() not in {".png", ".json"}:
         raise EcgLensError(f"--out: expected a file that ends in .png or .json, found {printable(out.name)}.")
@@ -54,15 +54,15 @@ def command(
     bad = 0
     for path in pages:
         try:
-            whole, found = _explained(path, page, runtime, method, label, module, checks=not no_checks)
+            whole, explanation = _explain(path, page, runtime, method, label, module, checks=not no_checks)
         except EcgLensError as error:
             bad += 1
             error_line(err, printable(str(error)))
             continue
-        _print(console, printable(path.name), found)
+        _print(console, printable(path.name), explanation)
         if out is not None:
             name = out.stem if len(pages) == 1 else f"{out.stem}-{own_stem(path.stem, stems)}"
-            _write(found, whole, out.with_name(name + out.suffix))
+            _write(explanation, whole, out.with_name(name + out.suffix))
     if bad < len(pages):
         console.print(DISCLAIMER, style="dim")
     if bad:
@@ -70,7 +70,7 @@ def command(
 
 
 def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime", Any]:
-    """Who answers, and its torch module where the method follows gradients."""
+    """Return the runtime of the model, and its torch module if the method needs gradients."""
     from ecglens.models.explain import METHODS
     from ecglens.reading import load_runtime
 
@@ -92,7 +92,7 @@ def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime",
     return runtime, module_of_folder(runtime.card)
 
 
-def _explained(
+def _explain(
     path: Path, page: int, runtime: "Runtime", method: str, label: str | None, module: Any, *, checks: bool
 ) -> tuple[Page, Explanation]:
     from ecglens.explaining import explain_page
@@ -105,46 +105,48 @@ def _explained(
     return reading.page, explain_page(reading, runtime, method=method, label=label, module=module, checks=checks)
 
 
-def _write(found: Explanation, page: Page, path: Path) -> None:
+def _write(explanation: Explanation, page: Page, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".json":
-            path.write_text(json.dumps(found.to_dict()) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(explanation.to_dict()) + "\n", encoding="utf-8")
             return
         from PIL import Image
 
-        Image.fromarray(found.plot(page.pixels)).save(path)
+        Image.fromarray(explanation.plot(page.pixels)).save(path)
     except OSError as error:
         raise EcgLensError(f"--out: expected a file that can be written, found {printable(path.name)}.") from error
 
 
-def _print(console: Console, name: str, found: Explanation) -> None:
+def _print(console: Console, name: str, explanation: Explanation) -> None:
     console.print(Text(name, style="bold"), soft_wrap=True)
-    title = TITLES.get(found.label, found.label)
-    probability = format_probability(found.probability)
-    console.print(Text(f"  {title} {probability}, by {found.model} {found.model_version}"), soft_wrap=True)
-    console.print(Text(f"  {found.done}"), soft_wrap=True)
+    title = TITLES.get(explanation.label, explanation.label)
+    probability = format_probability(explanation.probability)
+    console.print(Text(f"  {title} {probability}, by {explanation.model} {explanation.model_version}"), soft_wrap=True)
+    console.print(Text(f"  {explanation.done}"), soft_wrap=True)
     table = Table.grid(padding=(0, 1))
     table.add_column(min_width=1)
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
-    for lead, share in sorted(found.shares.items(), key=lambda item: -item[1]):
+    for lead, share in sorted(explanation.shares.items(), key=lambda item: -item[1]):
         bar = Text("█" * round(abs(share) * _BAR_CELLS * 2), style="blue" if share < 0 else "yellow")
         table.add_row("", lead, f"{share:+.1%}", bar)
     console.print(table)
-    if found.segments:
-        told = ", ".join(
-            f"{one.lead} {one.start_s:.1f} to {one.end_s:.1f} s ({one.share:+.1%})" for one in found.segments[:4]
+    if explanation.segments:
+        segments = ", ".join(
+            f"{one.lead} {one.start_s:.1f} to {one.end_s:.1f} s ({one.share:+.1%})" for one in explanation.segments[:4]
         )
-        console.print(Text(f"  Most: {told}"), soft_wrap=True)
-    for check in found.checks:
+        console.print(Text(f"  Most: {segments}"), soft_wrap=True)
+    for check in explanation.checks:
         style = "" if check.passed else "bold"
         console.print(Text(f"  {check.name}: {WORDS[check.passed]}. {check.text}", style=style), soft_wrap=True)
-    if found.on_model:
-        failed = ", ".join(check.name for check in found.on_model if check.passed is False)
-        told = f"  This method on this model: {WORDS[passed_all(found.on_model)]}{f' ({failed})' if failed else ''}."
-        console.print(Text(told, style="bold" if failed else ""), soft_wrap=True)
-    for warning in found.warnings:
+    if explanation.on_model:
+        failed = ", ".join(check.name for check in explanation.on_model if check.passed is False)
+        text = (
+            f"  This method on this model: {WORDS[passed_all(explanation.on_model)]}{f' ({failed})' if failed else ''}."
+        )
+        console.print(Text(text, style="bold" if failed else ""), soft_wrap=True)
+    for warning in explanation.warnings:
         console.print(Text(f"  Warning  {warning}"), soft_wrap=True)
     console.print()

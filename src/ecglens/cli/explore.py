@@ -1,4 +1,4 @@
-"""``ecglens explore``: look at a data set."""
+"""``ecglens explore``: describe a data set."""
 
 import json
 from pathlib import Path
@@ -18,20 +18,21 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Folder for index.html and PNGs.", show_default=False)] = None,
     labels: Rules = None,
     scheme: Scheme = None,
-    samples: Annotated[int, typer.Option(help="Pages shown of each label.", min=1)] = 12,
-    plots: Annotated[bool, typer.Option(help="Draw the distributions; needs the extra 'plot'.")] = True,
-    seed: Annotated[int, typer.Option(help="Of the samples.")] = 0,
+    samples: Annotated[int, typer.Option(help="Number of pages to show for each label.", min=1)] = 12,
+    plots: Annotated[bool, typer.Option(help="Plot the distributions; needs the extra 'report'.")] = True,
+    seed: Annotated[int, typer.Option(help="Random seed of the samples.")] = 0,
 ) -> None:
-    """Count and show what a data set holds: labels, splits, sizes, brightness, printed rates."""
+    """Describe a data set: labels, splits, sizes, brightness and printed rates."""
     from ecglens.datasets.explore import explore
     from ecglens.datasets.sources import from_path, read_rules
 
-    if out is not None and plots:
-        require("matplotlib", extra="plot")
+    for module in ("jinja2", "matplotlib") if plots else ("jinja2",):
+        if out is not None:
+            require(module, extra="report")
     check_outside(out, data)
     recordings = from_path(data, rules=None if labels is None else read_rules(labels), scheme=scheme)
     with bar("Opening pages") as progress:
-        found = explore(recordings, samples=samples, seed=seed, progress=progress)
+        overview = explore(recordings, samples=samples, seed=seed, progress=progress)
     if out is not None:
-        found.write(out, plots=plots)
-    print(json.dumps(found.to_dict(), indent=1))
+        overview.write(out, plots=plots)
+    print(json.dumps(overview.to_dict(), indent=1))

@@ -1,4 +1,4 @@
-"""``ecglens export``: a run becomes a model folder."""
+"""``ecglens export``: turn a run into a model folder."""
 
 import shlex
 import sys
@@ -18,29 +18,29 @@ __all__ = ["command"]
 
 def command(
     run: Annotated[Path, typer.Argument(help="Run folder of ecglens train.")],
-    data: Annotated[Path, typer.Option(help="CSV or folder that the run was made from.")],
+    data: Annotated[Path, typer.Option(help="CSV or folder that the run was trained from.")],
     out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
     version: Annotated[str, typer.Option(help="Version of the weights.")],
     trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")],
     licence: Annotated[str, typer.Option(help="Licence of the weights.")],
     labels: Rules = None,
     scheme: Scheme = None,
-    seeds: Annotated[str, typer.Option(help="Seeds whose folds are finished.")] = "0,1,2",
+    seeds: Annotated[str, typer.Option(help="Seeds whose folds are finished, separated by commas.")] = "0,1,2",
     explained: Annotated[
         int,
-        typer.Option(min=0, help="Check explanations on that many of the pages, and put it in the card; 1.5 s each."),
+        typer.Option(min=0, help="Number of pages to check explanations on, for the card; 1.5 s each."),
     ] = 0,
-    note: Annotated[list[str] | None, typer.Option(help="Sentence that stands beside every answer.")] = None,
+    note: Annotated[list[str] | None, typer.Option(help="Note to show with every prediction; repeatable.")] = None,
 ) -> None:
-    """Evaluate a run honestly and write the folder that ``ecglens read --model`` takes."""
+    """Evaluate a run on held-out pages and write a model folder for ``ecglens read --model``."""
     from ecglens.extras import require
 
     require("torch", extra="train")
     from ecglens.models.export import evaluate_run, export
 
     recordings, numbers = load_training(data, labels, scheme, signals=True), parse_seeds(seeds)
-    typed = "ecglens " + shlex.join(sys.argv[1:])
-    evaluation = evaluate_run(recordings, run, seeds=numbers, command=typed)
+    command_line = "ecglens " + shlex.join(sys.argv[1:])
+    evaluation = evaluate_run(recordings, run, seeds=numbers, command=command_line)
     export(
         recordings,
         run,
@@ -58,7 +58,7 @@ def command(
 
 
 def _check_explanations(recordings: "Recordings", folder: Path, pages: int) -> None:
-    """On pages from the whole table, in even steps."""
+    """Check explanations on pages that are evenly spaced in the table."""
     from ecglens.explanation_checks import check_explanations
     from ecglens.models.explain.stored import save_checks
     from ecglens.pages.read import read_page

@@ -1,4 +1,4 @@
-"""``ecglens features``: pages and records in, one table out."""
+"""``ecglens features``: compute a table of features of pages and records."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from ecglens.extras import require
 __all__ = ["command"]
 
 _INTERRUPTED = 130
-"""As a shell says of a process that SIGINT stopped."""
+"""Exit code that shells report for a process that was stopped by SIGINT."""
 
 
 def command(
@@ -26,21 +26,22 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.", show_default=False)],
 ) -> None:
-    """Digitize and measure many pages or records into a table of features, a row a file.
+    """Digitize and measure many pages or records into a table of features, a row for each file.
 
-    A file that cannot be read is a row with its reason, and the exit code is 2. Ctrl+C writes what is there.
+    A file that cannot be read has a row with the reason, and the exit code is 2. After Ctrl+C, the rows so far are
+    written.
     """
-    from ecglens.batch.features import feature_row, files_below
+    from ecglens.batch.features import compute_feature_row, list_files
     from ecglens.formats.table import write_table
 
     _check(out)
-    files = [path for path in files_below(sources) if path.resolve() != out.resolve()]
+    files = [path for path in list_files(sources) if path.resolve() != out.resolve()]
     err = Console(stderr=True, highlight=False)
     rows: list[dict[str, float | str]] = []
     stopped = False
     try:
         for path in _with_progress(files, err):
-            rows.append(_printable(feature_row(path)))
+            rows.append(_printable(compute_feature_row(path)))
     except KeyboardInterrupt:
         stopped = True
     finally:
@@ -50,7 +51,7 @@ def command(
     for row in bad:
         error_line(err, f"{row['file']}: {row['error']}")
     console = Console(highlight=False)
-    done = f"{len(rows)} of {len(files)} files" if stopped else _counted(len(files), "file")
+    done = f"{len(rows)} of {len(files)} files" if stopped else _format_count(len(files), "file")
     console.print(f"{done}, {len(bad)} without features; {printable(out.name) if rows else 'nothing'} written.")
     console.print(DISCLAIMER, style="dim")
     if stopped or bad:
@@ -58,7 +59,7 @@ def command(
 
 
 def _check(out: Path) -> None:
-    """Tell before hours of work what would fail after them."""
+    """Check before hours of work that the table can be written."""
     if out.suffix.lower() not in {".parquet", ".csv"}:
         raise EcgLensError(f"--out: expected a table that ends in .parquet or .csv, found {printable(out.name)}.")
     if out.suffix.lower() == ".parquet":
@@ -80,5 +81,5 @@ def _printable(row: dict[str, float | str]) -> dict[str, float | str]:
     return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _counted(number: int, noun: str) -> str:
+def _format_count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

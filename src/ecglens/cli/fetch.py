@@ -14,7 +14,7 @@ def command(
     name: Annotated[str, typer.Argument(help="mendeley, ptbxl, ludb or mitbih.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the archive.")] = Path("data"),
 ) -> None:
-    """Download a public data set: goes on where it stopped, holds what came against the publisher's checksums."""
+    """Download a public data set: resume where it stopped, and verify the publisher's checksums."""
     from ecglens.datasets.fetch import PUBLIC_SETS, fetch
 
     if name in PUBLIC_SETS:

@@ -1,4 +1,4 @@
-"""``ecglens models``: which models can be used or trained, and taking in others."""
+"""``ecglens models``: list the models that can be used or trained, and import others."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,32 +19,38 @@ def command(
 ) -> None:
     """List the models that can be used by name."""
     if context.invoked_subcommand is None:
-        Console(highlight=False).print(_trainable() if zoo else _installed())
+        Console(highlight=False).print(_list_trainable() if zoo else _list_installed())
 
 
 @app.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="Classifier that Keras saved: .keras, or HDF5 with the whole model.")],
+    file: Annotated[Path, typer.Argument(help="Classifier saved by Keras: .keras, or HDF5 with the whole model.")],
     out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
     labels: Annotated[str, typer.Option(help="Labels in the order of the model's outputs, separated by commas.")],
-    title: Annotated[str, typer.Option(help="One line for people.")],
+    title: Annotated[str, typer.Option(help="Title of the model, one line.")],
     licence: Annotated[str, typer.Option(help="Licence of the weights.")],
-    trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")] = "not told",
+    trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")] = "not specified",
     version: Annotated[str, typer.Option(help="Version of the weights.")] = "1.0",
-    width: Annotated[int | None, typer.Option(help="Of the input in px; the model's own where left out.")] = None,
-    height: Annotated[int | None, typer.Option(help="Of the input in px; the model's own where left out.")] = None,
-    channels: Annotated[int | None, typer.Option(help="1 or 3; the model's own where left out.")] = None,
-    area: Annotated[str, typer.Option(help="What the model sees: traces, or page with header and footer.")] = "traces",
-    crops: Annotated[bool, typer.Option("--crops", help="The model answers for each lead's crop.")] = False,
-    aggregate: Annotated[str, typer.Option(help="From leads to the page: mean_log or majority.")] = "mean_log",
-    steps: Annotated[str, typer.Option(help="Such as gray,clahe,median; see docs/models.md.")] = "",
-    mean: Annotated[str, typer.Option(help="Subtracted where white is 1; one, or one a channel.")] = "0",
-    std: Annotated[str, typer.Option(help="Then divided by; one, or one a channel.")] = "1",
-    bgr: Annotated[bool, typer.Option("--bgr", help="The model reads blue first.")] = False,
-    any_print: Annotated[bool, typer.Option("--any-print", help="Answer for pages of other recorders too.")] = False,
-    note: Annotated[list[str] | None, typer.Option(help="Sentence that stands beside every answer.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of the input in px; that of the model by default.")] = None,
+    height: Annotated[int | None, typer.Option(help="Height of the input in px; that of the model by default.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Color channels, 1 or 3; those of the model by default.")] = None,
+    area: Annotated[
+        str, typer.Option(help="Part of the page that the model reads: traces, or page with header and footer.")
+    ] = "traces",
+    crops: Annotated[bool, typer.Option("--crops", help="Predict for the crop of each lead.")] = False,
+    aggregate: Annotated[str, typer.Option(help="Method to combine the leads: mean_log or majority.")] = "mean_log",
+    steps: Annotated[str, typer.Option(help="Preprocessing, such as gray,clahe,median; see docs/models.md.")] = "",
+    mean: Annotated[
+        str, typer.Option(help="Mean to subtract, where white is 1; one number, or one for each channel.")
+    ] = "0",
+    std: Annotated[
+        str, typer.Option(help="Standard deviation to divide by; one number, or one for each channel.")
+    ] = "1",
+    bgr: Annotated[bool, typer.Option("--bgr", help="The model reads blue, green, red.")] = False,
+    any_print: Annotated[bool, typer.Option("--any-print", help="Predict for pages of other recorders too.")] = False,
+    note: Annotated[list[str] | None, typer.Option(help="Note to show with every prediction; repeatable.")] = None,
 ) -> None:
-    """Turn a Keras classifier into a model folder that ``ecglens read --model`` takes."""
+    """Turn a Keras classifier into a model folder for ``ecglens read --model``."""
     from ecglens.extras import require
 
     for module, extra in (("torch", "train"), ("onnx", "train"), ("h5py", "keras")):
@@ -79,9 +85,9 @@ def import_model(
 def add_maps(
     folder: Annotated[Path, typer.Argument(help="Model folder that an older ecglens or an import wrote.")],
 ) -> None:
-    """Let a model folder's graph tell its last feature map, so that ``ecglens explain`` can draw class maps from it.
+    """Add the last feature map to the outputs of a model's graph, so that ``ecglens explain`` can compute class maps.
 
-    The weights stay as they are. ``ecglens export`` does this by itself.
+    The weights do not change. ``ecglens export`` does this by itself.
     """
     from ecglens.extras import require
 
@@ -97,15 +103,16 @@ def check_explanations(
     model: Annotated[str, typer.Argument(help="Name or folder of a model.")],
     pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs that the model is for.")],
     method: Annotated[
-        list[str] | None, typer.Option(help="Of ecglens explain; class_map (where it can) and occlusion_lead else.")
+        list[str] | None,
+        typer.Option(help="Method of ecglens explain; by default class_map, if available, and occlusion_lead."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for explanations.json and card.md; the model's own where left out.")
+        Path | None, typer.Option(help="Folder for explanations.json and card.md; that of the model by default.")
     ] = None,
 ) -> None:
-    """Check over many pages whether explanations of a model mean anything, and keep that in the model's folder.
+    """Check on many pages whether explanations of a model are reliable, and store the result in the model's folder.
 
-    What was found stands beside every explanation from then on. Some 1.5 s a page.
+    Every explanation shows the result from then on. A page takes about 1.5 s.
     """
     from ecglens.explanation_checks import check_explanations
     from ecglens.models.explain.stored import save_checks
@@ -113,11 +120,11 @@ def check_explanations(
     from ecglens.reading import load_runtime
 
     runtime = load_runtime(model)
-    found = check_explanations(map(read_page, pages), runtime, methods=method)
+    checks = check_explanations(map(read_page, pages), runtime, methods=method)
     folder = out or runtime.card.folder
     folder.mkdir(parents=True, exist_ok=True)
-    save_checks(found, folder)
-    for line in found.to_markdown():
+    save_checks(checks, folder)
+    for line in checks.to_markdown():
         print(line)
 
 
@@ -126,21 +133,21 @@ def add_pages(
     folder: Annotated[Path, typer.Argument(help="Model folder that an older ecglens or an import wrote.")],
     data: Annotated[Path, typer.Option(help="CSV or folder of the pages that the model was trained on.")],
 ) -> None:
-    """Keep fingerprints of a model's training pages in its folder, so that ``ecglens evaluate`` knows them again.
+    """Store fingerprints of a model's training pages in its folder, so that ``ecglens evaluate`` recognizes them.
 
-    They cannot be turned back into pages. ``ecglens export`` does this by itself.
+    A page cannot be restored from its fingerprint. ``ecglens export`` does this by itself.
     """
     from ecglens.cli.sources import load_pages
     from ecglens.datasets.duplicates.fingerprints import TrainingPages
     from ecglens.models.cards import SEEN_FILE, load_card
 
     card = load_card(folder)
-    found = TrainingPages.of([row.path for row in load_pages(data, None)])
-    found.save(folder / SEEN_FILE)
-    print(f"{card.name}: fingerprints of {len(found.digests)} training pages added.")
+    fingerprints = TrainingPages.of([row.path for row in load_pages(data, None)])
+    fingerprints.save(folder / SEEN_FILE)
+    print(f"{card.name}: fingerprints of {len(fingerprints.digests)} training pages added.")
 
 
-def _installed() -> Table:
+def _list_installed() -> Table:
     from ecglens.models.registry import list_models
 
     table = _table("Name", "Version", "Title", "Labels", "Licence")
@@ -151,7 +158,7 @@ def _installed() -> Table:
     return table
 
 
-def _trainable() -> Table:
+def _list_trainable() -> Table:
     from ecglens.extras import require
 
     require("torch", extra="train")
@@ -160,12 +167,12 @@ def _trainable() -> Table:
 
     table = _table("Name")
     table.add_column("Parameters", justify="right")
-    for column in ("Input", "Source", "What"):
+    for column in ("Input", "Source", "Description"):
         table.add_column(column, overflow="fold")
     for name, entry in ZOO.items():
         shapes = ", ".join(f"{end} {' x '.join(map(str, shape))}" for end, shape in entry.shapes.items())
         table.add_row(name, f"{count_weights(name):,}", shapes, entry.source, entry.note)
-    table.add_row("NAME+lstm", "", "page", "ecglens", "any backbone, its last map read along time")
+    table.add_row("NAME+lstm", "", "page", "ecglens", "any backbone, with an LSTM over its last feature map")
     table.add_row("timm:NAME", "", "page", "timm", "any other model of timm")
     return table
 
@@ -185,5 +192,7 @@ def _numbers(option: str, text: str) -> float | tuple[float, ...]:
     try:
         numbers = tuple(float(part) for part in _split(text))
     except ValueError as error:
-        raise typer.BadParameter(f"expected one number or one a channel, found '{text}'", param_hint=option) from error
+        raise typer.BadParameter(
+            f"expected one number or one for each channel, found '{text}'", param_hint=option
+        ) from error
     return numbers[0] if len(numbers) == 1 else numbers

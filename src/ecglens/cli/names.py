@@ -1,4 +1,4 @@
-"""Names of files, safe to show and to write."""
+"""Names of files that are safe to print and to write."""
 
 import re
 from pathlib import Path
@@ -7,15 +7,15 @@ __all__ = ["own_stem", "printable", "table_name"]
 
 
 def printable(text: str) -> str:
-    """Replace what is no text, or could steer a terminal, in a file's name."""
+    """Replace characters of a file name that cannot be printed or could control a terminal."""
     decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in decoded)
 
 
 def table_name(path: Path, *, folders: int = 1) -> str:
-    """What a table of answers is of: its stem, with as many folders before it as asked for.
+    """Return a name for a table of predictions: its stem, with at least a number of folders before it.
 
-    A report's ``predictions.csv`` goes by its folder; a result's ``seed0.csv`` says nothing without the two above it.
+    The ``predictions.csv`` of a report is named after its folder, and ``seed0.csv`` of a run with two folders.
 
     >>> table_name(Path("reports/ours/predictions.csv")), table_name(Path("results/cnn/honest/seed0.csv"))
     ('ours', 'cnn/honest/seed0')
@@ -26,13 +26,16 @@ def table_name(path: Path, *, folders: int = 1) -> str:
     return "/".join(parts[-max(folders, least) :]) or whole.stem
 
 
-def own_stem(stem: str, taken: set[str]) -> str:
-    """Keep two pages of one name in different folders apart, and names that a format writes as one, such as WFDB."""
+def own_stem(stem: str, used: set[str]) -> str:
+    """Return a stem that is not in use yet, also after WFDB has replaced its characters, and add it to those in use.
+
+    Pages of the same name from different folders get different stems.
+    """
     from ecglens.formats.files import plain_name
 
     own, number = stem, 1
-    while plain_name(own).casefold() in taken:
+    while plain_name(own).casefold() in used:
         number += 1
         own = f"{stem}-{number}"
-    taken.add(plain_name(own).casefold())
+    used.add(plain_name(own).casefold())
     return own

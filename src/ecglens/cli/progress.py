@@ -1,4 +1,4 @@
-"""A progress bar on stderr for work that counts what is done."""
+"""Progress bar on stderr."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ __all__ = ["bar"]
 
 @contextmanager
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while the work runs; it is told the number done and the number of all.
+    """Show a bar and yield a function that updates it with the number of finished items and of all items.
 
     Args:
-        title: What is being done.
+        title: Text before the bar, such as "Reading pages".
     """
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=None)

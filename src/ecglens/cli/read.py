@@ -1,4 +1,4 @@
-"""``ecglens read``: pages in, one answer each out."""
+"""``ecglens read``: read pages and print a prediction for each."""
 
 import json
 import os
@@ -23,13 +23,13 @@ __all__ = ["command"]
 
 def command(
     pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a page and line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each page, one per line.")] = False,
     model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
-    leads: Annotated[
-        Path | None, typer.Option(help="Folder to write each lead to, as PNG.", show_default=False)
-    ] = None,
-    page: Annotated[int, typer.Option(help="Page of a PDF or TIFF.")] = 1,
-    no_measure: Annotated[bool, typer.Option("--no-measure", help="The label alone, some ten times as fast.")] = False,
+    leads: Annotated[Path | None, typer.Option(help="Folder for a PNG of each lead.", show_default=False)] = None,
+    page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
+    no_measure: Annotated[
+        bool, typer.Option("--no-measure", help="Only predict the label, which is about ten times as fast.")
+    ] = False,
     printed: Annotated[
         bool, typer.Option("--printed", help="Also read the printed rate, scale and filter; needs the extra 'ocr'.")
     ] = False,
@@ -70,7 +70,7 @@ def command(
 def _check_printed(*, no_measure: bool) -> None:
     if no_measure:
         raise EcgLensError(
-            "--printed: expected measurements to hold the print against, found --no-measure; leave one out."
+            "--printed: expected measurements to compare the print with, found --no-measure; leave one out."
         )
     require("rapidocr", extra="ocr")
 

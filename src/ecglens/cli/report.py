@@ -1,4 +1,4 @@
-"""``ecglens report``: what a result of many pages says, and what changed from one to another."""
+"""``ecglens report``: summarize a result of ecglens batch, or compare two results."""
 
 import json
 from pathlib import Path
@@ -20,32 +20,33 @@ def command(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the comparison; DIR/compared-with-NAME otherwise.", show_default=False),
+        typer.Option(help="Folder for the comparison; DIR/compared-with-NAME by default.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
-    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave the pictures of pages out.")] = False,
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Write the page without pictures.")] = False,
 ) -> None:
-    """Write the summary of a result again, also of a run that was stopped, or tell what changed between two.
+    """Write the summary of a result again, also of a run that was stopped, or compare two results.
 
-    A comparison has an agreement table, the pages that moved with their pictures, and moved.csv.
+    A comparison has an agreement table, the pages that changed with their pictures, and moved.csv.
     """
     from ecglens.batch import compare, report
-    from ecglens.batch.summary import gather
+    from ecglens.batch.summary import summarize
 
     if other is None:
         page = report(folder, pictures=not no_pictures)
-        told = gather(folder).to_dict()
-        failed = sum(each["pages"] for each in told["failures"])
-        counts = {**told["labels"], "without a label": sum(told["abstentions"].values()), "failed": failed}
-        said = f"Pages: {told['pages']:,}; " + ", ".join(f"{name} {count:,}" for name, count in counts.items()) + "."
+        values = summarize(folder).to_dict()
+        failed = sum(each["pages"] for each in values["failures"])
+        counts = {**values["labels"], "without a label": sum(values["abstentions"].values()), "failed": failed}
+        line = f"Pages: {values['pages']:,}; " + ", ".join(f"{name} {count:,}" for name, count in counts.items()) + "."
     else:
-        found = compare(folder, other)
-        page = found.write(out or folder / f"compared-with-{other.resolve().name}", pictures=not no_pictures)
-        told = found.to_dict()
-        said = f"Pages in both: {found.pages:,}; moved {len(found.moved):,}, failed in both {found.failed:,}."
+        comparison = compare(folder, other)
+        page = comparison.write(out or folder / f"compared-with-{other.resolve().name}", pictures=not no_pictures)
+        values = comparison.to_dict()
+        changed, failed = len(comparison.moved), comparison.failed
+        line = f"Pages in both: {comparison.pages:,}; changed {changed:,}, failed in both {failed:,}."
     if as_json:
-        print(json.dumps(told, indent=1))
+        print(json.dumps(values, indent=1))
         return
     console = Console(highlight=False)
-    for line in (said, f"Report: {page}"):
-        console.print(printable(line), soft_wrap=True, markup=False)
+    for text in (line, f"Report: {page}"):
+        console.print(printable(text), soft_wrap=True, markup=False)

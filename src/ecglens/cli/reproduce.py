@@ -1,4 +1,4 @@
-"""``ecglens reproduce``: the five works, trained and scored again."""
+"""``ecglens reproduce``: train and evaluate the five published works again."""
 
 import os
 import shlex
@@ -16,8 +16,8 @@ from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
-_PLACES = ("--runs", "--results", "--out", "--cache")
-"""Options that say where on this machine something lies: no part of what another must type for the same figures."""
+_LOCAL_OPTIONS = ("--runs", "--results", "--out", "--cache")
+"""Options with paths of this machine, which are not needed to reproduce the figures elsewhere."""
 
 
 def command(
@@ -25,14 +25,14 @@ def command(
         list[str] | None, typer.Argument(help="Works or rows, such as compact-cnn; all by default.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Table of every file, copies and all, or the published folders.")
+        Path | None, typer.Option(help="Table of all files including copies, or the published folders.")
     ] = None,
-    protocol: Annotated[str, typer.Option(help="Some of as-published, honest, batch, separated by commas.")] = (
+    protocol: Annotated[str, typer.Option(help="Any of as-published, honest, batch, separated by commas.")] = (
         "as-published,honest,batch"
     ),
     seeds: Annotated[str, typer.Option(help="Seeds of the folds, separated by commas.")] = "0",
     quick: Annotated[
-        bool, typer.Option("--quick", help="A row in minutes: a sixth of the epochs, one honest fold of five.")
+        bool, typer.Option("--quick", help="Take minutes for each row: a sixth of the epochs, and one fold of five.")
     ] = False,
     weights: Annotated[
         list[str] | None, typer.Option(metavar="ROW=FILE", help="ImageNet weights of a row; repeatable.")
@@ -44,35 +44,36 @@ def command(
         Path | None, typer.Option(help="Folder of results; docs/results, with --quick RUNS/quick-results.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The table to write; docs/RESULTS.md, with --quick RUNS/QUICK.md.")
+        Path | None, typer.Option(help="Table to write; docs/RESULTS.md, with --quick RUNS/QUICK.md.")
     ] = None,
     device: Device = "auto",
     cache: Cache = None,
 ) -> None:
-    """Train the models of the five works under each protocol, and write what they score beside what was reported.
+    """Train the models of the five published works under each protocol, and compare the scores.
 
-    What is done already is not done again. With neither rows nor --data the table is written again from the results
-    that are there.
+    Finished results are used again. With neither rows nor --data, the table is written again from the stored results.
     """
     from ecglens.extras import require
 
     require("torch", extra="train")
-    from ecglens.cli.training import told
+    from ecglens.cli.training import show_training
     from ecglens.models.train.devices import training_world
     from ecglens.models.train.run import Where
     from ecglens.reproduce import check_protocols, find_rows, jobs_of, reproduce, write_tables
 
-    rows, typed, numbers = find_rows(works or []), _typed(sys.argv[1:]), parse_seeds(seeds)
+    rows, command_line, numbers = find_rows(works or []), _command_line(sys.argv[1:]), parse_seeds(seeds)
     protocols, files = [name.strip() for name in protocol.split(",")], _weights(weights or [])
     check_protocols(protocols)
-    kept = results or (runs / "quick-results" if quick else Path("docs/results"))
+    results_folder = results or (runs / "quick-results" if quick else Path("docs/results"))
     if data is None and (works or files):
         raise DatasetError("Expected --data with the pages that the rows are trained on.")
-    if data is None and not kept.is_dir():
-        raise DatasetError(f"Expected results in '{kept}' to write a table from, but there is no such folder.")
+    if data is None and not results_folder.is_dir():
+        raise DatasetError(
+            f"Expected results in '{results_folder}' to write a table from, but there is no such folder."
+        )
     if data is not None:
         recordings = load_pages(data, labels)
-        with training_world(device) as world, told(world.leads) as listener:
+        with training_world(device) as world, show_training(world.leads) as listener:
             jobs = jobs_of(
                 rows,
                 protocols=protocols,
@@ -82,23 +83,23 @@ def command(
                 quick=quick,
                 listener=listener,
             )
-            where = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
-            reproduce(jobs, recordings, runs=runs, results=kept, place=where, command=typed)
-    print(write_tables(kept, out or (runs / "QUICK.md" if quick else Path("docs/RESULTS.md")), quick=quick))
+            place = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
+            reproduce(jobs, recordings, runs=runs, results=results_folder, place=place, command=command_line)
+    print(write_tables(results_folder, out or (runs / "QUICK.md" if quick else Path("docs/RESULTS.md")), quick=quick))
 
 
-def _typed(words: list[str]) -> str:
-    """The command without the places of this machine.
+def _command_line(words: list[str]) -> str:
+    """Return the command without the options that contain paths of this machine.
 
-    >>> _typed(["reproduce", "cnn", "--runs", "/tmp/cnn", "--seeds", "1", "--out=/tmp/cnn.md"])
+    >>> _command_line(["reproduce", "cnn", "--runs", "/tmp/cnn", "--seeds", "1", "--out=/tmp/cnn.md"])
     'ecglens reproduce cnn --seeds 1'
     """
-    kept = [
+    portable = [
         word
         for before, word in pairwise(["", *words])
-        if before not in _PLACES and word.partition("=")[0] not in _PLACES
+        if before not in _LOCAL_OPTIONS and word.partition("=")[0] not in _LOCAL_OPTIONS
     ]
-    return "ecglens " + shlex.join(kept)
+    return "ecglens " + shlex.join(portable)
 
 
 def _weights(texts: list[str]) -> dict[str, str]:

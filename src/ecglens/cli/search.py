@@ -1,4 +1,4 @@
-"""``ecglens search``: look for a recipe's numbers."""
+"""``ecglens search``: search for the hyperparameters of a recipe."""
 
 import os
 from enum import StrEnum
@@ -16,7 +16,7 @@ __all__ = ["command"]
 
 
 class Metric(StrEnum):
-    """What a trial is valued by."""
+    """Metric by which trials are compared."""
 
     loss = "loss"
     accuracy = "accuracy"
@@ -25,31 +25,33 @@ class Metric(StrEnum):
 
 def command(
     recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file.")],
-    data: Annotated[Path, typer.Option(help="CSV of recordings, such as the audit writes, or a folder by label.")],
-    out: Annotated[Path, typer.Option(help="Folder of the study; one that is there goes on.")],
+    data: Annotated[Path, typer.Option(help="CSV of recordings, such as ecglens audit writes, or folder by label.")],
+    out: Annotated[Path, typer.Option(help="Folder of the study; an existing study is continued.")],
     space: Annotated[
         Path | None,
-        typer.Option(help="TOML file of keys with values to try; rate, decay, smoothing and batch without it."),
+        typer.Option(
+            help="TOML file of keys with values to try; by default learning rate, decay, smoothing and batch size."
+        ),
     ] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Trials in all.")] = 20,
-    repeats: Annotated[int, typer.Option(min=1, help="Inner splits on which each trial is valued.")] = 2,
-    metric: Annotated[Metric, typer.Option(help="What is valued on the inner splits.")] = Metric.loss,
+    trials: Annotated[int, typer.Option(min=1, help="Total number of trials.")] = 20,
+    repeats: Annotated[int, typer.Option(min=1, help="Number of inner splits to evaluate each trial on.")] = 2,
+    metric: Annotated[Metric, typer.Option(help="Metric on the inner splits.")] = Metric.loss,
     fold: Annotated[
         str | None,
-        typer.Option(metavar="SEED,FOLD", help="See only the training side of one fold of the honest protocol."),
+        typer.Option(metavar="SEED,FOLD", help="Use only the training side of one fold of the honest protocol."),
     ] = None,
     changes: Changes = None,
     labels: Rules = None,
     scheme: Scheme = None,
-    seed: Annotated[int, typer.Option(help="Of the sampler, the splits and the weights.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the sampler, the splits and the weights.")] = 0,
     device: Device = "auto",
     cache: Cache = None,
 ) -> None:
-    """Search for a recipe's numbers; the best are written to best.toml in the study's folder."""
+    """Search for the hyperparameters of a recipe, and write the best to best.toml in the folder of the study."""
     from ecglens.extras import require
 
     require("torch", extra="train")
-    from ecglens.cli.training import told
+    from ecglens.cli.training import show_training
     from ecglens.models.train.devices import ALONE, World, choose_device
     from ecglens.models.train.recipe import load_recipe
     from ecglens.models.train.run import Where
@@ -60,8 +62,8 @@ def command(
     recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
     check_weights(loaded.model, loaded.options)
     world = World(ALONE.rank, ALONE.size, choose_device(device))
-    with told(shown=True) as listener:
-        found = search(
+    with show_training(is_visible=True) as listener:
+        best = search(
             recordings,
             loaded,
             out,
@@ -74,7 +76,7 @@ def command(
             fold=None if fold is None else _pair(fold),
         )
     say = Console(stderr=True, highlight=False).print
-    say(f"Best of {found.trials} trials: {metric.value} {found.value:.4f}; the recipe is {out / 'best.toml'}.")
+    say(f"Best of {best.trials} trials: {metric.value} {best.value:.4f}; the recipe is {out / 'best.toml'}.")
 
 
 def _pair(text: str) -> tuple[int, int]:

@@ -15,17 +15,21 @@ def command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     processes: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Processes that answer; up to two otherwise.", show_default=False)
+        int | None,
+        typer.Option(min=1, max=64, help="Number of web processes; one or two by default.", show_default=False),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=0, max=64, help="Processes that measure and explain; as the setting says otherwise.", show_default=False
+            min=0,
+            max=64,
+            help="Number of processes that measure and explain; as in the settings by default.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Serve the web application, with workers that measure and explain beside it."""
-    _need()
+    """Serve the web application, with workers that measure and explain in the background."""
+    _require_web()
     from ecglens.web.operations.server import serve
 
     serve(
@@ -38,8 +42,8 @@ def command(
 
 
 def worker_command() -> None:
-    """Measure and explain what the web application has taken; as many as you like, on as many machines."""
-    _need()
+    """Run a worker that measures and explains pages of the web application, on this or another machine."""
+    _require_web()
     from ecglens.web.operations.server import run_worker
 
     run_worker()
@@ -47,12 +51,12 @@ def worker_command() -> None:
 
 def manage_command(context: typer.Context) -> None:
     """Run one of the web application's own commands, such as migrate, createsuperuser, backup or restore."""
-    _need()
+    _require_web()
     from ecglens.web.operations.server import run_command
 
     run_command(context.args or ["help"])
 
 
-def _need() -> None:
+def _require_web() -> None:
     for module in _MODULES:
         require(module, extra="web")

@@ -1,4 +1,4 @@
-"""Options that say where recordings come from, shared by the commands that take a data set."""
+"""Options for the source of recordings, shared by the commands that read a data set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,20 +23,20 @@ Scheme = Annotated[
 
 
 def check_outside(out: Path | None, data: Path) -> None:
-    """Refuse to write into the folder that is looked at, where the next look would find what was written."""
+    """Refuse to write into the folder of the data, where the next run would read the output as data."""
     if out is not None and data.is_dir() and out.resolve().is_relative_to(data.resolve()):
-        raise DatasetError(f"Expected a folder outside of {data} to write to, but {out} lies in it; name another.")
+        raise DatasetError(f"Expected a folder outside of {data} to write to, got {out}; name another.")
 
 
 def load_pages(data: Path, rules: Path | None) -> "Recordings":
-    """The pages of a folder or table, labelled by the user's rules where there are any."""
+    """Load the pages of a folder or table, labeled by the rules of the user if there are any."""
     from ecglens.datasets.sources import pages_from_path, read_rules
 
     return pages_from_path(data, rules=None if rules is None else read_rules(rules))
 
 
 def load_training(data: Path, rules: Path | None, scheme: str | None, *, signals: bool) -> "Recordings":
-    """What a model trains on: pages, or WFDB records too where it reads signals."""
+    """Load the recordings to train on: pages, or also WFDB records if the model reads signals."""
     from ecglens.datasets.sources import from_path, read_rules, records_from_path
 
     if not signals:

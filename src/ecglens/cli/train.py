@@ -1,4 +1,4 @@
-"""``ecglens train``: train a recipe under a protocol and fit it on everything."""
+"""``ecglens train``: cross-validate a recipe and train it on all recordings."""
 
 import os
 import shlex
@@ -22,36 +22,36 @@ Changes = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Cache = Annotated[
     Path | None,
-    typer.Option(help="Folder of prepared pages; the setting ECGLENS_CACHE_DIR otherwise.", show_default=False),
+    typer.Option(help="Folder for preprocessed pages; the setting ECGLENS_CACHE_DIR by default.", show_default=False),
 ]
 
 
 def command(
     recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file.")],
-    data: Annotated[Path, typer.Option(help="CSV of recordings, such as the audit writes, or a folder by label.")],
+    data: Annotated[Path, typer.Option(help="CSV of recordings, such as ecglens audit writes, or folder by label.")],
     out: Annotated[Path, typer.Option(help="Run folder.")],
     changes: Changes = None,
     labels: Rules = None,
     scheme: Scheme = None,
     protocol: Annotated[
-        str, typer.Option(help="honest, as-published, given, leave-one-out:COLUMN, or the file of a split.")
+        str, typer.Option(help="honest, as-published, given, leave-one-out:COLUMN, or a file with a split.")
     ] = "honest",
     seeds: Annotated[str, typer.Option(help="Seeds of the folds, separated by commas.")] = "0,1,2",
-    folds: Annotated[int, typer.Option(min=2, help="Folds of the honest protocol.")] = 5,
-    fit: Annotated[bool, typer.Option("--fit/--no-fit", help="Also fit one model on all recordings.")] = True,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that is in the folder.")] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds of the honest protocol.")] = 5,
+    fit: Annotated[bool, typer.Option("--fit/--no-fit", help="Also train one model on all recordings.")] = True,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
     device: Device = "auto",
     cache: Cache = None,
     board: Annotated[bool, typer.Option("--tensorboard", help="Also write events for TensorBoard.")] = False,
 ) -> None:
-    """Train a recipe: answers on unseen pages for honest figures, then one model on all recordings.
+    """Train a recipe: cross-validate it on held-out pages, then train one model on all recordings.
 
     Start it with torchrun to use several GPUs or machines.
     """
     from ecglens.extras import require
 
     require("torch", extra="train")
-    from ecglens.cli.training import told
+    from ecglens.cli.training import show_training
     from ecglens.models.train import run
     from ecglens.models.train.devices import training_world
     from ecglens.models.train.folder import Plan, occupied, start_run
@@ -59,23 +59,23 @@ def command(
 
     loaded = load_recipe(recipe, changes=changes or ())
     recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
-    plan, numbers, typed = Plan(protocol, folds), parse_seeds(seeds), "ecglens " + shlex.join(sys.argv[1:])
+    plan, numbers, command_line = Plan(protocol, folds), parse_seeds(seeds), "ecglens " + shlex.join(sys.argv[1:])
     run.check(recordings, loaded, plan, numbers)
     with training_world(device) as world, occupied(out) if world.leads else nullcontext():
         if world.leads:
-            start_run(recordings, loaded, out, plan, command=typed, resume=resume)
+            start_run(recordings, loaded, out, plan, command=command_line, resume=resume)
         world.wait()
-        with told(world.leads, again="The same command with --resume goes on.") as listener:
-            where = run.Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1, board)
-            run.cross_validate(recordings, loaded, out, plan, seeds=numbers, where=where)
+        with show_training(world.leads, resume_hint="The same command with --resume continues.") as listener:
+            place = run.Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1, board)
+            run.cross_validate(recordings, loaded, out, plan, seeds=numbers, where=place)
             if fit:
-                run.fit_all(recordings, loaded, out, seed=0, where=where)
+                run.fit_all(recordings, loaded, out, seed=0, where=place)
         if world.leads:
             Console(stderr=True, highlight=False).print(f"The run is complete in {out}.", soft_wrap=True)
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Whole numbers from a list separated by commas."""
+    """Return the whole numbers of a list separated by commas."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError as error:

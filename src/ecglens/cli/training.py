@@ -1,4 +1,4 @@
-"""How far a training is, in a terminal or in a log."""
+"""Show the progress of training in a terminal or a log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,18 +11,18 @@ from ecglens.cli.answers import INTERRUPTED, error_line
 from ecglens.models.train.history import Figures
 from ecglens.models.train.run import Listener
 
-__all__ = ["told"]
+__all__ = ["show_training"]
 
 
 @contextmanager
-def told(shown: bool, *, again: str = "The same command goes on.") -> Iterator[Listener]:
-    """A listener that shows a bar with the time left, and a line for each thing that is finished.
+def show_training(is_visible: bool, *, resume_hint: str = "The same command resumes.") -> Iterator[Listener]:
+    """Yield a listener that shows a bar with the remaining time, and a line for each finished step.
 
     Args:
-        shown: Whether this process speaks.
-        again: What a user who stops the work is told.
+        is_visible: Whether this process shows the progress.
+        resume_hint: Sentence to print when the user stops the training.
     """
-    if not shown:
+    if not is_visible:
         yield Listener()
         return
     console = Console(stderr=True, highlight=False)
@@ -37,13 +37,13 @@ def told(shown: bool, *, again: str = "The same command goes on.") -> Iterator[L
     )
     try:
         with Progress(*columns, console=console, transient=True) as progress:
-            yield _Shown(progress)
+            yield _BarListener(progress)
     except KeyboardInterrupt:
-        error_line(console, f"Stopped. {again}")
+        error_line(console, f"Stopped. {resume_hint}")
         raise typer.Exit(INTERRUPTED) from None
 
 
-class _Shown(Listener):
+class _BarListener(Listener):
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, note="")

@@ -1,9 +1,8 @@
 """Overview of a data set: counts, samples of each label, sizes, brightness and printed rates, as HTML and PNGs."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +15,7 @@ from ecglens.datasets.distributions import draw_histograms, draw_sizes
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.rendering import open_page
 from ecglens.errors import DatasetError, EcgReadError, RenderError
+from ecglens.extras import require
 
 __all__ = ["Overview", "explore"]
 
@@ -62,18 +62,18 @@ class Overview:
             plots: Draw the distributions.
 
         Raises:
-            MissingExtraError: matplotlib is not installed, and ``plots`` are requested.
+            MissingExtraError: jinja2 is not installed, or matplotlib if ``plots`` are requested.
         """
-        folder, images_of = Path(folder), self._plots() if plots else {}
+        plot_pngs = self._plots() if plots else {}
+        pictures = [(label, f"samples-{number}.png") for number, label in enumerate(self.sheets)]
+        html = _html(self.to_dict(), pictures, set(plot_pngs))
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, png in images_of.items():
+        for name, png in plot_pngs.items():
             (folder / f"{name}.png").write_bytes(png)
-        images = []
-        for number, (label, sheet) in enumerate(self.sheets.items()):
-            name = f"samples-{number}.png"
-            (folder / name).write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
-            images.append(f"<h2>{escape(label)}</h2><img src='{name}' alt='Samples labeled {escape(label)}'>")
-        (folder / "index.html").write_text(_html(self.to_dict(), images, set(images_of)), encoding="utf-8")
+        for label, name in pictures:
+            (folder / name).write_bytes(cv2.imencode(".png", self.sheets[label][..., ::-1])[1].tobytes())
+        (folder / "index.html").write_text(html, encoding="utf-8")
 
     def _plots(self) -> dict[str, bytes]:
         plots = {"sizes": draw_sizes(self.sizes), "brightness": draw_histograms(self.brightness, "mean gray level")}
@@ -171,31 +171,28 @@ def _five(values: tuple[float, ...]) -> dict[str, float]:
     }
 
 
-def _html(overview: Mapping[str, Any], images: list[str], plots: Set[str]) -> str:
-    def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-        cells = ["".join(f"<td>{escape(str(value))}</td>" for value in row) for row in rows]
-        titles = "".join(f"<th>{escape(name)}</th>" for name in head)
-        return f"<table><tr>{titles}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
-
-    def plot(name: str, title: str) -> list[str]:
-        return [f"<img class='plot' src='{name}.png' alt='{title} by number of files'>"] if name in plots else []
-
-    counts = [(label, split or "-", n) for label, sides in overview["counts"].items() for split, n in sides.items()]
-    parts = ["<h1>Data set</h1>", table(("label", "split", "files"), counts)]
-    parts += ["<h2>Size in px</h2>", table(("width x height", "files"), list(overview["sizes"].items())[:_SIZES])]
-    parts += plot("sizes", "Size in px")
-    for title, name, picture in (
-        ("Brightness", "brightness", "brightness"),
-        ("Printed rate, bpm", "printed_rate_bpm", "rates"),
-    ):
-        rows = [(label, *five.values()) for label, five in overview[name].items() if five]
-        if rows:
-            parts += [f"<h2>{title}</h2>", table(("label", "n", "5 %", "median", "95 %"), rows), *plot(picture, title)]
-    style = (
-        "body{font:16px sans-serif;margin:2rem}td,th{padding:.2rem .8rem;text-align:left}img{max-width:100%}"
-        ".plot{display:block;max-width:42rem}"
+def _html(overview: Mapping[str, Any], pictures: Sequence[tuple[str, str]], plots: Set[str]) -> str:
+    distributions = [
+        (title, picture if picture in plots else None, rows)
+        for title, name, picture in (
+            ("Brightness", "brightness", "brightness"),
+            ("Printed rate, bpm", "printed_rate_bpm", "rates"),
+        )
+        if (rows := [(label, *five.values()) for label, five in overview[name].items() if five])
+    ]
+    jinja2 = require("jinja2", extra="report")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ecglens.datasets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Data set</title>"
-        f"<style>{style}</style></head><body>{''.join([*parts, *images])}</body></html>\n"
+    html = environment.get_template("overview.html").render(
+        counts=[(label, split or "-", n) for label, sides in overview["counts"].items() for split, n in sides.items()],
+        sizes=list(overview["sizes"].items())[:_SIZES],
+        has_size_plot="sizes" in plots,
+        distributions=distributions,
+        pictures=pictures,
     )
+    return f"{html}\n"

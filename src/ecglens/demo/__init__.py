@@ -1,7 +1,7 @@
-"""Pages that ship with ecglens, to try it on: drawn by ``ecglens render`` from public records, with their truth.
+"""Demo pages that ship with ecglens, rendered by ``ecglens render`` from public records, with their truth.
 
-The records are of PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6, CC BY 4.0); print around the traces is
-invented but for the heart rate. ``docs/make_demo_pages.py`` makes them.
+The records are from PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6, CC BY 4.0). The print around the traces
+is invented except for the heart rate. ``docs/make_demo_pages.py`` makes the pages.
 """
 
 import json
@@ -12,20 +12,20 @@ from pathlib import Path
 __all__ = ["FOLDER", "DemoPage", "copy_demo_pages", "demo_pages"]
 
 FOLDER = Path(__file__).resolve().parent
-"""Where the pages, their truth, ``pages.json`` and the licence note stand."""
+"""Folder of the pages, their truth, ``pages.json`` and the license note."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPage:
-    """A page that ships.
+    """A demo page.
 
     Attributes:
         name: Short name, for addresses.
-        title: What it shows, for people.
+        title: Description for people.
         label: Label of the record by the rule of ``ecglens.datasets.sources.ptbxl_label``.
         record: Number of the record in PTB-XL.
-        path: The page, a JPEG.
-        truth: Its truth as ``ecglens.render.PageTruth.to_dict`` writes it, JSON.
+        path: Path of the page, a JPEG file.
+        truth: Path of its truth, a JSON file as ``ecglens.render.PageTruth.to_dict`` defines it.
     """
 
     name: str
@@ -37,7 +37,7 @@ class DemoPage:
 
 
 def demo_pages() -> tuple[DemoPage, ...]:
-    """The pages that ship, in the order in which to show them."""
+    """Return the demo pages, in the order in which to show them."""
     rows = json.loads((FOLDER / "pages.json").read_text(encoding="utf-8"))
     return tuple(
         DemoPage(**row, path=FOLDER / f"{row['name']}.jpg", truth=FOLDER / f"{row['name']}.json") for row in rows
@@ -45,13 +45,13 @@ def demo_pages() -> tuple[DemoPage, ...]:
 
 
 def copy_demo_pages(folder: str | Path) -> tuple[Path, ...]:
-    """Copy the pages, their truth and the licence note.
+    """Copy the pages, their truth and the license note.
 
     Args:
-        folder: Made where it is missing.
+        folder: Created if it does not exist.
 
     Returns:
-        The copies of the pages.
+        Paths of the copied pages.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

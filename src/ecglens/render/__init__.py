@@ -1,4 +1,4 @@
-"""Signals to pages with exact truth."""
+"""Render pages from signals, with exact truth, and damage them."""
 
 from ecglens.render.damage import DAMAGES, GEOMETRIC, damage, damage_page
 from ecglens.render.pages import render_page

@@ -1,7 +1,7 @@
-"""Damage to rendered pages, with a strength from 0 to 1 and a seed; the truth's geometry follows.
+"""Damage rendered pages, with a strength from 0 to 1 and a seed, and adapt the geometry of the truth.
 
-Every damage is a function ``(rendered, strength, rng) -> rendered``. Those that move pixels give the map both ways in
-closed form: backward to resample the page once, forward to carry the truth's mesh.
+Each kind of damage is a function ``(rendered, strength, rng) -> rendered``. If it moves pixels, it defines the map in
+closed form in both directions: backward to resample the page once, and forward to move the mesh of the truth.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,17 +21,17 @@ __all__ = ["DAMAGES", "GEOMETRIC", "damage", "damage_page"]
 Points = NDArray[np.float64]
 
 MAX_ROTATION_DEG = 10.0
-"""Rotation at strength 1."""
+"""Angle of the rotation at strength 1."""
 
 MAX_PERSPECTIVE = 0.10
-"""How far a corner moves at strength 1, as a share of the page's width."""
+"""Distance that a corner moves at strength 1, as a share of the page's width."""
 
 _TABLE = (188, 178, 164)
 
 
 @dataclass(frozen=True, slots=True)
 class _Motion:
-    """A map of the page to another one of ``size`` ``(height, width)``: ``forward`` and its inverse ``backward``."""
+    """A map to a page of ``size``, ``(height, width)`` in px: ``forward`` and its inverse ``backward``."""
 
     forward: Callable[[Points], Points]
     backward: Callable[[Points], Points]
@@ -42,16 +42,16 @@ def damage(rendered: RenderedPage, kind: str, strength: float, seed: int) -> Ren
     """Damage a page.
 
     Args:
-        rendered: It stays as it is.
+        rendered: Page to damage; it is not changed.
         kind: One of ``DAMAGES``.
         strength: From 0, which changes nothing, to 1.
-        seed: Of every draw.
+        seed: Random seed.
 
     Returns:
-        The damaged page; its truth has followed, and samples that are no longer on the page are NaN.
+        The damaged page with its truth. Samples that are no longer on the page are NaN.
 
     Raises:
-        RenderError: There is no such kind, or the strength is out of range.
+        RenderError: The kind does not exist, or the strength is out of range.
 
     >>> from ecglens.records import EcgRecord
     >>> from ecglens.render import render_page
@@ -70,25 +70,25 @@ def damage(rendered: RenderedPage, kind: str, strength: float, seed: int) -> Ren
 
 
 def damage_page(page: Page, kind: str, strength: float, seed: int, *, dpi: float) -> Page:
-    """Damage a page of which nothing is known but its scale.
+    """Damage a page of which only the scale is known.
 
     Args:
-        page: It stays as it is.
+        page: Page to damage; it is not changed.
         kind: One of ``DAMAGES``.
         strength: From 0, which changes nothing, to 1.
-        seed: Of every draw.
+        seed: Random seed.
         dpi: Dots per inch of the page's grid.
 
     Raises:
-        RenderError: There is no such kind, or the strength is out of range.
+        RenderError: The kind does not exist, or the strength is out of range.
     """
-    nothing = Box(0.0, 0.0, 0.0, 0.0)
-    truth = PageTruth("", 500.0, 25.0, 10.0, dpi, "", (), (), (), nothing, (page.height, page.width))
+    empty = Box(0.0, 0.0, 0.0, 0.0)
+    truth = PageTruth("", 500.0, 25.0, 10.0, dpi, "", (), (), (), empty, (page.height, page.width))
     return damage(RenderedPage(page, truth), kind, strength, seed).page
 
 
 def _rotation(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Turn the page by up to 10 degrees; the paper grows so that nothing is cut off."""
+    """Rotate the page by up to 10 degrees, and enlarge it so that nothing is cut off."""
     height, width = rendered.page.height, rendered.page.width
     angle = np.deg2rad(strength * MAX_ROTATION_DEG) * rng.choice((-1, 1))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -99,57 +99,57 @@ def _rotation(rendered: RenderedPage, strength: float, rng: np.random.Generator)
 
 
 def _perspective(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """See the page from aside, lying on a table."""
+    """View the page at an angle, on a table."""
     height, width = rendered.page.height, rendered.page.width
     reach = strength * MAX_PERSPECTIVE * width
     corners = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float64)
     inward = rng.uniform(0.1, 1.0, (4, 2)) * reach
     moved = corners + inward * np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)])
-    found = cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32))
-    there = np.asarray(found, dtype=np.float64)
-    back = np.asarray(np.linalg.inv(there), dtype=np.float64)
-    motion = _Motion(lambda p: _project(there, p), lambda p: _project(back, p), (height, width))
+    homography = cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32))
+    matrix = np.asarray(homography, dtype=np.float64)
+    inverse = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    motion = _Motion(lambda p: _project(matrix, p), lambda p: _project(inverse, p), (height, width))
     return _move(rendered, motion, _TABLE)
 
 
 def _curl(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Bend the page along a vertical axis: columns draw together and rows bow."""
+    """Bend the page around a vertical axis, which narrows columns and curves rows."""
     height, width = rendered.page.height, rendered.page.width
     bow = strength * 0.035 * height * rng.choice((-1, 1))
     phase = rng.uniform(0.25, 0.75)
     x = np.arange(width, dtype=np.float64)
     u = x / width
     slope = 1 - 0.12 * strength * np.cos(np.pi * (u - phase)) ** 4
-    there = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2)])
-    there *= (width - 1) / there[-1]
+    target = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2)])
+    target *= (width - 1) / target[-1]
     rise = bow * (np.sin(np.pi * u / max(phase, 1 - phase)) - 0.4 * u)
     pad = int(np.ceil(np.abs(rise).max())) + 2
-    motion = _along_columns(x, there, rise + pad, (height + 2 * pad, width))
+    motion = _along_columns(x, target, rise + pad, (height + 2 * pad, width))
     shaded = _shade(rendered, 1 - 0.25 * strength * (1 - slope) / 0.12)
     return _move(shaded, motion, _TABLE)
 
 
 def _fold(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Fold the page once from top to bottom: a crease, and one side tilted and darker."""
+    """Fold the page once from top to bottom, with a crease and one side tilted and darker."""
     height, width = rendered.page.height, rendered.page.width
     crease = rng.uniform(0.3, 0.7) * width
     x = np.arange(width, dtype=np.float64)
     beyond = np.maximum(x - crease, 0)
-    there = x - 0.06 * strength * beyond
+    target = x - 0.06 * strength * beyond
     rise = rng.choice((-1, 1)) * 0.04 * strength * beyond
     pad = int(np.ceil(np.abs(rise).max())) + 2
     light = np.where(x > crease, 1 - 0.18 * strength, 1.0) - 0.45 * strength * np.exp(-(((x - crease) / 2.5) ** 2))
-    motion = _along_columns(x, there, rise + pad, (height + 2 * pad, width))
+    motion = _along_columns(x, target, rise + pad, (height + 2 * pad, width))
     return _move(_shade(rendered, light), motion, _TABLE)
 
 
 def _crease(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Several sharp creases across the page, each with a bright and a dark side, and waves between them."""
+    """Add sharp vertical creases, each with a bright and a dark side, and waves between them."""
     height, width = rendered.page.height, rendered.page.width
     x = np.arange(width, dtype=np.float64)
     light, rise = np.ones(width), np.zeros(width)
-    for place in rng.uniform(0.05, 0.95, 2 + round(4 * strength)) * width:
-        side = x - place
+    for position in rng.uniform(0.05, 0.95, 2 + round(4 * strength)) * width:
+        side = x - position
         light += 0.3 * strength * np.sign(side) * np.exp(-np.abs(side) / 12)
         rise += strength * rng.uniform(-1, 1) * 0.006 * height * np.exp(-np.abs(side) / (0.08 * width))
     pad = int(np.ceil(np.abs(rise).max())) + 2
@@ -158,18 +158,18 @@ def _crease(rendered: RenderedPage, strength: float, rng: np.random.Generator) -
 
 
 def _crop(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Cut away up to 15 % at each edge."""
+    """Crop up to 15 % at each edge."""
     height, width = rendered.page.height, rendered.page.width
     share = strength * 0.15 * rng.uniform(0.2, 1.0, 4)
     top, bottom = round(share[0] * height), height - round(share[1] * height)
     left, right = round(share[2] * width), width - round(share[3] * width)
     pixels = np.ascontiguousarray(rendered.page.pixels[top:bottom, left:right])
     offset = np.array([left, top], dtype=np.float64)
-    return _carry(rendered, pixels, lambda p: p - offset)
+    return _replace_pixels(rendered, pixels, lambda p: p - offset)
 
 
 def _shadow(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """The soft shadow of a hand or phone over a part of the page."""
+    """Cast the soft shadow of a hand or phone over a part of the page."""
     height, width = rendered.page.height, rendered.page.width
     mask = np.zeros((height // 8 + 1, width // 8 + 1), dtype=np.float32)
     edge = rng.uniform(0.2, 0.8) * mask.shape[1]
@@ -181,7 +181,7 @@ def _shadow(rendered: RenderedPage, strength: float, rng: np.random.Generator) -
 
 
 def _uneven_light(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """A lamp to one side: brighter here, darker and warmer there."""
+    """Light the page by a lamp on one side; the far side is darker and warmer."""
     height, width = rendered.page.height, rendered.page.width
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.linspace(-0.5, 0.5, height)[:, None], np.linspace(-0.5, 0.5, width)[None]
@@ -191,7 +191,7 @@ def _uneven_light(rendered: RenderedPage, strength: float, rng: np.random.Genera
 
 
 def _blur(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Out of focus, with a little shake: a Gaussian of up to 0.35 mm and a streak of up to 0.5 mm."""
+    """Blur the page by defocus and camera shake: a Gaussian of up to 0.35 mm and a streak of up to 0.5 mm."""
     px = rendered.truth.px_per_mm
     pixels = cv2.GaussianBlur(rendered.page.pixels, (0, 0), max(0.3, 0.35 * strength * px))
     length = max(1, round(0.5 * strength * px))
@@ -204,37 +204,37 @@ def _blur(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> 
 
 
 def _noise(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Sensor noise: shot noise that grows with the light, and read noise; standard deviation up to 40 levels."""
+    """Add sensor noise: shot noise that grows with the light, and read noise, with a deviation of up to 40 levels."""
     pixels = rendered.page.pixels.astype(np.float32)
     spread = strength * (10 + 30 * np.sqrt(pixels / 255))
     return _repaint(rendered, pixels + rng.standard_normal(pixels.shape, dtype=np.float32) * spread)
 
 
 def _jpeg(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Compress as JPEG with quality from 95 down to 8."""
+    """Compress the page as JPEG with a quality of 95 down to 8."""
     quality = round(95 - 87 * strength)
     _, data = cv2.imencode(".jpg", rendered.page.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return _repaint(rendered, np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
 
 
 def _stains(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Coffee: brown rings and blots."""
+    """Add coffee stains: brown rings and blots."""
     height, width = rendered.page.height, rendered.page.width
     amount = np.zeros((height, width), dtype=np.float32)
     for _ in range(1 + round(4 * strength)):
-        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        center = (int(rng.integers(width)), int(rng.integers(height)))
         radius = int(rng.uniform(0.03, 0.12) * width)
         blot = np.zeros_like(amount)
         axes = (radius, int(radius * rng.uniform(0.8, 1.0)))
-        cv2.ellipse(blot, centre, axes, float(rng.uniform(0, 180)), 0, 360, (0.45,), -1)
-        cv2.ellipse(blot, centre, axes, float(rng.uniform(0, 180)), 0, 360, (1.0,), max(1, radius // 14))
+        cv2.ellipse(blot, center, axes, float(rng.uniform(0, 180)), 0, 360, (0.45,), -1)
+        cv2.ellipse(blot, center, axes, float(rng.uniform(0, 180)), 0, 360, (1.0,), max(1, radius // 14))
         amount = np.maximum(amount, cv2.GaussianBlur(blot, (0, 0), 1.5))
-    colour = np.array([0.25, 0.45, 0.75])
-    return _shade(rendered, 1 - strength * 0.7 * amount[..., None] * colour)
+    color = np.array([0.25, 0.45, 0.75])
+    return _shade(rendered, 1 - strength * 0.7 * amount[..., None] * color)
 
 
 def _handwriting(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Loops and lines of a ballpoint pen, some across the traces."""
+    """Write loops and lines with a ballpoint pen, some across the traces."""
     pixels = rendered.page.pixels.copy()
     height, width = pixels.shape[:2]
     px = rendered.truth.px_per_mm
@@ -253,7 +253,7 @@ def _handwriting(rendered: RenderedPage, strength: float, rng: np.random.Generat
 
 
 def _screen(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """A photo of a screen: its pixel raster beats with the camera's (moire), glow, and a blue cast."""
+    """Simulate a photo of a screen, with moire between its pixels and those of the camera, glow and a blue cast."""
     height, width = rendered.page.height, rendered.page.width
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None]
     light = np.ones((height, width, 3), dtype=np.float32)
@@ -269,7 +269,7 @@ def _screen(rendered: RenderedPage, strength: float, rng: np.random.Generator) -
 
 
 def _fax(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Black and white at down to 100 lines an inch, with specks."""
+    """Send the page by fax: black and white, at down to 100 lines per inch, with specks."""
     height, width = rendered.page.height, rendered.page.width
     gray = cv2.cvtColor(rendered.page.pixels, cv2.COLOR_RGB2GRAY)
     lines = rendered.truth.dpi * (1 - strength) + min(100.0, rendered.truth.dpi) * strength
@@ -282,12 +282,12 @@ def _fax(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> R
 
 
 def _fading(rendered: RenderedPage, strength: float, rng: np.random.Generator) -> RenderedPage:
-    """Thermal paper that has lain in the light: traces and grid fade in patches, the paper yellows."""
+    """Fade the page like old thermal paper: traces and grid fade in patches, and the paper yellows."""
     height, width = rendered.page.height, rendered.page.width
     patches = cv2.resize(rng.random((4, 6)), (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    kept = 1 - strength * np.clip(0.55 + 0.4 * patches, 0, 0.92)[..., None]
+    contrast = 1 - strength * np.clip(0.55 + 0.4 * patches, 0, 0.92)[..., None]
     paper = np.array([252, 246 - 8 * strength, 236 - 30 * strength], dtype=np.float32)
-    return _repaint(rendered, paper - (255 - rendered.page.pixels.astype(np.float32)) * kept)
+    return _repaint(rendered, paper - (255 - rendered.page.pixels.astype(np.float32)) * contrast)
 
 
 def _project(matrix: NDArray[np.float64], points: Points) -> Points:
@@ -296,24 +296,24 @@ def _project(matrix: NDArray[np.float64], points: Points) -> Points:
     return projected
 
 
-def _along_columns(x: Points, there: Points, rise: Points, size: tuple[int, int]) -> _Motion:
-    """Columns ``x`` go to ``there`` and every point of them down by ``rise``."""
+def _along_columns(x: Points, target: Points, rise: Points, size: tuple[int, int]) -> _Motion:
+    """Return the motion that moves the columns ``x`` to ``target`` and their points down by ``rise``, in px."""
 
     def forward(points: Points) -> Points:
         column = points[..., 0]
-        return np.stack([_extend(column, x, there), points[..., 1] + np.interp(column, x, rise)], axis=-1)
+        return np.stack([_extend(column, x, target), points[..., 1] + np.interp(column, x, rise)], axis=-1)
 
     def backward(points: Points) -> Points:
-        column = _extend(points[..., 0], there, x)
+        column = _extend(points[..., 0], target, x)
         return np.stack([column, points[..., 1] - np.interp(column, x, rise)], axis=-1)
 
     return _Motion(forward, backward, size)
 
 
-def _extend(values: Points, known: Points, results: Points) -> Points:
-    """Linear interpolation that goes on at slope 1 beyond both ends."""
-    inside: Points = np.interp(values, known, results)
-    beyond: Points = np.minimum(values - known[0], 0) + np.maximum(values - known[-1], 0)
+def _extend(values: Points, nodes: Points, results: Points) -> Points:
+    """Interpolate linearly, and extrapolate with slope 1 beyond both ends."""
+    inside: Points = np.interp(values, nodes, results)
+    beyond: Points = np.minimum(values - nodes[0], 0) + np.maximum(values - nodes[-1], 0)
     return inside + beyond
 
 
@@ -329,20 +329,22 @@ def _move(rendered: RenderedPage, motion: _Motion, ground: tuple[int, int, int])
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=ground,
     )
-    return _carry(rendered, np.asarray(pixels, dtype=np.uint8), motion.forward)
+    return _replace_pixels(rendered, np.asarray(pixels, dtype=np.uint8), motion.forward)
 
 
-def _carry(rendered: RenderedPage, pixels: NDArray[np.uint8], forward: Callable[[Points], Points]) -> RenderedPage:
-    """A page with new pixels whose truth went through ``forward``."""
+def _replace_pixels(
+    rendered: RenderedPage, pixels: NDArray[np.uint8], forward: Callable[[Points], Points]
+) -> RenderedPage:
+    """Return a page with new pixels, and with a truth that is moved by ``forward``."""
     truth = rendered.truth
     mesh = truth.mesh or Mesh.identity(*truth.clean_size_px)
     moved = replace(truth, mesh=Mesh(forward(mesh.nodes), mesh.step_px))
     height, width = pixels.shape[:2]
-    leads = tuple(_visible(moved, segment, height, width) for segment in moved.leads)
+    leads = tuple(_hide_samples_off_page(moved, segment, height, width) for segment in moved.leads)
     return RenderedPage(_page(rendered.page, pixels), replace(moved, leads=leads))
 
 
-def _visible(truth: PageTruth, segment: LeadTruth, height: int, width: int) -> LeadTruth:
+def _hide_samples_off_page(truth: PageTruth, segment: LeadTruth, height: int, width: int) -> LeadTruth:
     x, y = truth.trace(segment).T
     off = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
     if not off.any():
@@ -353,7 +355,7 @@ def _visible(truth: PageTruth, segment: LeadTruth, height: int, width: int) -> L
 
 
 def _shade(rendered: RenderedPage, light: NDArray[np.floating]) -> RenderedPage:
-    """Multiply the page by ``light``: per column ``(width,)``, per pixel, or per pixel and channel."""
+    """Multiply the page by ``light``, given for each column ``(width,)``, each pixel, or each pixel and channel."""
     light = np.asarray(light, dtype=np.float32)
     if light.ndim < 3:
         light = np.broadcast_to(light, rendered.page.pixels.shape[:2])[..., None]
@@ -361,8 +363,8 @@ def _shade(rendered: RenderedPage, light: NDArray[np.floating]) -> RenderedPage:
 
 
 def _repaint(rendered: RenderedPage, pixels: NDArray[np.generic]) -> RenderedPage:
-    whole = np.clip(np.rint(np.asarray(pixels, dtype=np.float32)), 0, 255).astype(np.uint8)
-    return RenderedPage(_page(rendered.page, whole), rendered.truth)
+    rounded = np.clip(np.rint(np.asarray(pixels, dtype=np.float32)), 0, 255).astype(np.uint8)
+    return RenderedPage(_page(rendered.page, rounded), rendered.truth)
 
 
 def _page(page: Page, pixels: NDArray[np.uint8]) -> Page:
@@ -389,7 +391,7 @@ DAMAGES: Mapping[str, Callable[[RenderedPage, float, np.random.Generator], Rende
         "crop": _crop,
     }
 )
-"""Every kind of damage by name."""
+"""Functions of all kinds of damage, by name."""
 
 GEOMETRIC = frozenset({"rotation", "perspective", "curl", "fold", "crease", "crop"})
-"""Those that move points of the page."""
+"""Kinds of damage that move points of the page."""

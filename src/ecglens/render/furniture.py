@@ -1,6 +1,6 @@
-"""Headers and footers: print around the traces as recorders set it, with invented names, numbers and dates.
+"""Headers and footers as recorders print them, with invented names, numbers and dates.
 
-Nothing here is anyone's: names come from a list of trees, numbers and dates from the generator.
+None of it belongs to a person: names are taken from a list of trees, numbers and dates from a random generator.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,9 +21,9 @@ class Print:
     """A line of print.
 
     Attributes:
-        text: As printed.
-        x_mm: From the left edge of the trace area, or from its right edge where negative.
-        y_mm: Of the line's foot: in a header from the top of the page, in a footer from the bottom of the trace area.
+        text: Text to print.
+        x_mm: Distance from the left edge of the trace area, or if negative, from its right edge.
+        y_mm: Position of the baseline, in a header below the top of the page, in a footer below the trace area.
         size_mm: Height of a capital letter.
     """
 
@@ -35,15 +35,15 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a recorder would print of one recording; all of it invented.
+    """Invented data of a recording, as a recorder prints them.
 
     Attributes:
         number: Exam number.
         name: Family name.
         sex: ``Male`` or ``Female``.
-        age: In years.
+        age: Age in years.
         rate_bpm: Heart rate.
-        intervals_ms: PR, QRS and QT.
+        intervals_ms: PR interval, QRS duration and QT interval.
         moment: Date and time.
         speed_mm_s: Paper speed.
         gain_mm_mv: Gain.
@@ -65,11 +65,11 @@ class Visit:
 def invent_visit(
     rng: np.random.Generator, *, rate_bpm: int | None, speed_mm_s: float, gain_mm_mv: float, form: str
 ) -> Visit:
-    """Make up a visit.
+    """Generate an invented visit.
 
     Args:
-        rng: Draws everything that is not given.
-        rate_bpm: The rate to print, or ``None`` for an invented one.
+        rng: Generator for everything that is not given.
+        rate_bpm: Heart rate to print, or ``None`` for an invented one.
         speed_mm_s: Paper speed.
         gain_mm_mv: Gain.
         form: Layout as recorders print it.
@@ -92,11 +92,11 @@ def invent_visit(
 
 def _report_header(visit: Visit) -> tuple[Print, ...]:
     blanks = (("Years", 32.5), (visit.sex, 48.3), ("cm", 70.0), ("kg", 88.5), ("/", 106.5), ("mmHg", 113.0))
-    rest = (("Race:Unknown", 130.5), ("Room No.:", 160.5), ("Department:", 185.0))
+    details = (("Race:Unknown", 130.5), ("Room No.:", 160.5), ("Department:", 185.0))
     return (
         Print("ECG REPORT", 117.5, 7.8, 3.6),
         Print(f"ID : {visit.number}", 0.0, 11.8),
-        *(Print(text, x_mm, 11.8) for text, x_mm in (*blanks, *rest)),
+        *(Print(text, x_mm, 11.8) for text, x_mm in (*blanks, *details)),
         Print("Exam.Room:", 0.0, 16.0),
         Print("Medication:", 26.7, 16.0),
         Print("Diagnosis Information:", 0.0, 21.6),
@@ -115,7 +115,7 @@ def _cart_header(visit: Visit) -> tuple[Print, ...]:
         Print(visit.moment.upper(), 112.0, 7.0, 2.4),
         Print(f"{visit.age} yr", 2.0, 12.0),
         Print(visit.sex, 2.0, 16.0),
-        *(Print(f"{what}   {value} {unit}", 60.0, 12.0 + 4.0 * i) for i, (what, value, unit) in enumerate(measures)),
+        *(Print(f"{title}   {value} {unit}", 60.0, 12.0 + 4.0 * i) for i, (title, value, unit) in enumerate(measures)),
         Print(f"QT   {qt} ms", 60.0, 24.0),
         Print("Unconfirmed", 150.0, 12.0),
     )
@@ -146,15 +146,15 @@ Template = Callable[[Visit], tuple[Print, ...]]
 HEADERS: Mapping[str, tuple[Template, float]] = MappingProxyType(
     {"report": (_report_header, 36.0), "cart": (_cart_header, 28.0), "line": (_line_header, 11.0)}
 )
-"""Template and height in mm of each header."""
+"""Headers by name: template and height in mm."""
 
 FOOTERS: Mapping[str, tuple[Template, float]] = MappingProxyType(
     {"report": (_report_footer, 7.0), "scale": (_scale_footer, 8.0)}
 )
-"""Template and height in mm of each footer."""
+"""Footers by name: template and height in mm."""
 
 
-def furniture(kind: str, name: str | None, margin_mm: float) -> tuple[Template | None, float]:
+def find_template(kind: str, name: str | None, margin_mm: float) -> tuple[Template | None, float]:
     """Look up a header or footer.
 
     Args:
@@ -162,12 +162,15 @@ def furniture(kind: str, name: str | None, margin_mm: float) -> tuple[Template |
         name: One of ``HEADERS`` or ``FOOTERS``, or ``None`` for an empty margin.
         margin_mm: Height of the empty margin.
 
+    Returns:
+        The template, or ``None`` for an empty margin, and the height in mm.
+
     Raises:
-        RenderError: There is no such header or footer.
+        RenderError: The header or footer does not exist.
     """
     if name is None:
         return None, margin_mm
-    known = HEADERS if kind == "header" else FOOTERS
-    if name not in known:
-        raise RenderError(f"Expected a {kind} out of {', '.join(known)} or none, but got '{name}'.")
-    return known[name]
+    templates = HEADERS if kind == "header" else FOOTERS
+    if name not in templates:
+        raise RenderError(f"Expected a {kind} out of {', '.join(templates)} or none, but got '{name}'.")
+    return templates[name]

@@ -1,9 +1,9 @@
-"""Ink: traces, straight strokes and letters laid on a page with anti-aliasing at sub-pixel accuracy.
+"""Draw traces, rectangles and text on a page, anti-aliased and with sub-pixel accuracy.
 
-A trace is drawn as a round pen would: the band that a disc covers when its centre follows the curve. Its upper and
-lower edges are a grey dilation and erosion of the curve by the disc's outline, found on columns finer than the pixels;
-the share of each pixel inside the band is exact along rows. OpenCV's own thick anti-aliased polylines are off by up
-to half a pixel where segments are short.
+A trace is drawn as with a round pen: it is the band that a disc covers when its center follows the curve. The upper and
+lower edges of the band are a gray dilation and erosion of the curve by the outline of the disc, computed on columns
+finer than the pixels. The share of each pixel inside the band is exact along rows. OpenCV's thick anti-aliased
+polylines are off by up to half a pixel where segments are short.
 """
 
 from functools import lru_cache
@@ -17,15 +17,15 @@ from PIL import Image, ImageDraw, ImageFont
 from ecglens.errors import RenderError
 from ecglens.records import Box
 
-__all__ = ["FONTS", "draw_curve", "draw_text", "fill_box", "text_size"]
+__all__ = ["FONTS", "draw_curve", "draw_text", "fill_box", "measure_text"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 FONTS = ("sans", "serif", "mono")
-"""``sans`` comes with Pillow, the others with ecglens; a path to a TrueType file works too."""
+"""Names of fonts. ``sans`` is part of Pillow, the others of ecglens. The path of a TrueType file works too."""
 
 _FINE = 4
-"""Fine columns for each pixel column."""
+"""Number of fine columns for each column of pixels."""
 
 _HEART = "\N{BLACK HEART SUIT}"
 
@@ -36,30 +36,30 @@ def draw_curve(
     rows: NDArray[np.float64],
     *,
     pen_px: float,
-    colour: Colour,
+    color: Color,
 ) -> None:
-    """Draw a curve that is a function of the column, into ``pixels``.
+    """Draw a curve, a function of the column, into ``pixels``.
 
     Args:
         pixels: ``(height, width, 3)`` uint8, changed in place.
-        columns: ``(n,)``, not decreasing; two equal columns make a vertical stroke.
-        rows: ``(n,)``; the pen is lifted over NaN.
-        pen_px: Width of the pen.
-        colour: RGB of the ink.
+        columns: ``(n,)``, in px, not decreasing; two equal columns make a vertical stroke.
+        rows: ``(n,)``, in px; the pen is lifted at NaN.
+        pen_px: Width of the pen in px.
+        color: RGB of the ink.
     """
-    known = np.isfinite(rows)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(np.int8)))
+    valid = np.isfinite(rows)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], valid, [False]]).astype(np.int8)))
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        _draw_run(pixels, columns[start:stop], rows[start:stop], pen_px, colour)
+        _draw_run(pixels, columns[start:stop], rows[start:stop], pen_px, color)
 
 
-def fill_box(pixels: NDArray[np.uint8], box: Box, colour: Colour) -> None:
-    """Fill a rectangle with edges at fractions of a pixel, into ``pixels``.
+def fill_box(pixels: NDArray[np.uint8], box: Box, color: Color) -> None:
+    """Fill a rectangle in ``pixels``, whose edges may be at fractions of a pixel.
 
     Args:
         pixels: ``(height, width, 3)`` uint8, changed in place.
-        box: Edges in px, where whole numbers are pixel centres.
-        colour: RGB.
+        box: Edges in px, where whole numbers are pixel centers.
+        color: RGB of the ink.
     """
     height, width = pixels.shape[:2]
     top, bottom = max(0, int(np.floor(box.top + 0.5))), min(height, int(np.ceil(box.bottom + 0.5)))
@@ -68,28 +68,28 @@ def fill_box(pixels: NDArray[np.uint8], box: Box, colour: Colour) -> None:
         return
     rows = _overlap(np.arange(top, bottom), box.top, box.bottom)
     columns = _overlap(np.arange(left, right), box.left, box.right)
-    _lay(pixels, top, left, np.multiply.outer(rows, columns), colour)
+    _blend(pixels, top, left, np.multiply.outer(rows, columns), color)
 
 
 def draw_text(
-    pixels: NDArray[np.uint8], text: str, *, left: float, baseline: float, size_px: float, font: str, colour: Colour
+    pixels: NDArray[np.uint8], text: str, *, left: float, baseline: float, size_px: float, font: str, color: Color
 ) -> Box:
-    """Print a line of text.
+    """Draw a line of text into ``pixels``.
 
     Args:
         pixels: ``(height, width, 3)`` uint8, changed in place.
-        text: What to print.
-        left: Column where it begins.
-        baseline: Row on which the letters stand.
-        size_px: Height of a capital letter.
+        text: Text to draw.
+        left: Column of the start of the text.
+        baseline: Row of the baseline of the letters.
+        size_px: Height of a capital letter in px.
         font: One of ``FONTS`` or the path of a TrueType file.
-        colour: RGB.
+        color: RGB of the ink.
 
     Returns:
-        The box of the ink, cut at the edges of the page.
+        The box of the ink, clipped to the page.
 
     Raises:
-        RenderError: There is no such font.
+        RenderError: The font does not exist.
     """
     mask, ascent = _text_mask(text, round(size_px, 2), font)
     height, width = pixels.shape[:2]
@@ -99,7 +99,7 @@ def draw_text(
     if upper >= lower or first >= last:
         return Box(float(top), float(start), float(top), float(start))
     part = mask[upper:lower, first:last]
-    _lay(pixels, top + upper, start + first, part, colour)
+    _blend(pixels, top + upper, start + first, part, color)
     inked_rows, inked_columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     if not len(inked_rows):
         return Box(float(top), float(start), float(top), float(start))
@@ -111,13 +111,13 @@ def draw_text(
     )
 
 
-def text_size(text: str, size_px: float, font: str) -> float:
-    """Width of a line of text in px."""
+def measure_text(text: str, size_px: float, font: str) -> float:
+    """Return the width of a line of text in px."""
     return float(_text_mask(text, round(size_px, 2), font)[0].shape[1])
 
 
 def _draw_run(
-    pixels: NDArray[np.uint8], columns: NDArray[np.float64], rows: NDArray[np.float64], pen_px: float, colour: Colour
+    pixels: NDArray[np.uint8], columns: NDArray[np.float64], rows: NDArray[np.float64], pen_px: float, color: Color
 ) -> None:
     radius = pen_px / 2
     height, width = pixels.shape[:2]
@@ -130,13 +130,13 @@ def _draw_run(
     bottom = min(height - 1, int(np.ceil(np.nanmax(upper))) + 1)
     if top > bottom:
         return
-    _lay(pixels, top, first, _coverage(lower, upper, top, bottom, last - first + 1), colour)
+    _blend(pixels, top, first, _coverage(lower, upper, top, bottom, last - first + 1), color)
 
 
 def _band(
     columns: NDArray[np.float64], rows: NDArray[np.float64], first: int, last: int, radius: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Edges of the band that a disc covers, on fine columns of pixels ``first`` to ``last``; NaN where it is not."""
+    """Return the edges of the band on the fine columns of pixels ``first`` to ``last``; NaN where there is no band."""
     reach = int(np.ceil(radius * _FINE))
     count = (last - first + 1) * _FINE
     borders = first - 0.5 + np.arange(-reach, count + reach + 1) / _FINE
@@ -156,32 +156,32 @@ def _band(
 def _range_between(
     columns: NDArray[np.float64], rows: NDArray[np.float64], borders: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Least and greatest row of the curve in each interval of ``borders``; infinities where the curve is not there."""
+    """Return the least and greatest row of the curve in each interval of ``borders``, infinite where there is none."""
     inside = (borders >= columns[0]) & (borders <= columns[-1])
     at_border = np.interp(borders, columns, rows)
     low = np.where(inside, at_border, np.inf)
     high = np.where(inside, at_border, -np.inf)
     low, high = np.minimum(low[:-1], low[1:]), np.maximum(high[:-1], high[1:])
     cell = np.searchsorted(borders, columns, side="right") - 1
-    known = (cell >= 0) & (cell < len(low))
-    np.minimum.at(low, cell[known], rows[known])
-    np.maximum.at(high, cell[known], rows[known])
+    inside = (cell >= 0) & (cell < len(low))
+    np.minimum.at(low, cell[inside], rows[inside])
+    np.maximum.at(high, cell[inside], rows[inside])
     return low, high
 
 
 def _coverage(
     lower: NDArray[np.float64], upper: NDArray[np.float64], top: int, bottom: int, width: int
 ) -> NDArray[np.float32]:
-    """Share of each pixel inside the band: the running sum down each column of where the band begins and ends."""
+    """Return the share of each pixel inside the band: the cumulative sum of its begins and ends down each column."""
     height = bottom - top + 1
     column = np.arange(len(lower)) // _FINE
     steps = np.zeros((height + 2) * width)
     for edge, sign in ((lower, 1.0), (upper, -1.0)):
-        known = np.isfinite(edge)
-        position = np.clip(edge[known] + 0.5 - top, 0, height)
+        valid = np.isfinite(edge)
+        position = np.clip(edge[valid] + 0.5 - top, 0, height)
         row = np.floor(position).astype(np.intp)
         part = position - row
-        flat = row * width + column[known]
+        flat = row * width + column[valid]
         steps += sign * np.bincount(flat, 1 - part, len(steps))
         steps += sign * np.bincount(flat + width, part, len(steps))
     share = np.cumsum(steps.reshape(height + 2, width)[:height], axis=0, dtype=np.float32)
@@ -193,25 +193,25 @@ def _overlap(pixels: NDArray[np.int64], start: float, stop: float) -> NDArray[np
     return covered
 
 
-def _lay(pixels: NDArray[np.uint8], top: int, left: int, share: NDArray[np.floating], colour: Colour) -> None:
-    """Cover ``share`` of each pixel of a rectangle with ``colour``."""
+def _blend(pixels: NDArray[np.uint8], top: int, left: int, share: NDArray[np.floating], color: Color) -> None:
+    """Blend ``color`` into the pixels of a rectangle, by ``share`` of each."""
     row, column = np.nonzero(share > 1 / 512)
     if not len(row):
         return
     part = np.minimum(share[row, column], 1.0)[:, None]
     window = pixels[top : top + share.shape[0], left : left + share.shape[1]]
-    window[row, column] = np.rint(window[row, column] * (1 - part) + np.array(colour) * part).astype(np.uint8)
+    window[row, column] = np.rint(window[row, column] * (1 - part) + np.array(color) * part).astype(np.uint8)
 
 
 @lru_cache(maxsize=512)
 def _text_mask(text: str, size_px: float, font: str) -> tuple[NDArray[np.float32], int]:
-    """Coverage of a line of text and the row of its baseline."""
+    """Return the coverage of a line of text, and the row of its baseline."""
     if _HEART in text:
-        return _with_hearts(text, size_px, font)
+        return _mask_with_hearts(text, size_px, font)
     return _truetype_mask(text, size_px, font)
 
 
-def _with_hearts(text: str, size_px: float, font: str) -> tuple[NDArray[np.float32], int]:
+def _mask_with_hearts(text: str, size_px: float, font: str) -> tuple[NDArray[np.float32], int]:
     before, _, after = text.partition(_HEART)
     parts = [_text_mask(piece, size_px, font) for piece in (before or " ", after or " ")]
     heart = _heart_mask(size_px)
@@ -227,7 +227,7 @@ def _with_hearts(text: str, size_px: float, font: str) -> tuple[NDArray[np.float
 
 
 def _heart_mask(size_px: float) -> NDArray[np.float32]:
-    """A filled heart as high as a capital letter, by the curve x = 16 sin^3 t."""
+    """Return the mask of a heart as high as a capital letter, by the curve x = 16 sin^3 t."""
     fine = 8
     t = np.linspace(0, 2 * np.pi, 80)
     x = 16 * np.sin(t) ** 3
@@ -241,7 +241,7 @@ def _heart_mask(size_px: float) -> NDArray[np.float32]:
 
 
 def _truetype_mask(text: str, size_px: float, font: str) -> tuple[NDArray[np.float32], int]:
-    face = _face(font, size_px)
+    face = _load_font(font, size_px)
     left, top, right, bottom = face.getbbox(text, anchor="ls")
     ascent, start = int(np.ceil(max(0, -top))) + 1, int(np.ceil(max(0, -left)))
     canvas = Image.new("L", (int(np.ceil(right)) + start + 2, ascent + int(np.ceil(max(0, bottom))) + 1))
@@ -250,8 +250,8 @@ def _truetype_mask(text: str, size_px: float, font: str) -> tuple[NDArray[np.flo
 
 
 @lru_cache(maxsize=64)
-def _face(font: str, size_px: float) -> ImageFont.FreeTypeFont:
-    """The font at the size that makes a capital letter ``size_px`` high."""
+def _load_font(font: str, size_px: float) -> ImageFont.FreeTypeFont:
+    """Load a font in the size at which a capital letter is ``size_px`` high."""
     path = Path(__file__).with_name("fonts") / f"{font}.ttf" if font in FONTS else Path(font)
     if font != "sans" and not path.is_file():
         raise RenderError(

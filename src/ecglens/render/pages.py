@@ -1,4 +1,4 @@
-"""Signals to a page: traces in a layout on paper, with pulses, names and print around them, and its exact truth."""
+"""Render signals as a page: traces in a layout on paper, with pulses, lead names and print, and the exact truth."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan
 from ecglens.records import Box, EcgRecord, Page
-from ecglens.render.furniture import Print, furniture, invent_visit
-from ecglens.render.ink import draw_curve, draw_text, fill_box, text_size
-from ecglens.render.paper import paper
-from ecglens.render.sheet import PULSE_FOOT_MM, Sheet, lead_signal, page_plan, segments
-from ecglens.render.style import PageStyle, chosen_style
+from ecglens.render.furniture import Print, find_template, invent_visit
+from ecglens.render.ink import draw_curve, draw_text, fill_box, measure_text
+from ecglens.render.paper import draw_paper
+from ecglens.render.sheet import PULSE_FOOT_MM, Sheet, find_lead_signal, lay_out_segments, select_layout
+from ecglens.render.style import PageStyle, choose_style
 from ecglens.render.truth import LeadTruth, PageTruth, RenderedPage, TextTruth
 
 __all__ = ["render_page"]
@@ -25,16 +25,16 @@ def render_page(
     rng: np.random.Generator | None = None,
     **changes: Any,
 ) -> RenderedPage:
-    """Draw a record as a page.
+    """Render a record as a page.
 
-    Limb leads that the record lacks are computed from I and II. A record shorter than the paper leaves the rest empty.
+    Limb leads that the record lacks are computed from I and II. Paper beyond the end of the record stays empty.
 
     Args:
-        record: Signals in mV; NaN lifts the pen.
-        layout: One of ``ecglens.layouts.LAYOUTS``; ``1x1`` shows the first lead of the record where it has no II.
+        record: Signals in mV; the pen is lifted at NaN.
+        layout: One of ``ecglens.layouts.LAYOUTS``; ``1x1`` shows the first lead of a record without lead II.
         style: One of ``STYLES`` or a style of your own.
-        rng: Draws invented print; the same print each time where it is ``None``.
-        **changes: Attributes of ``PageStyle`` in place of the style's.
+        rng: Generator for the invented print; with ``None``, the print is the same each time.
+        **changes: Attributes of ``PageStyle`` to change in the style.
 
     Returns:
         The page with its truth.
@@ -47,13 +47,15 @@ def render_page(
     >>> render_page(beat, dpi=100, header="line").page.pixels.shape
     (724, 1126, 3)
     """
-    chosen = chosen_style(style, changes)
-    plan = page_plan(layout, chosen, record)
-    signals = {lead: lead_signal(record, lead) for lead in plan.leads}
-    sheet = Sheet.measure(plan, chosen)
-    pixels = paper(sheet.height, sheet.width, sheet.px, chosen.grid, sheet.grid_area if chosen.frame else None).copy()
-    texts = _draw_furniture(pixels, sheet, chosen, plan, rng or np.random.default_rng(0))
-    leads = segments(plan, sheet, chosen, signals, record.fs_hz)
+    chosen = choose_style(style, changes)
+    plan = select_layout(layout, chosen, record)
+    signals = {lead: find_lead_signal(record, lead) for lead in plan.leads}
+    sheet = Sheet.from_style(plan, chosen)
+    pixels = draw_paper(
+        sheet.height, sheet.width, sheet.px, chosen.grid, sheet.grid_area if chosen.frame else None
+    ).copy()
+    texts = _draw_print_around_traces(pixels, sheet, chosen, plan, rng or np.random.default_rng(0))
+    leads = lay_out_segments(plan, sheet, chosen, signals, record.fs_hz)
     _draw_separators(pixels, sheet, chosen, leads, len(plan.rows))
     pulses = _draw_pulses(pixels, sheet, chosen, plan.lines)
     for segment in leads:
@@ -79,7 +81,7 @@ def _draw_segment(
 ) -> list[TextTruth]:
     columns = segment.x0_px + np.arange(len(segment.signal_mv)) / fs_hz * style.speed_mm_s * sheet.px
     rows = segment.baseline_px - segment.signal_mv.astype(np.float64) * style.gain_mm_mv * sheet.px
-    draw_curve(pixels, columns, rows, pen_px=style.pen_mm * sheet.px, colour=style.ink)
+    draw_curve(pixels, columns, rows, pen_px=style.pen_mm * sheet.px, color=style.ink)
     if style.names is None:
         return []
     across_mm, up_mm = {"above": (1.5, 7.0), "on-trace": (0.2, 1.2), "below": (1.0, -7.0)}[style.names]
@@ -92,7 +94,7 @@ def _draw_segment(
         baseline=segment.baseline_px - up_mm * sheet.px,
         size_px=style.name_mm * sheet.px,
         font=style.font,
-        colour=style.print_ink,
+        color=style.print_ink,
     )
     return [TextTruth(segment.lead, "lead", box)]
 
@@ -104,7 +106,7 @@ def _draw_pulses(pixels: NDArray[np.uint8], sheet: Sheet, style: PageStyle, line
     steps = np.array([0.0, foot, foot, foot + wide, foot + wide, 2 * foot + wide]) + sheet.pulse_x
     shape = np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0]) * style.gain_mm_mv * sheet.px
     for line in range(lines):
-        draw_curve(pixels, steps, sheet.baseline(line) - shape, pen_px=style.pen_mm * sheet.px, colour=style.ink)
+        draw_curve(pixels, steps, sheet.baseline(line) - shape, pen_px=style.pen_mm * sheet.px, color=style.ink)
     return [
         Box(sheet.baseline(line) - shape.max(), float(steps[0]), sheet.baseline(line), float(steps[-1]))
         for line in range(lines)
@@ -133,7 +135,7 @@ def _draw_separators(
             fill_box(pixels, Box(float(top), x - half, float(bottom), x + half), style.ink)
 
 
-def _draw_furniture(
+def _draw_print_around_traces(
     pixels: NDArray[np.uint8], sheet: Sheet, style: PageStyle, plan: LayoutPlan, rng: np.random.Generator
 ) -> list[TextTruth]:
     top, left, bottom, right = sheet.grid_area
@@ -158,7 +160,7 @@ def _draw_furniture(
     )
     texts = []
     for kind, name, origin in (("header", style.header, 0.0), ("footer", style.footer, bottom)):
-        template = furniture(kind, name, style.margin_mm)[0]
+        template = find_template(kind, name, style.margin_mm)[0]
         for line in template(visit) if template else ():
             texts.append(_draw_print(pixels, line, kind, origin, sheet, style))
     return texts
@@ -170,7 +172,7 @@ def _draw_print(
     _, left, _, right = sheet.grid_area
     size = line.size_mm * sheet.px
     start = (left if line.x_mm >= 0 else right) + line.x_mm * sheet.px
-    start = max(0.0, min(start, pixels.shape[1] - text_size(line.text, size, style.font) - 1))
+    start = max(0.0, min(start, pixels.shape[1] - measure_text(line.text, size, style.font) - 1))
     box = draw_text(
         pixels,
         line.text,
@@ -178,6 +180,6 @@ def _draw_print(
         baseline=origin + line.y_mm * sheet.px,
         size_px=size,
         font=style.font,
-        colour=style.print_ink,
+        color=style.print_ink,
     )
     return TextTruth(line.text, role, box)

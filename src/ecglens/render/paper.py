@@ -1,7 +1,7 @@
-"""ECG paper: grids of the common makers, drawn at any scale with sub-pixel accuracy.
+"""Draw the grids of common ECG paper, at any scale and with sub-pixel accuracy.
 
-A line of the grid is as wide as it is on paper; a pixel that it covers by half is coloured by half, so that the spacing
-of the lines is exact in the mean at every resolution.
+The lines of the grid have their width on paper. A pixel that is half covered by a line is half colored, so that the
+mean spacing of the lines is exact at every resolution.
 """
 
 from collections.abc import Mapping
@@ -15,32 +15,32 @@ from numpy.typing import NDArray
 
 from ecglens.errors import RenderError
 
-__all__ = ["GRIDS", "GridStyle", "grid_style", "paper"]
+__all__ = ["GRIDS", "GridStyle", "draw_paper", "grid_style"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 _LEVELS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class GridStyle:
-    """How a maker prints the grid.
+    """Colors and line widths of a printed grid.
 
     Attributes:
-        minor: RGB of the lines or dots every millimetre, or ``None``.
-        major: RGB of the lines every 5 mm, or ``None``.
-        minor_mm: Width of a minor line, or diameter of a dot.
-        major_mm: Width of a major line.
-        dotted: Dots at the crossings of the minor lines, and major lines as rows of dots half a millimetre apart.
+        minor: RGB of the lines or dots at every millimeter, or ``None``.
+        major: RGB of the lines at every 5 mm, or ``None``.
+        minor_mm: Width of a minor line, or diameter of a dot, in mm.
+        major_mm: Width of a major line in mm.
+        dotted: Print dots at the crossings of the minor lines, and major lines as rows of dots 0.5 mm apart.
         ground: RGB of the paper.
     """
 
-    minor: Colour | None
-    major: Colour | None
+    minor: Color | None
+    major: Color | None
     minor_mm: float = 0.10
     major_mm: float = 0.22
     dotted: bool = False
-    ground: Colour = (255, 255, 255)
+    ground: Color = (255, 255, 255)
 
 
 _WHITE = (255, 255, 255)
@@ -64,13 +64,13 @@ GRIDS: Mapping[str, GridStyle] = MappingProxyType(
 
 
 def grid_style(name: str) -> GridStyle:
-    """Look a grid style up by name.
+    """Look up a grid style by name.
 
     Args:
         name: One of ``GRIDS``.
 
     Raises:
-        RenderError: There is no such style.
+        RenderError: The style does not exist.
     """
     try:
         return GRIDS[name]
@@ -79,26 +79,26 @@ def grid_style(name: str) -> GridStyle:
 
 
 @lru_cache(maxsize=8)
-def paper(
+def draw_paper(
     height: int, width: int, px_per_mm: float, grid: str, area: tuple[float, float, float, float] | None = None
 ) -> NDArray[np.uint8]:
     """Draw empty paper.
 
-    The result is kept and shared: copy it before drawing on it.
+    The result is cached and shared, so copy it before drawing on it.
 
     Args:
-        height: In px.
-        width: In px.
-        px_per_mm: Pixels per millimetre of paper.
+        height: Height in px.
+        width: Width in px.
+        px_per_mm: Pixels per millimeter of paper.
         grid: One of ``GRIDS``.
-        area: ``(top, left, bottom, right)`` in px that the grid fills, a major line standing on its top left corner;
-            the whole page where it is ``None``.
+        area: Area of the grid, ``(top, left, bottom, right)`` in px, with major lines through its top left corner; the
+            whole page if ``None``.
 
     Returns:
         ``(height, width, 3)`` uint8 RGB, read-only.
 
     Raises:
-        RenderError: There is no such grid.
+        RenderError: The grid does not exist.
     """
     style = grid_style(grid)
     top, left, bottom, right = area or (0.0, 0.0, float(height), float(width))
@@ -126,23 +126,23 @@ def _grid(
         minor = np.maximum.outer(minor_rows, minor_columns)
         major = np.maximum.outer(major_rows, major_columns)
     index = np.rint(minor * (_LEVELS - 1)).astype(np.uint8) * _LEVELS + np.rint(major * (_LEVELS - 1)).astype(np.uint8)
-    drawn = cv2.LUT(cv2.merge([index, index, index]), _blend_table(style))
-    return np.asarray(drawn, dtype=np.uint8)
+    pixels = cv2.LUT(cv2.merge([index, index, index]), _blend_table(style))
+    return np.asarray(pixels, dtype=np.uint8)
 
 
 def _lines(axis_mm: NDArray[np.float64], period_mm: float, width_mm: float, pixel_mm: float) -> NDArray[np.float32]:
-    """Share of each pixel that the lines of one direction cover."""
+    """Return the share of each pixel that the lines of one direction cover."""
     distance = np.abs(axis_mm - np.rint(axis_mm / period_mm) * period_mm)
     covered = (width_mm + pixel_mm) / 2 - distance
     return np.clip(covered / pixel_mm, 0, min(1.0, width_mm / pixel_mm)).astype(np.float32)
 
 
 def _blend_table(style: GridStyle) -> NDArray[np.uint8]:
-    """RGB for each pair of minor and major coverage: ``(1, 256, 3)``."""
+    """Return the RGB for each pair of minor and major coverage, ``(1, 256, 3)``."""
     minor, major = np.divmod(np.arange(_LEVELS * _LEVELS), _LEVELS)
     table = np.tile(np.array(style.ground, dtype=np.float64), (_LEVELS * _LEVELS, 1))
-    for level, colour in ((minor, style.minor), (major, style.major)):
-        if colour is not None:
+    for level, color in ((minor, style.minor), (major, style.major)):
+        if color is not None:
             share = (level / (_LEVELS - 1))[:, None]
-            table = table * (1 - share) + np.array(colour) * share
+            table = table * (1 - share) + np.array(color) * share
     return np.rint(table).astype(np.uint8)[None]

@@ -1,4 +1,4 @@
-"""Where things stand on a sheet: its measures in px, the leads of a layout, and which samples each segment shows."""
+"""Positions on a sheet in px, the leads of a layout, and the samples that each segment shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from ecglens.errors import RenderError
 from ecglens.layouts import LAYOUTS, LayoutPlan, canonical_lead
 from ecglens.records import Box, EcgRecord
-from ecglens.render.furniture import furniture
+from ecglens.render.furniture import find_template
 from ecglens.render.style import PageStyle
 from ecglens.render.truth import LeadTruth
 
-__all__ = ["PULSE_FOOT_MM", "Sheet", "lead_signal", "page_plan", "segments"]
+__all__ = ["PULSE_FOOT_MM", "Sheet", "find_lead_signal", "lay_out_segments", "select_layout"]
 
 PULSE_FOOT_MM = 1.1
-"""Baseline before and after a calibration pulse."""
+"""Length of the baseline before and after a calibration pulse."""
 
 _PAPER_MM = 250.0
-_PULSE_ROOM_MM = 3.0
+_PULSE_GAP_MM = 3.0
 _EDGE_MM = 3.3
 
 _LIMB = {
@@ -31,23 +31,23 @@ _LIMB = {
     "aVL": (1.0, -0.5),
     "aVF": (-0.5, 1.0),
 }
-"""Each limb lead as a sum of I and II (Einthoven 1913, Goldberger 1942)."""
+"""Coefficients of I and II for each limb lead (Einthoven 1913, Goldberger 1942)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Measures of a sheet, from a style's millimetres.
+    """Positions on a sheet in px, computed from a style in mm.
 
     Attributes:
-        px: Pixels of one mm.
-        height: Rows of the page.
-        width: Columns of the page.
+        px: Pixels per mm.
+        height: Height of the page in px.
+        width: Width of the page in px.
         grid_area: Top, left, bottom and right of the grid in px.
-        pulse_x: Column where the calibration pulses begin.
-        trace_x: Column where the traces begin.
-        row_px: Distance of the traces.
-        first_baseline: Row of the first trace's 0 mV.
-        seconds: Seconds of paper in a full row.
+        pulse_x: Column of the start of the calibration pulses.
+        trace_x: Column of the start of the traces.
+        row_px: Distance between the traces in px.
+        first_baseline: Row of 0 mV of the first trace.
+        seconds: Duration of a full row in s.
     """
 
     px: float
@@ -61,18 +61,18 @@ class Sheet:
     seconds: float
 
     @classmethod
-    def measure(cls, plan: LayoutPlan, style: PageStyle) -> "Sheet":
-        """The sheet on which a layout fits in a style."""
+    def from_style(cls, plan: LayoutPlan, style: PageStyle) -> "Sheet":
+        """Compute the sheet for a layout in a style."""
         px = style.dpi / 25.4
         seconds = style.seconds or _PAPER_MM / style.speed_mm_s
         trace_mm = seconds * style.speed_mm_s
-        pulse_mm = 0.0 if style.pulse is None else style.pulse_mm + 2 * PULSE_FOOT_MM + _PULSE_ROOM_MM
-        # A whole number of large squares, so that the grid ends on a line as on real paper.
+        pulse_mm = 0.0 if style.pulse is None else style.pulse_mm + 2 * PULSE_FOOT_MM + _PULSE_GAP_MM
+        # The grid has a whole number of large squares, so that it ends on a line as on real paper.
         grid_w = 5 * np.ceil((trace_mm + pulse_mm + 2 * _EDGE_MM) / 5)
         row_mm = style.row_mm or _row_mm(plan.lines)
         grid_h = 5 * np.ceil((row_mm * plan.lines + 2) / 5)
-        header_mm = furniture("header", style.header, style.margin_mm)[1]
-        footer_mm = furniture("footer", style.footer, style.margin_mm)[1]
+        header_mm = find_template("header", style.header, style.margin_mm)[1]
+        footer_mm = find_template("footer", style.footer, style.margin_mm)[1]
         left = style.margin_mm * px
         grid = (header_mm * px, left, (header_mm + grid_h) * px, left + grid_w * px)
         start = left + _EDGE_MM * px
@@ -81,7 +81,7 @@ class Sheet:
             height=round((header_mm + grid_h + footer_mm) * px),
             width=round((grid_w + 2 * style.margin_mm) * px),
             grid_area=grid,
-            pulse_x=start if style.pulse == "left" else start + (trace_mm + _PULSE_ROOM_MM) * px,
+            pulse_x=start if style.pulse == "left" else start + (trace_mm + _PULSE_GAP_MM) * px,
             trace_x=start + (pulse_mm * px if style.pulse == "left" else 0.0),
             row_px=row_mm * px,
             first_baseline=grid[0] + ((grid_h - row_mm * plan.lines) / 2 + row_mm * 0.58) * px,
@@ -89,15 +89,15 @@ class Sheet:
         )
 
     def baseline(self, line: int) -> float:
-        """Row of 0 mV of a trace, counted from 0 at the top."""
+        """Return the row of 0 mV of a trace; traces are counted from 0 at the top."""
         return self.first_baseline + line * self.row_px
 
 
-def page_plan(layout: str, style: PageStyle, record: EcgRecord) -> LayoutPlan:
-    """The layout by name, with the rhythm leads that the style asks for.
+def select_layout(layout: str, style: PageStyle, record: EcgRecord) -> LayoutPlan:
+    """Select a layout by name, with the rhythm leads of the style.
 
     Raises:
-        RenderError: There is no such layout, it does not fit the style, or the record is empty.
+        RenderError: The layout does not exist or does not fit the style, or the record is empty.
     """
     if layout not in LAYOUTS:
         raise RenderError(f"Expected a layout out of {', '.join(LAYOUTS)}, but got '{layout}'.")
@@ -113,53 +113,53 @@ def page_plan(layout: str, style: PageStyle, record: EcgRecord) -> LayoutPlan:
     return replace(plan, rhythm=style.rhythm)
 
 
-def lead_signal(record: EcgRecord, lead: str) -> NDArray[np.float32]:
-    """``(samples,)`` mV of a lead; a limb lead that the record lacks is computed from I and II.
+def find_lead_signal(record: EcgRecord, lead: str) -> NDArray[np.float32]:
+    """Find the signal of a lead, ``(samples,)`` in mV, or compute a missing limb lead from I and II.
 
     Raises:
         RenderError: The record has no such lead.
     """
-    found: dict[str, NDArray[np.float32]] = {
+    signals: dict[str, NDArray[np.float32]] = {
         canonical_lead(name): np.asarray(row) for name, row in zip(record.leads, record.signals_mv, strict=True)
     }
-    if canonical_lead(lead) in found:
-        return found[canonical_lead(lead)]
-    if lead == "-aVR" and "aVR" in found:
-        return np.asarray(-found["aVR"], dtype=np.float32)
-    if lead in _LIMB and "I" in found and "II" in found:
+    if canonical_lead(lead) in signals:
+        return signals[canonical_lead(lead)]
+    if lead == "-aVR" and "aVR" in signals:
+        return np.asarray(-signals["aVR"], dtype=np.float32)
+    if lead in _LIMB and "I" in signals and "II" in signals:
         first, second = _LIMB[lead]
-        return np.asarray(first * found["I"] + second * found["II"], dtype=np.float32)
+        return np.asarray(first * signals["I"] + second * signals["II"], dtype=np.float32)
     raise RenderError(f"Expected lead {lead} in the record, but it has only {', '.join(record.leads)}.")
 
 
-def segments(
+def lay_out_segments(
     plan: LayoutPlan, sheet: Sheet, style: PageStyle, signals: Mapping[str, NDArray[np.float32]], fs_hz: float
 ) -> list[LeadTruth]:
-    """What each segment of the page shows, and where.
+    """Lay out the segments of a page: the samples and the position of each.
 
     Args:
         plan: The layout.
-        sheet: Measures of the page.
-        style: Speed, and whether the segments of a row show the same time.
-        signals: ``(samples,)`` mV by lead.
-        fs_hz: Their sampling rate.
+        sheet: Positions on the page.
+        style: Style, of which the speed and ``simultaneous`` are used.
+        signals: Signals by lead, ``(samples,)`` in mV.
+        fs_hz: Sampling rate of the signals.
 
     Raises:
         RenderError: No signal reaches the page.
     """
     lines = [*((row, False) for row in plan.rows), *(((lead,), True) for lead in plan.rhythm)]
-    found = []
+    segments = []
     for number, (names, rhythm) in enumerate(lines):
         length = sheet.seconds / len(names)
         for column, lead in enumerate(names):
             start = 0.0 if style.simultaneous else column * length
-            # The first sample at or after the border; its column follows, so that time on the page is exact.
+            # The first sample is at or after the border, and its column follows from its time, which makes times exact.
             first, last = int(np.ceil(start * fs_hz - 1e-6)), int(np.ceil((start + length) * fs_hz - 1e-6))
             left = sheet.trace_x + column * length * style.speed_mm_s * sheet.px
             right = left + length * style.speed_mm_s * sheet.px
             baseline = sheet.baseline(number)
             top, bottom = baseline - 0.58 * sheet.row_px, baseline + 0.42 * sheet.row_px
-            found.append(
+            segments.append(
                 LeadTruth(
                     lead=lead,
                     rhythm=rhythm,
@@ -170,11 +170,11 @@ def segments(
                     box=Box(top, left, bottom, right),
                 )
             )
-    if not any(len(segment.signal_mv) for segment in found):
+    if not any(len(segment.signal_mv) for segment in segments):
         raise RenderError("Expected signals that reach the page, but the record ends before it begins.")
-    return found
+    return segments
 
 
 def _row_mm(lines: int) -> float:
-    """Distance of the traces that keeps a page of this many lines near 150 to 190 mm high."""
+    """Return the distance between traces that makes a page of this many lines about 150 to 190 mm high."""
     return float(np.clip(168 / lines, 14, 40))

@@ -1,4 +1,4 @@
-"""How recorders print a page, as data: grid, pen, font, names, pulses, and the looks of common makers."""
+"""Styles of recorders as data: grid, pen, font, lead names, pulses, and the styles of common makers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -12,39 +12,40 @@ from ecglens.render.furniture import FOOTERS, HEADERS
 from ecglens.render.ink import FONTS
 from ecglens.render.paper import GRIDS
 
-__all__ = ["STYLES", "Colour", "PageStyle", "chosen_style", "random_style"]
+__all__ = ["STYLES", "Color", "PageStyle", "choose_style", "random_style"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class PageStyle:
-    """How a recorder prints a page.
+    """Style in which a recorder prints a page.
 
     Attributes:
         speed_mm_s: Paper speed.
         gain_mm_mv: Gain.
         grid: One of ``ecglens.render.paper.GRIDS``.
         dpi: Dots per inch, 100 to 600.
-        pulse: Calibration pulses ``"left"`` or ``"right"`` of the traces, or ``None``.
+        pulse: Position of the calibration pulses, ``"left"`` or ``"right"`` of the traces, or ``None``.
         pulse_mm: Width of a pulse.
-        separators: Between the segments of a row: ``"line"`` over all rows, ``"dotted"``, a ``"tick"`` at each segment,
-            or ``None``.
-        names: Lead names ``"above"`` the beginning of a segment, ``"on-trace"``, ``"below"``, or ``None``.
-        name_mm: Height of a capital letter of the names.
-        rhythm: Leads of the rhythm strips in place of the layout's.
+        separators: Separators between segments of a row: a ``"line"`` over all rows, a ``"dotted"`` line, a ``"tick"``
+            at each segment, or ``None``.
+        names: Position of the lead names at the start of a segment, ``"above"``, ``"on-trace"`` or ``"below"``, or
+            ``None``.
+        name_mm: Height of a capital letter of the lead names.
+        rhythm: Leads of the rhythm strips, instead of those of the layout.
         header: One of ``ecglens.render.furniture.HEADERS`` or ``None``.
         footer: One of ``ecglens.render.furniture.FOOTERS`` or ``None``.
         rate_bpm: Heart rate to print, or ``None`` for an invented one.
         pen_mm: Width of the traces.
         ink: RGB of traces and pulses.
-        print_ink: RGB of print.
+        print_ink: RGB of the print.
         font: One of ``ecglens.render.ink.FONTS`` or the path of a TrueType file.
         frame: RGB of a frame around the grid, or ``None``.
-        margin_mm: Left and right of the grid, and above and below it where there is no header or footer.
-        row_mm: Distance of the traces, or ``None`` for what suits their number.
-        seconds: Seconds of paper in a full row, or ``None`` for what 250 mm hold.
-        simultaneous: Every segment of a row shows the same time instead of the next one.
+        margin_mm: Margin to the left and right of the grid, and above and below it if there is no header or footer.
+        row_mm: Distance between the traces, or ``None`` for one that suits their number.
+        seconds: Duration of a full row in s, or ``None`` for that of 250 mm.
+        simultaneous: All segments of a row show the same time, instead of consecutive times.
     """
 
     speed_mm_s: float = 25.0
@@ -61,10 +62,10 @@ class PageStyle:
     footer: str | None = "scale"
     rate_bpm: int | None = None
     pen_mm: float = 0.3
-    ink: Colour = (20, 20, 24)
-    print_ink: Colour = (10, 10, 10)
+    ink: Color = (20, 20, 24)
+    print_ink: Color = (10, 10, 10)
     font: str = "sans"
-    frame: Colour | None = None
+    frame: Color | None = None
     margin_mm: float = 8.0
     row_mm: float | None = None
     seconds: float | None = None
@@ -98,18 +99,18 @@ STYLES: Mapping[str, PageStyle] = MappingProxyType(
         "bare": PageStyle(grid="none", separators=None, header=None, footer=None),
     }
 )
-"""Looks of common recorders; ``dotted-report`` is a look-alike of the pages of DOI 10.17632/gwbz3fsgp8.2."""
+"""Styles of common recorders; ``dotted-report`` imitates the pages of DOI 10.17632/gwbz3fsgp8.2."""
 
 _SEPARATORS = ("line", "dotted", "tick")
 _NAMES = ("above", "on-trace", "below")
 
 
-def chosen_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyle:
-    """A style by name with some attributes changed, checked.
+def choose_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyle:
+    """Look up a style by name, change some attributes, and check the result.
 
     Args:
         style: One of ``STYLES`` or a style of your own.
-        changes: Attributes in place of the style's.
+        changes: Attributes to change in the style.
 
     Raises:
         RenderError: The style or an attribute is unknown or out of range.
@@ -118,10 +119,10 @@ def chosen_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyl
         if style not in STYLES:
             raise RenderError(f"Expected a style out of {', '.join(STYLES)}, but got '{style}'.")
         style = STYLES[style]
-    known = [field.name for field in fields(PageStyle)]
-    unknown = [name for name in changes if name not in known]
+    attributes = [field.name for field in fields(PageStyle)]
+    unknown = [name for name in changes if name not in attributes]
     if unknown:
-        raise RenderError(f"Expected attributes out of {', '.join(known)}, but got '{unknown[0]}'.")
+        raise RenderError(f"Expected attributes out of {', '.join(attributes)}, but got '{unknown[0]}'.")
     chosen = replace(style, **changes)
     ranges = (("dpi", 100, 600), ("speed_mm_s", 5, 200), ("gain_mm_mv", 1, 80), ("pen_mm", 0.05, 2))
     for name, low, high in ranges:
@@ -136,28 +137,28 @@ def chosen_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyl
 
 
 def random_style(rng: np.random.Generator, *, dpi: float = 200.0) -> PageStyle:
-    """Draw a style: a look of a common recorder with another grid, pen, font and print, for training and tests.
+    """Choose a random style, for training and tests: that of a common recorder with another grid, pen, font and print.
 
     Args:
-        rng: Draws it.
+        rng: Random generator.
         dpi: Dots per inch.
     """
 
-    def one_of(values: Any) -> Any:
+    def choose(values: Any) -> Any:
         values = list(values)
         return values[int(rng.integers(len(values)))]
 
-    base = STYLES[one_of(STYLES)]
+    base = STYLES[choose(STYLES)]
     return replace(
         base,
         dpi=dpi,
-        grid=one_of(GRIDS),
-        pulse=one_of(("left", "left", "right", None)),
-        separators=one_of((*_SEPARATORS, None)),
-        names=one_of(_NAMES),
-        header=one_of((*HEADERS, None)),
-        footer=one_of((*FOOTERS, None)),
-        font=one_of(FONTS),
+        grid=choose(GRIDS),
+        pulse=choose(("left", "left", "right", None)),
+        separators=choose((*_SEPARATORS, None)),
+        names=choose(_NAMES),
+        header=choose((*HEADERS, None)),
+        footer=choose((*FOOTERS, None)),
+        font=choose(FONTS),
         pen_mm=float(rng.uniform(0.2, 0.45)),
         margin_mm=float(rng.uniform(4, 14)),
         row_mm=None,

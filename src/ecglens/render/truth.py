@@ -1,8 +1,8 @@
-"""What stands on a rendered page: the noun ``RenderedPage`` and its exact truth.
+"""A rendered page and its exact truth.
 
-Pixel coordinates here are those of OpenCV: whole numbers are pixel centres, ``(column, row)`` in arrays of points,
-``Box`` in rows before columns. Boxes and baselines are given on the *clean* page; :meth:`PageTruth.on_page` carries
-any point of it to the page as it is now, after every damage.
+Pixel coordinates are those of OpenCV: whole numbers are pixel centers. Arrays of points have ``(column, row)``, and
+``Box`` has rows before columns. Boxes and baselines are given on the *clean* page; :meth:`PageTruth.on_page` maps its
+points to the current page, after all damage.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ __all__ = ["LeadTruth", "Mesh", "PageTruth", "RenderedPage", "TextTruth"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
-    """Where the points of the clean page went.
+    """Map from the clean page to the damaged page.
 
     Attributes:
         nodes: ``(rows, columns, 2)`` float64, ``(column, row)`` on the damaged page of each node of the clean page.
-        step_px: Distance of the nodes on the clean page; node ``[0, 0]`` is its point ``(0, 0)``.
+        step_px: Distance between nodes on the clean page; node ``[0, 0]`` is its point ``(0, 0)``.
     """
 
     nodes: NDArray[np.float64]
@@ -30,19 +30,19 @@ class Mesh:
 
     @classmethod
     def identity(cls, height: int, width: int, step_px: float = 16.0) -> "Mesh":
-        """A mesh over a clean page of this size that moves nothing."""
+        """Return a mesh over a clean page of this size that moves nothing."""
         rows = np.arange(int(np.ceil(height / step_px)) + 1) * step_px
         columns = np.arange(int(np.ceil(width / step_px)) + 1) * step_px
         return cls(np.stack(np.meshgrid(columns, rows), axis=-1), step_px)
 
     def points(self, clean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Carry points of the clean page over, by bilinear interpolation.
+        """Map points of the clean page to the damaged page by bilinear interpolation.
 
         Args:
             clean: ``(..., 2)``, ``(column, row)`` on the clean page.
 
         Returns:
-            The same shape on the damaged page.
+            The points on the damaged page, in the same shape.
         """
         limits = np.array([self.nodes.shape[1] - 2, self.nodes.shape[0] - 2])
         position = np.asarray(clean, dtype=np.float64) / self.step_px
@@ -63,11 +63,11 @@ class LeadTruth:
     Attributes:
         lead: Name such as ``aVR``.
         rhythm: Whether it is a rhythm strip.
-        start_s: Where the segment begins, in s from the start of the record.
+        start_s: Start of the segment, in s from the start of the record.
         signal_mv: ``(samples,)`` float32 at ``fs_hz`` of the page; NaN where nothing is drawn or the page is cut off.
         x0_px: Column of the first sample on the clean page.
         baseline_px: Row of 0 mV on the clean page.
-        box: The room of the segment on the clean page.
+        box: Area of the segment on the clean page.
     """
 
     lead: str
@@ -79,7 +79,7 @@ class LeadTruth:
     box: Box
 
     def to_dict(self) -> dict[str, Any]:
-        """The segment in plain types; unknown samples are ``None``."""
+        """Return the segment in plain types; missing samples are ``None``."""
         return {
             "lead": self.lead,
             "rhythm": self.rhythm,
@@ -93,12 +93,12 @@ class LeadTruth:
 
 @dataclass(frozen=True, slots=True)
 class TextTruth:
-    """A piece of print: what it says, what it is for, and the box of its ink on the clean page.
+    """A piece of print with its role and its box.
 
     Attributes:
-        text: As printed.
+        text: Printed text.
         role: ``"header"``, ``"footer"``, ``"lead"`` or ``"handwriting"``.
-        box: On the clean page.
+        box: Box of the ink on the clean page.
     """
 
     text: str
@@ -106,13 +106,13 @@ class TextTruth:
     box: Box
 
     def to_dict(self) -> dict[str, Any]:
-        """Text, role and box."""
+        """Return the text, role and box in plain types."""
         return {"text": self.text, "role": self.role, "box": self.box.to_dict()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageTruth:
-    """Everything that is known of a rendered page.
+    """The truth of a rendered page.
 
     Attributes:
         layout: Name of the layout.
@@ -123,11 +123,11 @@ class PageTruth:
         grid: Name of the grid style.
         leads: Segments row by row, rhythm strips last.
         pulses: Boxes of the calibration pulses on the clean page, top to bottom.
-        texts: Every piece of print.
-        trace_area: Around all traces and pulses on the clean page, without header and footer.
+        texts: All pieces of print.
+        trace_area: Box around all traces and pulses on the clean page, without header and footer.
         clean_size_px: ``(height, width)`` of the clean page.
-        mesh: Where the clean page's points are now, or ``None`` where nothing moved.
-        damage: Kind, strength and seed of each damage in the order it was done.
+        mesh: Map from the clean page to the current page, or ``None`` if nothing has moved.
+        damage: Kind, strength and seed of each damage, in the order of application.
     """
 
     layout: str
@@ -146,7 +146,7 @@ class PageTruth:
 
     @property
     def px_per_mm(self) -> float:
-        """Pixels per millimetre of paper on the clean page."""
+        """Pixels per millimeter of paper on the clean page."""
         return self.dpi / 25.4
 
     @property
@@ -160,29 +160,29 @@ class PageTruth:
         return self.px_per_mm * self.speed_mm_s
 
     def on_page(self, clean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Carry points ``(..., 2)`` of the clean page, ``(column, row)``, to the page as it is now."""
+        """Map points ``(..., 2)`` of the clean page, ``(column, row)``, to the current page."""
         return np.array(clean, dtype=np.float64) if self.mesh is None else self.mesh.points(clean)
 
     def corners(self, box: Box) -> NDArray[np.float64]:
-        """Corners ``(4, 2)`` of a clean box on the page as it is now: top left, then clockwise."""
+        """Return the corners of a clean box on the current page, ``(4, 2)``, clockwise from the top left."""
         corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
         return self.on_page(np.array(corners))
 
     def box_on_page(self, box: Box) -> Box:
-        """The upright box around where a clean box is now."""
+        """Return the upright box around a clean box on the current page."""
         (left, top), (right, bottom) = self.corners(box).min(axis=0), self.corners(box).max(axis=0)
         return Box(float(top), float(left), float(bottom), float(right))
 
     def trace(self, segment: LeadTruth) -> NDArray[np.float64]:
-        """Centre line of a segment on the page as it is now: ``(samples, 2)``, ``(column, row)``; NaN where unknown."""
+        """Return the center line of a segment on the current page, ``(samples, 2)``: column and row, NaN if missing."""
         seconds = np.arange(len(segment.signal_mv)) / self.fs_hz
         columns = segment.x0_px + seconds * self.px_per_s
         return self.on_page(np.stack([columns, segment.baseline_px - segment.signal_mv * self.px_per_mv], axis=1))
 
     def record(self) -> EcgRecord:
-        """The signals of the page as a record: each lead of the rows once, then rhythm strips of other leads.
+        """Return the signals of the page as a record: each lead of the rows once, then rhythm strips of other leads.
 
-        A lead shorter than the longest is filled with NaN; ``start_s`` says where each one begins.
+        Leads that are shorter than the longest are filled with NaN; ``start_s`` contains the start of each.
         """
         best: dict[str, LeadTruth] = {}
         for segment in self.leads:
@@ -194,7 +194,7 @@ class PageTruth:
         return EcgRecord(signals, self.fs_hz, tuple(best), tuple(segment.start_s for segment in best.values()))
 
     def to_dict(self) -> dict[str, Any]:
-        """The truth in plain types, signals and mesh included."""
+        """Return the truth in plain types, with signals and mesh."""
         return {
             "layout": self.layout,
             "fs_hz": self.fs_hz,
@@ -217,16 +217,16 @@ class PageTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderedPage:
-    """A page that was drawn, with its truth.
+    """A rendered page with its truth.
 
     Attributes:
-        page: The pixels.
-        truth: What they show.
+        page: The page.
+        truth: Truth about the page.
     """
 
     page: Page
     truth: PageTruth
 
     def to_dict(self) -> dict[str, Any]:
-        """The page without its pixels, and the truth."""
+        """Return the page without its pixels, and the truth, in plain types."""
         return {**self.page.to_dict(), "truth": self.truth.to_dict()}

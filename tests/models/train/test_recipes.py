@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tiny_runs import LABELS, Heard, where, write_recordings
+from tiny_runs import LABELS, LineListener, make_place, write_recordings
 
 from ecglens.models.train.folder import start_run
 from ecglens.models.train.recipe import Recipe, changed, load_recipe
@@ -52,8 +52,8 @@ def test_there_is_a_recipe_for_every_model_of_the_works():
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_trains_an_epoch(path, recordings, data, tmp_path):
-    recipe, heard = small(path), Heard()
+    recipe, heard = small(path), LineListener()
     start_run(recordings, recipe, tmp_path / "run")
-    fit_all(recordings, recipe, tmp_path / "run", seed=0, where=where(data / "run", heard))
+    fit_all(recordings, recipe, tmp_path / "run", seed=0, where=make_place(data / "run", heard))
     assert heard.epochs == [1]
     assert (tmp_path / "run" / "final" / "last.safetensors").stat().st_size > 100_000

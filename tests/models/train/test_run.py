@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import LABELS, RECIPE, Heard, finish_run, where, write_recordings
+from tiny_runs import LABELS, RECIPE, LineListener, finish_run, make_place, write_recordings
 
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.splits import Split
@@ -69,16 +69,16 @@ def test_what_is_finished_is_not_trained_again(recordings, copy_of_run, monkeypa
     monkeypatch.setattr(run, "train", no_training)
     monkeypatch.setattr(cache, "read_page", no_training)
     start_run(recordings, RECIPE, copy_of_run, TWO)
-    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=where(copy_of_run))
-    fit_all(recordings, RECIPE, copy_of_run, seed=0, where=where(copy_of_run))
+    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=make_place(copy_of_run))
+    fit_all(recordings, RECIPE, copy_of_run, seed=0, where=make_place(copy_of_run))
 
 
 def test_a_run_that_was_stopped_trains_only_what_is_missing_and_comes_to_the_same_answers(recordings, copy_of_run):
     before = answered(recordings, copy_of_run, seed=0).logits
     kept = (copy_of_run / "seed0" / "fold0" / "answers.npz").stat().st_mtime_ns
     shutil.rmtree(copy_of_run / "seed0" / "fold1")
-    heard = Heard()
-    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=where(copy_of_run, heard))
+    heard = LineListener()
+    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=make_place(copy_of_run, heard))
     assert len(heard.lines) == 1
     assert heard.lines[0].startswith("seed 0, fold 2 of 2: ")
     assert (copy_of_run / "seed0" / "fold0" / "answers.npz").stat().st_mtime_ns == kept
@@ -89,7 +89,7 @@ def test_a_fold_that_was_trained_but_not_answered_is_only_answered(recordings, c
     before = answered(recordings, copy_of_run, seed=0).logits
     (copy_of_run / "seed0" / "fold1" / "answers.npz").unlink()
     monkeypatch.setattr(run, "train", no_training)
-    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=where(copy_of_run))
+    cross_validate(recordings, RECIPE, copy_of_run, TWO, seeds=[0], where=make_place(copy_of_run))
     np.testing.assert_array_equal(answered(recordings, copy_of_run, seed=0).logits, before)
 
 
@@ -135,7 +135,7 @@ def test_pages_that_cannot_be_used_stop_a_run_and_are_counted(recordings, tmp_pa
     rows = tuple(Recording(blank, label, f"{label}{n}", f"{label}{n}") for label in LABELS for n in range(2))
     sentence = r"The leads of 'blank.png' were not found. .* So it is with 3 more of 4 pages. Take such pages out"
     with pytest.raises(TrainingError, match=sentence):
-        fit_all(Recordings(rows), RECIPE, tmp_path / "run", seed=0, where=where(tmp_path / "run"))
+        fit_all(Recordings(rows), RECIPE, tmp_path / "run", seed=0, where=make_place(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
@@ -155,7 +155,7 @@ def test_a_training_side_without_one_of_the_labels_is_refused(recordings, tmp_pa
     )
     plan = Plan("given")
     with pytest.raises(TrainingError, match="The training side of seed 0, fold 1 of 1 has no recording labelled 'norm"):
-        cross_validate(Recordings(rows), RECIPE, tmp_path / "run", plan, seeds=[0], where=where(tmp_path / "run"))
+        cross_validate(Recordings(rows), RECIPE, tmp_path / "run", plan, seeds=[0], where=make_place(tmp_path / "run"))
 
 
 def test_protocols_by_name_and_by_file(recordings, tmp_path):
@@ -173,9 +173,9 @@ def test_protocols_by_name_and_by_file(recordings, tmp_path):
 def test_files_split_as_published_train_and_answer_copies_too(recordings, tmp_path):
     plan = Plan("as-published")
     start_run(recordings, RECIPE, tmp_path / "run", plan)
-    heard = Heard()
+    heard = LineListener()
     choosing = RECIPE.model_copy(update={"selection": Selection(fraction=0.3, keep="best")})
-    cross_validate(recordings, choosing, tmp_path / "run", plan, seeds=[0], where=where(tmp_path / "run", heard))
+    cross_validate(recordings, choosing, tmp_path / "run", plan, seeds=[0], where=make_place(tmp_path / "run", heard))
     assert len(answered(recordings, tmp_path / "run", seed=0).rows) == 2
     assert (tmp_path / "run" / "seed0" / "fold0" / "best.safetensors").exists()
     assert heard.epochs == [1, 2]
@@ -194,7 +194,7 @@ def test_every_lead_is_a_row_that_is_learnt_from_and_answered(recordings, tmp_pa
 def test_damaged_copies_are_learnt_from_and_never_answered(recordings, tmp_path):
     rough = RECIPE.model_copy(update={"damage": Damage(copies=2, kinds=("uneven-light", "noise"), strength=0.2)})
     rows = np.arange(4)
-    prepared = run.prepare_rows(recordings, rough, rows, where(tmp_path / "run"))
+    prepared = run.prepare_rows(recordings, rough, rows, make_place(tmp_path / "run"))
     assert len(prepared.samples(rows)) == 4
     learn = prepared.samples(rows, damaged=True)
     assert len(learn) == 12
@@ -217,7 +217,7 @@ def test_copies_that_the_table_does_not_know_are_refused_on_both_sides(recording
     sides = tuple(replace(row, split="train" if number < 8 else "test") for number, row in enumerate(rows))
     with pytest.raises(TrainingError, match="1 stand on both sides as copies, such as 'copy.png'; run ecglens audit"):
         cross_validate(
-            Recordings(sides), RECIPE, tmp_path / "run", Plan("given"), seeds=[0], where=where(tmp_path / "run")
+            Recordings(sides), RECIPE, tmp_path / "run", Plan("given"), seeds=[0], where=make_place(tmp_path / "run")
         )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from read_against_truth import against_truth
+from read_against_truth import compute_snr_by_lead
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
@@ -27,7 +27,7 @@ def test_a_curled_page_is_dewarped_by_its_grid() -> None:
     assert after.most_mm < 0.5
     tracing = digitize_page(rendered.page)
     assert any("bent or photographed" in warning for warning in tracing.warnings)
-    assert np.median(list(against_truth(rendered, tracing).values())) > 5
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 5
 
 
 def test_a_flat_page_keeps_its_pixels() -> None:
@@ -39,4 +39,4 @@ def test_a_slight_fold_is_dewarped() -> None:
     rendered = damage(render_page(RECORD), kind="fold", strength=0.16, seed=3)
     tracing = digitize_page(rendered.page)
     assert tracing.page.bend_mm > 0.8
-    assert np.median(list(against_truth(rendered, tracing).values())) > 10
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 10

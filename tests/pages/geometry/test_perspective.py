@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from not_ecgs import not_ecgs
-from read_against_truth import against_truth
+from not_ecgs import generate_not_ecgs
+from read_against_truth import compute_snr_by_lead
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
@@ -47,11 +47,11 @@ def test_leads_are_read_from_a_page_seen_far_from_aside():
     rendered = photo(1.0, layout="6x2")
     tracing = digitize_page(rendered.page)
     assert tracing.layout.name == "6x2"
-    assert np.median(list(against_truth(rendered, tracing).values())) > 8
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 8
 
 
 @pytest.mark.parametrize(
-    "pixels", [pixels for kind, pixels in not_ecgs(np.random.default_rng(5), 24) if "paper" not in kind]
+    "pixels", [pixels for kind, pixels in generate_not_ecgs(np.random.default_rng(5), 24) if "paper" not in kind]
 )
 def test_pictures_without_a_grid_are_left_alone(pixels):
     assert rectify_by_grid(Page(pixels)) is None
@@ -81,4 +81,4 @@ def test_lifting_takes_the_grid_off_and_leaves_the_traces():
     assert "clean paper" in clean.warnings[-1]
     tracing = digitize_page(clean)
     assert tracing.layout.name == "3x4+1"
-    assert np.median(list(against_truth(rendered, tracing).values())) > 10
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 10

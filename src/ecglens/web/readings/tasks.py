@@ -152,7 +152,7 @@ def _unpack_archive(batch: Batch, path: str) -> int:
     """
     limit = load_settings().max_batch_pages
     skipped: list[str] = []
-    entries = list(islice(list_entries(path, passed_over=skipped.append), limit + 1))
+    entries = list(islice(list_entries(path, on_skip=skipped.append), limit + 1))
     if not entries:
         raise BatchError(
             "Expected a ZIP of pages, got one without files that have names of pages; put JPEG, PNG, TIFF or PDF files "

@@ -1,4 +1,4 @@
-"""Records made of raised cosines, whose edges are known."""
+"""Synthetic records of raised cosines, whose edges are known."""
 
 from dataclasses import replace
 
@@ -14,13 +14,13 @@ LENGTHS = {"aVR": 0.75**0.5, "aVL": 0.75**0.5, "aVF": 0.75**0.5}
 
 
 def hump(t: NDArray[np.float64], start: float, length: float) -> NDArray[np.float64]:
-    """One from 0 up and back, zero outside."""
+    """Return one raised cosine with a height of 1, and 0 outside of it."""
     inside = (t >= start) & (t <= start + length)
     return np.where(inside, 0.5 - 0.5 * np.cos(2 * np.pi * (t - start) / length), 0.0)
 
 
 def beat(t: NDArray[np.float64], onset: float, gains: tuple[float, float, float]) -> NDArray[np.float64]:
-    """A beat whose QRS complex begins at ``onset``; gains of P, QRS and T in mV."""
+    """Return a beat with the QRS onset at ``onset`` in s, and amplitudes of P, QRS and T in mV."""
     q, s = QRS_MS / 1000, QT_MS / 1000
     complex_ = (
         hump(t, onset + 0.25 * q, 0.5 * q) - 0.3 * hump(t, onset, 0.4 * q) - 0.4 * hump(t, onset + 0.6 * q, 0.4 * q)
@@ -29,7 +29,7 @@ def beat(t: NDArray[np.float64], onset: float, gains: tuple[float, float, float]
     return gains[0] * p_wave + gains[1] * complex_ + gains[2] * hump(t, onset + s - 0.2, 0.2)
 
 
-def made_ecg(
+def synthesize_ecg(
     onsets: NDArray[np.float64] | None = None,
     *,
     seconds: float = 10.0,
@@ -40,7 +40,7 @@ def made_ecg(
     st_mv: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> EcgRecord:
-    """Twelve leads; QRS complexes begin at ``onsets`` in s, every 0.8 s where they are not given."""
+    """Return a record of twelve leads with QRS onsets at ``onsets`` in s, by default every 0.8 s."""
     t = np.arange(round(seconds * fs_hz)) / fs_hz
     onsets = np.arange(0.5, seconds - 0.45, 0.8) if onsets is None else onsets
     rows = []
@@ -58,9 +58,9 @@ def made_ecg(
 
 
 def with_own_p_waves(own_mv: float) -> EcgRecord:
-    """Beats whose P waves have one wave in common, 0.12 mV high, and one of their own in each beat."""
+    """Return beats whose P waves are the sum of a common wave of 0.12 mV and a random one in each beat."""
     rng = np.random.default_rng(0)
-    record = made_ecg(p_mv=0.0)
+    record = synthesize_ecg(p_mv=0.0)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     waves = np.zeros_like(t)
     for onset in np.arange(0.5, 9.55, 0.8):
@@ -72,13 +72,13 @@ def with_own_p_waves(own_mv: float) -> EcgRecord:
 
 
 def add_to_leads(record: EcgRecord, wave_mv: NDArray[np.float64]) -> EcgRecord:
-    """The record with a wave added to each lead, larger in some than in others."""
+    """Add a wave to each lead of a record, larger in some leads than in others."""
     gains = np.linspace(0.6, 1.4, len(record.leads))[:, None]
     return replace(record, signals_mv=(record.signals_mv + gains * wave_mv).astype(np.float32))
 
 
 def page_of(record: EcgRecord, *, strip: bool = True) -> EcgRecord:
-    """As a 3x4 page shows it, 2.5 s of each lead, with or without the strip."""
+    """Return what a 3x4 page shows of a record: 2.5 s of each lead, with or without the rhythm strip."""
     quarter = round(2.5 * record.fs_hz)
     columns = {lead: column for row in plan("3x4").rows for column, lead in enumerate(row)}
     signals = np.full((13 if strip else 12, record.signals_mv.shape[1]), np.nan, np.float32)

@@ -42,7 +42,7 @@ import ecglens
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "var" / "threshold_sweep.jsonl"
 PACKAGES = ("ecglens.leads", "ecglens.measuring", "ecglens.pages", "ecglens.printed", "ecglens.tracing")
-"""Packages whose capitals are thresholds; instances of ``...Limits`` are looked for in all of ``ecglens``."""
+"""Packages that have thresholds."""
 
 QUICK_STAGES = ("signals", "made")
 BASELINE = "baseline"
@@ -139,21 +139,8 @@ def select_changes(patterns: Sequence[str], by: float) -> Iterator[Change]:
 def find_thresholds() -> list[Threshold]:
     """Every threshold of the program; where a module imports one from another, only the other is named."""
     names = [module.name for module in pkgutil.walk_packages(ecglens.__path__, "ecglens.")]
-    found = []
-    for name in names:
-        if name.startswith(PACKAGES) or "Limits" in module_source(name):
-            module = importlib.import_module(name)
-            found += limits_of(module)
-            if name.startswith(PACKAGES):
-                found += constants_of(module)
-    return found
-
-
-def module_source(name: str) -> str:
-    """Source of a module, read without importing it."""
-    path = Path(ecglens.__path__[0]).joinpath(*name.split(".")[1:])
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return file.read_text(encoding="utf-8")
+    modules = [importlib.import_module(name) for name in names if name.startswith(PACKAGES)]
+    return [threshold for module in modules for threshold in (*limits_of(module), *constants_of(module))]
 
 
 def constants_of(module: ModuleType) -> Iterator[Threshold]:

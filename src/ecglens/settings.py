@@ -119,12 +119,12 @@ def load_settings() -> Settings:
     """
     variables = {**_read_file(_ENV_FILE), **os.environ}
     variables.setdefault(f"{_PREFIX}{_DATABASE}", variables.get(_DATABASE, ""))
-    given = {name.upper(): text for name, text in variables.items()}
+    texts = {name.upper(): text for name, text in variables.items()}
     return Settings(
         **{
-            field.name: _parse(variable, given[variable], field.type)
+            field.name: _parse(variable, texts[variable], field.type)
             for field in msgspec.structs.fields(Settings)
-            if (variable := f"{_PREFIX}{field.name.upper()}") in given
+            if (variable := f"{_PREFIX}{field.name.upper()}") in texts
         }
     )
 

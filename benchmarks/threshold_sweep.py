@@ -3,10 +3,9 @@
     python benchmarks/threshold_sweep.py [PATTERN ...] [--by 0.3] [--stages signals made ...] [--all-stages]
                                          [--results FILE] [--processes N]
 
-A threshold is a number at the top level of a module of ``ecglens`` whose name is in capitals, one number of such a
-tuple or mapping, or a field of a module-level instance of a frozen dataclass whose class name ends in ``Limits``. Each
-is raised and lowered by 30 %, and the set of ``accuracy.py`` runs anew. PATTERN selects thresholds by name, such as
-``ecglens.measuring.waves:*``; with ``module:NAME=VALUE`` one is set to a value instead.
+A threshold is a number in a ``...Limits`` dataclass, or one number of a tuple there (``docs/thresholds.md``). Each is
+raised and lowered by 30 %, and the set of ``accuracy.py`` is run again. PATTERN selects thresholds by name, such as
+``ecglens.measuring.waves:*``; with ``module:LIMITS.name=VALUE`` one is set to a value instead.
 
 The quick stages (``signals`` and ``made``) run first; where they notice a change, the pages are not rendered for it,
 unless ``--all-stages`` is given. Results go to a JSON lines file, one line for each change; a run that was interrupted
@@ -14,17 +13,14 @@ goes on where it stopped. Each line has a digest of the program, and lines of an
 """
 
 import argparse
-import ast
 import dataclasses
 import fnmatch
 import hashlib
 import importlib
-import inspect
 import json
 import math
 import os
 import pkgutil
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -32,7 +28,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from accuracy import KINDS, STAGES, all_cases, run_cases
@@ -54,21 +50,23 @@ class Threshold:
 
     Attributes:
         module: Its module.
-        name: Of the constant or the instance.
-        part: Index or key in a tuple or mapping, or a field of an instance; ``None`` for a plain number.
-        value: As it is.
+        instance: Name of the limits.
+        field: Field of the limits.
+        part: Index in a tuple, ``None`` for a plain number.
+        value: Current value.
     """
 
     module: str
-    name: str
-    part: int | str | None
+    instance: str
+    field: str
+    part: int | None
     value: float
 
     @property
     def label(self) -> str:
-        """Such as ``ecglens.measuring.waves:_QRS_ON[0]``."""
-        part = "" if self.part is None else f".{self.part}" if isinstance(self.part, str) else f"[{self.part}]"
-        return f"{self.module}:{self.name}{part}"
+        """Name, such as ``ecglens.leads.fit:LIMITS.down_mm[0]``."""
+        part = "" if self.part is None else f"[{self.part}]"
+        return f"{self.module}:{self.instance}.{self.field}{part}"
 
 
 @dataclass(frozen=True)
@@ -137,46 +135,23 @@ def select_changes(patterns: Sequence[str], by: float) -> Iterator[Change]:
 
 
 def find_thresholds() -> list[Threshold]:
-    """Every threshold of the program; where a module imports one from another, only the other is named."""
+    """Return every threshold of the program, by module."""
     names = [module.name for module in pkgutil.walk_packages(ecglens.__path__, "ecglens.")]
     modules = [importlib.import_module(name) for name in names if name.startswith(PACKAGES)]
-    return [threshold for module in modules for threshold in (*limits_of(module), *constants_of(module))]
-
-
-def constants_of(module: ModuleType) -> Iterator[Threshold]:
-    """Numbers in capitals that the module itself assigns, and the numbers of such tuples and mappings."""
-    for name in assigned_names(module):
-        if not re.fullmatch(r"_?[A-Z][A-Z0-9_]*", name):
-            continue
-        value = getattr(module, name)
-        parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, tuple) else ()
-        if is_number(value):
-            yield Threshold(module.__name__, name, None, value)
-        for part, number in parts:
-            if is_number(number):
-                yield Threshold(module.__name__, name, part, number)
-
-
-def assigned_names(module: ModuleType) -> Iterator[str]:
-    """Names that a module assigns at its top level."""
-    for node in ast.parse(inspect.getsource(module)).body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        for target in targets:
-            elements = target.elts if isinstance(target, ast.Tuple) else [target]
-            yield from (element.id for element in elements if isinstance(element, ast.Name))
+    return [threshold for module in modules for threshold in limits_of(module)]
 
 
 def limits_of(module: ModuleType) -> Iterator[Threshold]:
     """Fields of the module's own instances of frozen dataclasses whose class name ends in ``Limits``."""
-    for name in assigned_names(module):
-        value = getattr(module, name, None)
-        is_limits = dataclasses.is_dataclass(value) and not isinstance(value, type)
-        if is_limits and type(value).__name__.endswith("Limits"):
-            for item in dataclasses.fields(value):
-                if is_number(number := getattr(value, item.name)):
-                    yield Threshold(module.__name__, name, item.name, number)
+    for name, value in vars(module).items():
+        if type(value).__module__ != module.__name__ or not type(value).__name__.endswith("Limits"):
+            continue
+        for item in dataclasses.fields(value):
+            whole = getattr(value, item.name)
+            parts = dict(enumerate(whole)) if isinstance(whole, tuple) else {None: whole}
+            for part, number in parts.items():
+                if is_number(number):
+                    yield Threshold(module.__name__, name, item.name, part, number)
 
 
 def is_number(value: object) -> bool:
@@ -189,21 +164,15 @@ def changed(change: Change) -> Iterator[None]:
     """Give a threshold another value for a while, wherever its module or its instance is looked at."""
     threshold = change.threshold
     module = importlib.import_module(threshold.module)
-    holder = getattr(module, threshold.name)
-    is_limits = dataclasses.is_dataclass(holder) and not isinstance(holder, type)
-    if is_limits:
-        object.__setattr__(holder, str(threshold.part), change.value)
-    else:
-        setattr(module, threshold.name, with_part(holder, threshold.part, change.value))
+    limits = getattr(module, threshold.instance)
+    before = getattr(limits, threshold.field)
+    object.__setattr__(limits, threshold.field, with_part(before, threshold.part, change.value))
     forget_results()
     try:
         yield
     finally:
         forget_results()
-        if is_limits:
-            object.__setattr__(holder, str(threshold.part), threshold.value)
-        else:
-            setattr(module, threshold.name, holder)
+        object.__setattr__(limits, threshold.field, before)
 
 
 def forget_results() -> None:
@@ -214,13 +183,9 @@ def forget_results() -> None:
                 clear()
 
 
-def with_part(holder: Any, part: int | str | None, value: float) -> Any:
-    """A constant with one part changed; the constant itself stays as it is."""
-    if part is None:
-        return value
-    if isinstance(holder, Mapping):
-        return MappingProxyType({**holder, part: value})
-    return (*holder[: int(part)], value, *holder[int(part) + 1 :])
+def with_part(whole: Any, part: int | None, value: float) -> Any:
+    """Return a field's value with one part changed."""
+    return value if part is None else (*whole[:part], value, *whole[part + 1 :])
 
 
 def run(stages: Sequence[str]) -> dict[str, float]:

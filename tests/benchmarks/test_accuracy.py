@@ -1,22 +1,17 @@
 """What `make accuracy` and `make thresholds` do around the figures."""
 
+import dataclasses
 import importlib
 import json
+import runpy
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-@dataclass(frozen=True, slots=True)
-class WaveLimits:
-    least_ms: float = 60.0
-    beats: int = 3
-    name: str = "P"
 
 
 @pytest.fixture
@@ -32,40 +27,56 @@ def sweep(accuracy: ModuleType) -> ModuleType:
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """A module with thresholds of every kind, importable by its name."""
-    source = (
-        "from ecglens.layouts import RHYTHM\nLIMITS = None\n_QUIET, _ZERO = 6, 0\n_EDGES = (0.03, 0.4)\nlower = 1.0\n"
-    )
-    (tmp_path / "made_thresholds.py").write_text(source, encoding="utf-8")
+    """A module with limits, importable by its name."""
+    source = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class WaveLimits:
+    min_ms: float = 12.5
+    beats: int = 3
+    edges: tuple[float, float] = (0.03, 0.4)
+    title: str = "waves"
+    nothing: float = 0.0
+
+LIMITS = WaveLimits()
+OTHER = 7
+"""
+    (tmp_path / "small_limits.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    made = importlib.import_module("made_thresholds")
-    monkeypatch.setattr(made, "LIMITS", WaveLimits())
-    monkeypatch.setitem(sys.modules, "made_thresholds", made)
-    return made
+    monkeypatch.delitem(sys.modules, "small_limits", raising=False)
+    return importlib.import_module("small_limits")
 
 
-def test_thresholds_are_numbers_in_capitals_and_fields_of_limits(sweep: ModuleType, module: ModuleType) -> None:
-    labels = [threshold.label for threshold in [*sweep.constants_of(module), *sweep.limits_of(module)]]
-    assert labels == [
-        "made_thresholds:_QUIET",
-        "made_thresholds:_EDGES[0]",
-        "made_thresholds:_EDGES[1]",
-        "made_thresholds:LIMITS.least_ms",
-        "made_thresholds:LIMITS.beats",
+def test_thresholds_are_the_numbers_of_limits(sweep: ModuleType, module: ModuleType) -> None:
+    assert [threshold.label for threshold in sweep.limits_of(module)] == [
+        "small_limits:LIMITS.min_ms",
+        "small_limits:LIMITS.beats",
+        "small_limits:LIMITS.edges[0]",
+        "small_limits:LIMITS.edges[1]",
     ]
 
 
+def test_the_sweep_covers_every_threshold_of_the_docs(sweep: ModuleType) -> None:
+    page = runpy.run_path(str(BENCHMARKS.parent / "docs" / "make_thresholds.py"))
+    documented = {
+        (type(limits).__module__, field.name)
+        for package in page["STEPS"]
+        for limits in page["find_limits"](package)
+        for field in dataclasses.fields(limits)
+        if np.any(getattr(limits, field.name))
+    }
+    assert {(threshold.module, threshold.field) for threshold in sweep.find_thresholds()} == documented
+
+
 def test_a_threshold_is_changed_within_the_context_and_restored_after_it(sweep: ModuleType, module: ModuleType) -> None:
-    for threshold in [*sweep.constants_of(module), *sweep.limits_of(module)]:
-
-        def current(threshold: object = threshold) -> object:
-            holder = getattr(module, threshold.name)  # type: ignore[attr-defined]
-            part = threshold.part  # type: ignore[attr-defined]
-            return holder if part is None else holder[part] if isinstance(part, int) else getattr(holder, part)
-
+    for threshold in sweep.limits_of(module):
+        before = module.LIMITS
+        untouched = dataclasses.asdict(before)
         with sweep.changed(sweep.Change(threshold, 99)):
-            assert current() == 99
-        assert current() == threshold.value
+            whole = getattr(module.LIMITS, threshold.field)
+            assert (whole if threshold.part is None else whole[threshold.part]) == 99
+        assert dataclasses.asdict(module.LIMITS) == untouched
 
 
 def test_results_of_another_program_and_broken_lines_are_left_aside(sweep: ModuleType, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
 	$(addprefix docs/,api.md architecture.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
 	$(addprefix docs/,rendering.md thresholds.md training.md web.md) \
 	$(addprefix src/ecglens/,formats leads measuring pages printed tracing models/abstention.py) \
-	$(addprefix src/ecglens/,errors.py explanations.py labels.py layouts.py records.py settings.py tables.py) \
+	$(addprefix src/ecglens/,documents.py errors.py explanations.py labels.py layouts.py records.py settings.py tables.py) \
 	$(addprefix src/ecglens/,digitizing.py explaining.py explanation_checks.py limits.py measurements.py reading.py) \
 	$(addprefix tests/,leads measuring pages printed tracing test_reading.py) \
 	$(foreach package,batch demo render,src/ecglens/$(package) tests/$(package)) \

@@ -166,6 +166,7 @@ def test_json_is_the_reading_with_its_file_one_object_a_line(examine):
     lines = [json.loads(line) for line in result.stdout.splitlines()]
 
     assert [line.pop("file") for line in lines] == ["a.jpg", "b.jpg"]
+    assert {(line.pop("format"), line.pop("format_version")) for line in lines} == {("ecglens-reading", 1)}
     assert lines[0] == reading("a.jpg", warnings=("Look again.",), measurements=FIGURES).to_dict()
     assert lines[0]["measurements"]["qrs_ms"]["position"] == "within"
 

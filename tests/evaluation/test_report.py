@@ -60,7 +60,8 @@ class Tags(HTMLParser):
 def test_a_report_holds_page_pictures_tables_and_answers(folder, evaluation):
     names = {"index.html", "evaluation.md", "evaluation.json", "predictions.csv", *(f"{n}.png" for n in PLOTS)}
     assert {path.name for path in folder.iterdir()} == names
-    assert json.loads((folder / "evaluation.json").read_text()) == evaluation.to_dict()
+    stored = json.loads((folder / "evaluation.json").read_text())
+    assert stored == {"format": "ecglens-evaluation", "format_version": 1, **evaluation.to_dict()}
     assert len(read_predictions(folder / "predictions.csv")) == 90
     with (folder / "predictions.csv").open(newline="") as stream:
         assert next(csv.DictReader(stream))["sex"] == "m"

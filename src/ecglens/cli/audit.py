@@ -1,6 +1,5 @@
 """``ecglens audit``: find the problems of a data set before training on it."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from ecglens.cli.progress import bar
 from ecglens.cli.sources import Rules, check_outside, load_pages
+from ecglens.documents import dump_document
 from ecglens.errors import MissingExtraError
 from ecglens.extras import require
 
@@ -53,7 +53,7 @@ def command(
     if out is not None:
         report.write(out)
     if as_json:
-        print(json.dumps(report.to_dict()))
+        print(dump_document("ecglens-audit", report.to_dict()))
     else:
         Console(highlight=False, soft_wrap=True).print(report.to_markdown(), markup=False)
     if report.crossing:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ecglens.cli.names import table_name
+from ecglens.documents import dump_document
 
 __all__ = ["command"]
 
@@ -21,8 +22,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of Markdown.")] = False,
 ) -> None:
     """Compare two models on the pages that both predicted, from the files predictions.csv of ecglens evaluate."""
-    import json
-
     import numpy as np
 
     from ecglens.cli.progress import bar
@@ -45,7 +44,11 @@ def command(
             out.write_text(comparison_to_html(comparison), encoding="utf-8")
         else:
             out.write_bytes(draw_differences(comparison))
-    print(json.dumps(comparison.to_dict(), indent=1) if as_json else comparison_to_markdown(comparison))
+    print(
+        dump_document("ecglens-comparison", comparison.to_dict(), indent=1)
+        if as_json
+        else comparison_to_markdown(comparison)
+    )
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from ecglens.cli.names import table_name
 from ecglens.cli.sources import Rules, Scheme, load_pages, load_training
+from ecglens.documents import dump_document
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +46,6 @@ def command(
 
     With --model, the pages are read first, and the report says which of them the model was trained on.
     """
-    import json
-
     import numpy as np
 
     from ecglens.cli.progress import bar
@@ -86,7 +85,11 @@ def command(
         )
     if out is not None:
         write_report(evaluation, out, sections)
-    print(json.dumps(evaluation.to_dict(), indent=1) if as_json else to_markdown(evaluation, sections))
+    print(
+        dump_document("ecglens-evaluation", evaluation.to_dict(), indent=1)
+        if as_json
+        else to_markdown(evaluation, sections)
+    )
     if out is not None:
         Console(stderr=True, highlight=False).print(f"The report is {out / 'index.html'}.", soft_wrap=True)
 

@@ -1,6 +1,5 @@
 """``ecglens explain``: explain the prediction for a page."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from ecglens.cli.answers import DISCLAIMER, error_line
 from ecglens.cli.names import own_stem, printable
+from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.explanations import WORDS, passed_all
 from ecglens.labels import TITLES, format_probability
@@ -109,7 +109,7 @@ def _write(explanation: Explanation, page: Page, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".json":
-            path.write_text(json.dumps(explanation.to_dict()) + "\n", encoding="utf-8")
+            path.write_text(dump_document("ecglens-explanation", explanation.to_dict()) + "\n", encoding="utf-8")
             return
         from PIL import Image
 

@@ -14,6 +14,7 @@ from rich.console import Console
 import ecglens
 from ecglens.cli.answers import DISCLAIMER, error_line, print_reading
 from ecglens.cli.names import own_stem, printable
+from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.records import Layout, Reading
@@ -58,7 +59,7 @@ def command(
                 error_line(err, printable(str(error)))
             continue
         if as_json:
-            print(json.dumps({"file": name, **reading.to_dict()}))
+            print(dump_document("ecglens-reading", {"file": name, **reading.to_dict()}))
         else:
             print_reading(out, name, reading, measured=not no_measure)
     if not as_json and bad < len(pages):

@@ -1,6 +1,5 @@
 """Audit a data set before it is used: copies, groups, shortcuts, broken files, and a verdict in words."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ecglens.datasets.label_errors import LabelError, find_label_errors
 from ecglens.datasets.printed_fields import join_by_exam, read_prints
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.shortcuts import FOLDS, Shortcut, shortcuts
+from ecglens.documents import dump_document
 from ecglens.errors import DatasetError, MissingExtraError
 
 __all__ = ["Audit", "audit"]
@@ -177,7 +177,9 @@ class Audit:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.recordings.to_csv(folder / "recordings.csv")
-        (folder / "audit.json").write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        (folder / "audit.json").write_text(
+            dump_document("ecglens-audit", self.to_dict(), indent=1) + "\n", encoding="utf-8"
+        )
         (folder / "audit.md").write_text(self.to_markdown(), encoding="utf-8")
 
 

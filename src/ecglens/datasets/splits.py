@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.datasets.recordings import Recordings
+from ecglens.documents import check_version, dump_document
 from ecglens.errors import DatasetError
 from ecglens.extras import require
 
@@ -75,8 +76,8 @@ class Split:
         ]
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        document = {"protocol": self.protocol, "seed": self.seed, "folds": folds}
-        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        content = {"protocol": self.protocol, "seed": self.seed, "folds": folds}
+        path.write_text(dump_document("ecglens-split", content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path, recordings: Recordings) -> "Split":
@@ -93,13 +94,14 @@ class Split:
         path = Path(path)
         rows = {key: index for index, key in enumerate(recordings.keys())}
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = dict(json.loads(path.read_text(encoding="utf-8")))
             protocol, seed = str(document["protocol"]), int(document["seed"])
             named = [(fold["train"], fold["test"], str(fold.get("name", ""))) for fold in document["folds"]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DatasetError(
                 f"Expected a split saved by ecglens in {path.name}, but it cannot be read so."
             ) from error
+        check_version(document, "ecglens-split", path.name)
         missing = [key for train, test, _ in named for key in [*train, *test] if key not in rows]
         if missing:
             raise DatasetError(

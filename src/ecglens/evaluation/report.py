@@ -3,13 +3,13 @@
 The HTML pages are Jinja2 templates in ``templates``, which escape every name that comes from data.
 """
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ecglens.documents import dump_document
 from ecglens.evaluation.guidelines import ITEMS
 from ecglens.evaluation.names import CONTROLS, FIGURES
 from ecglens.evaluation.plots import PLOTS, draw, draw_differences
@@ -77,7 +77,9 @@ def write_report(evaluation: Evaluation, folder: str | Path, sections: Sequence[
         (folder / picture.file).parent.mkdir(exist_ok=True)
         (folder / picture.file).write_bytes(picture.data)
     (folder / "evaluation.md").write_text(to_markdown(evaluation, everything[len(own) :]), encoding="utf-8")
-    (folder / "evaluation.json").write_text(json.dumps(evaluation.to_dict(), indent=1) + "\n", encoding="utf-8")
+    (folder / "evaluation.json").write_text(
+        dump_document("ecglens-evaluation", evaluation.to_dict(), indent=1) + "\n", encoding="utf-8"
+    )
     (folder / "index.html").write_text(html, encoding="utf-8")
     write_predictions(evaluation.predictions, folder / "predictions.csv")
 

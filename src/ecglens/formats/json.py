@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.documents import VERSIONS, check_version, dump_document
 from ecglens.errors import DatasetError
 from ecglens.records import EcgRecord
 
@@ -26,6 +26,7 @@ SCHEMA = MappingProxyType(
         "required": ["format", "fs_hz", "leads", "start_s", "quality", "unit", "signals", "comments", "warnings"],
         "properties": {
             "format": {"const": _NAME},
+            "format_version": {"const": VERSIONS[_NAME]},
             "fs_hz": {"type": "number", "exclusiveMinimum": 0},
             "leads": _TEXTS,
             "start_s": {"type": "array", "items": {"type": "number", "minimum": 0}},
@@ -46,7 +47,7 @@ def read_json(path: str | Path) -> EcgRecord:
     """Read a record that :func:`write_json` wrote.
 
     Raises:
-        DatasetError: The file cannot be read or is something else.
+        DatasetError: The file cannot be read, is something else or has a newer version.
     """
     path = Path(path)
     try:
@@ -55,6 +56,7 @@ def read_json(path: str | Path) -> EcgRecord:
         raise DatasetError(f"Expected a record as JSON at {path.name}, but it cannot be read.") from error
     if not isinstance(document, dict) or document.get("format") != _NAME:
         raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, but found something else.")
+    check_version(document, _NAME, path.name)
     try:
         leads = tuple(document["leads"])
         return EcgRecord(
@@ -79,12 +81,12 @@ def write_json(record: EcgRecord, path: str | Path) -> None:
         path: Where to write; its folder is made where it is missing.
     """
     path = Path(path)
-    document: dict[str, Any] = {"format": _NAME, **record.to_dict()}
+    content = record.to_dict()
     if record.confidence is not None:
         rows = zip(record.leads, record.confidence, strict=True)
-        document["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
+        content["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(dump_document(_NAME, content) + "\n", encoding="utf-8")
 
 
 def _rows(by_lead: dict[str, list[float | None]], leads: tuple[str, ...]) -> NDArray[np.float32]:

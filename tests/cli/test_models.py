@@ -65,7 +65,7 @@ def test_flags_become_the_input_recipe(imported, tmp_path):
         "width": 64,
     }
     assert options["labels"] == ["normal", "mi"]
-    assert options["flip_colours"] is True
+    assert options["flip_colors"] is True
 
 
 def test_a_model_of_crops_aggregates_its_leads(imported, tmp_path):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ecglens.errors import ModelError
-from ecglens.models.graph import check_graph, largest_difference, write_graph
+from ecglens.models.graph import check_graph, measure_difference, write_graph
 
 SHAPES = {"page": (1, 6, 4), "signal": (2, 5)}
 
@@ -42,7 +42,7 @@ def arrays(rows):
 @pytest.mark.parametrize("rows", [1, 2, 7])
 def test_a_graph_answers_as_its_module_for_any_number_of_rows(model, path, rows):
     check_graph(model, path, arrays(rows))
-    assert largest_difference(model, path, arrays(rows)) < 1e-5
+    assert measure_difference(model, path, arrays(rows)) < 1e-5
 
 
 def test_a_graph_has_the_names_of_its_ends(path):

@@ -128,7 +128,7 @@ def test_blue_comes_first_where_the_model_wants_it(keras, tmp_path):
     model = classifier(keras)
     file = saved(model, tmp_path / "own.keras")
     recipe = {**PLAIN, "mean": (0.1, 0.2, 0.3)}
-    import_keras(file, tmp_path / "own", labels=LABELS, recipe=recipe, flip_colours=True, **TOLD)
+    import_keras(file, tmp_path / "own", labels=LABELS, recipe=recipe, flip_colors=True, **TOLD)
     seen = (pixels().transpose(0, 2, 3, 1) / 255 - (0.1, 0.2, 0.3))[..., ::-1]
     np.testing.assert_allclose(answers(tmp_path / "own", pixels()), model.predict(seen, verbose=0), atol=1e-5)
 

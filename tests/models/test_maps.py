@@ -11,7 +11,7 @@ from torch import nn
 from ecglens.errors import ModelError
 from ecglens.models.cards import CARD_FILE, GRAPH_FILE, load_card, save_card, sha256_of
 from ecglens.models.graph import write_graph
-from ecglens.models.maps import give_maps, with_maps
+from ecglens.models.maps import add_feature_maps, write_with_maps
 from ecglens.models.registry import SHIPPED
 from ecglens.models.runtime import Runtime
 from ecglens.models.zoo import build
@@ -71,7 +71,7 @@ def test_maps_sum_to_the_logits_but_for_a_constant(how, tmp_path):
     torch.manual_seed(0)
     folder = folder_of(Pooled(how), tmp_path / how)
     before = Runtime(load_card(folder)).logits(pages(4))
-    card = give_maps(folder)
+    card = add_feature_maps(folder)
     runtime = Runtime(load_card(folder))
     assert card.feature_maps == runtime.card.feature_maps
     assert np.array_equal(runtime.logits(pages(4)), before)
@@ -86,7 +86,7 @@ def test_both_towers_of_the_compact_cnn_have_a_map(tmp_path):
     torch.manual_seed(0)
     shapes = {"page": (1, 304, 512)}
     write_graph(build("compact_cnn", labels=3, shapes=shapes).eval(), shapes, tmp_path / "a.onnx")
-    place, presence = with_maps(tmp_path / "a.onnx", shapes, tmp_path / "b.onnx")
+    place, presence = write_with_maps(tmp_path / "a.onnx", shapes, tmp_path / "b.onnx")
     assert (place.cells, place.maximum) == ((4, 4), False)
     assert (presence.cells, presence.maximum) == ((1, 1), True)
     assert place.factor == presence.factor == 0.5
@@ -97,7 +97,7 @@ def test_both_towers_of_the_compact_cnn_have_a_map(tmp_path):
 def test_a_unit_of_the_map_lies_where_its_field_has_its_centre(tmp_path):
     module = trunk()
     write_graph(Pooled("mean").eval(), SHAPES, tmp_path / "a.onnx")
-    (found,) = with_maps(tmp_path / "a.onnx", SHAPES, tmp_path / "b.onnx")
+    (found,) = write_with_maps(tmp_path / "a.onnx", SHAPES, tmp_path / "b.onnx")
     for layer in module:
         if isinstance(layer, nn.Conv2d):
             nn.init.constant_(layer.weight, 1.0)
@@ -115,7 +115,7 @@ def test_a_model_with_another_head_is_left_as_it_is_and_told_what_helps(tmp_path
     folder = folder_of(Pooled("squared"), tmp_path / "squared")
     graph = (folder / GRAPH_FILE).read_bytes()
     with pytest.raises(ModelError, match="'squared' does not end in pooling .* occlusion, or by Grad-CAM from its run"):
-        give_maps(folder)
+        add_feature_maps(folder)
     assert (folder / GRAPH_FILE).read_bytes() == graph
     assert Runtime(load_card(folder)).class_maps(pages(1))[1] == []
 
@@ -123,7 +123,7 @@ def test_a_model_with_another_head_is_left_as_it_is_and_told_what_helps(tmp_path
 def test_hidden_layers_after_the_map_are_no_linear_head(tmp_path):
     module = nn.Sequential(trunk(), nn.Flatten(), nn.Linear(6 * 24 * 32, 5), nn.ReLU(), nn.Linear(5, 3))
     write_graph(module.eval(), SHAPES, tmp_path / "a.onnx")
-    assert with_maps(tmp_path / "a.onnx", SHAPES, tmp_path / "b.onnx") == ()
+    assert write_with_maps(tmp_path / "a.onnx", SHAPES, tmp_path / "b.onnx") == ()
     assert not (tmp_path / "b.onnx").exists()
 
 
@@ -131,7 +131,7 @@ def test_a_pooled_backbone_has_its_map(tmp_path):
     torch.manual_seed(0)
     shapes = {"page": (3, 64, 96)}
     write_graph(build("timm:resnet18", labels=2, shapes=shapes).eval(), shapes, tmp_path / "a.onnx")
-    (found,) = with_maps(tmp_path / "a.onnx", shapes, tmp_path / "b.onnx")
+    (found,) = write_with_maps(tmp_path / "a.onnx", shapes, tmp_path / "b.onnx")
     assert found.step == (32.0, 32.0)
 
 

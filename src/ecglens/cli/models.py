@@ -67,7 +67,7 @@ def import_model(
         title=title,
         licence=licence,
         recipe=recipe,
-        flip_colours=bgr,
+        flip_colors=bgr,
         version=version,
         trained_on=trained_on,
         notes=note or (),
@@ -86,9 +86,9 @@ def add_maps(
     from ecglens.extras import require
 
     require("onnx", extra="train")
-    from ecglens.models.maps import give_maps
+    from ecglens.models.maps import add_feature_maps
 
-    card = give_maps(folder)
+    card = add_feature_maps(folder)
     print(f"{card.name}: {len(card.feature_maps)} feature map{'s' if len(card.feature_maps) > 1 else ''} added.")
 
 

@@ -59,7 +59,7 @@ def command(
     require("torch", extra="train")
     from ecglens.cli.training import told
     from ecglens.models.train.devices import training_world
-    from ecglens.models.train.run import Where
+    from ecglens.models.train.run import RunContext
     from ecglens.reproduce import check_protocols, find_rows, jobs_of, reproduce, write_tables
 
     rows, typed, numbers = find_rows(works or []), _typed(sys.argv[1:]), parse_seeds(seeds)
@@ -72,7 +72,7 @@ def command(
         raise DatasetError(f"Expected results in '{kept}' to write a table from, but there is no such folder.")
     if data is not None:
         recordings = load_pages(data, labels)
-        with training_world(device) as world, told(world.leads) as listener:
+        with training_world(device) as world, told(world.is_first) as listener:
             jobs = jobs_of(
                 rows,
                 protocols=protocols,
@@ -82,8 +82,8 @@ def command(
                 quick=quick,
                 listener=listener,
             )
-            where = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
-            reproduce(jobs, recordings, runs=runs, results=kept, place=where, command=typed)
+            context = RunContext(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
+            reproduce(jobs, recordings, runs=runs, results=kept, place=context, command=typed)
     print(write_tables(kept, out or (runs / "QUICK.md" if quick else Path("docs/RESULTS.md")), quick=quick))
 
 

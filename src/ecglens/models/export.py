@@ -28,14 +28,14 @@ from ecglens.models.card_text import data_card, model_card
 from ecglens.models.cards import GRAPH_FILE, SEEN_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import LeadCrops, scaled
-from ecglens.models.maps import with_maps
+from ecglens.models.maps import write_with_maps
 from ecglens.models.runtime import Runtime
-from ecglens.models.train.cache import Entry, stored_page
+from ecglens.models.train.cache import Entry, prepare_page
 from ecglens.models.train.folder import load_run
 from ecglens.models.train.recipe import Recipe
-from ecglens.models.train.run import answered, load_final, page_logits, split_of
+from ecglens.models.train.run import load_answers, load_final, make_split, page_logits
 
-__all__ = ["evaluate_run", "export", "predictions_of_run"]
+__all__ = ["evaluate_run", "export", "collect_predictions"]
 
 _HEADLINES = ("accuracy", "macro_f1", "macro_auroc", "expected_calibration_error", "right_at_coverage")
 _PAGES_COMPARED = 24
@@ -60,7 +60,7 @@ def evaluate_run(
     recipe = _recipe(recordings, run)
     by_seed: dict[str, dict[str, Any]] = {}
     references: Mapping[str, Mapping[str, float | None]] = {}
-    for seed, predictions in [(seed, predictions_of_run(recordings, run, seed=seed)) for seed in seeds]:
+    for seed, predictions in [(seed, collect_predictions(recordings, run, seed=seed)) for seed in seeds]:
         found = evaluate(predictions, rng=np.random.default_rng(seed), draws=draws)
         references = references or found.references
         curves = curve_points(predictions.targets, predictions.probabilities, recipe.labels)
@@ -87,7 +87,7 @@ def evaluate_run(
     }
 
 
-def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predictions:
+def collect_predictions(recordings: Recordings, run: Path, *, seed: int) -> Predictions:
     """Answers of one seed's folds on the pages that they have not seen, calibrated where several folds allow it.
 
     Args:
@@ -99,7 +99,7 @@ def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predi
         TrainingError: The run is not finished for this seed, or was made from other recordings.
     """
     recipe, plan = load_run(recordings, run)
-    answers = answered(recordings, run, seed=seed)
+    answers = load_answers(recordings, run, seed=seed)
     rows, logits = answers.rows, page_logits(answers.logits, recipe.input)
     targets = _targets(recordings, rows, recipe.labels)
     one_fold = len(np.unique(answers.folds)) < 2
@@ -116,7 +116,7 @@ def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predi
         extra["file"] = tuple(keys[row] for row in rows)
     if plan.protocol == AS_PUBLISHED:
         learnt = {
-            recordings[int(row)].recording for row in split_of(recordings, recipe, plan, seed=seed).folds[0].train
+            recordings[int(row)].recording for row in make_split(recordings, recipe, plan, seed=seed).folds[0].train
         }
         extra["copy in training"] = tuple("yes" if name in learnt else "no" for name in names)
     return Predictions(
@@ -167,7 +167,7 @@ def export(
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         part = Path(name)
         write_graph(model, recipe.input.shapes, part / GRAPH_FILE)
-        maps = with_maps(part / GRAPH_FILE, recipe.input.shapes, part / GRAPH_FILE)
+        maps = write_with_maps(part / GRAPH_FILE, recipe.input.shapes, part / GRAPH_FILE)
         card = ModelCard(
             name=folder.name,
             version=version,
@@ -225,7 +225,7 @@ def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[st
 
 def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequence[int]) -> dict[str, float]:
     """Temperature, the lowest confidence from which on the answers are right often enough, and what that leaves."""
-    parts = [answered(recordings, run, seed=seed) for seed in seeds]
+    parts = [load_answers(recordings, run, seed=seed) for seed in seeds]
     logits = np.concatenate([page_logits(part.logits, recipe.input) for part in parts])
     targets = np.concatenate([_targets(recordings, part.rows, recipe.labels) for part in parts])
     temperature = 1.0 if _votes(recipe) else fit_temperature(targets, logits)
@@ -247,6 +247,6 @@ def _check_agreement(model: torch.nn.Module, path: Path, runtime: Runtime, recor
     """Compare torch and ONNX Runtime on real pages spread over the table."""
     rows = recordings.canonical_indices()
     chosen = rows[np.linspace(0, len(rows) - 1, min(_PAGES_COMPARED, len(rows))).astype(np.intp)]
-    made = [stored_page(Entry(recordings[int(row)].path), runtime.recipe) for row in chosen]
+    made = [prepare_page(Entry(recordings[int(row)].path), runtime.recipe) for row in chosen]
     arrays = [scaled(stored, runtime.recipe) for stored in made if not isinstance(stored, str)]
     check_graph(model, path, {name: np.concatenate([page[name] for page in arrays]) for name in runtime.recipe.shapes})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
 
-__all__ = ["check_graph", "largest_difference", "write_graph"]
+__all__ = ["check_graph", "measure_difference", "write_graph"]
 
 _AGREEMENT = 1e-4
 _OUTPUT = "logits"
@@ -47,7 +47,7 @@ def write_graph(model: torch.nn.Module, shapes: Mapping[str, tuple[int, ...]], p
     onnx.save(graph, path)
 
 
-def largest_difference(model: torch.nn.Module, path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> float:
+def measure_difference(model: torch.nn.Module, path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> float:
     """Largest difference between a module's answers and its graph's, relative to answers above 1."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (graph,) = session.run([_OUTPUT], dict(arrays))
@@ -67,7 +67,7 @@ def check_graph(model: torch.nn.Module, path: Path, arrays: Mapping[str, NDArray
     Raises:
         ModelError: They do not answer alike.
     """
-    apart = largest_difference(model, path, arrays)
+    apart = measure_difference(model, path, arrays)
     if not apart <= _AGREEMENT:
         raise ModelError(
             f"The exported graph differs from the trained model by {apart:.1e}; at most {_AGREEMENT} is allowed."

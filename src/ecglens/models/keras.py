@@ -62,7 +62,7 @@ def import_keras(
     title: str,
     licence: str,
     recipe: Mapping[str, Any],
-    flip_colours: bool = False,
+    flip_colors: bool = False,
     version: str = "1.0",
     trained_on: str = "not told",
     notes: Sequence[str] = (),
@@ -76,7 +76,7 @@ def import_keras(
         title: One line for people.
         licence: Of the weights.
         recipe: Of kind ``page_image`` or ``lead_crops``; width, height and channels are the model's where left out.
-        flip_colours: The model reads blue first, as the ImageNet weights of Keras' ResNet50 and VGG16 do; ``mean`` and
+        flip_colors: The model reads blue first, as the ImageNet weights of Keras' ResNet50 and VGG16 do; ``mean`` and
             ``std`` are still those of red, green and blue.
         version: Of the weights.
         trained_on: One sentence on the data.
@@ -98,7 +98,7 @@ def import_keras(
         if not isinstance(chosen, PageImage | LeadCrops):
             raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, but got {chosen.kind}.")
         _check_size(chosen, size)
-        classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colours=flip_colours)
+        classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colors=flip_colors)
         _check_answers(classifier, chosen, labels)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
@@ -117,10 +117,10 @@ def import_keras(
 class _Classifier(nn.Module):
     """A Keras model that reads a row of ecglens and answers logits."""
 
-    def __init__(self, model: Any, recipe: InputRecipe, *, channels_first: bool, flip_colours: bool) -> None:
+    def __init__(self, model: Any, recipe: InputRecipe, *, channels_first: bool, flip_colors: bool) -> None:
         super().__init__()
         self.model = model
-        self.channels_first, self.flip_colours = channels_first, flip_colours
+        self.channels_first, self.flip_colors = channels_first, flip_colors
         self.outputs, self.shares = 0, False
         self.eval()
         with torch.inference_mode():
@@ -135,7 +135,7 @@ class _Classifier(nn.Module):
         return torch.log(answers.clamp_min(_LEAST))
 
     def _answers(self, page: Tensor) -> Tensor:
-        pixels = page.flip(1) if self.flip_colours else page
+        pixels = page.flip(1) if self.flip_colors else page
         answers: Tensor = self.model(pixels if self.channels_first else pixels.permute(0, 2, 3, 1), training=False)
         return answers
 

@@ -21,9 +21,9 @@ from onnx import helper, numpy_helper
 
 from ecglens.errors import ModelError
 from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard, load_card, save_card, sha256_of
-from ecglens.models.runtime import class_map
+from ecglens.models.runtime import compute_class_map
 
-__all__ = ["give_maps", "with_maps"]
+__all__ = ["add_feature_maps", "write_with_maps"]
 
 _LOGITS = "logits"
 _POOLING = {
@@ -47,7 +47,7 @@ class _Head:
     factor: float
 
 
-def give_maps(folder: Path) -> ModelCard:
+def add_feature_maps(folder: Path) -> ModelCard:
     """Add a model folder's feature maps to its graph, and to its card with the graph's new hash.
 
     Args:
@@ -60,7 +60,7 @@ def give_maps(folder: Path) -> ModelCard:
     with TemporaryDirectory(dir=folder, prefix=".maps-") as name:
         path = Path(name) / GRAPH_FILE
         shapes = {end.name: tuple(_shape(end)[1:]) for end in onnx.load(folder / GRAPH_FILE).graph.input}
-        maps = with_maps(folder / GRAPH_FILE, shapes, path)
+        maps = write_with_maps(folder / GRAPH_FILE, shapes, path)
         if not maps:
             raise ModelError(
                 f"Model '{card.name}' does not end in pooling of a feature map and one linear layer, so its graph "
@@ -72,7 +72,7 @@ def give_maps(folder: Path) -> ModelCard:
     return changed
 
 
-def with_maps(path: Path, shapes: Mapping[str, tuple[int, ...]], out: Path) -> tuple[FeatureMap, ...]:
+def write_with_maps(path: Path, shapes: Mapping[str, tuple[int, ...]], out: Path) -> tuple[FeatureMap, ...]:
     """Write a graph that also tells its last feature maps, where it ends in pooling and one linear layer.
 
     Args:
@@ -254,7 +254,7 @@ def _answers_alike(model: Any, maps: list[FeatureMap], shapes: Mapping[str, tupl
     names = [_LOGITS, *(name for one in maps for name in (one.features, one.weights))]
     logits, *rest = session.run(names, feed)
     summed = sum(
-        one.factor * class_map(features, weights, one).sum(axis=(2, 3))
+        one.factor * compute_class_map(features, weights, one).sum(axis=(2, 3))
         for one, features, weights in zip(maps, rest[::2], rest[1::2], strict=True)
     )
     apart = np.ptp(summed - logits, axis=0).max()

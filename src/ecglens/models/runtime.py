@@ -13,7 +13,7 @@ from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
 from ecglens.models.inputs import InputRecipe, LeadCrops, make_input, parse_recipe
 from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 
-__all__ = ["Runtime", "class_map"]
+__all__ = ["Runtime", "compute_class_map"]
 
 
 class Runtime:
@@ -74,7 +74,7 @@ class Runtime:
         maps = self.card.feature_maps
         logits, *found = self._run(["logits", *(name for one in maps for name in (one.features, one.weights))], arrays)
         return logits, [
-            one.factor * class_map(features, weights, one)
+            one.factor * compute_class_map(features, weights, one)
             for one, features, weights in zip(maps, found[::2], found[1::2], strict=True)
         ]
 
@@ -164,7 +164,7 @@ class Runtime:
         return {lead: self._by_label(row) for lead, row in zip(self.recipe.leads, own, strict=True)}
 
 
-def class_map(
+def compute_class_map(
     features: NDArray[np.float32], weights: NDArray[np.float32], described: FeatureMap
 ) -> NDArray[np.float32]:
     """What each unit of a feature map adds to a linear layer's answer (Zhou et al., DOI 10.1109/CVPR.2016.319).

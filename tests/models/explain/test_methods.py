@@ -10,13 +10,13 @@ from torch import nn
 
 from ecglens.errors import ModelError
 from ecglens.leads import find_layout
-from ecglens.models.explain import METHODS, ModuleRuntime, explain_scene, heat_of
-from ecglens.models.explain.class_map import log_odds_slope, spread_map
-from ecglens.models.explain.laid import lay
-from ecglens.models.explain.scene import Scene, log_odds_of
+from ecglens.models.explain import METHODS, ModuleRuntime, compute_heat, explain_scene
+from ecglens.models.explain.class_map import compute_slope, spread_map
+from ecglens.models.explain.projection import project
+from ecglens.models.explain.scene import Scene, compute_log_odds
 from ecglens.models.explain.surrogate import _coalitions, linear_weights, shapley_values
 from ecglens.models.inputs import TraceCanvas
-from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
+from ecglens.models.zoo.compact_cnn import load_compact_cnn
 from ecglens.pages import read_page
 from ecglens.reading import load_runtime
 
@@ -32,14 +32,14 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def module(shipped):
-    return compact_cnn_from_graph(shipped.model.card.folder / "model.onnx")
+    return load_compact_cnn(shipped.model.card.folder / "model.onnx")
 
 
 @pytest.mark.parametrize("method", ["occlusion_lead", "occlusion_patch", "lime", "kernel_shap"])
 @pytest.mark.parametrize("lead", ["V2", "II-rhythm"])
 def test_a_model_that_looks_at_one_lead_is_explained_by_that_lead(page, layout, method, lead):
     scene = weighing(page, layout, lead)
-    laid = lay(scene, heat_of(scene, method))
+    laid = project(scene, compute_heat(scene, method))
     assert max(laid.shares, key=lambda name: laid.shares[name]) == lead
     assert laid.shares[lead] > (0.6 if method == "lime" else 0.8)
 
@@ -47,7 +47,7 @@ def test_a_model_that_looks_at_one_lead_is_explained_by_that_lead(page, layout, 
 def test_occlusion_by_lead_is_what_the_lead_adds(page, layout):
     scene = weighing(page, layout, "V2")
     scene.model.weights = scene.model.weights + 0.001
-    planes = heat_of(scene, "occlusion_lead")
+    planes = compute_heat(scene, "occlusion_lead")
     own = scene.arrays["page"] - scene.paper["page"]
     for lead in ("V2", "I"):
         mask = np.isin(
@@ -59,7 +59,7 @@ def test_occlusion_by_lead_is_what_the_lead_adds(page, layout):
 
 def test_occlusion_by_patch_does_not_ask_for_bare_paper(page, layout):
     scene = weighing(page, layout, "V2")
-    heat_of(scene, "occlusion_patch")
+    compute_heat(scene, "occlusion_patch")
     patches = (152 // 10) * (256 // 10) * 4
     assert 0 < scene.model.asked < patches
 
@@ -99,15 +99,15 @@ def test_lime_agrees_with_a_weighted_ridge():
 
 
 def test_the_class_map_sums_to_what_the_page_adds_to_bare_paper(shipped):
-    planes = heat_of(shipped, "class_map")
+    planes = compute_heat(shipped, "class_map")
     model = shipped.model
     raw = [
         model.logits(arrays)[0].astype(np.float64) / model.card.temperature
         for arrays in (shipped.arrays, {name: np.array(paper) for name, paper in shipped.paper.items()})
     ]
-    slope = log_odds_slope(raw[0], shipped.index)
+    slope = compute_slope(raw[0], shipped.index)
     assert planes["page"].sum() == pytest.approx(float(slope @ (raw[0] - raw[1])), rel=1e-3)
-    assert lay(shipped, planes).heat.sum() == pytest.approx(planes["page"].sum(), rel=0.01)
+    assert project(shipped, planes).heat.sum() == pytest.approx(planes["page"].sum(), rel=0.01)
 
 
 def test_the_slope_is_the_derivative_of_the_log_odds():
@@ -115,13 +115,13 @@ def test_the_slope_is_the_derivative_of_the_log_odds():
     for label in range(4):
         change = [
             (
-                log_odds_of((logits + step * one)[None, None], TraceCanvas())[0, label]
-                - log_odds_of(logits[None, None], TraceCanvas())[0, label]
+                compute_log_odds((logits + step * one)[None, None], TraceCanvas())[0, label]
+                - compute_log_odds(logits[None, None], TraceCanvas())[0, label]
             )
             / step
             for one in np.eye(4)
         ]
-        assert log_odds_slope(logits, label) == pytest.approx(change, abs=1e-4)
+        assert compute_slope(logits, label) == pytest.approx(change, abs=1e-4)
 
 
 def test_units_of_a_map_are_laid_around_their_places(shipped):
@@ -136,7 +136,7 @@ def test_units_of_a_map_are_laid_around_their_places(shipped):
 
 
 def test_integrated_gradients_sum_to_what_the_page_adds_to_bare_paper(shipped, module):
-    planes = heat_of(shipped, "integrated_gradients", module=module)
+    planes = compute_heat(shipped, "integrated_gradients", module=module)
     bare = shipped.log_odds([{"page": np.ones_like(shipped.regions["page"], dtype=bool)}])[0]
     assert planes["page"].sum() == pytest.approx(shipped.own_log_odds() - bare, rel=0.05)
 
@@ -157,7 +157,7 @@ def test_grad_cam_is_the_class_map_where_the_map_is_averaged_over_its_whole(page
     scene = weighing(page, layout, "V2", recipe=recipe)
     runtime = ModuleRuntime(scene.model.card, module)
     scene = Scene.of(page, layout, runtime, "mi")
-    planes = heat_of(scene, "grad_cam", module=module)
+    planes = compute_heat(scene, "grad_cam", module=module)
     with torch.no_grad():
         units = module.features(torch.from_numpy(scene.arrays["page"]))[0].numpy()
     weights = (module.linear.weight[1] - module.linear.weight[0]).detach().numpy() / units[0].size
@@ -168,9 +168,9 @@ def test_grad_cam_is_the_class_map_where_the_map_is_averaged_over_its_whole(page
 
 @pytest.mark.parametrize("method", ["grad_cam", "grad_cam_pp"])
 def test_gradient_maps_speak_for_the_label_only_and_name_the_leads_of_the_class_map(shipped, module, method):
-    planes = heat_of(shipped, method, module=module)
+    planes = compute_heat(shipped, method, module=module)
     assert planes["page"].min() >= 0
-    ours, theirs = (lay(shipped, one).shares for one in (planes, heat_of(shipped, "class_map")))
+    ours, theirs = (project(shipped, one).shares for one in (planes, compute_heat(shipped, "class_map")))
     first = sorted(theirs, key=lambda lead: -theirs[lead])[:4]
     assert len(set(first) & set(sorted(ours, key=lambda lead: -ours[lead])[:4])) >= 2
 
@@ -180,18 +180,18 @@ def test_gradient_maps_speak_for_the_label_only_and_name_the_leads_of_the_class_
 )
 def test_every_method_tells_the_same_twice(page, layout, method, shipped, module):
     scene = weighing(page, layout, "V2") if not METHODS[method].gradients and method != "class_map" else shipped
-    first, second = (heat_of(scene, method, module=module) for _ in range(2))
+    first, second = (compute_heat(scene, method, module=module) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def test_what_cannot_be_done_is_said(page, layout):
     scene = weighing(page, layout, "V2")
     with pytest.raises(ModelError, match="Expected a method out of class_map, .* found 'guess'"):
-        heat_of(scene, "guess")
+        compute_heat(scene, "guess")
     with pytest.raises(ModelError, match="tells no class map; use the method occlusion_lead"):
-        heat_of(scene, "class_map")
+        compute_heat(scene, "class_map")
     with pytest.raises(ModelError, match=r"follows gradients through a torch module; give the run .* \(--run\)"):
-        heat_of(scene, "grad_cam")
+        compute_heat(scene, "grad_cam")
 
 
 def test_an_explanation_carries_its_checks_and_what_was_done(shipped):

@@ -11,7 +11,7 @@ from ecglens.errors import TrainingError
 from ecglens.models.inputs import TraceCanvas
 from ecglens.models.train import loop
 from ecglens.models.train.checkpoint import load_state
-from ecglens.models.train.loop import BEST, CHECKPOINT, LAST, logits_of, train
+from ecglens.models.train.loop import BEST, CHECKPOINT, LAST, compute_logits, train
 from ecglens.models.train.recipe import Augmentation, Optimization, Phase, Recipe, Selection
 from ecglens.models.train.samples import Samples
 from ecglens.models.zoo import compact_cnn
@@ -62,7 +62,7 @@ def test_the_loss_falls_and_new_pages_are_told_apart(tmp_path):
     assert history[0]["validation_loss"] is None
     assert not trained.training
     unseen = easy_pages(seed=9)
-    assert (logits_of(trained, unseen, batch_size=5).argmax(1) == unseen.targets).mean() >= 0.9
+    assert (compute_logits(trained, unseen, batch_size=5).argmax(1) == unseen.targets).mean() >= 0.9
     assert sorted(path.name for path in tmp_path.iterdir()) == [LAST]
     assert set(load_file(tmp_path / LAST)) == set(trained.state_dict())
 
@@ -264,7 +264,7 @@ def test_class_weights_pull_a_rare_label_up(tmp_path):
     for balance in ("none", "class_weights"):
         trained = model()
         train(trained, few, None, recipe(epochs=1, balance=balance), seed=0, folder=tmp_path / balance)
-        found[balance] = logits_of(trained, pages)
+        found[balance] = compute_logits(trained, pages)
     towards = {name: float((logits[:, 1] - logits[:, 0]).mean()) for name, logits in found.items()}
     assert towards["class_weights"] > towards["none"]
 

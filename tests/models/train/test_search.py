@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from tiny_runs import RECIPE, Heard, where, write_recordings
+from tiny_runs import RECIPE, Heard, run_context, write_recordings
 
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import TrainingError
@@ -21,7 +21,7 @@ def recordings(tmp_path_factory):
 def unlearnt(monkeypatch):
     """Trials are valued by their numbers alone."""
 
-    def value(prepared, recipe, part, metric, where, *, seed):
+    def value(prepared, recipe, part, metric, context, *, seed):
         return abs(recipe.optimization.learning_rate - 2e-3) + recipe.optimization.batch_size
 
     monkeypatch.setattr(searching, "_value", value)
@@ -30,7 +30,13 @@ def unlearnt(monkeypatch):
 def test_a_search_writes_the_best_recipe_and_values_it_on_pages_it_has_not_learnt_from(recordings, tmp_path):
     heard = Heard()
     found = search(
-        recordings, RECIPE, tmp_path / "study", where=where(tmp_path / "study", heard), space=SPACE, trials=2, repeats=1
+        recordings,
+        RECIPE,
+        tmp_path / "study",
+        context=run_context(tmp_path / "study", heard),
+        space=SPACE,
+        trials=2,
+        repeats=1,
     )
     assert found.trials == len(heard.lines) == 2
     assert set(found.changes) == set(SPACE)
@@ -40,11 +46,11 @@ def test_a_search_writes_the_best_recipe_and_values_it_on_pages_it_has_not_learn
 
 
 def test_a_search_that_was_stopped_goes_on_where_it_was(recordings, tmp_path, unlearnt):
-    options = {"where": where(tmp_path / "study"), "space": SPACE}
+    options = {"context": run_context(tmp_path / "study"), "space": SPACE}
     search(recordings, RECIPE, tmp_path / "study", trials=3, **options)
     heard = Heard()
     found = search(
-        recordings, RECIPE, tmp_path / "study", trials=5, space=SPACE, where=where(tmp_path / "study", heard)
+        recordings, RECIPE, tmp_path / "study", trials=5, space=SPACE, context=run_context(tmp_path / "study", heard)
     )
     assert found.trials == 5
     assert [line.partition(":")[0] for line in heard.lines] == ["trial 4", "trial 5"]
@@ -54,7 +60,9 @@ def test_a_search_that_goes_on_draws_other_points(recordings, tmp_path, unlearnt
     lines = []
     for trials in (2, 3, 4):
         heard = Heard()
-        search(recordings, RECIPE, tmp_path / "s", trials=trials, space=SPACE, where=where(tmp_path / "s", heard))
+        search(
+            recordings, RECIPE, tmp_path / "s", trials=trials, space=SPACE, context=run_context(tmp_path / "s", heard)
+        )
         lines += [line.partition(" with ")[2] for line in heard.lines]
     assert len(set(lines)) == 4
 
@@ -62,7 +70,7 @@ def test_a_search_that_goes_on_draws_other_points(recordings, tmp_path, unlearnt
 def test_a_search_checks_its_fold_and_its_space_first(recordings, tmp_path, monkeypatch):
     two = searching.splits.honest(recordings, seed=0, folds=2)
     monkeypatch.setattr(searching.splits, "honest", lambda table, seed: two)
-    options = {"where": where(tmp_path / "s"), "trials": 1}
+    options = {"context": run_context(tmp_path / "s"), "trials": 1}
     with pytest.raises(TrainingError, match="Expected a fold from 0 to 1, but got 9"):
         search(recordings, RECIPE, tmp_path, space=SPACE, fold=(0, 9), **options)
     with pytest.raises(TrainingError, match="optimization.speed: expected one of optimizer"):
@@ -72,7 +80,9 @@ def test_a_search_checks_its_fold_and_its_space_first(recordings, tmp_path, monk
 
 
 def test_a_search_ends_near_the_best_value(recordings, tmp_path, unlearnt):
-    found = search(recordings, RECIPE, tmp_path / "study", where=where(tmp_path / "study"), space=SPACE, trials=25)
+    found = search(
+        recordings, RECIPE, tmp_path / "study", context=run_context(tmp_path / "study"), space=SPACE, trials=25
+    )
     assert found.changes["optimization.batch_size"] == 2
     assert found.changes["optimization.learning_rate"] == pytest.approx(2e-3, abs=8e-4)
 
@@ -80,19 +90,19 @@ def test_a_search_ends_near_the_best_value(recordings, tmp_path, unlearnt):
 def test_one_fold_s_unseen_pages_are_never_seen(recordings, tmp_path, monkeypatch):
     seen = []
 
-    def value(prepared, recipe, part, metric, where, *, seed):
+    def value(prepared, recipe, part, metric, context, *, seed):
         seen.extend([*part.train, *part.test])
         return 1.0
 
     monkeypatch.setattr(searching, "_value", value)
     monkeypatch.setattr(searching.splits, "honest", lambda table, seed: searching.splits.leave_one_out(table, "source"))
     table = Recordings(tuple(replace(row, source=str(n // 4)) for n, row in enumerate(recordings.rows[:8])))
-    search(table, RECIPE, tmp_path, where=where(tmp_path / "study"), space=SPACE, trials=1, fold=(0, 1))
+    search(table, RECIPE, tmp_path, context=run_context(tmp_path / "study"), space=SPACE, trials=1, fold=(0, 1))
     assert sorted(set(seen)) == [0, 1, 2, 3]
 
 
 def test_another_study_is_refused_in_the_folder(recordings, tmp_path, unlearnt):
-    options = {"where": where(tmp_path / "study"), "trials": 1}
+    options = {"context": run_context(tmp_path / "study"), "trials": 1}
     search(recordings, RECIPE, tmp_path / "study", space=SPACE, **options)
     with pytest.raises(TrainingError, match="holds a study of another recipe, table, space or metric"):
         search(recordings, RECIPE, tmp_path / "study", space=SPACE, metric="accuracy", **options)
@@ -105,13 +115,13 @@ def test_trials_that_fail_are_passed_over_until_none_is_left(recordings, tmp_pat
     monkeypatch.setattr(searching, "_value", fail)
     heard = Heard()
     with pytest.raises(TrainingError, match="None of the trials in .* came to an end; narrow the space"):
-        search(recordings, RECIPE, tmp_path / "s", where=where(tmp_path / "s", heard), space=SPACE, trials=2)
+        search(recordings, RECIPE, tmp_path / "s", context=run_context(tmp_path / "s", heard), space=SPACE, trials=2)
     assert heard.lines[0] == "trial 1 failed: The loss is no longer a number."
 
 
 def test_what_is_trained_on_is_not_searched(recordings, tmp_path):
     with pytest.raises(TrainingError, match="Expected numbers of the training to search, but 'input.width' changes"):
-        search(recordings, RECIPE, tmp_path, where=where(tmp_path), space={"input.width": [64]})
+        search(recordings, RECIPE, tmp_path, context=run_context(tmp_path), space={"input.width": [64]})
 
 
 def test_a_space_is_a_file_of_keys_with_ranges_or_values(tmp_path):
@@ -131,12 +141,13 @@ def test_a_space_is_a_file_of_keys_with_ranges_or_values(tmp_path):
 def test_the_metric_of_the_last_or_the_best_epoch_counts(monkeypatch, recordings, tmp_path):
     rows = [{"validation_loss": value} for value in (0.7, 0.3, 0.5)]
     monkeypatch.setattr(searching, "train", lambda *arguments, **options: rows)
-    prepared = searching.prepare_rows(recordings, RECIPE, recordings.canonical_indices(), where(tmp_path / "s"))
+    prepared = searching.prepare_rows(recordings, RECIPE, recordings.canonical_indices(), run_context(tmp_path / "s"))
     part = searching._inner(
         recordings, RECIPE, searching.Fold(recordings.canonical_indices(), recordings.canonical_indices()[:0]), seed=0
     )
     best = RECIPE.model_copy(update={"selection": Selection(fraction=0.2, keep="best")})
     values = [
-        searching._value(prepared, recipe, part, "loss", where(tmp_path / "s"), seed=0) for recipe in (RECIPE, best)
+        searching._value(prepared, recipe, part, "loss", run_context(tmp_path / "s"), seed=0)
+        for recipe in (RECIPE, best)
     ]
     assert values == [0.5, 0.3]

@@ -10,23 +10,23 @@ import numpy as np
 
 from ecglens.errors import ModelError
 from ecglens.models.cards import ModelCard
-from ecglens.models.explain.checks import check_order, check_place
+from ecglens.models.explain.checks import check_location, check_order
 from ecglens.models.explain.class_map import class_map
 from ecglens.models.explain.gradients import (
     ModuleRuntime,
     grad_cam,
     grad_cam_pp,
+    has_unit_positions,
     integrated_gradients,
-    placed_exactly,
 )
-from ecglens.models.explain.laid import lay
 from ecglens.models.explain.occlusion import occlusion_lead, occlusion_patch
+from ecglens.models.explain.projection import project
 from ecglens.models.explain.scene import Planes, Scene
-from ecglens.models.explain.stored import on_model
+from ecglens.models.explain.stored import load_method_checks
 from ecglens.models.explain.surrogate import kernel_shap, lime
 from ecglens.records import Explanation, Prediction
 
-__all__ = ["METHODS", "Method", "ModuleRuntime", "default_methods", "explain_scene", "heat_of"]
+__all__ = ["METHODS", "Method", "ModuleRuntime", "default_methods", "explain_scene", "compute_heat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ _EVENLY = (
 )
 
 
-def heat_of(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> Planes:
+def compute_heat(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> Planes:
     """Heat of a method in the model's arrays.
 
     Args:
@@ -157,20 +157,20 @@ def explain_scene(
         scene: The page and its model.
         prediction: What the model says of it.
         method: One of :data:`METHODS`.
-        module: As for :func:`heat_of`.
+        module: As for :func:`compute_heat`.
         checks: Also check the explanation on this page, which asks the model some 70 times.
         seed: Of methods that draw, and of the random maps of the checks.
 
     Raises:
-        ModelError: As for :func:`heat_of`.
-        MissingExtraError: As for :func:`heat_of`.
+        ModelError: As for :func:`compute_heat`.
+        MissingExtraError: As for :func:`compute_heat`.
     """
-    planes = heat_of(scene, method, module=module, seed=seed)
-    laid, chosen, card = lay(scene, planes), METHODS[method], scene.model.card
+    planes = compute_heat(scene, method, module=module, seed=seed)
+    laid, chosen, card = project(scene, planes), METHODS[method], scene.model.card
     made = check_order(scene, planes, np.random.default_rng(seed)) if checks else ()
     if checks and chosen.places:
-        made = (*made, check_place(scene, laid.heat))
-    on_even_units = method in {"grad_cam", "grad_cam_pp"} and not placed_exactly(scene)
+        made = (*made, check_location(scene, laid.heat))
+    on_even_units = method in {"grad_cam", "grad_cam_pp"} and not has_unit_positions(scene)
     return Explanation(
         method=method,
         label=scene.label,
@@ -185,6 +185,6 @@ def explain_scene(
         done=chosen.done,
         lead_probabilities=prediction.lead_probabilities,
         checks=made,
-        on_model=on_model(card, method),
+        on_model=load_method_checks(card, method),
         warnings=(*prediction.warnings, *((_EVENLY,) if on_even_units else ())),
     )

@@ -18,7 +18,16 @@ from ecglens.models.explain.scene import Planes, Scene
 from ecglens.records import Check
 from ecglens.tracing.ink import extract_trace_ink
 
-__all__ = ["Curves", "Location", "areas", "check_order", "check_place", "ink_map", "location", "random_map"]
+__all__ = [
+    "Curves",
+    "Location",
+    "check_order",
+    "check_location",
+    "compute_curves",
+    "make_ink_map",
+    "locate_heat",
+    "make_random_map",
+]
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
 """Of the places that are taken away or put back, beside none and all."""
@@ -53,8 +62,8 @@ def check_order(scene: Scene, planes: Planes, rng: np.random.Generator) -> tuple
         planes: Heat to be checked.
         rng: Draws the random maps.
     """
-    own = areas(scene, planes)
-    drawn = [areas(scene, random_map(scene, rng)) for _ in range(_RANDOM_MAPS)]
+    own = compute_curves(scene, planes)
+    drawn = [compute_curves(scene, make_random_map(scene, rng)) for _ in range(_RANDOM_MAPS)]
     deletion, insertion = (float(np.mean([getattr(one, name) for one in drawn])) for name in ("deletion", "insertion"))
     return (
         Check(
@@ -74,9 +83,9 @@ def check_order(scene: Scene, planes: Planes, rng: np.random.Generator) -> tuple
     )
 
 
-def check_place(scene: Scene, heat: NDArray[np.float32]) -> Check:
+def check_location(scene: Scene, heat: NDArray[np.float32]) -> Check:
     """Where the heat lies on this page."""
-    found = location(scene, heat)
+    found = locate_heat(scene, heat)
     return Check(
         "location",
         found.near >= LEAST_NEAR and found.outside <= MOST_OUTSIDE,
@@ -86,7 +95,7 @@ def check_place(scene: Scene, heat: NDArray[np.float32]) -> Check:
     )
 
 
-def areas(scene: Scene, planes: Planes) -> Curves:
+def compute_curves(scene: Scene, planes: Planes) -> Curves:
     """Areas under both curves for places in the order of their heat.
 
     Args:
@@ -108,12 +117,12 @@ def areas(scene: Scene, planes: Planes) -> Curves:
     return Curves(_mean(down, shares), _mean(up, shares))
 
 
-def random_map(scene: Scene, rng: np.random.Generator) -> Planes:
+def make_random_map(scene: Scene, rng: np.random.Generator) -> Planes:
     """A random value for each stretch of a lead: as coarse as a class map, and knows nothing."""
     return scene.spread(rng.normal(size=len(scene.stretches)))
 
 
-def ink_map(scene: Scene) -> Planes:
+def make_ink_map(scene: Scene) -> Planes:
     """The ink itself: a map that knows the page and not the model."""
     found: Planes = {}
     for name, array in scene.arrays.items():
@@ -122,7 +131,7 @@ def ink_map(scene: Scene) -> Planes:
     return found
 
 
-def location(scene: Scene, heat: NDArray[np.float32]) -> Location:
+def locate_heat(scene: Scene, heat: NDArray[np.float32]) -> Location:
     """Where heat on the page lies.
 
     Args:

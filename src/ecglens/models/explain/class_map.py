@@ -17,7 +17,7 @@ from ecglens.models.cards import FeatureMap
 from ecglens.models.explain.scene import Planes, Scene
 from ecglens.models.runtime import Runtime
 
-__all__ = ["class_map", "log_odds_slope", "spread_map"]
+__all__ = ["class_map", "compute_slope", "spread_map"]
 
 _STROKE_MM = 1.5
 """Deviation of the strokes that heat is drawn with: as wide as a text marker's, so that it can be seen on a trace."""
@@ -40,7 +40,7 @@ def class_map(scene: Scene) -> Planes:
     both = {name: np.concatenate([scene.arrays[name], scene.paper[name]]) for name in scene.arrays}
     rows = len(scene.arrays["page"])
     logits, found = model.class_maps(both)
-    slope = log_odds_slope(logits[:rows].mean(axis=0) / model.card.temperature, scene.index)
+    slope = compute_slope(logits[:rows].mean(axis=0) / model.card.temperature, scene.index)
     slope /= model.card.temperature * rows
     planes, ink = scene.planes(), _ink(scene)
     for described, maps in zip(model.card.feature_maps, found, strict=True):
@@ -96,7 +96,7 @@ def _hats(count: int, start: float, step: float, length: int) -> NDArray[np.floa
     return np.asarray(hats / np.maximum(hats.sum(axis=1, keepdims=True), 1e-9), dtype=np.float32)
 
 
-def log_odds_slope(logits: NDArray[np.floating], label: int) -> NDArray[np.float32]:
+def compute_slope(logits: NDArray[np.floating], label: int) -> NDArray[np.float32]:
     """How a label's log-odds change with each logit, ``(labels,)``: 1 with its own, -1 with the others' together."""
     others = np.delete(np.arange(len(logits)), label)
     slope = np.ones(len(logits), np.float32)

@@ -18,7 +18,7 @@ from ecglens.models.explain.scene import Planes, Scene
 from ecglens.models.inputs import InputRecipe, parse_recipe
 from ecglens.models.runtime import Runtime
 
-__all__ = ["ModuleRuntime", "grad_cam", "grad_cam_pp", "integrated_gradients", "placed_exactly"]
+__all__ = ["ModuleRuntime", "grad_cam", "grad_cam_pp", "integrated_gradients", "has_unit_positions"]
 
 _STEPS = 32
 
@@ -122,7 +122,7 @@ def integrated_gradients(scene: Scene, module: Any) -> Planes:
     return planes
 
 
-def placed_exactly(scene: Scene) -> bool:
+def has_unit_positions(scene: Scene) -> bool:
     """Whether the model folder tells where the units of its last maps lie."""
     return bool(scene.model.card.feature_maps)
 

@@ -15,7 +15,7 @@ from ecglens.models.cards import ModelCard
 from ecglens.models.inputs import InputRecipe, LeadCrops, View, make_input, views
 from ecglens.records import Box, Layout, Page
 
-__all__ = ["Answers", "Planes", "Scene", "Stretch"]
+__all__ = ["LogitModel", "Planes", "Scene", "Stretch"]
 
 Planes = dict[str, NDArray[np.float32]]
 """A value for each place of a model's arrays: by the graph's input ``(rows, height, width)``; of a signal model
@@ -27,7 +27,7 @@ _AT_ONCE = 8
 _LEAST_VOTE = 1e-3
 
 
-class Answers(Protocol):
+class LogitModel(Protocol):
     """What a method asks of a model; ``ecglens.models.runtime.Runtime`` is one."""
 
     card: ModelCard
@@ -63,7 +63,7 @@ class Scene:
 
     page: Page
     layout: Layout
-    model: Answers
+    model: LogitModel
     label: str
     arrays: Mapping[str, NDArray[np.float32]]
     views: Mapping[str, tuple[View, ...]]
@@ -74,7 +74,7 @@ class Scene:
         cls,
         page: Page,
         layout: Layout,
-        model: Answers,
+        model: LogitModel,
         label: str,
         *,
         arrays: Mapping[str, NDArray[np.float32]] | None = None,
@@ -157,7 +157,7 @@ class Scene:
         """
         return self._answers(masks)[:, self.index]
 
-    def likeliest(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> list[str]:
+    def top_labels(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> list[str]:
         """Labels that are likeliest with parts of the arrays replaced by bare paper; masks as for :meth:`log_odds`."""
         return [self.model.card.labels[number] for number in self._answers(masks).argmax(axis=1)]
 
@@ -168,7 +168,7 @@ class Scene:
     def _asked(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
         arrays = {name: np.concatenate([self._masked(name, mask) for mask in masks]) for name in self.arrays}
         logits = self.model.logits(arrays).astype(np.float64) / self.model.card.temperature
-        return log_odds_of(logits.reshape(len(masks), -1, logits.shape[1]), self.model.recipe)
+        return compute_log_odds(logits.reshape(len(masks), -1, logits.shape[1]), self.model.recipe)
 
     def _masked(self, name: str, mask: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float32]:
         array = self.arrays[name]
@@ -178,7 +178,7 @@ class Scene:
         return np.where(where, self.paper[name], array)
 
 
-def log_odds_of(logits: NDArray[np.float64], recipe: InputRecipe) -> NDArray[np.float64]:
+def compute_log_odds(logits: NDArray[np.float64], recipe: InputRecipe) -> NDArray[np.float64]:
     """Log-odds of every label for pages.
 
     Args:

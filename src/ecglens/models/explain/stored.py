@@ -7,7 +7,7 @@ from ecglens.errors import ModelError
 from ecglens.models.cards import ModelCard
 from ecglens.records import Check, ModelChecks
 
-__all__ = ["CHECKS_FILE", "load_checks", "on_model", "read_checks", "save_checks"]
+__all__ = ["CHECKS_FILE", "load_checks", "load_method_checks", "read_checks", "save_checks"]
 
 CHECKS_FILE = "explanations.json"
 _CARD_FILE = "card.md"
@@ -44,7 +44,7 @@ def read_checks(path: Path) -> ModelChecks:
         raise ModelError(f"Expected the checks of a model's explanations in '{path}', found something else.") from error
 
 
-def on_model(card: ModelCard, method: str) -> tuple[Check, ...]:
+def load_method_checks(card: ModelCard, method: str) -> tuple[Check, ...]:
     """How a method did on a model, as far as its folder tells."""
     found = load_checks(card)
     return () if found is None else tuple(found.methods.get(method, ()))

@@ -33,7 +33,7 @@ from ecglens.records import Layout, NotFound, Page
 from ecglens.render import damage_page
 from ecglens.tracing.trace import trace_page
 
-__all__ = ["Entry", "PageCache", "stored_page"]
+__all__ = ["Entry", "PageCache", "prepare_page"]
 
 _MADE_BY = ("pages", "leads", "tracing", "render", "models/inputs", "layouts.py", "records.py")
 _RECORD = ".hea"
@@ -162,7 +162,7 @@ class PageCache:
             ) from error
 
 
-def stored_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] | str:
+def prepare_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] | str:
     """Stored values of one page as a model reads it.
 
     Args:
@@ -210,7 +210,7 @@ def _begin_worker() -> None:
 
 
 def _make(job: tuple[Entry, InputRecipe]) -> dict[str, NDArray[Any]] | str:
-    return stored_page(*job)
+    return prepare_page(*job)
 
 
 def _extend(path: Path, content: bytes) -> None:

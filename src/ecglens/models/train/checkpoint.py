@@ -84,7 +84,7 @@ def load_weights(path: Path, model: nn.Module) -> None:
         ) from error
 
 
-def like(value: Tensor, model_value: Tensor) -> Tensor:
+def match_memory_order(value: Tensor, model_value: Tensor) -> Tensor:
     """``value`` with the device and the order in memory of ``model_value``: bits can depend on that order."""
     return torch.empty_like(model_value, dtype=value.dtype).copy_(value)
 

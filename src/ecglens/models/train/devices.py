@@ -10,7 +10,7 @@ from torch import distributed
 
 from ecglens.errors import TrainingError
 
-__all__ = ["ALONE", "World", "choose_device", "forward_type", "training_world"]
+__all__ = ["ALONE", "World", "choose_device", "choose_forward_dtype", "training_world"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def forward_type(precision: str, device: torch.device) -> torch.dtype | None:
+def choose_forward_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     """The number type of a forward pass in mixed precision, or ``None`` for float32 all through.
 
     Args:

@@ -8,11 +8,11 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from ecglens.errors import TrainingError
-from ecglens.models.train.checkpoint import like
-from ecglens.models.train.devices import World, forward_type
+from ecglens.models.train.checkpoint import match_memory_order
+from ecglens.models.train.devices import World, choose_forward_dtype
 from ecglens.models.train.recipe import Optimization, Phase, Recipe
 
-__all__ = ["Fitter", "check_phases", "loss_of"]
+__all__ = ["Fitter", "check_phases", "compute_loss"]
 
 
 class Fitter:
@@ -31,7 +31,7 @@ class Fitter:
 
     def __init__(self, model: nn.Module, plan: Optimization, phase: Phase, *, steps: int, world: World) -> None:
         self._plan, self._device = plan, world.device
-        self._type = forward_type(plan.precision, world.device)
+        self._type = choose_forward_dtype(plan.precision, world.device)
         if world.size > 1 and world.device.type == "cuda":
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # torch gives no types
         self._resting = _set_trunk(model, phase.trunk)
@@ -96,12 +96,14 @@ class Fitter:
             number, _, name = key.partition("/")
             weight = self._weights[int(number)]
             # load_state_dict would forget the order in memory
-            self._optimizer.state[weight][name] = like(value, weight) if value.shape == weight.shape else value
+            self._optimizer.state[weight][name] = (
+                match_memory_order(value, weight) if value.shape == weight.shape else value
+            )
         self._schedule.load_state_dict(plain["schedule"])
         self._scaler.load_state_dict(plain["scaler"])
 
 
-def loss_of(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
+def compute_loss(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
     """Cross entropy summed over the rows, the mean of that of each answer.
 
     Args:

@@ -31,10 +31,10 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.errors import TrainingError
 from ecglens.models.cards import sha256_of
 from ecglens.models.train.checkpoint import write_whole
-from ecglens.models.train.origin import origin
+from ecglens.models.train.origin import describe_origin
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["Plan", "check_labels", "load_run", "occupied", "start_run", "table_hash", "table_of"]
+__all__ = ["Plan", "check_labels", "load_run", "lock_run", "start_run", "table_hash", "list_rows"]
 
 _COLUMNS = ("file", "label", "recording", "group")
 
@@ -80,7 +80,7 @@ def start_run(
     if (out / "recipe.json").exists():
         for name, text in texts.items():
             _check_same(out / name, text)
-        if _read_table(out) != table_of(recordings):
+        if _read_table(out) != list_rows(recordings):
             raise TrainingError(f"'{out}' holds a run on other recordings; choose another folder.")
         if not resume:
             raise TrainingError(
@@ -93,11 +93,11 @@ def start_run(
         for name, text in reversed(texts.items()):
             write_whole(out / name, text.encode())
     with (out / "started.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(origin(command)) + "\n")
+        stream.write(json.dumps(describe_origin(command)) + "\n")
 
 
 @contextmanager
-def occupied(out: Path) -> Iterator[None]:
+def lock_run(out: Path) -> Iterator[None]:
     """Keep a run's folder to oneself: two processes in one would spoil each other's checkpoints.
 
     Raises:
@@ -129,7 +129,7 @@ def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
         table = _read_table(out)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"Expected a run folder of ecglens train, but '{out}' cannot be read as one.") from error
-    if table != table_of(recordings):
+    if table != list_rows(recordings):
         raise TrainingError(f"The run in '{out}' was made from other recordings; name the table that it was made from.")
     return recipe, plan
 
@@ -192,7 +192,7 @@ def _flat(document: dict[str, Any], before: str = "") -> dict[str, str]:
     return flat
 
 
-def table_of(recordings: Recordings) -> list[tuple[str, ...]]:
+def list_rows(recordings: Recordings) -> list[tuple[str, ...]]:
     """What a run must find again: each file's name below the set's folder, its label, recording and group."""
     return [(key, row.label, row.recording, row.group) for key, row in zip(recordings.keys(), recordings, strict=True)]
 
@@ -201,7 +201,7 @@ def _table_text(recordings: Recordings) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*_COLUMNS, "sha256"])
-    for line, row in zip(table_of(recordings), recordings, strict=True):
+    for line, row in zip(list_rows(recordings), recordings, strict=True):
         writer.writerow([*line, _hash(row.path)])
     return stream.getvalue().encode()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ecglens.extras import require
 from ecglens.models.train.checkpoint import write_whole
 
-__all__ = ["COLUMNS", "Figures", "History", "draw_curves", "tensorboard", "write_history"]
+__all__ = ["COLUMNS", "Figures", "History", "draw_curves", "open_tensorboard", "write_history"]
 
 COLUMNS = (
     "epoch",
@@ -58,7 +58,7 @@ def draw_curves(path: Path, epochs: History, title: str) -> None:
     write_whole(path, drawn.getvalue())
 
 
-def tensorboard(folder: Path) -> Callable[[Figures], None]:
+def open_tensorboard(folder: Path) -> Callable[[Figures], None]:
     """A writer of epochs for TensorBoard.
 
     Raises:

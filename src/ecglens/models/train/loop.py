@@ -14,14 +14,14 @@ from torch import Tensor, distributed, nn
 
 from ecglens.errors import TrainingError
 from ecglens.models.train.augment import augment
-from ecglens.models.train.checkpoint import like, load_state, save_state, save_weights
+from ecglens.models.train.checkpoint import load_state, match_memory_order, save_state, save_weights
 from ecglens.models.train.devices import ALONE, World
-from ecglens.models.train.fitter import Fitter, check_phases, loss_of
+from ecglens.models.train.fitter import Fitter, check_phases, compute_loss
 from ecglens.models.train.history import History
 from ecglens.models.train.recipe import Recipe, Selection
-from ecglens.models.train.samples import Samples, balanced_order, batches, fetched_ahead
+from ecglens.models.train.samples import Samples, batches, order_rows, prefetch
 
-__all__ = ["BEST", "CHECKPOINT", "LAST", "logits_of", "train"]
+__all__ = ["BEST", "CHECKPOINT", "LAST", "compute_logits", "train"]
 
 CHECKPOINT, LAST, BEST = "checkpoint.safetensors", "last.safetensors", "best.safetensors"
 
@@ -85,7 +85,9 @@ def train(
         plain, tensors = load_state(folder / CHECKPOINT)
         place, best, before = _Place(**plain["place"]), tensors.get("best", {}), (plain, tensors.get("optimizer", {}))
         own = model.state_dict()
-        model.load_state_dict({name: like(value, own[name]) for name, value in tensors["weights"].items()})
+        model.load_state_dict(
+            {name: match_memory_order(value, own[name]) for name, value in tensors["weights"].items()}
+        )
 
     plan = recipe.optimization
     check_phases(model, recipe)
@@ -113,20 +115,20 @@ def train(
             _keep(folder, place, model, fitter, best, world)
             on_epoch(place.history)
 
-    if world.leads:
+    if world.is_first:
         save_weights(folder / LAST, model)
     if best:
         model.load_state_dict(best)
-        if world.leads:
+        if world.is_first:
             save_weights(folder / BEST, model)
-    if world.leads:
+    if world.is_first:
         (folder / CHECKPOINT).unlink(missing_ok=True)
     world.wait()
     model.eval()
     return place.history
 
 
-def logits_of(
+def compute_logits(
     model: nn.Module, samples: Samples, *, batch_size: int = 32, device: torch.device = ALONE.device
 ) -> NDArray[np.float32]:
     """Answers of a model, ``(samples, labels)`` float32."""
@@ -155,10 +157,10 @@ def _steps(fitter: Fitter, learn: Samples, place: _Place, recipe: Recipe, seed: 
         return len(part), weight, *learn.batch(part[world.rank :: world.size], device)
 
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        for count, weight, inputs, targets in fetched_ahead(fetch, parts[place.step :]):
+        for count, weight, inputs, targets in prefetch(fetch, parts[place.step :]):
             rng = torch.manual_seed(_seed(seed, 1, place.epoch, place.step, world.rank))
             answers = fitter.answers(*(augment(values, recipe.augmentation, rng, levels=white) for values in inputs))
-            loss = loss_of(answers, targets, on_device, plan.label_smoothing) / weight
+            loss = compute_loss(answers, targets, on_device, plan.label_smoothing) / weight
             fitter.step(loss * world.size)
             right = torch.stack([answer.detach().float() for answer in answers]).mean(0).argmax(1) == targets
             recent += torch.stack([loss.detach().double() * count, right.sum().double()])
@@ -183,7 +185,7 @@ def _check_answers(model: nn.Module, learn: Samples, place: _Place, world: World
     """Look at a few answers once more: the loss was seen before the last step, and that may have gone too far."""
     few = slice(2)
     part = Samples(learn.stored, learn.scaling, learn.rows[few], learn.targets[few])
-    if not np.isfinite(logits_of(model, part, device=world.device)).all():
+    if not np.isfinite(compute_logits(model, part, device=world.device)).all():
         raise _diverged(place)
 
 
@@ -200,7 +202,7 @@ def _close_epoch(
     """Note the figures of an epoch and turn to the next."""
     scores: dict[str, float] = {}
     if choose is not None:
-        scores = world.told(_scores(model, choose, world) if world.leads else None)
+        scores = world.broadcast(_scores(model, choose, world) if world.is_first else None)
         value = scores[recipe.selection.metric]
         better = place.best_value is None or (
             value < place.best_value if recipe.selection.metric == "loss" else value > place.best_value
@@ -222,7 +224,7 @@ def _close_epoch(
 
 
 def _scores(model: nn.Module, samples: Samples, world: World) -> dict[str, float]:
-    logits = logits_of(model, samples, device=world.device)
+    logits = compute_logits(model, samples, device=world.device)
     rows = np.arange(len(samples))
     right = logits.argmax(axis=1) == samples.targets
     by_label = [right[samples.targets == label].mean() for label in np.unique(samples.targets)]
@@ -234,7 +236,7 @@ def _scores(model: nn.Module, samples: Samples, world: World) -> dict[str, float
 
 
 def _keep(folder: Path, place: _Place, model: nn.Module, fitter: Fitter, best: dict[str, Tensor], world: World) -> None:
-    if not world.leads:
+    if not world.is_first:
         return
     plain, optimizer = fitter.state()
     tensors = {"weights": model.state_dict(), "optimizer": optimizer, "best": best}
@@ -246,7 +248,7 @@ def _spent(place: _Place, selection: Selection) -> bool:
 
 
 def _order(learn: Samples, recipe: Recipe, seed: int, epoch: int) -> NDArray[np.intp]:
-    return balanced_order(
+    return order_rows(
         learn.targets, recipe.optimization.balance, np.random.default_rng(np.random.SeedSequence([seed, 0, epoch]))
     )
 

@@ -11,14 +11,14 @@ from ecglens.models.cards import GRAPH_FILE, ModelCard
 from ecglens.models.explain import ModuleRuntime
 from ecglens.models.train.recipe import Recipe
 from ecglens.models.train.run import load_final
-from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
+from ecglens.models.zoo.compact_cnn import load_compact_cnn
 
-__all__ = ["module_of_folder", "runtime_of_run"]
+__all__ = ["load_module", "load_run_model"]
 
 _UNCALIBRATED = "The model is that of a run: it is not calibrated, and answers whatever its confidence."
 
 
-def runtime_of_run(run: Path) -> ModuleRuntime:
+def load_run_model(run: Path) -> ModuleRuntime:
     """The model that a run fitted on everything, ready to answer and to be followed.
 
     Raises:
@@ -47,14 +47,14 @@ def runtime_of_run(run: Path) -> ModuleRuntime:
     return ModuleRuntime(card, module)
 
 
-def module_of_folder(card: ModelCard) -> nn.Module:
+def load_module(card: ModelCard) -> nn.Module:
     """The torch module of a model folder, where its graph tells enough to build it again.
 
     Raises:
         ModelError: It does not; a run does.
     """
     try:
-        return compact_cnn_from_graph(card.folder / GRAPH_FILE)
+        return load_compact_cnn(card.folder / GRAPH_FILE)
     except ModelError as error:
         raise ModelError(
             f"Gradients cannot be followed through the graph of '{card.name}'; give the run that made it with --run."

@@ -5,12 +5,12 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["origin"]
+__all__ = ["describe_origin"]
 
 _PACKAGES = ("ecglens", "torch", "torchvision", "timm", "numpy", "scikit-learn", "opencv-python-headless")
 
 
-def origin(command: str) -> dict[str, object]:
+def describe_origin(command: str) -> dict[str, object]:
     """Command, git state of the code, versions and machine, in plain types.
 
     Args:

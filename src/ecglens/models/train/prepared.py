@@ -85,7 +85,9 @@ def prepare(
     copies = _copies(recordings, recipe, rows)
     pages = PageCache(cache, recipe.input)
     entries = [*plain, *(entry for _, entry in copies)]
-    found, reasons = world.told(pages.fill(entries, workers=workers, progress=progress) if world.leads else None)
+    found, reasons = world.broadcast(
+        pages.fill(entries, workers=workers, progress=progress) if world.is_first else None
+    )
     _refuse(reasons, len(plain))
     places = np.full(len(recordings), -1, dtype=np.intp)
     places[rows] = found[: len(plain)]

@@ -20,9 +20,9 @@ __all__ = [
     "Phase",
     "Recipe",
     "Selection",
-    "changed",
+    "change_recipe",
     "load_recipe",
-    "recipe_text",
+    "format_recipe",
 ]
 
 
@@ -205,7 +205,7 @@ def load_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
     return _valid(document, f"'{path.name}'")
 
 
-def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+def change_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """A recipe with other values.
 
     Args:
@@ -221,7 +221,7 @@ def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     return _valid(document, "that was changed")
 
 
-def recipe_text(recipe: Recipe) -> str:
+def format_recipe(recipe: Recipe) -> str:
     """A recipe as TOML."""
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from ecglens.datasets.recordings import Recordings
 from ecglens.evaluation.sections import Section
 from ecglens.models.train.folder import load_run
-from ecglens.models.train.run import split_of
+from ecglens.models.train.run import make_split
 
-__all__ = ["training_section"]
+__all__ = ["describe_training"]
 
 
-def training_section(recordings: Recordings, run: Path, *, seed: int) -> Section:
+def describe_training(recordings: Recordings, run: Path, *, seed: int) -> Section:
     """Folds with their pages and last figures, and the curves of each.
 
     Args:
@@ -23,7 +23,7 @@ def training_section(recordings: Recordings, run: Path, *, seed: int) -> Section
         TrainingError: The folder holds no run of these recordings.
     """
     recipe, plan = load_run(recordings, run)
-    split = split_of(recordings, recipe, plan, seed=seed)
+    split = make_split(recordings, recipe, plan, seed=seed)
     rows = [("fold", "learnt from", "unseen", "epochs", "loss", "accuracy while learning", "minutes")]
     pictures = {}
     for number, fold in enumerate(split.folds):

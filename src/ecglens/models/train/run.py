@@ -23,8 +23,8 @@ from ecglens.models.train.checkpoint import load_weights, write_whole
 from ecglens.models.train.devices import World
 from ecglens.models.train.fitter import check_phases
 from ecglens.models.train.folder import Plan, check_labels
-from ecglens.models.train.history import Figures, History, draw_curves, tensorboard, write_history
-from ecglens.models.train.loop import BEST, LAST, logits_of, train
+from ecglens.models.train.history import Figures, History, draw_curves, open_tensorboard, write_history
+from ecglens.models.train.loop import BEST, LAST, compute_logits, train
 from ecglens.models.train.prepared import Prepared, prepare
 from ecglens.models.train.recipe import Recipe
 from ecglens.models.zoo import build, check_weights
@@ -32,16 +32,16 @@ from ecglens.models.zoo import build, check_weights
 __all__ = [
     "Answers",
     "Listener",
-    "Where",
-    "answered",
-    "built",
-    "check",
+    "RunContext",
+    "load_answers",
+    "build_model",
+    "check_run",
     "cross_validate",
     "fit_all",
     "load_final",
     "page_logits",
     "prepare_rows",
-    "split_of",
+    "make_split",
 ]
 
 ANSWERS, FINAL = "answers.npz", "final"
@@ -67,7 +67,7 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class RunContext:
     """Where a run is done, and who hears of it.
 
     Attributes:
@@ -100,7 +100,7 @@ class Answers:
     folds: NDArray[np.intp]
 
 
-def check(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[int]) -> None:
+def check_run(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[int]) -> None:
     """Make sure, before any work, that a run can be done.
 
     Args:
@@ -116,18 +116,18 @@ def check(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[in
     check_labels(recordings, recipe)
     check_weights(recipe.model, recipe.options)
     with torch.device("meta"):
-        model = built(recipe, seed=0, initial=False)
+        model = build_model(recipe, seed=0, initial=False)
     if recipe.options.get("weights") is not None:
-        built(recipe, seed=0)
+        build_model(recipe, seed=0)
     check_phases(model, recipe)
     for seed in seeds:
-        split = split_of(recordings, recipe, plan, seed=seed)
+        split = make_split(recordings, recipe, plan, seed=seed)
         for number, fold in enumerate(split.folds):
             by_file = split.protocol == splits.AS_PUBLISHED
             _sides(recordings, recipe, fold, seed=1000 * seed + number, by_file=by_file)
 
 
-def split_of(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
+def make_split(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
     """The folds of one seed.
 
     Raises:
@@ -163,7 +163,7 @@ def cross_validate(
     plan: Plan | None = None,
     *,
     seeds: Sequence[int],
-    where: Where,
+    context: RunContext,
 ) -> None:
     """Train a model for each fold and keep its answers on the fold's unseen pages.
 
@@ -173,14 +173,14 @@ def cross_validate(
         out: Run folder made by :func:`start_run`.
         plan: What to score.
         seeds: Of folds and weights.
-        where: Where to train.
+        context: Where to train.
 
     Raises:
         TrainingError: A page cannot be used or the training fails.
         DatasetError: The recordings cannot be split so.
     """
     plan = plan or Plan()
-    kept = {seed: split_of(recordings, recipe, plan, seed=seed) for seed in seeds}
+    kept = {seed: make_split(recordings, recipe, plan, seed=seed) for seed in seeds}
     pending = [
         (seed, number, fold)
         for seed, split in kept.items()
@@ -189,25 +189,25 @@ def cross_validate(
     ]
     if not pending:
         return
-    if where.world.leads:
+    if context.world.is_first:
         for seed, split in kept.items():
             split.save(out / f"seed{seed}" / "split.json", recordings)
     needed = np.unique(np.concatenate([side for _, _, fold in pending for side in (fold.train, fold.test)]))
-    prepared = prepare_rows(recordings, recipe, needed, where)
+    prepared = prepare_rows(recordings, recipe, needed, context)
     for seed, number, fold in pending:
         if kept[seed].protocol != splits.AS_PUBLISHED:
             _check_content(prepared, fold)
         folder = _fold_folder(out, seed, number)
         of = f"seed {seed}, fold {number + 1} of {len(kept[seed].folds)}"
         by_file = kept[seed].protocol == splits.AS_PUBLISHED
-        model = _fit(prepared, fold, folder, where, seed=1000 * seed + number, of=of, by_file=by_file)
-        logits = logits_of(model, prepared.samples(fold.test), device=where.world.device)
+        model = _fit(prepared, fold, folder, context, seed=1000 * seed + number, of=of, by_file=by_file)
+        logits = compute_logits(model, prepared.samples(fold.test), device=context.world.device)
         logits = logits.reshape(len(fold.test), len(recipe.input.rows), -1)
-        if where.world.leads:
+        if context.world.is_first:
             _write_answers(folder / ANSWERS, rows=fold.test, logits=logits)
-        where.world.wait()
+        context.world.wait()
         right = float((page_logits(logits, recipe.input).argmax(1) == prepared.targets[fold.test]).mean())
-        where.listener.line(f"{of}: {right:.1%} of {len(fold.test)} unseen pages right")
+        context.listener.line(f"{of}: {right:.1%} of {len(fold.test)} unseen pages right")
 
 
 def fit_all(
@@ -216,7 +216,7 @@ def fit_all(
     out: Path,
     *,
     seed: int,
-    where: Where,
+    context: RunContext,
 ) -> None:
     """Fit the recipe on one file of every recording and keep the weights in ``RUN/final``.
 
@@ -225,9 +225,9 @@ def fit_all(
     if (out / FINAL / _kept(recipe)).exists():
         return
     everything = Fold(recordings.canonical_indices(), np.empty(0, dtype=np.intp), "all")
-    prepared = prepare_rows(recordings, recipe, everything.train, where)
-    _fit(prepared, everything, out / FINAL, where, seed=seed, of="all recordings", by_file=False)
-    where.listener.line(f"fitted on all {len(everything.train)} recordings")
+    prepared = prepare_rows(recordings, recipe, everything.train, context)
+    _fit(prepared, everything, out / FINAL, context, seed=seed, of="all recordings", by_file=False)
+    context.listener.line(f"fitted on all {len(everything.train)} recordings")
 
 
 def load_final(recipe: Recipe, out: Path) -> nn.Module:
@@ -239,12 +239,12 @@ def load_final(recipe: Recipe, out: Path) -> nn.Module:
     weights = out / FINAL / _kept(recipe)
     if not weights.is_file():
         raise TrainingError(f"'{out}' has no model that was fitted on everything; finish the run with --fit --resume.")
-    model = built(recipe, seed=0, initial=False)
+    model = build_model(recipe, seed=0, initial=False)
     load_weights(weights, model)
     return model.eval()
 
 
-def answered(recordings: Recordings, out: Path, *, seed: int) -> Answers:
+def load_answers(recordings: Recordings, out: Path, *, seed: int) -> Answers:
     """Answers of one seed's folds together.
 
     Args:
@@ -297,26 +297,26 @@ def _fit(
     prepared: Prepared,
     fold: Fold,
     folder: Path,
-    where: Where,
+    context: RunContext,
     *,
     seed: int,
     of: str,
     by_file: bool,
 ) -> nn.Module:
     """Train on one side of a fold, or load what was trained."""
-    recipe, world = prepared.recipe, where.world
-    model = built(recipe, seed=seed, initial=not (folder / LAST).exists()).to(world.device)
+    recipe, world = prepared.recipe, context.world
+    model = build_model(recipe, seed=seed, initial=not (folder / LAST).exists()).to(world.device)
     if (folder / _kept(recipe)).exists():
         load_weights(folder / _kept(recipe), model)
         return model.eval()
     learn, choose = _sides(prepared.recordings, recipe, fold, seed=seed, by_file=by_file)
     _check_each_label(prepared, learn, of)
-    write = tensorboard(folder / "events") if where.board and world.leads else None
-    where.listener.stage(of)
+    write = open_tensorboard(folder / "events") if context.board and world.is_first else None
+    context.listener.stage(of)
 
     def on_epoch(history: History) -> None:
-        where.listener.epoch(history[-1])
-        if world.leads:
+        context.listener.epoch(history[-1])
+        if world.is_first:
             write_history(folder / "history.csv", history)
         if write is not None:
             write(history[-1])
@@ -329,29 +329,29 @@ def _fit(
         seed=seed,
         folder=folder,
         world=world,
-        on_step=where.listener.steps,
+        on_step=context.listener.steps,
         on_epoch=on_epoch,
     )
-    if world.leads:
+    if world.is_first:
         draw_curves(folder / "curves.png", history, f"{recipe.title}: {of}")
     return model
 
 
-def prepare_rows(recordings: Recordings, recipe: Recipe, rows: NDArray[np.intp], where: Where) -> Prepared:
+def prepare_rows(recordings: Recordings, recipe: Recipe, rows: NDArray[np.intp], context: RunContext) -> Prepared:
     """Prepare the pages of some rows of a table; see :func:`ecglens.models.train.prepared.prepare`."""
-    where.listener.stage("preparing pages")
+    context.listener.stage("preparing pages")
     return prepare(
         recordings,
         recipe,
         rows,
-        cache=where.cache,
-        workers=where.workers,
-        world=where.world,
-        progress=where.listener.pages,
+        cache=context.cache,
+        workers=context.workers,
+        world=context.world,
+        progress=context.listener.pages,
     )
 
 
-def built(recipe: Recipe, *, seed: int, initial: bool = True) -> nn.Module:
+def build_model(recipe: Recipe, *, seed: int, initial: bool = True) -> nn.Module:
     """The recipe's model.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Samples", "balanced_order", "batches", "fetched_ahead"]
+__all__ = ["Samples", "order_rows", "batches", "prefetch"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -63,7 +63,7 @@ class Samples:
         return np.bincount(self.targets, minlength=labels).astype(np.intp)
 
 
-def balanced_order(targets: NDArray[np.int64], balance: str, rng: np.random.Generator) -> NDArray[np.intp]:
+def order_rows(targets: NDArray[np.int64], balance: str, rng: np.random.Generator) -> NDArray[np.intp]:
     """The order in which an epoch shows its rows.
 
     Args:
@@ -92,7 +92,7 @@ def batches(order: NDArray[np.intp], batch_size: int) -> list[NDArray[np.intp]]:
     return np.array_split(order, -(-len(order) // batch_size))
 
 
-def fetched_ahead(make: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+def prefetch(make: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
     """``map(make, items)``, each made in a second thread while the one before it is used."""
     with ThreadPoolExecutor(1) as thread:
         waiting: Future[_Result] | None = None

@@ -24,13 +24,13 @@ from ecglens.datasets.splits import Fold
 from ecglens.errors import TrainingError
 from ecglens.extras import require
 from ecglens.models.train.checkpoint import write_whole
-from ecglens.models.train.folder import check_labels, table_of
+from ecglens.models.train.folder import check_labels, list_rows
 from ecglens.models.train.loop import train
 from ecglens.models.train.prepared import Prepared
-from ecglens.models.train.recipe import Recipe, changed, recipe_text
-from ecglens.models.train.run import Where, built, prepare_rows
+from ecglens.models.train.recipe import Recipe, change_recipe, format_recipe
+from ecglens.models.train.run import RunContext, build_model, prepare_rows
 
-__all__ = ["Found", "Range", "Space", "load_space", "search"]
+__all__ = ["SearchResult", "Range", "Space", "load_space", "search"]
 
 _BEST, _STUDY = "best.toml", "study.db"
 _FIXED = ("input", "labels", "damage")
@@ -67,7 +67,7 @@ DEFAULT_SPACE: Space = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """What a search has come to.
 
     Attributes:
@@ -104,21 +104,21 @@ def search(
     recipe: Recipe,
     out: Path,
     *,
-    where: Where,
+    context: RunContext,
     space: Space = DEFAULT_SPACE,
     trials: int = 20,
     repeats: int = 2,
     metric: Literal["loss", "accuracy", "balanced_accuracy"] = "loss",
     seed: int = 0,
     fold: tuple[int, int] | None = None,
-) -> Found:
+) -> SearchResult:
     """Try values for a recipe; a study that is in the folder goes on until it has as many trials.
 
     Args:
         recordings: One row a file; copies are left out.
         recipe: What is changed.
         out: Folder of the study; ``best.toml`` in it is the recipe with the best values.
-        where: Where to train.
+        context: Where to train.
         space: What to try.
         trials: How many in all.
         repeats: Inner splits on which each trial is trained and valued.
@@ -135,7 +135,7 @@ def search(
         raise TrainingError(f"Expected numbers of the training to search, but '{fixed[0]}' changes what is trained on.")
     optuna.logging.set_verbosity(logging.WARNING)
     check_labels(recordings, recipe)
-    changed(recipe, {key: among.low if isinstance(among, Range) else among[0] for key, among in space.items()})
+    change_recipe(recipe, {key: among.low if isinstance(among, Range) else among[0] for key, among in space.items()})
     rows = recordings.canonical_indices()
     if fold is not None:
         folds = splits.honest(recordings, seed=fold[0])
@@ -145,7 +145,7 @@ def search(
     parts = [_inner(recordings, recipe, Fold(rows, np.empty(0, np.intp)), seed=seed + n) for n in range(repeats)]
     asked = {
         "recipe": recipe.model_dump(mode="json"),
-        "recordings": hashlib.sha256(json.dumps(table_of(recordings)).encode()).hexdigest(),
+        "recordings": hashlib.sha256(json.dumps(list_rows(recordings)).encode()).hexdigest(),
         "space": _plain(space),
         "metric": metric,
         "repeats": repeats,
@@ -160,20 +160,20 @@ def search(
     )
     _check_same(study, asked, out)
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))  # a seed draws the same points again
-    prepared = prepare_rows(recordings, recipe, rows, where)
+    prepared = prepare_rows(recordings, recipe, rows, context)
 
     def value(trial: Any) -> float:
-        tried = changed(recipe, _suggested(trial, space))
+        tried = change_recipe(recipe, _suggested(trial, space))
         values = []
         for number, part in enumerate(parts):
-            where.listener.stage(f"trial {trial.number + 1} of {trials}, part {number + 1} of {repeats}")
+            context.listener.stage(f"trial {trial.number + 1} of {trials}, part {number + 1} of {repeats}")
             try:
-                values.append(_value(prepared, tried, part, metric, where, seed=seed + number))
+                values.append(_value(prepared, tried, part, metric, context, seed=seed + number))
             except TrainingError as error:
-                where.listener.line(f"trial {trial.number + 1} failed: {error}")
+                context.listener.line(f"trial {trial.number + 1} failed: {error}")
                 raise optuna.TrialPruned from error
         mean = float(np.mean(values))
-        where.listener.line(f"trial {trial.number + 1}: {metric} {mean:.4f} with {json.dumps(trial.params)}")
+        context.listener.line(f"trial {trial.number + 1}: {metric} {mean:.4f} with {json.dumps(trial.params)}")
         return mean
 
     done = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
@@ -184,8 +184,8 @@ def search(
         raise TrainingError(
             f"None of the trials in '{out}' came to an end; narrow the space, such as the learning rate."
         )
-    write_whole(out / _BEST, recipe_text(changed(recipe, study.best_params)).encode())
-    return Found(len(done), float(study.best_value), dict(study.best_params))
+    write_whole(out / _BEST, format_recipe(change_recipe(recipe, study.best_params)).encode())
+    return SearchResult(len(done), float(study.best_value), dict(study.best_params))
 
 
 def _inner(recordings: Recordings, recipe: Recipe, fold: Fold, *, seed: int) -> Fold:
@@ -193,9 +193,9 @@ def _inner(recordings: Recordings, recipe: Recipe, fold: Fold, *, seed: int) -> 
     return Fold(learn, choose)
 
 
-def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, where: Where, *, seed: int) -> float:
+def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, context: RunContext, *, seed: int) -> float:
     """Train on one side and value on the other: by the last epoch, or by the best where the recipe keeps that."""
-    model = built(recipe, seed=seed).to(where.world.device)
+    model = build_model(recipe, seed=seed).to(context.world.device)
     learn, choose = prepared.samples(part.train, damaged=True), prepared.samples(part.test)
     with TemporaryDirectory() as folder:
         history = train(
@@ -205,8 +205,8 @@ def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, where: W
             recipe,
             seed=seed,
             folder=Path(folder),
-            world=where.world,
-            on_step=where.listener.steps,
+            world=context.world,
+            on_step=context.listener.steps,
         )
     values = [float(row[f"validation_{metric}"] or 0.0) for row in history]
     if recipe.selection.keep == "last":

@@ -12,10 +12,10 @@ from torch import nn
 
 from ecglens.errors import TrainingError
 from ecglens.models.zoo.backbones import (
-    architecture,
     backbone,
     densenet121,
     efficientnet_b0,
+    find_architecture,
     mobilenet_v1,
     mobilenet_v2,
     resnet50,
@@ -141,7 +141,7 @@ def check_weights(name: str, options: Mapping[str, Any]) -> None:
     weights = options.get("weights")
     if weights is None:
         return
-    known = architecture(str(options.get("backbone", name)).removesuffix(_RECURRENT))
+    known = find_architecture(str(options.get("backbone", name)).removesuffix(_RECURRENT))
     if known is None:
         raise TrainingError(f"Model '{name}' has no pretrained weights; leave the option weights out.")
     find_weights(known, weights)
@@ -160,7 +160,7 @@ def _found(name: str) -> tuple[Callable[..., nn.Module], tuple[str, ...]]:
     if entry is not None:
         return entry.make, tuple(entry.shapes)
     base = name.removesuffix(_RECURRENT)
-    if architecture(base) is None:
+    if find_architecture(base) is None:
         raise TrainingError(
             f"Expected one of the models {', '.join(ZOO)}, a backbone with {_RECURRENT} or a name of timm's, "
             f"but there is no '{name}'."

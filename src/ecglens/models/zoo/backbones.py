@@ -15,7 +15,7 @@ from ecglens.models.zoo.weights import load_weights
 
 __all__ = [
     "Backbone",
-    "architecture",
+    "find_architecture",
     "backbone",
     "densenet121",
     "efficientnet_b0",
@@ -97,7 +97,7 @@ def backbone(
     Raises:
         TrainingError: There is no such backbone, or its weights cannot be loaded.
     """
-    known = architecture(name)
+    known = find_architecture(name)
     if known is None:
         raise TrainingError(f"Expected the name of a backbone of ecglens or timm, but there is no '{name}'.")
     if pool not in {"average", "flatten"}:
@@ -111,7 +111,7 @@ def backbone(
     return Backbone(trunk, head)
 
 
-def architecture(name: str) -> str | None:
+def find_architecture(name: str) -> str | None:
     """The name in timm of a backbone, or ``None`` where there is none."""
     own = ARCHITECTURES.get(name, name.removeprefix("timm:"))
     return own if timm.is_model(own) else None

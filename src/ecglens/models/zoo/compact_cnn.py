@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ecglens.errors import ModelError
 
-__all__ = ["CompactCNN", "compact_cnn", "compact_cnn_from_graph"]
+__all__ = ["CompactCNN", "compact_cnn", "load_compact_cnn"]
 
 _CHANNELS = (16, 32, 48, 64, 96)
 _CELLS = 4
@@ -29,7 +29,7 @@ def compact_cnn(*, labels: int = 4, page: tuple[int, int, int] = (1, 384, 384), 
     return CompactCNN(labels=labels, channels=page[0], dropout=dropout)
 
 
-def compact_cnn_from_graph(path: Path) -> "CompactCNN":
+def load_compact_cnn(path: Path) -> "CompactCNN":
     """The module whose graph this is, in evaluation mode, so that gradients can be followed through a shipped model.
 
     The exporter has multiplied each normalization into its convolution; the module's normalizations only add.

@@ -17,15 +17,15 @@ from scipy.stats import spearmanr
 
 from ecglens.extras import is_installed
 from ecglens.models.cards import GRAPH_FILE, ModelCard
-from ecglens.models.explain import METHODS, heat_of
-from ecglens.models.explain.checks import LEAST_NEAR, MOST_OUTSIDE, areas, location, random_map
-from ecglens.models.explain.laid import lay
-from ecglens.models.explain.randomized import cascade
+from ecglens.models.explain import METHODS, compute_heat
+from ecglens.models.explain.checks import LEAST_NEAR, MOST_OUTSIDE, compute_curves, locate_heat, make_random_map
+from ecglens.models.explain.projection import project
 from ecglens.models.explain.scene import Planes, Scene
+from ecglens.models.explain.weight_shuffling import shuffle_layers
 from ecglens.pages.read import read_page
 from ecglens.records import Check, ModelChecks, Page
 
-__all__ = ["LEAST_BETTER", "checks_of", "page_figures", "rank_likeness", "shuffled", "weights_left"]
+__all__ = ["LEAST_BETTER", "summarize_checks", "check_page", "correlate_ranks", "shuffled", "correlate_without_weights"]
 
 Look = Callable[[Page], Scene | None]
 """Reads a page, for the label that is likeliest there; ``None`` where the model does not answer."""
@@ -43,7 +43,7 @@ _CHANGES = {
 }
 
 
-def page_figures(
+def check_page(
     page: Page, look: Look, methods: Sequence[str], *, rng: np.random.Generator, module: Any = None
 ) -> dict[str, Any] | None:
     """What is measured on one page, in plain types.
@@ -63,27 +63,27 @@ def page_figures(
         return None
     found: dict[str, Any] = {"label": scene.label, "methods": {}}
     for method in methods:
-        planes = heat_of(scene, method, module=module)
-        curves, laid = areas(scene, planes), lay(scene, planes)
+        planes = compute_heat(scene, method, module=module)
+        curves, laid = compute_curves(scene, planes), project(scene, planes)
         told: dict[str, Any] = {"deletion": curves.deletion, "insertion": curves.insertion, "shares": laid.shares}
         if METHODS[method].places:
-            place = location(scene, laid.heat)
+            place = locate_heat(scene, laid.heat)
             told |= {"near": place.near, "outside": place.outside}
         found["methods"][method] = told
-    drawn = [areas(scene, random_map(scene, rng)) for _ in range(RANDOM_MAPS)]
+    drawn = [compute_curves(scene, make_random_map(scene, rng)) for _ in range(RANDOM_MAPS)]
     found["random_maps"] = [[one.deletion, one.insertion] for one in drawn]
     for method, value in _saved_again(scene, look, found["methods"], module).items():
         found["methods"][method]["saved_again"] = value
     return found | _changed(scene, look)
 
 
-def checks_of(
+def summarize_checks(
     lines: Sequence[Mapping[str, Any]], card: ModelCard, *, left: Mapping[str, float] | None = None
 ) -> ModelChecks:
     """Sum up what was measured page by page.
 
     Args:
-        lines: From :func:`page_figures`, all of the same methods; at least one.
+        lines: From :func:`check_page`, all of the same methods; at least one.
         card: Of the model.
         left: By method, how like the heat is to that of the model with all its weights shuffled.
     """
@@ -127,19 +127,21 @@ def shuffled(
     Raises:
         MissingExtraError: onnx is not installed.
     """
-    before = [heat_of(scene, method) for scene in scenes]
-    for layers, model in cascade(scenes[0].model.card, rng):
+    before = [compute_heat(scene, method) for scene in scenes]
+    for layers, model in shuffle_layers(scenes[0].model.card, rng):
         found = []
         for scene, planes in zip(scenes, before, strict=True):
-            after = heat_of(replace(scene, model=model), method)
+            after = compute_heat(replace(scene, model=model), method)
             here, there = _sampled(planes), _sampled(after)
-            shares = rank_likeness(lay(scene, planes).shares, lay(scene, after).shares)
+            shares = correlate_ranks(project(scene, planes).shares, project(scene, after).shares)
             found.append((_ranked(np.abs(here), np.abs(there)), _ranked(here, there), shares))
         bare, signed, of_leads = (float(np.mean(values)) for values in zip(*found, strict=True))
         yield layers, (bare, signed, of_leads)
 
 
-def weights_left(scenes: Sequence[Scene], methods: Sequence[str], rng: np.random.Generator) -> dict[str, float]:
+def correlate_without_weights(
+    scenes: Sequence[Scene], methods: Sequence[str], rng: np.random.Generator
+) -> dict[str, float]:
     """By method, rank correlation of the heat, with signs, with that of the model with all its weights shuffled.
 
     Methods that follow gradients or draw are left out, and everything where onnx is not installed.
@@ -150,7 +152,7 @@ def weights_left(scenes: Sequence[Scene], methods: Sequence[str], rng: np.random
     return {method: list(shuffled(scenes, method, rng))[-1][1][1] for method in tried}
 
 
-def rank_likeness(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+def correlate_ranks(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     """Rank correlation of the shares of leads that both have; 0 where one of them tells no leads apart."""
     leads = [lead for lead in one if lead in other]
     return _ranked(np.array([one[lead] for lead in leads]), np.array([other[lead] for lead in leads]))
@@ -210,7 +212,9 @@ def _saved_again(
         return dict.fromkeys(methods)
     again = replace(again, label=scene.label)
     return {
-        method: rank_likeness(told["shares"], lay(again, heat_of(again, method, module=module, seed=1)).shares)
+        method: correlate_ranks(
+            told["shares"], project(again, compute_heat(again, method, module=module, seed=1)).shares
+        )
         for method, told in methods.items()
     }
 
@@ -225,12 +229,12 @@ def _changed(scene: Scene, look: Look) -> dict[str, Any]:
     masks = [{name: of_lead[part] == index for name, part in scene.regions.items()} for index in number.values()]
     found = {
         "header": _label(look(replace(page, pixels=without))),
-        "blank_leads": float(np.mean([label != scene.label for label in scene.likeliest(masks)])),
+        "blank_leads": float(np.mean([label != scene.label for label in scene.top_labels(masks)])),
         "flipped_page": _label(look(replace(page, pixels=np.ascontiguousarray(page.pixels[::-1])))),
     }
     if list(scene.arrays) == ["page"]:
         turned = {"page": np.ascontiguousarray(scene.arrays["page"][:, :, ::-1])}
-        found["flipped_input"] = replace(scene, arrays=turned).likeliest([{}])[0]
+        found["flipped_input"] = replace(scene, arrays=turned).top_labels([{}])[0]
     return found
 
 
@@ -246,7 +250,7 @@ def _became(after: Sequence[str | None], before: Sequence[str]) -> dict[str, flo
 
 def _agreement(lines: Sequence[Mapping[str, Any]], one: str, other: str) -> float:
     each = (line["methods"] for line in lines)
-    return float(np.median([rank_likeness(told[one]["shares"], told[other]["shares"]) for told in each]))
+    return float(np.median([correlate_ranks(told[one]["shares"], told[other]["shares"]) for told in each]))
 
 
 def _sampled(planes: Planes) -> NDArray[np.float32]:

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from ecglens.models.runtime import Runtime
 
-__all__ = ["Remembered"]
+__all__ = ["CachingRuntime"]
 
 
-class Remembered(Runtime):
+class CachingRuntime(Runtime):
     """A loaded model that answers the same arrays once, for as long as this object lives: for one page.
 
     Args:

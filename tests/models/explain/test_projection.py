@@ -3,7 +3,7 @@ import pytest
 from tiny_explained import Linear, layout_of, weighing
 from tiny_models import ecg_page
 
-from ecglens.models.explain.laid import lay
+from ecglens.models.explain.projection import project
 from ecglens.models.explain.scene import Scene
 from ecglens.pages.preprocessing import rotate
 from ecglens.records import Page
@@ -28,7 +28,7 @@ def test_heat_of_a_lead_lies_on_its_lead_of_the_page_as_it_came(turned, name):
     scene = Scene.of(page, layout, Linear(RECIPES[name], 0.0), "mi")
     for lead in ("aVL", "V6"):
         values = np.array([float(stretch.lead == lead) for stretch in scene.stretches])
-        laid = lay(scene, scene.spread(values))
+        laid = project(scene, scene.spread(values))
         assert laid.heat.sum() == pytest.approx(values.sum(), rel=0.02)
         assert laid.shares[lead] == pytest.approx(1.0, abs=0.01)
         rows, columns = np.indices(laid.heat.shape)
@@ -47,7 +47,7 @@ def test_shares_and_what_lies_elsewhere_sum_to_one(page, layout):
     scene = Scene.of(page, layout, Linear(RECIPES["whole page"], 0.0), "mi")
     planes = {"page": np.random.default_rng(0).normal(size=scene.regions["page"].shape).astype(np.float32)}
     planes["page"][scene.regions["page"] < 0] = 0.01
-    laid = lay(scene, planes)
+    laid = project(scene, planes)
     assert sum(map(abs, laid.shares.values())) + laid.elsewhere == pytest.approx(1.0)
     assert laid.elsewhere > 0
     assert min(laid.shares.values()) < 0
@@ -56,7 +56,7 @@ def test_shares_and_what_lies_elsewhere_sum_to_one(page, layout):
 def test_segments_are_the_largest_first_and_alike_neighbours_are_one(page, layout):
     scene = weighing(page, layout, "V2")
     values = np.array([{"V2": 2.0, "I": -5.0}.get(one.lead, 0.0) * (one.start_s < 1.4) for one in scene.stretches])
-    first, second = lay(scene, scene.spread(values)).segments
+    first, second = project(scene, scene.spread(values)).segments
     assert (first.lead, second.lead) == ("I", "V2")
     assert first.share == pytest.approx(-5 / 7, rel=1e-3)
     assert first.start_s == 0

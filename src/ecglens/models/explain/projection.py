@@ -11,7 +11,7 @@ from ecglens.models.explain.scene import Planes, Scene
 from ecglens.models.inputs import View
 from ecglens.records import Segment
 
-__all__ = ["Laid", "lay"]
+__all__ = ["PageHeat", "project"]
 
 _CELL_MM = 1.0
 _MOST_SEGMENTS = 8
@@ -19,7 +19,7 @@ _LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Laid:
+class PageHeat:
     """Heat on the page: the fields of :class:`ecglens.records.Explanation` of the same names."""
 
     heat: NDArray[np.float32]
@@ -28,7 +28,7 @@ class Laid:
     segments: tuple[Segment, ...]
 
 
-def lay(scene: Scene, planes: Planes) -> Laid:
+def project(scene: Scene, planes: Planes) -> PageHeat:
     """Lay heat on the page as it came, in cells of about a millimetre, and sum it for each lead and stretch.
 
     Args:
@@ -44,7 +44,7 @@ def lay(scene: Scene, planes: Planes) -> Laid:
         by_lead[stretch.lead] += value
     whole = float(sum(map(abs, by_lead.values())) + abs(outside)) or 1.0
     found = sorted(_segments(scene, (sums / whole).tolist()), key=lambda segment: -abs(segment.share))
-    return Laid(
+    return PageHeat(
         heat=_on_page(scene, planes),
         shares={lead: value / whole for lead, value in by_lead.items()},
         elsewhere=float(abs(outside) / whole),

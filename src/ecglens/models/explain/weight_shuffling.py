@@ -15,10 +15,10 @@ from ecglens.extras import require
 from ecglens.models.cards import GRAPH_FILE, ModelCard, sha256_of
 from ecglens.models.runtime import Runtime
 
-__all__ = ["cascade"]
+__all__ = ["shuffle_layers"]
 
 
-def cascade(card: ModelCard, rng: np.random.Generator) -> Iterator[tuple[int, Runtime]]:
+def shuffle_layers(card: ModelCard, rng: np.random.Generator) -> Iterator[tuple[int, Runtime]]:
     """Models with the weights of the last layers shuffled, one layer more each time.
 
     Args:

@@ -1,4 +1,4 @@
-"""A model that is asked the same again: other labels and methods, and their checks, take away the same parts."""
+"""Cache the logits of a page: other labels, methods and their checks replace the same parts of it by blank paper."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,28 +12,28 @@ __all__ = ["CachingRuntime"]
 
 
 class CachingRuntime(Runtime):
-    """A loaded model that answers the same arrays once, for as long as this object lives: for one page.
+    """Loaded model that computes the logits of the same arrays only once; create one for each page.
 
     Args:
-        runtime: Who answers.
+        runtime: Model that computes the logits.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self.card, self.recipe, self._runtime = runtime.card, runtime.recipe, runtime
-        self._said: dict[bytes, NDArray[np.float32]] = {}
+        self._logits: dict[bytes, NDArray[np.float32]] = {}
 
     def logits(self, arrays: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """As :meth:`ecglens.models.runtime.Runtime.logits`."""
-        asked = hashlib.sha256()
+        """Compute logits as :meth:`ecglens.models.runtime.Runtime.logits` does, or return the cached ones."""
+        digest = hashlib.sha256()
         for array in arrays.values():
-            asked.update(np.ascontiguousarray(array).data)
-        key = asked.digest()
-        if key not in self._said:
-            self._said[key] = self._runtime.logits(arrays)
-        return self._said[key]
+            digest.update(np.ascontiguousarray(array).data)
+        key = digest.digest()
+        if key not in self._logits:
+            self._logits[key] = self._runtime.logits(arrays)
+        return self._logits[key]
 
     def class_maps(
         self, arrays: Mapping[str, NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """As :meth:`ecglens.models.runtime.Runtime.class_maps`."""
+        """Compute class maps as :meth:`ecglens.models.runtime.Runtime.class_maps` does; they are not cached."""
         return self._runtime.class_maps(arrays)

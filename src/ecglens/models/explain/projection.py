@@ -1,4 +1,4 @@
-"""Heat in a model's arrays, laid back on the page and summed for each lead."""
+"""Project heat from a model's arrays onto the page, and sum it for each lead."""
 
 import math
 from dataclasses import dataclass, replace
@@ -29,11 +29,14 @@ class PageHeat:
 
 
 def project(scene: Scene, planes: Planes) -> PageHeat:
-    """Lay heat on the page as it came, in cells of about a millimetre, and sum it for each lead and stretch.
+    """Project heat onto the unrotated page, in cells of about 1 mm, and sum it for each lead and stretch.
 
     Args:
         scene: The page and its model.
         planes: Heat in the model's arrays.
+
+    Returns:
+        The heat on the page with the shares of leads and stretches, whose absolute values sum to 1.
     """
     sums = np.zeros(len(scene.stretches) + 1)
     for name, plane in planes.items():
@@ -42,28 +45,32 @@ def project(scene: Scene, planes: Planes) -> PageHeat:
     by_lead = dict.fromkeys(scene.leads, 0.0)
     for stretch, value in zip(scene.stretches, sums.tolist(), strict=True):
         by_lead[stretch.lead] += value
-    whole = float(sum(map(abs, by_lead.values())) + abs(outside)) or 1.0
-    found = sorted(_segments(scene, (sums / whole).tolist()), key=lambda segment: -abs(segment.share))
+    total = float(sum(map(abs, by_lead.values())) + abs(outside)) or 1.0
+    segments = sorted(_segments(scene, (sums / total).tolist()), key=lambda segment: -abs(segment.share))
     return PageHeat(
         heat=_on_page(scene, planes),
-        shares={lead: value / whole for lead, value in by_lead.items()},
-        elsewhere=float(abs(outside) / whole),
-        segments=tuple(segment for segment in found[:_MOST_SEGMENTS] if abs(segment.share) >= _LEAST_SHARE),
+        shares={lead: value / total for lead, value in by_lead.items()},
+        elsewhere=float(abs(outside) / total),
+        segments=tuple(segment for segment in segments[:_MOST_SEGMENTS] if abs(segment.share) >= _LEAST_SHARE),
     )
 
 
 def _segments(scene: Scene, shares: list[float]) -> list[Segment]:
-    """The stretches with their shares; neighbours that a method did not tell apart are one."""
-    found: list[Segment] = []
-    alike = 0.0
+    """Return the stretches with their shares; neighbors with equal shares are merged."""
+    segments: list[Segment] = []
+    last_share = 0.0
     for stretch, share in zip(scene.stretches, shares, strict=True):
-        last = found[-1] if found else None
-        if last is not None and last.lead == stretch.lead and math.isclose(alike, share, rel_tol=1e-3, abs_tol=1e-6):
-            found[-1] = replace(last, end_s=stretch.end_s, share=last.share + share)
+        last = segments[-1] if segments else None
+        if (
+            last is not None
+            and last.lead == stretch.lead
+            and math.isclose(last_share, share, rel_tol=1e-3, abs_tol=1e-6)
+        ):
+            segments[-1] = replace(last, end_s=stretch.end_s, share=last.share + share)
         else:
-            found.append(Segment(stretch.lead, stretch.start_s, stretch.end_s, share))
-        alike = share
-    return found
+            segments.append(Segment(stretch.lead, stretch.start_s, stretch.end_s, share))
+        last_share = share
+    return segments
 
 
 def _on_page(scene: Scene, planes: Planes) -> NDArray[np.float32]:
@@ -78,23 +85,23 @@ def _on_page(scene: Scene, planes: Planes) -> NDArray[np.float32]:
         for view in scene.views[name]:
             part = plane[view.row, view.top : view.top + view.height, view.left : view.left + view.width]
             if part.any():
-                heat += _placed(part, view, to_cells, (columns, rows))
+                heat += _project_part(part, view, to_cells, (columns, rows))
     return heat
 
 
-def _placed(
+def _project_part(
     part: NDArray[np.float32], view: View, to_cells: NDArray[np.float64], size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """A part of a plane in the page's cells: first brought to their size, then moved and turned, its sum kept."""
-    whole = (to_cells @ np.vstack([view.to_page, [0.0, 0.0, 1.0]]))[:2]
-    whole[:, 2] += whole[:, :2] @ [view.left, view.top]
-    across, down = np.hypot(*whole[:, 0]), np.hypot(*whole[:, 1])
-    fitting = max(1, round(view.width * across)), max(1, round(view.height * down))
-    small = cv2.resize(np.ascontiguousarray(part), fitting, interpolation=cv2.INTER_AREA)
-    back = np.array([view.width / fitting[0], view.height / fitting[1]])
+    """Project a part of a plane onto the page's cells with the same sum: first resize it, then move and rotate it."""
+    total = (to_cells @ np.vstack([view.to_page, [0.0, 0.0, 1.0]]))[:2]
+    total[:, 2] += total[:, :2] @ [view.left, view.top]
+    across, down = np.hypot(*total[:, 0]), np.hypot(*total[:, 1])
+    target_size = max(1, round(view.width * across)), max(1, round(view.height * down))
+    small = cv2.resize(np.ascontiguousarray(part), target_size, interpolation=cv2.INTER_AREA)
+    back = np.array([view.width / target_size[0], view.height / target_size[1]])
     small *= back[0] * back[1]
-    whole[:, :2] *= back
-    whole[:, 2] += whole[:, :2] @ [0.5, 0.5] - 0.5
-    size_kept = abs(float(np.linalg.det(whole[:, :2])))
-    moved = cv2.warpAffine(small, whole, size, flags=cv2.INTER_LINEAR)
-    return np.asarray(moved / size_kept, dtype=np.float32)
+    total[:, :2] *= back
+    total[:, 2] += total[:, :2] @ [0.5, 0.5] - 0.5
+    scale = abs(float(np.linalg.det(total[:, :2])))
+    projected = cv2.warpAffine(small, total, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(projected / scale, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Where a run comes from: command, code and versions, for whoever wants to make its numbers again."""
+"""Origin of a run: command, code and versions, so that its figures can be reproduced."""
 
 import platform
 import subprocess
@@ -11,10 +11,10 @@ _PACKAGES = ("ecglens", "torch", "torchvision", "timm", "numpy", "scikit-learn",
 
 
 def describe_origin(command: str) -> dict[str, object]:
-    """Command, git state of the code, versions and machine, in plain types.
+    """Describe command, git state of the code, versions and machine, in plain types.
 
     Args:
-        command: What was typed.
+        command: Command line.
     """
     return {
         "command": command,
@@ -26,7 +26,7 @@ def describe_origin(command: str) -> dict[str, object]:
 
 
 def _git_state() -> dict[str, object] | None:
-    """Commit of the folder that this code lies in and whether it was changed since; ``None`` outside of a checkout."""
+    """Return the commit of this code and whether it was changed since; ``None`` outside a git checkout."""
     here = Path(__file__).parent
     try:
         commit, changes = (

@@ -13,7 +13,7 @@ from ecglens.models.explain.stored import read_checks
 from ecglens.models.zoo import ZOO, count_weights
 from ecglens.records import Check, ModelChecks
 
-TOLD = ["--labels", "normal, mi", "--title", "From elsewhere", "--licence", "CC0"]
+TOLD = ["--labels", "normal, mi", "--title", "From elsewhere", "--license", "CC0"]
 
 
 def run(*arguments):
@@ -46,6 +46,14 @@ def imported(monkeypatch, tmp_path):
 
     monkeypatch.setattr(importing, "import_keras", fake)
     return calls
+
+
+def test_the_old_spelling_of_license_is_still_accepted(imported, tmp_path):
+    words = ["--licence" if word == "--license" else word for word in TOLD]  # codespell:ignore licence
+    result = run("import", tmp_path / "own.h5", "--out", tmp_path / "own", *words)
+    assert result.exit_code == 0, result.output
+    ((_, _, options),) = imported
+    assert options["license"] == "CC0"
 
 
 def test_flags_become_the_input_recipe(imported, tmp_path):

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ecglens import __version__
+from ecglens.cli.old_names import accept_old_name
 
 __all__ = ["COMMANDS", "CommandEntry", "app", "load_command"]
 
@@ -88,7 +89,10 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             "search", _MODELS, "Search for a recipe's numbers; the best are written to best.toml in the study's folder."
         ),
         "export": CommandEntry(
-            "export", _MODELS, "Evaluate a run honestly and write the folder that ``ecglens read --model`` takes."
+            "export",
+            _MODELS,
+            "Evaluate a run honestly and write the folder that ``ecglens read --model`` takes.",
+            settings={"context_settings": {"token_normalize_func": accept_old_name}},
         ),
         "evaluate": CommandEntry(
             "evaluate",

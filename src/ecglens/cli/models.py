@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ecglens.cli.old_names import accept_old_name
+
 __all__ = ["app"]
 
 app = typer.Typer()
@@ -22,13 +24,13 @@ def command(
         Console(highlight=False).print(_trainable() if zoo else _installed())
 
 
-@app.command("import")
+@app.command("import", context_settings={"token_normalize_func": accept_old_name})
 def import_model(
     file: Annotated[Path, typer.Argument(help="Classifier that Keras saved: .keras, or HDF5 with the whole model.")],
     out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
     labels: Annotated[str, typer.Option(help="Labels in the order of the model's outputs, separated by commas.")],
     title: Annotated[str, typer.Option(help="One line for people.")],
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    license: Annotated[str, typer.Option(help="License of the weights.")],
     trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")] = "not told",
     version: Annotated[str, typer.Option(help="Version of the weights.")] = "1.0",
     width: Annotated[int | None, typer.Option(help="Of the input in px; the model's own where left out.")] = None,
@@ -49,7 +51,7 @@ def import_model(
 
     for module, extra in (("torch", "train"), ("onnx", "train"), ("h5py", "keras")):
         require(module, extra=extra)
-    from ecglens.models.keras import import_keras
+from ecglens.models.keras import import_keras
 
     recipe: dict[str, Any] = {
         "kind": "lead_crops" if crops else "page_image",
@@ -65,7 +67,7 @@ def import_model(
         out,
         labels=_split(labels),
         title=title,
-        licence=licence,
+        license=license,
         recipe=recipe,
         flip_colors=bgr,
         version=version,
@@ -143,11 +145,11 @@ def add_pages(
 def _installed() -> Table:
     from ecglens.models.registry import list_models
 
-    table = _table("Name", "Version", "Title", "Labels", "Licence")
+    table = _table("Name", "Version", "Title", "Labels", "License")
     table.add_column("Parameters", justify="right")
     for card in list_models():
         labels = ", ".join(card.labels)
-        table.add_row(card.name, card.version, card.title, labels, card.licence, f"{card.parameters:,}")
+        table.add_row(card.name, card.version, card.title, labels, card.license, f"{card.parameters:,}")
     return table
 
 

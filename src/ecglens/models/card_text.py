@@ -58,7 +58,7 @@ def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             "",
             f"- Trained on: {card.trained_on}",
             f"- Labels, in the order of the outputs: {', '.join(card.labels)}",
-            f"- License of the weights: {card.licence}",
+            f"- License of the weights: {card.license}",
             f"- Temperature {card.temperature:.3f}; the model abstains below a probability of {card.abstain_below:.3f}",
             *(f"- {warning}" for warning in card.warnings),
             "",
@@ -153,10 +153,10 @@ def _head(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
         for name, kind in _METRICS.items()
         if name in evaluation["summary"]
     ]
-    slug = card.licence.lower().replace(" ", "-")
+    slug = card.license.lower().replace(" ", "-")
     metadata = ModelCardData(
         license=slug if slug in _LICENSES else "other",
-        license_name=None if slug in _LICENSES else card.licence,
+        license_name=None if slug in _LICENSES else card.license,
         library_name="ecglens",
         pipeline_tag=_TASK,
         tags=["ecg", "medical", *card.labels],

@@ -61,7 +61,7 @@ class ModelCard(BaseModel):
         abstain_below: Below this highest probability the answer is "cannot tell".
         parameters: Number of trained weights.
         trained_on: Data set and number of recordings.
-        licence: Of the weights.
+        license: License of the weights.
         graph_sha256: Hash of ``model.onnx``.
         warnings: Sentences that stand beside every answer.
         feature_maps: Last feature maps that the graph tells beside its logits, for class maps; all of the answer comes
@@ -80,7 +80,7 @@ class ModelCard(BaseModel):
     abstain_below: Annotated[float, Field(ge=0, le=1)]
     parameters: int
     trained_on: str
-    licence: str
+    license: str
     graph_sha256: str
     warnings: tuple[str, ...] = ()
     feature_maps: tuple[FeatureMap, ...] = ()

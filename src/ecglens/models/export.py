@@ -185,7 +185,7 @@ def export(
             abstain_below=calibration["abstain_below"],
             parameters=sum(weight.numel() for weight in model.parameters()),
             trained_on=trained_on,
-            licence=license,
+            license=license,
             graph_sha256=sha256_of(part / GRAPH_FILE),
             warnings=tuple(notes),
             feature_maps=maps,

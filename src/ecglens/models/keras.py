@@ -342,7 +342,7 @@ def _card(
             abstain_below=0.0,
             parameters=model.count_params(),
             trained_on=trained_on,
-            licence=license,
+            license=license,
             graph_sha256=sha256_of(part / GRAPH_FILE),
             warnings=(*notes, _NOT_EVALUATED),
             folder=part,
@@ -363,7 +363,7 @@ def _card_text(card: ModelCard, file: str) -> str:
             f"- Imported from the Keras file {file}",
             f"- Trained on: {card.trained_on}",
             f"- Labels, in the order of the outputs: {', '.join(card.labels)}",
-            f"- License of the weights: {card.licence}",
+            f"- License of the weights: {card.license}",
             *(f"- {warning}" for warning in card.warnings),
             "",
         ]

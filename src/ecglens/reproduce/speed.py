@@ -52,7 +52,7 @@ def save_speed(folder: Path, recipe: Recipe, recordings: Recordings) -> None:
             abstain_below=0.0,
             parameters=parameters,
             trained_on="",
-            licence="",  # codespell:ignore licence
+            license="",
             graph_sha256=sha256_of(graph),
             folder=Path(name),
         )

@@ -26,7 +26,7 @@ def test_a_map_that_knows_passes_and_its_opposite_fails(scene):
 
 
 def test_curves_begin_and_end_where_the_page_and_bare_paper_are(scene):
-    """For a linear model with even weights any order of evenly inked places gives the mean of both ends."""
+    """With a linear model of equal weights, any order of evenly inked places gives the mean of both ends."""
     whole = {"page": np.ones_like(scene.regions["page"], dtype=bool)}
     own, bare = scene.log_odds([{}, whole])
     curves = compute_curves(scene, compute_heat(scene, "occlusion_lead"))
@@ -35,17 +35,17 @@ def test_curves_begin_and_end_where_the_page_and_bare_paper_are(scene):
 
 def test_a_random_map_is_another_each_time_and_knows_nothing(scene):
     rng = np.random.default_rng(0)
-    drawn = [compute_curves(scene, make_random_map(scene, rng)) for _ in range(30)]
-    assert len({one.deletion for one in drawn}) == 30
-    deletion, insertion = (np.mean([getattr(one, name) for one in drawn]) for name in ("deletion", "insertion"))
+    random_curves = [compute_curves(scene, make_random_map(scene, rng)) for _ in range(30)]
+    assert len({one.deletion for one in random_curves}) == 30
+    deletion, insertion = (np.mean([getattr(one, name) for one in random_curves]) for name in ("deletion", "insertion"))
     assert deletion == pytest.approx(insertion, rel=0.25)
 
 
 def test_heat_on_a_trace_is_near_it_and_heat_in_the_header_is_outside(scene, page):
     on_trace = project(scene, {"page": np.maximum(0, scene.arrays["page"][:, 0] - scene.paper["page"][:, 0])})
-    found = locate_heat(scene, on_trace.heat)
-    assert found.near > 0.85
-    assert found.outside < 0.02
+    result = locate_heat(scene, on_trace.heat)
+    assert result.near > 0.85
+    assert result.outside < 0.02
     assert check_location(scene, on_trace.heat).passed
     header = np.zeros_like(on_trace.heat)
     header[1:4, 20:60] = 1.0
@@ -57,19 +57,19 @@ def test_heat_on_a_trace_is_near_it_and_heat_in_the_header_is_outside(scene, pag
 def test_shuffled_weights_change_one_layer_more_each_time_and_the_answer():
     card = find_model("compact_cnn")
     before = Runtime(card).logits({"page": np.ones((1, 1, 304, 512), np.float32)})
-    found = list(shuffle_layers(card, np.random.default_rng(0)))
-    assert [layers for layers, _ in found] == [1, 2, 3, 4, 5, 6]
-    answers = [runtime.logits({"page": np.ones((1, 1, 304, 512), np.float32)}) for _, runtime in found]
+    result = list(shuffle_layers(card, np.random.default_rng(0)))
+    assert [layers for layers, _ in result] == [1, 2, 3, 4, 5, 6]
+    answers = [runtime.logits({"page": np.ones((1, 1, 304, 512), np.float32)}) for _, runtime in result]
     assert all(np.abs(one - other).max() > 1e-3 for one, other in zip([before, *answers], answers, strict=False))
 
 
-def test_what_was_asked_already_is_remembered(scene):
+def test_logits_of_the_same_arrays_are_computed_once(scene):
     model = CachingRuntime(scene.model)
-    asked = replace(scene, model=model)
+    cached = replace(scene, model=model)
     before = scene.model.asked
-    planes = compute_heat(asked, "occlusion_lead")
+    planes = compute_heat(cached, "occlusion_lead")
     first = scene.model.asked - before
-    again = compute_heat(asked, "occlusion_lead")
+    again = compute_heat(cached, "occlusion_lead")
     assert scene.model.asked - before == first > 0
     assert (again["page"] == planes["page"]).all()
     assert (compute_heat(scene, "occlusion_lead")["page"] == planes["page"]).all()

@@ -11,17 +11,17 @@ RECIPE = {"kind": "trace_canvas", "width": 256, "height": 152}
 
 def test_log_odds_are_those_of_the_softmax():
     logits = np.array([[[1.0, 2.0, -1.0]], [[0.0, 900.0, 0.0]]])
-    found = compute_log_odds(logits, TraceCanvas())
+    log_odds = compute_log_odds(logits, TraceCanvas())
     p = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
-    assert found[0] == pytest.approx(np.log(p / (1 - p)))
-    assert np.isfinite(found).all()
+    assert log_odds[0] == pytest.approx(np.log(p / (1 - p)))
+    assert np.isfinite(log_odds).all()
 
 
 def test_a_vote_of_all_rows_stays_finite():
-    found = compute_log_odds(
+    log_odds = compute_log_odds(
         np.array([[[3.0, 1.0]] * 4]), LeadCrops(leads=("I", "II", "III", "V1"), aggregate="majority")
     )
-    assert found[0] == pytest.approx([np.log(999), -np.log(999)])
+    assert log_odds[0] == pytest.approx([np.log(999), -np.log(999)])
 
 
 def test_stretches_cover_their_leads_and_know_their_seconds(page, layout):
@@ -48,7 +48,7 @@ def test_what_is_masked_is_paper_and_nothing_else_changes(page, layout):
 
 
 def test_an_unknown_label_is_refused(page, layout):
-    with pytest.raises(ModelError, match=r"label of model 'linear' \(normal, mi\), found 'flu'"):
+    with pytest.raises(ModelError, match=r"label of model 'linear' \(normal, mi\), but got 'flu'"):
         Scene.of(page, layout, Linear(RECIPE, 0.0), "flu")
 
 

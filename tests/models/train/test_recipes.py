@@ -38,7 +38,7 @@ def recordings(data: Path):
 
 
 def small(path: Path) -> Recipe:
-    """The recipe with one epoch, two labels and small images."""
+    """Return the recipe with one epoch, two labels and small images."""
     recipe = load_recipe(path)
     changes = {"labels": list(LABELS), "optimization.epochs": 1, "optimization.batch_size": 6, "phases": []}
     if recipe.input.kind in {"page_image", "lead_crops"}:

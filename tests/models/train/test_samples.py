@@ -35,10 +35,10 @@ def test_sampling_draws_every_label_as_often():
 def test_repeating_shows_every_row_and_each_label_equally_often():
     order = order_rows(TARGETS, "repeat", np.random.default_rng(0))
     assert np.bincount(TARGETS[order]).tolist() == [12, 12, 12]
-    shown = np.bincount(order, minlength=20)
-    assert shown.min() >= 1
+    uses = np.bincount(order, minlength=20)
+    assert uses.min() >= 1
     for label in range(3):
-        of_label = shown[label == TARGETS]
+        of_label = uses[label == TARGETS]
         assert of_label.max() - of_label.min() <= 1
 
 
@@ -48,16 +48,16 @@ def test_no_batch_is_much_smaller_than_the_others(rows, size, counts):
 
 
 def test_the_next_thing_is_made_while_the_last_is_used():
-    made = threading.Event()
+    computed = threading.Event()
 
     def make(number):
         if number == 1:
-            made.set()
+            computed.set()
         return 10 * number
 
     results = prefetch(make, range(3))
     assert next(results) == 0
-    assert made.wait(5)
+    assert computed.wait(5)
     assert list(results) == [10, 20]
 
 

@@ -27,9 +27,9 @@ def unlearnt(monkeypatch):
     monkeypatch.setattr(searching, "_value", value)
 
 
-def test_a_search_writes_the_best_recipe_and_values_it_on_pages_it_has_not_learnt_from(recordings, tmp_path):
+def test_a_search_writes_the_best_recipe_and_values_it_on_pages_it_was_not_trained_on(recordings, tmp_path):
     heard = Heard()
-    found = search(
+    result = search(
         recordings,
         RECIPE,
         tmp_path / "study",
@@ -38,21 +38,21 @@ def test_a_search_writes_the_best_recipe_and_values_it_on_pages_it_has_not_learn
         trials=2,
         repeats=1,
     )
-    assert found.trials == len(heard.lines) == 2
-    assert set(found.changes) == set(SPACE)
+    assert result.trials == len(heard.lines) == 2
+    assert set(result.changes) == set(SPACE)
     best = load_recipe(tmp_path / "study" / "best.toml")
-    assert best.optimization.learning_rate == found.changes["optimization.learning_rate"]
+    assert best.optimization.learning_rate == result.changes["optimization.learning_rate"]
     assert best.model_copy(update={"optimization": RECIPE.optimization}) == RECIPE
 
 
-def test_a_search_that_was_stopped_goes_on_where_it_was(recordings, tmp_path, unlearnt):
+def test_a_search_that_was_stopped_is_resumed(recordings, tmp_path, unlearnt):
     options = {"context": run_context(tmp_path / "study"), "space": SPACE}
     search(recordings, RECIPE, tmp_path / "study", trials=3, **options)
     heard = Heard()
-    found = search(
+    result = search(
         recordings, RECIPE, tmp_path / "study", trials=5, space=SPACE, context=run_context(tmp_path / "study", heard)
     )
-    assert found.trials == 5
+    assert result.trials == 5
     assert [line.partition(":")[0] for line in heard.lines] == ["trial 4", "trial 5"]
 
 
@@ -80,31 +80,31 @@ def test_a_search_checks_its_fold_and_its_space_first(recordings, tmp_path, monk
 
 
 def test_a_search_ends_near_the_best_value(recordings, tmp_path, unlearnt):
-    found = search(
+    result = search(
         recordings, RECIPE, tmp_path / "study", context=run_context(tmp_path / "study"), space=SPACE, trials=25
     )
-    assert found.changes["optimization.batch_size"] == 2
-    assert found.changes["optimization.learning_rate"] == pytest.approx(2e-3, abs=8e-4)
+    assert result.changes["optimization.batch_size"] == 2
+    assert result.changes["optimization.learning_rate"] == pytest.approx(2e-3, abs=8e-4)
 
 
 def test_one_fold_s_unseen_pages_are_never_seen(recordings, tmp_path, monkeypatch):
-    seen = []
+    used_rows = []
 
     def value(prepared, recipe, part, metric, context, *, seed):
-        seen.extend([*part.train, *part.test])
+        used_rows.extend([*part.train, *part.test])
         return 1.0
 
     monkeypatch.setattr(searching, "_value", value)
     monkeypatch.setattr(searching.splits, "honest", lambda table, seed: searching.splits.leave_one_out(table, "source"))
     table = Recordings(tuple(replace(row, source=str(n // 4)) for n, row in enumerate(recordings.rows[:8])))
     search(table, RECIPE, tmp_path, context=run_context(tmp_path / "study"), space=SPACE, trials=1, fold=(0, 1))
-    assert sorted(set(seen)) == [0, 1, 2, 3]
+    assert sorted(set(used_rows)) == [0, 1, 2, 3]
 
 
 def test_another_study_is_refused_in_the_folder(recordings, tmp_path, unlearnt):
     options = {"context": run_context(tmp_path / "study"), "trials": 1}
     search(recordings, RECIPE, tmp_path / "study", space=SPACE, **options)
-    with pytest.raises(TrainingError, match="holds a study of another recipe, table, space or metric"):
+    with pytest.raises(TrainingError, match="contains a study of another recipe, table, search space or metric"):
         search(recordings, RECIPE, tmp_path / "study", space=SPACE, metric="accuracy", **options)
 
 
@@ -114,13 +114,13 @@ def test_trials_that_fail_are_passed_over_until_none_is_left(recordings, tmp_pat
 
     monkeypatch.setattr(searching, "_value", fail)
     heard = Heard()
-    with pytest.raises(TrainingError, match="None of the trials in .* came to an end; narrow the space"):
+    with pytest.raises(TrainingError, match="None of the trials in .* finished; narrow the search space"):
         search(recordings, RECIPE, tmp_path / "s", context=run_context(tmp_path / "s", heard), space=SPACE, trials=2)
     assert heard.lines[0] == "trial 1 failed: The loss is no longer a number."
 
 
 def test_what_is_trained_on_is_not_searched(recordings, tmp_path):
-    with pytest.raises(TrainingError, match="Expected numbers of the training to search, but 'input.width' changes"):
+    with pytest.raises(TrainingError, match="Expected settings of the training to search, but 'input.width' changes"):
         search(recordings, RECIPE, tmp_path, context=run_context(tmp_path), space={"input.width": [64]})
 
 
@@ -134,7 +134,7 @@ def test_a_space_is_a_file_of_keys_with_ranges_or_values(tmp_path):
     path.write_text("optimization.batch_size = 8\n")
     with pytest.raises(TrainingError, match="Expected lines such as .* in 'space.toml', but: "):
         load_space(path)
-    with pytest.raises(TrainingError, match="Expected a space to search, but '.*none.toml' cannot be read"):
+    with pytest.raises(TrainingError, match="Expected a file with a search space, but '.*none.toml' cannot be read"):
         load_space(tmp_path / "none.toml")
 
 

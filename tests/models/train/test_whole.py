@@ -59,8 +59,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(recipe: str, table: Path, out: Path, *options: str) -> list[str]:
     path = out.parent / "recipe.toml"
     path.write_text(recipe)
-    where = ["--data", str(table), "--out", str(out), "--cache", str(table.parent / "cache")]
-    return ["ecglens", "train", str(path), *where, "--device", "cpu", *options]
+    paths = ["--data", str(table), "--out", str(out), "--cache", str(table.parent / "cache")]
+    return ["ecglens", "train", str(path), *paths, "--device", "cpu", *options]
 
 
 def run(words: list[str], **options) -> subprocess.CompletedProcess:

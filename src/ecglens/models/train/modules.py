@@ -39,7 +39,7 @@ def load_run_model(run: Path) -> ModuleRuntime:
         abstain_below=0.0,
         parameters=sum(weight.numel() for weight in module.parameters()),
         trained_on="",
-        licence="",
+        license="",
         graph_sha256="",
         warnings=(_UNCALIBRATED,),
         folder=run,

@@ -16,7 +16,7 @@ _STEM_SAMPLES, _BLOCK_SAMPLES = 15, 7
 
 
 def resnet1d(*, labels: int = 4, signal: tuple[int, int] = (24, 250), dropout: float = 0.3) -> "ResNet1d":
-    """Build a residual network over time (after Wang et al., arXiv 1611.06455), with the same weights for each lead."""
+    """Build a residual network over time (after Wang et al., arXiv 1611.06455), shared by all leads."""
     return ResNet1d(labels=labels, leads=signal[0] // 2, dropout=dropout)
 
 

@@ -19,8 +19,13 @@ LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
 	$(addprefix src/ecglens/,errors.py explanations.py labels.py layouts.py records.py settings.py tables.py) \
 	$(addprefix src/ecglens/,digitizing.py explaining.py explanation_checks.py limits.py measurements.py reading.py) \
 	$(addprefix tests/,leads measuring pages printed tracing test_reading.py) \
-	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py)) \
-	$(foreach package,datasets evaluation external_validation reproduce,src/ecglens/$(package) tests/$(package))
+	$(wildcard docs/make_*.py) \
+	$(foreach package,datasets evaluation external_validation reproduce,src/ecglens/$(package) tests/$(package)) \
+	recipes src/ecglens/weights src/ecglens/extras.py \
+	$(addprefix src/ecglens/models/,explain train zoo) \
+	$(addprefix src/ecglens/models/,aggregate.py card_text.py export.py graph.py keras.py maps.py registry.py runtime.py) \
+	$(addprefix tests/models/,conftest.py explain train zoo) \
+	$(filter-out tests/models/test_cards.py,$(wildcard tests/models/test_*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \

@@ -229,7 +229,7 @@ def test_files_that_are_no_classifier_are_reported_in_one_sentence(keras, tmp_pa
         "noise.onnx": r"Expected a Keras file \(.keras, .h5, .hdf5\), but got 'noise.onnx'",
         "empty.keras": "Expected a model that Keras saved, but 'empty.keras' cannot be read as one",
         "none.h5": "Expected a model that Keras saved, but 'none.h5' cannot be read as one",
-        "own.weights.h5": "'own.weights.h5' holds weights without their model; save the whole model",
+        "own.weights.h5": "'own.weights.h5' contains weights without their model; save the whole model",
         "signal.keras": "Expected a model of one image of 1 or 3 channels, but 'signal.keras' reads",
         "map.keras": r"Expected a classifier with one output per label, but the outputs have shape \(4, 30, 38, 4\)",
     }.items():

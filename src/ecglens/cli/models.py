@@ -51,7 +51,7 @@ def import_model(
 
     for module, extra in (("torch", "train"), ("onnx", "train"), ("h5py", "keras")):
         require(module, extra=extra)
-from ecglens.models.keras import import_keras
+    from ecglens.models.keras import import_keras
 
     recipe: dict[str, Any] = {
         "kind": "lead_crops" if crops else "page_image",

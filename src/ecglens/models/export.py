@@ -36,7 +36,7 @@ from ecglens.models.train.folder import load_run
 from ecglens.models.train.recipe import Recipe
 from ecglens.models.train.run import load_answers, load_final, make_split, page_logits
 
-__all__ = ["evaluate_run", "export", "collect_predictions"]
+__all__ = ["collect_predictions", "evaluate_run", "export"]
 
 _HEADLINES = ("accuracy", "macro_f1", "macro_auroc", "expected_calibration_error", "right_at_coverage")
 _PAGES_COMPARED = 24

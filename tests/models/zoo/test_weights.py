@@ -93,7 +93,7 @@ def test_files_of_other_models_or_of_none_are_refused(tmp_path):
         ("other.safetensors", "The weights in 'other.safetensors' are not those of a 'test_resnet'"),
         ("broken.safetensors", "The weights in 'broken.safetensors' cannot be read; fetch the file again"),
         ("broken.pth", "'broken.pth' (cannot be read|contains more than weights)"),
-        ("code.pth", "'code.pth' contains more than weights, so it is not read"),
+        ("code.pth", "'code.pth' contains more than weights, so it was not read"),
         ("list.pth", "'list.pth' contains no named weights"),
     ):
         with pytest.raises(TrainingError, match=reason):

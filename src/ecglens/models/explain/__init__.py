@@ -26,7 +26,7 @@ from ecglens.models.explain.stored import load_method_checks
 from ecglens.models.explain.surrogate import kernel_shap, lime
 from ecglens.records import Explanation, Prediction
 
-__all__ = ["METHODS", "Method", "ModuleRuntime", "default_methods", "explain_scene", "compute_heat"]
+__all__ = ["METHODS", "Method", "ModuleRuntime", "compute_heat", "default_methods", "explain_scene"]
 
 
 @dataclass(frozen=True, slots=True)

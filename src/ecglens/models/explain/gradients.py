@@ -18,7 +18,7 @@ from ecglens.models.explain.scene import Planes, Scene
 from ecglens.models.inputs import InputRecipe, parse_recipe
 from ecglens.models.runtime import Runtime
 
-__all__ = ["ModuleRuntime", "grad_cam", "grad_cam_pp", "integrated_gradients", "has_unit_positions"]
+__all__ = ["ModuleRuntime", "grad_cam", "grad_cam_pp", "has_unit_positions", "integrated_gradients"]
 
 _STEPS = 32
 

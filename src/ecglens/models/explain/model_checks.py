@@ -28,11 +28,11 @@ from ecglens.records import Check, ModelChecks, Page
 
 __all__ = [
     "LEAST_BETTER",
-    "summarize_checks",
     "check_page",
-    "correlate_ranks",
     "correlate_by_layer",
+    "correlate_ranks",
     "correlate_without_weights",
+    "summarize_checks",
 ]
 
 Look = Callable[[Page], Scene | None]

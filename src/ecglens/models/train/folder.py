@@ -34,7 +34,7 @@ from ecglens.models.train.checkpoint import write_whole
 from ecglens.models.train.origin import describe_origin
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["Plan", "check_labels", "load_run", "lock_run", "start_run", "table_hash", "list_rows"]
+__all__ = ["Plan", "check_labels", "list_rows", "load_run", "lock_run", "start_run", "table_hash"]
 
 _COLUMNS = ("file", "label", "recording", "group")
 

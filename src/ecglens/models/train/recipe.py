@@ -21,8 +21,8 @@ __all__ = [
     "Recipe",
     "Selection",
     "change_recipe",
-    "load_recipe",
     "format_recipe",
+    "load_recipe",
 ]
 
 

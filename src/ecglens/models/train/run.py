@@ -33,15 +33,15 @@ __all__ = [
     "Answers",
     "Listener",
     "RunContext",
-    "load_answers",
     "build_model",
     "check_run",
     "cross_validate",
     "fit_all",
+    "load_answers",
     "load_final",
+    "make_split",
     "page_logits",
     "prepare_rows",
-    "make_split",
 ]
 
 ANSWERS, FINAL = "answers.npz", "final"

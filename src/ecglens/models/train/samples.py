@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Samples", "order_rows", "batches", "prefetch"]
+__all__ = ["Samples", "batches", "order_rows", "prefetch"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

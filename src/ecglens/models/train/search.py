@@ -30,7 +30,7 @@ from ecglens.models.train.prepared import Prepared
 from ecglens.models.train.recipe import Recipe, change_recipe, format_recipe
 from ecglens.models.train.run import RunContext, build_model, prepare_rows
 
-__all__ = ["SearchResult", "Range", "Space", "load_space", "search"]
+__all__ = ["Range", "SearchResult", "Space", "load_space", "search"]
 
 _BEST, _STUDY = "best.toml", "study.db"
 _FIXED = ("input", "labels", "damage")

@@ -15,10 +15,10 @@ from ecglens.models.zoo.weights import load_weights
 
 __all__ = [
     "Backbone",
-    "find_architecture",
     "backbone",
     "densenet121",
     "efficientnet_b0",
+    "find_architecture",
     "mobilenet_v1",
     "mobilenet_v2",
     "resnet50",

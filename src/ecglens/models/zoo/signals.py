@@ -60,7 +60,7 @@ class ResNet1d(nn.Module):
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * _CHANNELS[-1] * leads, labels))
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Compute logits, ``(rows, labels)``, from ``(rows, 2 * leads, samples)``: signals, then masks of valid samples."""
+        """Compute logits, ``(rows, labels)``, from ``(rows, 2 * leads, samples)``: signals, then valid masks."""
         samples = signal.shape[-1]
         by_lead = signal.reshape(-1, 2, self.leads, samples).transpose(1, 2).reshape(-1, 2, samples)
         features = self.features(by_lead)

@@ -127,7 +127,7 @@ def test_a_long_epoch_is_stored_in_its_middle(tmp_path, monkeypatch):
     with pytest.raises(Killed):
         train(model(), easy_pages(32), None, recipe(epochs=1), on_step=kill, **options)
     plain, _ = load_state(tmp_path / CHECKPOINT)
-    assert (plain["place"]["epoch"], plain["place"]["step"], plain["place"]["seen"]) == (0, 2, 16)
+    assert (plain["place"]["epoch"], plain["place"]["step"], plain["place"]["rows"]) == (0, 2, 16)
 
 
 def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_checkpoint(tmp_path):
@@ -272,3 +272,7 @@ def test_class_weights_pull_a_rare_label_up(tmp_path):
 def test_history_is_plain_numbers(tmp_path):
     history = train(model(), easy_pages(16), easy_pages(8), recipe(epochs=1), seed=0, folder=tmp_path)
     assert json.loads(json.dumps(history)) == history
+
+
+def test_the_progress_in_a_checkpoint_of_0_1_0_is_read():
+    assert loop._read_progress({"epoch": 1, "step": 2, "seen": 16}) == loop._Progress(epoch=1, step=2, rows=16)

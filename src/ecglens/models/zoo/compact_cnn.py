@@ -3,7 +3,7 @@
 Both towers read the same canvas. The first depends on *where* on the page a pattern is: its last map is averaged over a
 grid of four rows by four columns before the linear layer, so that it distinguishes ST elevation in V2 from that in III.
 The second depends on *whether* a pattern is present anywhere: it uses the mean and the maximum of the whole map. The
-logits of the towers are averaged. Two small towers with different initial weights are more accurate than one, like an
+logits of the towers are averaged. Two small towers with different initial weights are more reliable than one, like an
 ensemble (Lakshminarayanan et al., arXiv 1612.01474).
 """
 

@@ -9,23 +9,8 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-# What is written in plain English already. A package is added here once `.ci/check_language.py --paths PACKAGE` and
-# `codespell PACKAGE` report nothing; when all are here, the list becomes the whole repository.
-# These files name a field of model cards that has a new name soon.
-LICENCE_FIELDS := $(addprefix src/ecglens/cli/,export.py models.py) $(addprefix tests/,cli/test_app.py cli/test_models.py) \
-	$(addprefix tests/support/,tiny_explained.py tiny_models.py)
-LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md examples src/ecglens/web tests/ci tests/web \
-	docs/decisions \
-	$(addprefix docs/,api.md architecture.md audit.md clusters.md data.md deploy.md digitizing.md evaluation.md models.md reading.md) \
-	$(addprefix docs/,rendering.md thresholds.md training.md web.md) \
-	$(addprefix src/ecglens/,formats leads measuring pages printed tracing models/abstention.py) \
-	$(addprefix src/ecglens/,documents.py errors.py explanations.py labels.py layouts.py records.py settings.py tables.py) \
-	$(addprefix src/ecglens/,digitizing.py explaining.py explanation_checks.py limits.py measurements.py reading.py) \
-	$(addprefix tests/,leads measuring pages printed tracing test_reading.py) \
-	$(foreach package,batch demo render,src/ecglens/$(package) tests/$(package)) \
-	$(filter-out $(LICENCE_FIELDS),$(wildcard src/ecglens/cli/*.py tests/cli/*.py tests/support/*.py)) \
-	$(filter-out docs/make_results.py,$(wildcard docs/make_*.py)) \
-	$(foreach package,datasets evaluation external_validation reproduce,src/ecglens/$(package) tests/$(package))
+# Where `make language` looks.
+LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs examples recipes src tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \

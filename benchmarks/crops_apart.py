@@ -16,10 +16,10 @@ import numpy as np
 
 from ecglens.datasets.recordings import Recordings
 from ecglens.models.train.devices import ALONE
-from ecglens.models.train.loop import logits_of, train
+from ecglens.models.train.loop import compute_logits, train
 from ecglens.models.train.prepared import prepare
 from ecglens.models.train.recipe import Recipe, load_recipe
-from ecglens.models.train.run import built
+from ecglens.models.train.run import build_model
 from ecglens.models.train.samples import Samples
 from ecglens.reproduce import ROWS
 
@@ -67,7 +67,7 @@ def split_by_crops(recordings: Recordings, recipe: Recipe, cache: Path) -> tuple
     order = np.random.default_rng(SEED).permutation(len(crops))
     ends = np.round(np.array([0.70, 0.85]) * len(crops)).astype(np.intp)
     learn, choose, score = (part_of(crops, part) for part in np.split(order, ends))
-    model = built(recipe, seed=SEED)
+    model = build_model(recipe, seed=SEED)
     with tempfile.TemporaryDirectory() as folder:
         train(
             model,
@@ -78,7 +78,7 @@ def split_by_crops(recordings: Recordings, recipe: Recipe, cache: Path) -> tuple
             folder=Path(folder),
             on_epoch=lambda history: print(", ".join(f"{k} {v:.4g}" for k, v in history[-1].items() if v is not None)),
         )
-    right = logits_of(model, score).argmax(axis=1) == score.targets
+    right = compute_logits(model, score).argmax(axis=1) == score.targets
     return float(right.mean()), len(score)
 
 

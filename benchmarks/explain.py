@@ -31,14 +31,20 @@ from ecglens.explaining import explain_page
 from ecglens.explanation_checks import make_scene_builder
 from ecglens.models.cards import GRAPH_FILE, ModelCard
 from ecglens.models.explain import METHODS
-from ecglens.models.explain.checks import LEAST_NEAR, MOST_OUTSIDE, areas, ink_map, location
-from ecglens.models.explain.class_map import log_odds_slope, spread_map
-from ecglens.models.explain.laid import lay
-from ecglens.models.explain.measured import LEAST_BETTER, checks_of, page_figures, shuffled, weights_left
+from ecglens.models.explain.checks import LEAST_NEAR, MOST_OUTSIDE, compute_curves, locate_heat, make_ink_map
+from ecglens.models.explain.class_map import compute_slope, spread_map
+from ecglens.models.explain.model_checks import (
+    LEAST_BETTER,
+    check_page,
+    correlate_without_weights,
+    shuffled,
+    summarize_checks,
+)
+from ecglens.models.explain.projection import project
 from ecglens.models.explain.scene import Planes, Scene
 from ecglens.models.explain.stored import save_checks
 from ecglens.models.runtime import Runtime
-from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
+from ecglens.models.zoo.compact_cnn import load_compact_cnn
 from ecglens.pages.read import read_page
 from ecglens.reading import examine_page, load_runtime
 
@@ -76,8 +82,8 @@ def main() -> None:
     print(text)
     if given.write:
         (HERE / "explain.md").write_text(_document(text), encoding="utf-8")
-        left = weights_left(scenes, CHECKED, np.random.default_rng(0))
-        save_checks(checks_of(pages, runtime.card, left=left), runtime.card.folder)
+        left = correlate_without_weights(scenes, CHECKED, np.random.default_rng(0))
+        save_checks(summarize_checks(pages, runtime.card, left=left), runtime.card.folder)
 
 
 def _measured(
@@ -85,7 +91,7 @@ def _measured(
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """A line for each page, one more with all methods for each chosen page; what the state holds is not done again."""
     done = _known(state, runtime.card.graph_sha256)
-    module = compact_cnn_from_graph(runtime.card.folder / GRAPH_FILE)
+    module = load_compact_cnn(runtime.card.folder / GRAPH_FILE)
     look = make_scene_builder(runtime)
     work = [("page", row) for row in rows] + [("methods", row) for row in rows if row["recording"] in chosen]
     with state.open("a", encoding="utf-8") as stream:
@@ -95,7 +101,7 @@ def _measured(
                 continue
             page, rng = read_page(folder / row["page"]), np.random.default_rng(number)
             scene = look(page)
-            found = page_figures(page, look, CHECKED if kind == "page" else tuple(METHODS), rng=rng, module=module)
+            found = check_page(page, look, CHECKED if kind == "page" else tuple(METHODS), rng=rng, module=module)
             if found is None or scene is None:
                 continue
             found |= _beside(scene, rng) if kind == "page" else {}
@@ -108,12 +114,12 @@ def _measured(
 def _beside(scene: Scene, rng: np.random.Generator) -> dict[str, Any]:
     """What the class map is compared with: random orders, the ink, and the map laid evenly over paper and ink."""
     order = {name: rng.normal(size=part.shape) for name, part in scene.planes().items()}
-    others = {"random_order": order, "ink": ink_map(scene), "evenly_laid": _evenly_laid(scene)}
-    curves = {name: areas(scene, planes) for name, planes in others.items()}
+    others = {"random_order": order, "ink": make_ink_map(scene), "evenly_laid": _evenly_laid(scene)}
+    curves = {name: compute_curves(scene, planes) for name, planes in others.items()}
     return {
         **{name: [one.deletion, one.insertion] for name, one in curves.items()},
-        "near_evenly_laid": location(scene, lay(scene, others["evenly_laid"]).heat).near,
-        "near_even": location(scene, lay(scene, _even(scene)).heat).near,
+        "near_evenly_laid": locate_heat(scene, project(scene, others["evenly_laid"]).heat).near,
+        "near_even": locate_heat(scene, project(scene, _even(scene)).heat).near,
     }
 
 
@@ -189,12 +195,12 @@ def _repeated_table(pages: list[dict[str, Any]]) -> Iterator[str]:
 def _changed_table(pages: list[dict[str, Any]]) -> Iterator[str]:
     yield "\n## What the likeliest label does when the page changes\n"
     yield "| change | stays | becomes another | refused |\n|---|---|---|---|"
-    for name, row in checks_of(pages, load_runtime().card).changes.items():
+    for name, row in summarize_checks(pages, load_runtime().card).changes.items():
         yield f"| {name} | {row['stays']:.1%} | {row['another']:.1%} | {row['refused']:.1%} |"
 
 
 def _method_tables(lines: list[dict[str, Any]], card: ModelCard) -> Iterator[str]:
-    summed = checks_of(lines, card)
+    summed = summarize_checks(lines, card)
     random = np.array([line["random_maps"] for line in lines]).mean(axis=1)
     yield f"\n## All methods, {len(lines)} pages ({EACH_LABEL} of each label)\n"
     yield "| method | beats 4 random maps in deletion | in insertion | near traces | saved again |"
@@ -257,7 +263,7 @@ def _evenly_laid(scene: Scene) -> Planes:
     model = scene.model
     assert isinstance(model, Runtime)
     logits, found = model.class_maps({"page": np.concatenate([scene.arrays["page"], scene.paper["page"]])})
-    slope = log_odds_slope(logits[0] / model.card.temperature, scene.index) / model.card.temperature
+    slope = compute_slope(logits[0] / model.card.temperature, scene.index) / model.card.temperature
     size = scene.arrays["page"].shape[2:]
     each = (
         spread_map(np.einsum("lyx,l->yx", maps[0] - maps[1], slope), described, size)

@@ -21,10 +21,10 @@ from torch import nn
 from torch.nn import functional
 
 from ecglens.datasets.recordings import Recordings
-from ecglens.models.train.devices import ALONE, forward_type
+from ecglens.models.train.devices import ALONE, choose_forward_dtype
 from ecglens.models.train.loop import train
 from ecglens.models.train.recipe import Recipe, load_recipe
-from ecglens.models.train.run import Listener, Where, built, prepare_rows
+from ecglens.models.train.run import Listener, RunContext, build_model, prepare_rows
 from ecglens.models.train.samples import Samples, batches
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "compact_cnn_384.toml"
@@ -67,7 +67,7 @@ def prepared(recordings: Recordings, recipe: Recipe, folder: Path) -> tuple[Samp
     """The samples, and the seconds that preparing them took."""
     begun = time.perf_counter()
     rows = recordings.canonical_indices()
-    made = prepare_rows(recordings, recipe, rows, Where(ALONE, folder / "cache", Listener()))
+    made = prepare_rows(recordings, recipe, rows, RunContext(ALONE, folder / "cache", Listener()))
     return made.samples(rows), time.perf_counter() - begun
 
 
@@ -89,9 +89,9 @@ def loops(samples: Samples, recipe: Recipe, folder: Path) -> tuple[float, float]
     (pages,), targets = samples.batch(np.arange(len(samples)), ALONE.device)
     bare, ours = [], []
     for number in range(ROUNDS):
-        model = built(recipe, seed=number).train()
+        model = build_model(recipe, seed=number).train()
         bare.append(bare_epoch(model, pages, targets, recipe))
-        model = built(recipe, seed=number)
+        model = build_model(recipe, seed=number)
         begun = time.perf_counter()
         train(model, samples, None, recipe, seed=number, folder=folder / f"run{number}")
         ours.append(time.perf_counter() - begun)
@@ -102,7 +102,7 @@ def bare_epoch(model: nn.Module, pages: torch.Tensor, targets: torch.Tensor, rec
     """Seconds of the shortest loop that does the same."""
     plan = recipe.optimization
     optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
-    kind = forward_type(plan.precision, torch.device("cpu"))
+    kind = choose_forward_dtype(plan.precision, torch.device("cpu"))
     begun = time.perf_counter()
     for part in torch.randperm(len(pages)).split(BATCH):
         with torch.autocast("cpu", kind, enabled=kind is not None):

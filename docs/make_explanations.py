@@ -44,7 +44,7 @@ def render_pictures() -> None:
     """Render one page, explained by every method and cropped to its traces."""
     from ecglens.explaining import explain_page
     from ecglens.models.explain import METHODS
-    from ecglens.models.train.modules import module_of_folder
+    from ecglens.models.train.modules import load_module
     from ecglens.pages.read import read_page
     from ecglens.reading import examine_page, load_runtime
     from ecglens.records import Layout
@@ -56,7 +56,7 @@ def render_pictures() -> None:
     rows = slice(max(0, int(box.top) - MARGIN_PX), int(box.bottom) + MARGIN_PX)
     columns = slice(max(0, int(box.left) - MARGIN_PX), int(box.right) + MARGIN_PX)
     for method in METHODS:
-        explanation = explain_page(reading, runtime, method=method, module=module_of_folder(runtime.card), checks=False)
+        explanation = explain_page(reading, runtime, method=method, module=load_module(runtime.card), checks=False)
         overlay = np.ascontiguousarray(explanation.plot(reading.page.pixels)[rows, columns, ::-1])
         height = round(WIDTH_PX * overlay.shape[0] / overlay.shape[1])
         small = cv2.resize(overlay, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)

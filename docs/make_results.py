@@ -23,7 +23,7 @@ TITLES = {
 
 
 def results() -> str:
-    """The table and the sentence below it."""
+    """Format the table and the paragraph below it."""
     evaluation = json.loads(EVALUATION.read_text(encoding="utf-8"))
     first = next(iter(evaluation["seeds"].values()))
     references = evaluation["references"]
@@ -53,7 +53,7 @@ def results() -> str:
 
 
 def cards() -> dict[str, str]:
-    """The shipped model's cards by file name."""
+    """Write the texts of the shipped model's cards, by file name."""
     card, evaluation = load_card(SHIPPED), json.loads(EVALUATION.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as name:
         text = Path(name) / "card.md"

@@ -108,7 +108,7 @@ def test_a_broken_model_is_an_error_not_an_answer(model):
 
 def test_a_model_that_is_no_number_is_an_error_not_an_answer(tmp_path):
     write_model(tmp_path / "nan", (np.nan, 0.0))
-    with pytest.raises(ModelError, match="Model 'nan' gave no finite answer on this page"):
+    with pytest.raises(ModelError, match="Model 'nan' gave no finite logits for this page"):
         ecglens.read(PAGE, model=tmp_path / "nan")
 
 

@@ -57,7 +57,7 @@ def test_the_folder_is_complete_and_says_what_it_is_not(card):
     assert names - {"explanations.json", "as_published.json"} == whole
     text = (card.folder / "card.md").read_text(encoding="utf-8")
     assert "not a medical device" in text
-    assert card.licence in text
+    assert card.license in text
     assert card.trained_on in text
     assert 0 < card.abstain_below < 1
     assert 0.05 < card.temperature < 20

@@ -9,7 +9,7 @@ from ecglens.errors import EcgReadError
 from ecglens.explaining import build_scene
 from ecglens.leads.layout import find_layout
 from ecglens.models.explain import default_methods
-from ecglens.models.explain.measured import checks_of, page_figures, weights_left
+from ecglens.models.explain.model_checks import check_page, correlate_without_weights, summarize_checks
 from ecglens.models.explain.scene import Scene
 from ecglens.models.runtime import Runtime
 from ecglens.reading import read_located
@@ -49,7 +49,7 @@ def check_explanations(
     lines: list[dict[str, Any]] = []
     scenes: list[Scene] = []
     for page in pages:
-        line = page_figures(page, build, chosen, rng=rng, module=module)
+        line = check_page(page, build, chosen, rng=rng, module=module)
         if line is None:
             continue
         lines.append(line)
@@ -57,7 +57,7 @@ def check_explanations(
             scenes.append(scene)
     if not lines:
         raise EcgReadError("Expected pages that the model answers for, found none; give pages of the print it reads.")
-    return checks_of(lines, runtime.card, left=weights_left(scenes, chosen, rng))
+    return summarize_checks(lines, runtime.card, left=correlate_without_weights(scenes, chosen, rng))
 
 
 def make_scene_builder(runtime: Runtime) -> Callable[[Page], Scene | None]:

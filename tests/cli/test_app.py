@@ -274,7 +274,7 @@ def test_models_are_listed(monkeypatch):
     registry = pytest.importorskip("ecglens.models.registry")
 
     class Card:
-        name, version, title, labels, parameters, licence = "tiny", "1.0", "A tiny model", ("a", "b"), 1234, "CC-BY-4.0"
+        name, version, title, labels, parameters, license = "tiny", "1.0", "A tiny model", ("a", "b"), 1234, "CC-BY-4.0"
 
     monkeypatch.setattr(registry, "list_models", lambda: [Card()])
     result = run("models")

@@ -13,7 +13,7 @@ from ecglens.models.explain.stored import read_checks
 from ecglens.models.zoo import ZOO, count_weights
 from ecglens.records import Check, ModelChecks
 
-FLAGS = ["--labels", "normal, mi", "--title", "From elsewhere", "--licence", "CC0"]
+FLAGS = ["--labels", "normal, mi", "--title", "From elsewhere", "--license", "CC0"]
 
 
 def run(*arguments):
@@ -48,6 +48,14 @@ def imported(monkeypatch, tmp_path):
     return calls
 
 
+def test_the_old_spelling_of_license_is_still_accepted(imported, tmp_path):
+    words = ["--licence" if word == "--license" else word for word in FLAGS]  # codespell:ignore licence
+    result = run("import", tmp_path / "own.h5", "--out", tmp_path / "own", *words)
+    assert result.exit_code == 0, result.output
+    ((_, _, options),) = imported
+    assert options["license"] == "CC0"
+
+
 def test_flags_become_the_input_recipe(imported, tmp_path):
     flags = ["--steps", "gray,clahe", "--mean", "0.5", "--std", "0.2,0.3,0.4", "--area", "page", "--width", "64"]
     result = run("import", tmp_path / "own.h5", "--out", tmp_path / "own", *FLAGS, *flags, "--bgr", "--any-print")
@@ -65,7 +73,7 @@ def test_flags_become_the_input_recipe(imported, tmp_path):
         "width": 64,
     }
     assert options["labels"] == ["normal", "mi"]
-    assert options["flip_colours"] is True
+    assert options["flip_colors"] is True
 
 
 def test_a_model_of_crops_aggregates_its_leads(imported, tmp_path):

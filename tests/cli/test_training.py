@@ -64,7 +64,7 @@ def test_a_search_writes_a_recipe_that_trains(run, tmp_path):
         (("--protocol", "random"), TrainingError, "Expected the protocol honest, as-published"),
         (("--folds", "7"), DatasetError, "Expected at least 7 groups of recordings labeled 'mi' for 7 folds"),
         (("--set", "optimization.epochs=0"), TrainingError, "optimization.epochs: Input should be greater"),
-        (("--set", "model=resnet5000"), TrainingError, "there is no 'resnet5000'"),
+        (("--set", "model=resnet5000"), TrainingError, "but got 'resnet5000'"),
         (("--set", "options={weights='gone.safetensors'}", "--set", "model=resnet50"), TrainingError, "gone.safetens"),
         (("--device", "cuda:9"), TrainingError, "Expected a device such as auto, cpu, cuda or cuda:1, but 'cuda:9'"),
     ],

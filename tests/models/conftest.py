@@ -6,7 +6,7 @@ import torch
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Arrays this small are slower on several threads, and much slower on a busy machine."""
+    """Use one thread, because arrays this small are slower on several threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -18,10 +18,10 @@ def test_mean_log_is_the_softmax_of_the_mean_of_the_log_probabilities(logits):
 
 @given(LOGITS)
 def test_both_are_probabilities_and_take_no_order_of_the_rows(logits):
-    for how in ("mean_log", "majority"):
-        result = aggregate(logits, how)
+    for method in ("mean_log", "majority"):
+        result = aggregate(logits, method)
         np.testing.assert_allclose(result.sum(axis=1), 1)
-        np.testing.assert_allclose(aggregate(logits[:, ::-1], how), result, atol=1e-12)
+        np.testing.assert_allclose(aggregate(logits[:, ::-1], method), result, atol=1e-12)
 
 
 def test_majority_is_the_share_of_rows():
@@ -38,6 +38,6 @@ def test_one_row_keeps_its_own_probabilities():
     np.testing.assert_allclose(aggregate(logits, "mean_log")[0], softmax(logits[0, 0]))
 
 
-@pytest.mark.parametrize("how", ["mean_log", "majority"])
-def test_huge_logits_do_not_overflow(how):
-    np.testing.assert_array_equal(aggregate(np.array([[[1e300, -1e300]]]), how), [[1.0, 0.0]])
+@pytest.mark.parametrize("method", ["mean_log", "majority"])
+def test_huge_logits_do_not_overflow(method):
+    np.testing.assert_array_equal(aggregate(np.array([[[1e300, -1e300]]]), method), [[1.0, 0.0]])

@@ -94,3 +94,10 @@ def test_a_value_that_cannot_be_is_named(folder, changes, reason):
     rewrite(folder, **changes)
     with pytest.raises(ModelError, match=f"The card model.json in '.*' cannot be used: .*({reason})"):
         load_card(folder)
+
+
+def test_a_card_of_the_first_edition_spells_license_in_british(folder):
+    document = json.loads((folder / "model.json").read_text())
+    document["licence"] = document.pop("license")  # codespell:ignore licence
+    (folder / "model.json").write_text(json.dumps(document))
+    assert load_card(folder).license == "Apache-2.0"

@@ -23,7 +23,7 @@ from ecglens.models.train.folder import Plan, start_run
 from ecglens.models.train.run import load_final
 from ecglens.pages import read_page
 
-ORDERED = {"version": "0.1", "trained_on": "Eight made-up pages.", "licence": "Apache-2.0", "seeds": [0]}
+ORDERED = {"version": "0.1", "trained_on": "Eight made-up pages.", "license": "Apache-2.0", "seeds": [0]}
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +32,25 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
 
 
 @pytest.fixture(scope="module")
-def finished(recordings: Recordings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_run(recordings: Recordings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finish_run(recordings, RECIPE, tmp_path_factory.mktemp("runs") / "tiny")
 
 
 @pytest.fixture(scope="module")
-def evaluation(recordings: Recordings, finished: Path) -> dict:
-    return evaluate_run(recordings, finished, seeds=[0], command="ecglens export tiny", draws=20)
+def evaluation(recordings: Recordings, finished_run: Path) -> dict:
+    return evaluate_run(recordings, finished_run, seeds=[0], command="ecglens export tiny", draws=20)
 
 
 @pytest.fixture(scope="module")
-def exported(recordings: Recordings, finished: Path, evaluation: dict, tmp_path_factory) -> Path:
+def exported_model(recordings: Recordings, finished_run: Path, evaluation: dict, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    export(recordings, finished, folder, evaluation=evaluation, notes=("Made-up pages.",), **ORDERED)
+    export(recordings, finished_run, folder, evaluation=evaluation, notes=("Made-up pages.",), **ORDERED)
     return folder
 
 
 @pytest.fixture
-def copy_of_run(finished: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(finished, tmp_path / "run"))
+def copy_of_run(finished_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
 
 
 def test_the_evaluation_names_its_command_data_and_every_seed(evaluation):
@@ -63,16 +63,16 @@ def test_the_evaluation_names_its_command_data_and_every_seed(evaluation):
     assert scored["confusion"] == json.loads(json.dumps(evaluation))["seeds"]["seed 0"]["confusion"]
 
 
-def test_an_exported_folder_reads_a_page(exported, recordings):
-    answer = ecglens.read(recordings[0].path, model=exported)
+def test_an_exported_folder_reads_a_page(exported_model, recordings):
+    answer = ecglens.read(recordings[0].path, model=exported_model)
     assert answer.model == "tiny"
     assert answer.warnings[-1] == "Made-up pages."
     assert set(answer.probabilities) == set(LABELS)
     assert sum(answer.probabilities.values()) == pytest.approx(1)
 
 
-def test_an_exported_folder_is_complete(exported, evaluation):
-    assert sorted(path.name for path in exported.iterdir()) == [
+def test_an_exported_folder_is_complete(exported_model, evaluation):
+    assert sorted(path.name for path in exported_model.iterdir()) == [
         "card.md",
         "data.md",
         "evaluation.json",
@@ -80,22 +80,22 @@ def test_an_exported_folder_is_complete(exported, evaluation):
         "model.onnx",
         "training_pages.npz",
     ]
-    card = load_card(exported)
+    card = load_card(exported_model)
     assert (card.labels, card.parameters, card.version) == (LABELS, 208_036, "0.1")
-    written = json.loads((exported / "evaluation.json").read_text())
+    written = json.loads((exported_model / "evaluation.json").read_text())
     calibration = written.pop("calibration")
     assert written == json.loads(json.dumps(evaluation))
     assert (calibration["temperature"], calibration["abstain_below"]) == (card.temperature, card.abstain_below)
     assert 0 < calibration["answered"] <= 1
-    text = (exported / "card.md").read_text()
+    text = (exported_model / "card.md").read_text()
     assert f"| accuracy | {evaluation['summary']['accuracy']['mean']:.3f} |" in text
     assert "not a medical device" in text
-    assert sorted(path.name for path in exported.parent.iterdir()) == ["tiny"]
+    assert sorted(path.name for path in exported_model.parent.iterdir()) == ["tiny"]
 
 
-def test_torch_and_onnx_answer_alike(exported, finished, recordings):
-    runtime = Runtime(load_card(exported))
-    model = load_final(RECIPE, finished)
+def test_torch_and_onnx_answer_alike(exported_model, finished_run, recordings):
+    runtime = Runtime(load_card(exported_model))
+    model = load_final(RECIPE, finished_run)
     pages = [read_page(row.path) for row in recordings]
     arrays = np.concatenate([make_input(page, find_layout(page), runtime.recipe)["page"] for page in pages])
     answers = runtime.logits({"page": arrays})
@@ -108,34 +108,36 @@ def wrong_graph(model, shapes, path):
     write_graph(path, (5.0, 0.0), shape=shapes["page"])
 
 
-def test_a_graph_that_answers_otherwise_is_not_exported(recordings, finished, evaluation, tmp_path, monkeypatch):
+def test_a_graph_that_answers_otherwise_is_not_exported(recordings, finished_run, evaluation, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "write_graph", wrong_graph)
     with pytest.raises(ModelError, match="graph differs from the trained model by .*; at most 0.0001 is allowed"):
-        export(recordings, finished, tmp_path / "tiny", evaluation=evaluation, **ORDERED)
+        export(recordings, finished_run, tmp_path / "tiny", evaluation=evaluation, **ORDERED)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_export_leaves_the_older_model_as_it_was(
-    recordings, finished, evaluation, exported, tmp_path, monkeypatch
+    recordings, finished_run, evaluation, exported_model, tmp_path, monkeypatch
 ):
-    folder = Path(shutil.copytree(exported, tmp_path / "tiny"))
+    folder = Path(shutil.copytree(exported_model, tmp_path / "tiny"))
     monkeypatch.setattr(exporting, "write_graph", wrong_graph)
     with pytest.raises(ModelError, match="differs from the trained model"):
-        export(recordings, finished, folder, evaluation=evaluation, **ORDERED)
+        export(recordings, finished_run, folder, evaluation=evaluation, **ORDERED)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
-        path.name: path.read_bytes() for path in exported.iterdir()
+        path.name: path.read_bytes() for path in exported_model.iterdir()
     }
 
 
 def test_a_run_without_its_final_model_is_not_exported(recordings, copy_of_run, evaluation, tmp_path):
     (copy_of_run / "final" / "last.safetensors").unlink()
-    with pytest.raises(TrainingError, match="has no model that was fitted on everything; finish the run with --fit"):
+    with pytest.raises(
+        TrainingError, match="has no model that was fitted on all recordings; finish the run with --fit"
+    ):
         export(recordings, copy_of_run, tmp_path / "tiny", evaluation=evaluation, **ORDERED)
     assert not (tmp_path / "tiny").exists()
 
 
-def test_a_graph_tells_nothing_of_the_machine_that_made_it(exported):
-    graph = (exported / "model.onnx").read_bytes()
+def test_a_graph_has_no_trace_of_the_machine_that_made_it(exported_model):
+    graph = (exported_model / "model.onnx").read_bytes()
     assert b".py" not in graph
     assert str(Path.home()).encode() not in graph
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ecglens.errors import ModelError
-from ecglens.models.graph import check_graph, largest_difference, write_graph
+from ecglens.models.graph import check_graph, measure_difference, write_graph
 
 SHAPES = {"page": (1, 6, 4), "signal": (2, 5)}
 
@@ -42,7 +42,7 @@ def arrays(rows):
 @pytest.mark.parametrize("rows", [1, 2, 7])
 def test_a_graph_answers_as_its_module_for_any_number_of_rows(model, path, rows):
     check_graph(model, path, arrays(rows))
-    assert largest_difference(model, path, arrays(rows)) < 1e-5
+    assert measure_difference(model, path, arrays(rows)) < 1e-5
 
 
 def test_a_graph_has_the_names_of_its_ends(path):
@@ -54,7 +54,7 @@ def test_a_graph_has_the_names_of_its_ends(path):
     assert [end.name for end in session.get_outputs()] == ["logits"]
 
 
-def test_a_graph_of_other_weights_is_not_taken_for_the_module_s(path):
+def test_a_graph_of_other_weights_is_not_accepted_as_the_module_s(path):
     torch.manual_seed(1)
     with pytest.raises(ModelError, match="graph differs from the trained model by .*; at most 0.0001 is allowed"):
         check_graph(Both().eval(), path, arrays(3))
@@ -66,7 +66,7 @@ def test_an_answer_that_is_no_number_is_a_difference(model, path):
         check_graph(model, path, broken)
 
 
-def test_a_graph_tells_nothing_of_the_machine_that_made_it(path):
+def test_a_graph_has_no_trace_of_the_machine_that_made_it(path):
     content = path.read_bytes()
     assert b".py" not in content
     assert b"/" + b"home" not in content

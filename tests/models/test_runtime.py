@@ -26,9 +26,9 @@ def page() -> Page:
 
 @pytest.fixture(scope="module")
 def layout(page: Page) -> Layout:
-    found = find_layout(page)
-    assert isinstance(found, Layout), found
-    return found
+    result = find_layout(page)
+    assert isinstance(result, Layout), result
+    return result
 
 
 def png_of(page: Page) -> bytes:
@@ -83,7 +83,7 @@ def test_the_answer_depends_on_the_page_s_array(tmp_path, page, layout):
     assert runtime.logits({"page": np.concatenate([array, 0 * array])}).shape == (2, 2)
 
 
-def test_warnings_of_page_layout_and_model_stand_beside_the_answer(tmp_path, page, layout):
+def test_warnings_of_page_layout_and_model_are_part_of_the_prediction(tmp_path, page, layout):
     runtime = Runtime(write_model(tmp_path / "tiny", warnings=("One hospital only.",)))
     cut = Page(page.pixels, warnings=("The file is cut short.",))
     prediction = runtime.predict(cut, layout)
@@ -95,7 +95,7 @@ def test_warnings_of_page_layout_and_model_stand_beside_the_answer(tmp_path, pag
 @pytest.mark.parametrize("logits", [(np.nan, 0.0), (np.inf, 0.0), (0.0, -np.inf)])
 def test_an_answer_that_is_no_number_is_an_error_not_a_label(tmp_path, page, layout, logits):
     runtime = Runtime(write_model(tmp_path / "tiny", logits))
-    with pytest.raises(ModelError, match="Model 'tiny' gave no finite answer on this page"):
+    with pytest.raises(ModelError, match="Model 'tiny' gave no finite logits for this page"):
         runtime.predict(page, layout)
 
 
@@ -110,10 +110,10 @@ def test_an_array_of_another_shape_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ({"logits": (0.0, 0.0, 0.0)}, r"names 2 labels, but its graph answers \['pages', 3\]"),
-        ({"graph": {"ends": ("image", "logits")}}, "from 'page' to 'logits' .*goes from 'image' to 'logits'"),
-        ({"graph": {"ends": ("page", "scores")}}, "from 'page' to 'logits' .*goes from 'page' to 'scores'"),
-        ({"graph": {"shape": (3, 48, 64)}}, r"makes \(1, 48, 64\), but its graph reads \(3, 48, 64\)"),
+        ({"logits": (0.0, 0.0, 0.0)}, r"names 2 labels, but its graph returns \['pages', 3\]"),
+        ({"graph": {"ends": ("image", "logits")}}, "from 'page' to 'logits' .*got one from 'image' to 'logits'"),
+        ({"graph": {"ends": ("page", "scores")}}, "from 'page' to 'logits' .*got one from 'page' to 'scores'"),
+        ({"graph": {"shape": (3, 48, 64)}}, r"produces \(1, 48, 64\), but its graph reads \(3, 48, 64\)"),
         ({"input": {"kind": "gray"}}, "input recipe cannot be used: expected a kind out of"),
     ],
 )
@@ -147,13 +147,13 @@ CROPS = {"kind": "lead_crops", "width": 40, "height": 32, "channels": 1, "steps"
 SIGNALS = {"kind": "lead_signals"}
 
 
-@pytest.mark.parametrize("how", ["mean_log", "majority"])
-def test_the_answers_of_leads_are_aggregated_and_stay_visible(tmp_path, page, layout, how):
+@pytest.mark.parametrize("method", ["mean_log", "majority"])
+def test_the_answers_of_leads_are_aggregated_and_stay_visible(tmp_path, page, layout, method):
     card = write_model(
         tmp_path / "leads",
         (20.0, 0.0),
         temperature=2.0,
-        input={**CROPS, "aggregate": how},
+        input={**CROPS, "aggregate": method},
         graph={"shape": (1, 32, 40), "slope": 0.004},
     )
     runtime = Runtime(card)
@@ -165,7 +165,9 @@ def test_the_answers_of_leads_are_aggregated_and_stay_visible(tmp_path, page, la
     assert list(prediction.lead_probabilities) == list(runtime.recipe.leads)
     for row, answer in zip(own, prediction.lead_probabilities.values(), strict=True):
         assert answer == pytest.approx(dict(zip(LABELS, row, strict=True)))
-    pooled = softmax(logits.mean(axis=0) / 2.0) if how == "mean_log" else np.eye(2)[logits.argmax(axis=1)].mean(axis=0)
+    pooled = (
+        softmax(logits.mean(axis=0) / 2.0) if method == "mean_log" else np.eye(2)[logits.argmax(axis=1)].mean(axis=0)
+    )
     assert prediction.probabilities == pytest.approx(dict(zip(LABELS, pooled, strict=True)))
     assert 0 < pooled.min() < pooled.max() < 1
     assert "lead_probabilities" in prediction.to_dict()
@@ -202,6 +204,6 @@ def test_a_signal_model_abstains_where_there_are_no_signals(signal_model, page, 
 
 def test_a_graph_without_the_signals_that_its_recipe_makes_is_refused(tmp_path):
     with pytest.raises(
-        ModelError, match="from 'page' and 'signal' to 'logits' in model 'tiny', but it goes from 'page'"
+        ModelError, match="from 'page' and 'signal' to 'logits' in model 'tiny', but got one from 'page'"
     ):
         Runtime(write_model(tmp_path / "tiny", input={"kind": "page_and_signal"}))

@@ -2,12 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_runs import LABELS, RECIPE, LineListener, make_place, write_recordings
+from tiny_runs import LABELS, RECIPE, LineListener, run_context, write_recordings
 
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError, TrainingError
 from ecglens.evaluation.predictions import read_predictions
-from ecglens.models.train.recipe import recipe_text
+from ecglens.models.train.recipe import format_recipe
 from ecglens.reproduce import ROWS, find_rows, grid, jobs_of, load_result, reproduce, speed, table, write_tables
 from ecglens.reproduce.results import result_path
 from ecglens.reproduce.works import Row
@@ -27,7 +27,7 @@ def recipes(tmp_path: Path) -> Path:
     folder = tmp_path / "recipes"
     folder.mkdir()
     for name in ("tiny", "compact_cnn"):
-        (folder / f"{name}.toml").write_text(recipe_text(RECIPE), encoding="utf-8")
+        (folder / f"{name}.toml").write_text(format_recipe(RECIPE), encoding="utf-8")
     return folder
 
 
@@ -44,7 +44,7 @@ def jobs(recipes: Path, rows=(TINY,), protocols=("as-published", "honest"), **op
 def make(requested, recordings, tmp_path) -> list[str]:
     heard = LineListener()
     options = {"runs": tmp_path / "runs", "results": tmp_path / "results", "command": "ecglens reproduce tiny"}
-    reproduce(requested, recordings, place=make_place(tmp_path / "run", heard), **options)
+    reproduce(requested, recordings, place=run_context(tmp_path / "run", heard), **options)
     return heard.lines
 
 
@@ -76,7 +76,7 @@ def test_a_changed_recipe_is_trained_again_and_a_stopped_job_resumes(recordings,
     (first,) = jobs(recipes, protocols=("as-published",))
     make([first], recordings, tmp_path)
     before = result_path(tmp_path / "results", "tiny", "as-published", 0).read_bytes()
-    (recipes / "tiny.toml").write_text(recipe_text(RECIPE.model_copy(update={"test_fraction": 0.4})))
+    (recipes / "tiny.toml").write_text(format_recipe(RECIPE.model_copy(update={"test_fraction": 0.4})))
     lines = make(jobs(recipes, protocols=("as-published",)), recordings, tmp_path)
     assert any("has changed since; computed again" in line for line in lines)
     assert result_path(tmp_path / "results", "tiny", "as-published", 0).read_bytes() != before
@@ -88,7 +88,7 @@ def test_a_changed_recipe_is_trained_again_and_a_stopped_job_resumes(recordings,
 def test_copies_of_training_pages_are_marked(recordings, recipes, tmp_path):
     for seed in range(20):
         (job,) = jobs_of([TINY], protocols=["as-published"], seeds=[seed], recipes=recipes, weights={})
-        split = grid.split_of(recordings, job.recipe, grid.Plan("as-published"), seed=seed)
+        split = grid.make_split(recordings, job.recipe, grid.Plan("as-published"), seed=seed)
         tested = [recordings[int(row)] for row in split.folds[0].test]
         if any(row.recording == "mi0" for row in tested) and sum(row.recording == "mi0" for row in tested) == 1:
             break

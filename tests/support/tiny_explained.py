@@ -26,7 +26,7 @@ class Linear:
             abstain_below=0.0,
             parameters=1,
             trained_on="",
-            licence="",
+            license="",
             graph_sha256="",
         )
         self.weights = weights

@@ -58,7 +58,7 @@ def write_model(folder: Path, logits: tuple[float, ...] = (0.0, 0.0), *, graph: 
         "abstain_below": 0.0,
         "parameters": 2,
         "trained_on": "nothing",
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "graph_sha256": sha256_of(folder / GRAPH_FILE),
         "folder": folder,
     }

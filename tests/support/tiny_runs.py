@@ -12,7 +12,7 @@ from ecglens.models.inputs import TraceCanvas
 from ecglens.models.train.devices import ALONE
 from ecglens.models.train.folder import Plan, start_run
 from ecglens.models.train.recipe import Optimization, Recipe
-from ecglens.models.train.run import Listener, Where, cross_validate, fit_all
+from ecglens.models.train.run import Listener, RunContext, cross_validate, fit_all
 
 LABELS = ("mi", "normal")
 RECIPE = Recipe(
@@ -52,16 +52,16 @@ def write_recordings(folder: Path, *, pages: int = 8) -> Recordings:
     return Recordings(tuple(rows))
 
 
-def make_place(out: Path, listener: Listener | None = None) -> Where:
-    """Return a place for a single process on the CPU, with the cache next to the run."""
-    return Where(ALONE, out.parent / "cache", listener or Listener())
+def run_context(out: Path, listener: Listener | None = None) -> RunContext:
+    """Alone on the CPU, the cache beside the run."""
+    return RunContext(ALONE, out.parent / "cache", listener or Listener())
 
 
 def finish_run(recordings: Recordings, recipe: Recipe, out: Path, *, folds: int = 2, fit: bool = True) -> Path:
     """Train a run of one seed to its end."""
     plan = Plan(folds=folds)
     start_run(recordings, recipe, out, plan)
-    cross_validate(recordings, recipe, out, plan, seeds=[0], where=make_place(out))
+    cross_validate(recordings, recipe, out, plan, seeds=[0], context=run_context(out))
     if fit:
-        fit_all(recordings, recipe, out, seed=0, where=make_place(out))
+        fit_all(recordings, recipe, out, seed=0, context=run_context(out))
     return out

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ecglens import __version__
+from ecglens.cli.old_names import accept_old_name
 
 __all__ = ["COMMANDS", "CommandEntry", "app", "load_command"]
 
@@ -92,7 +93,10 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             "Search for the hyperparameters of a recipe, and write the best to best.toml in the folder of the study.",
         ),
         "export": CommandEntry(
-            "export", _MODELS, "Evaluate a run on held-out pages and write a model folder for ``ecglens read --model``."
+            "export",
+            _MODELS,
+            "Evaluate a run on held-out pages and write a model folder for ``ecglens read --model``.",
+            settings={"context_settings": {"token_normalize_func": accept_old_name}},
         ),
         "evaluate": CommandEntry(
             "evaluate",

@@ -159,12 +159,12 @@ def _load_run(
         )
     require("torch", extra="train")
     from ecglens.external_validation import gallery
-    from ecglens.models.export import predictions_of_run
-    from ecglens.models.train.report import training_section
+    from ecglens.models.export import collect_predictions
+    from ecglens.models.train.report import describe_training
 
     recordings = load_training(data, labels, scheme, signals=True)
-    predictions = predictions_of_run(recordings, run, seed=seed)
-    sections = [training_section(recordings, run, seed=seed)]
+    predictions = collect_predictions(recordings, run, seed=seed)
+    sections = [describe_training(recordings, run, seed=seed)]
     if pictures:
         by_key = {key: row.path for key, row in zip(recordings.keys(), recordings, strict=True)}
         by_recording = {row.recording: row.path for row in recordings.canonical()}

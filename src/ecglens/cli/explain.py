@@ -83,13 +83,13 @@ def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime",
 
     for module in ("torch", "onnx", "captum.attr") if gradients else ("torch", "onnx"):
         require(module, extra="explain")
-    from ecglens.models.train.modules import module_of_folder, runtime_of_run
+    from ecglens.models.train.modules import load_module, load_run_model
 
     if run is not None:
-        of_run = runtime_of_run(run)
+        of_run = load_run_model(run)
         return of_run, of_run.module
     runtime = load_runtime(model)
-    return runtime, module_of_folder(runtime.card)
+    return runtime, load_module(runtime.card)
 
 
 def _explain(

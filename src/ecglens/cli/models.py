@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ecglens.cli.old_names import accept_old_name
+
 __all__ = ["app"]
 
 app = typer.Typer()
@@ -22,13 +24,13 @@ def command(
         Console(highlight=False).print(_list_trainable() if zoo else _list_installed())
 
 
-@app.command("import")
+@app.command("import", context_settings={"token_normalize_func": accept_old_name})
 def import_model(
     file: Annotated[Path, typer.Argument(help="Classifier saved by Keras: .keras, or HDF5 with the whole model.")],
     out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
     labels: Annotated[str, typer.Option(help="Labels in the order of the model's outputs, separated by commas.")],
     title: Annotated[str, typer.Option(help="Title of the model, one line.")],
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    license: Annotated[str, typer.Option(help="License of the weights.")],
     trained_on: Annotated[str, typer.Option(help="One sentence on the data, with its source.")] = "not specified",
     version: Annotated[str, typer.Option(help="Version of the weights.")] = "1.0",
     width: Annotated[int | None, typer.Option(help="Width of the input in px; that of the model by default.")] = None,
@@ -71,9 +73,9 @@ def import_model(
         out,
         labels=_split(labels),
         title=title,
-        licence=licence,
+        license=license,
         recipe=recipe,
-        flip_colours=bgr,
+        flip_colors=bgr,
         version=version,
         trained_on=trained_on,
         notes=note or (),
@@ -92,9 +94,9 @@ def add_maps(
     from ecglens.extras import require
 
     require("onnx", extra="train")
-    from ecglens.models.maps import give_maps
+    from ecglens.models.maps import add_feature_maps
 
-    card = give_maps(folder)
+    card = add_feature_maps(folder)
     print(f"{card.name}: {len(card.feature_maps)} feature map{'s' if len(card.feature_maps) > 1 else ''} added.")
 
 
@@ -150,11 +152,11 @@ def add_pages(
 def _list_installed() -> Table:
     from ecglens.models.registry import list_models
 
-    table = _table("Name", "Version", "Title", "Labels", "Licence")
+    table = _table("Name", "Version", "Title", "Labels", "License")
     table.add_column("Parameters", justify="right")
     for card in list_models():
         labels = ", ".join(card.labels)
-        table.add_row(card.name, card.version, card.title, labels, card.licence, f"{card.parameters:,}")
+        table.add_row(card.name, card.version, card.title, labels, card.license, f"{card.parameters:,}")
     return table
 
 

@@ -58,7 +58,7 @@ def command(
     require("torch", extra="train")
     from ecglens.cli.training import show_training
     from ecglens.models.train.devices import training_world
-    from ecglens.models.train.run import Where
+    from ecglens.models.train.run import RunContext
     from ecglens.reproduce import check_protocols, find_rows, jobs_of, reproduce, write_tables
 
     rows, command_line, numbers = find_rows(works or []), _command_line(sys.argv[1:]), parse_seeds(seeds)
@@ -73,7 +73,7 @@ def command(
         )
     if data is not None:
         recordings = load_pages(data, labels)
-        with training_world(device) as world, show_training(world.leads) as listener:
+        with training_world(device) as world, show_training(world.is_first) as listener:
             jobs = jobs_of(
                 rows,
                 protocols=protocols,
@@ -83,8 +83,8 @@ def command(
                 quick=quick,
                 listener=listener,
             )
-            place = Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
-            reproduce(jobs, recordings, runs=runs, results=results_folder, place=place, command=command_line)
+            context = RunContext(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1)
+            reproduce(jobs, recordings, runs=runs, results=results_folder, place=context, command=command_line)
     print(write_tables(results_folder, out or (runs / "QUICK.md" if quick else Path("docs/RESULTS.md")), quick=quick))
 
 

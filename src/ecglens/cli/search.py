@@ -54,7 +54,7 @@ def command(
     from ecglens.cli.training import show_training
     from ecglens.models.train.devices import ALONE, World, choose_device
     from ecglens.models.train.recipe import load_recipe
-    from ecglens.models.train.run import Where
+    from ecglens.models.train.run import RunContext
     from ecglens.models.train.search import DEFAULT_SPACE, load_space, search
     from ecglens.models.zoo import check_weights
 
@@ -67,7 +67,7 @@ def command(
             recordings,
             loaded,
             out,
-            where=Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1),
+            context=RunContext(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1),
             space=DEFAULT_SPACE if space is None else load_space(space),
             trials=trials,
             repeats=repeats,

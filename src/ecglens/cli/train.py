@@ -54,23 +54,23 @@ def command(
     from ecglens.cli.training import show_training
     from ecglens.models.train import run
     from ecglens.models.train.devices import training_world
-    from ecglens.models.train.folder import Plan, occupied, start_run
+    from ecglens.models.train.folder import Plan, lock_run, start_run
     from ecglens.models.train.recipe import load_recipe
 
     loaded = load_recipe(recipe, changes=changes or ())
     recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
     plan, numbers, command_line = Plan(protocol, folds), parse_seeds(seeds), "ecglens " + shlex.join(sys.argv[1:])
-    run.check(recordings, loaded, plan, numbers)
-    with training_world(device) as world, occupied(out) if world.leads else nullcontext():
-        if world.leads:
+    run.check_run(recordings, loaded, plan, numbers)
+    with training_world(device) as world, lock_run(out) if world.is_first else nullcontext():
+        if world.is_first:
             start_run(recordings, loaded, out, plan, command=command_line, resume=resume)
         world.wait()
-        with show_training(world.leads, resume_hint="The same command with --resume continues.") as listener:
-            place = run.Where(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1, board)
-            run.cross_validate(recordings, loaded, out, plan, seeds=numbers, where=place)
+        with show_training(world.is_first, resume_hint="The same command with --resume continues.") as listener:
+            context = run.RunContext(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1, board)
+            run.cross_validate(recordings, loaded, out, plan, seeds=numbers, context=context)
             if fit:
-                run.fit_all(recordings, loaded, out, seed=0, where=place)
-        if world.leads:
+                run.fit_all(recordings, loaded, out, seed=0, context=context)
+        if world.is_first:
             Console(stderr=True, highlight=False).print(f"The run is complete in {out}.", soft_wrap=True)
 
 

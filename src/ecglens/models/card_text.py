@@ -1,4 +1,4 @@
-"""A model folder's cards: what the model is worth and what it learnt from, in the format of the Hugging Face hub."""
+"""Text of a model folder's cards: the evaluation and the training data, in the format of the Hugging Face hub."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,19 +16,22 @@ _METRICS = {
     "macro_auroc": "roc_auc",
     "expected_calibration_error": "expected_calibration_error",
 }
-"""Of the headlines, by what the hub calls them."""
+"""The hub's names of our headline metrics."""
 
 _BY_LABEL = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC"}
-_LICENCES = frozenset({"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"})
+_LICENSES = frozenset({"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"})
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
-    """The card for people, and for hubs that read its head, from the same figures as ``evaluation.json``.
+    """Write the model card, with a header that hubs can read, from the figures in ``evaluation.json``.
 
     Args:
-        card: Of the model.
-        evaluation: From ``ecglens.models.export.evaluate_run``, with ``calibration``.
+        card: The model's card.
+        evaluation: Result of ``ecglens.models.export.evaluate_run``, with ``calibration`` added.
+
+    Returns:
+        Markdown with a YAML header.
     """
     data, calibration = evaluation["data"], evaluation["calibration"]
     first = next(iter(evaluation["seeds"].values()))
@@ -55,40 +58,48 @@ def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             "",
             f"- Trained on: {card.trained_on}",
             f"- Labels, in the order of the outputs: {', '.join(card.labels)}",
-            f"- Licence of the weights: {card.licence}",
-            f"- Temperature {card.temperature:.3f}; below a probability of {card.abstain_below:.3f} it cannot tell",
+            f"- License of the weights: {card.license}",
+            f"- Temperature {card.temperature:.3f}; the model abstains below a probability of {card.abstain_below:.3f}",
             *(f"- {warning}" for warning in card.warnings),
             "",
             "## Honest evaluation",
             "",
             f"`{evaluation['command']}` on {data['recordings']} recordings of {data['groups']} groups, out of fold, "
-            f"{_seeds(evaluation)}. Intervals are of 95 % by bootstrap over groups; draws repeat pages, "
-            "so that of the calibration error lies high.",
+            f"{_seeds(evaluation)}. Intervals are 95 % intervals by bootstrap over groups. Resampling repeats pages, "
+            "which biases the interval of the calibration error upward.",
             "",
             f"| figure | mean | range over seeds | interval, first seed | {' | '.join(evaluation['references'])} |",
             f"|---|---|---|---|{'---|' * len(evaluation['references'])}",
             *rows,
             "",
-            f"`right at coverage` is the share of right answers among the {first['coverage']:.0%} of pages that it is "
-            f"surest about. At the shipped threshold it {_answering(calibration)}; the threshold was chosen "
-            "on these very answers. By label, first seed:",
+            f"`right at coverage` is the share of correct predictions among the {first['coverage']:.0%} of pages with "
+            f"the highest confidence. At the shipped threshold the model {_answering(calibration)}; the threshold was "
+            "chosen on the same predictions. By label, first seed:",
             "",
             f"| label | pages | {' | '.join(_BY_LABEL.values())} |",
             f"|---|---|{'---|' * len(_BY_LABEL)}",
             *by_label,
             "",
-            "How it does on pages of other recorders and hospitals is not known.",
+            "The performance on pages of other recorders and hospitals is not known.",
             "",
         ]
     )
 
 
 def data_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
-    """What the model was trained on and scored with, as far as the table of recordings tells."""
+    """Write the card of the training data, as far as the table of recordings describes it.
+
+    Args:
+        card: The model's card.
+        evaluation: As for :func:`model_card`.
+
+    Returns:
+        Markdown with a YAML header.
+    """
     data = evaluation["data"]
     size = next((name for most, name in _SIZES if data["files"] < most), "n>1M")
     head = DatasetCardData(
-        pretty_name=f"Pages that {card.name} {card.version} learnt from",
+        pretty_name=f"Training pages of {card.name} {card.version}",
         task_categories=[_TASK],
         size_categories=size,
         tags=["ecg", "medical"],
@@ -102,32 +113,32 @@ def data_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             head.to_yaml(),
             "---",
             "",
-            f"# What {card.name} {card.version} learnt from",
+            f"# Training data of {card.name} {card.version}",
             "",
             f"- Source: {card.trained_on}",
-            f"- {data['files']} files of {data['recordings']} recordings in {data['groups']} groups. A group is what "
-            "must stay on one side of a split: a patient, or a printed exam number where nobody knows the patients.",
-            "- Used once each: copies of a recording were left out before training and scoring.",
-            "- Scored out of fold: each recording by a model that has seen none of its group, "
-            f"{_seeds(evaluation)}. The model that ships learnt from all of them.",
-            "- Fingerprints of the pages are in `training_pages.npz`, so that `ecglens evaluate` knows them again. "
-            "They cannot be turned back into pages.",
+            f"- {data['files']} files of {data['recordings']} recordings in {data['groups']} groups. A group must "
+            "stay on one side of a split: a patient, or a printed exam number where the patients are not known.",
+            "- Each recording is used once: copies were left out before training and evaluation.",
+            "- Each recording was evaluated out of fold, by a model that was not trained on its group, "
+            f"{_seeds(evaluation)}. The shipped model was trained on all recordings.",
+            "- Fingerprints of the pages are in `training_pages.npz`, so that `ecglens evaluate` recognizes them. "
+            "The pages cannot be reconstructed from them.",
             "",
             "| label | recordings | share |",
             "|---|---|---|",
             *rows,
             "",
-            f"The fewest recordings are of {rarest}: {data['labels'][rarest]}. What rests on that label is uncertain.",
+            f"The rarest label is {rarest} ({data['labels'][rarest]} recordings). Its figures are the least certain.",
             "",
-            "Who set the labels and by which reference, how patients were chosen, and their age, sex and history are "
-            "not in the table of recordings. Whether the pages stand for other places is not known.",
+            "The table of recordings does not say who assigned the labels and by which reference, how patients were "
+            "selected, or their age, sex and history. Whether the pages represent other hospitals is not known.",
             "",
         ]
     )
 
 
 def _head(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
-    """What hubs read: licence, labels, and the honest figures as ``model-index``."""
+    """Write the YAML header that hubs read: license, labels and the honest figures as ``model-index``."""
     source = card.trained_on.split(" (")[0]
     results = [
         EvalResult(
@@ -142,10 +153,10 @@ def _head(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
         for name, kind in _METRICS.items()
         if name in evaluation["summary"]
     ]
-    slug = card.licence.lower().replace(" ", "-")
-    told = ModelCardData(
-        license=slug if slug in _LICENCES else "other",
-        license_name=None if slug in _LICENCES else card.licence,
+    slug = card.license.lower().replace(" ", "-")
+    metadata = ModelCardData(
+        license=slug if slug in _LICENSES else "other",
+        license_name=None if slug in _LICENSES else card.license,
         library_name="ecglens",
         pipeline_tag=_TASK,
         tags=["ecg", "medical", *card.labels],
@@ -153,16 +164,16 @@ def _head(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
         model_name=card.name,
         eval_results=results,
     )
-    return f"---\n{told.to_yaml()}\n---\n"
+    return f"---\n{metadata.to_yaml()}\n---\n"
 
 
 def _answering(calibration: Mapping[str, float]) -> str:
-    """How many pages a model answers at its threshold, and how many of these rightly."""
+    """Describe how many pages a model labels at its threshold, and how many of them correctly."""
     if not calibration["answered"]:
-        return "answers no page"
+        return "labels no page"
     return (
-        f"answers {calibration['answered']:.0%} of pages and is right in {calibration['right_when_answered']:.1%} of "
-        "them"
+        f"labels {calibration['answered']:.0%} of pages, and {calibration['right_when_answered']:.1%} of these labels "
+        "are correct"
     )
 
 

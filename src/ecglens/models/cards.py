@@ -18,6 +18,7 @@ __all__ = ["GRAPH_FILE", "SEEN_FILE", "FeatureMap", "ModelCard", "load_card", "s
 
 CARD_FILE = "model.json"
 GRAPH_FILE = "model.onnx"
+_OLD_FIELDS = {"licence": "license"}  # codespell:ignore licence
 SEEN_FILE = "training_pages.npz"
 """Fingerprints of the pages that the model has learnt; see ``ecglens.datasets.duplicates.fingerprints``."""
 
@@ -60,7 +61,7 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         abstain_below: Below this highest probability the answer is "cannot tell".
         parameters: Number of trained weights.
         trained_on: Data set and number of recordings.
-        licence: Of the weights.
+        license: License of the weights.
         graph_sha256: Hash of ``model.onnx``.
         warnings: Sentences that stand beside every answer.
         feature_maps: Last feature maps that the graph tells beside its logits, for class maps; all of the answer comes
@@ -77,7 +78,7 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     abstain_below: Annotated[float, Meta(ge=0, le=1)]
     parameters: int
     trained_on: str
-    licence: str
+    license: str
     graph_sha256: str
     warnings: tuple[str, ...] = ()
     feature_maps: tuple[FeatureMap, ...] = ()
@@ -108,7 +109,7 @@ def load_card(folder: Path) -> ModelCard:
             f"Expected a model folder with {CARD_FILE} and {GRAPH_FILE}, but {missing} cannot be read in '{folder}'."
         ) from error
     try:
-        card = msgspec.structs.replace(msgspec.json.decode(content, type=ModelCard), folder=folder)
+        card = msgspec.structs.replace(msgspec.convert(_rename_old_fields(content), ModelCard), folder=folder)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ModelError(f"The card {CARD_FILE} in '{folder}' cannot be used: {error}.") from error
     if card.graph_sha256 != graph:
@@ -137,3 +138,11 @@ def sha256_of(path: Path) -> str:
     """Hash of a file's content, hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _rename_old_fields(content: bytes) -> object:
+    """Return a card's JSON with today's names for the fields of the first edition."""
+    document = msgspec.json.decode(content)
+    if isinstance(document, dict):
+        return {_OLD_FIELDS.get(name, name): value for name, value in document.items()}
+    return document

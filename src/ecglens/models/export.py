@@ -1,7 +1,8 @@
-"""From a finished run to a model folder: graph, cards, evaluation, licence and hashes (extra ``train``).
+"""Export a finished run as a model folder: graph, cards, evaluation, license and hashes (extra ``train``).
 
-The evaluation is the honest one: out-of-fold answers, each fold at the temperature that the other folds ask for. The
-temperature and the abstention threshold that ship are fitted on all out-of-fold answers together.
+The evaluation follows the honest protocol: it uses out-of-fold predictions, and each fold is calibrated with the
+temperature fitted on the other folds. The shipped temperature and abstention threshold are fitted on all out-of-fold
+predictions together.
 """
 
 import json
@@ -29,14 +30,14 @@ from ecglens.models.card_text import data_card, model_card
 from ecglens.models.cards import GRAPH_FILE, SEEN_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import LeadCrops, dump_recipe, scaled
-from ecglens.models.maps import with_maps
+from ecglens.models.maps import write_with_maps
 from ecglens.models.runtime import Runtime
-from ecglens.models.train.cache import Entry, stored_page
+from ecglens.models.train.cache import Entry, prepare_page
 from ecglens.models.train.folder import load_run
 from ecglens.models.train.recipe import Recipe
-from ecglens.models.train.run import answered, load_final, page_logits, split_of
+from ecglens.models.train.run import load_answers, load_final, make_split, page_logits
 
-__all__ = ["evaluate_run", "export", "predictions_of_run"]
+__all__ = ["collect_predictions", "evaluate_run", "export"]
 
 _HEADLINES = ("accuracy", "macro_f1", "macro_auroc", "expected_calibration_error", "right_at_coverage")
 _PAGES_COMPARED = 24
@@ -46,26 +47,29 @@ _RIGHT_WHEN_ANSWERED = 0.98
 def evaluate_run(
     recordings: Recordings, run: Path, *, seeds: Sequence[int], command: str, draws: int = 2000
 ) -> dict[str, Any]:
-    """Score a run's out-of-fold answers under the honest protocol.
+    """Evaluate a run's out-of-fold predictions under the honest protocol.
 
     Args:
         recordings: The table that the run was made from.
         run: Run folder.
         seeds: Seeds whose folds are finished.
-        command: What was typed, kept with the figures.
-        draws: Of the bootstrap over groups.
+        command: Command line, which is stored with the figures.
+        draws: Number of resamples of the bootstrap over groups.
 
     Returns:
-        Figures of each seed with intervals, their mean and range, and the counts.
+        The content of ``evaluation.json``: figures of each seed with intervals, their mean and range, and counts.
+
+    Raises:
+        TrainingError: The run was trained under another protocol, is not finished, or was made from other recordings.
     """
     recipe = _recipe(recordings, run)
     by_seed: dict[str, dict[str, Any]] = {}
     references: Mapping[str, Mapping[str, float | None]] = {}
-    for seed, predictions in [(seed, predictions_of_run(recordings, run, seed=seed)) for seed in seeds]:
-        found = evaluate(predictions, rng=np.random.default_rng(seed), draws=draws)
-        references = references or found.references
+    for seed, predictions in [(seed, collect_predictions(recordings, run, seed=seed)) for seed in seeds]:
+        result = evaluate(predictions, rng=np.random.default_rng(seed), draws=draws)
+        references = references or result.references
         curves = curve_points(predictions.targets, predictions.probabilities, recipe.labels)
-        by_seed[f"seed {seed}"] = {**found.scored, "curves": curves, "intervals": dict(found.intervals)}
+        by_seed[f"seed {seed}"] = {**result.scored, "curves": curves, "intervals": dict(result.intervals)}
     chosen = recordings.canonical()
     summary = {
         name: {"mean": float(np.mean(values)), "least": float(np.min(values)), "most": float(np.max(values))}
@@ -88,19 +92,19 @@ def evaluate_run(
     }
 
 
-def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predictions:
-    """Answers of one seed's folds on the pages that they have not seen, calibrated where several folds allow it.
+def collect_predictions(recordings: Recordings, run: Path, *, seed: int) -> Predictions:
+    """Collect the out-of-fold predictions of one seed, calibrated where there are several folds.
 
     Args:
         recordings: The table that the run was made from.
         run: Run folder, under any protocol.
-        seed: Whose folds.
+        seed: Seed of the folds.
 
     Raises:
         TrainingError: The run is not finished for this seed, or was made from other recordings.
     """
     recipe, plan = load_run(recordings, run)
-    answers = answered(recordings, run, seed=seed)
+    answers = load_answers(recordings, run, seed=seed)
     rows, logits = answers.rows, page_logits(answers.logits, recipe.input)
     targets = _targets(recordings, rows, recipe.labels)
     one_fold = len(np.unique(answers.folds)) < 2
@@ -116,10 +120,10 @@ def predictions_of_run(recordings: Recordings, run: Path, *, seed: int) -> Predi
         keys = recordings.keys()
         extra["file"] = tuple(keys[row] for row in rows)
     if plan.protocol == AS_PUBLISHED:
-        learnt = {
-            recordings[int(row)].recording for row in split_of(recordings, recipe, plan, seed=seed).folds[0].train
+        training_recordings = {
+            recordings[int(row)].recording for row in make_split(recordings, recipe, plan, seed=seed).folds[0].train
         }
-        extra["copy in training"] = tuple("yes" if name in learnt else "no" for name in names)
+        extra["copy in training"] = tuple("yes" if name in training_recordings else "no" for name in names)
     return Predictions(
         recordings=names,
         groups=table.column("group"),
@@ -138,26 +142,29 @@ def export(
     *,
     version: str,
     trained_on: str,
-    licence: str,
+    license: str,
     evaluation: dict[str, Any],
     seeds: Sequence[int],
     notes: Sequence[str] = (),
 ) -> ModelCard:
-    """Write a model folder from a run; an older model in it is replaced, and stays where this one fails.
+    """Write a model folder from a run; an older model in it is replaced only if the export succeeds.
 
     Args:
         recordings: The table that the run was made from.
         run: Run folder with a model fitted on everything and finished folds.
-        folder: Where to write.
-        version: Of the weights.
-        trained_on: Sentence for the card.
-        licence: Of the weights.
-        evaluation: From :func:`evaluate_run`.
-        seeds: Whose out-of-fold answers fit the temperature and the threshold.
-        notes: Sentences that stand beside every answer.
+        folder: Folder to write; its name is the model's name.
+        version: Version of the weights.
+        trained_on: Sentence for the card about the training data.
+        license: License of the weights.
+        evaluation: Result of :func:`evaluate_run`.
+        seeds: Seeds whose out-of-fold predictions are used to fit the temperature and the threshold.
+        notes: Sentences that are shown with every prediction.
+
+    Returns:
+        The model's card.
 
     Raises:
-        ModelError: The ONNX graph does not answer as the torch module does.
+        ModelError: The outputs of the ONNX graph differ from those of the torch module.
         TrainingError: The run is not finished, or was made from other recordings.
     """
     recipe = _recipe(recordings, run)
@@ -168,7 +175,7 @@ def export(
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         part = Path(name)
         write_graph(model, recipe.input.shapes, part / GRAPH_FILE)
-        maps = with_maps(part / GRAPH_FILE, recipe.input.shapes, part / GRAPH_FILE)
+        maps = write_with_maps(part / GRAPH_FILE, recipe.input.shapes, part / GRAPH_FILE)
         card = ModelCard(
             name=folder.name,
             version=version,
@@ -179,7 +186,7 @@ def export(
             abstain_below=calibration["abstain_below"],
             parameters=sum(weight.numel() for weight in model.parameters()),
             trained_on=trained_on,
-            licence=licence,
+            license=license,
             graph_sha256=sha256_of(part / GRAPH_FILE),
             warnings=tuple(notes),
             feature_maps=maps,
@@ -201,8 +208,8 @@ def _recipe(recordings: Recordings, run: Path) -> Recipe:
     recipe, plan = load_run(recordings, run)
     if plan.protocol != "honest":
         raise TrainingError(
-            f"Expected a run under the protocol honest, whose answers show what a model is worth, but '{run}' was "
-            f"trained under {Path(plan.protocol).name}; train it under honest, all its folds (and not --quick)."
+            f"Expected a run under the protocol honest, which measures the performance on unseen groups, but '{run}' "
+            f"was trained under {Path(plan.protocol).name}; train it under honest, with all folds (without --quick)."
         )
     return recipe
 
@@ -216,7 +223,7 @@ def _probabilities(
 
 
 def _votes(recipe: Recipe) -> bool:
-    """Whether a page's probabilities are the shares of its leads, which no temperature changes."""
+    """Return whether a page's probabilities are shares of votes, which a temperature does not change."""
     return isinstance(recipe.input, LeadCrops) and recipe.input.aggregate == "majority"
 
 
@@ -225,8 +232,8 @@ def _targets(recordings: Recordings, rows: NDArray[np.intp], labels: Sequence[st
 
 
 def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequence[int]) -> dict[str, float]:
-    """Temperature, the lowest confidence from which on the answers are right often enough, and what that leaves."""
-    parts = [answered(recordings, run, seed=seed) for seed in seeds]
+    """Fit the temperature and the abstention threshold, and compute the resulting share of labeled pages."""
+    parts = [load_answers(recordings, run, seed=seed) for seed in seeds]
     logits = np.concatenate([page_logits(part.logits, recipe.input) for part in parts])
     targets = np.concatenate([_targets(recordings, part.rows, recipe.labels) for part in parts])
     temperature = 1.0 if _votes(recipe) else fit_temperature(targets, logits)
@@ -248,6 +255,6 @@ def _check_agreement(model: torch.nn.Module, path: Path, runtime: Runtime, recor
     """Compare torch and ONNX Runtime on real pages spread over the table."""
     rows = recordings.canonical_indices()
     chosen = rows[np.linspace(0, len(rows) - 1, min(_PAGES_COMPARED, len(rows))).astype(np.intp)]
-    made = [stored_page(Entry(recordings[int(row)].path), runtime.recipe) for row in chosen]
-    arrays = [scaled(stored, runtime.recipe) for stored in made if not isinstance(stored, str)]
+    pages = [prepare_page(Entry(recordings[int(row)].path), runtime.recipe) for row in chosen]
+    arrays = [scaled(stored, runtime.recipe) for stored in pages if not isinstance(stored, str)]
     check_graph(model, path, {name: np.concatenate([page[name] for page in arrays]) for name in runtime.recipe.shapes})

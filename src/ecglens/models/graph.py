@@ -1,4 +1,4 @@
-"""From a torch module to an ONNX graph that answers the same (extra ``train``)."""
+"""Export a torch module as an ONNX graph and check that both give the same outputs (extra ``train``)."""
 
 import warnings
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
 
-__all__ = ["check_graph", "largest_difference", "write_graph"]
+__all__ = ["check_graph", "measure_difference", "write_graph"]
 
 _AGREEMENT = 1e-4
 _OUTPUT = "logits"
@@ -23,8 +23,9 @@ def write_graph(model: torch.nn.Module, shapes: Mapping[str, tuple[int, ...]], p
     """Write a module in evaluation mode as an ONNX graph for any number of rows.
 
     Args:
-        model: Takes one array for each input, in the order of ``shapes``, and returns logits ``(rows, labels)``.
-        shapes: Shape of one row by the graph's input.
+        model: Module that takes one array for each input, in the order of ``shapes``, and returns logits
+            ``(rows, labels)``.
+        shapes: Shape of one row of each input, by the input's name.
         path: File to write.
     """
     examples = tuple(torch.zeros(2, *shape) for shape in shapes.values())
@@ -43,12 +44,21 @@ def write_graph(model: torch.nn.Module, shapes: Mapping[str, tuple[int, ...]], p
             verbose=False,
         )
     graph = onnx.load(path)
-    _forget_where(graph.graph)
+    _remove_metadata(graph.graph)
     onnx.save(graph, path)
 
 
-def largest_difference(model: torch.nn.Module, path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> float:
-    """Largest difference between a module's answers and its graph's, relative to answers above 1."""
+def measure_difference(model: torch.nn.Module, path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> float:
+    """Measure the largest difference between the logits of a module and of its graph.
+
+    Args:
+        model: Module in evaluation mode.
+        path: Graph that :func:`write_graph` wrote.
+        arrays: By the graph's input, ``(rows, ...)`` float32.
+
+    Returns:
+        The largest absolute difference, relative to the module's logit where that is above 1.
+    """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (graph,) = session.run([_OUTPUT], dict(arrays))
     with torch.inference_mode():
@@ -57,25 +67,25 @@ def largest_difference(model: torch.nn.Module, path: Path, arrays: Mapping[str, 
 
 
 def check_graph(model: torch.nn.Module, path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-    """Compare a module with its graph.
+    """Check that a module and its graph give the same logits.
 
     Args:
-        model: In evaluation mode.
+        model: Module in evaluation mode.
         path: Graph that :func:`write_graph` wrote.
         arrays: By the graph's input, ``(rows, ...)`` float32.
 
     Raises:
-        ModelError: They do not answer alike.
+        ModelError: Their logits differ by more than 1e-4.
     """
-    apart = largest_difference(model, path, arrays)
-    if not apart <= _AGREEMENT:
+    difference = measure_difference(model, path, arrays)
+    if not difference <= _AGREEMENT:
         raise ModelError(
-            f"The exported graph differs from the trained model by {apart:.1e}; at most {_AGREEMENT} is allowed."
+            f"The exported graph differs from the trained model by {difference:.1e}; at most {_AGREEMENT} is allowed."
         )
 
 
-def _forget_where(graph: Any) -> None:
-    """Drop the notes of the exporter, which hold stack traces with the folders of the machine that made the graph."""
+def _remove_metadata(graph: Any) -> None:
+    """Remove the exporter's metadata: its stack traces contain folder names of the machine that exported the graph."""
     graph.doc_string = ""
     for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         part.doc_string = ""

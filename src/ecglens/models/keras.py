@@ -1,7 +1,7 @@
-"""A Keras classifier becomes a model folder (extra ``keras``).
+"""Import a Keras classifier as a model folder (extra ``keras``).
 
-Keras runs on torch here, so that its model is exported as every other is. A file's own code is never run: the layers
-are looked through before Keras sees them, and Keras loads in its safe mode.
+Keras runs on torch here, so its models are exported in the same way as all others. Code in a file is never run: the
+layers are checked before Keras loads them, and Keras loads in its safe mode.
 """
 
 import json
@@ -41,17 +41,17 @@ _PARTS = {
     "random",
     "regularizers",
 }
-_DEFAULTS_GONE: dict[str, dict[str, Any]] = {
+_REMOVED_DEFAULTS: dict[str, dict[str, Any]] = {
     "DepthwiseConv2D": {"groups": 1},
     "GRU": {"time_major": False},
     "LSTM": {"time_major": False},
 }
-"""Arguments of layers that Keras 2 wrote and Keras 3 does not know, with the only value that it still means."""
+"""Layer arguments that Keras 2 wrote and Keras 3 no longer has, with the only value that Keras 3 supports."""
 _CONFIG = "config.json"
 _CAUSE = "Exception encountered: "
 _PROBES = 4
 _LEAST = 1e-37
-_UNMEASURED = "ecglens did not measure or calibrate this model; its probabilities are as its authors left them."
+_NOT_EVALUATED = "ecglens did not evaluate or calibrate this model; its probabilities are those of the original model."
 
 
 def import_keras(
@@ -60,52 +60,53 @@ def import_keras(
     *,
     labels: Sequence[str],
     title: str,
-    licence: str,
+    license: str,
     recipe: Mapping[str, Any],
-    flip_colours: bool = False,
+    flip_colors: bool = False,
     version: str = "1.0",
-    trained_on: str = "not told",
+    trained_on: str = "not specified",
     notes: Sequence[str] = (),
 ) -> ModelCard:
-    """Turn a classifier that Keras saved into a model folder; an older one in it is replaced.
+    """Write a model folder from a classifier that Keras saved; an older model in it is replaced.
 
     Args:
-        file: ``.keras``, or HDF5 with the whole model, of Keras 2 or 3.
-        folder: Where to write; its name is the model's.
-        labels: In the order of the model's outputs.
-        title: One line for people.
-        licence: Of the weights.
-        recipe: Of kind ``page_image`` or ``lead_crops``; width, height and channels are the model's where left out.
-        flip_colours: The model reads blue first, as the ImageNet weights of Keras' ResNet50 and VGG16 do; ``mean`` and
-            ``std`` are still those of red, green and blue.
-        version: Of the weights.
-        trained_on: One sentence on the data.
-        notes: Sentences that stand beside every answer.
+        file: ``.keras`` file, or HDF5 file with the whole model, of Keras 2 or 3.
+        folder: Folder to write; its name is the model's name.
+        labels: Labels in the order of the model's outputs.
+        title: One-line description of the model.
+        license: License of the weights.
+        recipe: Input recipe of kind ``page_image`` or ``lead_crops``; width, height and channels default to those of
+            the model.
+        flip_colors: Whether the model reads the channels in the order blue, green, red, as the ImageNet weights of
+            Keras' ResNet50 and VGG16 do; ``mean`` and ``std`` are always in the order red, green, blue.
+        version: Version of the weights.
+        trained_on: One sentence about the training data.
+        notes: Sentences that are shown with every prediction.
 
     Returns:
         The card of the folder.
 
     Raises:
-        ModelError: The file is no such classifier, holds code, or does not fit the recipe or the labels.
+        ModelError: The file is not such a classifier, contains code, or does not fit the recipe or the labels.
         MissingExtraError: Keras is not installed.
     """
-    config = _config(file)
+    config = _read_config(file)
     _check_code(config, file)
     with _keras().device("cpu"):
         model = _load(file, config)
-        size, channels_first = _input_of(model, file)
+        size, channels_first = _read_input_size(model, file)
         chosen = parse_recipe({**size, **recipe})
         if not isinstance(chosen, PageImage | LeadCrops):
             raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, but got {chosen.kind}.")
         _check_size(chosen, size)
-        classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colours=flip_colours)
-        _check_answers(classifier, chosen, labels)
+        classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colors=flip_colors)
+        _check_label_count(classifier, chosen, labels)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
             part = Path(name)
             write_graph(classifier, chosen.shapes, part / GRAPH_FILE)
             check_graph(classifier, part / GRAPH_FILE, {"page": _probes(chosen).numpy()})
-            card = _card(folder.name, part, chosen, model, labels, title, licence, version, trained_on, notes)
+            card = _card(folder.name, part, chosen, model, labels, title, license, version, trained_on, notes)
             save_card(card, part)
             (part / "card.md").write_text(_card_text(card, file.name), encoding="utf-8")
             folder.mkdir(exist_ok=True)
@@ -115,35 +116,37 @@ def import_keras(
 
 
 class _Classifier(nn.Module):
-    """A Keras model that reads a row of ecglens and answers logits."""
+    """Keras model that reads rows in the shape of ecglens and returns logits."""
 
-    def __init__(self, model: Any, recipe: InputRecipe, *, channels_first: bool, flip_colours: bool) -> None:
+    def __init__(self, model: Any, recipe: InputRecipe, *, channels_first: bool, flip_colors: bool) -> None:
         super().__init__()
         self.model = model
-        self.channels_first, self.flip_colours = channels_first, flip_colours
+        self.channels_first, self.flip_colors = channels_first, flip_colors
         self.outputs, self.shares = 0, False
         self.eval()
         with torch.inference_mode():
-            self._learn_answers(_probes(recipe))
+            self._inspect_outputs(_probes(recipe))
 
     def forward(self, page: Tensor) -> Tensor:
-        answers = self._answers(page)
+        answers = self._outputs(page)
         if not self.shares:
             return answers
         if self.outputs == 1:
             answers = torch.cat([1 - answers, answers], dim=1)
         return torch.log(answers.clamp_min(_LEAST))
 
-    def _answers(self, page: Tensor) -> Tensor:
-        pixels = page.flip(1) if self.flip_colours else page
+    def _outputs(self, page: Tensor) -> Tensor:
+        pixels = page.flip(1) if self.flip_colors else page
         answers: Tensor = self.model(pixels if self.channels_first else pixels.permute(0, 2, 3, 1), training=False)
         return answers
 
-    def _learn_answers(self, probes: Tensor) -> None:
-        """Whether the answers are probabilities, as one sigmoid or as a softmax; logits otherwise."""
-        answers = self._answers(probes)
+    def _inspect_outputs(self, probes: Tensor) -> None:
+        """Determine whether the outputs are probabilities (one sigmoid or a softmax) or logits."""
+        answers = self._outputs(probes)
         if answers.ndim != 2:
-            raise ModelError(f"Expected a classifier with one answer a label, but it answers {tuple(answers.shape)}.")
+            raise ModelError(
+                f"Expected a classifier with one output per label, but the outputs have shape {tuple(answers.shape)}."
+            )
         self.outputs = answers.shape[1]
         sums = answers.sum(dim=1)
         shared = self.outputs == 1 or bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-3))
@@ -151,17 +154,17 @@ class _Classifier(nn.Module):
 
 
 def _check_code(config: Any, file: Path) -> None:
-    """Refuse a file whose layers are not all Keras' own."""
+    """Refuse a file with layers that are not part of Keras."""
     for name, kind, module in _objects(config):
-        if kind in _LAYERS_OF_CODE or not _is_kerass_own(module):
+        if kind in _LAYERS_OF_CODE or not _is_builtin(module):
             raise ModelError(
-                f"'{file.name}' holds code of its own ({kind} '{name}'), which is not run; build the model from Keras' "
+                f"'{file.name}' contains its own code ({kind} '{name}'), which is not run; build the model from Keras' "
                 "own layers and save it again."
             )
 
 
-def _config(file: Path) -> Any:
-    """The model's description as the file holds it."""
+def _read_config(file: Path) -> Any:
+    """Read the model's configuration from the file."""
     if file.suffix.lower() not in _SUFFIXES:
         raise ModelError(f"Expected a Keras file ({', '.join(_SUFFIXES)}), but got '{file.name}'.")
     h5py = require("h5py", extra="keras")
@@ -175,11 +178,11 @@ def _config(file: Path) -> Any:
                 return json.loads(config)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"Expected a model that Keras saved, but '{file.name}' cannot be read as one.") from error
-    raise ModelError(f"'{file.name}' holds weights without their model; save the whole model with model.save.")
+    raise ModelError(f"'{file.name}' contains weights without their model; save the whole model with model.save.")
 
 
 def _objects(config: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, class and module of everything that a description builds, its training aside."""
+    """Yield name, class and module of every object that a configuration builds, except those for training."""
     if isinstance(config, list):
         for part in config:
             yield from _objects(part)
@@ -193,7 +196,7 @@ def _objects(config: Any) -> Iterator[tuple[str, str, str]]:
                 yield from _objects(part)
 
 
-def _is_kerass_own(module: str) -> bool:
+def _is_builtin(module: str) -> bool:
     if module == "builtins":
         return True
     package, *parts = module.split(".")
@@ -201,59 +204,68 @@ def _is_kerass_own(module: str) -> bool:
 
 
 def _load(file: Path, config: Any) -> Any:
-    """The model, from a copy in today's terms where an older Keras wrote the file."""
+    """Load the model, from a modernized copy if an older Keras wrote the file."""
     keras = _keras()
-    modern = _modern(config)
+    modern = _modernize(config)
     with TemporaryDirectory() as name:
-        source = file if modern == config else _rewritten(file, modern, Path(name))
+        source = file if modern == config else _copy_with_config(file, modern, Path(name))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return keras.saving.load_model(source, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises whatever its layers do
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            told = [line.partition(_CAUSE)[2] for line in lines if line.startswith(_CAUSE)] or lines[:1]
+            causes = [line.partition(_CAUSE)[2] for line in lines if line.startswith(_CAUSE)] or lines[:1]
             raise ModelError(
-                f"Expected a model that Keras {keras.__version__} can load, but '{file.name}' is none: "
-                f"{(told or [type(error).__name__])[-1].rstrip('.')}."
+                f"Expected a model that Keras {keras.__version__} can load, but '{file.name}' cannot be loaded: "
+                f"{(causes or [type(error).__name__])[-1].rstrip('.')}."
             ) from error
 
 
 def _keras() -> Any:
-    """Keras on torch."""
+    """Import Keras with torch as its backend."""
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "torch"
     keras: Any = require("keras", extra="keras")
     if keras.backend.backend() != "torch":
         raise ModelError(
-            f"Expected Keras on torch, but it runs on {keras.backend.backend()} here; import the model in a process of "
-            "its own."
+            f"Expected Keras on torch, but it runs on {keras.backend.backend()} here; import the model in a separate "
+            "process."
         )
     return keras
 
 
-def _modern(config: Any) -> Any:
-    """A model's description without what Keras 2 wrote and Keras 3 does not read."""
+def _modernize(config: Any) -> Any:
+    """Return a configuration without the arguments that Keras 2 wrote and Keras 3 does not read."""
     if isinstance(config, list):
-        return [_modern(part) for part in config]
+        return [_modernize(part) for part in config]
     if not isinstance(config, dict):
         return config
     kind = config.get("class_name")
-    parts = {key: _modern(part) for key, part in config.items()}
+    parts = {key: _modernize(part) for key, part in config.items()}
     if isinstance(kind, str) and isinstance(parts.get("config"), dict):
-        gone = _DEFAULTS_GONE.get(kind, {})
-        kept = {key: value for key, value in parts["config"].items() if key not in gone or value != gone[key]}
-        if kind == "BatchNormalization" and isinstance(kept.get("axis"), list) and len(kept["axis"]) == 1:
-            kept["axis"] = kept["axis"][0]
-        for ends in ("input_layers", "output_layers"):  # a list of one end is a model of lists to Keras 3
-            if isinstance(kept.get(ends), list) and len(kept[ends]) == 1 and isinstance(kept[ends][0], list):
-                kept[ends] = kept[ends][0]
-        parts["config"] = kept
+        removed = _REMOVED_DEFAULTS.get(kind, {})
+        arguments = {
+            key: value for key, value in parts["config"].items() if key not in removed or value != removed[key]
+        }
+        if kind == "BatchNormalization" and isinstance(arguments.get("axis"), list) and len(arguments["axis"]) == 1:
+            arguments["axis"] = arguments["axis"][0]
+        for ends in (
+            "input_layers",
+            "output_layers",
+        ):  # Keras 3 reads a list with one element as a model whose inputs are lists
+            if (
+                isinstance(arguments.get(ends), list)
+                and len(arguments[ends]) == 1
+                and isinstance(arguments[ends][0], list)
+            ):
+                arguments[ends] = arguments[ends][0]
+        parts["config"] = arguments
     return parts
 
 
-def _rewritten(file: Path, config: Any, folder: Path) -> Path:
-    """A copy of the file with another description."""
+def _copy_with_config(file: Path, config: Any, folder: Path) -> Path:
+    """Write a copy of the file with another configuration and return its path."""
     copy = folder / file.name
     text = json.dumps(config)
     if zipfile.is_zipfile(file):
@@ -267,8 +279,8 @@ def _rewritten(file: Path, config: Any, folder: Path) -> Path:
     return copy
 
 
-def _input_of(model: Any, file: Path) -> tuple[dict[str, int], bool]:
-    """Width, height and channels that the model reads, those it leaves open aside, and whether channels come first."""
+def _read_input_size(model: Any, file: Path) -> tuple[dict[str, int], bool]:
+    """Return the width, height and channels that the model fixes, and whether channels come first."""
     shape = model.input_shape
     if isinstance(shape, tuple) and len(shape) == 4:
         for channels_first, (channels, height, width) in ((False, (shape[3], *shape[1:3])), (True, shape[1:])):
@@ -279,10 +291,11 @@ def _input_of(model: Any, file: Path) -> tuple[dict[str, int], bool]:
 
 
 def _check_size(recipe: PageImage | LeadCrops, size: Mapping[str, int]) -> None:
-    made = {name: getattr(recipe, name) for name in size}
-    if made != size:
+    expected = {name: getattr(recipe, name) for name in size}
+    if expected != size:
         raise ModelError(
-            f"The model reads {_sizes(size)}, but the input recipe makes {_sizes(made)}; leave them out of the recipe."
+            f"The model reads {_sizes(size)}, but the input recipe produces {_sizes(expected)}; leave them out of "
+            "the recipe."
         )
 
 
@@ -290,15 +303,17 @@ def _sizes(size: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {value}" for name, value in size.items())
 
 
-def _check_answers(classifier: _Classifier, recipe: InputRecipe, labels: Sequence[str]) -> None:
+def _check_label_count(classifier: _Classifier, recipe: InputRecipe, labels: Sequence[str]) -> None:
     with torch.inference_mode():
         answers = classifier(_probes(recipe))
     if answers.shape[1] != len(labels):
-        raise ModelError(f"The model answers for {answers.shape[1]} labels, but {len(labels)} are named.")
+        raise ModelError(
+            f"Expected one label for each of the model's {answers.shape[1]} outputs, but got {len(labels)} labels."
+        )
 
 
 def _probes(recipe: InputRecipe) -> Tensor:
-    """Images of noise in the recipe's units."""
+    """Return images of random pixels, scaled as the recipe says, ``(4, channels, height, width)``."""
     mean, std = recipe.scaling("page")
     pixels = np.random.default_rng(0).integers(0, 256, (_PROBES, *recipe.shapes["page"]))
     return torch.from_numpy(((pixels - mean) / std).astype(np.float32))
@@ -311,7 +326,7 @@ def _card(
     model: Any,
     labels: Sequence[str],
     title: str,
-    licence: str,
+    license: str,
     version: str,
     trained_on: str,
     notes: Sequence[str],
@@ -328,9 +343,9 @@ def _card(
         abstain_below=0.0,
         parameters=model.count_params(),
         trained_on=trained_on,
-        licence=licence,
+        license=license,
         graph_sha256=sha256_of(part / GRAPH_FILE),
-        warnings=(*notes, _UNMEASURED),
+        warnings=(*notes, _NOT_EVALUATED),
         folder=part,
     )
 
@@ -345,7 +360,7 @@ def _card_text(card: ModelCard, file: str) -> str:
             f"- Imported from the Keras file {file}",
             f"- Trained on: {card.trained_on}",
             f"- Labels, in the order of the outputs: {', '.join(card.labels)}",
-            f"- Licence of the weights: {card.licence}",
+            f"- License of the weights: {card.license}",
             *(f"- {warning}" for warning in card.warnings),
             "",
         ]

@@ -1,9 +1,10 @@
-"""Last feature maps as further outputs of a graph, so that class maps need no training framework (extra ``train``).
+"""Add the last feature maps to a graph's outputs, so that class maps need no training framework (extra ``train``).
 
-From its last feature map on, many a network is linear: the map is averaged over cells (over all of it, as in Zhou et
-al., DOI 10.1109/CVPR.2016.319), its maximum may stand beside, and one linear layer follows. Then map and weights say
-all. The head is found in the graph itself, going back from the logits, and what was found has to answer as the graph
-does on made-up inputs; so a graph of any origin can be given its maps, and its weights stay as they are, bit by bit.
+Many networks are linear after their last feature map: the map is averaged over cells (or over its full area, as in
+Zhou et al., DOI 10.1109/CVPR.2016.319), its maximum may be read too, and one linear layer follows. The map and the
+weights of that layer then determine the logits. The head is located in the graph by going back from the logits, and
+the result is compared with the graph's logits on random inputs. Maps can therefore be added to a graph of any origin,
+and its weights do not change by a single bit.
 """
 
 import os
@@ -22,16 +23,16 @@ from onnx import helper, numpy_helper
 
 from ecglens.errors import ModelError
 from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard, load_card, save_card, sha256_of
-from ecglens.models.runtime import class_map
+from ecglens.models.runtime import compute_class_map
 
-__all__ = ["give_maps", "with_maps"]
+__all__ = ["add_feature_maps", "write_with_maps"]
 
 _LOGITS = "logits"
 _POOLING = {
     *("AveragePool", "Concat", "Dropout", "Flatten", "Gather", "GatherND", "GlobalAveragePool", "GlobalMaxPool"),
     *("Identity", "ReduceMax", "ReduceMean", "Reshape", "Squeeze", "Transpose", "Unsqueeze"),
 }
-"""What may stand between a feature map and its linear layer; that nothing else was done is seen in the answers."""
+"""Operations allowed between a feature map and its linear layer; the comparison of logits detects all others."""
 _WINDOWED = {"AveragePool", "Conv", "MaxPool"}
 _AGREEMENT = 1e-3
 _ROWS = 2
@@ -39,20 +40,23 @@ _ROWS = 2
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """A linear layer and its part in the logits; ``turned`` where its weights are ``(inputs, labels)``."""
+    """Linear layer and its factor in the logits; ``is_transposed`` if its weights are ``(inputs, labels)``."""
 
     data: str
     weights: str
-    turned: bool
+    is_transposed: bool
     inputs: int
     factor: float
 
 
-def give_maps(folder: Path) -> ModelCard:
-    """Add a model folder's feature maps to its graph, and to its card with the graph's new hash.
+def add_feature_maps(folder: Path) -> ModelCard:
+    """Add the feature maps to a model folder's graph, and to its card together with the graph's new hash.
 
     Args:
-        folder: Model folder; its weights, labels, calibration and version stay.
+        folder: Model folder; weights, labels, calibration and version do not change.
+
+    Returns:
+        The new card.
 
     Raises:
         ModelError: The folder cannot be used, or its model does not end in pooling and one linear layer.
@@ -61,11 +65,11 @@ def give_maps(folder: Path) -> ModelCard:
     with TemporaryDirectory(dir=folder, prefix=".maps-") as name:
         path = Path(name) / GRAPH_FILE
         shapes = {end.name: tuple(_shape(end)[1:]) for end in onnx.load(folder / GRAPH_FILE).graph.input}
-        maps = with_maps(folder / GRAPH_FILE, shapes, path)
+        maps = write_with_maps(folder / GRAPH_FILE, shapes, path)
         if not maps:
             raise ModelError(
-                f"Model '{card.name}' does not end in pooling of a feature map and one linear layer, so its graph "
-                "tells no class map; explain it by occlusion, or by Grad-CAM from its run."
+                f"Model '{card.name}' does not end in pooling of a feature map and one linear layer, so it "
+                "has no class map; explain it by occlusion, or by Grad-CAM from its run."
             )
         changed = replace(card, feature_maps=maps, graph_sha256=sha256_of(path))
         os.replace(path, folder / GRAPH_FILE)
@@ -73,37 +77,37 @@ def give_maps(folder: Path) -> ModelCard:
     return changed
 
 
-def with_maps(path: Path, shapes: Mapping[str, tuple[int, ...]], out: Path) -> tuple[FeatureMap, ...]:
-    """Write a graph that also tells its last feature maps, where it ends in pooling and one linear layer.
+def write_with_maps(path: Path, shapes: Mapping[str, tuple[int, ...]], out: Path) -> tuple[FeatureMap, ...]:
+    """Write a graph that also outputs its last feature maps, if it ends in pooling and one linear layer.
 
     Args:
         path: Graph with the output ``logits``.
-        shapes: Shape of one row by the graph's input.
-        out: File to write; nothing is written where no map was found.
+        shapes: Shape of one row of each input, by the input's name.
+        out: File to write; nothing is written if no map was found.
 
     Returns:
-        What was found, one for each branch of the network; empty where there is none.
+        One feature map for each branch of the network; empty if none was found.
     """
     model = onnx.load(path)
     graph = _Graph(model, shapes)
     heads = list(graph.heads(_LOGITS, 1.0))
-    found: list[FeatureMap] = []
+    maps: list[FeatureMap] = []
     for number, head in enumerate(heads):
-        one = graph.feature_map(head, number)
-        if one is None:
+        feature_map = graph.feature_map(head, number)
+        if feature_map is None:
             return ()
-        found.append(one)
-    if not found or "page" not in shapes:
+        maps.append(feature_map)
+    if not maps or "page" not in shapes:
         return ()
-    made = graph.written(found, heads)
-    if not _answers_alike(made, found, shapes):
+    with_outputs = graph.add_outputs(maps, heads)
+    if not _logits_match(with_outputs, maps, shapes):
         return ()
-    onnx.save(made, out)
-    return tuple(found)
+    onnx.save(with_outputs, out)
+    return tuple(maps)
 
 
 class _Graph:
-    """A graph that can be walked against its arrows."""
+    """Graph that can be searched from its outputs to its inputs."""
 
     def __init__(self, model: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.model = model
@@ -112,7 +116,7 @@ class _Graph:
         self.tensors = _tensors(model, shapes)
 
     def heads(self, name: str, factor: float) -> Iterator[_Head]:
-        """Linear layers whose sum, each times its factor and but for constants, is a tensor."""
+        """Yield the linear layers whose sum, each times its factor, is a tensor up to a constant."""
         node = self.maker.get(name)
         if node is None:
             return
@@ -125,20 +129,20 @@ class _Graph:
         elif node.op_type == "Identity":
             yield from self.heads(node.input[0], factor)
         elif node.op_type in {"Gemm", "MatMul"} and node.input[1] in self.constants:
-            given = {part.name: helper.get_attribute_value(part) for part in node.attribute}
-            dims, turned = self.constants[node.input[1]].dims, not given.get("transB")
-            inputs = dims[0] if turned else dims[1]
-            yield _Head(node.input[0], node.input[1], turned, inputs, factor * given.get("alpha", 1.0))
+            attributes = {part.name: helper.get_attribute_value(part) for part in node.attribute}
+            dims, is_transposed = self.constants[node.input[1]].dims, not attributes.get("transB")
+            inputs = dims[0] if is_transposed else dims[1]
+            yield _Head(node.input[0], node.input[1], is_transposed, inputs, factor * attributes.get("alpha", 1.0))
 
     def feature_map(self, head: _Head, number: int) -> FeatureMap | None:
-        """The map that a linear layer reads, how it is pooled, and how it lies over the input."""
-        for name in self._behind(head.data):
+        """Describe the feature map that a linear layer reads: its pooling and the position of its units."""
+        for name in self._list_sources(head.data):
             if name not in self.tensors or self.tensors[name].ndim != 4:
                 continue
             _, channels, height, width = self.tensors[name].shape
-            pooled = _pooled(head.inputs, channels, height, width)
-            place = self._place(name)
-            if pooled is not None and place is not None:
+            pooled = _infer_pooling(head.inputs, channels, height, width)
+            position = self._locate_units(name)
+            if pooled is not None and position is not None:
                 cells, maximum = pooled
                 return FeatureMap(
                     features=name,
@@ -146,73 +150,75 @@ class _Graph:
                     cells=cells,
                     maximum=maximum,
                     factor=head.factor,
-                    step=(place[0], place[2]),
-                    start=(place[1], place[3]),
+                    step=(position[0], position[2]),
+                    start=(position[1], position[3]),
                 )
         return None
 
-    def written(self, maps: list[FeatureMap], heads: list[_Head]) -> Any:
-        """The graph with maps and weights as further outputs."""
-        made = onnx.ModelProto()
-        made.CopyFrom(self.model)
-        outputs = {end.name for end in made.graph.output}
-        for one, head in zip(maps, heads, strict=True):
-            made.graph.node.append(
-                helper.make_node("Transpose" if head.turned else "Identity", [head.weights], [one.weights])
+    def add_outputs(self, maps: list[FeatureMap], heads: list[_Head]) -> Any:
+        """Return the graph with maps and weights as further outputs."""
+        with_outputs = onnx.ModelProto()
+        with_outputs.CopyFrom(self.model)
+        outputs = {end.name for end in with_outputs.graph.output}
+        for feature_map, head in zip(maps, heads, strict=True):
+            with_outputs.graph.node.append(
+                helper.make_node(
+                    "Transpose" if head.is_transposed else "Identity", [head.weights], [feature_map.weights]
+                )
             )
             dims = list(self.constants[head.weights].dims)
             ends = (
-                (one.features, ["rows", *self.tensors[one.features].shape[1:]]),
-                (one.weights, dims[::-1] if head.turned else dims),
+                (feature_map.features, ["rows", *self.tensors[feature_map.features].shape[1:]]),
+                (feature_map.weights, dims[::-1] if head.is_transposed else dims),
             )
             for name, dims in ends:
                 if name not in outputs:
-                    made.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, dims))
+                    with_outputs.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, dims))
                     outputs.add(name)
-        return made
+        return with_outputs
 
-    def _behind(self, name: str) -> list[str]:
-        """Tensors from the farthest to the nearest that pooling alone leads to this one from."""
+    def _list_sources(self, name: str) -> list[str]:
+        """List the tensors from which this one results by pooling alone, the most distant first."""
         node = self.maker.get(name)
         if node is None or node.op_type not in _POOLING:
             return [name]
-        return [*self._behind(node.input[0]), name]
+        return [*self._list_sources(node.input[0]), name]
 
-    def _place(self, name: str) -> tuple[float, float, float, float] | None:
-        """Step and start of a map's rows, then of its columns, in pixels of the input.
+    def _locate_units(self, name: str) -> tuple[float, float, float, float] | None:
+        """Return step and start of a map's rows, then of its columns, in pixels of the input.
 
-        The centre of unit u lies at start + step u, from the centre of the first pixel (Araujo et al., DOI
-        10.23915/distill.00021). ``None`` where the way back to the input is not one of windows.
+        The center of unit u is at start + step u, measured from the center of the first pixel (Araujo et al., DOI
+        10.23915/distill.00021). ``None`` if there are operations other than windows between the input and the map.
         """
         if name == "page":
             return 1.0, 0.0, 1.0, 0.0
         node = self.maker.get(name)
         if node is None or name not in self.tensors or self.tensors[name].ndim != 4:
             return None
-        ways = (self._place(one) for one in node.input if one not in self.constants)
-        behind = next((way for way in ways if way is not None), None)
-        if behind is None or node.op_type not in _WINDOWED | {"Pad"}:
-            same = behind is not None and self.tensors[node.input[0]].shape[2:] == self.tensors[name].shape[2:]
-            return behind if same else None
+        positions = (self._locate_units(feature_map) for feature_map in node.input if feature_map not in self.constants)
+        source = next((position for position in positions if position is not None), None)
+        if source is None or node.op_type not in _WINDOWED | {"Pad"}:
+            same = source is not None and self.tensors[node.input[0]].shape[2:] == self.tensors[name].shape[2:]
+            return source if same else None
         before, steps = self._window(node)
         return (
-            behind[0] * steps[0],
-            behind[1] + behind[0] * before[0],
-            behind[2] * steps[1],
-            behind[3] + behind[2] * before[1],
+            source[0] * steps[0],
+            source[1] + source[0] * before[0],
+            source[2] * steps[1],
+            source[3] + source[2] * before[1],
         )
 
     def _window(self, node: Any) -> tuple[tuple[float, float], tuple[int, int]]:
-        """Centre of the first window from the first pixel, and the step, down and across."""
-        given = {part.name: helper.get_attribute_value(part) for part in node.attribute}
+        """Return the center of the first window, relative to the first pixel, and the step; both down and across."""
+        attributes = {part.name: helper.get_attribute_value(part) for part in node.attribute}
         if node.op_type == "Pad":
             pads = numpy_helper.to_array(self.constants[node.input[1]])
             return (-float(pads[2]), -float(pads[3])), (1, 1)
-        sizes = given.get("kernel_shape") or self.constants[node.input[1]].dims[2:]
-        pads, steps = given.get("pads", (0, 0, 0, 0)), given.get("strides", (1, 1))
-        spread = given.get("dilations", (1, 1))
-        centres = [(sizes[axis] - 1) * spread[axis] / 2 - pads[axis] for axis in (0, 1)]
-        return (centres[0], centres[1]), (int(steps[0]), int(steps[1]))
+        sizes = attributes.get("kernel_shape") or self.constants[node.input[1]].dims[2:]
+        pads, steps = attributes.get("pads", (0, 0, 0, 0)), attributes.get("strides", (1, 1))
+        spread = attributes.get("dilations", (1, 1))
+        centers = [(sizes[axis] - 1) * spread[axis] / 2 - pads[axis] for axis in (0, 1)]
+        return (centers[0], centers[1]), (int(steps[0]), int(steps[1]))
 
     def _number(self, name: str) -> float | None:
         constant = self.constants.get(name)
@@ -220,8 +226,8 @@ class _Graph:
         return float(values.reshape(-1)[0]) if values is not None and values.size == 1 else None
 
 
-def _pooled(inputs: int, channels: int, height: int, width: int) -> tuple[tuple[int, int], bool] | None:
-    """By how many cells a map of this shape is averaged before a layer of so many inputs, and whether maxima follow."""
+def _infer_pooling(inputs: int, channels: int, height: int, width: int) -> tuple[tuple[int, int], bool] | None:
+    """Infer over how many cells a map is averaged for a layer with ``inputs`` inputs, and whether maxima follow."""
     if inputs == channels:
         return (1, 1), False
     if inputs == 2 * channels:
@@ -233,33 +239,33 @@ def _pooled(inputs: int, channels: int, height: int, width: int) -> tuple[tuple[
 
 
 def _tensors(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
-    """Every tensor of floats in the graph, for inputs of zeros."""
-    whole = onnx.ModelProto()
-    whole.CopyFrom(model)
-    known = {end.name for end in whole.graph.output}
+    """Compute every float tensor in the graph, for inputs of zeros."""
+    extended = onnx.ModelProto()
+    extended.CopyFrom(model)
+    outputs = {end.name for end in extended.graph.output}
     for node in model.graph.node:
         for name in node.output:
-            if name and name not in known:
-                whole.graph.output.append(onnx.ValueInfoProto(name=name))
+            if name and name not in outputs:
+                extended.graph.output.append(onnx.ValueInfoProto(name=name))
     feed = {name: np.zeros((_ROWS, *shape), np.float32) for name, shape in shapes.items()}
-    session = _session(whole)
+    session = _session(extended)
     names = [end.name for end in session.get_outputs()]
     return dict(zip(names, session.run(names, feed), strict=True))
 
 
-def _answers_alike(model: Any, maps: list[FeatureMap], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether the maps' sums differ between inputs exactly as the logits do."""
+def _logits_match(model: Any, maps: list[FeatureMap], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether the sums of the class maps equal the logits up to a constant, on random inputs."""
     session = _session(model)
     rng = np.random.default_rng(0)
     feed = {name: rng.normal(size=(_ROWS + 1, *shape)).astype(np.float32) for name, shape in shapes.items()}
-    names = [_LOGITS, *(name for one in maps for name in (one.features, one.weights))]
-    logits, *rest = session.run(names, feed)
+    names = [_LOGITS, *(name for feature_map in maps for name in (feature_map.features, feature_map.weights))]
+    logits, *tensors = session.run(names, feed)
     summed = sum(
-        one.factor * class_map(features, weights, one).sum(axis=(2, 3))
-        for one, features, weights in zip(maps, rest[::2], rest[1::2], strict=True)
+        feature_map.factor * compute_class_map(features, weights, feature_map).sum(axis=(2, 3))
+        for feature_map, features, weights in zip(maps, tensors[::2], tensors[1::2], strict=True)
     )
-    apart = np.ptp(summed - logits, axis=0).max()
-    return bool(apart <= _AGREEMENT * max(1.0, float(np.ptp(logits, axis=0).max())))
+    difference = np.ptp(summed - logits, axis=0).max()
+    return bool(difference <= _AGREEMENT * max(1.0, float(np.ptp(logits, axis=0).max())))
 
 
 def _session(model: Any) -> onnxruntime.InferenceSession:

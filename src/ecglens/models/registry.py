@@ -1,4 +1,4 @@
-"""One way to name a model: a shipped one, one in the user's models folder, or any model folder by its path."""
+"""Find models by name or path: shipped models, those in the user's models folder, or any model folder."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
 def list_models() -> list[ModelCard]:
-    """Every model that can be used by name, shipped ones first; folders that cannot be used are left out."""
+    """List the cards of all models that have a name, shipped ones first; folders that cannot be used are left out."""
     cards: dict[str, ModelCard] = {}
     for folder in _folders():
         try:
@@ -25,28 +25,28 @@ def list_models() -> list[ModelCard]:
 
 
 def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
-    """The card of a model.
+    """Find a model and load its card.
 
     Args:
-        model: A name, a model folder, or ``None`` for the one that the settings name.
+        model: Name, path of a model folder, or ``None`` for the default model of the settings.
 
     Raises:
         ModelError: There is no such model, or its folder cannot be used.
     """
-    wanted = os.fspath(model) if model is not None else load_settings().model
+    requested = os.fspath(model) if model is not None else load_settings().model
     for folder in _folders():
-        if folder.name == wanted:
+        if folder.name == requested:
             return load_card(folder)
     for card in list_models():
-        if card.name == wanted:
+        if card.name == requested:
             return card
-    if (Path(wanted) / CARD_FILE).is_file():
-        return load_card(Path(wanted))
+    if (Path(requested) / CARD_FILE).is_file():
+        return load_card(Path(requested))
     names = ", ".join(card.name for card in list_models()) or "none"
-    raise ModelError(f"Expected a model's name or folder, but '{wanted}' is neither; installed models: {names}.")
+    raise ModelError(f"Expected a model's name or folder, but '{requested}' is neither; installed models: {names}.")
 
 
 def _folders() -> list[Path]:
     roots = [SHIPPED, load_settings().models_dir]
-    found = [sorted(root.iterdir()) for root in roots if root.is_dir()]
-    return [folder for folders in found for folder in folders if (folder / CARD_FILE).is_file()]
+    subfolders = [sorted(root.iterdir()) for root in roots if root.is_dir()]
+    return [folder for folders in subfolders for folder in folders if (folder / CARD_FILE).is_file()]

@@ -1,4 +1,4 @@
-"""Running a model folder with ONNX Runtime: arrays in, calibrated probabilities out."""
+"""Run a model folder with ONNX Runtime: from arrays to calibrated probabilities."""
 
 from collections.abc import Mapping
 
@@ -13,15 +13,15 @@ from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
 from ecglens.models.inputs import InputRecipe, LeadCrops, make_input, parse_recipe
 from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 
-__all__ = ["Runtime", "class_map"]
+__all__ = ["Runtime", "compute_class_map"]
 
 
 class Runtime:
-    """A loaded model; safe to share between threads.
+    """Loaded model; safe to share between threads.
 
     Args:
-        card: Of the folder to load.
-        threads: How many cores one answer may use.
+        card: Card of the model folder to load.
+        threads: Number of cores that one prediction may use.
 
     Raises:
         ModelError: The graph cannot be loaded or does not fit its card.
@@ -38,12 +38,12 @@ class Runtime:
             self._session = onnxruntime.InferenceSession(
                 str(card.folder / GRAPH_FILE), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime has a family of errors without a public common base
+        except Exception as error:  # the errors of onnxruntime have no public base class
             raise ModelError(f"The graph of model '{card.name}' cannot be loaded; export the model again.") from error
         self._check_ends()
 
     def logits(self, arrays: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Raw outputs.
+        """Compute the logits of some rows.
 
         Args:
             arrays: By the graph's input, ``(rows, *recipe.shapes[name])`` float32; see ``models.inputs.make_input``.
@@ -52,62 +52,65 @@ class Runtime:
             ``(rows, labels)`` float32.
 
         Raises:
-            ModelError: The shapes do not fit or the answer is not a number.
+            ModelError: The shapes do not fit, or a logit is not finite.
         """
         (result,) = self._run(["logits"], arrays)
         if not np.isfinite(result).all():
-            raise ModelError(f"Model '{self.card.name}' gave no finite answer on this page.")
+            raise ModelError(f"Model '{self.card.name}' gave no finite logits for this page.")
         return result
 
     def class_maps(
         self, arrays: Mapping[str, NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """Raw outputs, and what each unit of the last feature maps adds to them.
+        """Compute the logits, and what each unit of the last feature maps contributes to them.
 
         Args:
             arrays: As for :meth:`logits`.
 
         Returns:
-            Logits ``(rows, labels)``; for each of ``card.feature_maps``, ``(rows, labels, height, width)`` float32. All
-            maps' sums over height and width are the logits but for a constant of each label.
+            Logits ``(rows, labels)``; for each of ``card.feature_maps``, ``(rows, labels, height, width)`` float32. The
+            sum of all maps over height and width equals the logits up to one constant per label.
         """
         maps = self.card.feature_maps
-        logits, *found = self._run(["logits", *(name for one in maps for name in (one.features, one.weights))], arrays)
+        logits, *tensors = self._run(
+            ["logits", *(name for one in maps for name in (one.features, one.weights))], arrays
+        )
         return logits, [
-            one.factor * class_map(features, weights, one)
-            for one, features, weights in zip(maps, found[::2], found[1::2], strict=True)
+            one.factor * compute_class_map(features, weights, one)
+            for one, features, weights in zip(maps, tensors[::2], tensors[1::2], strict=True)
         ]
 
     def _run(self, outputs: list[str], arrays: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         shapes = {name: array.shape[1:] for name, array in arrays.items()}
         if shapes != self.recipe.shapes:
             raise ModelError(
-                f"Model '{self.card.name}' reads {_shown(self.recipe.shapes)}, but got {_shown(shapes) or 'nothing'}."
+                f"Model '{self.card.name}' reads {_format_shapes(self.recipe.shapes)}, but got "
+                f"{_format_shapes(shapes) or 'nothing'}."
             )
         feed = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
         return [np.asarray(out, dtype=np.float32) for out in self._session.run(outputs, feed)]
 
     def predict(self, page: Page, layout: Layout, record: EcgRecord | None = None) -> Prediction:
-        """Answer for one page, or abstain.
+        """Predict the label of one page, or abstain.
 
         Args:
-            page: As it came.
-            layout: Where its leads were found.
-            record: The page's signals, for a model that reads them; ``None`` where they could not be read.
+            page: Page as it was read, not yet rotated upright.
+            layout: Positions of its leads.
+            record: Signals of the page, for a model that reads them; ``None`` if they could not be read.
         """
         abstention = unfamiliar_layout(layout, self.recipe, record)
         if abstention is not None:
-            return self._without_answer(page, layout, abstention)
+            return self._abstain(page, layout, abstention)
         arrays = make_input(page, layout, self.recipe, record)
         abstention = incomplete_signals(arrays)
         if abstention is not None:
-            return self._without_answer(page, layout, abstention)
+            return self._abstain(page, layout, abstention)
         logits = self.logits(arrays).astype(np.float64) / self.card.temperature
-        probabilities = self._by_label(aggregate(logits[None], _how(self.recipe))[0])
-        likeliest = max(probabilities, key=lambda label: probabilities[label])
-        abstention = uncertain_answer(probabilities[likeliest], self.card.abstain_below)
+        probabilities = self._by_label(aggregate(logits[None], _aggregation(self.recipe))[0])
+        top_label = max(probabilities, key=lambda label: probabilities[label])
+        abstention = uncertain_answer(probabilities[top_label], self.card.abstain_below)
         return Prediction(
-            label=None if abstention else likeliest,
+            label=None if abstention else top_label,
             probabilities=probabilities,
             abstention=abstention,
             lead_probabilities=self._by_lead(logits),
@@ -118,7 +121,7 @@ class Runtime:
             inputs=arrays,
         )
 
-    def _without_answer(self, page: Page, layout: Layout, abstention: Abstention) -> Prediction:
+    def _abstain(self, page: Page, layout: Layout, abstention: Abstention) -> Prediction:
         return Prediction(
             label=None,
             probabilities=None,
@@ -130,72 +133,72 @@ class Runtime:
         )
 
     def _check_ends(self) -> None:
-        """Compare what goes into the graph and comes out of it with the card."""
+        """Check that the graph's inputs and outputs are those of the card."""
         name, labels, shapes = self.card.name, len(self.card.labels), self.recipe.shapes
         inputs, outputs = (
             {end.name: end.shape for end in ends} for ends in (self._session.get_inputs(), self._session.get_outputs())
         )
-        told = {name for one in self.card.feature_maps for name in (one.features, one.weights)}
-        if set(inputs) != set(shapes) or set(outputs) != {"logits", *told}:
-            wanted = "' and '".join(shapes)
+        map_outputs = {name for one in self.card.feature_maps for name in (one.features, one.weights)}
+        if set(inputs) != set(shapes) or set(outputs) != {"logits", *map_outputs}:
+            expected = "' and '".join(shapes)
             raise ModelError(
-                f"Expected a graph from '{wanted}' to 'logits' in model '{name}', but it goes from "
+                f"Expected a graph from '{expected}' to 'logits' in model '{name}', but got one from "
                 f"'{', '.join(inputs)}' to '{', '.join(outputs)}'; export the model again."
             )
         for end, shape in shapes.items():
             if tuple(inputs[end][1:]) != shape:
                 raise ModelError(
-                    f"The input recipe of model '{name}' makes {shape}, but its graph reads "
+                    f"The input recipe of model '{name}' produces {shape}, but its graph reads "
                     f"{tuple(inputs[end][1:])}; export the model again."
                 )
         if len(outputs["logits"]) != 2 or outputs["logits"][1] != labels:
             raise ModelError(
-                f"Model '{name}' names {labels} labels, but its graph answers {outputs['logits']}; export it again."
+                f"Model '{name}' names {labels} labels, but its graph returns {outputs['logits']}; export it again."
             )
 
     def _by_label(self, probabilities: NDArray[np.float64]) -> Mapping[str, float]:
         return dict(zip(self.card.labels, probabilities.tolist(), strict=True))
 
     def _by_lead(self, logits: NDArray[np.float64]) -> Mapping[str, Mapping[str, float]] | None:
-        """Each lead's own probabilities, where the model answers for each lead."""
+        """Return the probabilities of each lead, if the model predicts for each lead."""
         if not isinstance(self.recipe, LeadCrops):
             return None
         own = aggregate(logits[:, None], "mean_log")
         return {lead: self._by_label(row) for lead, row in zip(self.recipe.leads, own, strict=True)}
 
 
-def class_map(
+def compute_class_map(
     features: NDArray[np.float32], weights: NDArray[np.float32], described: FeatureMap
 ) -> NDArray[np.float32]:
-    """What each unit of a feature map adds to a linear layer's answer (Zhou et al., DOI 10.1109/CVPR.2016.319).
+    """Compute what each unit of a feature map adds to a linear layer's output (Zhou et al., DOI 10.1109/CVPR.2016.319).
 
-    Where the map is averaged over cells, a unit has the weights of its cells; a channel's maximum belongs to the unit
-    that holds it.
+    If the map is averaged over cells, a unit has the weights of its cells. A channel's maximum is attributed to the
+    unit that has it.
 
     Args:
         features: ``(rows, channels, height, width)``.
         weights: ``(labels, inputs)``.
-        described: How the one is pooled for the other.
+        described: How the map is pooled before the layer.
 
     Returns:
-        ``(rows, labels, height, width)`` float32; the sum over height and width is the answer without its bias.
+        ``(rows, labels, height, width)`` float32; the sum over height and width is the output without the bias.
     """
     rows, channels, height, width = features.shape
     down, across = described.cells
     averaged = weights[:, : channels * down * across].reshape(-1, channels, down, across)
-    spread = np.einsum("lcij,iy,jx->lcyx", averaged, _cells(down, height), _cells(across, width), optimize=True)
-    found = np.einsum("rcyx,lcyx->rlyx", features, spread, optimize=True)
+    unit_weights = np.einsum("lcij,iy,jx->lcyx", averaged, _cells(down, height), _cells(across, width), optimize=True)
+    contributions = np.einsum("rcyx,lcyx->rlyx", features, unit_weights, optimize=True)
     if described.maximum:
         flat = features.reshape(rows, channels, -1)
-        where = np.zeros_like(flat)
-        np.put_along_axis(where, flat.argmax(axis=2)[..., None], flat.max(axis=2, keepdims=True), axis=2)
-        highest = np.einsum("rcu,lc->rlu", where, weights[:, channels * down * across :])
-        found = found + highest.reshape(found.shape)
-    return np.asarray(found, dtype=np.float32)
+        maxima = np.zeros_like(flat)
+        np.put_along_axis(maxima, flat.argmax(axis=2)[..., None], flat.max(axis=2, keepdims=True), axis=2)
+        highest = np.einsum("rcu,lc->rlu", maxima, weights[:, channels * down * across :])
+        contributions = contributions + highest.reshape(contributions.shape)
+    return np.asarray(contributions, dtype=np.float32)
 
 
 def _cells(cells: int, size: int) -> NDArray[np.float32]:
-    """Weight of each of ``size`` units in the mean of each cell, ``(cells, size)``, as torch's adaptive pooling."""
+    """Return each unit's weight in each cell's mean, ``(cells, size)``, as in torch's adaptive pooling."""
     weights = np.zeros((cells, size), np.float32)
     for cell in range(cells):
         first, last = cell * size // cells, -(-(cell + 1) * size // cells)
@@ -203,9 +206,9 @@ def _cells(cells: int, size: int) -> NDArray[np.float32]:
     return weights
 
 
-def _how(recipe: InputRecipe) -> Aggregation:
+def _aggregation(recipe: InputRecipe) -> Aggregation:
     return recipe.aggregate if isinstance(recipe, LeadCrops) else "mean_log"
 
 
-def _shown(shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _format_shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in shapes.items())

@@ -14,12 +14,12 @@ from ecglens.datasets.splits import AS_PUBLISHED, Split
 from ecglens.errors import TrainingError
 from ecglens.evaluation.classification import figures
 from ecglens.models.aggregate import aggregate
-from ecglens.models.export import predictions_of_run
+from ecglens.models.export import collect_predictions
 from ecglens.models.inputs import PageImage
-from ecglens.models.train.folder import Plan, occupied, start_run, table_hash
-from ecglens.models.train.origin import origin
-from ecglens.models.train.recipe import Recipe, changed, load_recipe
-from ecglens.models.train.run import Listener, Where, answered, check, cross_validate, split_of
+from ecglens.models.train.folder import Plan, lock_run, start_run, table_hash
+from ecglens.models.train.origin import describe_origin
+from ecglens.models.train.recipe import Recipe, change_recipe, load_recipe
+from ecglens.models.train.run import Listener, RunContext, check_run, cross_validate, load_answers, make_split
 from ecglens.models.zoo import check_weights
 from ecglens.reproduce.references import REFERENCES, reference_predictions
 from ecglens.reproduce.results import (
@@ -133,7 +133,7 @@ def reproduce(
     *,
     runs: Path,
     results: Path,
-    place: Where,
+    place: RunContext,
     command: str = "",
 ) -> None:
     """Compute the results that are not there yet; a job that was stopped is resumed.
@@ -174,14 +174,14 @@ def reproduce(
             save_speed(results / job.row.name, job.recipe, recordings)
 
 
-def _train(job: Job, recordings: Recordings, runs: Path, place: Where) -> Result:
+def _train(job: Job, recordings: Recordings, runs: Path, place: RunContext) -> Result:
     folder = runs / job.row.name / f"{job.protocol}-{_hash(job)}{'-quick' if job.quick else ''}"
     place.listener.line(f"{job.title}: {job.recipe.title}")
-    with occupied(folder):
+    with lock_run(folder):
         plan = _plan(job, recordings, folder)
-        check(recordings, job.recipe, plan, [job.seed])
+        check_run(recordings, job.recipe, plan, [job.seed])
         start_run(recordings, job.recipe, folder, plan, command=job.title)
-        cross_validate(recordings, job.recipe, folder, plan, seeds=[job.seed], where=place)
+        cross_validate(recordings, job.recipe, folder, plan, seeds=[job.seed], context=place)
     note: dict[str, Any] = {
         "training_s": round(_seconds(folder / f"seed{job.seed}"), 1),
         "device": place.world.device.type,
@@ -189,11 +189,11 @@ def _train(job: Job, recordings: Recordings, runs: Path, place: Where) -> Result
     }
     if len(job.recipe.input.rows) > 1:
         note["crops"] = _over_crops(recordings, folder, job)
-    return Result(predictions_of_run(recordings, folder, seed=job.seed), note)
+    return Result(collect_predictions(recordings, folder, seed=job.seed), note)
 
 
 def _predict_reference(job: Job, recordings: Recordings) -> Result:
-    split = split_of(recordings, job.recipe, Plan(PROTOCOLS[job.protocol], _FOLDS), seed=job.seed)
+    split = make_split(recordings, job.recipe, Plan(PROTOCOLS[job.protocol], _FOLDS), seed=job.seed)
     return Result(reference_predictions(job.row.recipe, recordings, split, job.recipe.labels), {})
 
 
@@ -202,7 +202,7 @@ def _plan(job: Job, recordings: Recordings, folder: Path) -> Plan:
     plan = Plan(PROTOCOLS[job.protocol], _FOLDS)
     if not job.quick or job.protocol == AS_PUBLISHED:
         return plan
-    split = split_of(recordings, job.recipe, plan, seed=job.seed)
+    split = make_split(recordings, job.recipe, plan, seed=job.seed)
     first = folder / f"first-fold-{job.seed}.json"
     Split(split.protocol, split.seed, split.folds[:1]).save(first, recordings)
     return Plan(str(first), _FOLDS)
@@ -210,7 +210,7 @@ def _plan(job: Job, recordings: Recordings, folder: Path) -> Plan:
 
 def _with_weights(recipe: Recipe, row: Row, file: str | None, listener: Listener) -> tuple[Recipe, bool]:
     """Return the recipe with ImageNet weights if they are available, and whether they are."""
-    with_weights = changed(recipe, {"options.weights": file or "imagenet", **(row.pretrained or {})})
+    with_weights = change_recipe(recipe, {"options.weights": file or "imagenet", **(row.pretrained or {})})
     try:
         check_weights(with_weights.model, with_weights.options)
     except TrainingError as error:
@@ -224,15 +224,15 @@ def _with_weights(recipe: Recipe, row: Row, file: str | None, listener: Listener
 def _as_they_did(recipe: Recipe, row: Row) -> Recipe:
     """Change the recipe to whole pages, header and footer included, which the works read."""
     if isinstance(recipe.input, PageImage) and row.work not in {"controls", "ecglens"}:
-        return changed(recipe, {"input.area": "page"})
+        return change_recipe(recipe, {"input.area": "page"})
     return recipe
 
 
 def _shorten(recipe: Recipe) -> Recipe:
     if recipe.phases:
         phases = [{**phase.model_dump(), "epochs": _fewer(phase.epochs)} for phase in recipe.phases]
-        return changed(recipe, {"phases": phases})
-    return changed(recipe, {"optimization.epochs": _fewer(recipe.optimization.epochs)})
+        return change_recipe(recipe, {"phases": phases})
+    return change_recipe(recipe, {"optimization.epochs": _fewer(recipe.optimization.epochs)})
 
 
 def _fewer(epochs: int) -> int:
@@ -246,7 +246,7 @@ def _hash(job: Job) -> str:
 
 def _portable(recipe: Recipe) -> Recipe:
     weights = recipe.options.get("weights")
-    return recipe if weights is None else changed(recipe, {"options.weights": Path(str(weights)).name})
+    return recipe if weights is None else change_recipe(recipe, {"options.weights": Path(str(weights)).name})
 
 
 def _note(job: Job, recordings: Recordings, command: str) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _note(job: Job, recordings: Recordings, command: str) -> dict[str, Any]:
         "groups": len(set(recordings.column("group"))),
         "pretrained": job.pretrained,
         **({"quick": True} if job.quick else {}),
-        **origin(command),
+        **describe_origin(command),
     }
 
 
@@ -277,7 +277,7 @@ def _seconds(folder: Path) -> float:
 
 def _over_crops(recordings: Recordings, folder: Path, job: Job) -> dict[str, Any]:
     """Score a model of leads with every crop counted, as its work counted."""
-    answers = answered(recordings, folder, seed=job.seed)
+    answers = load_answers(recordings, folder, seed=job.seed)
     pages, crops, labels = answers.logits.shape
     targets = np.array([job.recipe.labels.index(recordings[int(row)].label) for row in answers.rows])
     each = aggregate(answers.logits.reshape(pages * crops, 1, labels).astype(np.float64), "mean_log")

@@ -13,9 +13,9 @@ from ecglens.models.cards import GRAPH_FILE, ModelCard, sha256_of
 from ecglens.models.graph import write_graph
 from ecglens.models.inputs import dump_recipe, scaled
 from ecglens.models.runtime import Runtime
-from ecglens.models.train.cache import Entry, stored_page
-from ecglens.models.train.recipe import Recipe, changed
-from ecglens.models.train.run import built
+from ecglens.models.train.cache import Entry, prepare_page
+from ecglens.models.train.recipe import Recipe, change_recipe
+from ecglens.models.train.run import build_model
 
 __all__ = ["save_speed"]
 
@@ -37,7 +37,7 @@ def save_speed(folder: Path, recipe: Recipe, recordings: Recordings) -> None:
     if path.exists():
         return
     options = {name: value for name, value in recipe.options.items() if name != "weights"}
-    model = built(changed(recipe, {"options": options}), seed=0).eval()
+    model = build_model(change_recipe(recipe, {"options": options}), seed=0).eval()
     parameters = sum(weight.numel() for weight in model.parameters())
     with TemporaryDirectory() as name:
         graph = Path(name) / GRAPH_FILE
@@ -52,7 +52,7 @@ def save_speed(folder: Path, recipe: Recipe, recordings: Recordings) -> None:
             abstain_below=0.0,
             parameters=parameters,
             trained_on="",
-            licence="",  # codespell:ignore licence
+            license="",
             graph_sha256=sha256_of(graph),
             folder=Path(name),
         )
@@ -72,7 +72,7 @@ def _times(runtime: Runtime, recordings: Recordings) -> tuple[float, float]:
             rounds = []
             for _ in range(_ROUNDS):
                 begun = time.perf_counter()
-                stored = stored_page(Entry(row.path), runtime.recipe)
+                stored = prepare_page(Entry(row.path), runtime.recipe)
                 if isinstance(stored, str):
                     break
                 arrays = scaled(stored, runtime.recipe)

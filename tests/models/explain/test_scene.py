@@ -3,7 +3,7 @@ import pytest
 from tiny_explained import Linear, weighing
 
 from ecglens.errors import ModelError
-from ecglens.models.explain.scene import Scene, log_odds_of
+from ecglens.models.explain.scene import Scene, compute_log_odds
 from ecglens.models.inputs import LeadCrops, TraceCanvas
 
 RECIPE = {"kind": "trace_canvas", "width": 256, "height": 152}
@@ -11,15 +11,17 @@ RECIPE = {"kind": "trace_canvas", "width": 256, "height": 152}
 
 def test_log_odds_are_those_of_the_softmax():
     logits = np.array([[[1.0, 2.0, -1.0]], [[0.0, 900.0, 0.0]]])
-    found = log_odds_of(logits, TraceCanvas())
+    log_odds = compute_log_odds(logits, TraceCanvas())
     p = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
-    assert found[0] == pytest.approx(np.log(p / (1 - p)))
-    assert np.isfinite(found).all()
+    assert log_odds[0] == pytest.approx(np.log(p / (1 - p)))
+    assert np.isfinite(log_odds).all()
 
 
 def test_a_vote_of_all_rows_stays_finite():
-    found = log_odds_of(np.array([[[3.0, 1.0]] * 4]), LeadCrops(leads=("I", "II", "III", "V1"), aggregate="majority"))
-    assert found[0] == pytest.approx([np.log(999), -np.log(999)])
+    log_odds = compute_log_odds(
+        np.array([[[3.0, 1.0]] * 4]), LeadCrops(leads=("I", "II", "III", "V1"), aggregate="majority")
+    )
+    assert log_odds[0] == pytest.approx([np.log(999), -np.log(999)])
 
 
 def test_stretches_cover_their_leads_and_know_their_seconds(page, layout):
@@ -46,7 +48,7 @@ def test_what_is_masked_is_paper_and_nothing_else_changes(page, layout):
 
 
 def test_an_unknown_label_is_refused(page, layout):
-    with pytest.raises(ModelError, match=r"label of model 'linear' \(normal, mi\), found 'flu'"):
+    with pytest.raises(ModelError, match=r"label of model 'linear' \(normal, mi\), but got 'flu'"):
         Scene.of(page, layout, Linear(RECIPE, 0.0), "flu")
 
 

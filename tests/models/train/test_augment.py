@@ -22,12 +22,12 @@ def test_no_augmentation_changes_nothing():
 
 def test_a_batch_stays_as_it_was_given():
     pages = torch.rand(4, 1, 32, 48)
-    kept = pages.clone()
+    before = pages.clone()
     augment(pages, Augmentation(rotate_deg=5, shift_right=0.1, brightness=0.2, contrast=0.2, noise=0.1), rng())
-    assert torch.equal(pages, kept)
+    assert torch.equal(pages, before)
 
 
-def test_a_turned_line_stays_straight_and_turns_by_at_most_what_was_asked():
+def test_a_turned_line_stays_straight_and_turns_by_at_most_was_requested():
     turned = augment(bar(), Augmentation(rotate_deg=10), rng())
     for page in turned[:, 0]:
         middle, side = (page[:, column].argmax().item() for column in (65, 97))
@@ -53,7 +53,7 @@ def test_brightness_is_a_share_of_the_range_and_contrast_of_the_ink():
 
 def test_signals_change_in_amplitude_and_noise_alone():
     signals = torch.ones(5, 3, 50)
-    asked = Augmentation(rotate_deg=10, shift_right=0.2, brightness=0.5, contrast=0.1)
-    changed = augment(signals, asked, rng())
+    amounts = Augmentation(rotate_deg=10, shift_right=0.2, brightness=0.5, contrast=0.1)
+    changed = augment(signals, amounts, rng())
     assert torch.equal(changed, changed[:, :1, :1].expand_as(changed))
     assert (augment(signals, Augmentation(noise=0.1), rng()) - 1).std(dim=(1, 2)).max() < 0.12

@@ -12,7 +12,7 @@ from ecglens.formats.files import write_record
 from ecglens.leads import find_layout
 from ecglens.models.inputs import LeadCrops, LeadSignals, PageImage, TraceCanvas, stored_input
 from ecglens.models.train import cache as caching
-from ecglens.models.train.cache import Entry, PageCache, stored_page
+from ecglens.models.train.cache import Entry, PageCache, prepare_page
 from ecglens.pages import read_page
 from ecglens.records import EcgRecord
 
@@ -51,7 +51,7 @@ def test_a_prepared_page_is_what_the_recipe_makes_of_it(pages, tmp_path, recipe)
 
 def test_a_page_is_prepared_once_whatever_its_file_is_called(pages, tmp_path, monkeypatch):
     first, _ = PageCache(tmp_path, CANVAS).fill(entries(pages))
-    monkeypatch.setattr(caching, "stored_page", nothing_is_prepared)
+    monkeypatch.setattr(caching, "prepare_page", nothing_is_prepared)
     copy = Path(shutil.copy(pages[1], tmp_path / "copy.png"))
     again, _ = PageCache(tmp_path, CANVAS).fill(entries([copy, pages[2], pages[0]]))
     assert again.tolist() == first[[1, 2, 0]].tolist()
@@ -96,13 +96,13 @@ def test_a_file_that_lost_pages_is_not_trusted(pages, tmp_path):
 
 def test_a_damaged_copy_is_a_page_of_its_own(pages, tmp_path):
     cache = PageCache(tmp_path, CANVAS)
-    asked = [Entry(pages[0]), Entry(pages[0], ("uneven-light", 0.3, 1)), Entry(pages[0], ("noise", 0.2, 1))]
-    places, failed = cache.fill(asked)
+    requested = [Entry(pages[0]), Entry(pages[0], ("uneven-light", 0.3, 1)), Entry(pages[0], ("noise", 0.2, 1))]
+    places, failed = cache.fill(requested)
     assert failed == {}
     assert places.tolist() == [0, 1, 2]
     (stored,) = cache.open()
     assert not np.array_equal(stored[0], stored[2])
-    np.testing.assert_array_equal(stored[1], stored_page(asked[1], CANVAS)["page"])
+    np.testing.assert_array_equal(stored[1], prepare_page(requested[1], CANVAS)["page"])
 
 
 def test_a_page_that_cannot_be_used_is_named_with_its_reason(pages, tmp_path):
@@ -120,7 +120,7 @@ def test_a_missing_file_is_named(tmp_path):
         PageCache(tmp_path, CANVAS).fill([Entry(tmp_path / "gone.png")])
 
 
-def test_a_full_disk_is_told_and_what_was_prepared_is_kept(pages, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_prepared_pages_remain(pages, tmp_path, monkeypatch):
     cache = PageCache(tmp_path, CANVAS)
     cache.fill(entries(pages[:1]))
     monkeypatch.setattr(caching, "_extend", full)
@@ -138,11 +138,11 @@ def full(*arguments):
 def test_several_processes_prepare_the_same(pages, tmp_path, monkeypatch):
     monkeypatch.setattr(caching, "_FEW", 1)
     alone, together = PageCache(tmp_path / "1", CANVAS), PageCache(tmp_path / "2", CANVAS)
-    told = []
+    calls = []
     alone.fill(entries(pages))
-    together.fill(entries(pages), workers=2, progress=lambda done, total: told.append((done, total)))
+    together.fill(entries(pages), workers=2, progress=lambda done, total: calls.append((done, total)))
     np.testing.assert_array_equal(alone.open()[0], together.open()[0])
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_recorded_signals_are_stored_for_a_model_that_reads_signals(tmp_path):
@@ -153,11 +153,11 @@ def test_recorded_signals_are_stored_for_a_model_that_reads_signals(tmp_path):
     (stored,) = cache.open()
     np.testing.assert_allclose(stored[0, 0, 0], record.signals_mv[0, :500] - np.median(record.signals_mv[0]), atol=2e-3)
     assert stored[0, 0, 3:].mean(axis=1).tolist() == [1.0, 0.0, 1.0]
-    reason = stored_page(Entry(path), CANVAS)
-    assert reason == "'r1.hea' does not fit the recipe. It reads pages; draw the recordings with ecglens render."
+    reason = prepare_page(Entry(path), CANVAS)
+    assert reason == "'r1.hea' does not fit the recipe. It reads pages; render the recordings with ecglens render."
 
 
-def test_a_record_with_other_samples_is_prepared_anew(tmp_path):
+def test_a_record_with_other_samples_is_prepared_again(tmp_path):
     recipe, places = LeadSignals(leads=("I",)), []
     for seed in (0, 1):
         signal = np.random.default_rng(seed).normal(0, 0.2, (1, 1000)).astype(np.float32)

@@ -11,7 +11,7 @@ from ecglens.errors import TrainingError
 from ecglens.models.inputs import TraceCanvas
 from ecglens.models.train import loop
 from ecglens.models.train.checkpoint import load_state
-from ecglens.models.train.loop import BEST, CHECKPOINT, LAST, logits_of, train
+from ecglens.models.train.loop import BEST, CHECKPOINT, LAST, compute_logits, train
 from ecglens.models.train.recipe import Augmentation, Optimization, Phase, Recipe, Selection
 from ecglens.models.train.samples import Samples
 from ecglens.models.zoo import compact_cnn
@@ -32,7 +32,7 @@ def samples(arrays: np.ndarray, targets: np.ndarray) -> Samples:
 
 
 def easy_pages(size=24, seed=0) -> Samples:
-    """Bars that stand for one label and lie for the other, anywhere."""
+    """Return pages with a vertical bar for one label and a horizontal bar for the other, at random positions."""
     rng = np.random.default_rng(seed)
     pages, targets = np.zeros((size, 1, 64, 64), np.uint8), np.arange(size) % 2
     for page, target in zip(pages, targets, strict=True):
@@ -53,7 +53,7 @@ def same(first: nn.Module, second: nn.Module) -> bool:
     )
 
 
-def test_the_loss_falls_and_new_pages_are_told_apart(tmp_path):
+def test_the_loss_falls_and_new_pages_are_distinguished(tmp_path):
     trained = model()
     history = train(trained, easy_pages(), None, recipe(), seed=0, folder=tmp_path)
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
@@ -62,18 +62,18 @@ def test_the_loss_falls_and_new_pages_are_told_apart(tmp_path):
     assert history[0]["validation_loss"] is None
     assert not trained.training
     unseen = easy_pages(seed=9)
-    assert (logits_of(trained, unseen, batch_size=5).argmax(1) == unseen.targets).mean() >= 0.9
+    assert (compute_logits(trained, unseen, batch_size=5).argmax(1) == unseen.targets).mean() >= 0.9
     assert sorted(path.name for path in tmp_path.iterdir()) == [LAST]
     assert set(load_file(tmp_path / LAST)) == set(trained.state_dict())
 
 
 def test_a_seed_makes_the_same_weights_again_and_another_makes_others(tmp_path):
-    made = []
+    models = []
     for number, seed in enumerate((3, 3, 4)):
-        made.append(model())
-        train(made[-1], easy_pages(16), None, recipe(epochs=1), seed=seed, folder=tmp_path / str(number))
-    assert same(made[0], made[1])
-    assert not same(made[0], made[2])
+        models.append(model())
+        train(models[-1], easy_pages(16), None, recipe(epochs=1), seed=seed, folder=tmp_path / str(number))
+    assert same(models[0], models[1])
+    assert not same(models[0], models[2])
 
 
 def test_training_leaves_its_caller_s_generator_as_it_was(tmp_path):
@@ -116,7 +116,7 @@ def test_a_training_that_was_killed_anywhere_ends_with_the_same_bits(tmp_path, m
     assert (tmp_path / "whole" / BEST).read_bytes() == (tmp_path / "killed" / BEST).read_bytes()
 
 
-def test_a_long_epoch_is_kept_in_its_middle(tmp_path, monkeypatch):
+def test_a_long_epoch_is_stored_in_its_middle(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "_LOOK_EVERY", 1)
 
     def kill(done, total, loss):
@@ -127,7 +127,7 @@ def test_a_long_epoch_is_kept_in_its_middle(tmp_path, monkeypatch):
     with pytest.raises(Killed):
         train(model(), easy_pages(32), None, recipe(epochs=1), on_step=kill, **options)
     plain, _ = load_state(tmp_path / CHECKPOINT)
-    assert (plain["place"]["epoch"], plain["place"]["step"], plain["place"]["seen"]) == (0, 2, 16)
+    assert (plain["place"]["epoch"], plain["place"]["step"], plain["place"]["rows"]) == (0, 2, 16)
 
 
 def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_checkpoint(tmp_path):
@@ -158,7 +158,7 @@ def test_a_full_disk_stops_the_training_in_one_sentence(tmp_path, monkeypatch):
 
     monkeypatch.setattr("ecglens.models.train.checkpoint.os.fsync", full)
     with pytest.raises(
-        TrainingError, match="could not be written to .*: No space left on device; .* Make room and run"
+        TrainingError, match="could not be written to .*: No space left on device; .* Free some space and run"
     ):
         train(model(), easy_pages(16), None, recipe(epochs=2), seed=0, folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -173,9 +173,9 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path):
 def test_patience_ends_a_training_and_the_best_epoch_is_what_stays(tmp_path, monkeypatch):
     values = iter([0.5, 0.9, 0.7, 0.8, 1.0])
     monkeypatch.setattr(
-        loop, "_scores", lambda *rest: {"loss": 1.0, "accuracy": next(values), "balanced_accuracy": 0.5}
+        loop, "_scores", lambda *_arguments: {"loss": 1.0, "accuracy": next(values), "balanced_accuracy": 0.5}
     )
-    seen = []
+    epochs = []
     trained = model()
     history = train(
         trained,
@@ -184,11 +184,11 @@ def test_patience_ends_a_training_and_the_best_epoch_is_what_stays(tmp_path, mon
         recipe(epochs=9, selection=Selection(fraction=0.2, metric="accuracy", keep="best", patience=2)),
         seed=0,
         folder=tmp_path,
-        on_epoch=lambda rows: seen.append({name: value.clone() for name, value in trained.state_dict().items()}),
+        on_epoch=lambda rows: epochs.append({name: value.clone() for name, value in trained.state_dict().items()}),
     )
     assert [row["validation_accuracy"] for row in history] == [0.5, 0.9, 0.7, 0.8]
-    assert all(torch.equal(value, seen[1][name]) for name, value in trained.state_dict().items())
-    assert not all(torch.equal(value, seen[3][name]) for name, value in trained.state_dict().items())
+    assert all(torch.equal(value, epochs[1][name]) for name, value in trained.state_dict().items())
+    assert not all(torch.equal(value, epochs[3][name]) for name, value in trained.state_dict().items())
 
 
 class WithTrunk(nn.Module):
@@ -234,8 +234,8 @@ def test_every_optimizer_and_schedule_learns_and_can_be_taken_up(tmp_path, optim
         precision="float32",
         clip_norm=1.0,
     )
-    made = [model(), model()]
-    history = train(made[0], easy_pages(), None, recipe(optimization=plan), seed=0, folder=tmp_path / "whole")
+    models = [model(), model()]
+    history = train(models[0], easy_pages(), None, recipe(optimization=plan), seed=0, folder=tmp_path / "whole")
     assert history[-1]["learning_rate"] == pytest.approx(0.0 if schedule == "cosine" else 3e-3, abs=1e-4)
 
     def stop(rows):
@@ -243,9 +243,9 @@ def test_every_optimizer_and_schedule_learns_and_can_be_taken_up(tmp_path, optim
             raise Killed
 
     with pytest.raises(Killed):
-        train(made[1], easy_pages(), None, recipe(optimization=plan), seed=0, folder=tmp_path / "k", on_epoch=stop)
-    train(made[1], easy_pages(), None, recipe(optimization=plan), seed=0, folder=tmp_path / "k")
-    assert same(*made)
+        train(models[1], easy_pages(), None, recipe(optimization=plan), seed=0, folder=tmp_path / "k", on_epoch=stop)
+    train(models[1], easy_pages(), None, recipe(optimization=plan), seed=0, folder=tmp_path / "k")
+    assert same(*models)
 
 
 def test_bfloat16_trains_and_float16_asks_for_a_gpu(tmp_path):
@@ -260,15 +260,19 @@ def test_class_weights_pull_a_rare_label_up(tmp_path):
     pages = easy_pages(40)
     rare = np.flatnonzero((pages.targets == 0) | (np.arange(40) < 6))
     few = Samples(pages.stored, pages.scaling, rare, pages.targets[rare])
-    found = {}
+    logits_by_balance = {}
     for balance in ("none", "class_weights"):
         trained = model()
         train(trained, few, None, recipe(epochs=1, balance=balance), seed=0, folder=tmp_path / balance)
-        found[balance] = logits_of(trained, pages)
-    towards = {name: float((logits[:, 1] - logits[:, 0]).mean()) for name, logits in found.items()}
+        logits_by_balance[balance] = compute_logits(trained, pages)
+    towards = {name: float((logits[:, 1] - logits[:, 0]).mean()) for name, logits in logits_by_balance.items()}
     assert towards["class_weights"] > towards["none"]
 
 
 def test_history_is_plain_numbers(tmp_path):
     history = train(model(), easy_pages(16), easy_pages(8), recipe(epochs=1), seed=0, folder=tmp_path)
     assert json.loads(json.dumps(history)) == history
+
+
+def test_the_progress_in_a_checkpoint_of_0_1_0_is_read():
+    assert loop._read_progress({"epoch": 1, "step": 2, "seen": 16}) == loop._Progress(epoch=1, step=2, rows=16)

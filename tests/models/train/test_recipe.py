@@ -25,7 +25,7 @@ def test_a_recipe_says_what_it_says_and_has_defaults_for_the_rest(tmp_path):
     assert recipe.augmentation.noise == 0
 
 
-def test_all_faults_are_told_at_once(tmp_path):
+def test_all_faults_are_reported_at_once(tmp_path):
     text = 'model = "compact_cnn"\nlabels = ["mi"]\n[input]\nkind = "trace_canvas"\nwidth = 1\n'
     text += "[optimization]\nepochs = 0\nspeed = 2\n"
     with pytest.raises(TrainingError, match="The recipe 'tiny.toml' cannot be used") as caught:
@@ -71,7 +71,7 @@ def test_values_can_be_changed_from_the_command_line(tmp_path):
         TrainingError, match="Expected a change as KEY=VALUE, such as optimization.epochs=5, but got 'x'"
     ):
         load_recipe(path, changes=["x"])
-    with pytest.raises(TrainingError, match="Expected sections before 'x' in 'title.x', but 'title' holds a value"):
+    with pytest.raises(TrainingError, match="Expected sections before 'x' in 'title.x', but 'title' is a value"):
         load_recipe(path, changes=["title.x=1"])
 
 
@@ -88,7 +88,7 @@ def test_choosing_needs_pages_to_choose_by_and_damage_a_known_kind(tmp_path):
         load_recipe(write(tmp_path, GOOD + '[damage]\nkinds = ["burns"]\n'))
 
 
-def test_a_key_that_nothing_knows_is_told_with_the_one_it_is_most_like(tmp_path):
+def test_a_key_that_does_not_exist_is_reported_with_the_most_similar_one(tmp_path):
     text = (
         GOOD + '[input]\nkind = "page_image"\nwidht = 3\n[optimization]\nspeed = 3\n[[phases]]\ntrunc = 1\nepochs = 1\n'
     )

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tiny_runs import LABELS, LineListener, make_place, write_recordings
+from tiny_runs import LABELS, LineListener, run_context, write_recordings
 
 from ecglens.models.train.folder import start_run
-from ecglens.models.train.recipe import Recipe, changed, load_recipe
+from ecglens.models.train.recipe import Recipe, change_recipe, load_recipe
 from ecglens.models.train.run import fit_all
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "recipes").glob("*.toml"))
@@ -38,12 +38,12 @@ def recordings(data: Path):
 
 
 def small(path: Path) -> Recipe:
-    """The recipe with one epoch, two labels and small images."""
+    """Return the recipe with one epoch, two labels and small images."""
     recipe = load_recipe(path)
     changes = {"labels": list(LABELS), "optimization.epochs": 1, "optimization.batch_size": 6, "phases": []}
     if recipe.input.kind in {"page_image", "lead_crops"}:
         changes |= {"input.width": 64, "input.height": 64}
-    return changed(recipe, changes)
+    return change_recipe(recipe, changes)
 
 
 def test_there_is_a_recipe_for_every_model_of_the_works():
@@ -54,6 +54,6 @@ def test_there_is_a_recipe_for_every_model_of_the_works():
 def test_a_recipe_trains_an_epoch(path, recordings, data, tmp_path):
     recipe, heard = small(path), LineListener()
     start_run(recordings, recipe, tmp_path / "run")
-    fit_all(recordings, recipe, tmp_path / "run", seed=0, where=make_place(data / "run", heard))
+    fit_all(recordings, recipe, tmp_path / "run", seed=0, context=run_context(data / "run", heard))
     assert heard.epochs == [1]
     assert (tmp_path / "run" / "final" / "last.safetensors").stat().st_size > 100_000

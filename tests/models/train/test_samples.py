@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecglens.models.train.samples import Samples, balanced_order, batches, fetched_ahead
+from ecglens.models.train.samples import Samples, batches, order_rows, prefetch
 
 TARGETS = np.array([0] * 12 + [1] * 5 + [2] * 3)
 
@@ -21,24 +21,24 @@ def test_a_batch_is_scaled_and_in_the_order_that_was_asked_for():
 
 
 def test_each_row_is_shown_once_where_nothing_is_balanced():
-    order = balanced_order(TARGETS, "none", np.random.default_rng(0))
+    order = order_rows(TARGETS, "none", np.random.default_rng(0))
     assert sorted(order.tolist()) == list(range(20))
     assert order.tolist() != sorted(order.tolist())
 
 
 def test_sampling_draws_every_label_as_often():
-    order = balanced_order(np.tile(TARGETS, 200), "sampling", np.random.default_rng(0))
+    order = order_rows(np.tile(TARGETS, 200), "sampling", np.random.default_rng(0))
     shares = np.bincount(np.tile(TARGETS, 200)[order]) / len(order)
     np.testing.assert_allclose(shares, 1 / 3, atol=0.03)
 
 
 def test_repeating_shows_every_row_and_each_label_equally_often():
-    order = balanced_order(TARGETS, "repeat", np.random.default_rng(0))
+    order = order_rows(TARGETS, "repeat", np.random.default_rng(0))
     assert np.bincount(TARGETS[order]).tolist() == [12, 12, 12]
-    shown = np.bincount(order, minlength=20)
-    assert shown.min() >= 1
+    uses = np.bincount(order, minlength=20)
+    assert uses.min() >= 1
     for label in range(3):
-        of_label = shown[label == TARGETS]
+        of_label = uses[label == TARGETS]
         assert of_label.max() - of_label.min() <= 1
 
 
@@ -48,16 +48,16 @@ def test_no_batch_is_much_smaller_than_the_others(rows, size, counts):
 
 
 def test_the_next_thing_is_made_while_the_last_is_used():
-    made = threading.Event()
+    computed = threading.Event()
 
     def make(number):
         if number == 1:
-            made.set()
+            computed.set()
         return 10 * number
 
-    results = fetched_ahead(make, range(3))
+    results = prefetch(make, range(3))
     assert next(results) == 0
-    assert made.wait(5)
+    assert computed.wait(5)
     assert list(results) == [10, 20]
 
 
@@ -67,7 +67,7 @@ def test_what_fails_ahead_is_raised_where_it_is_used():
             raise ValueError("torn")
         return number
 
-    results = fetched_ahead(make, range(3))
+    results = prefetch(make, range(3))
     assert next(results) == 0
     with pytest.raises(ValueError, match="torn"):
         next(results)

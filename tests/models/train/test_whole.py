@@ -59,8 +59,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(recipe: str, table: Path, out: Path, *options: str) -> list[str]:
     path = out.parent / "recipe.toml"
     path.write_text(recipe)
-    where = ["--data", str(table), "--out", str(out), "--cache", str(table.parent / "cache")]
-    return ["ecglens", "train", str(path), *where, "--device", "cpu", *options]
+    paths = ["--data", str(table), "--out", str(out), "--cache", str(table.parent / "cache")]
+    return ["ecglens", "train", str(path), *paths, "--device", "cpu", *options]
 
 
 def run(words: list[str], **options) -> subprocess.CompletedProcess:
@@ -89,7 +89,7 @@ def test_a_training_that_was_killed_in_mid_epoch_ends_with_the_same_bits(table, 
     assert len(history.read_text().splitlines()) < 9
     refused = run(words)
     assert refused.returncode == 2
-    assert "add --resume to go on with it" in " ".join(refused.stderr.split())
+    assert "add --resume to continue it" in " ".join(refused.stderr.split())
     resumed = run([*words, "--resume"])
     assert resumed.returncode == 0, resumed.stderr
     first, second = weights(tmp_path / "whole"), weights(tmp_path / "killed")

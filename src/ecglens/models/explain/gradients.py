@@ -1,7 +1,7 @@
 """Methods that follow gradients through a torch module (extra ``explain``): Grad-CAM, Grad-CAM++, integrated gradients.
 
-captum has the first and the last; Grad-CAM++ is written out here. The module answers as the model does: its arrays in
-the order of the input recipe, raw logits out. All three explain the log-odds of the label.
+Grad-CAM and integrated gradients come from captum; Grad-CAM++ is implemented here. The module takes its arrays in the
+order of the input recipe and returns logits. All three methods explain the log-odds of the label.
 """
 
 from collections.abc import Callable
@@ -18,17 +18,18 @@ from ecglens.models.explain.scene import Planes, Scene
 from ecglens.models.inputs import InputRecipe, parse_recipe
 from ecglens.models.runtime import Runtime
 
-__all__ = ["ModuleRuntime", "grad_cam", "grad_cam_pp", "integrated_gradients", "placed_exactly"]
+__all__ = ["ModuleRuntime", "grad_cam", "grad_cam_pp", "has_unit_positions", "integrated_gradients"]
 
 _STEPS = 32
 
 
 class ModuleRuntime(Runtime):
-    """A torch module in the place of a graph, for runs that were not exported.
+    """Torch module in place of a graph, for runs that were not exported.
 
     Args:
-        card: Labels, input recipe, temperature and name; its folder is not looked at.
-        module: In evaluation mode; takes arrays in the order of the recipe's shapes, returns logits ``(rows, labels)``.
+        card: Card with labels, input recipe, temperature and name; its folder is not read.
+        module: Module in evaluation mode that takes arrays in the order of the recipe's shapes and returns logits
+            ``(rows, labels)``.
     """
 
     def __init__(self, card: ModelCard, module: Any) -> None:
@@ -37,15 +38,15 @@ class ModuleRuntime(Runtime):
         self.module = module
 
     def logits(self, arrays: Any) -> NDArray[np.float32]:
-        """As :meth:`ecglens.models.runtime.Runtime.logits`."""
+        """Compute logits as :meth:`ecglens.models.runtime.Runtime.logits` does."""
         torch = require("torch", extra="explain")
         with torch.inference_mode():
-            given = [torch.from_numpy(np.ascontiguousarray(arrays[name])) for name in self.recipe.shapes]
-            return np.asarray(self.module(*given).numpy(), dtype=np.float32)
+            inputs = [torch.from_numpy(np.ascontiguousarray(arrays[name])) for name in self.recipe.shapes]
+            return np.asarray(self.module(*inputs).numpy(), dtype=np.float32)
 
 
 def grad_cam(scene: Scene, module: Any) -> Planes:
-    """Heat of Grad-CAM (Selvaraju et al., DOI 10.1109/ICCV.2017.74) over the last feature maps, by captum.
+    """Compute the heat of Grad-CAM (Selvaraju et al., DOI 10.1109/ICCV.2017.74) over the last feature maps, by captum.
 
     Args:
         scene: The page and its model.
@@ -57,18 +58,18 @@ def grad_cam(scene: Scene, module: Any) -> Planes:
     """
     attr = require("captum.attr", extra="explain")
     inputs = _inputs(scene)
-    found = []
+    maps = []
     for layer in _last_maps(scene, module):
         cam = attr.LayerGradCam(_score(scene, module), layer)
-        found.append(cam.attribute(inputs, relu_attributions=True).detach().numpy()[:, 0])
-    return _spread(scene, found)
+        maps.append(cam.attribute(inputs, relu_attributions=True).detach().numpy()[:, 0])
+    return _spread_maps(scene, maps)
 
 
 def grad_cam_pp(scene: Scene, module: Any) -> Planes:
-    """Heat of Grad-CAM++ (Chattopadhay et al., DOI 10.1109/WACV.2018.00097) over the last feature maps.
+    """Compute the heat of Grad-CAM++ (Chattopadhay et al., DOI 10.1109/WACV.2018.00097) over the last feature maps.
 
-    With the score's exponential as the class's answer, its higher derivatives are powers of the gradient g, and the
-    weight of a channel with activations A is the sum over units of relu(g) g^2 / (2 g^2 + g^3 sum A).
+    If the class score is the exponential of the log-odds, its higher derivatives are powers of the gradient g. The
+    weight of a channel with activations A is then the sum over units of relu(g) g^2 / (2 g^2 + g^3 sum A).
 
     Args:
         scene: As for :func:`grad_cam`.
@@ -78,52 +79,54 @@ def grad_cam_pp(scene: Scene, module: Any) -> Planes:
         ModelError: As for :func:`grad_cam`.
     """
     torch = require("torch", extra="explain")
-    found = []
+    maps = []
     for layer in _last_maps(scene, module):
-        kept: list[Any] = []
-        hook = layer.register_forward_hook(lambda _module, _given, out, kept=kept: kept.append(out))
+        outputs: list[Any] = []
+        hook = layer.register_forward_hook(lambda _module, _inputs, out, outputs=outputs: outputs.append(out))
         try:
-            (gradient,) = torch.autograd.grad(_score(scene, module)(*_inputs(scene)).sum(), kept)
+            (gradient,) = torch.autograd.grad(_score(scene, module)(*_inputs(scene)).sum(), outputs)
         finally:
             hook.remove()
-        units = kept[0].detach()
-        below = 2 * gradient**2 + gradient**3 * units.sum(dim=(2, 3), keepdim=True)
-        share = gradient**2 / torch.where(below == 0, torch.ones_like(below), below)
+        units = outputs[0].detach()
+        denominator = 2 * gradient**2 + gradient**3 * units.sum(dim=(2, 3), keepdim=True)
+        share = gradient**2 / torch.where(denominator == 0, torch.ones_like(denominator), denominator)
         weights = (share * gradient.clamp(min=0)).sum(dim=(2, 3), keepdim=True)
-        found.append((weights * units).sum(dim=1).clamp(min=0).numpy())
-    return _spread(scene, found)
+        maps.append((weights * units).sum(dim=1).clamp(min=0).numpy())
+    return _spread_maps(scene, maps)
 
 
 def integrated_gradients(scene: Scene, module: Any) -> Planes:
-    """Heat of integrated gradients (Sundararajan et al., arXiv 1703.01365) from bare paper to the page, by captum.
+    """Compute the heat of integrated gradients (Sundararajan et al., arXiv 1703.01365), by captum.
+
+    The baseline is bare paper.
 
     Args:
         scene: As for :func:`grad_cam`.
         module: As for :func:`grad_cam`.
 
     Returns:
-        Values whose sum is the log-odds of the page less those of bare paper, but for the error of 32 steps.
+        Values whose sum is the log-odds of the page minus those of bare paper, up to the error of 32 steps.
 
     Raises:
         MissingExtraError: captum is not installed.
     """
     torch = require("torch", extra="explain")
     attr = require("captum.attr", extra="explain")
-    given, paper = (
+    inputs, paper = (
         tuple(torch.from_numpy(np.ascontiguousarray(arrays[name]))[None] for name in scene.model.recipe.shapes)
         for arrays in (scene.arrays, scene.paper)
     )
     method = attr.IntegratedGradients(_score(scene, module, whole=True))
-    found = method.attribute(given, baselines=paper, n_steps=_STEPS, internal_batch_size=8)
+    attributions = method.attribute(inputs, baselines=paper, n_steps=_STEPS, internal_batch_size=8)
     planes: Planes = {}
-    for name, heat in zip(scene.model.recipe.shapes, found, strict=True):
+    for name, heat in zip(scene.model.recipe.shapes, attributions, strict=True):
         values = heat[0].numpy().astype(np.float32)
         planes[name] = values.sum(axis=1) if name == "page" else values
     return planes
 
 
-def placed_exactly(scene: Scene) -> bool:
-    """Whether the model folder tells where the units of its last maps lie."""
+def has_unit_positions(scene: Scene) -> bool:
+    """Return whether the model folder gives the positions of the units of its last maps."""
     return bool(scene.model.card.feature_maps)
 
 
@@ -133,7 +136,7 @@ def _inputs(scene: Scene) -> tuple[Any, ...]:
 
 
 def _score(scene: Scene, module: Any, *, whole: bool = False) -> Callable[..., Any]:
-    """Log-odds of the label for a page's rows; with ``whole`` for pages, ``(pages, rows, ...)``."""
+    """Return a function from a page's rows, or with ``whole`` from ``(pages, rows, ...)``, to the label's log-odds."""
     torch = require("torch", extra="explain")
     index, temperature = scene.index, scene.model.card.temperature
 
@@ -148,16 +151,16 @@ def _score(scene: Scene, module: Any, *, whole: bool = False) -> Callable[..., A
 
 
 def _last_maps(scene: Scene, module: Any) -> list[Any]:
-    """Outermost modules whose output is a feature map that no other such module reads."""
+    """List the outermost modules whose output is a feature map that no other such module reads."""
     torch = require("torch", extra="explain")
-    made: list[tuple[str, Any, Any]] = []
+    maps: list[tuple[str, Any, Any]] = []
     read: set[int] = set()
 
     def note(name: str) -> Callable[[Any, Any, Any], None]:
-        def hook(one: Any, given: Any, out: Any) -> None:
+        def hook(one: Any, inputs: Any, out: Any) -> None:
             if torch.is_tensor(out) and out.ndim == 4 and min(out.shape[2:]) > 1:
-                read.update(id(tensor) for tensor in given)
-                made.append((name, one, out))
+                read.update(id(tensor) for tensor in inputs)
+                maps.append((name, one, out))
 
         return hook
 
@@ -168,10 +171,10 @@ def _last_maps(scene: Scene, module: Any) -> list[Any]:
     finally:
         for hook in hooks:
             hook.remove()
-    names = {name for name, _, _ in made}
+    names = {name for name, _, _ in maps}
     outer = [
         (one, out)
-        for name, one, out in made
+        for name, one, out in maps
         if not any(name.startswith(f"{other}.") for other in names) and id(out) not in read
     ]
     if not outer:
@@ -179,17 +182,17 @@ def _last_maps(scene: Scene, module: Any) -> list[Any]:
     return [one for one, _ in outer]
 
 
-def _spread(scene: Scene, maps: list[NDArray[np.float32]]) -> Planes:
+def _spread_maps(scene: Scene, maps: list[NDArray[np.float32]]) -> Planes:
     planes = scene.planes()
     size = planes["page"].shape[1:]
     for units in maps:
-        place = _place(scene.model.card, units.shape[1:], size)
+        place = _describe_units(scene.model.card, units.shape[1:], size)
         planes["page"] += np.stack([spread_map(one, place, size) for one in units])
     return planes
 
 
-def _place(card: ModelCard, units: tuple[int, ...], size: tuple[int, ...]) -> FeatureMap:
-    """Where a map's units lie: as the model folder tells, or evenly over the input."""
+def _describe_units(card: ModelCard, units: tuple[int, ...], size: tuple[int, ...]) -> FeatureMap:
+    """Describe the positions of a map's units: from the model folder, or evenly spread over the input."""
     if card.feature_maps:
         return card.feature_maps[0]
     down, across = size[0] / units[0], size[1] / units[1]

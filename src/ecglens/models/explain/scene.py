@@ -1,4 +1,4 @@
-"""What every method needs: a page as a model reads it, what it would read of bare paper, and where both lie."""
+"""Scene that every method explains: a page, the model's arrays of it and of bare paper, and their positions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,31 +15,31 @@ from ecglens.models.cards import ModelCard
 from ecglens.models.inputs import InputRecipe, LeadCrops, View, make_input, views
 from ecglens.records import Box, Layout, Page
 
-__all__ = ["Answers", "Planes", "Scene", "Stretch"]
+__all__ = ["LogitModel", "Planes", "Scene", "Stretch"]
 
 Planes = dict[str, NDArray[np.float32]]
-"""A value for each place of a model's arrays: by the graph's input ``(rows, height, width)``; of a signal model
+"""Value of each place of a model's arrays: by the graph's input, ``(rows, height, width)``, or for signals
 ``(rows, signals and masks, samples)``."""
 
 STRETCH_S = 0.5
-"""Length of the stretches that leads are cut into: about one beat with its ST segment at 100 beats a minute."""
+"""Length of the stretches into which leads are divided: about one beat with its ST segment at 100 beats per minute."""
 _AT_ONCE = 8
 _LEAST_VOTE = 1e-3
 
 
-class Answers(Protocol):
-    """What a method asks of a model; ``ecglens.models.runtime.Runtime`` is one."""
+class LogitModel(Protocol):
+    """Model as methods use it; ``ecglens.models.runtime.Runtime`` implements it."""
 
     card: ModelCard
     recipe: InputRecipe
 
     def logits(self, arrays: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Raw outputs, ``(rows, labels)``."""
+        """Compute the logits, ``(rows, labels)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A piece of a lead on the upright page."""
+    """Part of a lead on the upright page."""
 
     lead: str
     start_s: float
@@ -49,21 +49,21 @@ class Stretch:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A page in front of a model.
+    """Page and model of an explanation.
 
     Attributes:
-        page: As it came.
-        layout: Where its leads stand.
-        model: Who answers.
-        label: Whose log-odds are explained.
-        arrays: What the model reads, ``(rows, ...)`` by the graph's input.
-        views: Where parts of them lie on the upright page.
-        stretches: The leads in pieces of about half a second, in the layout's order.
+        page: Page as it was read.
+        layout: Positions of its leads.
+        model: Model whose prediction is explained.
+        label: Label whose log-odds are explained.
+        arrays: Model's input, ``(rows, ...)`` by the graph's input.
+        views: Positions of the arrays' parts on the upright page.
+        stretches: Leads, divided into parts of about half a second, in the layout's order.
     """
 
     page: Page
     layout: Layout
-    model: Answers
+    model: LogitModel
     label: str
     arrays: Mapping[str, NDArray[np.float32]]
     views: Mapping[str, tuple[View, ...]]
@@ -74,36 +74,36 @@ class Scene:
         cls,
         page: Page,
         layout: Layout,
-        model: Answers,
+        model: LogitModel,
         label: str,
         *,
         arrays: Mapping[str, NDArray[np.float32]] | None = None,
         speed_mm_s: float = 25.0,
     ) -> "Scene":
-        """Build what the model reads of a page.
+        """Create the scene of a page.
 
         Args:
-            page: As it came.
-            layout: Where its leads were found.
-            model: Who answers.
-            label: One of the model's.
-            arrays: Arrays that the model read when it answered; made from the page where they are ``None``.
-            speed_mm_s: Paper speed.
+            page: Page as it was read.
+            layout: Positions of its leads.
+            model: Model whose prediction is explained.
+            label: Label to explain, one of the model's.
+            arrays: Arrays from which the prediction was computed; created from the page if they are ``None``.
+            speed_mm_s: Paper speed in mm/s.
 
         Raises:
             ModelError: The model has no such label, or cannot read the page.
         """
         if label not in model.card.labels:
             raise ModelError(
-                f"Expected a label of model '{model.card.name}' ({', '.join(model.card.labels)}), found '{label}'."
+                f"Expected a label of model '{model.card.name}' ({', '.join(model.card.labels)}), but got '{label}'."
             )
         arrays = make_input(page, layout, model.recipe) if arrays is None else arrays
-        where = views(page, layout, model.recipe, speed_mm_s=speed_mm_s)
-        return cls(page, layout, model, label, arrays, where, _stretches(layout, speed_mm_s))
+        positions = views(page, layout, model.recipe, speed_mm_s=speed_mm_s)
+        return cls(page, layout, model, label, arrays, positions, _divide_leads(layout, speed_mm_s))
 
     @property
     def index(self) -> int:
-        """Of the label among the model's."""
+        """Index of the label among the model's labels."""
         return self.model.card.labels.index(self.label)
 
     @cached_property
@@ -113,7 +113,7 @@ class Scene:
 
     @cached_property
     def paper(self) -> dict[str, NDArray[np.float32]]:
-        """What the model would read of bare paper: the median of each image and channel; signals that are not known."""
+        """Arrays of bare paper: the median of each image and channel; signals without a valid sample."""
         return {
             name: np.broadcast_to(np.median(array, axis=(2, 3), keepdims=True), array.shape)
             if name == "page"
@@ -123,70 +123,73 @@ class Scene:
 
     @cached_property
     def regions(self) -> dict[str, NDArray[np.intp]]:
-        """Which stretch each place of the arrays belongs to, ``(rows, height, width)``; -1 for none."""
+        """Index of the stretch to which each place of the arrays belongs, ``(rows, height, width)``; -1 for none."""
         boxes = [stretch.box for stretch in self.stretches]
-        found = {name: np.full(_plane(array), -1, np.intp) for name, array in self.arrays.items()}
+        regions = {name: np.full(_plane(array), -1, np.intp) for name, array in self.arrays.items()}
         for name, parts in self.views.items():
             for view in parts:
                 rows, columns = slice(view.top, view.top + view.height), slice(view.left, view.left + view.width)
-                found[name][view.row, rows, columns] = view.regions(boxes)
-        return found
+                regions[name][view.row, rows, columns] = view.regions(boxes)
+        return regions
 
     def planes(self) -> Planes:
-        """Zeros."""
+        """Create planes of zeros."""
         return {name: np.zeros(_plane(array), np.float32) for name, array in self.arrays.items()}
 
     def spread(self, values: NDArray[np.floating]) -> Planes:
-        """Values of the stretches as planes: each spread evenly over the places of its stretch."""
+        """Create planes from values of the stretches: each value is spread evenly over the places of its stretch."""
         counts = sum(np.bincount(part.ravel() + 1, minlength=len(values) + 1) for part in self.regions.values())
         even = np.concatenate([[0.0], np.asarray(values) / np.maximum(1, np.asarray(counts)[1:])])
         return {name: even[part + 1].astype(np.float32) for name, part in self.regions.items()}
 
     def own_log_odds(self) -> float:
-        """Of the label on the page as it is."""
+        """Compute the log-odds of the label on the unchanged page."""
         return float(self.log_odds([{}])[0])
 
     def log_odds(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
-        """Of the label, with parts of the arrays replaced by bare paper.
+        """Compute the log-odds of the label with parts of the arrays replaced by bare paper.
 
         Args:
-            masks: One for each answer: True in planes like :attr:`regions` where paper is put; what has no mask stays.
+            masks: One for each result, by the graph's input and shaped like :attr:`regions`: true where paper replaces
+                the array. An array without a mask does not change.
 
         Returns:
-            ``(answers,)``, log p - log(1 - p) of the calibrated probability.
+            ``(masks,)``, log p - log(1 - p) of the calibrated probability.
         """
-        return self._answers(masks)[:, self.index]
+        return self._all_log_odds(masks)[:, self.index]
 
-    def likeliest(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> list[str]:
-        """Labels that are likeliest with parts of the arrays replaced by bare paper; masks as for :meth:`log_odds`."""
-        return [self.model.card.labels[number] for number in self._answers(masks).argmax(axis=1)]
+    def top_labels(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> list[str]:
+        """Return the top labels with parts of the arrays replaced by bare paper; masks as for :meth:`log_odds`."""
+        return [self.model.card.labels[number] for number in self._all_log_odds(masks).argmax(axis=1)]
 
-    def _answers(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
+    def _all_log_odds(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
         step = max(1, _AT_ONCE // len(self.model.recipe.rows))
-        return np.concatenate([self._asked(masks[first : first + step]) for first in range(0, len(masks), step)])
+        return np.concatenate(
+            [self._compute_batch(masks[first : first + step]) for first in range(0, len(masks), step)]
+        )
 
-    def _asked(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
-        arrays = {name: np.concatenate([self._masked(name, mask) for mask in masks]) for name in self.arrays}
+    def _compute_batch(self, masks: Sequence[Mapping[str, NDArray[np.bool_]]]) -> NDArray[np.float64]:
+        arrays = {name: np.concatenate([self._apply_mask(name, mask) for mask in masks]) for name in self.arrays}
         logits = self.model.logits(arrays).astype(np.float64) / self.model.card.temperature
-        return log_odds_of(logits.reshape(len(masks), -1, logits.shape[1]), self.model.recipe)
+        return compute_log_odds(logits.reshape(len(masks), -1, logits.shape[1]), self.model.recipe)
 
-    def _masked(self, name: str, mask: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float32]:
+    def _apply_mask(self, name: str, mask: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float32]:
         array = self.arrays[name]
         if name not in mask:
             return array
-        where = mask[name][:, None] if name == "page" else mask[name]
-        return np.where(where, self.paper[name], array)
+        is_paper = mask[name][:, None] if name == "page" else mask[name]
+        return np.where(is_paper, self.paper[name], array)
 
 
-def log_odds_of(logits: NDArray[np.float64], recipe: InputRecipe) -> NDArray[np.float64]:
-    """Log-odds of every label for pages.
+def compute_log_odds(logits: NDArray[np.float64], recipe: InputRecipe) -> NDArray[np.float64]:
+    """Compute the log-odds of every label for pages.
 
     Args:
         logits: ``(pages, rows, labels)``, calibrated.
-        recipe: Says how rows become a page's answer.
+        recipe: Input recipe, which says how rows are aggregated.
 
     Returns:
-        ``(pages, labels)``; a vote of all rows counts as 0.999, so that it stays finite.
+        ``(pages, labels)``; the vote of all rows counts as 0.999, so that the log-odds are finite.
     """
     if isinstance(recipe, LeadCrops) and recipe.aggregate == "majority":
         share = np.clip(aggregate(logits, "majority"), _LEAST_VOTE, 1 - _LEAST_VOTE)
@@ -200,13 +203,13 @@ def _plane(array: NDArray[np.float32]) -> tuple[int, int, int]:
     return array.shape[0], array.shape[-2], array.shape[-1]
 
 
-def _stretches(layout: Layout, speed_mm_s: float) -> tuple[Stretch, ...]:
+def _divide_leads(layout: Layout, speed_mm_s: float) -> tuple[Stretch, ...]:
     px_per_s = speed_mm_s * layout.px_per_mm[1]
-    found = []
+    stretches = []
     for lead in layout.leads:
         name, seconds = lead.lead + RHYTHM if lead.rhythm else lead.lead, lead.box.width / px_per_s
         edges = np.linspace(0.0, seconds, max(1, round(seconds / STRETCH_S)) + 1)
         for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             left, right = lead.box.left + start * px_per_s, lead.box.left + end * px_per_s
-            found.append(Stretch(name, start, end, Box(lead.box.top, left, lead.box.bottom, right)))
-    return tuple(found)
+            stretches.append(Stretch(name, start, end, Box(lead.box.top, left, lead.box.bottom, right)))
+    return tuple(stretches)

@@ -1,1 +1,1 @@
-"""Training (extra ``train``)."""
+"""Train models (extra ``train``)."""

@@ -1,8 +1,8 @@
-"""Pages decoded and prepared once, in memory-mapped files that any run with the same input shares.
+"""Cache of prepared pages, in memory-mapped files that all runs with the same input share.
 
-A folder belongs to one input recipe and one state of the code that makes inputs. ``page.bin`` and ``signal.bin`` hold
-one entry a page behind each other, ``index.txt`` names the entries by the content of their files. An entry is in the
-index when it is whole on the disk, so that an interrupted filling is taken up where it stopped.
+A folder belongs to one input recipe and one version of the code that prepares inputs. ``page.bin`` and ``signal.bin``
+contain the entries of the pages one after another, and ``index.txt`` names the entries by a hash of their files. An
+entry is added to the index after it was completely written, so that an interrupted preparation can be resumed.
 """
 
 import hashlib
@@ -34,20 +34,20 @@ from ecglens.records import Layout, NotFound, Page
 from ecglens.render import damage_page
 from ecglens.tracing.trace import trace_page
 
-__all__ = ["Entry", "PageCache", "stored_page"]
+__all__ = ["Entry", "PageCache", "prepare_page"]
 
-_MADE_BY = ("pages", "leads", "tracing", "render", "models/inputs", "layouts.py", "records.py")
+_SOURCES = ("pages", "leads", "tracing", "render", "models/inputs", "layouts.py", "records.py")
 _RECORD = ".hea"
-_FEW = 8  # pages for which starting processes is not worth while
+_FEW = 8  # pages for which it is not worth starting processes
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page that a run needs.
+    """Page that a run needs.
 
     Attributes:
-        path: The file.
-        damage: Kind, strength and seed of the damage that it gets first, or ``None``.
+        path: File of the page.
+        damage: Kind, strength and seed of the damage that is applied first, or ``None``.
     """
 
     path: Path
@@ -55,11 +55,11 @@ class Entry:
 
 
 class PageCache:
-    """The prepared pages of one input recipe.
+    """Prepared pages of one input recipe.
 
     Args:
         root: Folder that all caches share.
-        recipe: From page to stored values.
+        recipe: Input recipe, from page to stored values.
     """
 
     def __init__(self, root: Path, recipe: InputRecipe) -> None:
@@ -74,31 +74,32 @@ class PageCache:
         workers: int = 1,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[NDArray[np.intp], dict[int, str]]:
-        """Prepare what is missing.
+        """Prepare the pages that are missing.
 
         Args:
-            entries: The pages that are needed.
-            workers: Processes.
-            progress: Called with the number of pages prepared and of those to prepare.
+            entries: Pages that are needed.
+            workers: Number of processes.
+            progress: Function called with the number of prepared pages and the number of pages to prepare.
 
         Returns:
-            For each entry its place in :meth:`open`'s arrays, -1 where it has none; and why, by the entry's number.
+            The index of each entry in the arrays of :meth:`open`, -1 if it could not be prepared; and the reasons, by
+            the entry's number.
 
         Raises:
             TrainingError: A file cannot be read, or the disk is full.
         """
-        names = _names(entries)
+        names = _entry_names(entries)
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / "lock"):
             places = self._index()
-            self._cut(len(places))
+            self._truncate(len(places))
             missing = {name: entry for name, entry in zip(names, entries, strict=True) if name not in places}
             failed = self._add(missing, places, workers, progress)
         reasons = {number: failed[name] for number, name in enumerate(names) if name in failed}
         return np.array([places.get(name, -1) for name in names], dtype=np.intp), reasons
 
     def open(self) -> tuple[NDArray[Any], ...]:
-        """Every prepared page, memory-mapped: one ``(pages, rows, *shape)`` array for each input of the model."""
+        """Open all prepared pages, memory-mapped: one ``(pages, rows, *shape)`` array for each input of the model."""
         rows, count = len(self._recipe.rows), len(self._index())
         return tuple(
             np.memmap(self._folder / f"{name}.bin", self._kinds[name], mode="r", shape=(count, rows, *shape))
@@ -110,7 +111,7 @@ class PageCache:
             text = (self._folder / "index.txt").read_text(encoding="ascii")
         except FileNotFoundError:
             return {}
-        whole, _, _ = text.rpartition("\n")  # a line that was being written when the run was killed has no end
+        whole, _, _ = text.rpartition("\n")  # the last line is incomplete if the run was killed while it was written
         return {name: place for place, name in enumerate(whole.splitlines())}
 
     def _add(
@@ -120,26 +121,26 @@ class PageCache:
         workers: int,
         progress: Callable[[int, int], None],
     ) -> dict[str, str]:
-        """Append entries to the files; returns the reasons of those that could not be prepared."""
+        """Append entries to the files and return the reasons for those that could not be prepared."""
         failed: dict[str, str] = {}
         jobs = [(entry, self._recipe) for entry in missing.values()]
         processes = (
             nullcontext()
             if min(workers, len(jobs) // _FEW) < 2
-            else ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker)
+            else ProcessPoolExecutor(workers, get_context("spawn"), _start_worker)
         )
         with processes as pool:
-            for done, (name, made) in enumerate(zip(missing, _made(jobs, pool), strict=True), start=1):
-                if isinstance(made, str):
-                    failed[name] = made
+            for done, (name, prepared) in enumerate(zip(missing, _prepare_all(jobs, pool), strict=True), start=1):
+                if isinstance(prepared, str):
+                    failed[name] = prepared
                 else:
-                    self._append(name, made)
+                    self._append(name, prepared)
                     places[name] = len(places)
                 progress(done, len(jobs))
         return failed
 
-    def _cut(self, count: int) -> None:
-        """Forget what lies behind the last whole entry."""
+    def _truncate(self, count: int) -> None:
+        """Discard everything after the last complete entry."""
         for name, shape in self._recipe.shapes.items():
             size = count * len(self._recipe.rows) * int(np.prod(shape)) * self._kinds[name].itemsize
             path = self._folder / f"{name}.bin"
@@ -151,9 +152,9 @@ class PageCache:
         index.touch()
         os.truncate(index, index.read_bytes().rfind(b"\n") + 1)
 
-    def _append(self, name: str, made: dict[str, NDArray[Any]]) -> None:
+    def _append(self, name: str, page: dict[str, NDArray[Any]]) -> None:
         try:
-            for kind, values in made.items():
+            for kind, values in page.items():
                 _extend(self._folder / f"{kind}.bin", np.ascontiguousarray(values, self._kinds[kind]).tobytes())
             _extend(self._folder / "index.txt", f"{name}\n".encode())
         except OSError as error:
@@ -163,15 +164,15 @@ class PageCache:
             ) from error
 
 
-def stored_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] | str:
-    """Stored values of one page as a model reads it.
+def prepare_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] | str:
+    """Prepare the stored values of one page.
 
     Args:
-        entry: The page, or a WFDB record for a model of signals.
-        recipe: From page to stored values.
+        entry: Page, or a WFDB record for a model of signals.
+        recipe: Input recipe, from page to stored values.
 
     Returns:
-        One ``(rows, *shape)`` array for each input of the model, or why there is none.
+        One ``(rows, *shape)`` array for each input of the model, or the reason why the page cannot be used.
     """
     try:
         if entry.path.suffix.lower() == _RECORD:
@@ -188,30 +189,32 @@ def stored_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] | 
         if reason is not None:
             hint = " Set input.known_print=false to train on other prints." if "print" in reason else ""
             return f"'{entry.path.name}' does not fit the recipe. {reason}{hint}"
-        return stored_input(page, layout, recipe, _record(page, layout, recipe))
+        return stored_input(page, layout, recipe, _trace_record(page, layout, recipe))
     except EcgLensError as error:
         return f"'{entry.path.name}' cannot be used. {error}"
 
 
 def _stored_record(path: Path, recipe: InputRecipe) -> dict[str, NDArray[Any]] | str:
-    """Stored values of a recording that never was a page."""
+    """Prepare the stored values of a WFDB record."""
     if not isinstance(recipe, LeadSignals):
-        return f"'{path.name}' does not fit the recipe. It reads pages; draw the recordings with ecglens render."
+        return f"'{path.name}' does not fit the recipe. It reads pages; render the recordings with ecglens render."
     return {"signal": signal_array(read_record(path), recipe)[None]}
 
 
-def _made(jobs: Sequence[tuple[Entry, InputRecipe]], pool: Executor | None) -> Iterator[dict[str, NDArray[Any]] | str]:
-    return map(_make, jobs) if pool is None else pool.map(_make, jobs, chunksize=4)
+def _prepare_all(
+    jobs: Sequence[tuple[Entry, InputRecipe]], pool: Executor | None
+) -> Iterator[dict[str, NDArray[Any]] | str]:
+    return map(_prepare_job, jobs) if pool is None else pool.map(_prepare_job, jobs, chunksize=4)
 
 
-def _begin_worker() -> None:
-    """One thread; an interrupt is for the process that waits."""
+def _start_worker() -> None:
+    """Use one thread, and leave interrupts to the main process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
 
-def _make(job: tuple[Entry, InputRecipe]) -> dict[str, NDArray[Any]] | str:
-    return stored_page(*job)
+def _prepare_job(job: tuple[Entry, InputRecipe]) -> dict[str, NDArray[Any]] | str:
+    return prepare_page(*job)
 
 
 def _extend(path: Path, content: bytes) -> None:
@@ -220,14 +223,14 @@ def _extend(path: Path, content: bytes) -> None:
 
 
 def _hash(path: Path) -> str:
-    """Of a page, or of a record's header and samples."""
+    """Compute the hash of a page, or of a record's header and samples."""
     samples = path.with_suffix(".dat")
     if path.suffix.lower() == _RECORD and samples.exists():
         return hashlib.sha256(f"{sha256_of(path)}{sha256_of(samples)}".encode()).hexdigest()
     return sha256_of(path)
 
 
-def _names(entries: Iterable[Entry]) -> list[str]:
+def _entry_names(entries: Iterable[Entry]) -> list[str]:
     names = []
     hashes: dict[Path, str] = {}
     for entry in entries:
@@ -236,23 +239,23 @@ def _names(entries: Iterable[Entry]) -> list[str]:
                 hashes[entry.path] = _hash(entry.path)
             except OSError as error:
                 raise TrainingError(
-                    f"Expected the page '{entry.path}', but it cannot be read: {error.strerror}; mend the table of "
+                    f"Expected the page '{entry.path}', but it cannot be read: {error.strerror}; correct the table of "
                     "recordings and run the command again."
                 ) from error
         names.append(hashes[entry.path] + ("" if entry.damage is None else ":{}:{:.6f}:{}".format(*entry.damage)))
     return names
 
 
-def _record(page: Page, layout: Layout, recipe: InputRecipe) -> Any:
+def _trace_record(page: Page, layout: Layout, recipe: InputRecipe) -> Any:
     return trace_page(page, layout).record if needs_record(recipe) else None
 
 
 @lru_cache(maxsize=1)
 def _code_hash() -> str:
-    """Of the code that makes inputs: what an older one has prepared is not taken for today's."""
+    """Compute the hash of the code that prepares inputs, so that entries of older versions are not reused."""
     digest = hashlib.sha256()
     package = Path(str(files("ecglens")))
-    for part in _MADE_BY:
+    for part in _SOURCES:
         path = package / part
         for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(source.read_bytes())

@@ -1,4 +1,4 @@
-"""Files of a training: weights and checkpoints in safetensors, each whole or not there."""
+"""Files of a training run: weights and checkpoints in safetensors, each written completely or not at all."""
 
 import json
 import os
@@ -24,12 +24,12 @@ def save_state(path: Path, plain: Mapping[str, Any], tensors: Tensors) -> None:
     """Write a checkpoint.
 
     Args:
-        path: Replaced at once, when everything is on the disk.
-        plain: What JSON can hold; floats come back bit for bit.
+        path: File to write; an older one is replaced atomically.
+        plain: Values that JSON can store; floats are restored bit for bit.
         tensors: Groups of tensors by name.
 
     Raises:
-        TrainingError: The disk does not take it; what was there before is kept.
+        TrainingError: The file cannot be written; an older one is not changed.
     """
     flat = {
         f"{group}/{name}": tensor.detach().cpu().contiguous()
@@ -42,8 +42,11 @@ def save_state(path: Path, plain: Mapping[str, Any], tensors: Tensors) -> None:
 def load_state(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]]:
     """Read a checkpoint that :func:`save_state` wrote.
 
+    Returns:
+        The plain values and the groups of tensors.
+
     Raises:
-        TrainingError: The file is no such checkpoint.
+        TrainingError: The file is not such a checkpoint.
     """
     tensors: dict[str, dict[str, Tensor]] = {}
     try:
@@ -65,16 +68,16 @@ def save_weights(path: Path, model: nn.Module) -> None:
     """Write a model's weights and buffers.
 
     Raises:
-        TrainingError: The disk does not take them.
+        TrainingError: The file cannot be written.
     """
     write_whole(path, save({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}))
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
-    """Put weights from a file into a model.
+    """Load weights from a file into a model.
 
     Raises:
-        TrainingError: The file cannot be read or holds another model's weights.
+        TrainingError: The file cannot be read or contains the weights of another model.
     """
     try:
         model.load_state_dict(load_file(path))
@@ -84,16 +87,16 @@ def load_weights(path: Path, model: nn.Module) -> None:
         ) from error
 
 
-def like(value: Tensor, model_value: Tensor) -> Tensor:
-    """``value`` with the device and the order in memory of ``model_value``: bits can depend on that order."""
+def match_memory_order(value: Tensor, model_value: Tensor) -> Tensor:
+    """Copy ``value`` to the device and memory order of ``model_value``, because results can depend on that order."""
     return torch.empty_like(model_value, dtype=value.dtype).copy_(value)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole or not there.
+    """Write a file atomically: it is complete or does not exist.
 
     Raises:
-        TrainingError: The disk does not take it; what was there before is kept.
+        TrainingError: The file cannot be written; an older one is not changed.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -106,6 +109,6 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise TrainingError(
-            f"{len(content) / 1e6:.1f} MB could not be written to '{path}': {error.strerror}; what was there before is "
-            "kept. Make room and run the command again with --resume."
+            f"{len(content) / 1e6:.1f} MB could not be written to '{path}': {error.strerror}; the file that was there "
+            "before is unchanged. Free some space and run the command again with --resume."
         ) from error

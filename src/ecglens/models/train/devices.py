@@ -1,4 +1,4 @@
-"""Where a training runs: one device, or the processes that ``torchrun`` started."""
+"""Devices and processes of a training run: one device, or the processes that ``torchrun`` started."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,17 @@ from torch import distributed
 
 from ecglens.errors import TrainingError
 
-__all__ = ["ALONE", "World", "choose_device", "forward_type", "training_world"]
+__all__ = ["ALONE", "World", "choose_device", "choose_forward_dtype", "training_world"]
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The processes that train together.
+    """Processes that train together.
 
     Attributes:
-        rank: Number of this one.
-        size: How many there are.
-        device: Of this one.
+        rank: Number of this process.
+        size: Number of processes.
+        device: Device of this process.
     """
 
     rank: int
@@ -28,17 +28,17 @@ class World:
     device: torch.device
 
     @property
-    def leads(self) -> bool:
-        """Whether this process writes files and speaks."""
+    def is_first(self) -> bool:
+        """Whether this is the first process, which writes files and reports progress."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Go on when all processes have come here."""
+        """Wait until all processes have reached this point."""
         if self.size > 1:
             distributed.barrier()
 
-    def told(self, value: Any) -> Any:
-        """The first process's ``value``, in every process; what the others give is not looked at."""
+    def broadcast(self, value: Any) -> Any:
+        """Return the first process's ``value`` in every process; the values of the others are ignored."""
         if self.size == 1:
             return value
         box = [value]
@@ -47,15 +47,18 @@ class World:
 
 
 ALONE = World(0, 1, torch.device("cpu"))
-"""One process on the CPU."""
+"""World of one process on the CPU."""
 
 
 @contextmanager
 def training_world(device: str = "auto") -> Iterator[World]:
-    """Join the processes that ``torchrun`` started, or be alone.
+    """Join the processes that ``torchrun`` started, or run as one process.
 
     Args:
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        device: Name of the device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+
+    Yields:
+        The processes and the device.
 
     Raises:
         TrainingError: There is no such device.
@@ -66,20 +69,20 @@ def training_world(device: str = "auto") -> Iterator[World]:
     distributed.init_process_group()
     try:
         rank, size = distributed.get_rank(), distributed.get_world_size()
-        here = choose_device(device)
-        if here.type == "cuda" and ":" not in device:
-            here = torch.device("cuda", rank % torch.cuda.device_count())
-            torch.cuda.set_device(here)
-        yield World(rank, size, here)
+        own_device = choose_device(device)
+        if own_device.type == "cuda" and ":" not in device:
+            own_device = torch.device("cuda", rank % torch.cuda.device_count())
+            torch.cuda.set_device(own_device)
+        yield World(rank, size, own_device)
     finally:
         distributed.destroy_process_group()
 
 
 def choose_device(name: str) -> torch.device:
-    """A device by name; ``"auto"`` is a GPU where there is one.
+    """Choose a device by name; ``"auto"`` is a GPU if there is one.
 
     Raises:
-        TrainingError: There is no such device here.
+        TrainingError: There is no such device on this machine.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -95,16 +98,16 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def forward_type(precision: str, device: torch.device) -> torch.dtype | None:
-    """The number type of a forward pass in mixed precision, or ``None`` for float32 all through.
+def choose_forward_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """Choose the number type of a forward pass in mixed precision, or ``None`` for float32 throughout.
 
     Args:
-        precision: ``"auto"`` is bfloat16 where the device has instructions for it; a CPU without them is several times
+        precision: ``"auto"`` is bfloat16 if the device has instructions for it; a CPU without them is several times
             slower in bfloat16 than in float32.
-        device: Where the pass runs.
+        device: Device of the forward pass.
 
     Raises:
-        TrainingError: The precision is not to be had on the device.
+        TrainingError: The device does not support the precision.
     """
     if precision == "float16":
         if device.type != "cuda":

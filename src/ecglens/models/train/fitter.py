@@ -1,4 +1,4 @@
-"""One phase's optimizer, schedule, precision and processes: a loss goes in, changed weights come out."""
+"""Optimizer, learning rate schedule, precision and processes of one phase of a training run."""
 
 from typing import Any
 
@@ -8,33 +8,33 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from ecglens.errors import TrainingError
-from ecglens.models.train.checkpoint import like
-from ecglens.models.train.devices import World, forward_type
+from ecglens.models.train.checkpoint import match_memory_order
+from ecglens.models.train.devices import World, choose_forward_dtype
 from ecglens.models.train.recipe import Optimization, Phase, Recipe
 
-__all__ = ["Fitter", "check_phases", "loss_of"]
+__all__ = ["Fitter", "check_phases", "compute_loss"]
 
 
 class Fitter:
-    """What a phase of a training needs beside the model.
+    """State of one phase of a training run, in addition to the model.
 
     Args:
-        model: Its trunk is frozen as the phase says.
-        plan: How the weights are fitted.
-        phase: Which of them, and how fast.
-        steps: Of the phase, for the schedule.
-        world: The processes that train together.
+        model: Model to train; its trunk is frozen as the phase says.
+        plan: Settings of the optimization.
+        phase: Phase: the share of the trunk that is trained, and the learning rate.
+        steps: Number of steps of the phase, for the schedule.
+        world: Processes that train together.
 
     Raises:
-        TrainingError: The precision is not to be had on the device.
+        TrainingError: The device does not support the precision.
     """
 
     def __init__(self, model: nn.Module, plan: Optimization, phase: Phase, *, steps: int, world: World) -> None:
         self._plan, self._device = plan, world.device
-        self._type = forward_type(plan.precision, world.device)
+        self._type = choose_forward_dtype(plan.precision, world.device)
         if world.size > 1 and world.device.type == "cuda":
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # torch gives no types
-        self._resting = _set_trunk(model, phase.trunk)
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # untyped in torch
+        self._frozen_normalizations = _set_trunk(model, phase.trunk)
         heads = _Heads(model)
         self._weights = [weight for weight in model.parameters() if weight.requires_grad]
         self._heads: nn.Module = DistributedDataParallel(heads) if world.size > 1 else heads
@@ -46,20 +46,20 @@ class Fitter:
 
     @property
     def learning_rate(self) -> float:
-        """Of the last step, or of the first before there was one."""
+        """Learning rate of the last step, or of the first step if there was none."""
         return self._rate
 
     def answers(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Logits of each tower of the model, in training."""
+        """Compute the logits of each tower of the model, in training mode."""
         self._heads.train()
-        for part in self._resting:
+        for part in self._frozen_normalizations:
             part.eval()
         with torch.autocast(self._device.type, self._type, enabled=self._type is not None):
-            given: tuple[Tensor, ...] = self._heads(*inputs)
-        return given
+            outputs: tuple[Tensor, ...] = self._heads(*inputs)
+        return outputs
 
     def step(self, loss: Tensor) -> None:
-        """Change the weights."""
+        """Update the weights by the gradient of a loss."""
         self._rate = self._next_rate()
         self._optimizer.zero_grad()
         torch.autograd.backward(self._scaler.scale(loss))
@@ -74,40 +74,42 @@ class Fitter:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What :meth:`restore` needs: plain numbers, and tensors by name."""
-        whole = self._optimizer.state_dict()
+        """Return the state for :meth:`restore`: plain values, and tensors by name."""
+        optimizer_state = self._optimizer.state_dict()
         tensors = {
             f"{number}/{name}": value
-            for number, members in whole["state"].items()
+            for number, members in optimizer_state["state"].items()
             for name, value in members.items()
             if value is not None
         }
         plain = {
-            "groups": whole["param_groups"],
+            "groups": optimizer_state["param_groups"],
             "schedule": self._schedule.state_dict(),
             "scaler": self._scaler.state_dict(),
         }
         return plain, tensors
 
     def restore(self, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        """Go on where :meth:`state` was taken."""
+        """Restore a state that :meth:`state` returned."""
         self._optimizer.load_state_dict({"state": {}, "param_groups": plain["groups"]})
         for key, value in tensors.items():
             number, _, name = key.partition("/")
             weight = self._weights[int(number)]
-            # load_state_dict would forget the order in memory
-            self._optimizer.state[weight][name] = like(value, weight) if value.shape == weight.shape else value
+            # load_state_dict would lose the memory order
+            self._optimizer.state[weight][name] = (
+                match_memory_order(value, weight) if value.shape == weight.shape else value
+            )
         self._schedule.load_state_dict(plain["schedule"])
         self._scaler.load_state_dict(plain["scaler"])
 
 
-def loss_of(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
-    """Cross entropy summed over the rows, the mean of that of each answer.
+def compute_loss(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
+    """Compute the cross entropy, summed over the rows and averaged over the towers.
 
     Args:
-        answers: ``(rows, labels)`` each.
-        targets: ``(rows,)``.
-        weights: Of each label, or ``None``.
+        answers: Logits of each tower, ``(rows, labels)`` each.
+        targets: Index of each row's label, ``(rows,)``.
+        weights: Weight of each label, ``(labels,)``, or ``None``.
         smoothing: Share of each target that is spread over all labels.
     """
     losses = [
@@ -118,7 +120,7 @@ def loss_of(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor | None
 
 
 class _Heads(nn.Module):
-    """A model with each of its answers that is trained by a loss of its own."""
+    """Model that returns the logits of each tower, which are trained by separate losses."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -130,7 +132,7 @@ class _Heads(nn.Module):
 
 
 def check_phases(model: nn.Module, recipe: Recipe) -> None:
-    """Make sure that what a recipe freezes is there.
+    """Check that a model has a trunk if the recipe freezes it.
 
     Raises:
         TrainingError: A phase freezes the trunk of a model that has none.
@@ -140,7 +142,7 @@ def check_phases(model: nn.Module, recipe: Recipe) -> None:
 
 
 def _set_trunk(model: nn.Module, share: float) -> list[nn.Module]:
-    """Let ``share`` of the trunk's weights learn, from its end; returns the normalizations that rest."""
+    """Freeze all but the last ``share`` of the trunk's weights, and return the normalizations that are frozen."""
     trunk = getattr(model, "trunk", None)
     if trunk is None:
         return []

@@ -1,18 +1,18 @@
-"""The folder of a run: what is trained on what, where it comes from, and what came of it.
+"""Folder of a run: recipe, plan, data, origin and results.
 
 ::
 
-    RUN/recipe.json  plan.json          what is trained, and on which protocol
-    RUN/lock                            held while a process trains in the folder
+    RUN/recipe.json  plan.json          recipe and protocol
+    RUN/lock                            locked while a process trains in the folder
     RUN/started.jsonl                   each start with its command, git state and versions
     RUN/recordings.csv                  each file with its label, recording, group and the hash of its content
     RUN/seed0/split.json                the folds
     RUN/seed0/fold3/history.csv         figures of each epoch, with curves.png
-    RUN/seed0/fold3/last.safetensors    weights, and best.safetensors where the recipe chooses an epoch
-    RUN/seed0/fold3/answers.npz         the model's answers on the pages that it has not seen
-    RUN/final/...                       the same for the model that is fitted on everything
+    RUN/seed0/fold3/last.safetensors    weights, and best.safetensors if the recipe selects an epoch
+    RUN/seed0/fold3/answers.npz         the model's logits for its test pages
+    RUN/final/...                       the same for the model that is fitted on all recordings
 
-What exists is not done again.
+Parts that exist are not computed again.
 """
 
 import csv
@@ -31,22 +31,22 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.errors import TrainingError
 from ecglens.models.cards import sha256_of
 from ecglens.models.train.checkpoint import write_whole
-from ecglens.models.train.origin import origin
+from ecglens.models.train.origin import describe_origin
 from ecglens.models.train.recipe import Recipe
 
-__all__ = ["Plan", "check_labels", "load_run", "occupied", "start_run", "table_hash", "table_of"]
+__all__ = ["Plan", "check_labels", "list_rows", "load_run", "lock_run", "start_run", "table_hash"]
 
 _COLUMNS = ("file", "label", "recording", "group")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run scores, beside its recipe.
+    """Evaluation protocol of a run.
 
     Attributes:
-        protocol: ``"honest"``, ``"as-published"``, ``"given"``, ``"leave-one-out:COLUMN"`` or the path of a split that
-            was saved.
-        folds: Of the honest protocol.
+        protocol: ``"honest"``, ``"as-published"``, ``"given"``, ``"leave-one-out:COLUMN"`` or the path of a
+            saved split.
+        folds: Number of folds of the honest protocol.
     """
 
     protocol: str = "honest"
@@ -62,46 +62,46 @@ def start_run(
     command: str = "",
     resume: bool = True,
 ) -> None:
-    """Make a run folder, or check that one belongs to this recipe and these recordings.
+    """Create a run folder, or check that an existing one belongs to this recipe and these recordings.
 
     Args:
-        recordings: One row a file.
-        recipe: What to train.
-        out: The folder.
-        plan: What to score.
-        command: What was typed, for the record.
-        resume: Whether a run that is there may be taken up.
+        recordings: Table with one row per file.
+        recipe: Recipe to train.
+        out: Run folder.
+        plan: Evaluation protocol.
+        command: Command line, for the record.
+        resume: Whether an existing run may be resumed.
 
     Raises:
-        TrainingError: The folder holds another run, or one that was not to be taken up.
+        TrainingError: The folder contains another run, or one that may not be resumed.
     """
     plan = plan or Plan()
     texts = {"recipe.json": recipe.model_dump_json(indent=1), "plan.json": json.dumps(asdict(plan))}
     if (out / "recipe.json").exists():
         for name, text in texts.items():
             _check_same(out / name, text)
-        if _read_table(out) != table_of(recordings):
-            raise TrainingError(f"'{out}' holds a run on other recordings; choose another folder.")
+        if _read_table(out) != list_rows(recordings):
+            raise TrainingError(f"'{out}' contains a run on other recordings; choose another folder.")
         if not resume:
             raise TrainingError(
-                f"'{out}' holds a run already; add --resume to go on with it, or choose another folder."
+                f"'{out}' already contains a run; add --resume to continue it, or choose another folder."
             )
-        if (out / "recordings.csv").read_bytes() != _table_text(recordings):
+        if (out / "recordings.csv").read_bytes() != _format_table(recordings):
             raise TrainingError(f"Pages have changed since the run in '{out}' began; choose another folder.")
     else:
-        write_whole(out / "recordings.csv", _table_text(recordings))
+        write_whole(out / "recordings.csv", _format_table(recordings))
         for name, text in reversed(texts.items()):
             write_whole(out / name, text.encode())
     with (out / "started.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(origin(command)) + "\n")
+        stream.write(json.dumps(describe_origin(command)) + "\n")
 
 
 @contextmanager
-def occupied(out: Path) -> Iterator[None]:
-    """Keep a run's folder to oneself: two processes in one would spoil each other's checkpoints.
+def lock_run(out: Path) -> Iterator[None]:
+    """Lock a run folder, because two processes would overwrite each other's checkpoints.
 
     Raises:
-        TrainingError: Another process trains in it.
+        TrainingError: Another process trains in the folder.
     """
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / "lock", blocking=False)
@@ -118,10 +118,10 @@ def occupied(out: Path) -> Iterator[None]:
 
 
 def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
-    """Recipe and plan of a run folder that was made from these recordings.
+    """Load the recipe and the plan of a run folder that was created for these recordings.
 
     Raises:
-        TrainingError: The folder holds no run, or one from other recordings.
+        TrainingError: The folder contains no run, or one of other recordings.
     """
     try:
         recipe = Recipe.model_validate_json((out / "recipe.json").read_bytes())
@@ -129,60 +129,65 @@ def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
         table = _read_table(out)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"Expected a run folder of ecglens train, but '{out}' cannot be read as one.") from error
-    if table != table_of(recordings):
-        raise TrainingError(f"The run in '{out}' was made from other recordings; name the table that it was made from.")
+    if table != list_rows(recordings):
+        raise TrainingError(
+            f"The run in '{out}' was trained on other recordings; use the table that it was trained on."
+        )
     return recipe, plan
 
 
 def check_labels(recordings: Recordings, recipe: Recipe) -> None:
-    """Make sure that table and recipe have the same labels.
+    """Check that the table and the recipe have the same labels.
 
     Raises:
-        TrainingError: One of them has a label that the other lacks.
+        TrainingError: One of them has a label that the other does not have.
     """
     unknown = sorted(set(recordings.labels) - set(recipe.labels))
     if unknown:
         raise TrainingError(
-            f"The recordings have the label '{unknown[0]}', which the recipe does not name: it has "
+            f"The recordings have the label '{unknown[0]}', which is missing in the recipe; it has "
             f"{', '.join(recipe.labels)}. Change one of them."
         )
     missing = [label for label in recipe.labels if label not in recordings.labels]
     if missing:
         raise TrainingError(
-            f"The recipe names the label '{missing[0]}', which no recording has; leave it out with --set labels=[...]."
+            f"The recipe has the label '{missing[0]}', but no recording has it; leave it out with --set labels=[...]."
         )
 
 
 def table_hash(recordings: Recordings) -> str:
-    """Of the table and of every file in it, whatever folder they lie in.
+    """Compute a hash of the table and of every file in it, independent of their folder.
 
     Raises:
         TrainingError: A file cannot be read.
     """
-    return hashlib.sha256(_table_text(recordings)).hexdigest()[:16]
+    return hashlib.sha256(_format_table(recordings)).hexdigest()[:16]
 
 
 def _check_same(path: Path, text: str) -> None:
-    """Make sure that a run's file says what is asked for now; names what differs."""
-    kept = path.read_text(encoding="utf-8") if path.exists() else "{}"
-    if kept == text:
+    """Check that a run's file has the requested content, or raise an error that names the differences."""
+    stored = path.read_text(encoding="utf-8") if path.exists() else "{}"
+    if stored == text:
         return
     try:
-        before, now = _flat(json.loads(kept)), _flat(json.loads(text))
+        before, now = _flat(json.loads(stored)), _flat(json.loads(text))
     except ValueError as error:
         raise TrainingError(f"'{path}' cannot be read; choose another folder.") from error
-    unlike = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    if not unlike:
+    changed_keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    if not changed_keys:
         return
-    shown = [f"{key} was {before.get(key, 'missing')} and is now {now.get(key, 'missing')}" for key in unlike[:4]]
-    more = f"; and {len(unlike) - 4} more" if len(unlike) > 4 else ""
+    differences = [
+        f"{key} was {before.get(key, 'missing')} and is now {now.get(key, 'missing')}" for key in changed_keys[:4]
+    ]
+    more = f"; and {len(changed_keys) - 4} more" if len(changed_keys) > 4 else ""
     raise TrainingError(
-        f"'{path.parent}' holds a run with another {path.stem} ({'; '.join(shown)}{more}); choose another folder."
+        f"'{path.parent}' contains a run with another {path.stem} ({'; '.join(differences)}{more}); choose another "
+        "folder."
     )
 
 
 def _flat(document: dict[str, Any], before: str = "") -> dict[str, str]:
-    """Values by dotted key, as text."""
+    """Return the values as text, by dotted key."""
     flat: dict[str, str] = {}
     for key, value in document.items():
         if isinstance(value, dict):
@@ -192,16 +197,16 @@ def _flat(document: dict[str, Any], before: str = "") -> dict[str, str]:
     return flat
 
 
-def table_of(recordings: Recordings) -> list[tuple[str, ...]]:
-    """What a run must find again: each file's name below the set's folder, its label, recording and group."""
+def list_rows(recordings: Recordings) -> list[tuple[str, ...]]:
+    """List the rows of a table as a run stores them: each file's relative path, label, recording and group."""
     return [(key, row.label, row.recording, row.group) for key, row in zip(recordings.keys(), recordings, strict=True)]
 
 
-def _table_text(recordings: Recordings) -> bytes:
+def _format_table(recordings: Recordings) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*_COLUMNS, "sha256"])
-    for line, row in zip(table_of(recordings), recordings, strict=True):
+    for line, row in zip(list_rows(recordings), recordings, strict=True):
         writer.writerow([*line, _hash(row.path)])
     return stream.getvalue().encode()
 

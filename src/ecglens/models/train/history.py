@@ -1,4 +1,4 @@
-"""What a training has to show for each epoch: a CSV, curves, and TensorBoard where it is asked for."""
+"""History of a training run by epoch: a CSV file, curves and, on request, events for TensorBoard."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 from ecglens.extras import require
 from ecglens.models.train.checkpoint import write_whole
 
-__all__ = ["COLUMNS", "Figures", "History", "draw_curves", "tensorboard", "write_history"]
+__all__ = ["COLUMNS", "Figures", "History", "draw_curves", "open_tensorboard", "write_history"]
 
 COLUMNS = (
     "epoch",
@@ -26,7 +26,7 @@ History = Sequence[Figures]
 
 
 def write_history(path: Path, epochs: History) -> None:
-    """Write the figures of each epoch as CSV; what was not measured stays empty."""
+    """Write the figures of each epoch as CSV; values that were not measured are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -36,7 +36,7 @@ def write_history(path: Path, epochs: History) -> None:
 
 
 def draw_curves(path: Path, epochs: History, title: str) -> None:
-    """Draw loss and accuracy of training and validation over the epochs, as a PNG.
+    """Plot loss and accuracy of training and validation over the epochs, as a PNG file.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -53,13 +53,13 @@ def draw_curves(path: Path, epochs: History, title: str) -> None:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     figure.suptitle(title, fontsize=10)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=120)
-    write_whole(path, drawn.getvalue())
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=120)
+    write_whole(path, image.getvalue())
 
 
-def tensorboard(folder: Path) -> Callable[[Figures], None]:
-    """A writer of epochs for TensorBoard.
+def open_tensorboard(folder: Path) -> Callable[[Figures], None]:
+    """Create a function that writes the figures of an epoch for TensorBoard.
 
     Raises:
         MissingExtraError: tensorboard is not installed.

@@ -1,10 +1,11 @@
-"""The training loop: samples in, fitted weights out; stopped anywhere, it goes on to the same weights."""
+"""Training loop; after an interruption at any point, it can be resumed and gives the same weights."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,30 +15,30 @@ from torch import Tensor, distributed, nn
 
 from ecglens.errors import TrainingError
 from ecglens.models.train.augment import augment
-from ecglens.models.train.checkpoint import like, load_state, save_state, save_weights
+from ecglens.models.train.checkpoint import load_state, match_memory_order, save_state, save_weights
 from ecglens.models.train.devices import ALONE, World
-from ecglens.models.train.fitter import Fitter, check_phases, loss_of
+from ecglens.models.train.fitter import Fitter, check_phases, compute_loss
 from ecglens.models.train.history import History
 from ecglens.models.train.recipe import Recipe, Selection
-from ecglens.models.train.samples import Samples, balanced_order, batches, fetched_ahead
+from ecglens.models.train.samples import Samples, batches, order_rows, prefetch
 
-__all__ = ["BEST", "CHECKPOINT", "LAST", "logits_of", "train"]
+__all__ = ["BEST", "CHECKPOINT", "LAST", "compute_logits", "train"]
 
 CHECKPOINT, LAST, BEST = "checkpoint.safetensors", "last.safetensors", "best.safetensors"
 
 _CHECKPOINT_EVERY_S = 120.0
-_LOOK_EVERY = 16  # steps between two looks at the loss, each of which waits for the device
+_LOOK_EVERY = 16  # steps between two reads of the loss, each of which waits for the device
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where a training stands: sums over the running epoch, and what came before it."""
+class _Progress:
+    """Progress of a training run: sums over the current epoch, and the history of earlier ones."""
 
     epoch: int = 0
     step: int = 0
     loss_sum: float = 0.0
     right: float = 0.0
-    seen: int = 0
+    rows: int = 0
     seconds: float = 0.0
     best_value: float | None = None
     since_best: int = 0
@@ -57,79 +58,86 @@ def train(
     on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
     on_epoch: Callable[[History], None] = lambda history: None,
 ) -> list[dict[str, float | None]]:
-    """Fit a model; afterwards it holds the weights that the recipe keeps, and ``folder`` the last and the best ones.
+    """Train a model, which gets the weights that the recipe selects, and store the last and the best weights.
 
-    Order, augmentation and dropout of a step depend on the seed and the step's number alone, and a checkpoint holds the
-    rest: a run on the CPU that was killed and started again ends with the same bits as one that was not.
+    Order, augmentation and dropout of a step depend only on the seed and the number of the step, and a checkpoint
+    contains the remaining state. On the CPU, a run that was killed and resumed therefore gives bit-identical weights.
 
     Args:
-        model: With its first weights, on the world's device.
-        learn: Rows to learn from.
-        choose: Rows of the inner split, or ``None`` where the recipe chooses nothing.
-        recipe: How to train.
-        seed: Of everything that is drawn.
-        folder: Keeps the checkpoint while the training runs; one that is there is taken up.
-        world: The processes that train together; they share the rows of each step.
-        clock: Seconds.
-        on_step: Called now and then with the steps done, the steps at most, and the epoch's mean loss so far.
-        on_epoch: Called after each epoch with the figures of all that are finished.
+        model: Model with its initial weights, on the world's device.
+        learn: Rows to train on.
+        choose: Validation rows of the inner split, or ``None`` if the recipe selects no epoch.
+        recipe: Training recipe.
+        seed: Random seed.
+        folder: Folder of the checkpoint while the training runs; an existing checkpoint is resumed.
+        world: Processes that train together; they share the rows of each step.
+        clock: Function that returns the time in s.
+        on_step: Function called now and then with the number of finished steps, the largest number of steps, and the
+            mean loss of the epoch so far.
+        on_epoch: Function called after each epoch with the figures of all finished epochs.
 
     Returns:
-        Figures of each epoch, by the names of ``history.COLUMNS``.
+        Figures of each epoch, by the names in ``history.COLUMNS``.
 
     Raises:
-        TrainingError: The loss is no longer a number, or the disk takes no checkpoint; the last one is kept.
+        TrainingError: The loss is not finite, or a checkpoint cannot be written; the last checkpoint is not changed.
     """
-    place, best, before = _Place(), dict[str, Tensor](), None
+    progress, best, state = _Progress(), dict[str, Tensor](), None
     if (folder / CHECKPOINT).exists():
         plain, tensors = load_state(folder / CHECKPOINT)
-        place, best, before = _Place(**plain["place"]), tensors.get("best", {}), (plain, tensors.get("optimizer", {}))
+        progress, best, state = (
+            _read_progress(plain["place"]),
+            tensors.get("best", {}),
+            (plain, tensors.get("optimizer", {})),
+        )
         own = model.state_dict()
-        model.load_state_dict({name: like(value, own[name]) for name, value in tensors["weights"].items()})
+        model.load_state_dict(
+            {name: match_memory_order(value, own[name]) for name, value in tensors["weights"].items()}
+        )
 
     plan = recipe.optimization
     check_phases(model, recipe)
     per_epoch = len(batches(_order(learn, recipe, seed, 0), plan.batch_size))
     ends = np.cumsum([phase.epochs for phase in recipe.course]).tolist()
     for phase, end in zip(recipe.course, ends, strict=True):
-        if place.epoch >= end or _spent(place, recipe.selection):
+        if progress.epoch >= end or _is_finished(progress, recipe.selection):
             continue
         fitter = Fitter(model, plan, phase, steps=phase.epochs * per_epoch, world=world)
-        if before is not None and (place.epoch > end - phase.epochs or place.step):
-            fitter.restore(*before)
-        before = None
-        while place.epoch < end and not _spent(place, recipe.selection):
-            begun, saved = clock() - place.seconds, clock()
-            for loss in _steps(fitter, learn, place, recipe, seed, world):
-                place.seconds = clock() - begun
-                on_step(place.epoch * per_epoch + place.step, ends[-1] * per_epoch, loss)
-                if clock() - saved > _CHECKPOINT_EVERY_S and place.step < per_epoch:
-                    _keep(folder, place, model, fitter, best, world)
+        if state is not None and (progress.epoch > end - phase.epochs or progress.step):
+            fitter.restore(*state)
+        state = None
+        while progress.epoch < end and not _is_finished(progress, recipe.selection):
+            start, saved = clock() - progress.seconds, clock()
+            for loss in _steps(fitter, learn, progress, recipe, seed, world):
+                progress.seconds = clock() - start
+                on_step(progress.epoch * per_epoch + progress.step, ends[-1] * per_epoch, loss)
+                if clock() - saved > _CHECKPOINT_EVERY_S and progress.step < per_epoch:
+                    _save_checkpoint(folder, progress, model, fitter, best, world)
                     saved = clock()
-            _check_answers(model, learn, place, world)
-            _close_epoch(place, fitter, model, choose, recipe, world)
-            if recipe.selection.keep == "best" and place.since_best == 0:
+            _check_answers(model, learn, progress, world)
+            _close_epoch(progress, fitter, model, choose, recipe, world)
+            if recipe.selection.keep == "best" and progress.since_best == 0:
                 best = {name: value.detach().clone() for name, value in model.state_dict().items()}
-            _keep(folder, place, model, fitter, best, world)
-            on_epoch(place.history)
+            _save_checkpoint(folder, progress, model, fitter, best, world)
+            on_epoch(progress.history)
 
-    if world.leads:
+    if world.is_first:
         save_weights(folder / LAST, model)
     if best:
         model.load_state_dict(best)
-        if world.leads:
+        if world.is_first:
             save_weights(folder / BEST, model)
-    if world.leads:
+    if world.is_first:
         (folder / CHECKPOINT).unlink(missing_ok=True)
     world.wait()
     model.eval()
-    return place.history
+    return progress.history
 
 
-def logits_of(
+def compute_logits(
     model: nn.Module, samples: Samples, *, batch_size: int = 32, device: torch.device = ALONE.device
 ) -> NDArray[np.float32]:
-    """Answers of a model, ``(samples, labels)`` float32."""
+    """Compute the logits of samples in evaluation mode, ``(samples, labels)`` float32."""
     training = model.training
     model.eval()
     with torch.inference_mode():
@@ -141,12 +149,14 @@ def logits_of(
     return np.concatenate(answers)
 
 
-def _steps(fitter: Fitter, learn: Samples, place: _Place, recipe: Recipe, seed: int, world: World) -> Iterator[float]:
-    """Take the steps that are left of the running epoch; yields its mean loss so far, now and then."""
+def _steps(
+    fitter: Fitter, learn: Samples, progress: _Progress, recipe: Recipe, seed: int, world: World
+) -> Iterator[float]:
+    """Run the remaining steps of the current epoch, and now and then yield its mean loss so far."""
     plan, device = recipe.optimization, world.device
-    parts = batches(_order(learn, recipe, seed, place.epoch), plan.batch_size)
+    parts = batches(_order(learn, recipe, seed, progress.epoch), plan.batch_size)
     label_weights = _label_weights(learn, recipe)
-    on_device = None if label_weights is None else torch.from_numpy(label_weights).to(device)
+    device_weights = None if label_weights is None else torch.from_numpy(label_weights).to(device)
     white = 255.0 / float(np.mean(learn.scaling[0][1]))
     recent = torch.zeros(2, dtype=torch.float64, device=device)
 
@@ -155,74 +165,81 @@ def _steps(fitter: Fitter, learn: Samples, place: _Place, recipe: Recipe, seed: 
         return len(part), weight, *learn.batch(part[world.rank :: world.size], device)
 
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        for count, weight, inputs, targets in fetched_ahead(fetch, parts[place.step :]):
-            rng = torch.manual_seed(_seed(seed, 1, place.epoch, place.step, world.rank))
+        for count, weight, inputs, targets in prefetch(fetch, parts[progress.step :]):
+            rng = torch.manual_seed(_seed(seed, 1, progress.epoch, progress.step, world.rank))
             answers = fitter.answers(*(augment(values, recipe.augmentation, rng, levels=white) for values in inputs))
-            loss = loss_of(answers, targets, on_device, plan.label_smoothing) / weight
+            loss = compute_loss(answers, targets, device_weights, plan.label_smoothing) / weight
             fitter.step(loss * world.size)
             right = torch.stack([answer.detach().float() for answer in answers]).mean(0).argmax(1) == targets
             recent += torch.stack([loss.detach().double() * count, right.sum().double()])
-            place.step, place.seen = place.step + 1, place.seen + count
-            if place.step % _LOOK_EVERY == 0 or place.step == len(parts):
-                _add_up(place, recent, world)
-                yield place.loss_sum / place.seen
+            progress.step, progress.rows = progress.step + 1, progress.rows + count
+            if progress.step % _LOOK_EVERY == 0 or progress.step == len(parts):
+                _add_up(progress, recent, world)
+                yield progress.loss_sum / progress.rows
 
 
-def _add_up(place: _Place, recent: Tensor, world: World) -> None:
-    """Add the sums since the last look, over all processes."""
+def _add_up(progress: _Progress, recent: Tensor, world: World) -> None:
+    """Add the sums since the last read, over all processes."""
     if world.size > 1:
         distributed.all_reduce(recent)
     loss, right = recent.tolist()
     if not math.isfinite(loss):
-        raise _diverged(place)
-    place.loss_sum, place.right = place.loss_sum + loss, place.right + right
+        raise _divergence_error(progress)
+    progress.loss_sum, progress.right = progress.loss_sum + loss, progress.right + right
     recent.zero_()
 
 
-def _check_answers(model: nn.Module, learn: Samples, place: _Place, world: World) -> None:
-    """Look at a few answers once more: the loss was seen before the last step, and that may have gone too far."""
+def _check_answers(model: nn.Module, learn: Samples, progress: _Progress, world: World) -> None:
+    """Check that a few logits are finite: the loss was computed before the last step, which may have diverged."""
     few = slice(2)
     part = Samples(learn.stored, learn.scaling, learn.rows[few], learn.targets[few])
-    if not np.isfinite(logits_of(model, part, device=world.device)).all():
-        raise _diverged(place)
+    if not np.isfinite(compute_logits(model, part, device=world.device)).all():
+        raise _divergence_error(progress)
 
 
-def _diverged(place: _Place) -> TrainingError:
+def _read_progress(values: dict[str, Any]) -> _Progress:
+    """Read the progress in a checkpoint; those of version 0.1.0 call the number of rows ``seen``."""
+    return _Progress(**{"rows" if name == "seen" else name: value for name, value in values.items()})
+
+
+def _divergence_error(progress: _Progress) -> TrainingError:
     return TrainingError(
-        f"The loss is no longer a number in epoch {place.epoch + 1}; try a lower learning rate in another folder. "
-        "The last good checkpoint is kept."
+        f"The loss is no longer a number in epoch {progress.epoch + 1}; try a lower learning rate in another folder. "
+        "The last good checkpoint was kept."
     )
 
 
 def _close_epoch(
-    place: _Place, fitter: Fitter, model: nn.Module, choose: Samples | None, recipe: Recipe, world: World
+    progress: _Progress, fitter: Fitter, model: nn.Module, choose: Samples | None, recipe: Recipe, world: World
 ) -> None:
-    """Note the figures of an epoch and turn to the next."""
+    """Record the figures of an epoch and begin the next one."""
     scores: dict[str, float] = {}
     if choose is not None:
-        scores = world.told(_scores(model, choose, world) if world.leads else None)
+        scores = world.broadcast(_scores(model, choose, world) if world.is_first else None)
         value = scores[recipe.selection.metric]
-        better = place.best_value is None or (
-            value < place.best_value if recipe.selection.metric == "loss" else value > place.best_value
+        better = progress.best_value is None or (
+            value < progress.best_value if recipe.selection.metric == "loss" else value > progress.best_value
         )
-        place.best_value, place.since_best = (value, 0) if better else (place.best_value, place.since_best + 1)
-    place.history.append(
+        progress.best_value, progress.since_best = (
+            (value, 0) if better else (progress.best_value, progress.since_best + 1)
+        )
+    progress.history.append(
         {
-            "epoch": place.epoch + 1,
+            "epoch": progress.epoch + 1,
             "learning_rate": fitter.learning_rate,
-            "loss": place.loss_sum / place.seen,
-            "accuracy": place.right / place.seen,
+            "loss": progress.loss_sum / progress.rows,
+            "accuracy": progress.right / progress.rows,
             **{f"validation_{name}": scores.get(name) for name in ("loss", "accuracy", "balanced_accuracy")},
-            "seconds": place.seconds,
+            "seconds": progress.seconds,
         }
     )
-    place.epoch += 1
-    place.step = place.seen = 0
-    place.loss_sum = place.right = place.seconds = 0.0
+    progress.epoch += 1
+    progress.step = progress.rows = 0
+    progress.loss_sum = progress.right = progress.seconds = 0.0
 
 
 def _scores(model: nn.Module, samples: Samples, world: World) -> dict[str, float]:
-    logits = logits_of(model, samples, device=world.device)
+    logits = compute_logits(model, samples, device=world.device)
     rows = np.arange(len(samples))
     right = logits.argmax(axis=1) == samples.targets
     by_label = [right[samples.targets == label].mean() for label in np.unique(samples.targets)]
@@ -233,26 +250,28 @@ def _scores(model: nn.Module, samples: Samples, world: World) -> dict[str, float
     }
 
 
-def _keep(folder: Path, place: _Place, model: nn.Module, fitter: Fitter, best: dict[str, Tensor], world: World) -> None:
-    if not world.leads:
+def _save_checkpoint(
+    folder: Path, progress: _Progress, model: nn.Module, fitter: Fitter, best: dict[str, Tensor], world: World
+) -> None:
+    if not world.is_first:
         return
     plain, optimizer = fitter.state()
     tensors = {"weights": model.state_dict(), "optimizer": optimizer, "best": best}
-    save_state(folder / CHECKPOINT, {"place": asdict(place), **plain}, tensors)
+    save_state(folder / CHECKPOINT, {"place": asdict(progress), **plain}, tensors)
 
 
-def _spent(place: _Place, selection: Selection) -> bool:
-    return selection.patience is not None and place.since_best >= selection.patience
+def _is_finished(progress: _Progress, selection: Selection) -> bool:
+    return selection.patience is not None and progress.since_best >= selection.patience
 
 
 def _order(learn: Samples, recipe: Recipe, seed: int, epoch: int) -> NDArray[np.intp]:
-    return balanced_order(
+    return order_rows(
         learn.targets, recipe.optimization.balance, np.random.default_rng(np.random.SeedSequence([seed, 0, epoch]))
     )
 
 
 def _label_weights(learn: Samples, recipe: Recipe) -> NDArray[np.float32] | None:
-    """So that all labels weigh the same together, their mean over the rows being 1."""
+    """Compute weights with which all labels have the same total weight; their mean over the rows is 1."""
     if recipe.optimization.balance != "class_weights":
         return None
     counts = np.maximum(learn.counts(len(recipe.labels)), 1)

@@ -1,4 +1,4 @@
-"""Models as torch modules, for explanations that follow gradients."""
+"""Load models as torch modules, for explanations that follow gradients."""
 
 import json
 from pathlib import Path
@@ -12,23 +12,23 @@ from ecglens.models.explain import ModuleRuntime
 from ecglens.models.inputs import dump_recipe
 from ecglens.models.train.recipe import Recipe
 from ecglens.models.train.run import load_final
-from ecglens.models.zoo.compact_cnn import compact_cnn_from_graph
+from ecglens.models.zoo.compact_cnn import load_compact_cnn
 
-__all__ = ["module_of_folder", "runtime_of_run"]
+__all__ = ["load_module", "load_run_model"]
 
-_UNCALIBRATED = "The model is that of a run: it is not calibrated, and answers whatever its confidence."
+_UNCALIBRATED = "This model of a run is not calibrated, and it never abstains because of a low confidence."
 
 
-def runtime_of_run(run: Path) -> ModuleRuntime:
-    """The model that a run fitted on everything, ready to answer and to be followed.
+def load_run_model(run: Path) -> ModuleRuntime:
+    """Load the model that a run fitted on all recordings, for predictions and gradients.
 
     Raises:
-        TrainingError: It is no run folder, or the run has no such model.
+        TrainingError: The folder is not a run folder, or the run has no such model.
     """
     try:
         recipe = Recipe.model_validate_json((run / "recipe.json").read_bytes())
     except (OSError, ValidationError, json.JSONDecodeError) as error:
-        raise TrainingError(f"Expected a run folder of ecglens train with its recipe.json, found '{run}'.") from error
+        raise TrainingError(f"Expected a run folder of ecglens train with its recipe.json, but got '{run}'.") from error
     module = load_final(recipe, run)
     card = ModelCard(
         name=recipe.model.replace(":", "-"),
@@ -40,7 +40,7 @@ def runtime_of_run(run: Path) -> ModuleRuntime:
         abstain_below=0.0,
         parameters=sum(weight.numel() for weight in module.parameters()),
         trained_on="",
-        licence="",
+        license="",
         graph_sha256="",
         warnings=(_UNCALIBRATED,),
         folder=run,
@@ -48,15 +48,15 @@ def runtime_of_run(run: Path) -> ModuleRuntime:
     return ModuleRuntime(card, module)
 
 
-def module_of_folder(card: ModelCard) -> nn.Module:
-    """The torch module of a model folder, where its graph tells enough to build it again.
+def load_module(card: ModelCard) -> nn.Module:
+    """Load the torch module of a model folder, if it can be rebuilt from the graph.
 
     Raises:
-        ModelError: It does not; a run does.
+        ModelError: The module cannot be rebuilt; use a run instead.
     """
     try:
-        return compact_cnn_from_graph(card.folder / GRAPH_FILE)
+        return load_compact_cnn(card.folder / GRAPH_FILE)
     except ModelError as error:
         raise ModelError(
-            f"Gradients cannot be followed through the graph of '{card.name}'; give the run that made it with --run."
+            f"Gradients cannot be followed through the graph of '{card.name}'; pass the run that trained it with --run."
         ) from error

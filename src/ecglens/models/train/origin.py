@@ -1,20 +1,20 @@
-"""Where a run comes from: command, code and versions, for whoever wants to make its numbers again."""
+"""Origin of a run: command, code and versions, so that its figures can be reproduced."""
 
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["origin"]
+__all__ = ["describe_origin"]
 
 _PACKAGES = ("ecglens", "torch", "torchvision", "timm", "numpy", "scikit-learn", "opencv-python-headless")
 
 
-def origin(command: str) -> dict[str, object]:
-    """Command, git state of the code, versions and machine, in plain types.
+def describe_origin(command: str) -> dict[str, object]:
+    """Describe command, git state of the code, versions and machine, in plain types.
 
     Args:
-        command: What was typed.
+        command: Command line.
     """
     return {
         "command": command,
@@ -26,7 +26,7 @@ def origin(command: str) -> dict[str, object]:
 
 
 def _git_state() -> dict[str, object] | None:
-    """Commit of the folder that this code lies in and whether it was changed since; ``None`` outside of a checkout."""
+    """Return the commit of this code and whether it was changed since; ``None`` outside a git checkout."""
     here = Path(__file__).parent
     try:
         commit, changes = (

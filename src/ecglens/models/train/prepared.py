@@ -1,4 +1,4 @@
-"""The pages of a run, prepared once."""
+"""Prepared pages of a run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class Prepared:
     """Pages as the model's stored inputs.
 
     Attributes:
-        recordings: The table.
-        recipe: What is trained.
-        targets: ``(rows of the table,)`` int64, index of each one's label.
+        recordings: Table of recordings.
+        recipe: Recipe to train.
+        targets: ``(rows of the table,)`` int64, index of each row's label.
         stored: One ``(pages, rows of a page, *shape)`` array for each input, memory-mapped.
-        places: ``(rows of the table,)`` intp, where each row's page is in ``stored``; -1 where it was not asked for.
-        damaged: For each row of the table the places of its damaged copies.
+        places: ``(rows of the table,)`` intp, index of each row's page in ``stored``; -1 if it was not requested.
+        damaged: Indices of the damaged copies in ``stored``, by row of the table.
     """
 
     recordings: Recordings
@@ -39,11 +39,11 @@ class Prepared:
     damaged: dict[int, list[int]]
 
     def samples(self, rows: NDArray[np.intp], *, damaged: bool = False) -> Samples:
-        """The rows of some pages, page by page.
+        """Return the samples of some pages, page by page.
 
         Args:
-            rows: Of the table.
-            damaged: Add the damaged copies, behind the pages.
+            rows: Rows of the table.
+            damaged: Whether to append the damaged copies.
         """
         copies = [(int(row), place) for row in rows for place in self.damaged.get(int(row), ())] if damaged else []
         pages = np.concatenate([self.places[rows], np.array([place for _, place in copies], dtype=np.intp)])
@@ -70,13 +70,13 @@ def prepare(
     """Prepare the pages of some rows of a table, and their damaged copies.
 
     Args:
-        recordings: The table.
-        recipe: What is trained.
-        rows: Which of its rows.
+        recordings: Table of recordings.
+        recipe: Recipe to train.
+        rows: Rows of the table to prepare.
         cache: Folder of prepared pages.
-        workers: Processes.
-        world: The first of its processes prepares, the others wait.
-        progress: Called with the number of pages prepared and of those to prepare.
+        workers: Number of processes.
+        world: Processes that train together; the first one prepares the pages, and the others wait.
+        progress: Function called with the number of prepared pages and the number of pages to prepare.
 
     Raises:
         TrainingError: A page cannot be used.
@@ -85,12 +85,14 @@ def prepare(
     copies = _copies(recordings, recipe, rows)
     pages = PageCache(cache, recipe.input)
     entries = [*plain, *(entry for _, entry in copies)]
-    found, reasons = world.told(pages.fill(entries, workers=workers, progress=progress) if world.leads else None)
-    _refuse(reasons, len(plain))
+    indices, reasons = world.broadcast(
+        pages.fill(entries, workers=workers, progress=progress) if world.is_first else None
+    )
+    _raise_for_unusable_pages(reasons, len(plain))
     places = np.full(len(recordings), -1, dtype=np.intp)
-    places[rows] = found[: len(plain)]
+    places[rows] = indices[: len(plain)]
     damaged: dict[int, list[int]] = {}
-    for (row, _), place in zip(copies, found[len(plain) :].tolist(), strict=True):
+    for (row, _), place in zip(copies, indices[len(plain) :].tolist(), strict=True):
         if place >= 0:  # too damaged to be read
             damaged.setdefault(row, []).append(place)
     targets = np.array([recipe.labels.index(row.label) for row in recordings], dtype=np.int64)
@@ -109,8 +111,8 @@ def _copies(recordings: Recordings, recipe: Recipe, rows: Sequence[int] | NDArra
     return copies
 
 
-def _refuse(reasons: dict[int, str], pages: int) -> None:
+def _raise_for_unusable_pages(reasons: dict[int, str], pages: int) -> None:
     unusable = [reason for number, reason in reasons.items() if number < pages]
     if unusable:
-        others = f" So it is with {len(unusable) - 1} more of {pages} pages." if len(unusable) > 1 else ""
-        raise TrainingError(f"{unusable[0]}{others} Take such pages out of the table.")
+        others = f" {len(unusable) - 1} more of {pages} pages cannot be used either." if len(unusable) > 1 else ""
+        raise TrainingError(f"{unusable[0]}{others} Remove such pages from the table.")

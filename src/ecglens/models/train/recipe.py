@@ -1,4 +1,4 @@
-"""Training recipes: one TOML file says everything that a model's training depends on."""
+"""Training recipes: one TOML file describes everything that the training of a model depends on."""
 
 import difflib
 import tomllib
@@ -30,9 +30,9 @@ __all__ = [
     "Phase",
     "Recipe",
     "Selection",
-    "changed",
+    "change_recipe",
+    "format_recipe",
     "load_recipe",
-    "recipe_text",
 ]
 
 
@@ -52,18 +52,18 @@ def _parse_input(value: object) -> InputRecipe:
 
 
 class Augmentation(_Section):
-    """What a training page may be changed by; every amount is drawn evenly between minus and plus its value.
+    """Random changes of training pages; every amount is sampled uniformly between minus and plus its value.
 
     Attributes:
-        rotate_deg: Turn, in degrees.
-        shift_right: Share of half the width.
-        shift_down: Share of half the height.
-        stretch: Of time; 0.05 is 5 % slower or faster.
-        grow: Of amplitude.
-        shear: Of the page.
-        brightness: Added, as a share of the range from black to white.
-        contrast: Of the ink.
-        noise: Standard deviation of the noisiest pages, in units of the input.
+        rotate_deg: Rotation, in degrees.
+        shift_right: Horizontal shift, as a share of half the width.
+        shift_down: Vertical shift, as a share of half the height.
+        stretch: Stretch of the time axis; 0.05 is 5 % slower or faster.
+        grow: Stretch of the amplitude.
+        shear: Shear of the page.
+        brightness: Added brightness, as a share of the range from black to white.
+        contrast: Change of the ink's contrast.
+        noise: Standard deviation of the noise on the noisiest pages, in units of the input.
     """
 
     rotate_deg: Annotated[float, Field(ge=0, le=45)] = 0.0
@@ -78,12 +78,12 @@ class Augmentation(_Section):
 
 
 class Damage(_Section):
-    """Paper damage from ``ecglens.render``: further copies of each training page, made once and kept in the cache.
+    """Paper damage from ``ecglens.render``: more copies of each training page, which are stored in the cache.
 
     Attributes:
-        copies: How many of each page.
-        kinds: Of damage; each copy gets one of them.
-        strength: The strongest; each copy draws its own up to it.
+        copies: Number of copies of each page.
+        kinds: Kinds of damage; each copy gets one of them.
+        strength: Largest strength; the strength of each copy is sampled up to it.
     """
 
     copies: Annotated[int, Field(ge=0, le=20)] = 0
@@ -92,7 +92,7 @@ class Damage(_Section):
 
     @field_validator("kinds")
     @classmethod
-    def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    def _kinds_exist(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [kind for kind in kinds if kind not in DAMAGES]
         if unknown or not kinds:
             raise ValueError(f"expected kinds out of {', '.join(DAMAGES)}, got {', '.join(unknown) or 'none'}")
@@ -100,24 +100,25 @@ class Damage(_Section):
 
 
 class Optimization(_Section):
-    """How the weights are fitted.
+    """Settings of the optimization.
 
     Attributes:
         optimizer: ``"adamw"``, ``"adam"`` or ``"sgd"`` (with Nesterov momentum 0.9).
-        schedule: Of the learning rate: ``"one_cycle"`` (Smith and Topin, arXiv 1708.07120), ``"cosine"`` to zero, or
-            ``"constant"``.
-        epochs: How often each training page is seen.
-        batch_size: Rows a step, over all processes together; a page is one row, or one a lead for per-lead models.
-        learning_rate: The highest.
-        weight_decay: Decoupled for AdamW, a penalty otherwise.
-        warmup: Share of the steps in which the rate rises, for ``"one_cycle"``.
+        schedule: Schedule of the learning rate: ``"one_cycle"`` (Smith and Topin, arXiv 1708.07120), ``"cosine"`` to
+            zero, or ``"constant"``.
+        epochs: Number of passes over the training pages.
+        batch_size: Rows per step, over all processes together; a page is one row, or one row per lead for models that
+            read leads.
+        learning_rate: Highest learning rate.
+        weight_decay: Decoupled weight decay for AdamW, an L2 penalty otherwise.
+        warmup: Share of the steps in which the learning rate rises, for ``"one_cycle"``.
         label_smoothing: Share of each target that is spread over all labels.
-        clip_norm: Longer gradients are cut to this length.
-        precision: Of the forward pass; ``"auto"`` is bfloat16 where the device has instructions for it and float32
-            elsewhere, ``"float16"`` needs a GPU.
-        balance: Against rare labels: ``"class_weights"`` weighs the loss, ``"sampling"`` draws each label as often as
-            the others, ``"repeat"`` shows rows of rarer labels again until all have as many (each time augmented
-            anew). All concern the training side only.
+        clip_norm: Largest norm of the gradient; longer gradients are scaled down to it.
+        precision: Number type of the forward pass; ``"auto"`` is bfloat16 if the device has instructions for it and
+            float32 elsewhere, ``"float16"`` needs a GPU.
+        balance: Compensation for rare labels: ``"class_weights"`` weights the loss, ``"sampling"`` samples all labels
+            equally often, ``"repeat"`` repeats rows of rarer labels until all labels have the same number (each
+            repetition is augmented differently). All affect the training side only.
     """
 
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -134,13 +135,13 @@ class Optimization(_Section):
 
 
 class Selection(_Section):
-    """The inner split of the training side, by which a run stops early and chooses its weights.
+    """Inner split of the training side, by which a run stops early and selects its weights.
 
     Attributes:
-        fraction: Share of the training side that is held out for it; 0 chooses nothing and trains all epochs.
-        metric: What is followed: the loss, which falls, or a share of right answers, which rises.
+        fraction: Share of the training side that is held out; 0 selects nothing and trains all epochs.
+        metric: Metric to monitor: the loss, where lower is better, or an accuracy, where higher is better.
         patience: Epochs without a better value after which the training stops; ``None`` never stops.
-        keep: The weights of the ``"best"`` epoch or of the ``"last"``.
+        keep: Epoch whose weights are used: the ``"best"`` or the ``"last"`` one.
     """
 
     fraction: Annotated[float, Field(ge=0, lt=0.6)] = 0.0
@@ -156,12 +157,13 @@ class Selection(_Section):
 
 
 class Phase(_Section):
-    """One stretch of a training that changes what is learnt, such as a frozen backbone first.
+    """Phase of a training run that changes which weights are trained, such as a frozen backbone at first.
 
     Attributes:
-        epochs: Of this phase.
-        trunk: Share of the backbone's weight tensors that learn, counted from its end: 0 freezes it, 1 trains all.
-        learning_rate: The highest; the recipe's where it is missing.
+        epochs: Number of epochs of this phase.
+        trunk: Share of the backbone's weight tensors that are trained, counted from its end: 0 freezes it, 1 trains
+            all.
+        learning_rate: Highest learning rate; the recipe's if it is missing.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -170,20 +172,20 @@ class Phase(_Section):
 
 
 class Recipe(_Section):
-    """A model, its input and how it is trained.
+    """Recipe of a training run: model, input and training.
 
     Attributes:
-        model: Name in the zoo, or of a timm model.
-        title: One line for people.
-        labels: In the order of the model's outputs.
-        options: Of the model.
+        model: Name of a model in the zoo or in timm.
+        title: One-line description.
+        labels: Labels in the order of the model's outputs.
+        options: Keyword arguments of the model.
         test_fraction: Share of the files that the as-published protocol holds out.
-        input: From page to array.
-        optimization: How the weights are fitted.
-        selection: How the run chooses among its epochs.
-        phases: In place of ``optimization.epochs``, where the training has several.
-        augmentation: Drawn anew each time that a row is seen.
-        damage: Further copies of training pages.
+        input: Input recipe, from page to array.
+        optimization: Settings of the optimization.
+        selection: Selection of an epoch.
+        phases: Phases in place of ``optimization.epochs``, if the training has several.
+        augmentation: Random changes, sampled each time that a row is used.
+        damage: Damaged copies of training pages.
     """
 
     model: str
@@ -200,17 +202,17 @@ class Recipe(_Section):
 
     @property
     def course(self) -> tuple[Phase, ...]:
-        """The phases, or the one that the optimization describes."""
+        """Phases, or the single phase that the optimization describes."""
         return self.phases or (Phase(epochs=self.optimization.epochs),)
 
 
 def load_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
-    """Read a recipe; all that is wrong in it is reported at once.
+    """Read a recipe; all errors in it are reported at once.
 
     Args:
-        path: A TOML file.
-        changes: ``KEY=VALUE`` each, the key dotted as in ``optimization.epochs=5``, the value as TOML writes it; a
-            value that is no TOML is taken as text.
+        path: TOML file.
+        changes: Changes such as ``optimization.epochs=5``, with a dotted key and a TOML value; a value that is not TOML
+            is read as text.
 
     Raises:
         TrainingError: The file cannot be read or a value cannot be used.
@@ -222,46 +224,52 @@ def load_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
     except ValueError as error:  # not TOML, or not UTF-8
         raise TrainingError(f"The recipe '{path.name}' is not TOML: {error}.") from error
     for change in changes:
-        _set(document, change)
-    return _valid(document, f"'{path.name}'")
+        _apply_change(document, change)
+    return _validate(document, f"'{path.name}'")
 
 
-def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """A recipe with other values.
+def change_recipe(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Return a copy of a recipe with other values.
 
     Args:
-        recipe: It stays as it is.
-        values: By dotted key, such as ``optimization.epochs``.
+        recipe: Recipe to copy.
+        values: New values by dotted key, such as ``optimization.epochs``.
 
     Raises:
         TrainingError: A value cannot be used.
     """
     document = recipe.model_dump()
     for key, value in values.items():
-        _put(document, key, value)
-    return _valid(document, "that was changed")
+        _set_value(document, key, value)
+    return _validate(document, "with these changes")
 
 
-def recipe_text(recipe: Recipe) -> str:
-    """A recipe as TOML."""
+def format_recipe(recipe: Recipe) -> str:
+    """Format a recipe as TOML."""
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
 
 
-def _valid(document: dict[str, Any], name: str) -> Recipe:
+def _validate(document: dict[str, Any], name: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        faults = "; ".join(_fault([str(part) for part in fault["loc"]], fault["msg"]) for fault in error.errors())
+        faults = "; ".join(
+            _describe_error([str(part) for part in fault["loc"]], fault["msg"]) for fault in error.errors()
+        )
         raise TrainingError(f"The recipe {name} cannot be used: {faults}.") from error
 
 
-def _fault(place: list[str], message: str) -> str:
-    """Where it is and what is wrong; for a key that nothing knows, the one that is spelled most like it."""
+def _describe_error(place: list[str], message: str) -> str:
+    """Describe an error and its location; for an unknown key, suggest the most similar one."""
     *sections, key = place
     if message == "Extra inputs are not permitted":
-        known = _keys_of(sections)
-        near = difflib.get_close_matches(key, known, n=1)
-        message = f"there is no such key; did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+        keys = _keys_of(sections)
+        similar_keys = difflib.get_close_matches(key, keys, n=1)
+        message = (
+            f"there is no such key; did you mean {similar_keys[0]}?"
+            if similar_keys
+            else f"expected one of {', '.join(keys)}"
+        )
     return f"{'.'.join(place)}: {message}"
 
 
@@ -277,7 +285,7 @@ def _keys_of(sections: Sequence[str]) -> list[str]:
     return list((named[-1] if named else Recipe).model_fields)
 
 
-def _set(document: dict[str, Any], change: str) -> None:
+def _apply_change(document: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
         raise TrainingError(f"Expected a change as KEY=VALUE, such as optimization.epochs=5, but got '{change}'.")
@@ -285,14 +293,14 @@ def _set(document: dict[str, Any], change: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except ValueError:
         value = text
-    _put(document, key.strip(), value)
+    _set_value(document, key.strip(), value)
 
 
-def _put(document: dict[str, Any], key: str, value: Any) -> None:
+def _set_value(document: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     place = document
     for section in sections:
         place = place.setdefault(section, {})
         if not isinstance(place, dict):
-            raise TrainingError(f"Expected sections before '{last}' in '{key}', but '{section}' holds a value.")
+            raise TrainingError(f"Expected sections before '{last}' in '{key}', but '{section}' is a value.")
     place[last] = value

@@ -1,4 +1,4 @@
-"""How a run learned, as a section of an evaluation's report."""
+"""Section of an evaluation report about the training of a run."""
 
 import csv
 from pathlib import Path
@@ -6,25 +6,25 @@ from pathlib import Path
 from ecglens.datasets.recordings import Recordings
 from ecglens.evaluation.sections import Section
 from ecglens.models.train.folder import load_run
-from ecglens.models.train.run import split_of
+from ecglens.models.train.run import make_split
 
-__all__ = ["training_section"]
+__all__ = ["describe_training"]
 
 
-def training_section(recordings: Recordings, run: Path, *, seed: int) -> Section:
-    """Folds with their pages and last figures, and the curves of each.
+def describe_training(recordings: Recordings, run: Path, *, seed: int) -> Section:
+    """Describe the folds of one seed: pages, figures of the last epoch, and training curves.
 
     Args:
-        recordings: The table that the run was made from.
+        recordings: Table that the run was trained on.
         run: Run folder.
-        seed: Whose folds.
+        seed: Seed of the folds.
 
     Raises:
-        TrainingError: The folder holds no run of these recordings.
+        TrainingError: The folder contains no run on these recordings.
     """
     recipe, plan = load_run(recordings, run)
-    split = split_of(recordings, recipe, plan, seed=seed)
-    rows = [("fold", "learnt from", "unseen", "epochs", "loss", "accuracy while learning", "minutes")]
+    split = make_split(recordings, recipe, plan, seed=seed)
+    rows = [("fold", "training", "test", "epochs", "training loss", "training accuracy", "minutes")]
     pictures = {}
     for number, fold in enumerate(split.folds):
         folder = run / f"seed{seed}" / f"fold{number}"
@@ -37,16 +37,17 @@ def training_section(recordings: Recordings, run: Path, *, seed: int) -> Section
                 f"{len(fold.train)} pages",
                 f"{len(fold.test)} pages",
                 str(len(history)) if history else "-",
-                _shown(last.get("loss")),
-                _shown(last.get("accuracy")),
+                _format_figure(last.get("loss")),
+                _format_figure(last.get("accuracy")),
                 f"{minutes:.1f}" if history else "-",
             )
         )
         if (folder / "curves.png").is_file():
             pictures[f"training-fold{number + 1}"] = (folder / "curves.png").read_bytes()
     text = (
-        f"{recipe.title}, protocol {plan.protocol}, seed {seed}: every page is answered by the model of the fold in "
-        "which it was unseen. Pages of one group stay on one side, except under as-published, which splits files."
+        f"{recipe.title}, protocol {plan.protocol}, seed {seed}: every page is predicted by the model of the fold "
+        "that has it on the test side. Pages of one group stay on one side, except under as-published, which splits "
+        "files."
     )
     return Section("Training", text, tuple(rows), pictures=pictures)
 
@@ -59,5 +60,5 @@ def _history(path: Path) -> list[dict[str, str]]:
         return []
 
 
-def _shown(text: str | None) -> str:
+def _format_figure(text: str | None) -> str:
     return f"{float(text):.3f}" if text else "-"

@@ -1,6 +1,6 @@
-"""What a run does: a model for each fold of its protocol, and one that is fitted on everything.
+"""Training runs: a model for each fold of the protocol, and one that is fitted on all recordings.
 
-What exists in the run's folder is not done again; see :mod:`ecglens.models.train.folder`.
+Parts that exist in the run folder are not computed again; see :mod:`ecglens.models.train.folder`.
 """
 
 import io
@@ -23,8 +23,8 @@ from ecglens.models.train.checkpoint import load_weights, write_whole
 from ecglens.models.train.devices import World
 from ecglens.models.train.fitter import check_phases
 from ecglens.models.train.folder import Plan, check_labels
-from ecglens.models.train.history import Figures, History, draw_curves, tensorboard, write_history
-from ecglens.models.train.loop import BEST, LAST, logits_of, train
+from ecglens.models.train.history import Figures, History, draw_curves, open_tensorboard, write_history
+from ecglens.models.train.loop import BEST, LAST, compute_logits, train
 from ecglens.models.train.prepared import Prepared, prepare
 from ecglens.models.train.recipe import Recipe
 from ecglens.models.zoo import build, check_weights
@@ -32,50 +32,50 @@ from ecglens.models.zoo import build, check_weights
 __all__ = [
     "Answers",
     "Listener",
-    "Where",
-    "answered",
-    "built",
-    "check",
+    "RunContext",
+    "build_model",
+    "check_run",
     "cross_validate",
     "fit_all",
+    "load_answers",
     "load_final",
+    "make_split",
     "page_logits",
     "prepare_rows",
-    "split_of",
 ]
 
 ANSWERS, FINAL = "answers.npz", "final"
 
 
 class Listener:
-    """Hears how far a run is; this one says nothing."""
+    """Listener to the progress of a run; this one does nothing."""
 
     def stage(self, title: str) -> None:
-        """A part of the run begins."""
+        """Handle the begin of a part of the run."""
 
     def pages(self, done: int, total: int) -> None:
-        """Pages prepared."""
+        """Handle the number of prepared pages."""
 
     def steps(self, done: int, total: int, loss: float) -> None:
-        """Steps of the part done, and the running epoch's loss."""
+        """Handle the number of finished steps of the part, and the loss of the current epoch."""
 
     def epoch(self, figures: Figures) -> None:
-        """An epoch is finished."""
+        """Handle the figures of a finished epoch."""
 
     def line(self, text: str) -> None:
-        """Something is finished that stays to be read."""
+        """Handle a line that should remain visible."""
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Where a run is done, and who hears of it.
+class RunContext:
+    """Environment of a run.
 
     Attributes:
-        world: The processes and their device.
+        world: Processes and their device.
         cache: Folder of prepared pages.
-        listener: Hears what is done.
-        workers: Processes that prepare pages.
-        board: Also write events for TensorBoard.
+        listener: Listener to the progress.
+        workers: Number of processes that prepare pages.
+        board: Whether to write events for TensorBoard.
     """
 
     world: World
@@ -87,12 +87,12 @@ class Where:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """Answers of one seed's models on pages that they have not seen.
+    """Logits of one seed's models for the pages of their test sides.
 
     Attributes:
         rows: ``(pages,)``, rows of the table.
         logits: ``(pages, rows of a page, labels)`` float32.
-        folds: ``(pages,)``, the fold in which each page was unseen.
+        folds: ``(pages,)``, the fold in which each page was on the test side.
     """
 
     rows: NDArray[np.intp]
@@ -100,45 +100,46 @@ class Answers:
     folds: NDArray[np.intp]
 
 
-def check(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[int]) -> None:
-    """Make sure, before any work, that a run can be done.
+def check_run(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[int]) -> None:
+    """Check that a run is possible, before any work is done.
 
     Args:
-        recordings: One row a file.
-        recipe: What to train.
-        plan: What to score.
-        seeds: Of folds and weights.
+        recordings: Table with one row per file.
+        recipe: Recipe to train.
+        plan: Evaluation protocol.
+        seeds: Seeds of folds and weights.
 
     Raises:
-        TrainingError: Labels, model, options or pretrained weights do not fit or are not here.
-        DatasetError: The recordings cannot be split so.
+        TrainingError: Labels, model or options do not fit, or pretrained weights are missing.
+        DatasetError: The recordings cannot be split in this way.
     """
     check_labels(recordings, recipe)
     check_weights(recipe.model, recipe.options)
     with torch.device("meta"):
-        model = built(recipe, seed=0, initial=False)
+        model = build_model(recipe, seed=0, initial=False)
     if recipe.options.get("weights") is not None:
-        built(recipe, seed=0)
+        build_model(recipe, seed=0)
     check_phases(model, recipe)
     for seed in seeds:
-        split = split_of(recordings, recipe, plan, seed=seed)
+        split = make_split(recordings, recipe, plan, seed=seed)
         for number, fold in enumerate(split.folds):
             by_file = split.protocol == splits.AS_PUBLISHED
             _sides(recordings, recipe, fold, seed=1000 * seed + number, by_file=by_file)
 
 
-def split_of(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
-    """The folds of one seed.
+def make_split(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
+    """Split the recordings into the folds of one seed.
 
     Raises:
-        DatasetError: The recordings cannot be split so.
+        TrainingError: There is no such protocol.
+        DatasetError: The recordings cannot be split in this way.
     """
-    split = _drawn(recordings, recipe, plan, seed=seed)
+    split = _make_unchecked_split(recordings, recipe, plan, seed=seed)
     splits.check_disjoint(recordings, split)
     return split
 
 
-def _drawn(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
+def _make_unchecked_split(recordings: Recordings, recipe: Recipe, plan: Plan, *, seed: int) -> Split:
     name, _, column = plan.protocol.partition(":")
     if name == "honest":
         return Split(name, seed, splits.honest(recordings, seed=seed, folds=plan.folds))
@@ -163,51 +164,51 @@ def cross_validate(
     plan: Plan | None = None,
     *,
     seeds: Sequence[int],
-    where: Where,
+    context: RunContext,
 ) -> None:
-    """Train a model for each fold and keep its answers on the fold's unseen pages.
+    """Train a model for each fold and store its logits for the pages of the fold's test side.
 
     Args:
-        recordings: One row a file.
-        recipe: What to train.
-        out: Run folder made by :func:`start_run`.
-        plan: What to score.
-        seeds: Of folds and weights.
-        where: Where to train.
+        recordings: Table with one row per file.
+        recipe: Recipe to train.
+        out: Run folder created by :func:`ecglens.models.train.folder.start_run`.
+        plan: Evaluation protocol.
+        seeds: Seeds of folds and weights.
+        context: Devices, cache and listener.
 
     Raises:
         TrainingError: A page cannot be used or the training fails.
-        DatasetError: The recordings cannot be split so.
+        DatasetError: The recordings cannot be split in this way.
     """
     plan = plan or Plan()
-    kept = {seed: split_of(recordings, recipe, plan, seed=seed) for seed in seeds}
+    splits_by_seed = {seed: make_split(recordings, recipe, plan, seed=seed) for seed in seeds}
     pending = [
         (seed, number, fold)
-        for seed, split in kept.items()
+        for seed, split in splits_by_seed.items()
         for number, fold in enumerate(split.folds)
         if not (_fold_folder(out, seed, number) / ANSWERS).exists()
     ]
     if not pending:
         return
-    if where.world.leads:
-        for seed, split in kept.items():
+    if context.world.is_first:
+        for seed, split in splits_by_seed.items():
             split.save(out / f"seed{seed}" / "split.json", recordings)
     needed = np.unique(np.concatenate([side for _, _, fold in pending for side in (fold.train, fold.test)]))
-    prepared = prepare_rows(recordings, recipe, needed, where)
+    prepared = prepare_rows(recordings, recipe, needed, context)
     for seed, number, fold in pending:
-        if kept[seed].protocol != splits.AS_PUBLISHED:
-            _check_content(prepared, fold)
+        if splits_by_seed[seed].protocol != splits.AS_PUBLISHED:
+            _check_copies(prepared, fold)
         folder = _fold_folder(out, seed, number)
-        of = f"seed {seed}, fold {number + 1} of {len(kept[seed].folds)}"
-        by_file = kept[seed].protocol == splits.AS_PUBLISHED
-        model = _fit(prepared, fold, folder, where, seed=1000 * seed + number, of=of, by_file=by_file)
-        logits = logits_of(model, prepared.samples(fold.test), device=where.world.device)
+        of = f"seed {seed}, fold {number + 1} of {len(splits_by_seed[seed].folds)}"
+        by_file = splits_by_seed[seed].protocol == splits.AS_PUBLISHED
+        model = _fit(prepared, fold, folder, context, seed=1000 * seed + number, of=of, by_file=by_file)
+        logits = compute_logits(model, prepared.samples(fold.test), device=context.world.device)
         logits = logits.reshape(len(fold.test), len(recipe.input.rows), -1)
-        if where.world.leads:
+        if context.world.is_first:
             _write_answers(folder / ANSWERS, rows=fold.test, logits=logits)
-        where.world.wait()
+        context.world.wait()
         right = float((page_logits(logits, recipe.input).argmax(1) == prepared.targets[fold.test]).mean())
-        where.listener.line(f"{of}: {right:.1%} of {len(fold.test)} unseen pages right")
+        context.listener.line(f"{of}: {right:.1%} of {len(fold.test)} test pages correct")
 
 
 def fit_all(
@@ -216,49 +217,51 @@ def fit_all(
     out: Path,
     *,
     seed: int,
-    where: Where,
+    context: RunContext,
 ) -> None:
-    """Fit the recipe on one file of every recording and keep the weights in ``RUN/final``.
+    """Train on one file of every recording and store the weights in ``RUN/final``.
 
     Arguments and errors are those of :func:`cross_validate`.
     """
-    if (out / FINAL / _kept(recipe)).exists():
+    if (out / FINAL / _weights_file(recipe)).exists():
         return
     everything = Fold(recordings.canonical_indices(), np.empty(0, dtype=np.intp), "all")
-    prepared = prepare_rows(recordings, recipe, everything.train, where)
-    _fit(prepared, everything, out / FINAL, where, seed=seed, of="all recordings", by_file=False)
-    where.listener.line(f"fitted on all {len(everything.train)} recordings")
+    prepared = prepare_rows(recordings, recipe, everything.train, context)
+    _fit(prepared, everything, out / FINAL, context, seed=seed, of="all recordings", by_file=False)
+    context.listener.line(f"fitted on all {len(everything.train)} recordings")
 
 
 def load_final(recipe: Recipe, out: Path) -> nn.Module:
-    """The model that was fitted on everything.
+    """Load the model that was fitted on all recordings, in evaluation mode.
 
     Raises:
-        TrainingError: The run has none.
+        TrainingError: The run has no such model.
     """
-    weights = out / FINAL / _kept(recipe)
+    weights = out / FINAL / _weights_file(recipe)
     if not weights.is_file():
-        raise TrainingError(f"'{out}' has no model that was fitted on everything; finish the run with --fit --resume.")
-    model = built(recipe, seed=0, initial=False)
+        raise TrainingError(
+            f"'{out}' has no model that was fitted on all recordings; finish the run with --fit --resume."
+        )
+    model = build_model(recipe, seed=0, initial=False)
     load_weights(weights, model)
     return model.eval()
 
 
-def answered(recordings: Recordings, out: Path, *, seed: int) -> Answers:
-    """Answers of one seed's folds together.
+def load_answers(recordings: Recordings, out: Path, *, seed: int) -> Answers:
+    """Load the logits of all folds of one seed.
 
     Args:
-        recordings: The table that the run was made from.
+        recordings: Table that the run was trained on.
         out: Run folder.
-        seed: Of the folds.
+        seed: Seed of the folds.
 
     Raises:
         TrainingError: The run is not finished for this seed.
     """
     folder = out / f"seed{seed}"
     if not (folder / "split.json").exists():
-        known = ", ".join(sorted(path.name.removeprefix("seed") for path in out.glob("seed*"))) or "none"
-        raise TrainingError(f"'{out}' has no finished folds of seed {seed}; it has seeds {known} (--seeds).")
+        seeds = ", ".join(sorted(path.name.removeprefix("seed") for path in out.glob("seed*"))) or "none"
+        raise TrainingError(f"'{out}' has no finished folds of seed {seed}; it has seeds {seeds} (--seeds).")
     split = Split.load(folder / "split.json", recordings)
     parts = []
     for number, fold in enumerate(split.folds):
@@ -266,11 +269,11 @@ def answered(recordings: Recordings, out: Path, *, seed: int) -> Answers:
         if not path.exists():
             raise TrainingError(
                 f"Fold {number + 1} of {len(split.folds)} of seed {seed} in '{out}' is not finished; "
-                "go on with --resume."
+                "continue it with --resume."
             )
         with np.load(path) as data:
             if not np.array_equal(data["rows"], fold.test):
-                raise TrainingError(f"The answers in '{path}' are of other pages than the fold's; remove them.")
+                raise TrainingError(f"The logits in '{path}' do not belong to the pages of the fold; remove the file.")
             parts.append((data["rows"], data["logits"], np.full(len(fold.test), number)))
     rows, logits, folds = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(rows, kind="stable")
@@ -278,11 +281,11 @@ def answered(recordings: Recordings, out: Path, *, seed: int) -> Answers:
 
 
 def page_logits(logits: NDArray[np.float32], recipe: InputRecipe) -> NDArray[np.float32]:
-    """Logits of pages from those of their rows, as the recipe adds them up.
+    """Combine the logits of rows into those of pages, as the recipe says.
 
     Args:
         logits: ``(pages, rows, labels)``.
-        recipe: Of the input; only lead crops have several rows.
+        recipe: Input recipe; only lead crops have several rows per page.
 
     Returns:
         ``(pages, labels)`` float32.
@@ -297,26 +300,26 @@ def _fit(
     prepared: Prepared,
     fold: Fold,
     folder: Path,
-    where: Where,
+    context: RunContext,
     *,
     seed: int,
     of: str,
     by_file: bool,
 ) -> nn.Module:
-    """Train on one side of a fold, or load what was trained."""
-    recipe, world = prepared.recipe, where.world
-    model = built(recipe, seed=seed, initial=not (folder / LAST).exists()).to(world.device)
-    if (folder / _kept(recipe)).exists():
-        load_weights(folder / _kept(recipe), model)
+    """Train on the training side of a fold, or load the trained weights."""
+    recipe, world = prepared.recipe, context.world
+    model = build_model(recipe, seed=seed, initial=not (folder / LAST).exists()).to(world.device)
+    if (folder / _weights_file(recipe)).exists():
+        load_weights(folder / _weights_file(recipe), model)
         return model.eval()
     learn, choose = _sides(prepared.recordings, recipe, fold, seed=seed, by_file=by_file)
     _check_each_label(prepared, learn, of)
-    write = tensorboard(folder / "events") if where.board and world.leads else None
-    where.listener.stage(of)
+    write = open_tensorboard(folder / "events") if context.board and world.is_first else None
+    context.listener.stage(of)
 
     def on_epoch(history: History) -> None:
-        where.listener.epoch(history[-1])
-        if world.leads:
+        context.listener.epoch(history[-1])
+        if world.is_first:
             write_history(folder / "history.csv", history)
         if write is not None:
             write(history[-1])
@@ -329,35 +332,35 @@ def _fit(
         seed=seed,
         folder=folder,
         world=world,
-        on_step=where.listener.steps,
+        on_step=context.listener.steps,
         on_epoch=on_epoch,
     )
-    if world.leads:
+    if world.is_first:
         draw_curves(folder / "curves.png", history, f"{recipe.title}: {of}")
     return model
 
 
-def prepare_rows(recordings: Recordings, recipe: Recipe, rows: NDArray[np.intp], where: Where) -> Prepared:
+def prepare_rows(recordings: Recordings, recipe: Recipe, rows: NDArray[np.intp], context: RunContext) -> Prepared:
     """Prepare the pages of some rows of a table; see :func:`ecglens.models.train.prepared.prepare`."""
-    where.listener.stage("preparing pages")
+    context.listener.stage("preparing pages")
     return prepare(
         recordings,
         recipe,
         rows,
-        cache=where.cache,
-        workers=where.workers,
-        world=where.world,
-        progress=where.listener.pages,
+        cache=context.cache,
+        workers=context.workers,
+        world=context.world,
+        progress=context.listener.pages,
     )
 
 
-def built(recipe: Recipe, *, seed: int, initial: bool = True) -> nn.Module:
-    """The recipe's model.
+def build_model(recipe: Recipe, *, seed: int, initial: bool = True) -> nn.Module:
+    """Build the model of a recipe.
 
     Args:
-        recipe: Which.
-        seed: Of its first weights.
-        initial: Whether the weights matter; pretrained ones are not fetched where they will be replaced.
+        recipe: Recipe with the model and its options.
+        seed: Seed of the initial weights.
+        initial: Whether the initial weights are used; if they will be replaced, pretrained ones are not fetched.
     """
     options = (
         recipe.options if initial else {name: value for name, value in recipe.options.items() if name != "weights"}
@@ -368,7 +371,7 @@ def built(recipe: Recipe, *, seed: int, initial: bool = True) -> nn.Module:
     return model.to(memory_format=torch.channels_last)
 
 
-def _kept(recipe: Recipe) -> str:
+def _weights_file(recipe: Recipe) -> str:
     return BEST if recipe.selection.keep == "best" else LAST
 
 
@@ -385,25 +388,25 @@ def _write_answers(path: Path, **arrays: NDArray[np.generic]) -> None:
 def _sides(
     recordings: Recordings, recipe: Recipe, fold: Fold, *, seed: int, by_file: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-    """Rows to learn from, and those to choose by where the recipe chooses."""
+    """Return the rows to train on and, if the recipe selects an epoch, those for the selection."""
     if not recipe.selection.fraction:
         return fold.train, None
     try:
         return splits.inner(recordings, fold, seed=seed, fraction=recipe.selection.fraction, by_file=by_file)
     except DatasetError as error:
         raise TrainingError(
-            f"The training side of {fold.name or 'a fold'} cannot be split again to choose an epoch. {error} "
-            "Or choose none: --set selection={}"
+            f"The training side of {fold.name or 'a fold'} cannot be split again to select an epoch. {error} "
+            "To select none, use --set selection={}"
         ) from error
 
 
-def _check_content(prepared: Prepared, fold: Fold) -> None:
-    """Refuse a fold on both sides of which a file of the same content stands: the table does not know of the copy."""
+def _check_copies(prepared: Prepared, fold: Fold) -> None:
+    """Check that no file has the same content as one on the other side: a copy that the table does not list."""
     shared = np.intersect1d(prepared.places[fold.train], prepared.places[fold.test])
     if shared.size:
         row = next(row for row in fold.test if prepared.places[row] == shared[0])
         raise TrainingError(
-            f"Expected every page on one side, but {shared.size} stand on both sides as copies, such as "
+            f"Expected every page on one side, but {shared.size} have copies on the other side, such as "
             f"'{prepared.recordings[int(row)].path.name}'; run ecglens audit and train on its recordings.csv."
         )
 
@@ -413,6 +416,5 @@ def _check_each_label(prepared: Prepared, learn: NDArray[np.intp], of: str) -> N
     empty = [label for label, count in zip(prepared.recipe.labels, counts, strict=True) if not count]
     if empty:
         raise TrainingError(
-            f"The training side of {of} has no recording labelled '{empty[0]}'; add recordings or ask for another "
-            "split."
+            f"The training side of {of} has no recording labeled '{empty[0]}'; add recordings or use another split."
         )

@@ -1,4 +1,4 @@
-"""Rows of stored inputs with their targets, and how they become batches of tensors."""
+"""Samples: rows of stored inputs with their targets, from which batches of tensors are created."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Samples", "balanced_order", "batches", "fetched_ahead"]
+__all__ = ["Samples", "batches", "order_rows", "prefetch"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -18,15 +18,15 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """What a model learns from, or is scored on.
+    """Samples to train or to evaluate a model on.
 
     Attributes:
-        stored: One array for each input of the model, ``(stored rows, *shape)``, as the cache keeps them: uint8 for
-            pixels, float32 for signals. May be memory-mapped.
-        scaling: For each input mean and standard deviation, broadcastable on one row; the model reads
+        stored: One array for each input of the model, ``(stored rows, *shape)``, as the cache stores them: uint8 for
+            pixels, float32 for signals. They may be memory-mapped.
+        scaling: Mean and standard deviation of each input, broadcastable to one row; the model reads
             ``(stored - mean) / std``.
-        rows: ``(n,)`` intp, which stored rows these are.
-        targets: ``(n,)`` int64, index of each row's label.
+        rows: ``(n,)`` intp, index of each sample in the stored rows.
+        targets: ``(n,)`` int64, index of each sample's label.
     """
 
     stored: tuple[NDArray[Any], ...]
@@ -38,62 +38,68 @@ class Samples:
         return len(self.rows)
 
     def batch(self, chosen: NDArray[np.intp], device: torch.device) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Scaled inputs and targets of some of the samples.
+        """Load the scaled inputs and the targets of some samples.
 
         Args:
             chosen: ``(b,)`` indices into the samples.
-            device: Where the tensors go; pixels travel there as bytes.
+            device: Device of the tensors; pixels are transferred as bytes.
 
         Returns:
             One ``(b, *shape)`` float32 tensor for each input, and ``(b,)`` int64 targets.
         """
         rows = self.rows[chosen]
-        order = np.argsort(rows, kind="stable")  # a file is read in its order
+        order = np.argsort(rows, kind="stable")  # read memory-mapped files sequentially
         inputs = []
         for stored, (mean, std) in zip(self.stored, self.scaling, strict=True):
             values = np.empty((len(rows), *stored.shape[1:]), stored.dtype)
             values[order] = stored[rows[order]]
-            there = torch.from_numpy(values).to(device, non_blocking=True).float()
-            scaled = (there - torch.as_tensor(mean, device=device)) / torch.as_tensor(std, device=device)
+            on_device = torch.from_numpy(values).to(device, non_blocking=True).float()
+            scaled = (on_device - torch.as_tensor(mean, device=device)) / torch.as_tensor(std, device=device)
             inputs.append(scaled.to(memory_format=torch.channels_last) if scaled.ndim == 4 else scaled)
         return tuple(inputs), torch.from_numpy(self.targets[chosen]).to(device)
 
     def counts(self, labels: int) -> NDArray[np.intp]:
-        """Number of rows of each label, ``(labels,)``."""
+        """Count the samples of each label, ``(labels,)``."""
         return np.bincount(self.targets, minlength=labels).astype(np.intp)
 
 
-def balanced_order(targets: NDArray[np.int64], balance: str, rng: np.random.Generator) -> NDArray[np.intp]:
-    """The order in which an epoch shows its rows.
+def order_rows(targets: NDArray[np.int64], balance: str, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Order the rows of an epoch at random.
 
     Args:
-        targets: ``(n,)``.
-        balance: ``"sampling"`` draws n rows so that each label comes as often as the others, ``"repeat"`` repeats rarer
-            labels until each has as many rows as the commonest, anything else shows each row once.
-        rng: Of the draw.
+        targets: Index of each row's label, ``(n,)``.
+        balance: ``"sampling"`` samples n rows with all labels equally likely, ``"repeat"`` repeats rows of rarer labels
+            until each label has as many rows as the most common one, and anything else uses each row once.
+        rng: Random generator.
+
+    Returns:
+        Indices of the rows.
     """
     counts = np.bincount(targets)
     if balance == "sampling":
         share = 1.0 / counts[targets] / np.count_nonzero(counts)
         return rng.choice(len(targets), size=len(targets), p=share / share.sum()).astype(np.intp)
-    shown = np.arange(len(targets), dtype=np.intp)
+    indices = np.arange(len(targets), dtype=np.intp)
     if balance == "repeat":
         parts = []
         for label in np.flatnonzero(counts):
             members = np.flatnonzero(targets == label)
-            whole, rest = divmod(int(counts.max()), len(members))
-            parts += [np.tile(members, whole), rng.choice(members, size=rest, replace=False)]
-        shown = np.concatenate(parts).astype(np.intp)
-    return rng.permutation(shown)
+            whole, remainder = divmod(int(counts.max()), len(members))
+            parts += [np.tile(members, whole), rng.choice(members, size=remainder, replace=False)]
+        indices = np.concatenate(parts).astype(np.intp)
+    return rng.permutation(indices)
 
 
 def batches(order: NDArray[np.intp], batch_size: int) -> list[NDArray[np.intp]]:
-    """Parts of nearly equal size, none above ``batch_size``: a last batch of one row would spoil batch statistics."""
+    """Split rows into batches of similar size, at most ``batch_size``.
+
+    A last batch of a single row would distort batch statistics.
+    """
     return np.array_split(order, -(-len(order) // batch_size))
 
 
-def fetched_ahead(make: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """``map(make, items)``, each made in a second thread while the one before it is used."""
+def prefetch(make: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    """Yield ``make(item)`` for each item; the next result is computed in a second thread while one is used."""
     with ThreadPoolExecutor(1) as thread:
         waiting: Future[_Result] | None = None
         for item in items:

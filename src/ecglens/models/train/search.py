@@ -1,8 +1,8 @@
-"""Search for a recipe's numbers with Optuna: a study that can be stopped, and that never sees a page that is scored.
+"""Search for the hyperparameters of a recipe with Optuna, without using test pages; a study can be resumed.
 
-A trial trains on a part of the training side and is valued on the other, both of the inner split. Where the recipe that
-comes out is scored under the honest protocol on the same recordings, search on the training side of one fold only
-(``fold``), or the score has chosen its own recipe.
+A trial trains on one part of the training side and is evaluated on the other, both of the inner split. If the resulting
+recipe is evaluated under the honest protocol on the same recordings, search on the training side of one fold only
+(``fold``). Otherwise the recipe was chosen on the pages on which it is evaluated.
 """
 
 import hashlib
@@ -24,20 +24,20 @@ from ecglens.datasets.splits import Fold
 from ecglens.errors import TrainingError
 from ecglens.extras import require
 from ecglens.models.train.checkpoint import write_whole
-from ecglens.models.train.folder import check_labels, table_of
+from ecglens.models.train.folder import check_labels, list_rows
 from ecglens.models.train.loop import train
 from ecglens.models.train.prepared import Prepared
-from ecglens.models.train.recipe import Recipe, changed, recipe_text
-from ecglens.models.train.run import Where, built, prepare_rows
+from ecglens.models.train.recipe import Recipe, change_recipe, format_recipe
+from ecglens.models.train.run import RunContext, build_model, prepare_rows
 
-__all__ = ["Found", "Range", "Space", "load_space", "search"]
+__all__ = ["Range", "SearchResult", "Space", "load_space", "search"]
 
 _BEST, _STUDY = "best.toml", "study.db"
 _FIXED = ("input", "labels", "damage")
 
 
 class Range(BaseModel):
-    """Numbers between two ends."""
+    """Range of numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -53,7 +53,7 @@ class Range(BaseModel):
 
 
 Space = Mapping[str, Range | list[Any]]
-"""For each dotted key of a recipe the numbers or values to try."""
+"""Numbers or values to try, by dotted key of a recipe."""
 
 _SPACE: TypeAdapter[dict[str, Range | Annotated[list[Any], Field(min_length=1)]]] = TypeAdapter(
     dict[str, Range | Annotated[list[Any], Field(min_length=1)]]
@@ -67,13 +67,13 @@ DEFAULT_SPACE: Space = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search has come to.
+class SearchResult:
+    """Result of a search.
 
     Attributes:
-        trials: Finished ones.
-        value: Mean of the metric over the inner splits of the best.
-        changes: Its values by dotted key.
+        trials: Number of finished trials.
+        value: Metric of the best trial, averaged over the inner splits.
+        changes: Values of the best trial by dotted key.
     """
 
     trials: int
@@ -82,15 +82,15 @@ class Found:
 
 
 def load_space(path: Path) -> Space:
-    """Read a space: a TOML file of dotted keys, each with a list of values or ``{low=, high=, log=}``.
+    """Read a search space: a TOML file of dotted keys, each with a list of values or ``{low=, high=, log=}``.
 
     Raises:
-        TrainingError: The file cannot be read or is none.
+        TrainingError: The file cannot be read or is not a search space.
     """
     try:
         return _SPACE.validate_python(_flat(tomllib.loads(path.read_text(encoding="utf-8"))))
     except OSError as error:
-        raise TrainingError(f"Expected a space to search, but '{path}' cannot be read.") from error
+        raise TrainingError(f"Expected a file with a search space, but '{path}' cannot be read.") from error
     except (ValidationError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise TrainingError(
@@ -104,38 +104,43 @@ def search(
     recipe: Recipe,
     out: Path,
     *,
-    where: Where,
+    context: RunContext,
     space: Space = DEFAULT_SPACE,
     trials: int = 20,
     repeats: int = 2,
     metric: Literal["loss", "accuracy", "balanced_accuracy"] = "loss",
     seed: int = 0,
     fold: tuple[int, int] | None = None,
-) -> Found:
-    """Try values for a recipe; a study that is in the folder goes on until it has as many trials.
+) -> SearchResult:
+    """Search for the best values of a recipe; an existing study in the folder is continued up to the number of trials.
 
     Args:
-        recordings: One row a file; copies are left out.
-        recipe: What is changed.
+        recordings: Table with one row per file; copies are left out.
+        recipe: Recipe to change.
         out: Folder of the study; ``best.toml`` in it is the recipe with the best values.
-        where: Where to train.
-        space: What to try.
-        trials: How many in all.
-        repeats: Inner splits on which each trial is trained and valued.
-        metric: What is valued, on the inner splits.
-        seed: Of the sampler, the splits and the weights.
-        fold: ``(seed, number)`` of the honest protocol's fold whose training side alone is seen.
+        context: Devices, cache and listener of the run.
+        space: Values to try.
+        trials: Total number of trials.
+        repeats: Number of inner splits on which each trial is trained and evaluated.
+        metric: Metric to optimize, on the inner splits.
+        seed: Seed of the sampler, the splits and the weights.
+        fold: ``(seed, number)`` of the only fold of the honest protocol whose training side is used.
+
+    Returns:
+        The best values.
 
     Raises:
-        TrainingError: The folder holds another study, or no trial came to an end.
+        TrainingError: The folder contains another study, or no trial finished.
     """
     optuna = require("optuna", extra="train")
     fixed = [key for key in space if key.partition(".")[0] in _FIXED]
     if fixed:
-        raise TrainingError(f"Expected numbers of the training to search, but '{fixed[0]}' changes what is trained on.")
+        raise TrainingError(f"Expected settings of the training to search, but '{fixed[0]}' changes the training data.")
     optuna.logging.set_verbosity(logging.WARNING)
     check_labels(recordings, recipe)
-    changed(recipe, {key: among.low if isinstance(among, Range) else among[0] for key, among in space.items()})
+    change_recipe(
+        recipe, {key: choices.low if isinstance(choices, Range) else choices[0] for key, choices in space.items()}
+    )
     rows = recordings.canonical_indices()
     if fold is not None:
         folds = splits.honest(recordings, seed=fold[0])
@@ -143,9 +148,9 @@ def search(
             raise TrainingError(f"Expected a fold from 0 to {len(folds) - 1}, but got {fold[1]}.")
         rows = folds[fold[1]].train
     parts = [_inner(recordings, recipe, Fold(rows, np.empty(0, np.intp)), seed=seed + n) for n in range(repeats)]
-    asked = {
+    settings = {
         "recipe": recipe.model_dump(mode="json"),
-        "recordings": hashlib.sha256(json.dumps(table_of(recordings)).encode()).hexdigest(),
+        "recordings": hashlib.sha256(json.dumps(list_rows(recordings)).encode()).hexdigest(),
         "space": _plain(space),
         "metric": metric,
         "repeats": repeats,
@@ -158,22 +163,24 @@ def search(
         direction="minimize" if metric == "loss" else "maximize",
         load_if_exists=True,
     )
-    _check_same(study, asked, out)
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))  # a seed draws the same points again
-    prepared = prepare_rows(recordings, recipe, rows, where)
+    _check_same(study, settings, out)
+    study.sampler = optuna.samplers.TPESampler(
+        seed=seed + len(study.trials)
+    )  # the same seed would propose the same values again
+    prepared = prepare_rows(recordings, recipe, rows, context)
 
     def value(trial: Any) -> float:
-        tried = changed(recipe, _suggested(trial, space))
+        trial_recipe = change_recipe(recipe, _suggest_values(trial, space))
         values = []
         for number, part in enumerate(parts):
-            where.listener.stage(f"trial {trial.number + 1} of {trials}, part {number + 1} of {repeats}")
+            context.listener.stage(f"trial {trial.number + 1} of {trials}, part {number + 1} of {repeats}")
             try:
-                values.append(_value(prepared, tried, part, metric, where, seed=seed + number))
+                values.append(_value(prepared, trial_recipe, part, metric, context, seed=seed + number))
             except TrainingError as error:
-                where.listener.line(f"trial {trial.number + 1} failed: {error}")
+                context.listener.line(f"trial {trial.number + 1} failed: {error}")
                 raise optuna.TrialPruned from error
         mean = float(np.mean(values))
-        where.listener.line(f"trial {trial.number + 1}: {metric} {mean:.4f} with {json.dumps(trial.params)}")
+        context.listener.line(f"trial {trial.number + 1}: {metric} {mean:.4f} with {json.dumps(trial.params)}")
         return mean
 
     done = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
@@ -182,10 +189,10 @@ def search(
     done = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
     if not done:
         raise TrainingError(
-            f"None of the trials in '{out}' came to an end; narrow the space, such as the learning rate."
+            f"None of the trials in '{out}' finished; narrow the search space, such as the learning rate."
         )
-    write_whole(out / _BEST, recipe_text(changed(recipe, study.best_params)).encode())
-    return Found(len(done), float(study.best_value), dict(study.best_params))
+    write_whole(out / _BEST, format_recipe(change_recipe(recipe, study.best_params)).encode())
+    return SearchResult(len(done), float(study.best_value), dict(study.best_params))
 
 
 def _inner(recordings: Recordings, recipe: Recipe, fold: Fold, *, seed: int) -> Fold:
@@ -193,9 +200,9 @@ def _inner(recordings: Recordings, recipe: Recipe, fold: Fold, *, seed: int) -> 
     return Fold(learn, choose)
 
 
-def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, where: Where, *, seed: int) -> float:
-    """Train on one side and value on the other: by the last epoch, or by the best where the recipe keeps that."""
-    model = built(recipe, seed=seed).to(where.world.device)
+def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, context: RunContext, *, seed: int) -> float:
+    """Train on one side and evaluate on the other: the last epoch, or the best one if the recipe selects it."""
+    model = build_model(recipe, seed=seed).to(context.world.device)
     learn, choose = prepared.samples(part.train, damaged=True), prepared.samples(part.test)
     with TemporaryDirectory() as folder:
         history = train(
@@ -205,8 +212,8 @@ def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, where: W
             recipe,
             seed=seed,
             folder=Path(folder),
-            world=where.world,
-            on_step=where.listener.steps,
+            world=context.world,
+            on_step=context.listener.steps,
         )
     values = [float(row[f"validation_{metric}"] or 0.0) for row in history]
     if recipe.selection.keep == "last":
@@ -214,29 +221,31 @@ def _value(prepared: Prepared, recipe: Recipe, part: Fold, metric: str, where: W
     return min(values) if metric == "loss" else max(values)
 
 
-def _suggested(trial: Any, space: Space) -> dict[str, Any]:
+def _suggest_values(trial: Any, space: Space) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for key, among in space.items():
-        if not isinstance(among, Range):
-            values[key] = trial.suggest_categorical(key, among)
-        elif isinstance(among.low, int) and isinstance(among.high, int):
-            values[key] = trial.suggest_int(key, among.low, among.high, log=among.log)
+    for key, choices in space.items():
+        if not isinstance(choices, Range):
+            values[key] = trial.suggest_categorical(key, choices)
+        elif isinstance(choices.low, int) and isinstance(choices.high, int):
+            values[key] = trial.suggest_int(key, choices.low, choices.high, log=choices.log)
         else:
-            values[key] = trial.suggest_float(key, among.low, among.high, log=among.log)
+            values[key] = trial.suggest_float(key, choices.low, choices.high, log=choices.log)
     return values
 
 
-def _check_same(study: Any, asked: Mapping[str, Any], out: Path) -> None:
-    text = json.dumps(asked, sort_keys=True)
-    kept = study.user_attrs.get("asked")
-    if kept is None:
+def _check_same(study: Any, settings: Mapping[str, Any], out: Path) -> None:
+    text = json.dumps(settings, sort_keys=True)
+    stored = study.user_attrs.get("asked")
+    if stored is None:
         study.set_user_attr("asked", text)
-    elif kept != text:
-        raise TrainingError(f"'{out}' holds a study of another recipe, table, space or metric; choose another folder.")
+    elif stored != text:
+        raise TrainingError(
+            f"'{out}' contains a study of another recipe, table, search space or metric; choose another folder."
+        )
 
 
 def _plain(space: Space) -> dict[str, Any]:
-    return {key: among.model_dump() if isinstance(among, Range) else among for key, among in space.items()}
+    return {key: choices.model_dump() if isinstance(choices, Range) else choices for key, choices in space.items()}
 
 
 def _flat(document: Mapping[str, Any], before: str = "") -> dict[str, Any]:

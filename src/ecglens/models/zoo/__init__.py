@@ -1,4 +1,4 @@
-"""Architectures (extra ``train``); a model is a function here, and its name is the function's name."""
+"""Architectures (extra ``train``): each is a function with the name of the model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from torch import nn
 
 from ecglens.errors import TrainingError
 from ecglens.models.zoo.backbones import (
-    architecture,
     backbone,
     densenet121,
     efficientnet_b0,
+    find_architecture,
     mobilenet_v1,
     mobilenet_v2,
     resnet50,
@@ -55,12 +55,12 @@ _INPUTS = ("page", "signal")
 
 @dataclass(frozen=True, slots=True)
 class ZooEntry:
-    """A model that can be built by name.
+    """Model that can be built by name.
 
     Attributes:
-        make: The function; its keyword ``labels`` and one for each input are there in every model.
-        source: Where the architecture comes from.
-        note: What it is, in a few words.
+        make: Function that builds the model; it has the keywords ``labels`` and one for each input.
+        source: Source of the architecture.
+        note: Short description.
     """
 
     make: Callable[..., nn.Module]
@@ -69,7 +69,7 @@ class ZooEntry:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one row of each input, by the graph's name, that the model was made for."""
+        """Default shape of one row of each input, by the input's name in the graph."""
         defaults = signature(self.make).parameters
         return {name: defaults[name].default for name in _INPUTS if name in defaults}
 
@@ -96,18 +96,18 @@ ZOO: Mapping[str, ZooEntry] = MappingProxyType(
         )
     }
 )
-"""Every model by its function's name; ``build`` takes timm's names and ``+lstm`` as well."""
+"""All models by name; ``build`` also accepts names of timm and the ending ``+lstm``."""
 
 
 def build(name: str, *, labels: int, shapes: Mapping[str, tuple[int, ...]], **options: Any) -> nn.Module:
     """Build a model.
 
     Args:
-        name: One of :data:`ZOO` or of timm's models, which may stand behind ``timm:``; ``+lstm`` at the end of a
-            backbone's name has its last feature map read along time.
+        name: Name of a model in :data:`ZOO` or in timm, optionally with the prefix ``timm:``. The ending ``+lstm``
+            adds an LSTM layer that reads the last feature map of a backbone along time.
         labels: Number of labels.
-        shapes: Shape of one row of each input, as an input recipe tells them.
-        **options: Of the model.
+        shapes: Shape of one row of each input, as in an input recipe.
+        **options: Keyword arguments of the model.
 
     Returns:
         A module that takes its inputs in the order of ``shapes`` and returns logits ``(rows, labels)``.
@@ -115,10 +115,10 @@ def build(name: str, *, labels: int, shapes: Mapping[str, tuple[int, ...]], **op
     Raises:
         TrainingError: There is no such model, or it cannot take these inputs or options.
     """
-    make, inputs = _found(name)
+    make, inputs = _find_function(name)
     if set(shapes) != set(inputs):
         raise TrainingError(
-            f"Model '{name}' reads {' and '.join(inputs)}, but the input recipe makes {' and '.join(shapes)}."
+            f"Model '{name}' reads {' and '.join(inputs)}, but the input recipe produces {' and '.join(shapes)}."
         )
     try:
         signature(make).bind(labels=labels, **shapes, **options)
@@ -129,41 +129,41 @@ def build(name: str, *, labels: int, shapes: Mapping[str, tuple[int, ...]], **op
 
 
 def check_weights(name: str, options: Mapping[str, Any]) -> None:
-    """Make sure, before any work, that a model's pretrained weights are here; they are fetched where they can be.
+    """Check that a model's pretrained weights are available, and fetch them if necessary.
 
     Args:
         name: As for :func:`build`.
-        options: Of the model.
+        options: Options of the model.
 
     Raises:
-        TrainingError: The weights are not here and cannot be fetched; it says what to fetch and where to put it.
+        TrainingError: The weights are missing and cannot be fetched; the message says which file to put where.
     """
     weights = options.get("weights")
     if weights is None:
         return
-    known = architecture(str(options.get("backbone", name)).removesuffix(_RECURRENT))
-    if known is None:
+    timm_name = find_architecture(str(options.get("backbone", name)).removesuffix(_RECURRENT))
+    if timm_name is None:
         raise TrainingError(f"Model '{name}' has no pretrained weights; leave the option weights out.")
-    find_weights(known, weights)
+    find_weights(timm_name, weights)
 
 
 def count_weights(name: str, *, labels: int = 4) -> int:
-    """Number of weights of a model of the zoo at its usual input, without making them."""
+    """Count the weights of a model of the zoo with its default input, without allocating them."""
     with torch.device("meta"):
         model = build(name, labels=labels, shapes=ZOO[name].shapes)
     return sum(weight.numel() for weight in model.parameters())
 
 
-def _found(name: str) -> tuple[Callable[..., nn.Module], tuple[str, ...]]:
-    """The function of a model and its inputs."""
+def _find_function(name: str) -> tuple[Callable[..., nn.Module], tuple[str, ...]]:
+    """Find the function of a model and the names of its inputs."""
     entry = ZOO.get(name)
     if entry is not None:
         return entry.make, tuple(entry.shapes)
     base = name.removesuffix(_RECURRENT)
-    if architecture(base) is None:
+    if find_architecture(base) is None:
         raise TrainingError(
-            f"Expected one of the models {', '.join(ZOO)}, a backbone with {_RECURRENT} or a name of timm's, "
-            f"but there is no '{name}'."
+            f"Expected one of the models {', '.join(ZOO)}, a backbone with {_RECURRENT} or a name of timm, "
+            f"but got '{name}'."
         )
     head: dict[str, Any] = {"recurrent": True} if name.endswith(_RECURRENT) else {}
     return partial(backbone, base, **head), ("page",)

@@ -1,10 +1,10 @@
 """``compact_cnn``: two small convolutional towers over the trace canvas, 211,496 weights.
 
-Both towers see the same canvas. The first keeps track of *where* on the page something is seen: its last
-map is averaged over four lines by four segments before the linear layer, so that ST elevation in V2 and in III are
-different things to it. The second asks *whether* it is seen anywhere: mean and maximum over the whole map. Their logits
-are averaged: two small towers with their own starts answer more surely than one, which is what an ensemble does
-(Lakshminarayanan et al., arXiv 1612.01474).
+Both towers read the same canvas. The first depends on *where* on the page a pattern is: its last map is averaged over a
+grid of four rows by four columns before the linear layer, so that it distinguishes ST elevation in V2 from that in III.
+The second depends on *whether* a pattern is present anywhere: it uses the mean and the maximum of the whole map. The
+logits of the towers are averaged. Two small towers with different initial weights are more reliable than one, like an
+ensemble (Lakshminarayanan et al., arXiv 1612.01474).
 """
 
 from pathlib import Path
@@ -18,27 +18,27 @@ from torch.nn import functional
 
 from ecglens.errors import ModelError
 
-__all__ = ["CompactCNN", "compact_cnn", "compact_cnn_from_graph"]
+__all__ = ["CompactCNN", "compact_cnn", "load_compact_cnn"]
 
 _CHANNELS = (16, 32, 48, 64, 96)
 _CELLS = 4
 
 
 def compact_cnn(*, labels: int = 4, page: tuple[int, int, int] = (1, 384, 384), dropout: float = 0.3) -> "CompactCNN":
-    """Build the model; any size from 64 px works."""
+    """Build the model; pages may have any size from 64 px."""
     return CompactCNN(labels=labels, channels=page[0], dropout=dropout)
 
 
-def compact_cnn_from_graph(path: Path) -> "CompactCNN":
-    """The module whose graph this is, in evaluation mode, so that gradients can be followed through a shipped model.
+def load_compact_cnn(path: Path) -> "CompactCNN":
+    """Load the module of a graph in evaluation mode, so that gradients of a shipped model can be computed.
 
-    The exporter has multiplied each normalization into its convolution; the module's normalizations only add.
+    The exporter merged the factor of each normalization into its convolution, so the module's normalizations only add.
 
     Args:
         path: ``model.onnx`` of an exported ``compact_cnn``.
 
     Raises:
-        ModelError: It is the graph of another model.
+        ModelError: The graph is that of another model.
     """
     stored = {part.name: np.array(numpy_helper.to_array(part)) for part in onnx.load(path).graph.initializer}
     try:
@@ -55,12 +55,14 @@ def compact_cnn_from_graph(path: Path) -> "CompactCNN":
                     part.bias.copy_(torch.from_numpy(stored[f"{before}.{int(number) - 1}.weight_bias"]))
                     part.eps = 0.0
     except (KeyError, RuntimeError) as error:
-        raise ModelError(f"Expected the graph of a compact_cnn at {path.name}, found that of another model.") from error
+        raise ModelError(
+            f"Expected the graph of a compact_cnn in '{path.name}', but got that of another model."
+        ) from error
     return model.eval()
 
 
 class CompactCNN(nn.Module):
-    """Two towers, averaged."""
+    """Model with two towers, whose logits are averaged."""
 
     def __init__(self, *, labels: int, channels: int, dropout: float) -> None:
         super().__init__()
@@ -68,7 +70,7 @@ class CompactCNN(nn.Module):
         self.presence = _Tower(channels, _CHANNELS[-1] * 2, labels, dropout)
 
     def towers(self, pages: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of each tower, ``(pages, labels)``; each is trained by its own loss."""
+        """Compute the logits of each tower, ``(pages, labels)``; each is trained by its own loss."""
         by_place = self.place.features(pages)
         cells = functional.adaptive_avg_pool2d(by_place, (_CELLS, _CELLS)).flatten(1)
         anywhere = self.presence.features(pages)
@@ -76,7 +78,7 @@ class CompactCNN(nn.Module):
         return self.place.classify(cells), self.presence.classify(pooled)
 
     def forward(self, pages: Tensor) -> Tensor:
-        """Logits, ``(pages, labels)``, of ``(pages, 1, height, width)``."""
+        """Compute logits, ``(pages, labels)``, from ``(pages, channels, height, width)``."""
         first, second = self.towers(pages)
         return (first + second) / 2
 

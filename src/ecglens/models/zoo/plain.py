@@ -1,8 +1,8 @@
-"""Plain convolutional networks as the works describe them, for whole pages and for lead crops.
+"""Plain convolutional networks as described in the reproduced works, for whole pages and for lead crops.
 
-What a description leaves open is our choice and stands in ``docs/models.md``: no padding (the default of Keras, in
-which the works are written), one hidden layer of 128 units and dropout of a half before the answer, 64 units in the
-second recurrent layer.
+Our choices where a description leaves something open are listed in ``docs/models.md``: no padding (the default of
+Keras, in which the works are written), one hidden layer of 128 units and a dropout of 0.5 before the output, and 64
+units in the second recurrent layer.
 """
 
 import torch
@@ -18,36 +18,36 @@ _FIRST_UNITS, _SECOND_UNITS = 128, 64
 def cnn_224(
     *, labels: int = 4, page: tuple[int, int, int] = (3, 224, 224), hidden: int = 128, dropout: float = 0.5
 ) -> nn.Module:
-    """Convolution and maximum three times, then two linear layers, over a whole page."""
+    """Build three convolutions, each with max pooling, and two linear layers, for a whole page."""
     return _plain(labels, page, hidden, dropout)
 
 
 def cnn_lead(
     *, labels: int = 4, page: tuple[int, int, int] = (3, 150, 150), hidden: int = 128, dropout: float = 0.5
 ) -> nn.Module:
-    """Three 3 x 3 convolutions of 32 to 128 channels over the crop of one lead."""
+    """Build three 3 x 3 convolutions with 32 to 128 channels and two linear layers, for the crop of one lead."""
     return _plain(labels, page, hidden, dropout)
 
 
 def crnn_lead(
     *, labels: int = 4, page: tuple[int, int, int] = (3, 150, 150), dropout: float = 0.5
 ) -> "RecurrentOverTime":
-    """The convolutions of :func:`cnn_lead`, their columns read from left to right by two LSTM layers."""
+    """Build the convolutions of :func:`cnn_lead` with two LSTM layers that read their columns from left to right."""
     return RecurrentOverTime(labels=labels, page=page, dropout=dropout)
 
 
 def crnn_lead_repeated(
     *, labels: int = 4, page: tuple[int, int, int] = (3, 150, 150), repeats: int = 50, dropout: float = 0.5
 ) -> "RecurrentOverOneVector":
-    """:func:`crnn_lead` as its work published it: the whole map as one vector, the same at each of 50 steps.
+    """Build :func:`crnn_lead` as in the published code: the flattened map is repeated at each of 50 steps.
 
-    There is no time in such a sequence; it exists for comparing with the published figures.
+    Such a sequence has no time axis; the model exists for comparison with the published figures.
     """
     return RecurrentOverOneVector(labels=labels, page=page, repeats=repeats, dropout=dropout)
 
 
 class RecurrentOverTime(nn.Module):
-    """Each column of the last map is a step."""
+    """Recurrent model in which each column of the last map is a step."""
 
     def __init__(self, *, labels: int, page: tuple[int, int, int], dropout: float) -> None:
         super().__init__()
@@ -57,14 +57,14 @@ class RecurrentOverTime(nn.Module):
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(_SECOND_UNITS, labels))
 
     def forward(self, page: Tensor) -> Tensor:
-        """Logits, ``(rows, labels)``."""
+        """Compute logits, ``(rows, labels)``."""
         columns = self.features(page).permute(0, 3, 1, 2).flatten(2)
         answer: Tensor = self.classify(self.sequence(columns))
         return answer
 
 
 class RecurrentOverOneVector(nn.Module):
-    """The flattened map is every step."""
+    """Recurrent model in which every step is the flattened map."""
 
     def __init__(self, *, labels: int, page: tuple[int, int, int], repeats: int, dropout: float) -> None:
         super().__init__()
@@ -75,15 +75,15 @@ class RecurrentOverOneVector(nn.Module):
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(_SECOND_UNITS, labels))
 
     def forward(self, page: Tensor) -> Tensor:
-        """Logits, ``(rows, labels)``."""
+        """Compute logits, ``(rows, labels)``."""
         vector = self.features(page).flatten(1)
-        steps = _of_one_vector(self.sequence.first, vector, self.repeats)
+        steps = _repeat_vector(self.sequence.first, vector, self.repeats)
         answer: Tensor = self.classify(self.sequence.last(steps))
         return answer
 
 
 class _TwoLayers(nn.Module):
-    """Two LSTM layers, the first returning its sequence, the second its last answer."""
+    """Two LSTM layers: the first returns its sequence, and the second its last output."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -95,22 +95,24 @@ class _TwoLayers(nn.Module):
         return self.last(sequence)
 
     def last(self, sequence: Tensor) -> Tensor:
-        """What the second layer answers at the end of the first one's sequence."""
+        """Compute the last output of the second layer from the sequence of the first."""
         answers, _ = self.second(sequence)
         last: Tensor = answers[:, -1]
         return last
 
 
-def _of_one_vector(layer: nn.LSTM, vector: Tensor, repeats: int) -> Tensor:
-    """The layer's sequence over one vector repeated; the product with the large matrix is the same in each step."""
+def _repeat_vector(layer: nn.LSTM, vector: Tensor, repeats: int) -> Tensor:
+    """Compute a layer's sequence for one repeated vector; the product with the large matrix is computed only once."""
     of_input, of_hidden, bias_of_input, bias_of_hidden = layer.parameters()
-    given = functional.linear(vector, of_input, bias_of_input + bias_of_hidden)
-    hidden = cell = given.new_zeros(given.shape[0], layer.hidden_size)
+    projected = functional.linear(vector, of_input, bias_of_input + bias_of_hidden)
+    hidden = cell = projected.new_zeros(projected.shape[0], layer.hidden_size)
     steps = []
     for _ in range(repeats):
-        taken, kept, new, shown = (given + functional.linear(hidden, of_hidden)).chunk(4, dim=1)
-        cell = torch.sigmoid(kept) * cell + torch.sigmoid(taken) * torch.tanh(new)
-        hidden = torch.sigmoid(shown) * torch.tanh(cell)
+        input_gate, forget_gate, candidate, output_gate = (projected + functional.linear(hidden, of_hidden)).chunk(
+            4, dim=1
+        )
+        cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * torch.tanh(candidate)
+        hidden = torch.sigmoid(output_gate) * torch.tanh(cell)
         steps.append(hidden)
     return torch.stack(steps, dim=1)
 

@@ -1,4 +1,4 @@
-"""Models of signals, and of a page with its signals."""
+"""Models that read signals, or a page and its signals."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _STEM_SAMPLES, _BLOCK_SAMPLES = 15, 7
 
 
 def resnet1d(*, labels: int = 4, signal: tuple[int, int] = (24, 250), dropout: float = 0.3) -> "ResNet1d":
-    """A residual network over time (after Wang et al., arXiv 1611.06455), the same for each lead."""
+    """Build a residual network over time (after Wang et al., arXiv 1611.06455), shared by all leads."""
     return ResNet1d(labels=labels, leads=signal[0] // 2, dropout=dropout)
 
 
@@ -29,15 +29,15 @@ def fusion(
     signal_dropout: float = 0.3,
     **page_options: Any,
 ) -> "Fusion":
-    """A model of the page and :func:`resnet1d`, whose logits are averaged.
+    """Build a model of the page and :func:`resnet1d`, whose logits are averaged.
 
     Args:
         labels: Number of labels.
         page: Shape of one page.
         signal: Shape of one recording.
         backbone: ``compact_cnn`` or the name of a backbone, which reads the page.
-        signal_dropout: Of the signals' model.
-        **page_options: Of the page's model.
+        signal_dropout: Dropout rate of the model of the signals.
+        **page_options: Options of the model of the page.
     """
     return Fusion(
         _page_model(backbone, labels=labels, page=page, **page_options),
@@ -46,7 +46,7 @@ def fusion(
 
 
 class ResNet1d(nn.Module):
-    """One tower reads every lead; leads meet after pooling over time, since a page shows them one after the other."""
+    """One tower that reads each lead; leads are combined after pooling, as a page shows them in turn."""
 
     def __init__(self, *, labels: int, leads: int, dropout: float) -> None:
         super().__init__()
@@ -60,17 +60,17 @@ class ResNet1d(nn.Module):
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * _CHANNELS[-1] * leads, labels))
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Logits, ``(rows, labels)``, of ``(rows, 2 * leads, samples)``: signals, then where they are known."""
+        """Compute logits, ``(rows, labels)``, from ``(rows, 2 * leads, samples)``: signals, then valid masks."""
         samples = signal.shape[-1]
-        apart = signal.reshape(-1, 2, self.leads, samples).transpose(1, 2).reshape(-1, 2, samples)
-        found = self.features(apart)
-        pooled = torch.cat([found.mean(2), found.amax(2)], dim=1)
+        by_lead = signal.reshape(-1, 2, self.leads, samples).transpose(1, 2).reshape(-1, 2, samples)
+        features = self.features(by_lead)
+        pooled = torch.cat([features.mean(2), features.amax(2)], dim=1)
         answer: Tensor = self.classify(pooled.reshape(-1, self.leads * pooled.shape[1]))
         return answer
 
 
 class Fusion(nn.Module):
-    """Mean of what the page and its signals say; each learns by its own loss, so that neither leans on the other."""
+    """Mean of the logits of page and signals; each model has its own loss, so that neither relies on the other."""
 
     def __init__(self, of_page: nn.Module, of_signal: nn.Module) -> None:
         super().__init__()
@@ -78,23 +78,23 @@ class Fusion(nn.Module):
 
     @property
     def trunk(self) -> nn.Module:
-        """Pretrained part of the page's model; there is none where that has none."""
+        """Pretrained part of the model of the page; :class:`AttributeError` if it has none."""
         trunk: nn.Module = self.of_page.get_submodule("trunk")
         return trunk
 
     def towers(self, page: Tensor, signal: Tensor) -> tuple[Tensor, ...]:
-        """Logits of the page's towers and of the signals', ``(rows, labels)``."""
+        """Compute the logits of the towers of the page and of the signals, ``(rows, labels)``."""
         pages = self.of_page.towers(page) if isinstance(self.of_page, Towers) else (self.of_page(page),)
         return *pages, self.of_signal(signal)
 
     def forward(self, page: Tensor, signal: Tensor) -> Tensor:
-        """Logits, ``(rows, labels)``."""
+        """Compute logits, ``(rows, labels)``."""
         answer: Tensor = (self.of_page(page) + self.of_signal(signal)) / 2
         return answer
 
 
 class _Block(nn.Module):
-    """Two convolutions beside a shortcut, half as many samples."""
+    """Two convolutions with a shortcut; the number of samples is halved."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()

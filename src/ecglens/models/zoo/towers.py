@@ -1,4 +1,4 @@
-"""What models of several towers have in common."""
+"""Protocol of models with several towers."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +9,7 @@ __all__ = ["Towers"]
 
 @runtime_checkable
 class Towers(Protocol):
-    """A model whose answer is the mean of towers that each learn by their own loss."""
+    """Model whose logits are the mean of towers, each trained by its own loss."""
 
     def towers(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Logits of each tower, ``(rows, labels)``."""
+        """Compute the logits of each tower, ``(rows, labels)``."""

@@ -1,7 +1,7 @@
 """Pretrained weights of backbones: from timm's hub, or from a file.
 
-A file may be one of timm's (``.safetensors``, ``.pth``) or one of the EfficientNets of ``efficientnet_pytorch``, whose
-layers have other names in the same order. Files are read as arrays alone; nothing in them is run.
+A file may come from timm (``.safetensors``, ``.pth``) or be an EfficientNet of ``efficientnet_pytorch``, whose layers
+have other names in the same order. Files are read as arrays only; code in them is never run.
 """
 
 from pathlib import Path
@@ -26,11 +26,14 @@ _OTHER_EFFICIENTNET = "_conv_stem.weight"
 
 
 def find_weights(name: str, weights: str | None) -> Path | None:
-    """The file with a backbone's weights, fetched from the hub where it is not there yet.
+    """Find the file with a backbone's weights, and fetch it from the hub if it is missing.
 
     Args:
-        name: timm's name.
-        weights: ``None`` from scratch, ``"imagenet"``, or a file.
+        name: Name in timm.
+        weights: ``None`` for random weights, ``"imagenet"``, or a file.
+
+    Returns:
+        Path of the file; ``None`` for random weights.
 
     Raises:
         TrainingError: There is no such file and the hub cannot be reached.
@@ -53,60 +56,60 @@ def find_weights(name: str, weights: str | None) -> Path | None:
         return own
     try:
         return _fetch(repository, file)
-    except Exception as error:  # the hub's client raises what its transport does, which has no common base
+    except Exception as error:  # errors of the hub's client and of its transport have no common base class
         raise TrainingError(
-            f"The ImageNet weights of '{name}' are not here and cannot be fetched; fetch "
-            f"{_address(repository, file)} and put it at '{own}', or name the file by the option weights."
+            f"The ImageNet weights of '{name}' are missing and cannot be fetched; download "
+            f"{_address(repository, file)} and put it at '{own}', or set the option weights to the file."
         ) from error
 
 
 def load_weights(name: str, weights: str | None, **options: Any) -> nn.Module:
-    """A network of timm with its weights.
+    """Create a network of timm, without its classifier, and load its weights.
 
     Args:
-        name: timm's name.
+        name: Name in timm.
         weights: As for :func:`find_weights`.
-        **options: Of ``timm.create_model``; there is no classifier in the result.
+        **options: Options of ``timm.create_model``.
 
     Raises:
-        TrainingError: The weights cannot be found or do not fit.
+        TrainingError: There are no such weights, or they do not fit.
     """
     path = find_weights(name, weights)
     if path is None:
         network: nn.Module = timm.create_model(name, pretrained=False, **{**options, "num_classes": 0})
         return network
-    state = _read(path)
+    state = _read_state(path)
     if _OTHER_EFFICIENTNET in state:
-        state = _renamed(state, name, path)
+        state = _rename(state, name, path)
     for head in (True, False):
         try:
-            return _created(name, state, options, head=head)
+            return _create(name, state, options, head=head)
         except (RuntimeError, KeyError, ValueError) as error:
             fault = error
     raise TrainingError(f"The weights in '{path.name}' are not those of a '{name}'; name another file.") from fault
 
 
-def _created(name: str, state: dict[str, Tensor], options: dict[str, Any], *, head: bool) -> nn.Module:
-    """A network that holds every entry of ``state``, with the classifier of its own labels or without any.
+def _create(name: str, state: dict[str, Tensor], options: dict[str, Any], *, head: bool) -> nn.Module:
+    """Create a network from all entries of ``state``, with the classifier of its original labels or without one.
 
-    timm stops checking which entries fit once it drops a classifier by itself, so it is not given one to drop.
+    When timm drops a classifier, it no longer checks which entries fit; so the classifier is removed before.
     """
     config: Any = timm.get_pretrained_cfg(name)
-    given: dict[str, Any] = dict(state)
+    entries: dict[str, Any] = dict(state)
     if not head:
         names = (config.classifier,) if isinstance(config.classifier, str) else config.classifier or ()
-        given = {key: value for key, value in state.items() if key.rpartition(".")[0] not in names}
+        entries = {key: value for key, value in state.items() if key.rpartition(".")[0] not in names}
     labels = config.num_classes if head else 0
-    overlay = {"state_dict": given, "num_classes": labels}
-    made: Any = timm.create_model(
+    overlay = {"state_dict": entries, "num_classes": labels}
+    model: Any = timm.create_model(
         name, pretrained=True, pretrained_cfg_overlay=overlay, **{**options, "num_classes": labels}
     )
-    made.reset_classifier(0)
-    network: nn.Module = made
+    model.reset_classifier(0)
+    network: nn.Module = model
     return network
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read_state(path: Path) -> dict[str, Tensor]:
     try:
         state = (
             load_file(path)
@@ -115,18 +118,20 @@ def _read(path: Path) -> dict[str, Tensor]:
         )
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, TypeError) as error:
         raise TrainingError(f"The weights in '{path.name}' cannot be read; fetch the file again.") from error
-    except Exception as error:  # pickle's own error has its own base, and says that the file holds more than arrays
-        raise TrainingError(f"'{path.name}' holds more than weights, so it is not read.") from error
+    except (
+        Exception
+    ) as error:  # pickle's error, which means that the file contains more than arrays, has no common base
+        raise TrainingError(f"'{path.name}' contains more than weights, so it was not read.") from error
     for key in _STATE_KEYS:
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise TrainingError(f"'{path.name}' holds no weights that can be named; fetch the file again.")
+        raise TrainingError(f"'{path.name}' contains no named weights; fetch the file again.")
     return state
 
 
 def _fetch(repository: str, file: str) -> Path:
-    """A file of the hub, from its cache or fetched; a hub that cannot be reached is told at once, without retries."""
+    """Fetch a file from the hub or its cache; if the hub cannot be reached, fail at once without retries."""
     from huggingface_hub import get_session, hf_hub_download, try_to_load_from_cache
 
     cached = try_to_load_from_cache(repository, file)
@@ -142,8 +147,8 @@ def _address(repository: str, file: str) -> str:
     return str(hf_hub_url(repository, file))
 
 
-def _renamed(state: dict[str, Tensor], name: str, path: Path) -> dict[str, Tensor]:
-    """The weights of ``efficientnet_pytorch`` under timm's names: both list the same layers in the same order."""
+def _rename(state: dict[str, Tensor], name: str, path: Path) -> dict[str, Tensor]:
+    """Rename the weights of ``efficientnet_pytorch`` to timm's names: both have the same layers in the same order."""
     own: dict[str, Tensor] = timm.create_model(name, pretrained=False).state_dict()
     if _kinds(own) != _kinds(state):
         raise TrainingError(f"The weights in '{path.name}' are not those of a '{name}'; name another file.")
@@ -151,5 +156,5 @@ def _renamed(state: dict[str, Tensor], name: str, path: Path) -> dict[str, Tenso
 
 
 def _kinds(state: dict[str, Tensor]) -> list[tuple[str, torch.Size]]:
-    """What each entry is (weight, running_mean ...) and its shape."""
+    """List the kind of each entry (weight, running_mean ...) and its shape."""
     return [(key.rpartition(".")[2], value.shape) for key, value in state.items()]

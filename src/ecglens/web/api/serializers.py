@@ -107,7 +107,7 @@ def serialize_model(card: ModelCard) -> dict[str, Any]:
     names = ("name", "version", "title", "parameters", "trained_on", "temperature", "abstain_below")
     return {
         **{name: getattr(card, name) for name in names},
-        "license": card.licence,  # codespell:ignore licence
+        "license": card.license,
         "labels": list(card.labels),
         "warnings": list(card.warnings),
         "default": card.name == load_settings().model,

@@ -245,7 +245,7 @@ def compare_models(cards: Sequence[ModelCard], default: str) -> Comparison:
         (_("Cannot tell below"), [f"{card.abstain_below:.3f}" for card in cards], ""),
         (_("Coverage at this threshold"), [_at_threshold(each, "answered") for each in evaluations], ""),
         (_("Accuracy when it answers"), [_at_threshold(each, "right_when_answered") for each in evaluations], ""),
-        (_("License"), [card.licence for card in cards], "en"),  # codespell:ignore licence
+        (_("License"), [card.license for card in cards], "en"),
     ]
     return Comparison(
         models=tuple(summarize_model(card, default) for card in cards),

@@ -15,7 +15,7 @@ from ecglens.formats.json import write_json
 from ecglens.formats.reading_state import pack_reading, unpack_reading
 from ecglens.leads.locate import locate_flat_leads, locate_leads
 from ecglens.models.explain import default_methods
-from ecglens.models.explain.remembered import Remembered
+from ecglens.models.explain.caching import CachingRuntime
 from ecglens.pages.read import read_page
 from ecglens.printed.facts import read_facts
 from ecglens.printed.redaction import redact
@@ -184,7 +184,7 @@ def explain_prediction(reading: Reading, options: Options) -> list[Explanation]:
     probabilities = reading.prediction.probabilities
     if probabilities is None:
         return []
-    runtime = Remembered(load_runtime(options.models[0] if options.models else None))
+    runtime = CachingRuntime(load_runtime(options.models[0] if options.models else None))
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
     methods = default_methods(runtime.card)
     return [

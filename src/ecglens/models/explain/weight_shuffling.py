@@ -1,6 +1,6 @@
-"""The same graph with more and more of its weights shuffled, from the answer down (extra ``train``).
+"""Shuffle the weights of a graph layer by layer, from the logits to the input (extra ``train``).
 
-A map that stays as it was while the model forgets what it has learned shows the page and not the model (Adebayo et al.,
+A map that does not change while the model loses what it has learned shows the page and not the model (Adebayo et al.,
 arXiv 1810.03292).
 """
 
@@ -16,18 +16,18 @@ from ecglens.extras import require
 from ecglens.models.cards import GRAPH_FILE, ModelCard, sha256_of
 from ecglens.models.runtime import Runtime
 
-__all__ = ["cascade"]
+__all__ = ["shuffle_layers"]
 
 
-def cascade(card: ModelCard, rng: np.random.Generator) -> Iterator[tuple[int, Runtime]]:
-    """Models with the weights of the last layers shuffled, one layer more each time.
+def shuffle_layers(card: ModelCard, rng: np.random.Generator) -> Iterator[tuple[int, Runtime]]:
+    """Yield models with the weights of the last layers shuffled, one more layer each time.
 
     Args:
-        card: Of a model folder.
-        rng: Shuffles the weights of a layer among themselves, so that their distribution stays.
+        card: Card of a model folder.
+        rng: Random generator; weights are shuffled within a layer, so their distribution does not change.
 
     Yields:
-        How many layers were shuffled, and the model. Layers of parallel branches that are as far from the answer count
+        Number of shuffled layers, and the model. Layers of parallel branches at the same distance from the logits count
         as one.
 
     Raises:
@@ -51,20 +51,20 @@ def cascade(card: ModelCard, rng: np.random.Generator) -> Iterator[tuple[int, Ru
 
 
 def _depths(graph: Any) -> dict[str, int]:
-    """Weights with two or more axes, and how many layers with weights lie between them and the logits."""
+    """Return, for weights with two or more axes, the number of layers with weights between them and the logits."""
     weights = {part.name for part in graph.initializer if len(part.dims) >= 2 and part.data_type == 1}
     maker = {output: node for node in graph.node for output in node.output}
-    found: dict[str, int] = {}
-    ahead = [("logits", 0)]
-    seen: dict[str, int] = {}
-    while ahead:
-        name, depth = ahead.pop()
+    depths: dict[str, int] = {}
+    pending = [("logits", 0)]
+    visited: dict[str, int] = {}
+    while pending:
+        name, depth = pending.pop()
         node = maker.get(name)
-        if node is None or seen.get(name, -1) >= depth:
+        if node is None or visited.get(name, -1) >= depth:
             continue
-        seen[name] = depth
+        visited[name] = depth
         own = [one for one in node.input if one in weights]
         for one in own:
-            found[one] = max(found.get(one, 0), depth)
-        ahead += [(one, depth + bool(own)) for one in node.input if one not in weights]
-    return found
+            depths[one] = max(depths.get(one, 0), depth)
+        pending += [(one, depth + bool(own)) for one in node.input if one not in weights]
+    return depths

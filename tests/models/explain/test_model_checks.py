@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from tiny_explained import weighing
 
 from ecglens.errors import ModelError
-from ecglens.models.explain.measured import checks_of, page_figures, rank_likeness, weights_left
-from ecglens.models.explain.stored import CHECKS_FILE, load_checks, on_model, read_checks, save_checks
+from ecglens.models.explain.model_checks import check_page, correlate_ranks, correlate_without_weights, summarize_checks
+from ecglens.models.explain.stored import CHECKS_FILE, load_checks, load_method_checks, read_checks, save_checks
 from ecglens.records import ModelChecks
 
 METHODS = ("occlusion_lead", "occlusion_patch")
@@ -17,7 +17,7 @@ METHODS = ("occlusion_lead", "occlusion_patch")
 
 @pytest.fixture(scope="module")
 def scene(page, layout):
-    """A model that answers mi where there is more than half of the ink of V2."""
+    """Return the scene of a model that predicts mi where there is more than half of the ink of V2."""
     scene = weighing(page, layout, "V2")
     own, bare = scene.log_odds([{}, {"page": np.ones_like(scene.regions["page"], bool)}])
     scene.model.more = -(own + bare) / 2
@@ -26,13 +26,13 @@ def scene(page, layout):
 
 @pytest.fixture(scope="module")
 def line(page, scene):
-    """The page as it came and saved again are read as they are; any other page is refused."""
+    """Check a page with a model that predicts for it and its saved copy, and abstains on all other pages."""
 
-    def look(asked):
-        alike = np.abs(asked.pixels.astype(float) - page.pixels).mean() < 5.0
-        return scene if alike else None
+    def look(changed_page):
+        same = np.abs(changed_page.pixels.astype(float) - page.pixels).mean() < 5.0
+        return scene if same else None
 
-    return page_figures(page, look, METHODS, rng=np.random.default_rng(0))
+    return check_page(page, look, METHODS, rng=np.random.default_rng(0))
 
 
 def test_a_page_is_measured_in_plain_types(line, scene):
@@ -47,55 +47,59 @@ def test_a_page_is_measured_in_plain_types(line, scene):
 
 
 def test_a_page_that_is_refused_is_not_measured(page):
-    assert page_figures(page, lambda _: None, METHODS, rng=np.random.default_rng(0)) is None
+    assert check_page(page, lambda _: None, METHODS, rng=np.random.default_rng(0)) is None
 
 
 def test_the_answer_changes_with_the_one_lead_that_the_model_looks_at(line, scene):
     assert line["blank_leads"] == pytest.approx(1 / len(scene.leads))
     everything = {"page": np.ones_like(scene.regions["page"], bool)}
-    assert scene.likeliest([{}, everything]) == ["mi", "normal"]
+    assert scene.top_labels([{}, everything]) == ["mi", "normal"]
 
 
 def test_a_method_that_knows_passes_and_says_so_in_words(line, scene):
-    found = checks_of([line, line], scene.model.card, left={"occlusion_lead": 0.02, "occlusion_patch": 0.7})
-    by_name = {check.name: check for check in found.methods["occlusion_lead"]}
+    checks = summarize_checks([line, line], scene.model.card, left={"occlusion_lead": 0.02, "occlusion_patch": 0.7})
+    by_name = {check.name: check for check in checks.methods["occlusion_lead"]}
     assert [by_name[name].passed for name in ("deletion", "insertion", "repeatability", "shuffled weights")] == [
         True
     ] * 4
-    left = next(check for check in found.methods["occlusion_patch"] if check.name == "shuffled weights")
+    left = next(check for check in checks.methods["occlusion_patch"] if check.name == "shuffled weights")
     assert left.passed is False
-    assert found.pages == 2
-    assert found.changes["page top to bottom"] == {"stays": 0.0, "another": 0.0, "refused": 1.0}
-    title, rows = next(found.tables())
+    assert checks.pages == 2
+    assert checks.changes["page top to bottom"] == {"stays": 0.0, "another": 0.0, "refused": 1.0}
+    title, rows = next(checks.tables())
     assert title == "Explanations, checked on 2 pages"
     assert [row[:2] for row in rows[1:]] == [["occlusion_lead", "passed"], ["occlusion_patch", "failed"]]
 
 
 def test_a_method_that_random_maps_beat_fails(line, scene):
     bad = {**line, "random_maps": [[-99.0, 99.0]] * 4}
-    found = checks_of([line, bad], scene.model.card)
-    deletion, insertion, *_ = found.methods["occlusion_lead"]
+    checks = summarize_checks([line, bad], scene.model.card)
+    deletion, insertion, *_ = checks.methods["occlusion_lead"]
     assert (deletion.passed, insertion.passed) == (False, False)
     assert deletion.figures == {"better": 0.5}
 
 
 def test_shares_that_tell_no_leads_apart_are_like_no_others():
-    assert rank_likeness({"I": 0.5, "II": 0.5}, {"I": 0.1, "II": 0.9}) == 0.0
-    assert rank_likeness({"I": 0.4, "II": 0.6, "V1": 0}, {"I": 0.1, "II": 0.9}) == pytest.approx(1.0)
+    assert correlate_ranks({"I": 0.5, "II": 0.5}, {"I": 0.1, "II": 0.9}) == 0.0
+    assert correlate_ranks({"I": 0.4, "II": 0.6, "V1": 0}, {"I": 0.1, "II": 0.9}) == pytest.approx(1.0)
 
 
-def test_checks_are_kept_in_the_model_folder_and_belong_to_one_graph(line, scene, tmp_path):
+def test_checks_are_stored_in_the_model_folder_and_belong_to_one_graph(line, scene, tmp_path):
     (tmp_path / "card.md").write_text("# linear 1.0\n\nText.\n\n## Explanations\n\nold\n", encoding="utf-8")
     card = replace(scene.model.card, folder=tmp_path)
     assert load_checks(card) is None
-    assert on_model(card, "occlusion_lead") == ()
+    assert load_method_checks(card, "occlusion_lead") == ()
 
-    found = checks_of([line], card)
-    save_checks(found, tmp_path)
+    checks = summarize_checks([line], card)
+    save_checks(checks, tmp_path)
     again = load_checks(card)
     assert isinstance(again, ModelChecks)
-    assert again.to_dict() == found.to_dict()
-    assert [check.name for check in on_model(card, "occlusion_lead")] == ["deletion", "insertion", "repeatability"]
+    assert again.to_dict() == checks.to_dict()
+    assert [check.name for check in load_method_checks(card, "occlusion_lead")] == [
+        "deletion",
+        "insertion",
+        "repeatability",
+    ]
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert text.startswith(
         "# linear 1.0\n\nText.\n\n## Explanations\n\nExplanations, checked on 1 pages:\n\n| method |"
@@ -108,12 +112,12 @@ def test_checks_are_kept_in_the_model_folder_and_belong_to_one_graph(line, scene
 
 
 def test_weights_are_shuffled_only_where_there_is_a_graph(scene):
-    assert weights_left([scene], METHODS, np.random.default_rng(0)) == {}
+    assert correlate_without_weights([scene], METHODS, np.random.default_rng(0)) == {}
 
 
-def test_checks_that_cannot_be_read_are_told_in_one_sentence(tmp_path):
-    with pytest.raises(ModelError, match="found none in .*check-explanations' writes it"):
+def test_checks_that_cannot_be_read_are_reported_in_one_sentence(tmp_path):
+    with pytest.raises(ModelError, match="without it; .*check-explanations' writes it"):
         read_checks(tmp_path)
     (tmp_path / CHECKS_FILE).write_text("[1]", encoding="utf-8")
-    with pytest.raises(ModelError, match="found something else"):
+    with pytest.raises(ModelError, match="but got something else"):
         read_checks(tmp_path)

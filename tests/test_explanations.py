@@ -36,11 +36,11 @@ def test_a_single_strong_cell_does_not_hide_the_others(heat):
 def test_black_stays_black_and_paper_without_heat_stays_gray(heat):
     pixels = np.full((80, 120, 3), 255, np.uint8)
     pixels[24, :] = 0
-    shown = explanation(heat).plot(pixels)
-    assert shown.shape == pixels.shape
-    assert (shown[24] == 0).all()
-    assert (shown[70, 10] == 255).all()
-    red, _, blue = shown[22, 22].astype(int)
+    view = explanation(heat).plot(pixels)
+    assert view.shape == pixels.shape
+    assert (view[24] == 0).all()
+    assert (view[70, 10] == 255).all()
+    red, _, blue = view[22, 22].astype(int)
     assert red > blue + 100
 
 
@@ -53,7 +53,7 @@ def test_an_explanation_passes_where_every_check_that_could_be_made_does(heat):
 
 
 def test_checks_of_a_model_come_back_from_plain_types():
-    made = {"class_map": (Check("deletion", True, "Yes.", {"better": 0.97}),)}
+    explanation = {"class_map": (Check("deletion", True, "Yes.", {"better": 0.97}),)}
     changes = {"header white": {"stays": 1.0, "another": 0.0, "refused": 0.0}}
-    found = ModelChecks("m", "1", "abc", 3, made, changes, {"class_map": {"class_map": 1.0}})
-    assert ModelChecks.of_dict(found.to_dict()) == found
+    result = ModelChecks("m", "1", "abc", 3, explanation, changes, {"class_map": {"class_map": 1.0}})
+    assert ModelChecks.of_dict(result.to_dict()) == result

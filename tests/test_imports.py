@@ -1,4 +1,4 @@
-"""What an import costs, what serving does without, and which names a module offers."""
+"""Cost of an import, extras that serving does without, and the names that modules offer."""
 
 import importlib
 import os
@@ -24,7 +24,7 @@ EXPORTED = [
 
 
 def fresh(code: str, *arguments: object) -> str:
-    """What a fresh process prints."""
+    """Return what a fresh process prints."""
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
     clean = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     done = subprocess.run(command, capture_output=True, text=True, env=clean)

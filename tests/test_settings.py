@@ -6,7 +6,7 @@ from ecglens.settings import Settings, load_settings
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch, tmp_path):
-    """No setting is given, and the working folder has no .env."""
+    """Remove every setting from the environment, and change to a folder without .env."""
     for name in Settings.__struct_fields__:
         monkeypatch.delenv(f"ECGLENS_{name.upper()}", raising=False)
     monkeypatch.delenv("DATABASE_URL", raising=False)

@@ -110,7 +110,7 @@ def test_its_cards_say_what_its_evaluation_says(card, evaluation):
 
 
 def flat(value, name=""):
-    """Everything in a JSON value by its path."""
+    """Return everything in a JSON value by its path."""
     if isinstance(value, dict | list):
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         return {path: leaf for key, part in parts for path, leaf in flat(part, f"{name}/{key}").items()}
@@ -118,14 +118,14 @@ def flat(value, name=""):
 
 
 def test_the_figures_as_published_are_those_of_the_answers_in_docs(card):
-    made = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "make_as_published.py"))["as_published"]()
-    kept = json.loads((card.folder / "as_published.json").read_text(encoding="utf-8"))
+    written = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "make_as_published.py"))["as_published"]()
+    stored = json.loads((card.folder / "as_published.json").read_text(encoding="utf-8"))
 
-    ours, theirs = flat(json.loads(made)), flat(kept)
+    ours, theirs = flat(json.loads(written)), flat(stored)
     assert list(ours) == list(theirs)
     numbers = [path for path, value in theirs.items() if isinstance(value, float)]
     assert [ours[path] for path in ours if path not in numbers] == [
         theirs[path] for path in ours if path not in numbers
     ]
     assert [ours[path] for path in numbers] == pytest.approx([theirs[path] for path in numbers], rel=1e-9, nan_ok=True)
-    assert kept["protocol"] == "as-published"
+    assert stored["protocol"] == "as-published"

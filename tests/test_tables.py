@@ -25,7 +25,7 @@ def test_an_empty_file_has_no_header(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"), [(b"\xff\xfea", "letters are not"), (b"n\xe4me,x\n", "save it as CSV UTF-8")]
 )
-def test_what_is_no_text_is_told(tmp_path, data, message):
+def test_bytes_that_are_no_text_are_refused(tmp_path, data, message):
     (tmp_path / "a.csv").write_bytes(data)
     with pytest.raises(ValueError, match=message):
         read_table(tmp_path / "a.csv")

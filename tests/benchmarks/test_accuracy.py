@@ -1,4 +1,4 @@
-"""What `make accuracy` and `make thresholds` do around the figures."""
+"""Floors, thresholds and stored results of `make accuracy` and `make thresholds`."""
 
 import dataclasses
 import importlib

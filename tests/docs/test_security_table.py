@@ -31,7 +31,7 @@ ITEMS = """
 16.1: 1; 16.2: 1 2 3 4 5; 16.3: 1 2 3 4; 16.4: 1 2 3; 16.5: 1 2 3
 17.1: 1; 17.2: 1 2 3 4; 17.3: 1 2
 """
-"""Of levels 1 and 2 in OWASP ASVS 5.0.0, by section."""
+"""Items of levels 1 and 2 in OWASP ASVS 5.0.0, by section."""
 
 
 def items() -> list[str]:
@@ -40,14 +40,14 @@ def items() -> list[str]:
 
 
 def rows() -> list[list[str]]:
-    """Of the items that apply."""
-    found = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if re.match(r"\| \d", line)]
-    return [row for row in found if "." in row[0]]
+    """Return the rows of the items that apply."""
+    lines = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if re.match(r"\| \d", line)]
+    return [row for row in lines if "." in row[0]]
 
 
 def left_out() -> list[str]:
-    found = re.findall(r"^\| V(\d+) \| ([\d., ]+) \| \S", TEXT, re.MULTILINE)
-    ids = [(chapter, each) for chapter, named in found for each in named.split(", ")]
+    matches = re.findall(r"^\| V(\d+) \| ([\d., ]+) \| \S", TEXT, re.MULTILINE)
+    ids = [(chapter, each) for chapter, named in matches for each in named.split(", ")]
     assert all(each.split(".")[0] == chapter for chapter, each in ids)
     return [each for _, each in ids]
 
@@ -56,7 +56,7 @@ def named_tests() -> list[str]:
     return sorted(set(re.findall(r"`(tests/[\w/]+\.py::[\w:]+)`", TEXT)))
 
 
-def test_each_item_of_the_standard_stands_there_once() -> None:
+def test_each_item_of_the_standard_is_listed_once() -> None:
     ids = [row[0] for row in rows()] + left_out()
 
     assert all(re.fullmatch(r"\d{1,2}\.\d\.\d{1,2}", each) for each in ids)
@@ -66,10 +66,10 @@ def test_each_item_of_the_standard_stands_there_once() -> None:
     assert {int(each.split(".")[0]) for each in ids} == set(range(1, 18))
 
 
-def test_items_stand_in_their_order_and_chapter() -> None:
-    found = re.findall(r"^#### V(\d+) |^\| (\d+)\.", TEXT, re.MULTILINE)
+def test_items_are_listed_in_their_order_and_chapter() -> None:
+    matches = re.findall(r"^#### V(\d+) |^\| (\d+)\.", TEXT, re.MULTILINE)
     chapter = "0"
-    for heading, item in found:
+    for heading, item in matches:
         chapter = heading or chapter
         assert item in ("", chapter)
     keys = [tuple(map(int, row[0].split("."))) for row in rows()]
@@ -79,17 +79,17 @@ def test_items_stand_in_their_order_and_chapter() -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
 def test_each_row_is_whole_and_says_on_what_it_rests(row: list[str]) -> None:
     assert len(row) == 6
-    _, level, item, state, how, held = row
+    _, level, item, state, measure, evidence = row
     assert level in ("1", "2")
     assert state in STATES
     assert item
-    assert how
+    assert measure
     if state in ("met", "partly"):
-        assert re.search(r"`tests/|^by (?:Django|allauth|Django and allauth): `[A-Z]|^this page, `docs/", held) or (
-            state == "partly" and held.startswith("operator's part: ")
+        assert re.search(r"`tests/|^by (?:Django|allauth|Django and allauth): `[A-Z]|^this page, `docs/", evidence) or (
+            state == "partly" and evidence.startswith("operator's part: ")
         )
     else:
-        assert re.search(r"`tests/|^not met: |^operator's part: ", held)
+        assert re.search(r"`tests/|^not met: |^operator's part: ", evidence)
 
 
 @pytest.mark.parametrize("named", named_tests())
@@ -97,9 +97,9 @@ def test_each_named_test_is_there(named: str) -> None:
     path, *names = named.split("::")
     body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
     for name in names:
-        found = [each for each in body if isinstance(each, ast.FunctionDef | ast.ClassDef) and each.name == name]
-        assert len(found) == 1, name
-        body = found[0].body
+        matches = [each for each in body if isinstance(each, ast.FunctionDef | ast.ClassDef) and each.name == name]
+        assert len(matches) == 1, name
+        body = matches[0].body
     assert names[-1].startswith("test_")
 
 
@@ -113,9 +113,9 @@ def test_each_named_setting_and_file_is_there() -> None:
         if name.startswith("ECGLENS_"):
             assert name.removeprefix("ECGLENS_").lower() in Settings.__struct_fields__, name
         elif name not in ("SITE_HOST", "OAUTH_PKCE_ENABLED"):
-            known = [part for prefix, part in with_prefix if name.startswith(prefix)]
+            modules = [part for prefix, part in with_prefix if name.startswith(prefix)]
             there = hasattr(settings, name) or hasattr(global_settings, name)
-            assert there or [part for part in known if hasattr(part, name.split("_", 1)[1])], name
+            assert there or [part for part in modules if hasattr(part, name.split("_", 1)[1])], name
     for name in set(re.findall(r"`((?:docs|readings|project|api|catalog|site)/[\w/]+\.(?:py|md|html))`", TEXT)):
         web = ROOT / "src" / "ecglens" / "web"
         places = (ROOT / name, web / name, web / "project" / "templates" / name)
@@ -129,10 +129,10 @@ def test_each_named_setting_and_file_is_there() -> None:
 def test_the_counts_in_the_text_are_those_of_the_table() -> None:
     counts = [sum(row[3] == state for row in rows()) for state in STATES]
     sentence = r"that apply, (\d+) are met, (\d+) partly, (\d+) are not, and (\d+) are the\s+operator's; (\d+) do not"
-    told = re.search(sentence, TEXT)
+    match = re.search(sentence, TEXT)
 
-    assert told is not None
-    assert [int(each) for each in told.groups()] == [*counts, len(left_out())]
+    assert match is not None
+    assert [int(each) for each in match.groups()] == [*counts, len(left_out())]
 
 
 def test_how_to_report_is_private_and_without_an_address_of_anybody() -> None:

@@ -64,7 +64,7 @@ def test_guidelines_are_covered_only_by_sections_that_cover_them(answers, runtim
 
 
 def test_a_model_without_fingerprints_says_that_it_is_not_known(table, runtime, monkeypatch):
-    monkeypatch.setattr("ecglens.external_validation.answers.SEEN_FILE", "gone.npz")
+    monkeypatch.setattr("ecglens.external_validation.answers.FINGERPRINTS_FILE", "gone.npz")
     answers = answer_pages(table.subset([0]), runtime)
     assert answers.trained_on is None
     assert TRAINED_ON not in answers.predictions.extra

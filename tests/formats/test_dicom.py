@@ -16,16 +16,16 @@ pydicom = pytest.importorskip("pydicom")
 
 def test_pydicom_reads_the_voltages_of_each_group(page: EcgRecord, tmp_path: Path) -> None:
     write_dicom(page, tmp_path / "a.dcm")
-    found = pydicom.dcmread(tmp_path / "a.dcm")
-    assert found.SOPClassUID.name == "12-lead ECG Waveform Storage"
-    assert [group.NumberOfWaveformChannels for group in found.WaveformSequence] == [12, 1]
+    document = pydicom.dcmread(tmp_path / "a.dcm")
+    assert document.SOPClassUID.name == "12-lead ECG Waveform Storage"
+    assert [group.NumberOfWaveformChannels for group in document.WaveformSequence] == [12, 1]
     placed = page.on_one_clock().signals_mv
     for number, rows in ((0, placed[:12]), (1, placed[12:])):
-        group = found.WaveformSequence[number]
+        group = document.WaveformSequence[number]
         assert float(group.SamplingFrequency) == 500
         hidden = np.frombuffer(group.WaveformPaddingValue, "<i2")[0]
-        raw = pydicom.waveforms.numpy_handler.multiplex_array(found, number, as_raw=True)
-        volts = pydicom.waveforms.numpy_handler.multiplex_array(found, number, as_raw=False)
+        raw = pydicom.waveforms.numpy_handler.multiplex_array(document, number, as_raw=True)
+        volts = pydicom.waveforms.numpy_handler.multiplex_array(document, number, as_raw=False)
         mv = np.where(raw == hidden, np.nan, volts / 1000).T
         np.testing.assert_allclose(mv, rows, atol=6e-4)
 
@@ -38,8 +38,8 @@ def test_lead_codes_are_those_of_the_standard(page: EcgRecord, tmp_path: Path) -
         spelled = meanings[f"2:{number}"].replace("\N{MINUS SIGN}", "-").removeprefix("Lead ")
         assert spelled.split(",")[0] == lead
     write_dicom(page, tmp_path / "a.dcm")
-    found = pydicom.dcmread(tmp_path / "a.dcm")
-    for group in found.WaveformSequence:
+    document = pydicom.dcmread(tmp_path / "a.dcm")
+    for group in document.WaveformSequence:
         for channel in group.ChannelDefinitionSequence:
             source, unit = channel.ChannelSourceSequence[0], channel.ChannelSensitivityUnitsSequence[0]
             lead = channel.ChannelLabel.removesuffix("-rhythm")
@@ -50,11 +50,11 @@ def test_lead_codes_are_those_of_the_standard(page: EcgRecord, tmp_path: Path) -
 def test_nothing_tells_a_person_and_the_time_is_the_callers(whole: EcgRecord, tmp_path: Path) -> None:
     write_dicom(whole, tmp_path / "a.dcm")
     write_dicom(whole, tmp_path / "b.dcm", recorded=datetime(2020, 8, 5, 14, 30, 1))
-    none, given = (pydicom.dcmread(tmp_path / name) for name in ("a.dcm", "b.dcm"))
+    none, override = (pydicom.dcmread(tmp_path / name) for name in ("a.dcm", "b.dcm"))
     assert str(none.PatientName) == "Anonymous"
     assert (none.PatientID, none.PatientBirthDate, none.PatientSex, none.StudyDate) == ("", "", "", "")
     assert none.AcquisitionDateTime.startswith("19000101")
-    assert (given.AcquisitionDateTime, given.StudyDate) == ("20200805143001", "20200805")
+    assert (override.AcquisitionDateTime, override.StudyDate) == ("20200805143001", "20200805")
 
 
 def test_uids_follow_from_the_content(whole: EcgRecord, tmp_path: Path) -> None:
@@ -62,10 +62,10 @@ def test_uids_follow_from_the_content(whole: EcgRecord, tmp_path: Path) -> None:
     uids = []
     for record in (whole, whole, other):
         write_dicom(record, tmp_path / "a.dcm")
-        found = pydicom.dcmread(tmp_path / "a.dcm")
-        uids.append(found.SOPInstanceUID)
-        assert found.SOPInstanceUID.is_valid
-        assert len({found.SOPInstanceUID, found.SeriesInstanceUID, found.StudyInstanceUID}) == 3
+        document = pydicom.dcmread(tmp_path / "a.dcm")
+        uids.append(document.SOPInstanceUID)
+        assert document.SOPInstanceUID.is_valid
+        assert len({document.SOPInstanceUID, document.SeriesInstanceUID, document.StudyInstanceUID}) == 3
     assert uids[0] == uids[1] != uids[2]
 
 
@@ -83,8 +83,8 @@ def test_a_recording_that_is_too_long_is_refused(tmp_path: Path) -> None:
 def test_files_of_other_makers_are_read(whole: EcgRecord, tmp_path: Path) -> None:
     """Codes of SCP-ECG, a gain of 2.5 uV, no label, a baseline, and a group of median beats."""
     write_dicom(whole, tmp_path / "a.dcm")
-    found = pydicom.dcmread(tmp_path / "a.dcm")
-    group = found.WaveformSequence[0]
+    document = pydicom.dcmread(tmp_path / "a.dcm")
+    group = document.WaveformSequence[0]
     for channel in group.ChannelDefinitionSequence:
         source = channel.ChannelSourceSequence[0]
         source.CodeValue = source.CodeValue.replace("2:", "5.6.3-9-")
@@ -94,8 +94,8 @@ def test_files_of_other_makers_are_read(whole: EcgRecord, tmp_path: Path) -> Non
     beats = pydicom.Dataset()
     beats.update(group)
     beats.MultiplexGroupLabel = "MEDIAN BEAT"
-    found.WaveformSequence.append(beats)
-    found.save_as(tmp_path / "b.dcm")
+    document.WaveformSequence.append(beats)
+    document.save_as(tmp_path / "b.dcm")
     back = read_dicom(tmp_path / "b.dcm")
     assert back.leads == STANDARD_LEADS
     np.testing.assert_allclose(back.signals_mv, whole.signals_mv * 2.5 + 0.1, atol=2e-3)
@@ -103,8 +103,8 @@ def test_files_of_other_makers_are_read(whole: EcgRecord, tmp_path: Path) -> Non
 
 def test_a_dicom_file_without_waveforms_is_refused(whole: EcgRecord, tmp_path: Path) -> None:
     write_dicom(whole, tmp_path / "a.dcm")
-    found = pydicom.dcmread(tmp_path / "a.dcm")
-    del found.WaveformSequence
-    found.save_as(tmp_path / "b.dcm")
+    document = pydicom.dcmread(tmp_path / "a.dcm")
+    del document.WaveformSequence
+    document.save_as(tmp_path / "b.dcm")
     with pytest.raises(DatasetError, match=r"Expected a waveform in the DICOM file b\.dcm"):
         read_dicom(tmp_path / "b.dcm")

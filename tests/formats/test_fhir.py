@@ -13,13 +13,13 @@ from ecglens.records import EcgRecord
 def test_the_resource_is_valid_and_holds_the_voltages(page: EcgRecord, tmp_path: Path) -> None:
     resources = pytest.importorskip("fhir.resources.R4B.observation")
     write_fhir(page, tmp_path / "a.fhir.json", recorded=datetime(2020, 8, 5, 14, 30, tzinfo=UTC))
-    found = resources.Observation.model_validate_json((tmp_path / "a.fhir.json").read_text())
-    assert found.code.coding[0].code == "11524-6"
-    assert found.subject is None
-    assert found.effectiveDateTime == datetime(2020, 8, 5, 14, 30, tzinfo=UTC)
+    document = resources.Observation.model_validate_json((tmp_path / "a.fhir.json").read_text())
+    assert document.code.coding[0].code == "11524-6"
+    assert document.subject is None
+    assert document.effectiveDateTime == datetime(2020, 8, 5, 14, 30, tzinfo=UTC)
     placed = page.on_one_clock().signals_mv
-    assert len(found.component) == 13
-    for part, lead, row in zip(found.component, page.leads, placed, strict=True):
+    assert len(document.component) == 13
+    for part, lead, row in zip(document.component, page.leads, placed, strict=True):
         data = part.valueSampledData
         assert part.code.text == lead
         assert float(data.period) == 2
@@ -30,12 +30,12 @@ def test_the_resource_is_valid_and_holds_the_voltages(page: EcgRecord, tmp_path:
 
 def test_leads_have_the_codes_of_the_standards_example(page: EcgRecord, tmp_path: Path) -> None:
     write_fhir(page, tmp_path / "a.fhir.json")
-    found = json.loads((tmp_path / "a.fhir.json").read_text())
-    codes = {part["code"]["text"]: part["code"]["coding"][0] for part in found["component"]}
+    document = json.loads((tmp_path / "a.fhir.json").read_text())
+    codes = {part["code"]["text"]: part["code"]["coding"][0] for part in document["component"]}
     assert (codes["I"]["code"], codes["I"]["display"]) == ("131329", "MDC_ECG_ELEC_POTL_I")
     assert codes["II-rhythm"] == codes["II"]
     assert (codes["III"]["code"], codes["V6"]["code"]) == ("131389", "131336")
-    assert "effectiveDateTime" not in found
+    assert "effectiveDateTime" not in document
 
 
 def test_leads_without_text_are_named_by_their_codes(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ def test_leads_without_text_are_named_by_their_codes(tmp_path: Path) -> None:
     code = {"coding": [{"system": "urn:oid:2.16.840.1.113883.6.24", "code": "131390"}]}
     resource = {"resourceType": "Observation", "component": [{"code": code, "valueSampledData": data}]}
     (tmp_path / "a.fhir.json").write_text(json.dumps(resource))
-    found = read_fhir(tmp_path / "a.fhir.json")
-    assert (found.leads, found.fs_hz) == (("aVR",), 100)
-    np.testing.assert_array_equal(found.signals_mv, np.float32([[2, 3, np.nan, np.nan]]))
+    document = read_fhir(tmp_path / "a.fhir.json")
+    assert (document.leads, document.fs_hz) == (("aVR",), 100)
+    np.testing.assert_array_equal(document.signals_mv, np.float32([[2, 3, np.nan, np.nan]]))
 
 
 @pytest.mark.parametrize(

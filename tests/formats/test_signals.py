@@ -72,9 +72,9 @@ def test_csv_has_a_line_of_units_and_is_read_with_and_without_it(record, tmp_pat
 
 def test_units_of_a_csv_are_heeded(tmp_path):
     (tmp_path / "a.csv").write_text("t,I,V1\nms,uV,V\n0,100,0.001\n4,,0.002\n8,300,0.003\n")
-    found = read_csv(tmp_path / "a.csv")
-    assert found.fs_hz == 250
-    np.testing.assert_allclose(found.signals_mv, [[0.1, np.nan, 0.3], [1, 2, 3]])
+    document = read_csv(tmp_path / "a.csv")
+    assert document.fs_hz == 250
+    np.testing.assert_allclose(document.signals_mv, [[0.1, np.nan, 0.3], [1, 2, 3]])
     (tmp_path / "a.csv").write_text("t,I\ns,mmHg\n0,1\n1,2\n")
     with pytest.raises(DatasetError, match="Expected a unit of mv, uv, .* but found 'mmHg'"):
         read_csv(tmp_path / "a.csv")
@@ -91,12 +91,12 @@ def test_the_wfdb_package_reads_names_units_gain_and_comments(page, tmp_path):
     write_wfdb(page, tmp_path / "rec.hea")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = wfdb.rdrecord(str(tmp_path / "rec"))
-    assert tuple(found.sig_name) == page.leads
-    assert set(found.units) == {"mV"}
-    assert set(found.adc_gain) == {1000.0}
-    assert found.comments[:2] == list(page.comments)
-    np.testing.assert_allclose(found.p_signal.T, page.on_one_clock().signals_mv, atol=6e-4)
+        document = wfdb.rdrecord(str(tmp_path / "rec"))
+    assert tuple(document.sig_name) == page.leads
+    assert set(document.units) == {"mV"}
+    assert set(document.adc_gain) == {1000.0}
+    assert document.comments[:2] == list(page.comments)
+    np.testing.assert_allclose(document.p_signal.T, page.on_one_clock().signals_mv, atol=6e-4)
 
 
 def test_a_name_that_wfdb_does_not_allow_is_refused(record, tmp_path):

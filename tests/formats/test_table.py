@@ -11,9 +11,9 @@ ROWS = [{"page": "a.jpg", "rate_bpm": 61.5, "pr_ms": float("nan")}, {"page": "b.
 def test_a_parquet_table_has_columns_of_numbers_and_nulls(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     write_table(ROWS, tmp_path / "new" / "a.parquet")
-    found = parquet.read_table(tmp_path / "new" / "a.parquet")
-    assert [str(kind) for kind in found.schema.types] == ["string", "double", "double"]
-    assert found.to_pydict() == {"page": ["a.jpg", "b.jpg"], "rate_bpm": [61.5, 80.0], "pr_ms": [None, 160.0]}
+    document = parquet.read_table(tmp_path / "new" / "a.parquet")
+    assert [str(kind) for kind in document.schema.types] == ["string", "double", "double"]
+    assert document.to_pydict() == {"page": ["a.jpg", "b.jpg"], "rate_bpm": [61.5, 80.0], "pr_ms": [None, 160.0]}
 
 
 def test_a_column_without_any_number_keeps_its_kind(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tiny_models import ecg_page
 from ecglens.errors import ModelError
 from ecglens.leads import find_layout
 from ecglens.models.cards import load_card
-from ecglens.models.inputs import make_input, scaled
+from ecglens.models.inputs import make_input, scale_input
 from ecglens.models.keras import _keras, import_keras
 from ecglens.models.runtime import Runtime
 
@@ -60,7 +60,7 @@ def pixels(rows=3, shape=(3, 32, 40)) -> np.ndarray:
 
 def answers(folder: Path, stored: np.ndarray) -> np.ndarray:
     runtime = Runtime(load_card(folder))
-    return softmax(runtime.logits(scaled({"page": stored}, runtime.recipe)), axis=1)
+    return softmax(runtime.logits(scale_input({"page": stored}, runtime.recipe)), axis=1)
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

@@ -53,7 +53,7 @@ def write_recordings(folder: Path, *, pages: int = 8) -> Recordings:
 
 
 def run_context(out: Path, listener: Listener | None = None) -> RunContext:
-    """Alone on the CPU, the cache beside the run."""
+    """Return the context of one process on the CPU, with the cache beside the run."""
     return RunContext(ALONE, out.parent / "cache", listener or Listener())
 
 

@@ -141,11 +141,11 @@ def add_pages(
     """
     from ecglens.cli.sources import load_pages
     from ecglens.datasets.duplicates.fingerprints import TrainingPages
-    from ecglens.models.cards import SEEN_FILE, load_card
+    from ecglens.models.cards import FINGERPRINTS_FILE, load_card
 
     card = load_card(folder)
     fingerprints = TrainingPages.of([row.path for row in load_pages(data, None)])
-    fingerprints.save(folder / SEEN_FILE)
+    fingerprints.save(folder / FINGERPRINTS_FILE)
     print(f"{card.name}: fingerprints of {len(fingerprints.digests)} training pages added.")
 
 

@@ -15,7 +15,7 @@ from ecglens.errors import DatasetError, EcgReadError
 from ecglens.evaluation.guidelines import NEW_PAGES, PAGES
 from ecglens.evaluation.predictions import Predictions
 from ecglens.evaluation.sections import Section
-from ecglens.models.cards import SEEN_FILE
+from ecglens.models.cards import FINGERPRINTS_FILE
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reading import examine_page
@@ -165,7 +165,7 @@ def answer_pages(recordings: Recordings, runtime: Runtime, *, progress: Progress
     if not rows:
         raise DatasetError(f"The model answers for none of the {len(refused)} pages. The first: {refused[0].reason}")
     answered_rows = np.array(rows, dtype=np.intp)
-    trained_on = _find_training_pages(recordings, runtime.card.folder / SEEN_FILE)
+    trained_on = _find_training_pages(recordings, runtime.card.folder / FINGERPRINTS_FILE)
     predictions = _predictions(
         recordings, answered_rows, np.array(probabilities), labels, None if trained_on is None else set(trained_on)
     )

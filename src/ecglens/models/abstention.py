@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.labels import format_probability
-from ecglens.models.inputs import InputRecipe, known_share, needs_record, unsuitable
+from ecglens.models.inputs import InputRecipe, compute_known_share, find_mismatch, needs_record
 from ecglens.records import Abstention, EcgRecord, Layout
 
 __all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout"]
@@ -39,7 +39,7 @@ def unfamiliar_layout(layout: Layout, recipe: InputRecipe, record: EcgRecord | N
     Returns:
         The abstention, or ``None`` where the model can read the page.
     """
-    reason = unsuitable(layout, recipe)
+    reason = find_mismatch(layout, recipe)
     if reason is None and record is None and needs_record(recipe):
         reason = "The model reads signals, and the signals of this page could not be read."
     return None if reason is None else Abstention("unfamiliar", reason)
@@ -51,7 +51,7 @@ def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]]) -> Abstention 
     Args:
         arrays: Arrays that the model would read, by input of its graph.
     """
-    if "signal" not in arrays or known_share(arrays["signal"][0]) >= _MIN_KNOWN_SHARE:
+    if "signal" not in arrays or compute_known_share(arrays["signal"][0]) >= _MIN_KNOWN_SHARE:
         return None
     return Abstention(
         "unfamiliar",

@@ -1,7 +1,7 @@
-"""Model folders: everything that is needed to use a model and to know what it is worth, in one place.
+"""Model folders: everything that is needed to use a model and to judge it, in one place.
 
-A folder holds ``model.json`` (this module's :class:`ModelCard`), ``model.onnx``, ``card.md`` for people and
-``evaluation.json`` as the command that measured it wrote it. The hash of the graph stands in ``model.json``.
+A folder contains ``model.json`` (a :class:`ModelCard`), ``model.onnx``, ``card.md`` for people, and the
+``evaluation.json`` of the command that evaluated the model. ``model.json`` has the hash of the graph.
 """
 
 import hashlib
@@ -14,29 +14,29 @@ from msgspec import Meta, Struct
 
 from ecglens.errors import ModelError
 
-__all__ = ["GRAPH_FILE", "SEEN_FILE", "FeatureMap", "ModelCard", "load_card", "save_card", "sha256_of"]
+__all__ = ["FINGERPRINTS_FILE", "GRAPH_FILE", "FeatureMap", "ModelCard", "load_card", "save_card", "sha256_of"]
 
 CARD_FILE = "model.json"
 GRAPH_FILE = "model.onnx"
 _OLD_FIELDS = {"licence": "license"}  # codespell:ignore licence
-SEEN_FILE = "training_pages.npz"
-"""Fingerprints of the pages that the model has learnt; see ``ecglens.datasets.duplicates.fingerprints``."""
+FINGERPRINTS_FILE = "training_pages.npz"
+"""Fingerprints of the pages that the model was trained on; see ``ecglens.datasets.duplicates.fingerprints``."""
 
 
 class FeatureMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A last feature map among the graph's outputs, and how the logits come from it.
+    """A last feature map among the graph's outputs, and its part in the logits.
 
     The map is averaged over cells, with overlaps where they do not divide it (as torch's adaptive pooling does), its
-    maxima may follow, and the linear layer's answer times ``factor`` is the map's part in the logits.
+    maxima may follow, and the output of the linear layer times ``factor`` is added to the logits.
 
     Attributes:
         features: Output ``(rows, channels, height, width)``.
         weights: Output ``(labels, channels x cells)``, then as many columns as channels where there are maxima.
-        cells: Down and across.
+        cells: Number of cells, down and across.
         maximum: Whether the maximum of each channel is read too.
-        factor: Of this map's answer in the logits.
+        factor: Weight of this map in the logits.
         step: From one unit of the map to the next, in pixels of the input ``page``, down and across.
-        start: Centre of the first unit, from the centre of the input's first pixel.
+        start: Center of the first unit, from the center of the input's first pixel.
     """
 
     features: str
@@ -49,24 +49,24 @@ class FeatureMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model is and how it is fed.
+    """Description of a model and of its input.
 
     Attributes:
         name: Short name, as used on the command line.
         version: Version of the weights.
-        title: One line for people.
-        labels: In the order of the graph's outputs.
+        title: Title of the model, one line.
+        labels: Labels in the order of the graph's outputs.
         input: Recipe that turns a page into the graph's input; see ``ecglens.models.inputs``.
         temperature: The logits are divided by it before the softmax.
-        abstain_below: Below this highest probability the answer is "cannot tell".
+        abstain_below: Below this highest probability the model abstains.
         parameters: Number of trained weights.
         trained_on: Data set and number of recordings.
         license: License of the weights.
         graph_sha256: Hash of ``model.onnx``.
-        warnings: Sentences that stand beside every answer.
-        feature_maps: Last feature maps that the graph tells beside its logits, for class maps; all of the answer comes
-            from them. Empty where the model does not end in pooling and a linear layer.
-        folder: Where the folder is; not stored.
+        warnings: Sentences that are shown with every prediction.
+        feature_maps: Last feature maps among the outputs of the graph, for class maps; the logits come from them alone.
+            Empty where the model does not end in pooling and a linear layer.
+        folder: Path of the model folder; not stored.
     """
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
@@ -135,7 +135,7 @@ def save_card(card: ModelCard, folder: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file's content, hexadecimal."""
+    """Return the SHA-256 hash of a file's content, hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

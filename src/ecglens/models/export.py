@@ -27,9 +27,9 @@ from ecglens.evaluation.evaluate import evaluate
 from ecglens.evaluation.points import curve_points
 from ecglens.evaluation.predictions import Predictions
 from ecglens.models.card_text import data_card, model_card
-from ecglens.models.cards import GRAPH_FILE, SEEN_FILE, ModelCard, save_card, sha256_of
+from ecglens.models.cards import FINGERPRINTS_FILE, GRAPH_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
-from ecglens.models.inputs import LeadCrops, dump_recipe, scaled
+from ecglens.models.inputs import LeadCrops, dump_recipe, scale_input
 from ecglens.models.maps import write_with_maps
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.cache import Entry, prepare_page
@@ -195,7 +195,7 @@ def export(
         _check_agreement(model, part / GRAPH_FILE, Runtime(card), recordings)
         save_card(card, part)
         (part / "evaluation.json").write_text(json.dumps(evaluation, indent=1) + "\n", encoding="utf-8")
-        TrainingPages.of([row.path for row in recordings]).save(part / SEEN_FILE)
+        TrainingPages.of([row.path for row in recordings]).save(part / FINGERPRINTS_FILE)
         (part / "card.md").write_text(model_card(card, evaluation), encoding="utf-8")
         (part / "data.md").write_text(data_card(card, evaluation), encoding="utf-8")
         folder.mkdir(exist_ok=True)
@@ -256,5 +256,5 @@ def _check_agreement(model: torch.nn.Module, path: Path, runtime: Runtime, recor
     rows = recordings.canonical_indices()
     chosen = rows[np.linspace(0, len(rows) - 1, min(_PAGES_COMPARED, len(rows))).astype(np.intp)]
     pages = [prepare_page(Entry(recordings[int(row)].path), runtime.recipe) for row in chosen]
-    arrays = [scaled(stored, runtime.recipe) for stored in pages if not isinstance(stored, str)]
+    arrays = [scale_input(stored, runtime.recipe) for stored in pages if not isinstance(stored, str)]
     check_graph(model, path, {name: np.concatenate([page[name] for page in arrays]) for name in runtime.recipe.shapes})

@@ -11,7 +11,7 @@ import numpy as np
 from ecglens.datasets.recordings import Recordings
 from ecglens.models.cards import GRAPH_FILE, ModelCard, sha256_of
 from ecglens.models.graph import write_graph
-from ecglens.models.inputs import dump_recipe, scaled
+from ecglens.models.inputs import dump_recipe, scale_input
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.cache import Entry, prepare_page
 from ecglens.models.train.recipe import Recipe, change_recipe
@@ -75,7 +75,7 @@ def _times(runtime: Runtime, recordings: Recordings) -> tuple[float, float]:
                 stored = prepare_page(Entry(row.path), runtime.recipe)
                 if isinstance(stored, str):
                     break
-                arrays = scaled(stored, runtime.recipe)
+                arrays = scale_input(stored, runtime.recipe)
                 read = time.perf_counter()
                 runtime.logits(arrays)
                 rounds.append((read - begun, time.perf_counter() - read))

@@ -3,7 +3,7 @@
     python tests/data/accuracy/choose_records.py LUDB PTBXL
 
 LUDB and PTBXL are the folders with the development data (100 and 200 records). The rule: go through the groups below in
-their order, and take for each the records with the lowest numbers that belong to it and were not taken for an earlier
+their order, and take for each the records with the lowest numbers that belong to it and were not chosen for an earlier
 group. No record was looked at, measured or tried before it was chosen, and none was exchanged afterwards.
 Age and sex are left out of the copied headers; signals and marks are copied byte by byte.
 """
@@ -24,12 +24,12 @@ Row = Mapping[str, str]
 
 
 def has(column: str, text: str) -> Callable[[Row], bool]:
-    """A test whether a column of LUDB's table contains a text."""
+    """Return a test whether a column of LUDB's table contains a text."""
     return lambda row: text in row[column]
 
 
 def is_normal(row: Row) -> bool:
-    """Whether LUDB states a sinus rhythm with a normal axis and nothing else."""
+    """Return whether LUDB states a sinus rhythm with a normal axis and nothing else."""
     others = [name for name in row if name not in {"ID", "Sex", "Age", "Rhythms", "Electric axis of the heart"}]
     axis_is_normal = row["Electric axis of the heart"].endswith(": normal")
     return row["Rhythms"] == "Sinus rhythm" and axis_is_normal and not any(row[name] for name in others)
@@ -73,35 +73,35 @@ def main(ludb: Path, ptbxl: Path) -> None:
 
 
 def choose_ludb(folder: Path) -> Iterator[tuple[str, str]]:
-    """File stem and group of each chosen record, and last the one with the lowest limb-lead voltage of the others."""
+    """Yield file stem and group of each chosen record, and last the one with the lowest limb-lead voltage."""
     at_hand = {path.stem for path in (folder / "data").glob("*.hea")}
     rows = [{name: value.strip() for name, value in row.items()} for row in read_table(folder / "ludb.csv")]
     rows = sorted((row for row in rows if row["ID"] in at_hand), key=lambda row: int(row["ID"]))
-    taken: set[str] = set()
+    chosen: set[str] = set()
     for group, (belongs, count) in LUDB_GROUPS.items():
-        for row in [row for row in rows if row["ID"] not in taken and belongs(row)][:count]:
-            taken.add(row["ID"])
+        for row in [row for row in rows if row["ID"] not in chosen and belongs(row)][:count]:
+            chosen.add(row["ID"])
             yield row["ID"], group
     # LUDB has no statement of low voltage, so the voltage itself decides.
-    others = [row["ID"] for row in rows if row["ID"] not in taken]
+    others = [row["ID"] for row in rows if row["ID"] not in chosen]
     yield min(others, key=lambda stem: limb_voltage_mv(folder / "data" / stem)), "low voltage"
 
 
 def limb_voltage_mv(stem: Path) -> float:
-    """The largest span between the 0.5th and the 99.5th percentile of a limb lead."""
+    """Return the largest span between the 0.5th and the 99.5th percentile of a limb lead."""
     low, high = np.percentile(read_wfdb(stem).signals_mv[:6], (0.5, 99.5), axis=1)
     return float((high - low).max())
 
 
 def choose_ptbxl(folder: Path) -> Iterator[tuple[str, str]]:
-    """File stem and group of each chosen record."""
+    """Yield file stem and group of each chosen record."""
     rows = sorted(read_table(folder / "ptbxl_database.csv"), key=lambda row: int(row["ecg_id"]))
-    taken = {PDF_RECORD}
+    chosen = {PDF_RECORD}
     yield f"{int(PDF_RECORD):05d}_hr", "truth of 00009_hr.pdf"
     for group, (statement, count) in PTBXL_GROUPS.items():
         members = [row for row in rows if statement in ast.literal_eval(row["scp_codes"])]
-        for row in [row for row in members if row["ecg_id"] not in taken][:count]:
-            taken.add(row["ecg_id"])
+        for row in [row for row in members if row["ecg_id"] not in chosen][:count]:
+            chosen.add(row["ecg_id"])
             yield f"{int(row['ecg_id']):05d}_hr", group
 
 
@@ -112,12 +112,12 @@ def copy_record(stem: Path, folder: Path) -> None:
         if path.suffix != ".hea":
             shutil.copyfile(path, folder / path.name)
     header = stem.with_suffix(".hea").read_text(encoding="utf-8").splitlines()
-    kept = [line for line in header if not line.startswith(("#<age>", "#<sex>"))]
-    (folder / f"{stem.name}.hea").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    lines = [line for line in header if not line.startswith(("#<age>", "#<sex>"))]
+    (folder / f"{stem.name}.hea").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file."""
+    """Return the rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 

@@ -7,7 +7,7 @@ import pytest
 from tiny_models import ecg_page
 
 from ecglens.leads import find_layout
-from ecglens.models.inputs import TraceCanvas, make_input, trace_canvas
+from ecglens.models.inputs import TraceCanvas, make_input, make_trace_canvas
 from ecglens.pages import read_page
 from ecglens.pages.preprocessing import rotate
 from ecglens.records import InkMap, Layout, Page
@@ -25,7 +25,7 @@ def layout_of(pixels: np.ndarray) -> Layout:
 
 
 def canvas_of(layout: Layout, recipe: TraceCanvas = RECIPE) -> np.ndarray:
-    """The array of a recipe that needs no more of a page than its layout."""
+    """Return the array of a recipe that needs no more of a page than its layout."""
     (array,) = make_input(NO_PAGE, layout, recipe)["page"]
     return array
 
@@ -53,19 +53,19 @@ def test_the_array_has_the_recipe_s_shape_and_scale(pixels):
     np.testing.assert_allclose(scaled, (array * 0.25 - 0.5) / 0.5, atol=1e-6)
 
 
-@pytest.mark.parametrize("colour", [0, 255, "mirrored"])
-def test_header_and_footer_never_reach_the_array(colour):
+@pytest.mark.parametrize("color", [0, 255, "mirrored"])
+def test_header_and_footer_never_reach_the_array(color):
     for name in SAMPLES:
         before = read_page(DATA / name).pixels
         layout = layout_of(before)
         after = before.copy()
         for part in (header_of(layout), slice(int(layout.trace_area.bottom) + 12, None)):
-            after[part] = after[part][:, ::-1] if colour == "mirrored" else colour
+            after[part] = after[part][:, ::-1] if color == "mirrored" else color
         assert (after != before).mean() > 0.02
-        changed, kept = array_of(after), array_of(before)
+        changed, cropped = array_of(after), array_of(before)
         # A black bar moves the grid's edge by a pixel and its blackest ink by a shade; no bar or letter is seen.
-        assert np.abs(changed - kept).max() < (0.8 if colour == 0 else 1e-6)
-        assert np.corrcoef(changed.ravel(), kept.ravel())[0, 1] > (0.995 if colour == 0 else 0.999999)
+        assert np.abs(changed - cropped).max() < (0.8 if color == 0 else 1e-6)
+        assert np.corrcoef(changed.ravel(), cropped.ravel())[0, 1] > (0.995 if color == 0 else 0.999999)
 
 
 def test_pulses_and_what_is_left_and_right_of_the_traces_never_reach_the_array(pixels):
@@ -81,7 +81,7 @@ def test_pulses_and_what_is_left_and_right_of_the_traces_never_reach_the_array(p
     np.testing.assert_array_equal(canvas_of(other), canvas_of(layout))
 
 
-def test_what_stands_above_and_below_the_strips_never_reaches_the_array(pixels):
+def test_ink_above_and_below_the_strips_never_reaches_the_array(pixels):
     layout = layout_of(pixels)
     ink = layout.ink
     half = (RECIPE.strip_mm / 2 + 1) * layout.px_per_mm[0]
@@ -117,7 +117,7 @@ def test_a_page_that_is_turned_gives_the_same_array(pixels, turn):
 
 def test_each_strip_has_its_zero_line_in_the_middle_and_1_mv_is_10_mm():
     page = ecg_page()
-    canvas = trace_canvas(layout_of(page.pixels), RECIPE)
+    canvas = make_trace_canvas(layout_of(page.pixels), RECIPE)
     strip = canvas[: RECIPE.height // 4]
     most = int(strip.sum(axis=1).argmax())
     assert most == pytest.approx(len(strip) / 2, abs=1.5)
@@ -128,7 +128,7 @@ def test_each_strip_has_its_zero_line_in_the_middle_and_1_mv_is_10_mm():
     assert (len(rhythm) / 2 - tallest) / len(rhythm) * 38 == pytest.approx(10, abs=1.6)
 
 
-def test_strips_stand_in_the_page_s_order_whatever_the_order_of_the_leads(pixels):
+def test_strips_are_in_the_page_s_order_whatever_the_order_of_the_leads(pixels):
     layout = layout_of(pixels)
     mixed = replace(layout, leads=layout.leads[::-1])
     np.testing.assert_array_equal(canvas_of(mixed), canvas_of(layout))

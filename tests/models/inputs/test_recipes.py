@@ -14,7 +14,7 @@ from ecglens.models.inputs import (
     dump_recipe,
     needs_record,
     parse_recipe,
-    scaled,
+    scale_input,
 )
 
 EVERY_KIND = [
@@ -61,7 +61,7 @@ def test_scaling_fits_one_row_of_each_input(recipe):
 
 def test_mean_and_std_are_in_units_where_255_is_1():
     recipe = PageImage(width=32, height=32, mean=(0.0, 0.5, 1.0), std=(1.0, 0.5, 0.25))
-    (array,) = scaled({"page": np.full((1, 3, 32, 32), 255, np.uint8)}, recipe)["page"]
+    (array,) = scale_input({"page": np.full((1, 3, 32, 32), 255, np.uint8)}, recipe)["page"]
     np.testing.assert_allclose(array[:, 0, 0], [1.0, 1.0, 0.0])
 
 

@@ -10,7 +10,7 @@ from tiny_models import ecg_page
 from ecglens.errors import TrainingError
 from ecglens.formats.files import write_record
 from ecglens.leads import find_layout
-from ecglens.models.inputs import LeadCrops, LeadSignals, PageImage, TraceCanvas, stored_input
+from ecglens.models.inputs import LeadCrops, LeadSignals, PageImage, TraceCanvas, make_stored_input
 from ecglens.models.train import cache as caching
 from ecglens.models.train.cache import Entry, PageCache, prepare_page
 from ecglens.pages import read_page
@@ -46,7 +46,7 @@ def test_a_prepared_page_is_what_the_recipe_makes_of_it(pages, tmp_path, recipe)
     assert stored.shape == (3, len(recipe.rows), *recipe.shapes["page"])
     for path, place in zip(pages, places, strict=True):
         page = read_page(path)
-        np.testing.assert_array_equal(stored[place], stored_input(page, find_layout(page), recipe)["page"])
+        np.testing.assert_array_equal(stored[place], make_stored_input(page, find_layout(page), recipe)["page"])
 
 
 def test_a_page_is_prepared_once_whatever_its_file_is_called(pages, tmp_path, monkeypatch):

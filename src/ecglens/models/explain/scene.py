@@ -12,7 +12,7 @@ from ecglens.errors import ModelError
 from ecglens.layouts import RHYTHM
 from ecglens.models.aggregate import aggregate
 from ecglens.models.cards import ModelCard
-from ecglens.models.inputs import InputRecipe, LeadCrops, View, make_input, views
+from ecglens.models.inputs import InputRecipe, LeadCrops, View, make_input, make_views
 from ecglens.records import Box, Layout, Page
 
 __all__ = ["LogitModel", "Planes", "Scene", "Stretch"]
@@ -98,7 +98,7 @@ class Scene:
                 f"Expected a label of model '{model.card.name}' ({', '.join(model.card.labels)}), but got '{label}'."
             )
         arrays = make_input(page, layout, model.recipe) if arrays is None else arrays
-        positions = views(page, layout, model.recipe, speed_mm_s=speed_mm_s)
+        positions = make_views(page, layout, model.recipe, speed_mm_s=speed_mm_s)
         return cls(page, layout, model, label, arrays, positions, _divide_leads(layout, speed_mm_s))
 
     @property

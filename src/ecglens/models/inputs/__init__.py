@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
-from ecglens.models.inputs.canvas import trace_canvas
-from ecglens.models.inputs.images import lead_boxes, lead_crops, page_image
+from ecglens.models.inputs.canvas import make_trace_canvas
+from ecglens.models.inputs.images import make_lead_crops, make_page_image, map_lead_boxes
 from ecglens.models.inputs.recipes import (
     CANVAS_LAYOUT,
     InputRecipe,
@@ -22,8 +22,8 @@ from ecglens.models.inputs.recipes import (
     PageImage,
     TraceCanvas,
 )
-from ecglens.models.inputs.signals import known_share, signal_array
-from ecglens.models.inputs.views import View, views
+from ecglens.models.inputs.signals import compute_known_share, make_signal_array
+from ecglens.models.inputs.views import View, make_views
 from ecglens.records import EcgRecord, Layout, Page
 
 __all__ = [
@@ -34,19 +34,19 @@ __all__ = [
     "PageImage",
     "TraceCanvas",
     "View",
+    "compute_known_share",
     "dump_recipe",
-    "known_share",
-    "lead_crops",
+    "find_mismatch",
     "make_input",
+    "make_lead_crops",
+    "make_page_image",
+    "make_signal_array",
+    "make_stored_input",
+    "make_trace_canvas",
+    "make_views",
     "needs_record",
-    "page_image",
     "parse_recipe",
-    "scaled",
-    "signal_array",
-    "stored_input",
-    "trace_canvas",
-    "unsuitable",
-    "views",
+    "scale_input",
 ]
 
 _RECIPES: dict[str, type[InputRecipe]] = {kind.__struct_config__.tag: kind for kind in get_args(InputRecipe)}
@@ -63,7 +63,7 @@ def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
     """
     kind = _RECIPES.get(recipe.get("kind", ""))
     if kind is None:
-        raise _refused(f"expected a kind out of {', '.join(_RECIPES)}, got '{recipe.get('kind', '')}'")
+        raise _make_error(f"expected a kind out of {', '.join(_RECIPES)}, got '{recipe.get('kind', '')}'")
     fields = kind.__struct_fields__
     unknown = [name for name in recipe if name not in {"kind", *fields}]
     if unknown:
@@ -71,11 +71,11 @@ def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
 
         likely = get_close_matches(unknown[0], fields, n=1)
         hint = f"the most similar one is {likely[0]}" if likely else f"expected one of {', '.join(fields)}"
-        raise _refused(f"there is no field '{unknown[0]}'; {hint}")
+        raise _make_error(f"there is no field '{unknown[0]}'; {hint}")
     try:
         return msgspec.convert(dict(recipe), kind)
     except msgspec.ValidationError as error:
-        raise _refused(str(error)) from error
+        raise _make_error(str(error)) from error
 
 
 def dump_recipe(recipe: InputRecipe) -> dict[str, Any]:
@@ -85,14 +85,14 @@ def dump_recipe(recipe: InputRecipe) -> dict[str, Any]:
 
 
 def needs_record(recipe: InputRecipe) -> bool:
-    """Whether a model with this recipe reads signals."""
+    """Return whether a model with this recipe reads signals."""
     return "signal" in recipe.shapes
 
 
-def unsuitable(layout: Layout, recipe: InputRecipe) -> str | None:
-    """Why a page is none that a model with this recipe can read, or ``None``."""
+def find_mismatch(layout: Layout, recipe: InputRecipe) -> str | None:
+    """Return why a model with this recipe cannot read a page, or ``None`` if it can."""
     if isinstance(recipe, PageAndSignal):
-        return unsuitable(layout, recipe.page) or unsuitable(layout, recipe.signal)
+        return find_mismatch(layout, recipe.page) or find_mismatch(layout, recipe.signal)
     if not isinstance(recipe, LeadSignals):
         layouts = (CANVAS_LAYOUT,) if isinstance(recipe, TraceCanvas) else recipe.layouts
         if layout.name not in layouts:
@@ -106,55 +106,55 @@ def unsuitable(layout: Layout, recipe: InputRecipe) -> str | None:
     return None
 
 
-def stored_input(
+def make_stored_input(
     page: Page, layout: Layout, recipe: InputRecipe, record: EcgRecord | None = None
 ) -> dict[str, NDArray[np.generic]]:
-    """Build what a model reads in the unit that is worth keeping.
+    """Build the arrays that a model reads, in the units in which they are stored.
 
     Args:
-        page: As it came.
-        layout: Where its leads were found, with the page's ink.
-        recipe: From the model folder.
-        record: The page's signals, for recipes that read them.
+        page: Original page.
+        layout: Positions of its leads, with the page's ink.
+        recipe: Input recipe of the model.
+        record: Signals of the page, for recipes that read them.
 
     Returns:
-        By the graph's input: ``(rows, *shape)``, uint8 for pixels and float32 in mV for signals.
+        Arrays by input of the graph: ``(rows, *shape)``, uint8 for pixels and float32 in mV for signals.
 
     Raises:
-        ModelError: The page is none that the model can read, or its signals are missing.
+        ModelError: The model cannot read such a page, or the page's signals are missing.
     """
-    reason = unsuitable(layout, recipe)
+    reason = find_mismatch(layout, recipe)
     if reason is not None:
         raise ModelError(reason)
     if isinstance(recipe, TraceCanvas):
-        return {"page": trace_canvas(layout, recipe)[None, None]}
+        return {"page": make_trace_canvas(layout, recipe)[None, None]}
     if isinstance(recipe, PageImage):
-        return {"page": page_image(page, layout, recipe)[None]}
+        return {"page": make_page_image(page, layout, recipe)[None]}
     if isinstance(recipe, LeadCrops):
-        return {"page": lead_crops(page, layout, recipe)}
+        return {"page": make_lead_crops(page, layout, recipe)}
     if record is None:
-        raise ModelError("The model reads signals, but none of this page came; digitize it and give its record.")
+        raise ModelError("The model reads signals, but got none for this page; digitize it and pass its record.")
     if isinstance(recipe, LeadSignals):
-        return {"signal": signal_array(record, recipe)[None]}
-    return {**stored_input(page, layout, recipe.page), "signal": signal_array(record, recipe.signal)[None]}
+        return {"signal": make_signal_array(record, recipe)[None]}
+    return {**make_stored_input(page, layout, recipe.page), "signal": make_signal_array(record, recipe.signal)[None]}
 
 
 def make_input(
     page: Page, layout: Layout, recipe: InputRecipe, record: EcgRecord | None = None
 ) -> dict[str, NDArray[np.float32]]:
-    """Build the arrays that a model reads: :func:`stored_input`, scaled.
+    """Build the arrays that a model reads: :func:`make_stored_input`, scaled.
 
     Returns:
-        By the graph's input: ``(rows, *shape)`` float32.
+        Arrays by input of the graph: ``(rows, *shape)`` float32.
 
     Raises:
-        ModelError: The page is none that the model can read, or its signals are missing.
+        ModelError: The model cannot read such a page, or the page's signals are missing.
     """
-    return scaled(stored_input(page, layout, recipe, record), recipe)
+    return scale_input(make_stored_input(page, layout, recipe, record), recipe)
 
 
-def scaled(stored: Mapping[str, NDArray[np.generic]], recipe: InputRecipe) -> dict[str, NDArray[np.float32]]:
-    """Stored values in the graph's unit."""
+def scale_input(stored: Mapping[str, NDArray[np.generic]], recipe: InputRecipe) -> dict[str, NDArray[np.float32]]:
+    """Convert stored values to the unit of the graph's input."""
     arrays = {}
     for name, values in stored.items():
         mean, std = recipe.scaling(name)
@@ -165,10 +165,10 @@ def scaled(stored: Mapping[str, NDArray[np.generic]], recipe: InputRecipe) -> di
     return arrays
 
 
-def _refused(reason: str) -> ModelError:
+def _make_error(reason: str) -> ModelError:
     return ModelError(f"The model's input recipe cannot be used: {reason}.", detail=reason)
 
 
 def _leads(layout: Layout, recipe: LeadCrops | LeadSignals) -> set[str]:
-    names = set(lead_boxes(layout))
+    names = set(map_lead_boxes(layout))
     return names | {"aVR"} if isinstance(recipe, LeadSignals) and "-aVR" in names else names

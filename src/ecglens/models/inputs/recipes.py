@@ -94,7 +94,7 @@ class TraceCanvas(_Recipe, frozen=True, kw_only=True, tag="trace_canvas"):
         return _WHOLE_PAGE
 
     def scaling(self, name: str) -> Scaling:
-        """Mean and standard deviation in stored units, so that the graph's input is (stored - mean) / std."""
+        """Return mean and standard deviation in stored units: the graph's input is (stored - mean) / std."""
         return _pixel_scaling((self.mean,), (self.std,), 1)
 
 
@@ -148,7 +148,7 @@ class _Pixels(_Recipe, frozen=True, kw_only=True):
         return {"page": (self.channels, self.height, self.width)}
 
     def scaling(self, name: str) -> Scaling:
-        """Mean and standard deviation in stored units, so that the graph's input is (stored - mean) / std."""
+        """Return mean and standard deviation in stored units: the graph's input is (stored - mean) / std."""
         return _pixel_scaling(_each(self.mean), _each(self.std), self.channels)
 
 
@@ -260,7 +260,7 @@ class LeadSignals(_Recipe, frozen=True, kw_only=True, tag="lead_signals"):
         return _WHOLE_PAGE
 
     def scaling(self, name: str) -> Scaling:
-        """Zeros and ones: signals are read in mV."""
+        """Return zeros and ones: signals are read in mV."""
         shape = (2 * len(self.leads), 1)
         return np.zeros(shape, np.float32), np.ones(shape, np.float32)
 
@@ -287,7 +287,7 @@ class PageAndSignal(_Recipe, frozen=True, kw_only=True, tag="page_and_signal"):
         return _WHOLE_PAGE
 
     def scaling(self, name: str) -> Scaling:
-        """That of the named input."""
+        """Return the scaling of the named input."""
         return (self.signal if name == "signal" else self.page).scaling(name)
 
 

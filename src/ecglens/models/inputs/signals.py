@@ -6,16 +6,16 @@ from numpy.typing import NDArray
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.records import EcgRecord
 
-__all__ = ["known_share", "signal_array"]
+__all__ = ["compute_known_share", "make_signal_array"]
 
 _TURNED = {"aVR": "-aVR", "-aVR": "aVR"}
 
 
-def signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.float32]:
-    """Signals and masks of a record.
+def make_signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.float32]:
+    """Make the array of a record: signals, then masks of the valid samples.
 
-    Each lead begins where it does on its page or in its recording; its median is taken off, what is not known is 0 and
-    so is its mask. A lead that the record lacks is not known at all; ``aVR`` is made from ``-aVR``.
+    Each lead begins where it does on its page or in its recording. Its median is subtracted; missing samples are 0, and
+    so is their mask. A lead that the record lacks is missing as a whole; ``aVR`` is made from ``-aVR``.
 
     Returns:
         ``(2 * leads, samples)`` float32, signals in mV then masks.
@@ -23,41 +23,41 @@ def signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.float32]:
     array = np.zeros(recipe.shapes["signal"], np.float32)
     leads = len(recipe.leads)
     for index, name in enumerate(recipe.leads):
-        signal, known = _resampled(_lead(record, name), record.fs_hz, recipe.fs_hz)
+        signal, valid = _resample(_lead(record, name), record.fs_hz, recipe.fs_hz)
         length = min(len(signal), recipe.samples)
-        array[index, :length], array[leads + index, :length] = signal[:length], known[:length]
+        array[index, :length], array[leads + index, :length] = signal[:length], valid[:length]
     return array
 
 
-def known_share(array: NDArray[np.float32]) -> float:
-    """Share of samples that are known in the result of :func:`signal_array`."""
+def compute_known_share(array: NDArray[np.float32]) -> float:
+    """Compute the share of valid samples in the result of :func:`make_signal_array`."""
     return float(array[len(array) // 2 :].mean())
 
 
 def _lead(record: EcgRecord, name: str) -> NDArray[np.float32]:
-    """A lead of the record, empty where it has none."""
+    """Return a lead of the record, empty if it has none."""
     for own, sign in ((name, 1.0), (_TURNED.get(name, name), -1.0)):
         if own in record.leads:
             return np.asarray(sign * record.signals_mv[record.leads.index(own)], dtype=np.float32)
     return np.empty(0, np.float32)
 
 
-def _resampled(
-    signal: NDArray[np.float32], fs_hz: float, wanted_hz: float
+def _resample(
+    signal: NDArray[np.float32], fs_hz: float, target_hz: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Signal around its median at another rate, 0 where it is not known, and where it is."""
-    known = np.isfinite(signal)
-    if not known.any():
+    """Resample a signal around its median, 0 where samples are missing; return it with the mask of valid samples."""
+    valid = np.isfinite(signal)
+    if not valid.any():
         return np.empty(0, np.float32), np.empty(0, np.bool_)
     places = np.arange(len(signal))
-    whole = np.interp(places, places[known], signal[known] - np.median(signal[known]))
-    if fs_hz != wanted_hz:
+    whole = np.interp(places, places[valid], signal[valid] - np.median(signal[valid]))
+    if fs_hz != target_hz:
         from fractions import Fraction
 
         from scipy.signal import resample_poly  # a label from pixels should not wait for it
 
-        ratio = Fraction(wanted_hz / fs_hz).limit_denominator(1000)
+        ratio = Fraction(target_hz / fs_hz).limit_denominator(1000)
         whole = resample_poly(whole, ratio.numerator, ratio.denominator, padtype="line")
-        nearest = np.minimum(np.rint(np.arange(len(whole)) * fs_hz / wanted_hz).astype(np.intp), len(signal) - 1)
-        known = known[nearest]
-    return np.where(known, whole, 0.0).astype(np.float32), known
+        nearest = np.minimum(np.rint(np.arange(len(whole)) * fs_hz / target_hz).astype(np.intp), len(signal) - 1)
+        valid = valid[nearest]
+    return np.where(valid, whole, 0.0).astype(np.float32), valid

@@ -28,7 +28,14 @@ from ecglens.errors import EcgLensError, TrainingError
 from ecglens.formats.files import read_record
 from ecglens.leads.layout import find_layout
 from ecglens.models.cards import sha256_of
-from ecglens.models.inputs import InputRecipe, LeadSignals, needs_record, signal_array, stored_input, unsuitable
+from ecglens.models.inputs import (
+    InputRecipe,
+    LeadSignals,
+    find_mismatch,
+    make_signal_array,
+    make_stored_input,
+    needs_record,
+)
 from ecglens.pages.read import read_page
 from ecglens.records import Layout, NotFound, Page
 from ecglens.render import damage_page
@@ -185,11 +192,11 @@ def prepare_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] |
             layout = find_layout(page)
         if isinstance(layout, NotFound):
             return f"The leads of '{entry.path.name}' were not found. {layout.reason}"
-        reason = unsuitable(layout, recipe)
+        reason = find_mismatch(layout, recipe)
         if reason is not None:
             hint = " Set input.known_print=false to train on other prints." if "print" in reason else ""
             return f"'{entry.path.name}' does not fit the recipe. {reason}{hint}"
-        return stored_input(page, layout, recipe, _trace_record(page, layout, recipe))
+        return make_stored_input(page, layout, recipe, _trace_record(page, layout, recipe))
     except EcgLensError as error:
         return f"'{entry.path.name}' cannot be used. {error}"
 
@@ -198,7 +205,7 @@ def _stored_record(path: Path, recipe: InputRecipe) -> dict[str, NDArray[Any]] |
     """Prepare the stored values of a WFDB record."""
     if not isinstance(recipe, LeadSignals):
         return f"'{path.name}' does not fit the recipe. It reads pages; render the recordings with ecglens render."
-    return {"signal": signal_array(read_record(path), recipe)[None]}
+    return {"signal": make_signal_array(read_record(path), recipe)[None]}
 
 
 def _prepare_all(

@@ -4,7 +4,7 @@ PhysioNet gives no checksum of its archives but a list of the SHA-256 of every f
 list is downloaded too, and every file of the archive is compared with it.
 
 The download is our own because archives have gigabytes and must resume: pooch checks hashes and unpacks, but its
-``HTTPDownloader`` (1.8) always begins again, without a ``Range`` header, and it checks a hash of the archive, which
+``HTTPDownloader`` always begins again, without a ``Range`` header, and it checks a hash of the archive, which
 PhysioNet does not give.
 """
 

@@ -2,9 +2,9 @@
 
 OPENBLAS_NUM_THREADS=1 nice python benchmarks/audit_scale.py > benchmarks/audit_scale.md
 
-Four of ten files are distinct pages, three are variants of these (ink changed, header recompressed) and three are copies
-byte for byte. The result of reading each page is synthetic and is put where an interrupted audit stores it, so that
-everything except the reading of images is measured, each size in a separate process, in seconds of processor time.
+Four of ten files are distinct pages, three are variants of these (ink changed, header recompressed) and three are
+copies byte for byte. The result of reading each page is synthetic and is put where an interrupted audit stores it, so
+that everything except the reading of images is measured, each size in a separate process, in seconds of processor time.
 """
 
 import os

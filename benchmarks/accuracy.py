@@ -3,12 +3,12 @@
     python benchmarks/accuracy.py [--only signals made pages damage samples] [--write-floors]
 
 The records are in ``tests/data/accuracy``, whose README says how they were chosen; synthetic records have waves at
-known positions. Pages are rendered from both with fixed seeds, so that the truth of every sample is known. The exit code
-is 1 when a figure is worse than its floor in ``accuracy_floors.toml``; ``--write-floors`` sets the floors to today's
-values less the margin of each kind of figure. Nothing is sampled at random: the same program gives the same figures in
-every run. They were equal to the last printed digit when numpy, OpenCV and OpenBLAS could not use this processor's
-newer instructions. Margins are therefore a few units of the last digit, one sample of one record at the most; counts
-and shares have none.
+known positions. Pages are rendered from both with fixed seeds, so that the truth of every sample is known. The exit
+code is 1 when a figure is worse than its floor in ``accuracy_floors.toml``; ``--write-floors`` sets the floors to
+today's values less the margin of each kind of figure. Nothing is sampled at random: the same program gives the same
+figures in every run. They were equal to the last printed digit when numpy, OpenCV and OpenBLAS could not use this
+processor's newer instructions. Margins are therefore a few units of the last digit, one sample of one record at the
+most; counts and shares have none.
 """
 
 import argparse

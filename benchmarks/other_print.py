@@ -2,8 +2,8 @@
 
     python benchmarks/other_print.py [--data ../shared/data] [--write]
 
-Records of PTB-XL, labeled by its own statements (this project's four labels), are rendered as 3x4+1 pages in two styles;
-the model's rule that it answers only for known prints is switched off.
+Records of PTB-XL, labeled by its own statements (this project's four labels), are rendered as 3x4+1 pages in two
+styles; the model's rule that it answers only for known prints is switched off.
 """
 
 import argparse

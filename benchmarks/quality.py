@@ -2,10 +2,10 @@
 
     python benchmarks/quality.py [--data ../shared/data] [--records 12] [--fit] [--write]
 
-Each record is rendered undamaged and with every kind of damage at a random strength from 0.05 to 0.7, in a random layout
-of the plain style at 200 dpi; SNR is computed as in ``digitize.py``. ``--fit`` renders records 5, 17, 29, ... of the
-sorted list and prints the weights for ``tracing/quality.py``, with the rank correlation on each of these records when
-it is left out of the fit. Without ``--fit``, the table of other records is printed.
+Each record is rendered undamaged and with every kind of damage at a random strength from 0.05 to 0.7, in a random
+layout of the plain style at 200 dpi; SNR is computed as in ``digitize.py``. ``--fit`` renders records 5, 17, 29, ... of
+the sorted list and prints the weights for ``tracing/quality.py``, with the rank correlation on each of these records
+when it is left out of the fit. Without ``--fit``, the table of other records is printed.
 """
 
 import argparse
@@ -102,21 +102,19 @@ def fit(records: list[list[Lead]]) -> str:
     names = list(leads[0].signs or {})
     predictors = np.array([[(lead.signs or {})[name] for name in names] for lead in leads])
     snr = np.clip([lead.snr_db for lead in leads], *SNR_RANGE_DB)
-    predicted_db = np.empty(len(leads))
+    fit_db = np.empty(len(leads))
     for number in range(len(groups)):
         held = record_of == number
-        predicted_db[held] = predictors[held] @ np.linalg.lstsq(predictors[~held], snr[~held])[0]
+        fit_db[held] = predictors[held] @ np.linalg.lstsq(predictors[~held], snr[~held])[0]
     weights = np.linalg.lstsq(predictors, snr)[0]
     lines = [f'    "{name}": {weight:.2f},' for name, weight in zip(names, weights, strict=True)]
-    by_record = [
-        spearmanr(snr[record_of == number], predicted_db[record_of == number])[0] for number in range(len(groups))
-    ]
+    by_record = [spearmanr(snr[record_of == number], fit_db[record_of == number])[0] for number in range(len(groups))]
     return "\n".join(
         [
             f"{len(leads)} leads of {len(groups)} records.",
             *("_WEIGHTS = {", *lines, "}"),
-            f"Left out of the fit: rank correlation {spearmanr(snr, predicted_db)[0]:.3f} over all leads, "
-            f"{np.median(by_record):.3f} in the median record, error {np.sqrt(np.mean((snr - predicted_db) ** 2)):.1f} dB.",
+            f"Left out of the fit: rank correlation {spearmanr(snr, fit_db)[0]:.3f} over all leads, "
+            f"{np.median(by_record):.3f} in the median record, error {np.sqrt(np.mean((snr - fit_db) ** 2)):.1f} dB.",
         ]
     )
 

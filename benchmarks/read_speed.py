@@ -180,8 +180,8 @@ def table(
     command = "python benchmarks/read_speed.py " + shlex.join(shorten(argument) for argument in sys.argv[1:])
     return "\n".join(
         [
-            f"`{command.strip()}` at commit {commit()}: {len(files)} JPEGs of `{shorten(str(folder))}`, {sizes(files)}; "
-            f"one core of {os.cpu_count()}, {processor()}, Python {platform.python_version()}.",
+            f"`{command.strip()}` at commit {commit()}: {len(files)} JPEGs of `{shorten(str(folder))}`, "
+            f"{sizes(files)}; one core of {os.cpu_count()}, {processor()}, Python {platform.python_version()}.",
             "",
             "| step | median | quartiles | times decode | bar |",
             "|---|---|---|---|---|",

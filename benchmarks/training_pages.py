@@ -3,8 +3,8 @@
 
     python benchmarks/training_pages.py [--pages ../shared/data/mendeley/pages] [--copies 400] [--write]
 
-Half of the pages are training pages. They are copied as people copy pages: cropped by up to 3 % on each edge, resized by
-0.5 to 1.2, saved again at quality 30 to 80. All copies should be recognized, and no page of the other half.
+Half of the pages are training pages. They are copied as people copy pages: cropped by up to 3 % on each edge, resized
+by 0.5 to 1.2, saved again at quality 30 to 80. All copies should be recognized, and no page of the other half.
 """
 
 import argparse
@@ -48,8 +48,8 @@ def main() -> None:
         size = file.stat().st_size
     same = trained_on.copies_in(training)
     lines = [
-        f"`python benchmarks/training_pages.py --copies {options.copies}`: {len(training)} of {len(paths)} pages trained on, "
-        f"{size / len(training):.0f} bytes each.",
+        f"`python benchmarks/training_pages.py --copies {options.copies}`: {len(training)} of {len(paths)} pages "
+        f"trained on, {size / len(training):.0f} bytes each.",
         "",
         "| pages | number | recognized as training pages |",
         "|---|---|---|",

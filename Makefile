@@ -10,7 +10,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 # Where `make language` looks.
-LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs examples recipes src tests
+LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md benchmarks docs examples recipes src tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \

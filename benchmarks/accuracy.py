@@ -2,12 +2,13 @@
 
     python benchmarks/accuracy.py [--only signals made pages damage samples] [--write-floors]
 
-The records lie in ``tests/data/accuracy``, which says how they were chosen; made records have waves at known places.
-Pages are rendered from both with fixed seeds, so that the truth of every sample is known. The exit code is 1 when a
-figure is worse than its floor in ``accuracy_floors.toml``; ``--write-floors`` sets the floors to today's values less
-the margin of each kind of figure. Nothing is drawn at random: the same program gives the same figures in every run, and
-gave them to the last printed digit where numpy, OpenCV and OpenBLAS were kept from this processor's newer instructions.
-Margins are therefore a few units of the last digit, one sample of one record at the most; counts and shares have none.
+The records are in ``tests/data/accuracy``, whose README says how they were chosen; synthetic records have waves at
+known positions. Pages are rendered from both with fixed seeds, so that the truth of every sample is known. The exit
+code is 1 when a figure is worse than its floor in ``accuracy_floors.toml``; ``--write-floors`` sets the floors to
+today's values less the margin of each kind of figure. Nothing is sampled at random: the same program gives the same
+figures in every run. They were equal to the last printed digit when numpy, OpenCV and OpenBLAS could not use this
+processor's newer instructions. Margins are therefore a few units of the last digit, one sample of one record at the
+most; counts and shares have none.
 """
 
 import argparse
@@ -60,7 +61,7 @@ FLOORS = HERE / "accuracy_floors.toml"
 STAGES = ("signals", "made", "pages", "damage", "samples")
 
 Observation = tuple[str, str, Any]
-"""Kind of the figure, group that it is counted in, and what was observed."""
+"""Kind of the figure, its group, and the observed value."""
 
 
 # --- Figures ---------------------------------------------------------------------------------------------------------
@@ -71,12 +72,12 @@ class Kind:
     """A kind of figure.
 
     Attributes:
-        title: What it says.
-        unit: Of the figure and its floor.
+        title: Description in the table.
+        unit: Unit of the figure and its floor.
         better: ``"higher"`` or ``"lower"``.
-        summarize: One figure from all observations of a group.
+        summarize: Function from all observations of a group to one figure.
         margin: How much worse than today's value a figure may be before it fails.
-        digits: Decimals that are shown and stored.
+        digits: Number of decimals that are printed and stored.
     """
 
     title: str
@@ -87,20 +88,20 @@ class Kind:
     digits: int
 
     def floor(self, value: float) -> float:
-        """The floor for a value of today, rounded away from it."""
+        """Return the floor for today's value, rounded away from it."""
         scale = 10.0**self.digits
         if self.better == "higher":
             return float(np.floor((value - self.margin) * scale + 1e-6) / scale)
         return float(np.ceil((value + self.margin) * scale - 1e-6) / scale)
 
     def passes(self, value: float, floor: float) -> bool:
-        """Whether a value is no worse than its floor."""
+        """Return whether a value is no worse than its floor."""
         return value >= floor - 1e-9 if self.better == "higher" else value <= floor + 1e-9
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of today, with how many observations it comes from."""
+    """Today's value of a figure, and the number of observations behind it."""
 
     kind: str
     group: str
@@ -109,49 +110,49 @@ class Figure:
 
     @property
     def name(self) -> str:
-        """Its name in the file of floors."""
+        """Name in the file of floors."""
         return f"{self.kind} / {self.group}"
 
 
 def share(values: list[Any]) -> float:
-    """Percentage of true ones."""
+    """Return the percentage of values that are true."""
     return 100 * float(np.mean(values))
 
 
 def mean(values: list[Any]) -> float:
-    """Mean."""
+    """Return the mean."""
     return float(np.mean(values))
 
 
 def median(values: list[Any]) -> float:
-    """Median."""
+    """Return the median."""
     return float(np.median(values))
 
 
 def weakest(values: list[Any]) -> float:
-    """The 5th percentile."""
+    """Return the 5th percentile."""
     return float(np.percentile(values, 5))
 
 
 def rank_correlation(pairs: list[Any]) -> float:
-    """Spearman's rank correlation."""
+    """Return Spearman's rank correlation of pairs of values."""
     first, second = np.array(pairs, dtype=np.float64).T
     return float(spearmanr(first, second)[0])
 
 
 def f1_percent(counts: list[Any]) -> float:
-    """F1 over all beats in percent."""
-    found, missed, extra = np.sum(counts, axis=0).tolist()
-    return 100 * f1_score((found, missed, extra))
+    """Compute the F1 score over all beats, in percent."""
+    hits, missed, extra = np.sum(counts, axis=0).tolist()
+    return 100 * f1_score((hits, missed, extra))
 
 
 def spread(values: list[Any]) -> float:
-    """Standard deviation."""
+    """Return the standard deviation."""
     return float(np.std(values))
 
 
 def bias(values: list[Any]) -> float:
-    """Size of the mean error, whatever its sign."""
+    """Return the absolute value of the mean error."""
     return abs(float(np.mean(values)))
 
 
@@ -186,7 +187,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def summarize(observations: Iterable[Observation]) -> list[Figure]:
-    """Every figure, by kind and then by group."""
+    """Compute every figure, ordered by kind and then by group."""
     collected: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for kind, group, value in observations:
         collected[kind, group].append(value)
@@ -200,42 +201,42 @@ def summarize(observations: Iterable[Observation]) -> list[Figure]:
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to do: its stage, the function that observes, and the function's arguments."""
+    """One unit of work: its stage, the name of the function that observes, and the function's arguments."""
 
     stage: str
     observe: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self) -> list[Observation]:
-        """Everything that is observed."""
+        """Run the function and return all observations."""
         observe: Callable[..., Iterator[Observation]] = globals()[self.observe]
         return list(observe(**self.arguments))
 
 
 def all_cases() -> list[Case]:
-    """The whole set; the slow cases come first, so that no process ends alone with one of them."""
+    """List the whole set, slow cases first, so that no process ends alone with one of them."""
     cases = [Case("samples", "observe_sample_page", {"name": name}) for name in SAMPLE_PAGES]
     cases.append(Case("samples", "observe_pdf"))
     cases += [Case("pages", "observe_page", look) for look in clean_looks()]
     cases += [Case("damage", "observe_page", look) for look in damaged_looks()]
     cases += [Case("pages", "observe_page", look) for look in measured_looks()]
     cases += [Case("signals", "observe_record", {"name": name}) for name in record_names()]
-    cases += [Case("made", "observe_made", {"name": name}) for name in made_records()]
+    cases += [Case("made", "observe_synthetic_record", {"name": name}) for name in synthetic_records()]
     return cases
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a record.
+    """The known truth of a record.
 
     Attributes:
-        spans_ms: P, PR, QRS and QT; NaN where there is none, absent where nothing is known.
-        peaks_s: R peaks.
-        rate_bpm: Mean rate.
+        spans_ms: P, PR, QRS and QT; NaN where the record has none, absent where nothing is known.
+        peaks_s: Times of the R peaks.
+        rate_bpm: Mean heart rate.
         is_paced: Whether spikes of a pacemaker are in the signals.
-        has_p: Whether every beat follows a P wave at one distance.
+        has_p: Whether every beat follows a P wave at the same distance.
         axis_deg: Frontal axis of the QRS complex.
-        st_mv: By lead, level at 60 ms after the J point.
+        st_mv: Level 60 ms after the J point, by lead.
     """
 
     spans_ms: Mapping[str, float] = field(default_factory=dict)
@@ -248,7 +249,7 @@ class Truth:
 
 
 def compare_measurements(group: str, measured: Measurements, truth: Truth) -> Iterator[Observation]:
-    """Observations of one measured record beside what is known of it."""
+    """Compare the measurements of one record with its truth."""
     if truth.peaks_s is not None and len(truth.peaks_s):
         for kind, tolerance_s in (("beats_150", 0.15), ("beats_50", 0.05)):
             yield kind, group, count_beats(truth.peaks_s, measured.r_peaks_s, tolerance_s)
@@ -280,33 +281,33 @@ def compare_measurements(group: str, measured: Measurements, truth: Truth) -> It
 
 @cache
 def record_names() -> tuple[str, ...]:
-    """Names such as ``ludb/44``, in the order of ``records.csv``."""
+    """Return the names of the records, such as ``ludb/44``, in the order of ``records.csv``."""
     lines = (RECORDS / "records.csv").read_text(encoding="utf-8").splitlines()[1:]
     return tuple(line.partition(",")[0] for line in lines)
 
 
 @cache
 def record_groups() -> Mapping[str, str]:
-    """The group that each record was chosen for."""
+    """Return the group that each record was chosen for."""
     lines = (RECORDS / "records.csv").read_text(encoding="utf-8").splitlines()[1:]
     return {name: group for name, _, group in (line.partition(",") for line in lines)}
 
 
 @cache
 def load_record(name: str) -> EcgRecord:
-    """A record by its name; made ones by theirs."""
-    return made_records()[name][0] if name in made_records() else read_wfdb(RECORDS / f"{name}.hea")
+    """Return a record, real or synthetic, by its name."""
+    return synthetic_records()[name][0] if name in synthetic_records() else read_wfdb(RECORDS / f"{name}.hea")
 
 
 @cache
 def record_truth(name: str) -> Truth:
-    """What marks, headers and statements say of a record."""
-    if name in made_records():
-        return made_records()[name][1]
+    """Return the truth of a record according to its marks, header and statements."""
+    if name in synthetic_records():
+        return synthetic_records()[name][1]
     record = load_record(name)
     group = record_groups()[name]
     if not name.startswith("ludb"):
-        # The statements tell the rhythm, and nothing of where waves begin and end.
+        # The statements name the rhythm; they do not say when waves begin and end.
         return Truth(is_paced=group == "pacing", has_p=False if group == "atrial fibrillation" else None)
     marks = marked_records()[name.partition("/")[2]]
     spans_ms = reference_spans_ms(marks, record.fs_hz)
@@ -322,7 +323,7 @@ def record_truth(name: str) -> Truth:
 
 @cache
 def marked_records() -> Mapping[str, Mapping[str, Any]]:
-    """Marks of the LUDB records by their number."""
+    """Return the marks of the LUDB records by number."""
     return {item.name: item.marks for item in ludb(RECORDS / "ludb")}
 
 
@@ -332,46 +333,46 @@ def observe_record(name: str) -> Iterator[Observation]:
     yield from compare_measurements(group, measure(load_record(name)), record_truth(name))
 
 
-# --- Made records ----------------------------------------------------------------------------------------------------
+# --- Synthetic records -----------------------------------------------------------------------------------------------
 
 
 @cache
-def made_records() -> Mapping[str, tuple[EcgRecord, Truth]]:
-    """Records made of waves at known places, with their truth, by name."""
-    made: dict[str, tuple[EcgRecord, Truth]] = {}
+def synthetic_records() -> Mapping[str, tuple[EcgRecord, Truth]]:
+    """Generate records of waves at known positions, with their truth, by name."""
+    records: dict[str, tuple[EcgRecord, Truth]] = {}
     for number, stretch in enumerate((0.8, 0.9, 1.0, 1.1, 1.2, 1.3)):
         for noise_mv in (0.0, 0.01, 0.03):
             name = f"made, stretched {stretch:g}, noise {noise_mv:g} mV"
             axis_deg = -75.0 + 50.0 * number
-            made[name] = stretched(stretch, axis_deg=axis_deg, noise_mv=noise_mv, st_mv=0.1 * (number % 3 - 1))
+            records[name] = stretch_record(stretch, axis_deg=axis_deg, noise_mv=noise_mv, st_mv=0.1 * (number % 3 - 1))
     for p_mv in (0.03, 0.05, 0.08, 0.12, 0.2):
         record = synthesize_ecg(p_mv=p_mv, noise_mv=0.01, rng=np.random.default_rng(5))
-        made[f"made, P of {p_mv:g} mV"] = record, Truth(has_p=True, is_paced=False)
+        records[f"made, P of {p_mv:g} mV"] = record, Truth(has_p=True, is_paced=False)
     for seed in range(4):
-        made[f"made, atrial fibrillation {seed}"] = fibrillation(seed), Truth(has_p=False, is_paced=False)
-        made[f"made, AV dissociation {seed}"] = dissociation(seed), Truth(has_p=False, is_paced=False)
+        records[f"made, atrial fibrillation {seed}"] = fibrillation(seed), Truth(has_p=False, is_paced=False)
+        records[f"made, AV dissociation {seed}"] = dissociation(seed), Truth(has_p=False, is_paced=False)
     for ratio in (2, 3, 4):
-        made[f"made, flutter {ratio} to 1"] = flutter(ratio), Truth(has_p=False, is_paced=False)
+        records[f"made, flutter {ratio} to 1"] = flutter(ratio), Truth(has_p=False, is_paced=False)
     for spike_mv in (0.15, 0.2, 0.25, 0.3, 0.5, 1.0):
-        made[f"made, spikes of {spike_mv:g} mV"] = spiked(spike_mv), Truth(has_p=False, is_paced=True)
-    # What comes before a P wave is calmer than it, by the definition in leads/waves.py; in flutter it is not.
+        records[f"made, spikes of {spike_mv:g} mV"] = add_spikes(spike_mv), Truth(has_p=False, is_paced=True)
+    # By the definition in measuring/waves.py, the signal before a P wave is calmer than the wave; in flutter it is not.
     for part, has_p in ((0.3, True), (0.6, True), (0.8, True), (0.95, False), (1.1, False)):
-        made[f"made, two atrial waves {part:g}"] = two_atrial_waves(part), Truth(has_p=has_p, is_paced=False)
-    # And a P wave has most of its shape in common with those of the other beats.
+        records[f"made, two atrial waves {part:g}"] = two_atrial_waves(part), Truth(has_p=has_p, is_paced=False)
+    # A P wave also has most of its shape in common with those of the other beats.
     for own_mv, has_p in ((0.03, True), (0.06, True), (0.09, True), (0.105, False), (0.11, False), (0.2, False)):
-        made[f"made, P with {own_mv:g} mV of its own"] = with_own_p_waves(own_mv), Truth(has_p=has_p, is_paced=False)
-    # 12 ms of rest end the QRS complex, so that a wave sooner after it is a part of it.
+        records[f"made, P with {own_mv:g} mV of its own"] = with_own_p_waves(own_mv), Truth(has_p=has_p, is_paced=False)
+    # 12 ms without activity end the QRS complex, so that an earlier wave is a part of it.
     for gap_ms, is_part in ((8, True), (12, True), (16, False), (18, False), (24, False)):
-        made[f"made, late waves after {gap_ms} ms"] = late_waves(gap_ms, is_part=is_part)
+        records[f"made, late waves after {gap_ms} ms"] = late_waves(gap_ms, is_part=is_part)
     for scale in (0.55, 0.7):
-        made[f"made, narrow complexes {scale:g}"] = stretched(scale, axis_deg=40.0, p_mv=0.1)
+        records[f"made, narrow complexes {scale:g}"] = stretch_record(scale, axis_deg=40.0, p_mv=0.1)
     for early in (0.45, 0.6):
-        made[f"made, early beats {early:g}"] = early_beats(early)
-    return made
+        records[f"made, early beats {early:g}"] = early_beats(early)
+    return records
 
 
-def stretched(stretch: float, *, axis_deg: float, **options: float) -> tuple[EcgRecord, Truth]:
-    """A made record with every interval longer by a factor, and its truth."""
+def stretch_record(stretch: float, *, axis_deg: float, **options: float) -> tuple[EcgRecord, Truth]:
+    """Generate a record whose intervals are longer by a factor, and its truth."""
     onsets = np.arange(0.5, 10 / stretch - 0.45, 0.8)
     fs_hz = 500.0 * stretch
     rng = np.random.default_rng(1)
@@ -385,14 +386,14 @@ def stretched(stretch: float, *, axis_deg: float, **options: float) -> tuple[Ecg
         is_paced=False,
         has_p=True,
         axis_deg=axis_deg,
-        # At 60 ms after J the made step lies under it in records that are not stretched far.
+        # 60 ms after the J point lies within the generated ST step unless the record is stretched far.
         st_mv=dict.fromkeys(STANDARD_LEADS, options.get("st_mv", 0.0)) if 0.8 <= stretch <= 1.3 else {},
     )
     return record, truth
 
 
 def fibrillation(seed: int) -> EcgRecord:
-    """Beats at irregular distances over fine waves, no P wave."""
+    """Generate beats at irregular intervals over fine waves, without P waves."""
     rng = np.random.default_rng([7, seed])
     onsets = 0.5 + np.cumsum(rng.uniform(0.45, 1.05, 20))
     record = synthesize_ecg(onsets[onsets < 9.4], p_mv=0.0, noise_mv=0.005, rng=rng)
@@ -402,7 +403,7 @@ def fibrillation(seed: int) -> EcgRecord:
 
 
 def dissociation(seed: int) -> EcgRecord:
-    """Regular slow beats, and P waves at a rate of their own."""
+    """Generate regular slow beats, and P waves at another rate."""
     rng = np.random.default_rng([8, seed])
     record = synthesize_ecg(np.arange(0.6, 9.4, rng.uniform(1.1, 1.4)), p_mv=0.0, noise_mv=0.005, rng=rng)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
@@ -412,14 +413,14 @@ def dissociation(seed: int) -> EcgRecord:
 
 
 def flutter(ratio: int) -> EcgRecord:
-    """Flutter waves at 300/min of which every second, third or fourth is followed by a beat."""
+    """Generate flutter waves at 300/min; every second, third or fourth is followed by a beat."""
     record = synthesize_ecg(np.arange(0.5, 9.4, 0.2 * ratio), p_mv=0.0, noise_mv=0.005)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     return add_to_leads(record, 0.15 * (2 * np.abs((t / 0.2) % 1 - 0.5) - 0.5))
 
 
-def spiked(spike_mv: float) -> EcgRecord:
-    """Paced beats: a spike of 4 ms stands 20 ms before each complex."""
+def add_spikes(spike_mv: float) -> EcgRecord:
+    """Generate paced beats, with a spike of 4 ms that begins 20 ms before each complex."""
     record = synthesize_ecg(p_mv=0.0, noise_mv=0.003)
     spikes = np.zeros(record.signals_mv.shape[1])
     for onset in np.arange(0.5, 9.5, 0.8):
@@ -429,7 +430,7 @@ def spiked(spike_mv: float) -> EcgRecord:
 
 
 def early_beats(early: float) -> tuple[EcgRecord, Truth]:
-    """Every fourth beat comes early, by a factor of the usual distance."""
+    """Generate beats of which every fourth comes early, by a factor of the regular interval."""
     steps = np.tile([0.8, 0.8, 0.8 * early, 0.8 * (2 - early)], 4)[:11]
     onsets = 0.5 + np.r_[0, np.cumsum(steps)]
     onsets = onsets[onsets < 9.4]
@@ -438,7 +439,7 @@ def early_beats(early: float) -> tuple[EcgRecord, Truth]:
 
 
 def late_waves(gap_ms: float, *, is_part: bool) -> tuple[EcgRecord, Truth]:
-    """Beats with a small wave of 30 ms some time after the complex, and how long the complex is with or without it."""
+    """Generate beats with a small wave of 30 ms after the complex; the truth says whether the complex includes it."""
     record = synthesize_ecg(p_mv=0.1)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     starts = np.arange(0.5, 9.55, 0.8) + (QRS_MS + gap_ms) / 1000
@@ -448,7 +449,7 @@ def late_waves(gap_ms: float, *, is_part: bool) -> tuple[EcgRecord, Truth]:
 
 
 def two_atrial_waves(part: float) -> EcgRecord:
-    """Slow beats with a P wave and, 0.2 s before it, a wave whose steepest slope is a part of the P wave's."""
+    """Generate slow beats with a P wave and, 0.2 s before it, a wave whose steepest slope is a part of the P wave's."""
     onsets = np.arange(0.6, 9.4, 1.2)
     record = synthesize_ecg(onsets, p_mv=0.0, noise_mv=0.001)
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
@@ -460,9 +461,9 @@ def two_atrial_waves(part: float) -> EcgRecord:
     return add_to_leads(record, waves)
 
 
-def observe_made(name: str) -> Iterator[Observation]:
-    """Measure a made record."""
-    record, truth = made_records()[name]
+def observe_synthetic_record(name: str) -> Iterator[Observation]:
+    """Measure a synthetic record."""
+    record, truth = synthetic_records()[name]
     group = "made signals, late waves" if "late waves" in name else "made signals"
     yield from compare_measurements(group, measure(record), truth)
 
@@ -471,12 +472,12 @@ def observe_made(name: str) -> Iterator[Observation]:
 
 
 def clean_looks() -> Iterator[dict[str, Any]]:
-    """Undamaged pages: each layout twice, with grids, resolutions, styles, gains and records that take turns."""
+    """List undamaged pages: each layout twice, with grids, resolutions, styles, gains and records that take turns."""
     names, grids, styles = cycle(record_names()), cycle(GRIDS), cycle(STYLES)
     dpis, gains = cycle((100, 150, 200, 250, 300)), cycle((10.0, 10.0, 5.0, 10.0, 20.0, 10.0, 10.0))
     for layout in [*LAYOUTS, *LAYOUTS]:
         grid, gain_mm_mv = next(grids), next(gains)
-        # Recorders print no rows of 14 mm at 20 mm/mV, and nothing but the usual gain tells the scale without a grid.
+        # Recorders print no rows of 14 mm at 20 mm/mV, and without a grid only the default gain gives the scale.
         if grid == "none" or (gain_mm_mv == 20.0 and LAYOUTS[layout].lines > 4):
             gain_mm_mv = 10.0
         changes = {"grid": grid, "dpi": next(dpis), "gain_mm_mv": gain_mm_mv, "row_mm": None}
@@ -485,7 +486,7 @@ def clean_looks() -> Iterator[dict[str, Any]]:
 
 
 def damaged_looks() -> Iterator[dict[str, Any]]:
-    """Damaged pages: each kind of damage at two strengths."""
+    """List damaged pages: each kind of damage at two strengths."""
     names, layouts = cycle(record_names()), cycle(("3x4+1", "3x4", "6x2", "12x1", "3x4+3"))
     for number, kind in enumerate(DAMAGES):
         for strength in (0.25, 0.5):
@@ -499,7 +500,7 @@ def damaged_looks() -> Iterator[dict[str, Any]]:
 
 
 def measured_looks() -> Iterator[dict[str, Any]]:
-    """Undamaged pages whose signals are measured."""
+    """List undamaged pages whose signals are measured."""
     for name in record_names():
         for layout in ("3x4+1", "12x1") if name.startswith("ludb") else ("3x4+1",):
             yield {
@@ -509,7 +510,7 @@ def measured_looks() -> Iterator[dict[str, Any]]:
                 "groups": ("plain",),
                 "measured": f"pages {layout}",
             }
-    for name, (_, truth) in made_records().items():
+    for name, (_, truth) in synthetic_records().items():
         if truth.axis_deg is not None and "noise 0.01" in name:
             yield {"name": name, "layout": "3x4+1", "groups": ("plain",), "measured": "pages 3x4+1"}
 
@@ -523,7 +524,7 @@ def observe_page(
     damaged: tuple[str, float, int] | None = None,
     measured: str | None = None,
 ) -> Iterator[Observation]:
-    """Render a page, digitize it, and measure it where that is wanted."""
+    """Render a page, digitize it, and measure it if requested."""
     page = render_page(load_record(name), layout=layout, style=style, **(changes or {}))
     if damaged is not None:
         page = damage(page, *damaged)
@@ -541,7 +542,7 @@ def observe_page(
 
 
 def name_group(group: str, truth: PageTruth, damaged: tuple[str, float, int] | None) -> str:
-    """A group's name for one page."""
+    """Return the name of a group for one page."""
     if group == "grid":
         kinds = {"none": "none", "gray": "gray lines or dots"}
         kind = "dots" if "dotted" in truth.grid else "lines"
@@ -558,20 +559,22 @@ def name_group(group: str, truth: PageTruth, damaged: tuple[str, float, int] | N
 
 
 def observe_leads(page: RenderedPage, record: EcgRecord | None) -> Iterator[tuple[str, Any]]:
-    """SNR, RMSE, amplitude and quality of each lead that was read, and how many were missed."""
+    """Score SNR, RMSE, amplitude and quality of each lead that was read, and report whether each was missed."""
     for segment in page.truth.leads:
         name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
         is_missed = record is None or name not in record.leads
         yield "missed", int(is_missed)
-        known = segment.signal_mv[~np.isnan(segment.signal_mv)]
-        if record is None or is_missed or len(known) < 0.7 * len(segment.signal_mv):
+        rendered_mv = segment.signal_mv[~np.isnan(segment.signal_mv)]
+        if record is None or is_missed or len(rendered_mv) < 0.7 * len(segment.signal_mv):
             continue
         index = record.leads.index(name)
         score = score_lead(segment.signal_mv, record.signals_mv[index], align=False)
         yield "snr", score.snr_db
         yield "weak_snr", score.snr_db
         yield "rmse", score.rmse_mv
-        span_mv, read_mv = (np.diff(np.nanpercentile(row, (0.5, 99.5)))[0] for row in (known, record.signals_mv[index]))
+        span_mv, read_mv = (
+            np.diff(np.nanpercentile(row, (0.5, 99.5)))[0] for row in (rendered_mv, record.signals_mv[index])
+        )
         if span_mv > 0.2 and score.snr_db > 0:
             yield "amplitude", 100 * abs(float(read_mv / span_mv) - 1)
         quality = record.quality[index]
@@ -583,7 +586,7 @@ def observe_leads(page: RenderedPage, record: EcgRecord | None) -> Iterator[tupl
 
 
 def observe_measured_page(name: str, title: str, record: EcgRecord) -> Iterator[Observation]:
-    """Measure a digitized page, beside the truth of its record and beside the record's own figures."""
+    """Measure a digitized page; compare it with the truth of its record and with the measurements of the record."""
     measured = measure(record)
     source = "LUDB" if name.startswith("ludb") else "PTB-XL" if name.startswith("ptbxl") else "made"
     yield from compare_measurements(f"{source} {title}", measured, record_truth(name))
@@ -618,7 +621,7 @@ SAMPLE_PAGES: Mapping[str, tuple[str, float, Mapping[str, float]]] = {
         {"normal": 0.0001, "mi": 0.0024, "history_mi": 0.9763, "abnormal_heartbeat": 0.0212},
     ),
 }
-"""Label, printed rate, and the shipped model's probabilities when this set was made, to four decimals."""
+"""Label, printed rate, and the shipped model's probabilities when this set was created, to four decimals."""
 
 SAMPLE_PRINT = {"speed_mm_s": 25.0, "gain_mm_mv": 10.0, "column_s": 2.5, "high_pass_hz": 0.67, "low_pass_hz": 25.0}
 PDF_RECORD = "ptbxl/00009_hr"
@@ -656,7 +659,7 @@ def observe_pdf() -> Iterator[Observation]:
         first = round(start_s * truth.fs_hz)
         length = int(np.flatnonzero(~np.isnan(signal)).max()) + 1
         score = score_lead(whole[first : first + length], signal[: len(whole) - first])
-        # Another program rendered it, some 10 ms beside the record's clock, so that only the aligned figure tells much.
+        # Another program rendered it, some 10 ms off the record's clock, so that only the aligned figure is meaningful.
         yield "snr", "PDF, aligned", score.aligned_snr_db
 
 
@@ -664,20 +667,20 @@ def observe_pdf() -> Iterator[Observation]:
 
 
 def main() -> int:
-    """Run the set, print the table, and say what fell below its floor."""
+    """Run the set, print the table, and report the figures that are worse than their floors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=STAGES, default=STAGES, help="Stages to run.")
     parser.add_argument("--write-floors", action="store_true", help="Set the floors to today's values.")
-    given = parser.parse_args()
-    if given.write_floors and set(given.only) != set(STAGES):
+    options = parser.parse_args()
+    if options.write_floors and set(options.only) != set(STAGES):
         parser.error("Expected all stages for --write-floors, got some; leave --only out.")
     began = perf_counter()
-    figures = run_cases([case for case in all_cases() if case.stage in given.only])
-    if given.write_floors:
+    figures = run_cases([case for case in all_cases() if case.stage in options.only])
+    if options.write_floors:
         write_floors(figures)
     floors = read_floors()
     print(table(figures, floors))
-    complaints = list(complain(figures, floors, whole=set(given.only) == set(STAGES)))
+    complaints = list(complain(figures, floors, whole=set(options.only) == set(STAGES)))
     print(f"\n{len(figures)} figures in {perf_counter() - began:.0f} s.", *complaints, sep="\n")
     return 1 if complaints else 0
 
@@ -688,16 +691,16 @@ def run_cases(cases: Sequence[Case], *, processes: int | None = None) -> list[Fi
         prepare()
         return summarize(observation for case in cases for observation in case.run())
     with ProcessPoolExecutor(processes, initializer=prepare) as pool:
-        return summarize(observation for found in pool.map(Case.run, cases) for observation in found)
+        return summarize(observation for observations in pool.map(Case.run, cases) for observation in observations)
 
 
 def prepare() -> None:
-    """Keep OpenCV to one thread: the processes already fill the cores."""
+    """Limit OpenCV to one thread: the processes already fill the cores."""
     cv2.setNumThreads(1)
 
 
 def table(figures: Sequence[Figure], floors: Mapping[str, float]) -> str:
-    """One line a figure: value, floor, unit, number of observations, pass or fail."""
+    """Format one line for each figure: value, floor, unit, number of observations, pass or fail."""
     rows = [("figure", "value", "floor", "unit", "n", "")]
     for figure in figures:
         kind, floor = KINDS[figure.kind], floors.get(figure.name)
@@ -724,7 +727,7 @@ def table(figures: Sequence[Figure], floors: Mapping[str, float]) -> str:
 
 
 def complain(figures: Sequence[Figure], floors: Mapping[str, float], *, whole: bool) -> Iterator[str]:
-    """A sentence for each figure that is worse than its floor, has none, or is gone."""
+    """Write a sentence for each figure that is worse than its floor, has no floor, or is missing."""
     without = []
     for figure in figures:
         kind, floor = KINDS[figure.kind], floors.get(figure.name)
@@ -746,7 +749,7 @@ def complain(figures: Sequence[Figure], floors: Mapping[str, float], *, whole: b
 
 
 def read_floors() -> dict[str, float]:
-    """The floors by name; none where the file does not exist yet."""
+    """Read the floors by name; there are none if the file does not exist yet."""
     if not FLOORS.is_file():
         return {}
     return dict(tomllib.loads(FLOORS.read_text(encoding="utf-8"))["floors"])
@@ -758,7 +761,7 @@ def write_floors(figures: Sequence[Figure]) -> None:
         "# Floors of `make accuracy` (ceilings where a lower value is better); benchmarks/accuracy.py reads them.",
         "# A floor is the value of the day below less the margin of its kind, rounded away from the value.",
         "# Computations are deterministic: margins are a few units of the last digit, and none for counts and shares.",
-        "# They stand in KINDS of benchmarks/accuracy.py, and the reason for them at its top.",
+        "# They are listed in KINDS of benchmarks/accuracy.py, which gives the reason for them at its top.",
         f'date = "{strftime("%Y-%m-%d")}"',
         'command = "python benchmarks/accuracy.py --write-floors"',
         "",

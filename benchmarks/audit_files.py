@@ -1,12 +1,12 @@
-"""How an audit of real image files grows: pages of four recorders, variants of them and copies byte for byte.
+"""Measure how an audit of real image files grows: pages of four recorders, variants and copies byte for byte.
 
 nice python benchmarks/audit_files.py WFDB_FOLDER SCRATCH_FOLDER > benchmarks/audit_files.md
 
-Of ten files one is a page of its own, drawn at 100 dpi and written as JPEG, three are variants of it (cropped by up to
-3 % an edge, resized by 0.6 to 1.4, recompressed) and six are copies byte for byte: a recording has about as many files
-as in the tree of the public set that circulates. Each size is audited by a process of its own, which takes up what the
-one before has kept of the files that both have: the seconds of reading, by the clock, are added up. What comes after
-runs in one process and is given in seconds of processor time.
+One of ten files is a distinct page, rendered at 100 dpi and written as JPEG, three are variants of it (cropped by up to
+3 % on each edge, resized by 0.6 to 1.4, recompressed) and six are copies byte for byte: a recording has about as many
+files as in the published tree of the public set. Each size is audited by a separate process, which reuses what the one
+before has stored about the files that both have: the seconds of reading, wall-clock time, are added up. The steps after
+reading run in one process; their seconds are processor time.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from audit_copies import copied, other_page, records_below
+from audit_copies import make_copy, read_records, render_other_page
 
 from ecglens.datasets.audit import audit
 from ecglens.datasets.recordings import Recording, Recordings
@@ -31,19 +31,19 @@ WORKERS = 2
 
 
 def main() -> None:
-    """Make the files and print the table, or print the row of one size."""
+    """Create the files and print the table, or print the row of one size."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("signals", type=Path)
-    parser.add_argument("scratch", type=Path)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("signals", type=Path, help="folder of WFDB records")
+    parser.add_argument("scratch", type=Path, help="folder for the files")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of files")
     parser.add_argument("--row", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--read", type=float, default=0.0, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.row is not None:
-        measure(asked.scratch, asked.row, asked.read)
+    options = parser.parse_args()
+    if options.row is not None:
+        measure(options.scratch, options.row, options.read)
         return
-    make(asked.signals, asked.scratch, max(asked.sizes))
-    used = sum(path.stat().st_size for path in asked.scratch.glob("*/*.jpg")) / 1e9
+    make(options.signals, options.scratch, max(options.sizes))
+    used = sum(path.stat().st_size for path in options.scratch.glob("*/*.jpg")) / 1e9
     print("# Growth of the audit over real files\n")
     print(
         f"`{__doc__.split(chr(10))[2]}` on {os.cpu_count()} shared cores, {WORKERS} processes; {used:.1f} GB of JPEG.\n"
@@ -51,24 +51,24 @@ def main() -> None:
     print("| files | pages | recordings found | copies missed | false | s reading | s of one core after", end=" ")
     print("| ms a file | MB at most |\n" + "|---" * 9 + "|", flush=True)
     read = 0.0
-    for size in sorted(asked.sizes):
-        options = [str(asked.signals), str(asked.scratch), "--row", str(size), "--read", str(read)]
+    for size in sorted(options.sizes):
+        options = [str(options.signals), str(options.scratch), "--row", str(size), "--read", str(read)]
         done = subprocess.run([sys.executable, __file__, *options], check=True, stdout=subprocess.PIPE, text=True)
         row, read = done.stdout.splitlines()[-2], float(done.stdout.splitlines()[-1])
         print(row, flush=True)
 
 
 def make(signals: Path, folder: Path, count: int) -> None:
-    """Write the files, block by block; those that are there already are kept."""
-    records = records_below(signals)
+    """Write the files, block by block, except those that exist already."""
+    records = read_records(signals)
     for block in range(0, count, 10):
         if _path(folder, block + 9).is_file():
             continue
         rng = np.random.default_rng(block)
-        page = other_page(records, block // 10, rng)
-        shown = [page, *(copied(page, rng) for _ in range(VARIANTS))]
+        page = render_other_page(records, block // 10, rng)
+        images = [page, *(make_copy(page, rng) for _ in range(VARIANTS))]
         quality = (cv2.IMWRITE_JPEG_QUALITY, 80)
-        written = [cv2.imencode(".jpg", image, quality)[1].tobytes() for image in shown]
+        written = [cv2.imencode(".jpg", image, quality)[1].tobytes() for image in images]
         for number in range(10):
             path = _path(folder, block + number)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,23 +80,23 @@ def measure(folder: Path, size: int, before: float) -> None:
     rows = tuple(Recording(_path(folder, n), "ab"[n // 10 % 2], f"r{n:06d}", f"r{n:06d}") for n in range(size))
     start = time.perf_counter()
     read, used = [start], [0.0]
-    found = audit(
+    result = audit(
         Recordings(rows),
         store=folder / "facts.sqlite",
         workers=WORKERS,
         progress=lambda done, total: (read.append(time.perf_counter()), used.append(time.process_time())),
     )
     after, reading = time.process_time() - used[-1], before + read[-1] - start
-    shown: defaultdict[str, set[int]] = defaultdict(set)
-    for row in found.recordings:
-        shown[row.recording].add(int(row.path.stem) // 10)
-    false = sum(len(pages) - 1 for pages in shown.values())
+    sources: defaultdict[str, set[int]] = defaultdict(set)
+    for row in result.recordings:
+        sources[row.recording].add(int(row.path.stem) // 10)
+    false = sum(len(pages) - 1 for pages in sources.values())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     counts = (
         size,
         size // 10,
-        found.distinct,
-        found.distinct + false - size // 10,
+        result.distinct,
+        result.distinct + false - size // 10,
         false,
         round(reading),
         round(after),

@@ -1,9 +1,9 @@
-"""What reading many pages costs beside the pages: time for each, and the memory of the process that drives it.
+"""Measure the overhead of reading many pages: time for each, and the memory of the process that drives the batch.
 
-A stub answers in the place of a model, so that all that is left is the work around it: listing, sending by Dask, the
-processes that read with their limits, hashing, the journal, the tables and the summary. Each number of entries runs in
-a fresh process. Bars: at most 1 ms a page with 1,000,000 entries, where starting and ending count least; the driver's
-peak at most 500 MB at every number. The processor's time beside the clock's shows what others at work took away.
+A stub answers in place of a model, so that only the work around it remains: listing, sending by Dask, the processes
+that read with their limits, hashing, the journal, the tables and the summary. Each number of entries runs in a fresh
+process. Bars: at most 1 ms a page with 1,000,000 entries, where start and end matter least; peak memory of the driver
+at most 500 MB for every number. Processor time next to wall-clock time shows how much other programs took away.
 """
 
 import argparse
@@ -25,10 +25,10 @@ BAR_ENTRIES = 1_000_000
 
 
 def main() -> None:
-    """Run each number of entries in a process of its own and print the table."""
+    """Run each number of entries in a separate process and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--entries", default="10000,100000,1000000", help="numbers of entries, separated by commas")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="number of processes that read")
     parser.add_argument("--write", action="store_true", help="also write benchmarks/batch_scale.md")
     parser.add_argument("--drive", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def stub(data: bytes, number: int, stem: str, job: object) -> object:
-    """A row as a page with a label has it."""
+    """Return the row of a page with a label."""
     from ecglens.batch.job import PageResult
 
     share = round(struct.unpack("<Q", data)[0] % 1000 / 1000, 3)
@@ -75,7 +75,7 @@ def stub(data: bytes, number: int, stem: str, job: object) -> object:
 
 
 def drive(entries: int, workers: int) -> dict[str, float]:
-    """Read so many entries, eight bytes of one file each, and say what it took."""
+    """Read a number of entries, eight bytes of one file each, and return times and memory."""
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     from ecglens.batch import Entry, Options, Progress
     from ecglens.batch.job import make_job
@@ -83,10 +83,10 @@ def drive(entries: int, workers: int) -> dict[str, float]:
 
     moments: dict[str, float] = {}
 
-    def note(told: Progress) -> None:
-        moments.setdefault(told.state, time.perf_counter())
+    def note(progress: Progress) -> None:
+        moments.setdefault(progress.state, time.perf_counter())
 
-    def listed(path: Path) -> Iterator[Entry]:
+    def list_parts(path: Path) -> Iterator[Entry]:
         for place in range(entries):
             yield Entry(f"archive/{place // 1000:04}/{place:07}.jpg", str(path), ("tar", 8 * place, 8), f"8 {place}")
 
@@ -96,10 +96,10 @@ def drive(entries: int, workers: int) -> dict[str, float]:
         with content.open("wb") as stream:
             stream.writelines(struct.pack("<Q", place) for place in range(entries))
         began = time.perf_counter()
-        found = run_job(listed(content), Path(folder) / "out", job, workers=workers, listener=note, pictures=False)
+        result = run_job(list_parts(content), Path(folder) / "out", job, workers=workers, listener=note, pictures=False)
         ended = time.perf_counter()
-    if found.pages != entries or found.failures:
-        sys.exit(f"Expected {entries} answers, found {found}.")
+    if result.pages != entries or result.failures:
+        sys.exit(f"Expected {entries} answers, got {result}.")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "entries": entries,
@@ -113,10 +113,10 @@ def drive(entries: int, workers: int) -> dict[str, float]:
 
 
 def table(rows: list[dict[str, float]], options: argparse.Namespace) -> str:
-    """One table in Markdown."""
+    """Format the table in Markdown."""
     lines = [
         f"`python benchmarks/batch_scale.py {' '.join(sys.argv[1:])}` at commit {commit()}: {options.workers} "
-        f"processes that read, {os.cpu_count()} cores, others at work on them.",
+        f"processes that read, {os.cpu_count()} cores, shared with other programs.",
         "",
         "| entries | all, ms an entry | listing | reading | tables and summary | processor, ms an entry | peak of the "
         "driver | bar |",
@@ -136,7 +136,7 @@ def table(rows: list[dict[str, float]], options: argparse.Namespace) -> str:
 
 
 def commit() -> str:
-    """The commit that was measured."""
+    """Return the commit that was measured."""
     done = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
 

@@ -1,7 +1,7 @@
-"""What the work on lead crops gains by splitting crops instead of pages: leads of one page on both sides.
+"""Measure what splitting crops instead of pages gains: leads of one page are then on both sides of the split.
 
-The recipe of ``ecglens reproduce``, trained on crops of every file that are split at random, 70 to learn from, 15 to
-choose the epoch and 15 to score; beside it the result of the same recipe with pages split, from docs/results.
+The recipe of ``ecglens reproduce`` is trained on crops of every file that are split at random: 70 % to train on, 15 %
+to choose the epoch and 15 % to score. The table compares it with the same recipe on split pages, from docs/results.
 
 python benchmarks/crops_apart.py PUBLISHED.csv [--rows cnn-lead crnn-lead] [--cache FOLDER] [--write]
 """
@@ -29,38 +29,40 @@ SEED = 0
 
 
 def main() -> None:
-    """Train, score and print."""
+    """Train, score and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "table", type=Path, help="Every file, copies and all, as benchmarks/published_table.py writes it."
+        "table", type=Path, help="Table of every file, copies included, as benchmarks/published_table.py writes it."
     )
-    parser.add_argument("--rows", nargs="+", default=["cnn-lead"], choices=["cnn-lead", "crnn-lead"])
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--rows", nargs="+", default=["cnn-lead"], choices=["cnn-lead", "crnn-lead"], help="Models to train."
+    )
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="Folder for prepared crops.")
+    parser.add_argument("--write", action="store_true", help="Also write crops_apart.md.")
+    options = parser.parse_args()
     lines = [
         "| model | reported, over crops | crops split at random | pages split at random (docs/results) | minutes |",
         "|---|---|---|---|---|",
     ]
-    for name in given.rows:
+    for name in options.rows:
         row, began = ROWS[name], time.perf_counter()
         recipe = load_recipe(HERE.parent / "recipes" / f"{row.recipe}.toml")
-        accuracy, count = split_by_crops(Recordings.from_csv(given.table), recipe, given.cache)
-        told = json.loads((RESULTS / name / "as-published" / "seed0.json").read_text(encoding="utf-8"))["crops"]
+        accuracy, count = split_by_crops(Recordings.from_csv(options.table), recipe, options.cache)
+        by_pages = json.loads((RESULTS / name / "as-published" / "seed0.json").read_text(encoding="utf-8"))["crops"]
         lines.append(
             f"| {row.title} | {row.reported:.4f} | {accuracy:.3f} of {count} crops "
-            f"| {told['accuracy']:.3f} of {told['count']} crops | {(time.perf_counter() - began) / 60:.0f} |"
+            f"| {by_pages['accuracy']:.3f} of {by_pages['count']} crops | {(time.perf_counter() - began) / 60:.0f} |"
         )
     text = "\n".join(lines)
     print(text)
-    if given.write:
-        rows = f" --rows {' '.join(given.rows)}" if given.rows != ["cnn-lead"] else ""
-        told = f"`python benchmarks/crops_apart.py runs/published.csv{rows} --write` printed:\n\n{text}\n"
-        (HERE / "crops_apart.md").write_text(f"# Lead crops, split by crops and by pages\n\n{told}", encoding="utf-8")
+    if options.write:
+        rows = f" --rows {' '.join(options.rows)}" if options.rows != ["cnn-lead"] else ""
+        report = f"`python benchmarks/crops_apart.py runs/published.csv{rows} --write` printed:\n\n{text}\n"
+        (HERE / "crops_apart.md").write_text(f"# Lead crops, split by crops and by pages\n\n{report}", encoding="utf-8")
 
 
 def split_by_crops(recordings: Recordings, recipe: Recipe, cache: Path) -> tuple[float, int]:
-    """Accuracy over the crops that were kept apart, and their number."""
+    """Train on split crops; return the accuracy over the crops that were held out, and their number."""
     everything = np.arange(len(recordings))
     prepared = prepare(recordings, recipe, everything, cache=cache, workers=2, world=ALONE)
     crops = prepared.samples(everything)
@@ -83,7 +85,7 @@ def split_by_crops(recordings: Recordings, recipe: Recipe, cache: Path) -> tuple
 
 
 def part_of(samples: Samples, chosen: np.ndarray) -> Samples:
-    """Some of the rows."""
+    """Select rows of the samples."""
     return Samples(samples.stored, samples.scaling, samples.rows[chosen], samples.targets[chosen])
 
 

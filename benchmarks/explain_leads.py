@@ -1,20 +1,20 @@
-"""Whether occlusion by lead names the lead that changed the answer, on rendered pages where that is known.
+"""Check that occlusion by lead names the lead that changed the answer, on rendered pages where that lead is known.
 
     python benchmarks/explain_leads.py [--data ../shared/data] [--every 1] [--write]
 
-Records of PTB-XL are rendered in the print that the shipped model accepts. On each page one lead alone is changed, in
-the picture, by putting in its place that lead of the same record rendered with a change: that lead of another record
-(two of them); turned upside down and doubled; its ST segment and T wave raised by 0.4 mV. Where the model's likeliest
-label is another one then, occlusion by lead explains the new label, and the changed lead should have the largest share.
-Contradictions between leads, which such a change brings, do not stop the page here as they would a user's.
+Records of PTB-XL are rendered in the print that the shipped model accepts. On each page a single lead is changed, in
+the picture, by replacing it by the same lead of another record (two of them); by itself upside down and doubled; or by
+itself with the ST segment and T wave raised by 0.4 mV. If this changes the model's most likely label, occlusion by lead
+explains the new label, and the changed lead should have the largest share. Such a change makes leads contradict each
+other, for which a user's page would be refused; these pages are not.
 
-A model of ECGLens answers with a label or that it cannot tell. So the pages are told apart by what was answered: where
-the answer changed, since a label was given before, after or both; and all, also those where the model could not tell
-before and can't after. A lead that tips the balance need not weigh most: where the label was nearly the other one
-before, all that spoke for it before speaks for it still. So the table tells how far the change moved the label, too.
+A model of ecglens answers with a label or abstains. The table therefore has two groups: pages whose answer changed,
+because a label was given before, after or both; and all pages, even if the model abstained before and after. A lead
+that tips the balance need not have the largest share: if the other label was nearly reached before, all that supported
+it before supports it still. So the table also reports how far the change moved the label.
 
-Four ways to take a lead away are compared: bare paper, a flat line, the lead as it is on average on these pages, and
-bare paper both ways: what the lead's absence costs the page, and what it adds alone to bare paper.
+Four ways to remove a lead are compared: bare paper, a flat line, the average of the lead over these pages, and bare
+paper both ways: what the absence of the lead costs on the page, plus what the lead alone adds to bare paper.
 """
 
 import os
@@ -62,22 +62,22 @@ class Case:
 
 
 def main() -> None:
-    """Render, change, explain, count."""
+    """Render, change and explain pages, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
-    parser.add_argument("--every", type=int, default=1, help="Take every n-th record alone.")
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="Folder of the data.")
+    parser.add_argument("--every", type=int, default=1, help="Use only every n-th record.")
+    parser.add_argument("--write", action="store_true", help="Also write explain_leads.md.")
+    options = parser.parse_args()
     runtime = load_runtime()
-    records = [read_wfdb(row.path) for row in from_ptbxl(given.data / "ptbxl")][:: given.every]
+    records = [read_wfdb(row.path) for row in from_ptbxl(options.data / "ptbxl")][:: options.every]
     rng = np.random.default_rng(0)
-    bases = [(record, found) for record in records if (found := _scene(_page(record), runtime)) is not None]
+    bases = [(record, scene) for record in records if (scene := _scene(_page(record), runtime)) is not None]
     average = np.mean([scene.arrays["page"] for _, scene in bases], axis=0).astype(np.float32)
     cases: list[Case] = []
     tried = 0
     for number, (record, base) in enumerate(bases):
-        drawn = (number + 1 + rng.choice(len(bases) - 1, DONORS, replace=False)) % len(bases)
-        for change, changed in _changes(record, [bases[index][1] for index in drawn], runtime):
+        donors = (number + 1 + rng.choice(len(bases) - 1, DONORS, replace=False)) % len(bases)
+        for change, changed in _changes(record, [bases[index][1] for index in donors], runtime):
             if changed is None:
                 continue
             for lead in STANDARD_LEADS:
@@ -89,7 +89,7 @@ def main() -> None:
                     cases.append(case)
     text = "\n".join(_tables(cases, len(bases), tried))
     print(text)
-    if given.write:
+    if options.write:
         (HERE / "explain_leads.md").write_text(
             "# Does occlusion by lead name the lead that changed the answer?\n\n"
             f"`python benchmarks/explain_leads.py --write` printed:\n\n{text}\n",
@@ -98,17 +98,17 @@ def main() -> None:
 
 
 def _changes(record: EcgRecord, donors: list[Scene], runtime: Runtime) -> Iterator[tuple[str, Scene | None]]:
-    """Pages with every lead changed; one lead at a time is taken from them."""
+    """Yield pages with every lead changed; one lead at a time is copied from them."""
     for donor in donors:
         yield "lead of another record", donor
     turned = replace(record, signals_mv=np.asarray(-2 * record.signals_mv, np.float32))
     yield "upside down and doubled", _scene(_page(turned), runtime)
-    raised = replace(record, signals_mv=record.signals_mv + _raised(record))
+    raised = replace(record, signals_mv=record.signals_mv + _compute_elevation(record))
     yield "ST and T raised by 0.4 mV", _scene(_page(raised), runtime)
 
 
-def _raised(record: EcgRecord) -> NDArray[np.float32]:
-    """0.4 mV after each QRS complex, by the steepest places of all leads together."""
+def _compute_elevation(record: EcgRecord) -> NDArray[np.float32]:
+    """Return 0.4 mV after each QRS complex, which is where all leads together are steepest, and 0 elsewhere."""
     steep = np.abs(np.diff(np.nan_to_num(record.signals_mv), axis=1, prepend=0.0)).sum(axis=0)
     fs, out = record.fs_hz, np.zeros(record.signals_mv.shape[1], np.float32)
     high, last = np.flatnonzero(steep > 0.5 * np.quantile(steep, 0.995)), -np.inf
@@ -132,7 +132,7 @@ def _scene(page: Page, runtime: Runtime) -> Scene | None:
 
 
 def _may_change(runtime: Runtime, base: Scene, changed: Scene, lead: str) -> bool:
-    """A quick look: does the answer change where the lead is put into what the model reads?"""
+    """Check quickly whether the answer changes when the lead is put into the input of the model."""
     mask = _of_lead(base, lead)[:, None]
     arrays = {"page": np.where(mask, changed.arrays["page"], base.arrays["page"])}
     return int(runtime.logits(arrays).argmax()) != base.index
@@ -141,7 +141,7 @@ def _may_change(runtime: Runtime, base: Scene, changed: Scene, lead: str) -> boo
 def _case(
     runtime: Runtime, base: Scene, changed: Scene, lead: str, change: str, average: NDArray[np.float32]
 ) -> Case | None:
-    """The lead put into the picture and the page read again, from its pixels on."""
+    """Put the lead into the picture, read the page again from its pixels, and rank the lead."""
     pixels = base.page.pixels.copy()
     box = next(one.box for one in base.layout.leads if one.lead == lead and not one.rhythm)
     part = slice(round(box.top), round(box.bottom)), slice(round(box.left), round(box.right))
@@ -152,31 +152,31 @@ def _case(
     own, before = scene.own_log_odds(), replace(base, label=scene.label).own_log_odds()
     fills = scene.paper["page"], _flat(scene), average
     costs = [_costs(scene, fill) for fill in fills]
-    given = [expit(one.own_log_odds()) >= runtime.card.abstain_below for one in (base, scene)]
+    is_answered = [expit(one.own_log_odds()) >= runtime.card.abstain_below for one in (base, scene)]
     ranks = tuple(_rank(scene, lead, cost) for cost in (*costs, costs[0] + _alone(scene)))
-    return Case(change, own - before, bool(given[0]), bool(given[1]), ranks)
+    return Case(change, own - before, bool(is_answered[0]), bool(is_answered[1]), ranks)
 
 
 def _costs(scene: Scene, fill: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What each lead's absence costs the label, up to a constant."""
+    """Compute how much the absence of each lead costs the label, up to a constant."""
     filled = replace(scene)
     filled.__dict__["paper"] = {"page": fill}
     return -filled.log_odds([{"page": _of_lead(scene, lead)} for lead in scene.leads])
 
 
 def _alone(scene: Scene) -> NDArray[np.float64]:
-    """What each lead adds alone to bare paper, up to a constant."""
+    """Compute how much each lead alone adds to bare paper, up to a constant."""
     every = scene.regions["page"] >= 0
     return scene.log_odds([{"page": every & ~_of_lead(scene, lead)} for lead in scene.leads])
 
 
 def _rank(scene: Scene, lead: str, cost: NDArray[np.float64]) -> int:
-    """How many leads weigh more than this one."""
+    """Count the leads with a larger share than this one."""
     return int((cost > cost[scene.leads.index(lead)]).sum())
 
 
 def _flat(scene: Scene) -> NDArray[np.float32]:
-    """Paper with a line at 0 mV in every strip."""
+    """Return paper with a line at 0 mV in every strip."""
     flat = np.array(scene.paper["page"])
     for view in scene.views["page"]:
         middle = view.top + view.height // 2
@@ -194,13 +194,13 @@ def _tables(cases: list[Case], pages: int, tried: int) -> Iterator[str]:
     before, after = (np.array([getattr(case, name) for case in cases]) for name in ("given_before", "given_after"))
     moved = np.array([case.moved for case in cases])
     kinds = np.array([case.change for case in cases])
-    yield f"{pages} pages, {tried:,} changes of one lead, {len(cases)} of which changed the likeliest label.\n"
-    yield "The changed lead is first, by way of taking a lead away:\n"
+    yield f"{pages} pages, {tried:,} changes of one lead, {len(cases)} of which changed the most likely label.\n"
+    yield "The changed lead is first, by way of removing a lead:\n"
     yield "| pages | n | " + " | ".join(WAYS) + " | among the first three, bare paper |"
     yield "|---|---|" + "---|" * (len(WAYS) + 1)
     parts = {
         "the answer changed": before | after,
-        "the likeliest label changed, given or not": np.ones(len(cases), bool),
+        "the most likely label changed, given or not": np.ones(len(cases), bool),
         "of these: a label was given before": before,
         "of these: the new label is given": after,
         **{f"of these: {kind}": kinds == kind for kind in dict.fromkeys(kinds.tolist())},
@@ -219,7 +219,7 @@ def _tables(cases: list[Case], pages: int, tried: int) -> Iterator[str]:
         yield f"- Where {name}: {'met' if first >= 0.9 else '**missed**'} ({first:.1%} of {here.sum()})."
     yield (
         "\nTried: a flat line and the average lead in place of bare paper, and both ways. Where a change only tips a "
-        "label that was close already, the other leads that spoke for it before weigh as much as they did."
+        "label that was close already, the other leads that supported it before have the same weight as before."
     )
 
 

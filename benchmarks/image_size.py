@@ -1,4 +1,4 @@
-"""Size of the image that the Dockerfile makes, by the contents of its layers, without an engine for containers.
+"""Measure the size of the image that the Dockerfile builds, from its layers, without a container engine.
 
 python benchmarks/image_size.py [--python python3.12] [--extras web,mysql] > benchmarks/image_size.md
 """
@@ -21,8 +21,8 @@ LIMIT_MB = 700
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--extras", default=extras())
-    parser.add_argument("--python", default=sys.executable, help="the image has Python 3.12")
+    parser.add_argument("--extras", default=extras(), help="extras to install, separated by commas")
+    parser.add_argument("--python", default=sys.executable, help="Python of the environment; the image has Python 3.12")
     arguments = parser.parse_args()
     chosen = arguments.extras
     with TemporaryDirectory() as name:
@@ -49,27 +49,27 @@ def main() -> None:
     for package, size in sorted(by_package.items(), key=lambda pair: -pair[1])[:12]:
         print(f"| {package} | {size:.0f} |")
     if "torch" in by_package:
-        sys.exit("torch is in the image")
+        sys.exit("Expected an image without torch, got one with it.")
     if total > LIMIT_MB:
-        sys.exit(f"{total:.0f} MB are more than {LIMIT_MB}")
+        sys.exit(f"Expected an image of at most {LIMIT_MB} MB, got {total:.0f} MB.")
 
 
 def extras() -> str:
-    """What the Dockerfile installs."""
-    found = re.search(r"^ARG EXTRAS=(\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    if found is None:
-        sys.exit("Expected ARG EXTRAS=... in the Dockerfile, found none.")
-    return found[1]
+    """Return the extras that the Dockerfile installs."""
+    match = re.search(r"^ARG EXTRAS=(\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    if match is None:
+        sys.exit("Expected ARG EXTRAS=... in the Dockerfile, got none.")
+    return match[1]
 
 
 def size_mb(path: Path) -> float:
-    """Of all files below, links not followed."""
+    """Return the size of all files below a path, MB; links are not followed."""
     files = [path] if path.is_file() else path.rglob("*")
     return sum(each.stat().st_size for each in files if each.is_file() and not each.is_symlink()) / 1e6
 
 
 def run(command: list[str]) -> None:
-    """Run it here, or stop."""
+    """Run a command in the repository; stop if it fails."""
     subprocess.run(command, check=True, cwd=ROOT, stdout=sys.stderr)
 
 

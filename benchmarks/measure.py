@@ -1,16 +1,16 @@
-"""Measurements beside cardiologists' marks (LUDB) and beside NeuroKit2; rates of PTB-XL by both.
+"""Compare measurements with cardiologists' marks (LUDB) and with NeuroKit2, and rates of PTB-XL with NeuroKit2.
 
 python benchmarks/measure.py [--write] [--data ../shared/data] [--without-neurokit]
 
-Each record is measured four times: its signals; cut as a 3x4 page shows them, 2.5 s a lead with strip II; and drawn at
-200 dpi and read back from the page by ``digitize_page``, in the layouts 3x4+1 and 12x1 (10 s of every lead).
+Each record is measured four times: from its signals; from its signals cut as on a 3x4 page, 2.5 s a lead with strip II;
+and rendered at 200 dpi and digitized by ``digitize_page``, in the layouts 3x4+1 and 12x1 (10 s of every lead).
 
-The reference of a record, from the marks of its twelve leads: of each beat that six leads or more mark, the third
-earliest beginning and the third latest end over the leads; of these spans the median over beats. Three leads must
-agree, so that no one mark decides; the twelve marks of a beat scatter by 8 ms (beginning) and 9 ms (end), so that the
-first and last of them overstate a span, and a single lead understates it. The same figures against the extremes and
-against the median lead are printed beside. Records are numbered in the order of their names; constants of the
-program were set on the odd ones (first, third, ...), and none of the even ones was looked at for that.
+The reference of a record comes from the marks of its twelve leads. For each beat that at least six leads mark, a span
+is from the third earliest onset to the third latest end over the leads; the reference is the median over beats. Three
+leads must agree, so that no single mark decides; the twelve marks of a beat scatter by 8 ms (onset) and 9 ms (end), so
+that the first and last of them overstate a span, and a single lead understates it. The table also compares with the
+extremes and with the median lead. Records are numbered in the order of their names; constants of the program were set
+on the odd ones (first, third, ...), and none of the even ones was looked at for that.
 """
 
 import argparse
@@ -36,27 +36,27 @@ from ecglens.render import render_page
 NAMES = {"qrs": "QRS", "qt": "QT", "pr": "PR", "p": "P"}
 BARS = {"qrs": (5.0, 15.0), "qt": (10.0, 25.0)}
 PAGES = ("3x4+1", "12x1")
-"""2.5 s of each lead with 10 s of lead II, and 10 s of every lead, which hold all the marks."""
+"""2.5 s of each lead with 10 s of lead II, and 10 s of every lead, which include all marks."""
 
 HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Case:
-    """One record: its marks, what was measured, and which half it is of."""
+    """One record: its marks, its measurements, and whether its number is odd."""
 
     marked: MarkedRecord
-    found: Measurements
+    measured: Measurements
     odd: bool
 
 
 def compare(pairs: Iterable[tuple[MarkedRecord, EcgRecord]], **options: float) -> list[Case]:
-    """Measure a record for each marked one; the order tells the halves."""
+    """Measure a record for each marked one; the order decides which are odd."""
     return [Case(marked, measure(record, **options), number % 2 == 0) for number, (marked, record) in enumerate(pairs)]
 
 
 def page_shaped(record: EcgRecord) -> EcgRecord:
-    """The leads cut as on a 3x4 page, 2.5 s each, with the rhythm strip II whole."""
+    """Cut the leads as on a 3x4 page, 2.5 s each, with the whole rhythm strip II."""
     rows = plan("3x4+1").rows
     quarter = round(2.5 * record.fs_hz)
     strip = record.signals_mv[record.leads.index("II")]
@@ -74,17 +74,17 @@ def page_shaped(record: EcgRecord) -> EcgRecord:
 
 
 def of_page(record: EcgRecord, layout: str) -> EcgRecord:
-    """The record as it is read back from its page, drawn at 200 dpi; nothing known where the page was refused."""
+    """Render the record at 200 dpi and digitize the page; all samples are NaN if the page was refused."""
     page = render_page(record, layout=layout).page
     try:
-        found = digitize_page(page).record
+        digitized = digitize_page(page).record
     except EcgReadError:
-        found = None
-    return replace(record, signals_mv=np.full_like(record.signals_mv, np.nan)) if found is None else found
+        digitized = None
+    return replace(record, signals_mv=np.full_like(record.signals_mv, np.nan)) if digitized is None else digitized
 
 
 def peaks_table(columns: Mapping[str, list[Case]]) -> list[str]:
-    """F1 of R peaks within 150 and 50 ms; only between the first and the last marked beat, as LUDB marks no others."""
+    """Format F1 of R peaks within 150 and 50 ms, between the first and last marked beat, as LUDB marks no others."""
     lines = [
         "| | beats | F1, 150 ms | missed | extra | F1, 50 ms | F1 odd / even, 150 ms |",
         "|---|---|---|---|---|---|---|",
@@ -100,9 +100,9 @@ def peaks_table(columns: Mapping[str, list[Case]]) -> list[str]:
 
 
 def counts(cases: list[Case], tolerance_s: float) -> tuple[int, int, int]:
-    """Found, missed and extra beats."""
+    """Count the beats that were detected, missed and extra."""
     of_each = [
-        count_beats(marked_peaks_s(case.marked.marks, case.marked.record.fs_hz), case.found.r_peaks_s, tolerance_s)
+        count_beats(marked_peaks_s(case.marked.marks, case.marked.record.fs_hz), case.measured.r_peaks_s, tolerance_s)
         for case in cases
     ]
     hits, missed, extra = np.sum(of_each, axis=0).tolist()
@@ -110,38 +110,38 @@ def counts(cases: list[Case], tolerance_s: float) -> tuple[int, int, int]:
 
 
 def spans_table(columns: Mapping[str, list[Case]]) -> list[str]:
-    """Differences of the spans against the reference, and how often two error bars cover them."""
+    """Format the differences of spans from the reference, and how often two error bars cover them."""
     lines = [
-        "| | figure | told / marked | mean error, ms | SD, ms | within 2 error bars | odd: mean, SD | even: mean, SD | "
-        "mean against extremes / median lead | told, not marked |",
+        "| | figure | measured / marked | mean error, ms | SD, ms | within 2 error bars | odd: mean, SD | "
+        "even: mean, SD | mean against extremes / median lead | measured, not marked |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for title, cases in columns.items():
         for name, printed in NAMES.items():
             off, bars = differences(cases, name)
-            known = ~np.isnan(off)
+            valid = ~np.isnan(off)
             marked = sum(not np.isnan(reference_spans_ms(c.marked.marks, c.marked.record.fs_hz)[name]) for c in cases)
             odd = np.array([case.odd for case in cases])
             halves = " | ".join(f"{np.nanmean(off[half]):+.1f}, {np.nanstd(off[half]):.1f}" for half in (odd, ~odd))
             others = " / ".join(f"{np.nanmean(differences(cases, name, rank)[0]):+.1f}" for rank in (1, None))
             extra = sum(
-                getattr(case.found, f"{name}_ms") is not None
+                getattr(case.measured, f"{name}_ms") is not None
                 and np.isnan(reference_spans_ms(case.marked.marks, case.marked.record.fs_hz)[name])
                 for case in cases
             )
-            covered = (np.abs(off[known]) <= 2 * bars[known]).mean()
+            covered = (np.abs(off[valid]) <= 2 * bars[valid]).mean()
             lines.append(
-                f"| {title} | {printed} | {known.sum()} / {marked} | {off[known].mean():+.1f} | {off[known].std():.1f} "
+                f"| {title} | {printed} | {valid.sum()} / {marked} | {off[valid].mean():+.1f} | {off[valid].std():.1f} "
                 f"| {100 * covered:.0f} % | {halves} | {others} | {extra} |"
             )
     return lines
 
 
 def differences(cases: list[Case], name: str, rank: int | None = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Measured less marked in ms, NaN where one is missing; and the error bars."""
+    """Return measured minus marked spans in ms, NaN where one is missing, and the error bars."""
     off, bars = [], []
     for case in cases:
-        figure = getattr(case.found, f"{name}_ms")
+        figure = getattr(case.measured, f"{name}_ms")
         marked = reference_spans_ms(case.marked.marks, case.marked.record.fs_hz, rank)[name]
         off.append(np.nan if figure is None else figure.value - marked)
         bars.append(np.nan if figure is None else figure.error)
@@ -149,12 +149,12 @@ def differences(cases: list[Case], name: str, rank: int | None = 3) -> tuple[np.
 
 
 def neurokit_marks(record: EcgRecord) -> dict[str, tuple[WaveMark, ...]]:
-    """What NeuroKit2's discrete wavelet delineator marks in each lead, in the form of the cardiologists' marks."""
+    """Mark each lead with NeuroKit2's discrete wavelet delineator, in the form of the cardiologists' marks."""
     import neurokit2
 
     marks = {}
     for lead, row in zip(record.leads, record.signals_mv, strict=True):
-        found: list[WaveMark] = []
+        waves: list[WaveMark] = []
         try:
             clean = neurokit2.ecg_clean(row.astype(float), sampling_rate=int(record.fs_hz))
             _, peaks = neurokit2.ecg_peaks(clean, sampling_rate=int(record.fs_hz))
@@ -167,20 +167,22 @@ def neurokit_marks(record: EcgRecord) -> dict[str, tuple[WaveMark, ...]]:
             ons, ends = at[f"ECG_{letter}_Onsets"], at[f"ECG_{letter}_Offsets"]
             for on, peak, end in zip(ons, at[f"ECG_{letter}_Peaks"], ends, strict=True):
                 if not np.isnan(peak):
-                    edges_known = (None if np.isnan(edge) else int(edge) for edge in (on, end))
-                    begin, finish = edges_known
-                    found.append(WaveMark(wave, begin, int(peak), finish))
-        marks[lead] = tuple(found)
+                    edges = (None if np.isnan(edge) else int(edge) for edge in (on, end))
+                    begin, finish = edges
+                    waves.append(WaveMark(wave, begin, int(peak), finish))
+        marks[lead] = tuple(waves)
     return marks
 
 
 def neurokit_table(marked: tuple[MarkedRecord, ...]) -> list[str]:
-    """NeuroKit2 lead by lead, its marks put together like the readers': by the rule, and by the median lead."""
+    """Format the errors of NeuroKit2, its marks combined like the cardiologists' and by the median lead."""
     start = time.perf_counter()
     theirs = [neurokit_marks(item.record) for item in marked]
     seconds = (time.perf_counter() - start) / len(marked)
     lines = [f"NeuroKit2 takes {1000 * seconds:.0f} ms a record (12 leads).\n"]
-    lines += ["| NeuroKit2 (dwt) | told / marked | mean error, SD, ms | of the median lead, ms | told, not marked |"]
+    lines += [
+        "| NeuroKit2 (dwt) | measured / marked | mean error, SD, ms | of the median lead, ms | measured, not marked |"
+    ]
     lines += ["|---|---|---|---|---|"]
     for name, printed in NAMES.items():
         off = {}
@@ -194,30 +196,30 @@ def neurokit_table(marked: tuple[MarkedRecord, ...]) -> list[str]:
             )
             off[rank] = other - ours
         both = [f"{np.nanmean(off[rank]):+.1f}, {np.nanstd(off[rank]):.1f}" for rank in (3, None)]
-        known = (~np.isnan(off[None])).sum()
+        measured = (~np.isnan(off[None])).sum()
         extra = (np.isnan(ours) & ~np.isnan(other)).sum()
-        lines.append(f"| {printed} | {known} / {(~np.isnan(ours)).sum()} | {both[0]} | {both[1]} | {extra} |")
+        lines.append(f"| {printed} | {measured} / {(~np.isnan(ours)).sum()} | {both[0]} | {both[1]} | {extra} |")
     return lines
 
 
 def rates(root: Path, *, with_neurokit: bool) -> list[str]:
-    """Rate of each PTB-XL record, beside NeuroKit2's in the median lead; those apart by more than 3 bpm by name."""
-    found = {header.stem: (record := read_wfdb(header), measure(record)) for header in sorted(root.rglob("*.hea"))}
-    told = {name: m.rate_bpm.value for name, (_, m) in found.items() if m.rate_bpm is not None}
-    lines = [f"Rate told in {len(told)} of {len(found)} records."]
+    """Compare the rate of each PTB-XL record with NeuroKit2's in the median lead; list differences above 3 bpm."""
+    measured = {header.stem: (record := read_wfdb(header), measure(record)) for header in sorted(root.rglob("*.hea"))}
+    rate_bpm = {name: m.rate_bpm.value for name, (_, m) in measured.items() if m.rate_bpm is not None}
+    lines = [f"Rate measured in {len(rate_bpm)} of {len(measured)} records."]
     if with_neurokit:
-        other = {name: neurokit_rate(found[name][0]) for name in told}
-        apart = [name for name in told if not abs(told[name] - other[name]) <= 3]
-        named = ", ".join(f"{name} ({told[name]:.0f} / {other[name]:.0f})" for name in apart)
-        lines.append(f"Within 3 bpm of NeuroKit2: {len(told) - len(apart)}. Apart (ours / theirs): {named}.")
+        other = {name: neurokit_rate(measured[name][0]) for name in rate_bpm}
+        apart = [name for name in rate_bpm if not abs(rate_bpm[name] - other[name]) <= 3]
+        named = ", ".join(f"{name} ({rate_bpm[name]:.0f} / {other[name]:.0f})" for name in apart)
+        lines.append(f"Within 3 bpm of NeuroKit2: {len(rate_bpm) - len(apart)}. Others (ours / theirs): {named}.")
     return lines
 
 
 def neurokit_rate(record: EcgRecord) -> float:
-    """Median over the leads of NeuroKit2's mean rate in 1/min."""
+    """Return the median over the leads of NeuroKit2's mean rate in 1/min."""
     import neurokit2
 
-    found = []
+    rates_bpm = []
     for row in record.signals_mv.astype(float):
         clean = neurokit2.ecg_clean(row, sampling_rate=int(record.fs_hz))
         try:
@@ -225,28 +227,28 @@ def neurokit_rate(record: EcgRecord) -> float:
         except (ValueError, IndexError):
             continue
         if len(peaks) > 1:
-            found.append(60 * record.fs_hz / float(np.diff(peaks).mean()))
-    return float(np.median(found)) if found else np.nan
+            rates_bpm.append(60 * record.fs_hz / float(np.diff(peaks).mean()))
+    return float(np.median(rates_bpm)) if rates_bpm else np.nan
 
 
 def speed(record: EcgRecord) -> float:
-    """Median of 30 runs in ms of the processor, whatever else it does."""
-    taken = []
+    """Return the median CPU time of 30 runs, ms."""
+    times_s = []
     for _ in range(30):
         start = time.process_time()
         measure(record)
-        taken.append(time.process_time() - start)
-    return 1000 * float(np.median(taken))
+        times_s.append(time.process_time() - start)
+    return 1000 * float(np.median(times_s))
 
 
 def main() -> None:
-    """Print the tables; keep them where asked."""
+    """Print the tables, and store them if requested."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--write", action="store_true", help="Keep the tables in benchmarks/measure.md.")
-    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
-    parser.add_argument("--without-neurokit", action="store_true")
+    parser.add_argument("--write", action="store_true", help="Also write the tables to benchmarks/measure.md.")
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="Folder of the data.")
+    parser.add_argument("--without-neurokit", action="store_true", help="Leave out NeuroKit2.")
     chosen = parser.parse_args()
-    warnings.simplefilter("ignore")  # NeuroKit2 and pandas warn of their own use of each other
+    warnings.simplefilter("ignore")  # NeuroKit2 and pandas warn about each other
     marked = ludb(chosen.data / "ludb")
     shapes: dict[str, Callable[[EcgRecord], EcgRecord]] = {
         "signals": lambda record: record,
@@ -255,7 +257,7 @@ def main() -> None:
     }
     columns = {title: compare((item, shape(item.record)) for item in marked) for title, shape in shapes.items()}
     bars = "; ".join(f"{NAMES[name]} mean within {mean:g} ms, SD <= {sd:g} ms" for name, (mean, sd) in BARS.items())
-    out = ["# Measuring beside the marks of LUDB", "", "`python benchmarks/measure.py --write`", ""]
+    out = ["# Measurements compared with the marks of LUDB", "", "`python benchmarks/measure.py --write`", ""]
     out += [__doc__.split("\n\n", 2)[2].strip(), "", f"Bars: F1 of R peaks >= 0.995 within 150 ms; {bars}.", ""]
     out += [*peaks_table(columns), "", *spans_table(columns), ""]
     out += [f"One record of 12 leads, 10 s, 500 Hz: {speed(marked[0].record):.0f} ms on one core (bar 60 ms).", ""]

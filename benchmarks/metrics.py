@@ -1,4 +1,4 @@
-"""The figures of ``evaluation/classification.py`` beside scikit-learn's, on draws of one bootstrap, and their times.
+"""Compare the figures of ``evaluation/classification.py`` with scikit-learn's, on draws of one bootstrap, and times.
 
 python benchmarks/metrics.py [--draws 200] [--write]
 """
@@ -22,14 +22,14 @@ ANSWERS = HERE.parent / "docs" / "results" / "shipped" / "honest" / "seed0.csv"
 
 
 def main() -> None:
-    """Draw, compare and print."""
+    """Draw, compare and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    parser.add_argument("--draws", type=int, default=200, help="Number of draws.")
+    parser.add_argument("--write", action="store_true", help="Also write metrics.md.")
+    options = parser.parse_args()
     answers = read_predictions(ANSWERS)
     rng = np.random.default_rng(0)
-    draws = [rng.integers(0, len(answers), len(answers)) for _ in range(given.draws)]
+    draws = [rng.integers(0, len(answers), len(answers)) for _ in range(options.draws)]
     began = time.perf_counter()
     scorer = Scorer(answers.targets, answers.probabilities, answers.labels)
     ours = [by_us(scorer, np.bincount(rows, minlength=len(answers))) for rows in draws]
@@ -37,7 +37,7 @@ def main() -> None:
     theirs = [by_scikit_learn(answers, rows) for rows in draws]
     ended = time.perf_counter()
     lines = [
-        f"{len(answers)} pages of `docs/results/shipped/honest/seed0.csv`, {given.draws} draws.",
+        f"{len(answers)} pages of `docs/results/shipped/honest/seed0.csv`, {options.draws} draws.",
         "",
         "| figure | largest difference |",
         "|---|---|",
@@ -47,56 +47,58 @@ def main() -> None:
     slower = (ended - between) / (between - began)
     lines += [
         "",
-        f"scikit-learn takes {slower:.0f} times as long: {1000 * (ended - between) / given.draws:.0f} ms a draw.",
+        f"scikit-learn takes {slower:.0f} times as long: {1000 * (ended - between) / options.draws:.0f} ms a draw.",
     ]
     text = "\n".join(lines)
     print(text)
-    if given.write:
-        told = f"# Figures beside scikit-learn's\n\n`python benchmarks/metrics.py --write` printed:\n\n{text}\n"
-        (HERE / "metrics.md").write_text(told, encoding="utf-8")
+    if options.write:
+        report = (
+            f"# Figures compared with scikit-learn's\n\n`python benchmarks/metrics.py --write` printed:\n\n{text}\n"
+        )
+        (HERE / "metrics.md").write_text(report, encoding="utf-8")
 
 
 def by_us(scorer: Scorer, counts: np.ndarray) -> dict[str, float]:
-    """What a draw of the bootstrap asks for, on the names of ``by_scikit_learn``."""
-    found = scorer.figures(counts)
+    """Compute the figures of a draw of the bootstrap, under the names of ``by_scikit_learn``."""
+    figures = scorer.figures(counts)
     labels = {
-        f"{name} of {label}": values[name] for label, values in found["by_label"].items() for name in ("auroc", "f1")
+        f"{name} of {label}": values[name] for label, values in figures["by_label"].items() for name in ("auroc", "f1")
     }
     return {
-        "accuracy": found["accuracy"],
-        "balanced accuracy": found["balanced_accuracy"],
-        "macro precision": found["macro_precision"],
-        "macro F1": found["macro_f1"],
-        "macro AUROC": found["macro_auroc"],
-        "macro average precision": found["macro_average_precision"],
-        "Matthews": found["matthews"],
-        "Cohen": found["cohen_kappa"],
-        "log loss": found["log_loss"],
+        "accuracy": figures["accuracy"],
+        "balanced accuracy": figures["balanced_accuracy"],
+        "macro precision": figures["macro_precision"],
+        "macro F1": figures["macro_f1"],
+        "macro AUROC": figures["macro_auroc"],
+        "macro average precision": figures["macro_average_precision"],
+        "Matthews": figures["matthews"],
+        "Cohen": figures["cohen_kappa"],
+        "log loss": figures["log_loss"],
         **labels,
     }
 
 
 def by_scikit_learn(answers: Predictions, rows: np.ndarray) -> dict[str, float]:
-    """The same by its functions."""
-    true, told = answers.targets[rows], answers.probabilities[rows]
-    given = told.argmax(axis=1)
+    """Compute the same figures by the functions of scikit-learn."""
+    true, probabilities = answers.targets[rows], answers.probabilities[rows]
+    top = probabilities.argmax(axis=1)
     names = range(len(answers.labels))
     one_of = np.eye(len(answers.labels))[true]
-    f1 = metrics.f1_score(true, given, average=None, labels=names)
-    areas = [metrics.roc_auc_score(one_of[:, number], told[:, number]) for number in names]
+    f1 = metrics.f1_score(true, top, average=None, labels=names)
+    areas = [metrics.roc_auc_score(one_of[:, number], probabilities[:, number]) for number in names]
     labels = {}
     for number, label in enumerate(answers.labels):
         labels |= {f"auroc of {label}": areas[number], f"f1 of {label}": f1[number]}
     return {
-        "accuracy": metrics.accuracy_score(true, given),
-        "balanced accuracy": metrics.balanced_accuracy_score(true, given),
-        "macro precision": metrics.precision_score(true, given, average="macro"),
-        "macro F1": metrics.f1_score(true, given, average="macro"),
-        "macro AUROC": metrics.roc_auc_score(true, told, multi_class="ovr"),
-        "macro average precision": metrics.average_precision_score(one_of, told, average="macro"),
-        "Matthews": metrics.matthews_corrcoef(true, given),
-        "Cohen": metrics.cohen_kappa_score(true, given),
-        "log loss": metrics.log_loss(true, told, labels=names),
+        "accuracy": metrics.accuracy_score(true, top),
+        "balanced accuracy": metrics.balanced_accuracy_score(true, top),
+        "macro precision": metrics.precision_score(true, top, average="macro"),
+        "macro F1": metrics.f1_score(true, top, average="macro"),
+        "macro AUROC": metrics.roc_auc_score(true, probabilities, multi_class="ovr"),
+        "macro average precision": metrics.average_precision_score(one_of, probabilities, average="macro"),
+        "Matthews": metrics.matthews_corrcoef(true, top),
+        "Cohen": metrics.cohen_kappa_score(true, top),
+        "log loss": metrics.log_loss(true, probabilities, labels=names),
         **labels,
     }
 

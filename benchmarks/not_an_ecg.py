@@ -1,4 +1,4 @@
-"""How many images without an ECG are refused, and how many real ECG pages are found.
+"""Count the images without an ECG that are refused, and the real ECG pages whose leads are located.
 
     python benchmarks/not_an_ecg.py [PAGES] [--write]
 
@@ -26,18 +26,18 @@ def main() -> None:
     """Count refusals by kind and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = ROOT.parent / "shared" / "data" / "mendeley" / "pages"
-    parser.add_argument("pages", type=Path, nargs="?", default=default)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("pages", type=Path, nargs="?", default=default, help="Folder of ECG pages.")
+    parser.add_argument("--write", action="store_true", help="Also write not_an_ecg.md.")
     arguments = parser.parse_args()
-    seen, found = Counter[str](), Counter[str]()
+    images, with_leads = Counter[str](), Counter[str]()
     runtime = load_runtime()
     for kind, pixels in generate_not_ecgs(np.random.default_rng(0), 500):
-        seen[kind] += 1
-        found[kind] += bool(examine_page(Page(pixels), runtime).layout)
+        images[kind] += 1
+        with_leads[kind] += bool(examine_page(Page(pixels), runtime).layout)
     files = sorted(arguments.pages.glob("*.jpg"))
-    seen["real ECG pages"] = len(files)
-    found["real ECG pages"] = sum(bool(examine_page(read_page(path), runtime).layout) for path in files)
-    rows = [f"| {kind} | {seen[kind]} | {seen[kind] - found[kind]} | {found[kind]} |" for kind in seen]
+    images["real ECG pages"] = len(files)
+    with_leads["real ECG pages"] = sum(bool(examine_page(read_page(path), runtime).layout) for path in files)
+    rows = [f"| {kind} | {images[kind]} | {images[kind] - with_leads[kind]} | {with_leads[kind]} |" for kind in images]
     table = "\n".join(
         [
             "`python benchmarks/not_an_ecg.py --write`",

@@ -1,11 +1,11 @@
-"""What becomes of pages that were photographed at an angle, curled, folded, creased or turned.
+"""Measure how well pages are read that were photographed at an angle, curled, folded, creased or rotated.
 
     python benchmarks/photographed.py [--data ../shared/data] [--pages 30] [--write]
 
-Public pages, one of a recording drawn with seed 0, are damaged by ``ecglens.render.damage_page`` or turned, and put
-before the shipped model: the share answered with the true label, with another, and refused. The model has learnt these
-pages, so that only the difference to the undamaged ones says something. Drawn pages of LUDB are digitized and compared
-with their truth as in ``digitize.py``. Last come real photographs without truth.
+Public pages, one for each recording sampled with seed 0, are damaged by ``ecglens.render.damage_page`` or rotated, and
+read by the shipped model: the table has the shares answered with the true label, with another one, and refused. The
+model was trained on these pages, so that only the difference from undamaged ones is meaningful. Rendered pages of LUDB
+are digitized and compared with their truth as in ``digitize.py``. Real photographs without truth are last.
 """
 
 import argparse
@@ -38,27 +38,29 @@ LAYOUTS = ("3x4+1", "6x2")
 
 
 def main() -> None:
-    """Damage, read and print the tables."""
+    """Damage and read pages, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
-    parser.add_argument("--pages", type=int, default=30)
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="Folder of the data.")
+    parser.add_argument("--pages", type=int, default=30, help="Number of public pages.")
+    parser.add_argument("--write", action="store_true", help="Also write photographed.md.")
+    options = parser.parse_args()
     cv2.setNumThreads(1)
-    text = "\n\n".join([answered(given.data, given.pages), digitized(given.data), real(given.data)])
+    text = "\n\n".join(
+        [check_labels(options.data, options.pages), check_signals(options.data), check_photographs(options.data)]
+    )
     print(text)
-    if given.write:
-        told = f"# Photographed pages\n\n`python benchmarks/photographed.py --write` printed:\n\n{text}\n"
-        (HERE / "photographed.md").write_text(told, encoding="utf-8")
+    if options.write:
+        report = f"# Photographed pages\n\n`python benchmarks/photographed.py --write` printed:\n\n{text}\n"
+        (HERE / "photographed.md").write_text(report, encoding="utf-8")
 
 
-def answered(data: Path, pages: int) -> str:
-    """Shares right, wrong and refused of public pages, damaged and turned."""
+def check_labels(data: Path, pages: int) -> str:
+    """Format the shares of damaged and rotated public pages that are right, wrong and refused."""
     with (data / "mendeley" / "manifest.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     chosen = np.random.default_rng(0).permutation(len(rows))[:pages].tolist()
     read = {row: (read_page(data / "mendeley" / rows[row]["page"]), rows[row]["label"]) for row in chosen}
-    lines = [f"## {pages} public pages before the shipped model: right, wrong, refused", ""]
+    lines = [f"## {pages} public pages read by the shipped model: right, wrong, refused", ""]
     lines += [
         f"| damage | {' | '.join(f'{strength:g}' for strength in STRENGTHS)} |",
         "|---|" + "---|" * len(STRENGTHS),
@@ -69,25 +71,25 @@ def answered(data: Path, pages: int) -> str:
             for strength in STRENGTHS
         ]
         lines.append(f"| {kind} | {' | '.join(cells)} |")
-    lines += ["", "The same pages turned counterclockwise on white, by so many degrees:", ""]
+    lines += ["", "The same pages rotated counterclockwise on white, by degrees:", ""]
     lines += [f"| {' | '.join(str(angle) for angle in ANGLES)} |", "|---" * len(ANGLES) + "|"]
-    cells = [shares((turned(page, angle), label) for page, label in read.values()) for angle in ANGLES]
+    cells = [shares((turn(page, angle), label) for page, label in read.values()) for angle in ANGLES]
     return "\n".join([*lines, f"| {' | '.join(cells)} |"])
 
 
 def shares(pages: Iterable[tuple[Page, str]]) -> str:
-    """Shares of pages that the shipped model answers with their label, with another, and not at all."""
-    runtime, asked, right, refused = load_runtime(), 0, 0, 0
+    """Format the shares of pages that the shipped model answers with their label, with another one, and refuses."""
+    runtime, count, right, refused = load_runtime(), 0, 0, 0
     for page, label in pages:
-        told = examine_page(page, runtime).prediction.probabilities
-        asked += 1
-        refused += told is None
-        right += told is not None and max(told, key=lambda name: told[name]) == label
-    return f"{right / asked:.2f}, {(asked - right - refused) / asked:.2f}, {refused / asked:.2f}"
+        probabilities = examine_page(page, runtime).prediction.probabilities
+        count += 1
+        refused += probabilities is None
+        right += probabilities is not None and max(probabilities, key=lambda name: probabilities[name]) == label
+    return f"{right / count:.2f}, {(count - right - refused) / count:.2f}, {refused / count:.2f}"
 
 
-def turned(page: Page, angle: int) -> Page:
-    """All of the page turned counterclockwise, on white."""
+def turn(page: Page, angle: int) -> Page:
+    """Rotate the whole page counterclockwise, on white."""
     if angle % 90 == 0:
         return Page(np.ascontiguousarray(np.rot90(page.pixels, angle // 90)))
     turn = cv2.getRotationMatrix2D(((page.width - 1) / 2, (page.height - 1) / 2), angle, 1.0)
@@ -99,10 +101,10 @@ def turned(page: Page, angle: int) -> Page:
     return Page(np.asarray(pixels, dtype=np.uint8))
 
 
-def digitized(data: Path) -> str:
-    """Median SNR of drawn pages, and leads missed."""
+def check_signals(data: Path) -> str:
+    """Format the median SNR of rendered pages, and the leads missed."""
     records = [read_wfdb(path) for path in sorted((data / "ludb").rglob("*.hea"))[7::31]]
-    lines = [f"## {len(records)} LUDB records drawn as {' and '.join(LAYOUTS)}: median SNR in dB, leads missed", ""]
+    lines = [f"## {len(records)} LUDB records rendered as {' and '.join(LAYOUTS)}: median SNR in dB, leads missed", ""]
     lines += [
         f"| damage | {' | '.join(f'{strength:g}' for strength in STRENGTHS)} |",
         "|---|" + "---|" * len(STRENGTHS),
@@ -110,7 +112,7 @@ def digitized(data: Path) -> str:
     for kind in KINDS[:2]:
         cells = []
         for strength in STRENGTHS:
-            found, missed, asked = [], 0, 0
+            snr_db, missed, count = [], 0, 0
             for number, record in enumerate(records):
                 for layout in LAYOUTS:
                     page = damage(render_page(record, layout=layout), kind=kind, strength=strength, seed=number)
@@ -122,18 +124,18 @@ def digitized(data: Path) -> str:
                     )
                     for segment in page.truth.leads:
                         name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
-                        asked += 1
+                        count += 1
                         if name in leads:
-                            found.append(score_lead(segment.signal_mv, leads[name])[0])
+                            snr_db.append(score_lead(segment.signal_mv, leads[name])[0])
                         else:
                             missed += 1
-            cells.append(f"{np.median(found):.1f}, {missed} of {asked}")
+            cells.append(f"{np.median(snr_db):.1f}, {missed} of {count}")
         lines.append(f"| {kind} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def real(data: Path) -> str:
-    """Layouts and qualities of real pages."""
+def check_photographs(data: Path) -> str:
+    """Format the layouts and qualities of real pages."""
     lines = ["## Real pages", "", "| page | kind | layout | median quality |", "|---|---|---|---|"]
     with (data / "real_pages" / "index.csv").open(newline="") as stream:
         for row in csv.DictReader(stream):

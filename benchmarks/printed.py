@@ -1,10 +1,10 @@
-"""How often the print around the traces is read, and read right, and how many pages it contradicts.
+"""Count how often the print around the traces is read, is read right, and contradicts the page.
 
     python benchmarks/printed.py [--data ../shared/data] [--pages 393] [--rendered 40] [--write]
 
-Public pages: the rate against the one in ``manifest.csv``, the rest against what every page of this recorder prints
-(25 mm/s, 10 mm/mV, 2.5 s a column, 0.67 to 25 Hz). Rendered pages: random style, header, footer, speed, gain, with and
-without pulses, each against what was drawn. ``--pages`` draws a random part of the public ones (seed 3).
+Public pages: the rate is compared with the one in ``manifest.csv``, other facts with what every page of this recorder
+prints (25 mm/s, 10 mm/mV, 2.5 s a column, 0.67 to 25 Hz). Rendered pages have a random style, header, footer, speed and
+gain, with and without pulses; each is compared with what was rendered. ``--pages`` samples the public ones (seed 3).
 """
 
 import argparse
@@ -47,31 +47,35 @@ FILTERS = {"scale": (0.05, 150.0), "report": (0.67, 25.0)}
 
 
 def main() -> None:
-    """Read, compare, print."""
+    """Read pages, compare and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
-    parser.add_argument("--pages", type=int, default=393)
-    parser.add_argument("--rendered", type=int, default=40)
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="Folder of the data.")
+    parser.add_argument("--pages", type=int, default=393, help="Number of public pages.")
+    parser.add_argument("--rendered", type=int, default=40, help="Number of rendered pages.")
+    parser.add_argument("--write", action="store_true", help="Also write printed.md.")
+    options = parser.parse_args()
     cv2.setNumThreads(1)
     warnings.simplefilter("ignore")  # rapidocr's own dependencies warn
-    text = public(given.data / "mendeley", given.pages) + "\n\n" + rendered(given.data / "ptbxl", given.rendered)
+    text = (
+        check_public(options.data / "mendeley", options.pages)
+        + "\n\n"
+        + check_rendered(options.data / "ptbxl", options.rendered)
+    )
     print(text)
-    if given.write:
+    if options.write:
         command = shlex.join(["python", "benchmarks/printed.py", *sys.argv[1:]])
         (HERE / "printed.md").write_text(f"# Print around the traces\n\n`{command}` printed:\n\n{text}\n", "utf-8")
 
 
-def public(folder: Path, count: int) -> str:
-    """The public set's pages."""
+def check_public(folder: Path, count: int) -> str:
+    """Count the facts that are read from pages of the public set."""
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     if count < len(rows):
         rows = [rows[index] for index in sorted(np.random.default_rng(3).permutation(len(rows))[:count])]
     read: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    seconds, off, said = [], [], []
+    seconds, off, contradictory = [], [], []
     for row in rows:
         page = flatten(read_page(folder / row["page"]))
         layout = find_layout(page, doubtful=True)
@@ -83,12 +87,12 @@ def public(folder: Path, count: int) -> str:
         printed = float(row["printed_rate_bpm"])
         count_facts(facts, {**RECORDER, "rate_bpm": printed}, read, right)
         tracing = digitize_page(page)
-        found = None if tracing.record is None else measure(tracing.record)
-        if found is not None and found.rate_bpm is not None and found.basic_rate_bpm is not None:
-            off.append(min(abs(rate.value - printed - 0.5) for rate in (found.rate_bpm, found.basic_rate_bpm)))
+        measured = None if tracing.record is None else measure(tracing.record)
+        if measured is not None and measured.rate_bpm is not None and measured.basic_rate_bpm is not None:
+            off.append(min(abs(rate.value - printed - 0.5) for rate in (measured.rate_bpm, measured.basic_rate_bpm)))
         scale = {"speed_mm_s": tracing.speed_mm_s, "gain_mm_mv": tracing.gain_mm_mv}
-        if sentences := find_contradictions(facts, layout, **scale, measurements=found):  # type: ignore[arg-type]
-            said.append(f"{row['recording']} ({' '.join(sentences).split(':')[0]})")
+        if sentences := find_contradictions(facts, layout, **scale, measurements=measured):  # type: ignore[arg-type]
+            contradictory.append(f"{row['recording']} ({' '.join(sentences).split(':')[0]})")
     tail = ", ".join(f"{np.percentile(off, share):.1f} ({share} %)" for share in (50, 90, 95, 97, 98, 99))
     return "\n".join(
         [
@@ -96,22 +100,22 @@ def public(folder: Path, count: int) -> str:
             "",
             *fact_table(read, right, len(rows)),
             "",
-            f"Median {np.median(seconds):.1f} s a page, beside other work.",
+            f"Median {np.median(seconds):.1f} s a page, with other work on the machine.",
             f"Distance of the printed rate (half a unit added, as it is rounded down) to the nearer of rate and basic "
             f"rate: {tail}.",
             "",
-            f"{len(said)} pages contradict themselves{': ' if said else ''}{'; '.join(said)}.",
+            f"{len(contradictory)} pages contradict themselves{': ' if contradictory else ''}"
+            f"{'; '.join(contradictory)}.",
         ]
     )
 
 
-def rendered(folder: Path, count: int) -> str:
-    """Rendered pages whose print, scale and pulses are drawn at random."""
+def check_rendered(folder: Path, count: int) -> str:
+    """Count the facts that are read from rendered pages whose print, scale and pulses are random."""
     rng = np.random.default_rng(3)
     paths = sorted(folder.rglob("*.hea"))
     read: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    drawn: Counter[str] = Counter()
     used = refused = false = 0
     styles = [name for name in STYLES if name != "bare"]
     for _ in range(count):
@@ -130,7 +134,6 @@ def rendered(folder: Path, count: int) -> str:
         truth = {name: look[name] for name in ("rate_bpm", "speed_mm_s", "gain_mm_mv")}
         truth |= dict(zip(("high_pass_hz", "low_pass_hz"), FILTERS[str(look["footer"])], strict=True))
         truth["column_s"] = 2.5 * 25.0 / float(str(look["speed_mm_s"]))
-        drawn.update(truth)
         try:
             tracing = digitize_page(page.page, printed=True)
         except EcgReadError:
@@ -147,7 +150,7 @@ def rendered(folder: Path, count: int) -> str:
             *fact_table(read, right, count),
             "",
             f"{refused} refused. Of {count - refused} traced, speed and gain were both right on {used}; "
-            f"{false} were said to contradict themselves, and none does.",
+            f"{false} were reported to contradict themselves, and none does.",
         ]
     )
 
@@ -155,13 +158,13 @@ def rendered(folder: Path, count: int) -> str:
 def count_facts(facts: PrintedFacts, truth: Mapping[str, object], read: Counter[str], right: Counter[str]) -> None:
     """Count the facts that were read, and those of them that are true."""
     for name, value in truth.items():
-        told = getattr(facts, name)
-        read[name] += told is not None
-        right[name] += told is not None and told == value
+        printed = getattr(facts, name)
+        read[name] += printed is not None
+        right[name] += printed is not None and printed == value
 
 
 def fact_table(read: Counter[str], right: Counter[str], count: int) -> list[str]:
-    """A row for each fact."""
+    """Format a row for each fact."""
     lines = ["| fact | read | right | wrong |", "|---|---|---|---|"]
     for name in read:
         lines.append(f"| {name} | {read[name]} of {count} | {right[name]} | {read[name] - right[name]} |")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The table of the published tree with what the manifest knows of each page: batch, printed rate, sex.
+"""Write the table of the published tree with the manifest's data of each page: batch, printed rate, sex.
 
     python benchmarks/published_table.py TREE MANIFEST OUT.csv
 
-TREE is what ``mendeley_tree.py`` builds beside the manifest: every published name, copies and all.
+TREE is the folder that ``mendeley_tree.py`` builds next to the manifest: every published name, copies included.
 """
 
 import csv
@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from ecglens.datasets.recordings import Recording, Recordings
 
-KEPT = ("batch", "printed_rate_bpm", "printed_sex")
+COLUMNS = ("batch", "printed_rate_bpm", "printed_sex")
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     rows = []
     with manifest.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
-            extra = {name: row[name] for name in KEPT}
+            extra = {name: row[name] for name in COLUMNS}
             rows += [
                 Recording(files[name], row["label"], row["recording"], row["group"], extra=extra)
                 for name in row["published_names"].split()

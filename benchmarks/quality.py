@@ -1,11 +1,11 @@
-"""Whether a lead's quality tells how well it was digitized, over damaged pages whose truth is known.
+"""Compare the quality of each lead with how well it was digitized, over damaged pages whose truth is known.
 
     python benchmarks/quality.py [--data ../shared/data] [--records 12] [--fit] [--write]
 
-Each record is drawn undamaged and with every kind of damage at a random strength from 0.05 to 0.7, in a random layout
-of the plain style at 200 dpi; SNR as in ``digitize.py``. ``--fit`` draws records 5, 17, 29, ... of the
-sorted list and prints the weights that ``leads/quality.py`` holds, with the rank correlation on each of these records
-when it is left out of the fit. Without it the table is printed; its records are others.
+Each record is rendered undamaged and with every kind of damage at a random strength from 0.05 to 0.7, in a random
+layout of the plain style at 200 dpi; SNR is computed as in ``digitize.py``. ``--fit`` renders records 5, 17, 29, ... of
+the sorted list and prints the weights for ``tracing/quality.py``, with the rank correlation on each of these records
+when it is left out of the fit. Without ``--fit``, the table of other records is printed.
 """
 
 import argparse
@@ -33,12 +33,12 @@ LAYOUTS = ("3x4+1", "3x4", "6x2", "12x1")
 KINDS = ("none", *DAMAGES)
 FITTED = slice(5, None, 12)
 SNR_RANGE_DB = (-5.0, 35.0)
-"""Beyond it a dB more or less says nothing of how far a lead can be trusted."""
+"""Beyond this range a dB more or less does not change how far a lead can be trusted."""
 
 
 @dataclass(frozen=True)
 class Lead:
-    """A lead of a drawn page: what can be seen of it, what its quality says, and the truth."""
+    """A lead of a rendered page: kind of damage, true SNR, quality, and the predictors of quality."""
 
     kind: str
     snr_db: float
@@ -47,31 +47,31 @@ class Lead:
 
 
 def main() -> None:
-    """Damage, digitize, compare or fit, print."""
+    """Digitize damaged pages, then print the table or the fitted weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
-    parser.add_argument("--records", type=int, default=12)
-    parser.add_argument("--fit", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="Folder of the data.")
+    parser.add_argument("--records", type=int, default=12, help="Number of records.")
+    parser.add_argument("--fit", action="store_true", help="Fit the weights instead of printing the table.")
+    parser.add_argument("--write", action="store_true", help="Also write quality.md.")
+    options = parser.parse_args()
     cv2.setNumThreads(1)
-    paths = sorted((given.data / "ptbxl").rglob("*.hea"))
+    paths = sorted((options.data / "ptbxl").rglob("*.hea"))
     fitted = paths[FITTED]
     others = [path for path in paths if path not in set(fitted)]
-    if given.fit:
-        print(fit([list(drawn(path, seed=11)) for path in fitted]))
+    if options.fit:
+        print(fit([list(score_damaged(path, seed=11)) for path in fitted]))
         return
-    chosen = others[:: max(1, len(others) // given.records)][: given.records]
-    text = report([lead for path in chosen for lead in drawn(path, seed=7)])
+    chosen = others[:: max(1, len(others) // options.records)][: options.records]
+    text = report([lead for path in chosen for lead in score_damaged(path, seed=7)])
     print(text)
-    if given.write:
+    if options.write:
         (HERE / "quality.md").write_text(
             f"# Quality against truth\n\n`python benchmarks/quality.py --write` printed:\n\n{text}\n", encoding="utf-8"
         )
 
 
-def drawn(path: Path, *, seed: int) -> Iterator[Lead]:
-    """Every lead of a record's pages, one page for each kind of damage; a refused page has one lead of NaN."""
+def score_damaged(path: Path, *, seed: int) -> Iterator[Lead]:
+    """Yield every lead of a record's pages, one page for each kind of damage; a refused page has one lead of NaN."""
     record = read_wfdb(path)
     rng = np.random.default_rng([seed, int("".join(filter(str.isdigit, path.stem)))])
     for kind in KINDS:
@@ -79,63 +79,63 @@ def drawn(path: Path, *, seed: int) -> Iterator[Lead]:
         strength, of_damage = float(rng.uniform(0.05, 0.7)), int(rng.integers(10**6))
         if kind != "none":
             page = damage(page, kind=kind, strength=strength, seed=of_damage)
-        # A tracing does not hold the predictors: only this fit needs them.
-        with mock.patch("ecglens.tracing.trace.lead_quality", wraps=quality.lead_quality) as asked:
+        # A tracing does not contain the predictors, as only this fit needs them.
+        with mock.patch("ecglens.tracing.trace.lead_quality", wraps=quality.lead_quality) as spy:
             tracing = digitize_or_none(page.page)
         if tracing is None or tracing.record is None:
             yield Lead(kind, np.nan, np.nan, None)
             continue
-        found, signs = tracing.record, quality.lead_predictors(*asked.call_args.args)
+        record_read, signs = tracing.record, quality.lead_predictors(*spy.call_args.args)
         for segment in page.truth.leads:
             name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
-            if name in found.leads and np.isnan(segment.signal_mv).mean() < 0.3:
-                index = found.leads.index(name)
-                snr_db = score_lead(segment.signal_mv, found.signals_mv[index])[0]
-                yield Lead(kind, snr_db, found.quality[index], signs[index])
+            if name in record_read.leads and np.isnan(segment.signal_mv).mean() < 0.3:
+                index = record_read.leads.index(name)
+                snr_db = score_lead(segment.signal_mv, record_read.signals_mv[index])[0]
+                yield Lead(kind, snr_db, record_read.quality[index], signs[index])
 
 
 def fit(records: list[list[Lead]]) -> str:
-    """Weights by least squares, and how well they rank the leads of records left out."""
+    """Fit weights by least squares, and report how well they rank the leads of records left out."""
     groups = [[lead for lead in leads if lead.signs is not None] for leads in records]
-    of = np.concatenate([np.full(len(leads), number) for number, leads in enumerate(groups)])
+    record_of = np.concatenate([np.full(len(leads), number) for number, leads in enumerate(groups)])
     leads = [lead for some in groups for lead in some]
     names = list(leads[0].signs or {})
-    seen = np.array([[(lead.signs or {})[name] for name in names] for lead in leads])
+    predictors = np.array([[(lead.signs or {})[name] for name in names] for lead in leads])
     snr = np.clip([lead.snr_db for lead in leads], *SNR_RANGE_DB)
-    told = np.empty(len(leads))
+    fit_db = np.empty(len(leads))
     for number in range(len(groups)):
-        held = of == number
-        told[held] = seen[held] @ np.linalg.lstsq(seen[~held], snr[~held])[0]
-    weights = np.linalg.lstsq(seen, snr)[0]
+        held = record_of == number
+        fit_db[held] = predictors[held] @ np.linalg.lstsq(predictors[~held], snr[~held])[0]
+    weights = np.linalg.lstsq(predictors, snr)[0]
     lines = [f'    "{name}": {weight:.2f},' for name, weight in zip(names, weights, strict=True)]
-    by_record = [spearmanr(snr[of == number], told[of == number])[0] for number in range(len(groups))]
+    by_record = [spearmanr(snr[record_of == number], fit_db[record_of == number])[0] for number in range(len(groups))]
     return "\n".join(
         [
             f"{len(leads)} leads of {len(groups)} records.",
             *("_WEIGHTS = {", *lines, "}"),
-            f"Left out of the fit: rank correlation {spearmanr(snr, told)[0]:.3f} over all leads, "
-            f"{np.median(by_record):.3f} in the median record, error {np.sqrt(np.mean((snr - told) ** 2)):.1f} dB.",
+            f"Left out of the fit: rank correlation {spearmanr(snr, fit_db)[0]:.3f} over all leads, "
+            f"{np.median(by_record):.3f} in the median record, error {np.sqrt(np.mean((snr - fit_db) ** 2)):.1f} dB.",
         ]
     )
 
 
 def report(leads: list[Lead]) -> str:
-    """Rank correlation over all leads, and what quality says of good and bad ones."""
-    known = [lead for lead in leads if not np.isnan(lead.snr_db)]
-    snr, told = (np.array([getattr(lead, name) for lead in known]) for name in ("snr_db", "quality"))
+    """Report the rank correlation over all leads, and the quality of good and bad ones."""
+    scored = [lead for lead in leads if not np.isnan(lead.snr_db)]
+    snr, qualities = (np.array([getattr(lead, name) for lead in scored]) for name in ("snr_db", "quality"))
     bad, good = snr < 5, snr > 15
     lines = [
-        f"Rank correlation of quality and SNR over {len(known)} leads: {spearmanr(snr, told)[0]:.3f} (bar 0.6).",
-        f"Below 5 dB: {bad.sum()} leads, {np.mean(told[bad] < 0.5):.0%} of them with a quality below 0.5.",
-        f"Above 15 dB: {good.sum()} leads, {np.mean(told[good] < 0.5):.0%} of them with a quality below 0.5.",
+        f"Rank correlation of quality and SNR over {len(scored)} leads: {spearmanr(snr, qualities)[0]:.3f} (bar 0.6).",
+        f"Below 5 dB: {bad.sum()} leads, {np.mean(qualities[bad] < 0.5):.0%} of them with a quality below 0.5.",
+        f"Above 15 dB: {good.sum()} leads, {np.mean(qualities[good] < 0.5):.0%} of them with a quality below 0.5.",
         "",
         "| damage | pages refused | leads | median SNR dB | median quality |",
         "|---|---|---|---|---|",
     ]
     for kind in KINDS:
-        some = np.array([lead.kind == kind for lead in known])
+        some = np.array([lead.kind == kind for lead in scored])
         refused = sum(lead.kind == kind for lead in leads) - some.sum()
-        snr_db, quality_of = (np.median(values[some]) if some.any() else np.nan for values in (snr, told))
+        snr_db, quality_of = (np.median(values[some]) if some.any() else np.nan for values in (snr, qualities))
         lines.append(f"| {kind} | {refused} | {some.sum()} | {snr_db:.1f} | {quality_of:.2f} |")
     return "\n".join(lines)
 

@@ -1,20 +1,20 @@
-"""How long a page takes on one core, beside its JPEG's own decoding and beside the plain Keras-style way.
+"""Measure the time for a page on one core, compared with decoding its JPEG and with the plain Keras-style way.
 
 Bars: the whole chain takes at most 4 times the decoding and at most 120 ms; process start to first answer at most 2 s;
 peak memory at most 400 MB.
 
-The *chain* is ``ecglens.reading.examine`` on the bytes of a file: decoding, finding the leads, the model's answer. The
-*plain way* is what most published code does: decode in full with Pillow, convert to RGB, resize to a square, and run a
-framework's module in eager mode on it; no lead is found, and header and footer are in the picture. Its modules are the
-same compact CNN and timm's ResNet-50, both with random weights: only their time counts.
+The *chain* is ``ecglens.reading.examine`` on the bytes of a file: decoding, locating the leads, predicting. The *plain
+way* is what most published code does: decode in full with Pillow, convert to RGB, resize to a square, and run a
+framework's module in eager mode on it; no lead is located, and header and footer are in the picture. Its modules are
+the same compact CNN and timm's ResNet-50, both with random weights: only their time counts.
 
-All contestants take turns on each page, in an order drawn anew, so that whatever else the machine does hits all alike.
-Starts are measured in fresh processes on the same core, their memory as the peak resident set of the process.
+All contestants take turns on each page, in a random order for each, so that other work on the machine affects all
+equally. Starts are measured in fresh processes on the same core, their memory as the peak resident set of the process.
 """
 
 import os
 
-# One core and one thread for all: numpy's and torch's libraries count the cores when they are loaded.
+# One core and one thread for all: the libraries of numpy and torch count the cores when they are loaded.
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -48,16 +48,16 @@ code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
 print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(code)
 """
-"""Starts a process from a small one: Linux counts the memory of the process that forked towards its child's peak."""
+"""Starts a process from a small one: Linux counts the memory of the parent towards the peak of its child."""
 
 Contestant = Callable[[bytes], object]
 
 
 def main() -> None:
-    """Parse, measure, print."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="?", type=Path, default=PAGES, help="folder of JPEGs")
-    parser.add_argument("--model", help="name or folder of a model; the shipped one where it is left out")
+    parser.add_argument("--model", help="name or folder of a model; by default the shipped one")
     parser.add_argument("--rounds", type=int, default=3, help="how often each page is read by each contestant")
     parser.add_argument("--starts", type=int, default=5, help="how many processes are started of each kind")
     parser.add_argument("--write", action="store_true", help="also write benchmarks/read_speed.md")
@@ -65,7 +65,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     files = {path: path.read_bytes() for path in sorted(options.pages.glob("*.jpg"))}
     if not files:
-        sys.exit(f"Expected a folder with JPEGs of ECG pages, but found none in {options.pages}.")
+        sys.exit(f"Expected a folder with JPEGs of ECG pages, got none in {options.pages}.")
     times = take_turns(contestants(options.model), list(files.values()), rounds=options.rounds)
     starts = measure_starts(start_commands(next(iter(files)), options.model), options.starts)
     report = table(times, starts, files, options.pages)
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def contestants(model: str | None) -> dict[str, Contestant]:
-    """Every way to read a page's bytes, warmed up by nothing yet."""
+    """Return every way to read the bytes of a page, not warmed up yet."""
     load_runtime(model)
     return {
         "JPEG decode alone (cv2.imdecode)": lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR),
@@ -85,7 +85,7 @@ def contestants(model: str | None) -> dict[str, Contestant]:
 
 
 def plain_ways() -> dict[str, Contestant]:
-    """Decode in full, resize, run eagerly; none where torch and timm are not installed."""
+    """Return ways that decode in full, resize and run eagerly; none if torch and timm are not installed."""
     try:
         import timm
         import torch
@@ -113,10 +113,10 @@ def plain_ways() -> dict[str, Contestant]:
 
 
 def take_turns(ways: dict[str, Contestant], pages: list[bytes], *, rounds: int) -> dict[str, np.ndarray]:
-    """Seconds of each contestant, ``(rounds * pages,)``, in the same order of pages.
+    """Measure the seconds of each contestant, ``(rounds * pages,)``, in the same order of pages.
 
-    Each reads another page unmeasured at the start of its turn, so that nobody is charged for the caches and the memory
-    that the one before it has emptied.
+    Each first reads another page, which is not timed, so that no contestant pays for the caches and the memory that the
+    one before it has emptied.
     """
     rng = np.random.default_rng(0)
     for read in ways.values():
@@ -133,7 +133,7 @@ def take_turns(ways: dict[str, Contestant], pages: list[bytes], *, rounds: int) 
 
 
 def start_commands(page: Path, model: str | None) -> dict[str, list[str]]:
-    """Processes that start, read one page and stop."""
+    """Return commands that start, read one page and stop."""
     code = f"import ecglens; print(ecglens.read({str(page)!r}, model={model!r}).label)"
     command = [str(Path(sys.executable).parent / "ecglens"), "read", "--no-measure", str(page)]
     return {
@@ -143,7 +143,7 @@ def start_commands(page: Path, model: str | None) -> dict[str, list[str]]:
 
 
 def measure_starts(commands: dict[str, list[str]], count: int) -> dict[str, tuple[np.ndarray, float]]:
-    """Seconds of ``count`` processes of each kind, which take turns, and the largest of their peak memories, MB."""
+    """Measure ``count`` processes of each kind, in turns: their seconds, and the largest of their peak memories, MB."""
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     memory: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(count + 1):
@@ -154,14 +154,14 @@ def measure_starts(commands: dict[str, list[str]], count: int) -> dict[str, tupl
             took, peak = launched.stdout.split()[-2:]
             seconds[name].append(float(took))
             memory[name].append(float(peak) / (1e6 if sys.platform == "darwin" else 1e3))
-    # The first of each fills the disk's cache and is not counted.
+    # The first of each fills the disk cache and is not counted.
     return {name: (np.array(seconds[name][1:]), max(memory[name])) for name in commands}
 
 
 def table(
     times: dict[str, np.ndarray], starts: dict[str, tuple[np.ndarray, float]], files: dict[Path, bytes], folder: Path
 ) -> str:
-    """One table in Markdown, bars beside what was measured."""
+    """Format the table in Markdown, with bars next to the results."""
     decode, chain = times["JPEG decode alone (cv2.imdecode)"], times["ecglens, the whole chain"]
     ratio, chain_ms = float(np.median(chain) / np.median(decode)), 1000 * float(np.median(chain))
     rows = []
@@ -177,13 +177,13 @@ def table(
         rows.append(f"| start to first answer: `{name}` | {median:.2f} s | {low:.2f} to {high:.2f} s | | {bar} |")
         bar = f"<= {BARS['memory_mb']:.0f} MB: {verdict(memory, 'memory_mb')}"
         rows.append(f"| peak memory: `{name}` | {memory:.0f} MB | | | {bar} |")
-    command = "python benchmarks/read_speed.py " + shlex.join(shown(argument) for argument in sys.argv[1:])
+    command = "python benchmarks/read_speed.py " + shlex.join(shorten(argument) for argument in sys.argv[1:])
     return "\n".join(
         [
-            f"`{command.strip()}` at commit {commit()}: {len(files)} JPEGs of `{shown(str(folder))}`, {sizes(files)}; "
-            f"one core of {os.cpu_count()}, {processor()}, Python {platform.python_version()}.",
+            f"`{command.strip()}` at commit {commit()}: {len(files)} JPEGs of `{shorten(str(folder))}`, "
+            f"{sizes(files)}; one core of {os.cpu_count()}, {processor()}, Python {platform.python_version()}.",
             "",
-            "| what | median | quartiles | times decode | bar |",
+            "| step | median | quartiles | times decode | bar |",
             "|---|---|---|---|---|",
             *rows,
         ]
@@ -191,27 +191,27 @@ def table(
 
 
 def verdict(value: float, bar: str) -> str:
-    """Whether a bar is reached, in a word."""
+    """Return whether a bar is reached, as a word."""
     return "reached" if value <= BARS[bar] else "**missed**"
 
 
-def shown(argument: str) -> str:
-    """A path relative to the repository where it is one beside it."""
+def shorten(argument: str) -> str:
+    """Return a path relative to the repository if it is in its parent folder, other arguments unchanged."""
     path = Path(argument)
     return os.path.relpath(path, ROOT) if path.is_absolute() and path.is_relative_to(ROOT.parent) else argument
 
 
 def sizes(files: dict[Path, bytes]) -> str:
-    """What is said of the pages' sizes."""
-    found = set()
+    """List the sizes of the pages."""
+    unique = set()
     for data in files.values():
         with Image.open(io.BytesIO(data)) as image:
-            found.add(image.size)
-    return " and ".join(f"{width} x {height}" for width, height in sorted(found)[:3])
+            unique.add(image.size)
+    return " and ".join(f"{width} x {height}" for width, height in sorted(unique)[:3])
 
 
 def processor() -> str:
-    """Name of the processor as the system knows it."""
+    """Return the name of the processor according to the system."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -220,7 +220,7 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The commit that was measured."""
+    """Return the commit that was measured."""
     done = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
 

@@ -1,4 +1,4 @@
-"""Pages a second that ``ecglens.render`` draws on one core, clean and damaged.
+"""Measure the pages a second that ``ecglens.render`` renders on one core, clean and damaged.
 
 python benchmarks/render_speed.py
 """
@@ -25,15 +25,17 @@ def main() -> None:
     rng = np.random.default_rng(0)
     signals = np.float32([beats * rng.uniform(-1, 1.5) + 0.02 * rng.standard_normal(len(t)) for _ in STANDARD_LEADS])
     record = EcgRecord(signals, 500.0, STANDARD_LEADS)
-    print("| page | size, px | pages/s | pages/s, paper drawn anew |")
+    print("| page | size, px | pages/s | pages/s, paper not cached |")
     print("|---|---|---|---|")
     for style in STYLES:
         page = render_page(record, style=style, dpi=DPI).page
-        kept = _rate(
+        cached = _rate(
             lambda seed, style=style: render_page(record, style=style, dpi=DPI, rng=np.random.default_rng(seed))
         )
-        anew = _rate(lambda seed, style=style: (draw_paper.cache_clear(), render_page(record, style=style, dpi=DPI)))
-        print(f"| {style} | {page.width} x {page.height} | {kept:.1f} | {anew:.1f} |")
+        uncached = _rate(
+            lambda seed, style=style: (draw_paper.cache_clear(), render_page(record, style=style, dpi=DPI))
+        )
+        print(f"| {style} | {page.width} x {page.height} | {cached:.1f} | {uncached:.1f} |")
     clean = render_page(record, dpi=DPI)
     print("\n| damage, strength 0.5 | pages/s |\n|---|---|")
     for kind in DAMAGES:

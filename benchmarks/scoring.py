@@ -1,9 +1,10 @@
-"""How digitized signals and measured records are scored against their truth; shared by the benchmarks.
+"""Score digitized signals and measured records against their truth, for all benchmarks.
 
 SNR is ``10 log10(sum of squares of the truth / of the error)`` of a lead in dB, means removed, no alignment in time;
-gaps of the digitized signal are bridged by straight lines first. The reference of a measurement comes from the marks of
-LUDB's cardiologists (Kalyakulina et al. 2020, doi:10.1109/ACCESS.2020.3029211): of each beat that six leads or more
-mark, the third earliest onset and the third latest end over the leads; of these spans the median over beats.
+gaps of the digitized signal are first bridged by straight lines. The reference of a measurement comes from the marks of
+LUDB's cardiologists (Kalyakulina et al. 2020, doi:10.1109/ACCESS.2020.3029211): for each beat that at least six leads
+mark, a span is from the third earliest onset to the third latest end over the leads; the reference is the median over
+beats.
 """
 
 import sys
@@ -25,22 +26,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from read_against_truth import snr_db
 
 SHIFTS = range(-30, 31)
-"""Samples over which the aligned SNR looks for its best: 60 ms to both sides at 500 Hz."""
+"""Shifts in samples among which the aligned SNR is the best: 60 ms to both sides at 500 Hz."""
 
 LEAST_LEADS = 6
-"""Leads that must mark a beat before it counts."""
+"""Number of leads that must mark a beat before it counts."""
 
 SPANS = ("p", "pr", "qrs", "qt")
 
 
 class LeadScore(NamedTuple):
-    """How well one lead was digitized.
+    """Scores of one digitized lead.
 
     Attributes:
-        snr_db: Without alignment.
+        snr_db: SNR without alignment.
         pearson_r: Correlation of truth and signal.
         rmse_mv: Root mean square error, means removed.
-        aligned_snr_db: At the best shift; NaN where it was not wanted.
+        aligned_snr_db: SNR at the best shift; NaN if it was not requested.
     """
 
     snr_db: float
@@ -50,7 +51,7 @@ class LeadScore(NamedTuple):
 
 
 def digitize_or_none(page: Page) -> Tracing | None:
-    """A page digitized, or ``None`` where it was refused."""
+    """Digitize a page; return ``None`` if it is refused."""
     try:
         return digitize_page(page)
     except EcgReadError:
@@ -63,12 +64,12 @@ def score_lead(truth: np.ndarray, signal: np.ndarray, *, align: bool = True) -> 
     Args:
         truth: ``(samples,)`` mV; NaN where nothing was rendered.
         signal: ``(samples,)`` mV at the same rate; NaN where nothing was read.
-        align: Also look for the best shift, which takes 60 times as long.
+        align: Also search for the best shift, which takes 60 times as long.
     """
-    known = np.flatnonzero(~np.isnan(signal))
-    if not known.size:
+    valid = np.flatnonzero(~np.isnan(signal))
+    if not valid.size:
         return LeadScore(-99.0, 0.0, float(np.nanstd(truth)), -99.0)
-    bridged = np.interp(np.arange(len(truth)), known, signal[known])
+    bridged = np.interp(np.arange(len(truth)), valid, signal[valid])
     rendered = ~np.isnan(truth)
     aligned = max(snr_db(truth, np.roll(bridged, shift)) for shift in SHIFTS) if align else np.nan
     a, b = truth[rendered] - truth[rendered].mean(), bridged[rendered] - bridged[rendered].mean()
@@ -77,7 +78,7 @@ def score_lead(truth: np.ndarray, signal: np.ndarray, *, align: bool = True) -> 
 
 
 def score_page(truth: PageTruth, record: EcgRecord | None) -> tuple[list[LeadScore], int]:
-    """Scores of the leads of a rendered page that were read, and how many leads were missed."""
+    """Score the leads of a rendered page that were read, and count those that were missed."""
     scores, missed = [], 0
     for segment in truth.leads:
         name = f"{segment.lead}{RHYTHM}" if segment.rhythm else segment.lead
@@ -89,7 +90,7 @@ def score_page(truth: PageTruth, record: EcgRecord | None) -> tuple[list[LeadSco
 
 
 def group_marks(marks: Mapping[str, tuple[WaveMark, ...]], wave: str) -> list[list[WaveMark]]:
-    """The marks of one wave, beat by beat over all leads."""
+    """Group the marks of one wave over all leads by beat."""
     ordered = sorted(
         (mark for waves in marks.values() for mark in waves if mark.wave == wave), key=lambda mark: mark.peak
     )
@@ -103,7 +104,7 @@ def group_marks(marks: Mapping[str, tuple[WaveMark, ...]], wave: str) -> list[li
 
 
 def wave_edges(beat: list[WaveMark], rank: int | None) -> tuple[float, float]:
-    """Onset and end of a wave in samples: by the mark of a rank from outside, or the median of the leads."""
+    """Return onset and end of a wave in samples: the mark of a rank from outside, or the median of the leads."""
     onsets = sorted(mark.onset for mark in beat if mark.onset is not None)
     ends = sorted(mark.end for mark in beat if mark.end is not None)
     if min(len(onsets), len(ends)) < (rank or 1):
@@ -114,7 +115,7 @@ def wave_edges(beat: list[WaveMark], rank: int | None) -> tuple[float, float]:
 def reference_spans_ms(
     marks: Mapping[str, tuple[WaveMark, ...]], fs_hz: float, rank: int | None = 3
 ) -> dict[str, float]:
-    """P, PR, QRS and QT by the marks, as the module's text says; NaN where they are not marked."""
+    """Compute P, PR, QRS and QT from the marks, as the module describes; NaN where they are not marked."""
     complexes = [wave_edges(beat, rank) for beat in group_marks(marks, "QRS")]
     t_ends = np.array([wave_edges(beat, rank)[1] for beat in group_marks(marks, "T")])
     p_waves = [wave_edges(beat, rank) for beat in group_marks(marks, "P")]
@@ -138,12 +139,12 @@ def reference_spans_ms(
 
 
 def marked_peaks_s(marks: Mapping[str, tuple[WaveMark, ...]], fs_hz: float) -> np.ndarray:
-    """Each marked R peak in s: the median of the leads."""
+    """Return the time of each marked R peak in s, the median of the leads."""
     return np.array([np.median([mark.peak for mark in beat]) for beat in group_marks(marks, "QRS")]) / fs_hz
 
 
 def count_beats(marked_s: np.ndarray, measured_s: tuple[float, ...], tolerance_s: float) -> tuple[int, int, int]:
-    """Beats that were found, missed and extra, between the first and the last marked one, as LUDB marks no others."""
+    """Count detected, missed and extra beats between the first and the last marked one, as LUDB marks no others."""
     peaks = np.array(measured_s)
     peaks = peaks[(peaks >= marked_s[0] - tolerance_s) & (peaks <= marked_s[-1] + tolerance_s)]
     near = np.abs(peaks[:, None] - marked_s[None]) <= tolerance_s
@@ -151,6 +152,7 @@ def count_beats(marked_s: np.ndarray, measured_s: tuple[float, ...], tolerance_s
     return paired, len(marked_s) - paired, len(peaks) - paired
 
 
-def f1_score(counted: tuple[int, int, int]) -> float:
-    """F1 of found, missed and extra; NaN where there is nothing."""
-    return 2 * counted[0] / (2 * counted[0] + counted[1] + counted[2]) if any(counted) else np.nan
+def f1_score(counts: tuple[int, int, int]) -> float:
+    """Compute F1 from the numbers of detected, missed and extra beats; NaN if all are 0."""
+    detected, missed, extra = counts
+    return 2 * detected / (2 * detected + missed + extra) if any(counts) else np.nan

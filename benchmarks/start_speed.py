@@ -1,9 +1,9 @@
-"""Measure how quickly ecglens starts, beside the bare imports that it cannot do without.
+"""Measure how quickly ecglens starts, compared with the bare imports that it cannot do without.
 
     python benchmarks/start_speed.py [PAGE] [--rounds 7] [--write]
 
-Each command runs in a fresh process on one core. All commands take turns in each round, so that whatever else the
-machine does hits all alike, and the smallest CPU time of each is compared. A first round, which is not counted, fills
+Each command runs in a fresh process on one core. All commands take turns in each round, so that other work on the
+machine affects all equally, and the smallest CPU time of each is compared. A first round, which is not counted, fills
 the caches of files and compiled modules.
 """
 

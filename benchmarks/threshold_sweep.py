@@ -8,8 +8,8 @@ raised and lowered by 30 %, and the set of ``accuracy.py`` is run again. PATTERN
 ``ecglens.measuring.waves:*``; with ``module:LIMITS.name=VALUE`` one is set to a value instead.
 
 The quick stages (``signals`` and ``made``) run first; where they notice a change, the pages are not rendered for it,
-unless ``--all-stages`` is given. Results go to a JSON lines file, one line for each change; a run that was interrupted
-goes on where it stopped. Each line has a digest of the program, and lines of another program are left aside.
+unless ``--all-stages`` is given. Results go to a JSON lines file, one line for each change, so that an interrupted run
+can be resumed. Each line has a digest of the program, and lines of another program are ignored.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Threshold:
     """A number that can be changed while the program runs.
 
     Attributes:
-        module: Its module.
+        module: Name of its module.
         instance: Name of the limits.
         field: Field of the limits.
         part: Index in a tuple, ``None`` for a plain number.
@@ -71,51 +71,57 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Change:
-    """A threshold and the value that it is given."""
+    """A threshold and its new value."""
 
     threshold: Threshold
     value: float
 
     @property
     def label(self) -> str:
-        """Such as ``ecglens.measuring.waves:_QUIET 6 -> 8``."""
+        """Description, such as ``ecglens.measuring.waves:_QUIET 6 -> 8``."""
         return f"{self.threshold.label} {self.threshold.value:g} -> {self.value:g}"
 
 
 def main() -> int:
-    """Sweep, and print which figures noticed which change."""
+    """Run the sweep, and print which figures notice which change."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("patterns", nargs="*", metavar="PATTERN", default=["*"])
-    parser.add_argument("--by", type=float, default=0.3, help="Part by which thresholds are raised and lowered.")
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", default=["*"], help="Names of thresholds.")
+    parser.add_argument("--by", type=float, default=0.3, help="Share by which thresholds are raised and lowered.")
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="Stages of the accuracy set.")
     parser.add_argument("--all-stages", action="store_true", help="Run every stage for every change.")
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON lines file of the results.")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="Processes; all cores by default.")
-    given = parser.parse_args()
-    changes = list(select_changes(given.patterns, given.by))
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count(), help="Number of processes, by default one for each core."
+    )
+    options = parser.parse_args()
+    changes = list(select_changes(options.patterns, options.by))
     if not changes:
-        parser.error(f"Expected patterns of thresholds, got {' '.join(given.patterns)}, which select none.")
-    given.results.parent.mkdir(parents=True, exist_ok=True)
-    results = read_results(given.results)
-    with ProcessPoolExecutor(given.processes) as pool, given.results.open("a", encoding="utf-8") as stream:
-        stages = tuple(stage for stage in STAGES if stage in given.stages)
+        parser.error(f"Expected patterns of thresholds, got {' '.join(options.patterns)}, which select none.")
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    results = read_results(options.results)
+    with ProcessPoolExecutor(options.processes) as pool, options.results.open("a", encoding="utf-8") as stream:
+        stages = tuple(stage for stage in STAGES if stage in options.stages)
         if missing := set(stages) - set(results.get(BASELINE, {}).get("stages", ())):
             print(f"Baseline of {', '.join(sorted(missing))} ...", flush=True)
-            keep(stream, results, {"change": BASELINE, "stages": stages, "figures": pool.submit(run, stages).result()})
+            store(stream, results, {"change": BASELINE, "stages": stages, "figures": pool.submit(run, stages).result()})
         open_changes = [
-            change for change in changes if not is_done(results.get(change.label), given.all_stages, stages)
+            change for change in changes if not is_done(results.get(change.label), options.all_stages, stages)
         ]
-        print(f"{len(changes) - len(open_changes)} of {len(changes)} changes are in {given.results.name}.", flush=True)
-        known = results[BASELINE]["figures"]
-        work = {pool.submit(try_change, change, stages, known, given.all_stages): change for change in open_changes}
+        print(
+            f"{len(changes) - len(open_changes)} of {len(changes)} changes are in {options.results.name}.", flush=True
+        )
+        baseline = results[BASELINE]["figures"]
+        work = {
+            pool.submit(try_change, change, stages, baseline, options.all_stages): change for change in open_changes
+        }
         for done in as_completed(work):
-            keep(stream, results, done.result())
+            store(stream, results, done.result())
             print(describe(done.result()), flush=True)
     return report([results[change.label] for change in changes])
 
 
 def select_changes(patterns: Sequence[str], by: float) -> Iterator[Change]:
-    """The changes that the patterns select, in the order of the modules."""
+    """Yield the changes that the patterns select, in the order of the modules."""
     thresholds = find_thresholds()
     for pattern in patterns:
         label, _, value = pattern.partition("=")
@@ -142,7 +148,7 @@ def find_thresholds() -> list[Threshold]:
 
 
 def limits_of(module: ModuleType) -> Iterator[Threshold]:
-    """Fields of the module's own instances of frozen dataclasses whose class name ends in ``Limits``."""
+    """Yield the numbers in the module's own instances of frozen dataclasses whose class name ends in ``Limits``."""
     for name, value in vars(module).items():
         if type(value).__module__ != module.__name__ or not type(value).__name__.endswith("Limits"):
             continue
@@ -155,13 +161,13 @@ def limits_of(module: ModuleType) -> Iterator[Threshold]:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a number other than zero, as nothing becomes of zero by 30 %."""
+    """Return whether a value is a number other than zero, which 30 % do not change."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
 @contextmanager
-def changed(change: Change) -> Iterator[None]:
-    """Give a threshold another value for a while, wherever its module or its instance is looked at."""
+def apply_change(change: Change) -> Iterator[None]:
+    """Give a threshold another value within the context, for all that use its module or its instance."""
     threshold = change.threshold
     module = importlib.import_module(threshold.module)
     limits = getattr(module, threshold.instance)
@@ -176,7 +182,7 @@ def changed(change: Change) -> Iterator[None]:
 
 
 def forget_results() -> None:
-    """Empty the caches of functions in the packages, as their results may depend on a threshold."""
+    """Clear the caches of functions in the packages, as their results may depend on a threshold."""
     for name in [name for name in sys.modules if name.startswith(PACKAGES)]:
         for value in list(vars(sys.modules[name]).values()):
             if callable(clear := getattr(value, "cache_clear", None)):
@@ -189,46 +195,50 @@ def with_part(whole: Any, part: int | None, value: float) -> Any:
 
 
 def run(stages: Sequence[str]) -> dict[str, float]:
-    """Figures of some stages, by name, computed in this process."""
+    """Compute the figures of some stages in this process, by name."""
     return {figure.name: figure.value for figure in run_cases(cases_of(stages), processes=1)}
 
 
 def cases_of(stages: Sequence[str]) -> list[Any]:
-    """Cases of some stages."""
+    """Return the cases of some stages."""
     return [case for case in all_cases() if case.stage in stages]
 
 
-def try_change(change: Change, stages: Sequence[str], known: Mapping[str, float], all_stages: bool) -> dict[str, Any]:
+def try_change(
+    change: Change, stages: Sequence[str], baseline: Mapping[str, float], all_stages: bool
+) -> dict[str, Any]:
     """Run the set with a change, the quick stages first."""
     quick = tuple(stage for stage in stages if stage in QUICK_STAGES)
-    rest = tuple(stage for stage in stages if stage not in QUICK_STAGES)
+    slow = tuple(stage for stage in stages if stage not in QUICK_STAGES)
     done, error, figures = (), None, {}
-    with changed(change):
-        for some in (quick, rest):
-            if not some or (figures and not all_stages and moved_figures(figures, known)):
+    with apply_change(change):
+        for some in (quick, slow):
+            if not some or (figures and not all_stages and moved_figures(figures, baseline)):
                 continue
             try:
                 figures |= run(some)
-            except Exception as problem:  # a threshold far off may break what relies on it, and that is a result too
+            except (
+                Exception
+            ) as problem:  # a wrong threshold may break the code that relies on it, which is a result too
                 error = f"{type(problem).__name__}: {problem}"
                 break
             done += some
-    moved = moved_figures(figures, known)
+    moved = moved_figures(figures, baseline)
     return {"change": change.label, "stages": done, "moved": moved, "error": error}
 
 
-def moved_figures(figures: Mapping[str, float], known: Mapping[str, float]) -> dict[str, list[float]]:
-    """Figures that moved beyond the margin of their kind, with their values before and after."""
+def moved_figures(figures: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, list[float]]:
+    """Find the figures that moved beyond the margin of their kind, with their values before and after."""
     moved = {}
     for name, value in figures.items():
-        before, margin = known.get(name, float("nan")), KINDS[name.partition(" / ")[0]].margin
+        before, margin = baseline.get(name, float("nan")), KINDS[name.partition(" / ")[0]].margin
         if not abs(value - before) <= margin + 1e-9 and not (math.isnan(value) and math.isnan(before)):
             moved[name] = [before, value]
     return moved
 
 
 def is_done(result: Mapping[str, Any] | None, all_stages: bool, stages: Sequence[str]) -> bool:
-    """Whether the file has all that is wanted of a change."""
+    """Return whether the result of a change is complete."""
     if result is None:
         return False
     whole = set(stages) <= set(result["stages"]) or result["error"] is not None
@@ -236,7 +246,7 @@ def is_done(result: Mapping[str, Any] | None, all_stages: bool, stages: Sequence
 
 
 def read_results(path: Path) -> dict[str, dict[str, Any]]:
-    """Results of this program by change, the last of each; a line that an interruption cut off is left out."""
+    """Read the last result of this program for each change; a line that an interruption cut off is ignored."""
     results, program = {}, digest_program()
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
@@ -250,7 +260,7 @@ def read_results(path: Path) -> dict[str, dict[str, Any]]:
 
 @cache
 def digest_program() -> str:
-    """A digest of the package, the accuracy set and its scoring."""
+    """Compute a digest of the package, the accuracy set and its scoring."""
     digest = hashlib.sha256()
     files = sorted(Path(ecglens.__path__[0]).rglob("*.py"))
     for path in [*files, HERE / "accuracy.py", HERE / "scoring.py"]:
@@ -258,15 +268,15 @@ def digest_program() -> str:
     return digest.hexdigest()[:16]
 
 
-def keep(stream: Any, results: dict[str, dict[str, Any]], result: dict[str, Any]) -> None:
-    """Write a result at once, so that an interruption loses no more than the work under way."""
+def store(stream: Any, results: dict[str, dict[str, Any]], result: dict[str, Any]) -> None:
+    """Write a result at once, so that an interruption loses only the work in progress."""
     results[result["change"]] = result
     stream.write(json.dumps({**result, "program": digest_program()}) + "\n")
     stream.flush()
 
 
 def describe(result: Mapping[str, Any]) -> str:
-    """A line on one change, with the figures that moved most, by the margins of their kinds."""
+    """Describe one change in a line, with the figures that moved most."""
     if result["error"]:
         return f"{result['change']}: breaks, {result['error']}"
     if not result["moved"]:
@@ -278,7 +288,7 @@ def describe(result: Mapping[str, Any]) -> str:
 
 
 def report(results: Sequence[Mapping[str, Any]]) -> int:
-    """Print every change and then those that nothing notices; 1 where there are such."""
+    """Print every change and then those that nothing notices; return 1 if there are any."""
     print("\n".join(["", "# Every change", "", *(f"- {describe(result)}" for result in results)]))
     silent = [result["change"] for result in results if not result["moved"] and not result["error"]]
     print("\n".join(["", f"# Changes that nothing notices: {len(silent)} of {len(results)}", ""]))

@@ -1,10 +1,10 @@
-"""How fast training is: the cache of prepared pages, the loop beside a bare one, and the usual way in Keras.
+"""Measure the speed of training: the cache of prepared pages, the loop compared with a bare one and with Keras.
 
 OMP_NUM_THREADS=1 python benchmarks/train_speed.py TABLE.csv [--pages 128] [--keras] > benchmarks/train_speed.md
 
-Everything runs on one thread, in turns, on pages of 384 x 384 px and with ``compact_cnn``. The Keras side is what the
-published works do: a generator that decodes each file, prepares it and yields batches, and the same architecture under
-``model.fit``.
+Everything runs on one thread, in turns, on pages of 384 x 384 px and with ``compact_cnn``. The Keras side does what
+published works do: a generator decodes each file, prepares it and yields batches, and ``model.fit`` trains the same
+architecture.
 """
 
 import argparse
@@ -34,13 +34,13 @@ BATCH, ROUNDS = 16, 3
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("table", type=Path)
-    parser.add_argument("--pages", type=int, default=128)
+    parser.add_argument("table", type=Path, help="table of recordings")
+    parser.add_argument("--pages", type=int, default=128, help="number of pages")
     parser.add_argument("--keras", action="store_true", help="also train the same architecture in Keras 3")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    recordings = Recordings.from_csv(asked.table)
-    spread = np.linspace(0, len(recordings) - 1, min(asked.pages, len(recordings))).astype(np.intp)
+    recordings = Recordings.from_csv(options.table)
+    spread = np.linspace(0, len(recordings) - 1, min(options.pages, len(recordings))).astype(np.intp)
     recordings = recordings.subset(spread)
     recipe = load_recipe(RECIPE, changes=["optimization.balance=none", "augmentation={}", "optimization.epochs=1"])
     print("# Speed of training\n")
@@ -48,14 +48,14 @@ def main() -> None:
     print(f"{recipe.model} at 384 x 384, batches of {BATCH}, one thread of {os.cpu_count()} shared cores.\n")
     with tempfile.TemporaryDirectory() as folder:
         print("| reading prepared pages | pages/s |\n|---|---|")
-        samples, cold = prepared(recordings, recipe, Path(folder))
+        samples, cold = prepare_samples(recordings, recipe, Path(folder))
         print(f"| decode and prepare, once | {len(recordings) / cold:.0f} |")
         print(f"| from the cache, an epoch in random order | {cache_rate(samples):.0f} |\n", flush=True)
         print("| an epoch of training | pages/s | of the bare loop |\n|---|---|---|")
         bare, ours = loops(samples, recipe, Path(folder))
         print(f"| bare PyTorch loop, tensors in memory | {bare:.2f} | 1 |")
         print(f"| `ecglens train`, from the cache | {ours:.2f} | {ours / bare:.3f} |", flush=True)
-        if asked.keras:
+        if options.keras:
             keras = keras_rate(recordings, recipe)
             first = 1 / (1 / ours + cold / len(recordings))
             print(f"| the same in Keras, a generator that decodes each file | {keras:.2f} | {keras / bare:.3f} |\n")
@@ -63,16 +63,16 @@ def main() -> None:
             print(f"which prepares the pages and is {first / keras:.1f} times as fast.")
 
 
-def prepared(recordings: Recordings, recipe: Recipe, folder: Path) -> tuple[Samples, float]:
-    """The samples, and the seconds that preparing them took."""
+def prepare_samples(recordings: Recordings, recipe: Recipe, folder: Path) -> tuple[Samples, float]:
+    """Prepare the samples, and measure the seconds."""
     begun = time.perf_counter()
     rows = recordings.canonical_indices()
-    made = prepare_rows(recordings, recipe, rows, RunContext(ALONE, folder / "cache", Listener()))
-    return made.samples(rows), time.perf_counter() - begun
+    prepared = prepare_rows(recordings, recipe, rows, RunContext(ALONE, folder / "cache", Listener()))
+    return prepared.samples(rows), time.perf_counter() - begun
 
 
 def cache_rate(samples: Samples) -> float:
-    """Pages a second that are read and scaled in random order, best of several epochs."""
+    """Measure the pages a second that are read and scaled in random order, best of several epochs."""
     rng = np.random.default_rng(0)
     seconds = []
     for _ in range(ROUNDS):
@@ -85,7 +85,7 @@ def cache_rate(samples: Samples) -> float:
 
 
 def loops(samples: Samples, recipe: Recipe, folder: Path) -> tuple[float, float]:
-    """Pages a second of a bare loop and of ours, epoch by epoch in turns, best of each."""
+    """Measure the pages a second of a bare loop and of ours, epoch by epoch in turns, best of each."""
     (pages,), targets = samples.batch(np.arange(len(samples)), ALONE.device)
     bare, ours = [], []
     for number in range(ROUNDS):
@@ -99,7 +99,7 @@ def loops(samples: Samples, recipe: Recipe, folder: Path) -> tuple[float, float]
 
 
 def bare_epoch(model: nn.Module, pages: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> float:
-    """Seconds of the shortest loop that does the same."""
+    """Measure the seconds of the shortest loop that does the same."""
     plan = recipe.optimization
     optimizer = torch.optim.AdamW(model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
     kind = choose_forward_dtype(plan.precision, torch.device("cpu"))
@@ -118,7 +118,7 @@ def bare_epoch(model: nn.Module, pages: torch.Tensor, targets: torch.Tensor, rec
 
 
 def keras_rate(recordings: Recordings, recipe: Recipe) -> float:
-    """Pages a second of the usual way, best of several epochs."""
+    """Measure the pages a second of the typical way in Keras, best of several epochs."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
 
@@ -131,7 +131,7 @@ def keras_rate(recordings: Recordings, recipe: Recipe) -> float:
 
         def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
             rows = recordings.rows[number * BATCH : (number + 1) * BATCH]
-            pages = np.stack([usual_preparation(row.path) for row in rows])
+            pages = np.stack([prepare_page(row.path) for row in rows])
             return pages, np.array([recipe.labels.index(row.label) for row in rows])
 
     seconds = []
@@ -142,15 +142,15 @@ def keras_rate(recordings: Recordings, recipe: Recipe) -> float:
     return len(recordings) / min(seconds)
 
 
-def usual_preparation(path: Path) -> np.ndarray:
-    """Gray, CLAHE, median, resized, 0 to 1: what the works do to each file in each epoch."""
+def prepare_page(path: Path) -> np.ndarray:
+    """Prepare a file as published works do in each epoch: gray, CLAHE, median filter, resized, scaled to 0 to 1."""
     gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     better = cv2.medianBlur(cv2.createCLAHE(2.0, (8, 8)).apply(gray), 3)
     return cv2.resize(better, (384, 384), interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / 255.0
 
 
 def keras_compact_cnn(keras: object) -> object:
-    """``compact_cnn`` in Keras' own layers; both towers have 211,496 weights together, as ours."""
+    """Build ``compact_cnn`` from layers of Keras; both towers together have 211,496 weights, as in ours."""
     layers = keras.layers
     page = keras.Input((384, 384, 1))
 

@@ -1,14 +1,14 @@
-"""Fifty people at once: uploads to results through the whole site, beside the bare model on as many processes.
+"""Measure the site with fifty people at once, compared with the bare model in as many processes.
 
-The bars: no error, 95 % of uploads have their result within 1.5 s on 2 cores with 2 processes, and the site keeps at
-least 60 % of the pages/s of the bare model. The result of an upload is its label with probabilities, kept in the
-database with its page; signals and explanations follow by the worker, which stands back while people wait.
+The bars: no error, 95 % of uploads have their result within 1.5 s on 2 cores with 2 processes, and the site reaches at
+least 60 % of the pages/s of the bare model. The result of an upload is its label with probabilities, stored in the
+database with its page; the worker adds signals and explanations later, and pauses while people wait.
 
-Each of the fifty is logged in with an account and connection of its own, uploads a page, waits for the result, and
-looks at it for ``--look`` seconds (bar of the time), or not at all, sent by ``wrk`` (bar of the rate). The bare
-model is ``ecglens.read`` of the same bytes in a loop, in as many processes at once. Loops and site take turns, since
-other work on the machine hits both. What is left to measure ten seconds after a round is dropped, so that the next
-begins anew.
+Each of the fifty is logged in with a separate account and connection, uploads a page, waits for the result, and looks
+at it for ``--look`` seconds (bar of the time), or not at all, sent by ``wrk`` (bar of the rate). The bare model is
+``ecglens.read`` of the same bytes in a loop, in as many processes at once. Loops and site take turns, since other work
+on the machine affects both. Pages that are still to be measured ten seconds after a round are dropped, so that the next
+round starts with an empty queue.
 """
 
 import argparse
@@ -78,7 +78,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.middleware.csrf import _get_new_csrf_string
 from ecglens.web.accounts.models import User
-made = []
+people = []
 for number in range(int(sys.argv[1])):
     user = User.objects.create(email=f"p{number}@example.org")
     session = SessionStore()
@@ -86,21 +86,21 @@ for number in range(int(sys.argv[1])):
                     HASH_SESSION_KEY: user.get_session_auth_hash()})
     session.create()
     mark = _get_new_csrf_string()
-    made.append({"token": mark, "session": session.session_key, "cookie": mark})
-print(json.dumps(made))
+    people.append({"token": mark, "session": session.session_key, "cookie": mark})
+print(json.dumps(people))
 """
 
 
 def main() -> None:
-    """Parse, measure, print."""
+    """Measure and print the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--page", type=Path, default=PAGE)
-    parser.add_argument("--people", type=int, default=50)
-    parser.add_argument("--processes", type=int, default=2, help="of the site, and of the bare model")
-    parser.add_argument("--workers", type=int, default=1, help="that measure and explain beside it")
+    parser.add_argument("--page", type=Path, default=PAGE, help="file to upload")
+    parser.add_argument("--people", type=int, default=50, help="number of people")
+    parser.add_argument("--processes", type=int, default=2, help="processes of the site, and of the bare model")
+    parser.add_argument("--workers", type=int, default=1, help="workers that measure and explain in the background")
     parser.add_argument("--look", type=float, default=3.0, help="seconds that a person looks at a result, on average")
-    parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--blocks", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=30, help="duration of each measurement")
+    parser.add_argument("--blocks", type=int, default=3, help="number of rounds")
     parser.add_argument("--write", action="store_true", help="also write benchmarks/web_load.md")
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -132,7 +132,7 @@ def main() -> None:
 
 
 def loop(content: bytes, seconds: float) -> float:
-    """Pages a second that the bare model reads."""
+    """Measure the pages a second that the bare model reads."""
     import ecglens
 
     ecglens.read(content)
@@ -144,15 +144,15 @@ def loop(content: bytes, seconds: float) -> float:
 
 
 def bare(options: argparse.Namespace) -> float:
-    """The same in as many processes at once."""
+    """Measure the pages a second of the bare model in several processes at once."""
     command = [sys.executable, __file__, "--bare", "--page", str(options.page), "--seconds", str(options.seconds // 2)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(options.processes)]
     return sum(float(process.communicate()[0]) for process in running)
 
 
 def accounts(site: Site, count: int) -> list[dict[str, str]]:
-    """People who are logged in, put into the database: signing up is slowed down for one address."""
-    made = subprocess.run(
+    """Create people who are logged in, directly in the database, as sign-ups from one address are throttled."""
+    completed = subprocess.run(
         [sys.executable, "-c", ACCOUNTS, str(count)],
         env={
             **os.environ,
@@ -163,20 +163,20 @@ def accounts(site: Site, count: int) -> list[dict[str, str]]:
         text=True,
         check=True,
     )
-    found: list[dict[str, str]] = json.loads(made.stdout)
-    return found
+    people: list[dict[str, str]] = json.loads(completed.stdout)
+    return people
 
 
 def write_people(folder: Path, people: list[dict[str, str]]) -> None:
-    """As a table of Lua."""
+    """Write the people as a table of Lua, and the script of ``wrk``."""
     rows = ", ".join("{" + ", ".join(f'{name} = "{value}"' for name, value in one.items()) + "}" for one in people)
     (folder / "people.lua").write_text(f"return {{{rows}}}\n", encoding="ascii")
     (folder / "load.lua").write_text(SCRIPT, encoding="ascii")
 
 
 def load(site: Site, options: argparse.Namespace, seconds: int) -> dict[str, float]:
-    """Let everybody upload for some seconds, one page after the other without a pause."""
-    told = {"PEOPLE": f"{site.folder}/people.lua", "PAGE": str(options.page), "SITE": site.address}
+    """Let everybody upload for some seconds, one page after the other without pauses."""
+    variables = {"PEOPLE": f"{site.folder}/people.lua", "PAGE": str(options.page), "SITE": site.address}
     command = [
         "wrk",
         "-t2",
@@ -188,13 +188,13 @@ def load(site: Site, options: argparse.Namespace, seconds: int) -> dict[str, flo
         f"{site.folder}/load.lua",
     ]
     done = subprocess.run(
-        [*command, site.address], env={**os.environ, **told}, capture_output=True, text=True, check=True
+        [*command, site.address], env={**os.environ, **variables}, capture_output=True, text=True, check=True
     )
     return json.loads(re.search(r"RESULT (.*)", done.stdout)[1])
 
 
 def visit(site: Site, options: argparse.Namespace, people: list[dict[str, str]]) -> dict[str, float]:
-    """Let everybody upload and look at the result; by threads, as wrk counts its own pauses as waiting."""
+    """Let everybody upload and look at the result, in threads, as wrk counts its own pauses as waiting."""
     page, waits, bad, end = options.page.read_bytes(), [], [], time.monotonic() + options.seconds
 
     def one(person: dict[str, str]) -> None:
@@ -223,7 +223,7 @@ def visit(site: Site, options: argparse.Namespace, people: list[dict[str, str]])
 
 
 def wait(site: Site) -> None:
-    """Until everything is measured, or for ten seconds; what is left then is dropped."""
+    """Wait until everything is measured, or for ten seconds; then drop the remaining tasks."""
     import sqlite3
     from contextlib import closing
 
@@ -249,16 +249,18 @@ def table(
     bares: list[float],
     calm: list[dict[str, float]],
 ) -> str:
-    """As it is kept."""
-    shares = [found["requests"] / found["seconds"] / bare_rate for found, bare_rate in zip(rates, bares, strict=True)]
-    share, slowest = statistics.median(shares), statistics.median(found["p95"] for found in calm)
-    bad = int(sum(found["bad"] for found in [*rates, *calm]))
+    """Format the report in Markdown."""
+    shares = [
+        result["requests"] / result["seconds"] / bare_rate for result, bare_rate in zip(rates, bares, strict=True)
+    ]
+    share, slowest = statistics.median(shares), statistics.median(result["p95"] for result in calm)
+    bad = int(sum(result["bad"] for result in [*rates, *calm]))
     lines = [
         "# Fifty people at once",
         "",
         f"`python benchmarks/web_load.py {shlex.join(sys.argv[1:])}`: {options.people} people, {options.processes} "
         f"processes "
-        f"that answer and {options.workers} worker beside them on {len(os.sched_getaffinity(0))} cores, SQLite, "
+        f"that answer and {options.workers} worker in the background on {len(os.sched_getaffinity(0))} cores, SQLite, "
         f"{options.page.name}, {options.seconds} s each.",
         "",
         "| round | bare model, pages/s | site without pauses, pages/s | share | p50, p95 s | site with pauses, "
@@ -272,15 +274,15 @@ def table(
             f"{full['p95']:.2f} | {some['requests'] / some['seconds']:.1f} | {some['p50']:.2f}, {some['p95']:.2f}, "
             f"{some['p99']:.2f} |"
         )
-    said = "met" if share >= RATE_BAR else "missed"
-    told = "met" if slowest <= SECONDS_BAR else "missed"
+    rate_verdict = "met" if share >= RATE_BAR else "missed"
+    time_verdict = "met" if slowest <= SECONDS_BAR else "missed"
     lines += [
         "",
         f"- Errors: {bad} ({'met' if not bad else 'missed'}).",
-        f"- Share of the bare model's rate: {share:.2f}, bar {RATE_BAR}: **{said}**.",
+        f"- Share of the bare model's rate: {share:.2f}, bar {RATE_BAR}: **{rate_verdict}**.",
         f"- p95 from upload to result, people who look at each result for {options.look:g} s on average: "
         f"{slowest:.2f} s, bar "
-        f"{SECONDS_BAR} s: **{told}**.",
+        f"{SECONDS_BAR} s: **{time_verdict}**.",
         "",
         "Without pauses nobody looks at a result before the next upload, so that the wait is the number of people "
         "over the rate; "

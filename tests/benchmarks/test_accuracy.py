@@ -73,7 +73,7 @@ def test_a_threshold_is_changed_within_the_context_and_restored_after_it(sweep: 
     for threshold in sweep.limits_of(module):
         before = module.LIMITS
         untouched = dataclasses.asdict(before)
-        with sweep.changed(sweep.Change(threshold, 99)):
+        with sweep.apply_change(sweep.Change(threshold, 99)):
             whole = getattr(module.LIMITS, threshold.field)
             assert (whole if threshold.part is None else whole[threshold.part]) == 99
         assert dataclasses.asdict(module.LIMITS) == untouched

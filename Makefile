@@ -42,8 +42,9 @@ test-fast: setup-dev ## Run the tests of reading pages, without those that are s
 test-databases: $(VENV)/.mysql ## Run the web application's tests on PostgreSQL and MariaDB, where they answer
 	ARGS="$(ARGS)" ./.ci/databases
 
-nightly: setup-dev ## Run the tests that take many minutes
+nightly: setup-dev ## Run the tests that take many minutes, then change each threshold (hours)
 	$(BIN)/python -m pytest -m nightly $(ARGS)
+	$(MAKE) --no-print-directory thresholds
 
 accuracy: setup-dev ## Digitize, measure and classify a fixed set, and hold the figures against their floors
 	$(BIN)/python benchmarks/accuracy.py $(ARGS)

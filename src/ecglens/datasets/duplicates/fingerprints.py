@@ -25,7 +25,7 @@ __all__ = ["Copy", "TrainingPages"]
 
 _BITS = 2048
 _SAME_CORRELATION = 0.89
-"""Correlation of the coarse traces from which on two pages count as one recording (``benchmarks/training_pages.md``)."""
+"""Correlation of the coarse traces above which two pages are one recording (``benchmarks/training_pages.md``)."""
 
 _FARTHEST = round(_BITS * float(np.arccos(_SAME_CORRELATION)) / np.pi)
 """Bits that differ between two pages of that correlation."""

@@ -54,11 +54,11 @@ def test_the_database_may_have_the_name_that_hosting_services_give_it(monkeypatc
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("HTTPS", "perhaps", "Expected `bool`, got `str`"),
-        ("PROXIES", "-1", "Expected `int` >= 0"),
-        ("MAX_UPLOAD_MB", "0", "Expected `float` > 0.0"),
-        ("MAX_UPLOAD_MB", "nan", "Expected `float`"),
-        ("RETENTION_DAYS", "1.5", "Expected `int`"),
+        ("HTTPS", "perhaps", "expected true or false, got 'perhaps'; correct it"),
+        ("PROXIES", "-1", "expected a whole number of at least 0, got '-1'"),
+        ("MAX_UPLOAD_MB", "0", "expected a number greater than 0, got '0'"),
+        ("MAX_UPLOAD_MB", "nan", "expected a number greater than 0, got 'nan'"),
+        ("RETENTION_DAYS", "1.5", "expected a whole number of at least 0, got '1.5'"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_with_its_name(monkeypatch, name, text, reason):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -145,4 +145,15 @@ def _parse(variable: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"Setting {variable} cannot be used: {error}.") from error
+        raise SettingsError(
+            f"Setting {variable} cannot be used: expected {_describe(kind)}, got '{text}'; correct it."
+        ) from error
+
+
+def _describe(kind: Any) -> str:
+    """Return the values that a setting takes, in words."""
+    if kind is bool:
+        return "true or false"
+    number, limits = get_args(kind)
+    noun = "a whole number" if number is int else "a number"
+    return f"{noun} of at least {limits.ge:g}" if limits.gt is None else f"{noun} greater than {limits.gt:g}"

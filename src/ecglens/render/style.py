@@ -10,7 +10,7 @@ import numpy as np
 from ecglens.errors import RenderError
 from ecglens.render.furniture import FOOTERS, HEADERS
 from ecglens.render.ink import FONTS
-from ecglens.render.paper import GRIDS
+from ecglens.render.paper import GRIDS, GridStyle
 
 __all__ = ["STYLES", "Color", "PageStyle", "choose_style", "random_style"]
 
@@ -24,7 +24,7 @@ class PageStyle:
     Attributes:
         speed_mm_s: Paper speed.
         gain_mm_mv: Gain.
-        grid: One of ``ecglens.render.paper.GRIDS``.
+        grid: One of ``ecglens.render.paper.GRIDS`` or a style of your own.
         dpi: Dots per inch, 100 to 600.
         pulse: Position of the calibration pulses, ``"left"`` or ``"right"`` of the traces, or ``None``.
         pulse_mm: Width of a pulse.
@@ -50,7 +50,7 @@ class PageStyle:
 
     speed_mm_s: float = 25.0
     gain_mm_mv: float = 10.0
-    grid: str = "pink-lines"
+    grid: str | GridStyle = "pink-lines"
     dpi: float = 200.0
     pulse: str | None = "left"
     pulse_mm: float = 5.0

@@ -1,7 +1,7 @@
 """Page layouts as data. ``render`` draws pages from them, and ``leads`` recognizes pages by them.
 
 A name reads rows x columns, then the number of full-width rhythm strips below: ``3x4+1`` is three rows of four
-2.5 s segments with one 10 s strip.
+2.5 s segments with one 10 s strip. Layouts with six leads say which.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,8 @@ class LayoutPlan:
     """The arrangement of the leads on a page.
 
     Attributes:
-        name: Such as ``3x4+1``; it ends in ``-cabrera`` where the limb leads are in Cabrera order.
+        name: Such as ``3x4+1``; it ends in ``-cabrera`` where the limb leads are in Cabrera order, and in ``-limb`` or
+            ``-precordial`` where only these leads are shown.
         rows: Lead names row by row; all rows have the same number of segments.
         rhythm: Leads of the full-width strips below the rows, top to bottom.
     """
@@ -96,7 +97,10 @@ def _plans() -> dict[str, LayoutPlan]:
     plans += [LayoutPlan(f"6x2{suffix}", _by_columns(STANDARD_LEADS, 6), rhythm[suffix]) for suffix in ("", "+1")]
     plans += [
         LayoutPlan("12x1", _by_columns(STANDARD_LEADS, 12)),
-        LayoutPlan("6x1", _by_columns(STANDARD_LEADS[:6], 6)),
+        LayoutPlan("6x1-limb", _by_columns(STANDARD_LEADS[:6], 6)),
+        LayoutPlan("6x1-precordial", _by_columns(STANDARD_LEADS[6:], 6)),
+        LayoutPlan("3x2-limb", _by_columns(STANDARD_LEADS[:6], 3)),
+        LayoutPlan("3x2-precordial", _by_columns(STANDARD_LEADS[6:], 3)),
         LayoutPlan("4x3", _by_columns(STANDARD_LEADS, 4)),
         LayoutPlan("3x4+1-cabrera", _by_columns(CABRERA_LEADS, 3), ("II",)),
         LayoutPlan("6x2-cabrera", _by_columns(CABRERA_LEADS, 6)),

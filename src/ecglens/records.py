@@ -29,12 +29,26 @@ __all__ = [
     "ModelChecks",
     "NotFound",
     "Page",
+    "PixelClasses",
     "Prediction",
     "PrintedFacts",
     "Reading",
     "Segment",
     "Tracing",
 ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelClasses:
+    """Share of each pixel of a page that traces, print, grid and calibration pulses cover, 0 to 255.
+
+    Each is ``(height, width)`` uint8.
+    """
+
+    trace: NDArray[np.uint8]
+    print: NDArray[np.uint8]
+    grid: NDArray[np.uint8]
+    pulse: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +64,7 @@ class Page:
         curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
             whole numbers are the centers of pixels.
         bend_mm: Bend of the paper by its grid, also of a page that was flattened.
+        classes: Classes of its pixels, where the traces are to be found by them instead of by their darkness.
     """
 
     pixels: NDArray[np.uint8]
@@ -59,6 +74,7 @@ class Page:
     warnings: tuple[str, ...] = ()
     curves: tuple[NDArray[np.float32], ...] = ()
     bend_mm: float = 0.0
+    classes: PixelClasses | None = None
 
     @property
     def height(self) -> int:

@@ -47,7 +47,7 @@ def test_the_center_of_the_drawn_trace_is_the_truth_to_a_fraction_of_a_pixel(dpi
         np.float32([0.8 * np.sin(2 * np.pi * 1.3 * t), 0.4 * np.sin(2 * np.pi * 1.9 * t)]), FS_HZ, ("I", "II")
     )
     bare = {"grid": "none", "names": None, "pulse": None, "separators": None, "footer": None}
-    page = render_page(source, layout="6x1", dpi=dpi, pen_mm=pen_mm, ink=(0, 0, 0), row_mm=40, **bare)
+    page = render_page(source, layout="6x1-limb", dpi=dpi, pen_mm=pen_mm, ink=(0, 0, 0), row_mm=40, **bare)
     dark = darkness(page.page.pixels)
     for segment in page.truth.leads:
         x, y = page.truth.trace(segment).T

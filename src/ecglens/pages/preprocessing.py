@@ -166,7 +166,10 @@ def _remove_dark_grid(dark: Image) -> Image:
     if thin.size < LIMITS.dark_grid_share * dark.size:
         return dark
     between = float(cv2.threshold(thin.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
-    grid = float(np.percentile(thin[thin <= between], 99))
+    paler = thin[thin <= between]
+    if not paler.size:  # one level of ink, as in a 1-bit scan: darkness cannot tell grid and traces
+        return dark
+    grid = float(np.percentile(paler, 99))
     ramp = np.clip((np.arange(256) - grid) / max(1.0, 255.0 - grid) * 255.0, 0, 255)
     return _as_uint8(cv2.LUT(dark, ramp.astype(np.uint8)))
 

@@ -11,9 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ecglens.layouts import LAYOUTS
-from ecglens.records import EcgRecord
+from ecglens.records import Box, EcgRecord
 from ecglens.render import damage, random_style, render_page
 from ecglens.render.paper import GridStyle, draw_paper
 from ecglens.render.sheet import Sheet, select_layout
@@ -22,7 +23,7 @@ from ecglens.render.truth import Mesh, PageTruth, RenderedPage
 
 __all__ = ["CLASSES", "TrainingPage", "draw_training_page"]
 
-CLASSES = ("trace", "print", "grid")
+CLASSES = ("trace", "print", "grid", "pulse")
 """Channels of the masks and of the network's output."""
 
 _WHITE = (255, 255, 255)
@@ -49,7 +50,7 @@ _STRONGEST = {"rotation": 0.6, "blur": 0.55, "fading": 0.75, "fold": 0.8, "creas
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingPage:
-    """A page and its masks: ``pixels`` ``(height, width, 3)`` uint8 RGB, ``masks`` ``(height, width, 3)`` uint8."""
+    """A page and its masks: ``pixels`` ``(height, width, 3)`` uint8 RGB, ``masks`` ``(height, width, classes)`` uint8."""
 
     pixels: NDArray[np.uint8]
     masks: NDArray[np.uint8]
@@ -70,7 +71,7 @@ def draw_training_page(records: Sequence[EcgRecord], rng: np.random.Generator) -
     seed = int(rng.integers(1 << 31))
     page = render_page(record, layout=layout, style=style, rng=np.random.default_rng(seed))
     pen_mm = max(style.pen_mm, 1 / px_per_mm)  # a trace thinner than a pixel is still a trace
-    masks = _draw_masks(record, layout, replace(style, pen_mm=pen_mm), seed)
+    masks = _draw_masks(record, layout, replace(style, pen_mm=pen_mm), seed, page.truth.pulses)
     page, masks = _add_clutter(_tone(page, rng), masks, rng)
     page, masks = _damage(page, masks, rng)
     return _resize(page, masks, px_per_mm, rng)
@@ -80,6 +81,8 @@ def _random_style(rng: np.random.Generator) -> PageStyle:
     """A style with a pen, an ink and a grid of any strength; half of the grids are gray or black."""
     ink = int(rng.integers(0, 120))
     tint = rng.integers(0, 60, 3) if rng.random() < 0.25 else np.zeros(3, dtype=np.int64)
+    if rng.random() < 0.1:
+        tint = rng.integers(0, 130, 3)
     speed = 50.0 if rng.random() < 0.15 else 25.0
     return replace(
         random_style(rng, dpi=float(rng.uniform(105, 190))),
@@ -88,6 +91,7 @@ def _random_style(rng: np.random.Generator) -> PageStyle:
         print_ink=(int(rng.integers(0, 110)),) * 3,
         grid=_random_grid(rng),
         name_mm=float(rng.uniform(1.7, 3.6)),
+        pulse_mm=float(rng.uniform(1.8, 6.0)),
         speed_mm_s=speed,
         gain_mm_mv=float(rng.choice([5.0, 10.0, 10.0, 10.0, 10.0, 20.0])),
         row_mm=None if rng.random() < 0.6 else float(rng.uniform(13, 32)),
@@ -114,17 +118,27 @@ def _random_grid(rng: np.random.Generator) -> str | GridStyle:
     )
 
 
-def _draw_masks(record: EcgRecord, layout: str, style: PageStyle, seed: int) -> NDArray[np.uint8]:
-    """Masks of the clean page, ``(height, width, 3)`` uint8: the share of each pixel that trace, print and grid cover."""
+def _draw_masks(
+    record: EcgRecord, layout: str, style: PageStyle, seed: int, pulses: Sequence[Box]
+) -> NDArray[np.uint8]:
+    """Masks of the clean page, ``(height, width, classes)`` uint8: the share of each pixel that each class covers."""
 
     def draw(**changes: Any) -> NDArray[np.uint8]:
         bare = replace(style, grid="none", frame=None, separators=None, **changes)
         rng = np.random.default_rng(seed)
         return np.asarray(255 - render_page(record, layout=layout, style=bare, rng=rng).page.pixels[..., 0])
 
-    trace = draw(ink=_BLACK, print_ink=_WHITE, names=None)
+    trace = draw(ink=_BLACK, print_ink=_WHITE, names=None).copy()
     text = draw(ink=_WHITE, print_ink=_BLACK)
-    return np.stack([trace, text, _draw_grid(record, layout, style)], axis=-1)
+    pulse, pen = np.zeros_like(trace), style.pen_mm * style.dpi / 25.4
+    for box in pulses:
+        part = (
+            slice(max(0, int(box.top - pen)), int(box.bottom + pen) + 2),
+            slice(max(0, int(box.left)), int(box.right) + 1),
+        )
+        pulse[part] = trace[part]
+        trace[part] = 0
+    return np.stack([trace, text, _draw_grid(record, layout, style), pulse], axis=-1)
 
 
 def _draw_grid(record: EcgRecord, layout: str, style: PageStyle) -> NDArray[np.uint8]:
@@ -161,9 +175,9 @@ def _add_clutter(
             text = "".join(rng.choice(list(_LETTERS), int(rng.integers(1, 24))))
             font, size = int(rng.integers(0, 8)), float(rng.uniform(0.35, 1.4))
             cv2.putText(pixels, text, (x, y), font, size, color, min(thick, 2), cv2.LINE_AA)
-            letters = np.ascontiguousarray(masks[..., 1])
+            letters = np.ascontiguousarray(masks[..., CLASSES.index("print")])
             cv2.putText(letters, text, (x, y), font, size, (255,), min(thick, 2), cv2.LINE_AA)
-            masks[..., 1] = letters
+            masks[..., CLASSES.index("print")] = letters
         elif kind < 0.9:
             end = (x + int(rng.integers(50, 900)), y) if rng.random() < 0.6 else (x, y + int(rng.integers(15, 500)))
             cv2.line(pixels, (x, y), end, color, thick)
@@ -229,11 +243,20 @@ def _resize(
     height, width = page.page.pixels.shape[:2]
     size = (round(width * zoom), round(height * zoom))
     how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    if rng.random() < 0.2:
+        how = cv2.INTER_LINEAR
     pixels = np.asarray(cv2.resize(page.page.pixels, size, interpolation=how), dtype=np.uint8)
     masks = np.asarray(cv2.resize(masks, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    if rng.random() < 0.1:
+    if rng.random() < 0.12:  # sharpened by a scanner
+        blurred = cv2.GaussianBlur(pixels, (0, 0), 1.2)
+        pixels = np.asarray(cv2.addWeighted(pixels, 1.8, blurred, -0.8, 0), dtype=np.uint8)
+    levels = rng.random()
+    if levels < 0.1:
         level = int(rng.integers(110, 200))
         pixels = np.repeat(np.where(pixels.min(axis=2, keepdims=True) < level, 0, 255).astype(np.uint8), 3, axis=2)
+    elif levels < 0.15:  # dithered, as an archive scanner does it
+        dithered = np.asarray(Image.fromarray(pixels).convert("1"), dtype=np.uint8) * np.uint8(255)
+        pixels = np.repeat(dithered[..., None], 3, axis=2)
     if rng.random() < 0.7:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 99))]
         pixels = np.asarray(cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR), dtype=np.uint8)

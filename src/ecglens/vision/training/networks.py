@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecglens.segmentation.training_pages import CLASSES
+from ecglens.vision.lead_names import OTHER, WINDOW
+from ecglens.vision.training.pages import CLASSES
 
-__all__ = ["WIDTHS", "SegmentationNet"]
+__all__ = ["WIDTHS", "NameNet", "SegmentationNet"]
 
 WIDTHS = (16, 32, 48, 64, 64)
 """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the page's resolution."""
@@ -59,3 +60,26 @@ class SegmentationNet(nn.Module):
 
 def _convolve(before: int, after: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True))
+
+
+class NameNet(nn.Module):
+    """Logits of each lead name, and of none, for a window of print.
+
+    Args:
+        widths: Channels of each level.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96)) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        for before, here in zip((1, *widths[:-1]), widths, strict=True):
+            blocks += [_convolve(before, here), _convolve(here, here), nn.MaxPool2d(2)]
+        self.blocks = nn.Sequential(*blocks)
+        rows, columns = (side >> len(widths) for side in WINDOW)
+        self.answer = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.2), nn.Linear(widths[-1] * rows * columns, OTHER + 1)
+        )
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Compute the logits ``(windows, names + 1)`` for ``(windows, 1, height, width)`` float32 in [0, 1]."""
+        return cast(Tensor, self.answer(self.blocks(windows)))

@@ -1,0 +1,107 @@
+"""Calibration pulses of a page whose pixels were classified: pieces of the class of pulses, beside the lines."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.leads.normalized import PX_PER_MM
+from ecglens.leads.pulses import Pulse
+from ecglens.limits import threshold
+
+__all__ = ["LIMITS", "ClassifiedPulseLimits", "find_classified_pulses", "group_pulses"]
+
+
+@dataclass(frozen=True)
+class ClassifiedPulseLimits:
+    """Thresholds of pulses by the classes of pixels."""
+
+    share: int = threshold(
+        90,
+        "share of 255",
+        "Share of a pixel that a pulse covers from which it belongs to the pulse.",
+        low="Steep complexes belong to pulses.",
+        high="Faint pulses are torn.",
+    )
+    height_mm: tuple[float, float] = threshold(
+        (3.5, 24.0),
+        "mm",
+        "Smallest and largest height of a pulse: half and twice 10 mm, with a fifth to spare.",
+        low="Pieces of complexes are pulses.",
+        high="Pulses of 5 mm are overlooked.",
+    )
+    width_mm: tuple[float, float] = threshold(
+        (1.2, 14.0),
+        "mm",
+        "Smallest and largest width of a pulse with its feet.",
+        low="Single strokes are pulses.",
+        high="Narrow pulses are overlooked.",
+    )
+    to_line_mm: float = threshold(
+        3.0,
+        "mm",
+        "Largest distance of a pulse's foot from its zero line.",
+        low="Pulses of lines with a wandering baseline are overlooked.",
+        high="Pulses of other lines count.",
+    )
+    same_place_mm: float = threshold(
+        2.5,
+        "mm",
+        "Largest distance of the pulses of one column from each other.",
+        low="Pulses on turned pages differ.",
+        high="Complexes beside pulses count.",
+    )
+    min_lines: float = threshold(
+        0.45,
+        "1",
+        "Least share of the lines that have a pulse in a column.",
+        low="Two complexes that look like a pulse decide.",
+        high="Pages with faint pulses have none.",
+    )
+
+
+LIMITS = ClassifiedPulseLimits()
+
+
+def find_classified_pulses(pulse: NDArray[np.uint8], px_per_mm: float = PX_PER_MM) -> list[Pulse]:
+    """Find the pulses of a page.
+
+    Args:
+        pulse: ``(height, width)`` uint8, share of each pixel that pulses cover.
+        px_per_mm: Pixels per millimeter, where they are known.
+
+    Returns:
+        Pulses with their feet, top to bottom, in px of ``pulse``.
+    """
+    strokes = np.asarray(pulse >= LIMITS.share, dtype=np.uint8)
+    joined = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((round(2 * px_per_mm) | 1, 3), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    left, top, width, height = (stats[1:, column] for column in range(4))
+    is_pulse = np.ones(len(left), dtype=np.bool_)
+    for size, (low, high) in ((height, LIMITS.height_mm), (width, LIMITS.width_mm)):
+        is_pulse &= (size >= low * px_per_mm) & (size <= high * px_per_mm)
+    return [
+        Pulse(float(top[one]) + 0.5, float(left[one]), float(top[one] + height[one]) - 1.5, float(left[one] + width[one]))
+        for one in np.flatnonzero(is_pulse)[np.argsort(top[is_pulse], kind="stable")]
+    ]
+
+
+def group_pulses(pulses: list[Pulse], zeros: NDArray[np.float64]) -> list[tuple[Pulse, ...]]:
+    """Group the pulses that stand on the lines by the columns in which they stand, left to right.
+
+    Args:
+        pulses: From :func:`find_classified_pulses`, on a normalized page.
+        zeros: ``(lines,)``, rows of the zero lines.
+    """
+    on_line = [
+        pulse for pulse in pulses if np.abs(zeros - pulse.bottom).min() <= LIMITS.to_line_mm * PX_PER_MM
+    ]
+    columns: list[list[Pulse]] = []
+    for pulse in sorted(on_line, key=lambda pulse: pulse.right):
+        if columns and pulse.right - columns[-1][-1].right <= LIMITS.same_place_mm * PX_PER_MM:
+            columns[-1].append(pulse)
+        else:
+            columns.append([pulse])
+    needed = max(1.0, LIMITS.min_lines * len(zeros))
+    return [tuple(sorted(column, key=lambda pulse: pulse.top)) for column in columns if len(column) >= needed]

@@ -1,1 +1,0 @@
-"""Pixel classes of a page: which pixels are trace, print and grid. A small network finds them; see its card."""

@@ -1,6 +1,7 @@
 import json
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -250,6 +251,42 @@ def test_leads_are_written_by_page_and_name(examine, tmp_path):
     assert names == ["a-2-I.png", "a-2-rhythm-II.png", "a-I.png", "a-rhythm-II.png"]
     with Image.open(tmp_path / "out" / "a-I.png") as image:
         assert image.size == (90, 50)
+
+
+def test_two_strips_of_one_lead_are_two_pictures(monkeypatch, tmp_path):
+    strip = LeadBox("II", Box(125, 10, 128, 390), 126.0, rhythm=True)
+    two = replace(LAYOUT, leads=(*LAYOUT.leads, strip))
+    monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: reading("a.jpg", layout=two))
+    run("read", "a.jpg", "--leads", tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-I.png", "a-rhythm-II-2.png", "a-rhythm-II.png"]
+
+
+@pytest.mark.parametrize("command", ["read", "digitize", "explain"])
+@pytest.mark.parametrize("error", [ValueError("sig_name strings must be unique."), OSError(36, "File name too long")])
+def test_a_page_that_fails_by_a_bug_does_not_stop_the_rest(command, error, monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", fail)
+    monkeypatch.setitem(ecglens.__dict__, "digitize", fail)
+    monkeypatch.setattr("ecglens.pages.read.read_page", fail)
+    result = run(command, "a.jpg", "b.jpg", *(("--out", tmp_path) if command == "digitize" else ()))
+
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert [line.split(":")[1] for line in lines] == [" a.jpg", " b.jpg"]
+    expected = "triggers an error in the program" if isinstance(error, ValueError) else "cannot be used: File name too"
+    assert all(expected in line for line in lines)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_page(tmp_path):
+    (tmp_path / "file").touch()
+    result = run("digitize", "a.jpg", "--out", tmp_path / "file")
+
+    assert result.exit_code == 2
+    assert "--out: expected a folder that can be written to, got" in result.stderr
+    assert "a.jpg" not in result.stderr
 
 
 def test_a_file_name_that_is_no_text_is_printed_all_the_same(examine):

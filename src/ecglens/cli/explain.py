@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
@@ -55,9 +55,10 @@ def command(
     for path in pages:
         try:
             whole, explanation = _explain(path, page, runtime, method, label, module, checks=not no_checks)
-        except EcgLensError as error:
+        # A page that fails, even by a bug, must not cost those after it.
+        except Exception as error:
             bad += 1
-            error_line(err, printable(str(error)))
+            error_line(err, printable(describe_error(error, path.name)))
             continue
         _print(console, printable(path.name), explanation)
         if out is not None:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, error_line, print_reading
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line, print_reading
 from ecglens.cli.names import own_stem, printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
-from ecglens.records import Layout, Reading
+from ecglens.records import Layout, Reading, distinct_names
 
 __all__ = ["command"]
 
@@ -51,12 +51,11 @@ def command(
             reading = ecglens.examine(path, model=model, page=page, measure=not no_measure, printed=printed)
             if leads is not None:
                 _write_leads(reading, leads, own_stem(path.stem, stems))
-        except EcgLensError as error:
+        # A page that fails, even by a bug, must not cost those after it.
+        except Exception as error:
             bad += 1
-            if as_json:
-                print(json.dumps({"file": name, "error": str(error)}))
-            else:
-                error_line(err, printable(str(error)))
+            reason = printable(describe_error(error, name))
+            print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
             continue
         if as_json:
             print(dump_document("ecglens-reading", {"file": name, **reading.to_dict()}))
@@ -101,5 +100,7 @@ def _named_crops(reading: Reading) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     from ecglens.leads.crop import crop_leads
 
     if isinstance(reading.layout, Layout):
-        for box, pixels in crop_leads(reading.page, reading.layout):
-            yield f"rhythm-{box.lead}" if box.rhythm else box.lead, pixels
+        leads = reading.layout.leads
+        names = distinct_names(f"rhythm-{box.lead}" if box.rhythm else box.lead for box in leads)
+        for name, (_, pixels) in zip(names, crop_leads(reading.page, reading.layout), strict=True):
+            yield name, pixels

@@ -3,6 +3,7 @@
 import sys
 
 from ecglens.cli.app import app
+from ecglens.cli.streams import use_replacements
 from ecglens.errors import EcgLensError
 
 __all__ = ["main"]
@@ -10,6 +11,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run ``ecglens``; print errors that a user can cause as one line on stderr, with exit code 2."""
+    use_replacements()
     try:
         app()
     except EcgLensError as error:

@@ -2,12 +2,13 @@ import io
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 from ecglens.cli import main
-from ecglens.errors import ModelError
+from ecglens.errors import ModelError, SettingsWarning
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ENVIRONMENTS = (
@@ -55,3 +56,18 @@ def test_a_page_is_read_whatever_the_encoding_of_the_terminal(environment):
     assert b"98.1 % ####" in done.stdout
     assert b"V5       -0.07" in done.stdout
     assert done.stderr.count(b"\n") == 1
+
+
+def test_a_warning_of_the_settings_is_one_line_without_a_place_in_our_code(monkeypatch):
+    def command():
+        warnings.warn("ECGLENS_X has no effect.", SettingsWarning, stacklevel=1)
+        warnings.warn("of another kind", UserWarning, stacklevel=1)
+        raise ModelError("The end.")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        _, err = run_main(monkeypatch, "utf-8", command)
+    lines = err.splitlines()
+    assert lines[0] == "ecglens: ECGLENS_X has no effect."
+    assert "UserWarning: of another kind" in lines[1]
+    assert lines[-1] == "ecglens: The end."

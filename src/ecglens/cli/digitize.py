@@ -17,6 +17,7 @@ from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.measuring.presentation import describe_print
 from ecglens.records import Box, Tracing, distinct_names
+from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
@@ -70,6 +71,7 @@ def command(
     except EcgLensError as error:
         error_line(err, printable(str(error)))
         raise typer.Exit(2) from None
+    load_settings()  # what is wrong with them is said once, not for each page
     for path in pages:
         name = printable(path.name)
         try:

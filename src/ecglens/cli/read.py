@@ -18,6 +18,7 @@ from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.records import Layout, Reading, distinct_names
+from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
@@ -45,6 +46,7 @@ def command(
         except EcgLensError as error:
             error_line(err, str(error))
             raise typer.Exit(2) from None
+    load_settings()  # what is wrong with them is said once, not for each page
     for path in _with_progress(pages, err):
         name = printable(path.name)
         try:

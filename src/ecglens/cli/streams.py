@@ -1,10 +1,14 @@
-"""Output on terminals and files whose encoding lacks some of our characters."""
+"""What goes to stdout and stderr: characters that their encoding has, and warnings of one line."""
 
 import codecs
 import sys
+import warnings
 from types import MappingProxyType
+from typing import TextIO
 
-__all__ = ["use_replacements"]
+from ecglens.errors import SettingsWarning
+
+__all__ = ["show_warning", "use_replacements"]
 
 _HANDLER = "ecglens.replace"
 _REPLACEMENTS = MappingProxyType(
@@ -20,6 +24,25 @@ def use_replacements() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_HANDLER)
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning of the settings as one line of ours, any other one as Python does.
+
+    It takes the place of ``warnings.showwarning``, whose arguments it has.
+    """
+    stream = sys.stderr if file is None else file
+    if issubclass(category, SettingsWarning):
+        stream.write(f"ecglens: {message}\n")
+    else:
+        stream.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

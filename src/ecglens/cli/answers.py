@@ -29,10 +29,10 @@ def describe_error(error: Exception, name: str) -> str:
 
     Args:
         error: Error of the page: an ``EcgLensError``, or any other one, which is a bug or a fault of the machine.
-        name: Name of the page's file.
+        name: Path of the page's file, as the user gave it.
     """
     if isinstance(error, EcgLensError):
-        return str(error)
+        return f"{name}: {error.detail}" if error.source else str(error)
     if isinstance(error, OSError):
         file = f" '{error.filename}'" if error.filename else ""
         return f"{name}: the file or folder{file} cannot be used: {error.strerror or error}."
@@ -45,7 +45,7 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
 
     Args:
         console: Console to print to.
-        name: File name without its folder.
+        name: Path of the page's file, as the user gave it.
         reading: Reading of the page.
         measured: Whether measurements were requested.
     """

@@ -23,7 +23,7 @@ __all__ = ["command"]
 
 
 def command(
-    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
     formats: Annotated[
         str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir, separated by commas.")
@@ -72,8 +72,8 @@ def command(
         error_line(err, printable(str(error)))
         raise typer.Exit(2) from None
     load_settings()  # what is wrong with them is said once, not for each page
-    for path in pages:
-        name = printable(path.name)
+    for typed in pages:
+        path, name = Path(typed), printable(typed)
         try:
             tracing = ecglens.digitize(
                 path,
@@ -100,9 +100,10 @@ def command(
             print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
             continue
         if as_json:
-            print(json.dumps({"file": name, "written": written, **_without_signals(tracing)}))
+            names = [printable(one) for one in written]
+            print(json.dumps({"file": name, "written": names, **_without_signals(tracing), "source": name}))
         else:
-            _print(console, name, tracing, written)
+            _print(console, name, tracing, [printable(one) for one in written])
     if not as_json and bad < len(pages):
         console.print(DISCLAIMER, style="dim")
     if bad:

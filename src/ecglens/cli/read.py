@@ -24,7 +24,7 @@ __all__ = ["command"]
 
 
 def command(
-    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each page, one per line.")] = False,
     model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
     leads: Annotated[Path | None, typer.Option(help="Folder for a PNG of each lead.", show_default=False)] = None,
@@ -47,8 +47,8 @@ def command(
             error_line(err, str(error))
             raise typer.Exit(2) from None
     load_settings()  # what is wrong with them is said once, not for each page
-    for path in _with_progress(pages, err):
-        name = printable(path.name)
+    for typed in _with_progress(pages, err):
+        path, name = Path(typed), printable(typed)
         try:
             reading = ecglens.examine(path, model=model, page=page, measure=not no_measure, printed=printed)
             if leads is not None:
@@ -60,7 +60,7 @@ def command(
             print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
             continue
         if as_json:
-            print(dump_document("ecglens-reading", {"file": name, **reading.to_dict()}))
+            print(dump_document("ecglens-reading", {"file": name, **reading.to_dict(), "source": name}))
         else:
             print_reading(out, name, reading, measured=not no_measure)
     if not as_json and bad < len(pages):
@@ -77,7 +77,7 @@ def _check_printed(*, no_measure: bool) -> None:
     require("rapidocr", extra="ocr")
 
 
-def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:
+def _with_progress(pages: list[str], console: Console) -> Iterable[str]:
     if len(pages) < 2 or not console.is_terminal:
         return pages
     from rich.progress import track

@@ -4,6 +4,7 @@ A name reads rows x columns, then the number of full-width rhythm strips below: 
 2.5 s segments with one 10 s strip. Layouts with six leads say which.
 """
 
+import re
 from dataclasses import dataclass
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "STANDARD_SPEED_MM_S",
     "LayoutPlan",
     "canonical_lead",
+    "is_rhythm_strip",
+    "lead_of_row",
     "plan",
 ]
 
@@ -24,6 +27,8 @@ RHYTHM = "-rhythm"
 """Ending of a rhythm strip's name in a record, where the lead itself may be in the rows too."""
 
 STANDARD_LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+_ROW_ENDING = re.compile(rf"(?:{RHYTHM})?(?:-\d+)?$")
 
 CABRERA_LEADS: tuple[str, ...] = ("aVL", "I", "-aVR", "II", "aVF", "III", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -85,6 +90,24 @@ def canonical_lead(name: str) -> str:
     ('aVR', '-aVR', 'MLII')
     """
     return _SPELLING.get(name.strip().lower(), name.strip())
+
+
+def lead_of_row(name: str) -> str:
+    """Return the lead of a record's row, without the ending of a rhythm strip or of a second row of the lead.
+
+    >>> lead_of_row("II-rhythm"), lead_of_row("V1-rhythm-2"), lead_of_row("-aVR")
+    ('II', 'V1', '-aVR')
+    """
+    return _ROW_ENDING.sub("", name)
+
+
+def is_rhythm_strip(name: str) -> bool:
+    """Return whether a record's row is a rhythm strip, by its name.
+
+    >>> is_rhythm_strip("V1-rhythm-2"), is_rhythm_strip("V1")
+    (True, False)
+    """
+    return name != lead_of_row(name) and RHYTHM in name
 
 
 def _by_columns(leads: tuple[str, ...], rows: int) -> tuple[tuple[str, ...], ...]:

@@ -3,7 +3,7 @@
 Measurements are defined in ``measurements`` and explanations in ``explanations``; both can be imported from here too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +35,25 @@ __all__ = [
     "Reading",
     "Segment",
     "Tracing",
+    "distinct_names",
 ]
+
+
+def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names that differ from each other: the second of a name ends in ``-2``, the third in ``-3``.
+
+    >>> distinct_names(["II", "V1-rhythm", "V1-rhythm"])
+    ('II', 'V1-rhythm', 'V1-rhythm-2')
+    """
+    given = tuple(names)
+    distinct: list[str] = []
+    for name in given:
+        own, number = name, 1
+        while own in distinct or (number > 1 and own in given):
+            number += 1
+            own = f"{name}-{number}"
+        distinct.append(own)
+    return tuple(distinct)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,6 +298,13 @@ class EcgRecord:
     confidence: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
 
+    def with_distinct_leads(self) -> "EcgRecord":
+        """Return the record with a different name for each row, as files that store leads by name need it.
+
+        A page may have two rhythm strips of one lead, so that two rows have the same name.
+        """
+        return replace(self, leads=distinct_names(self.leads))
+
     @property
     def duration_s(self) -> float:
         """Length of the longest lead in s."""
@@ -309,14 +334,15 @@ class EcgRecord:
         return replace(self, signals_mv=shift_rows(self.signals_mv), confidence=confidence, start_s=zeros)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as plain types; missing samples are ``None``."""
+        """Return the record as plain types, its leads by distinct names; missing samples are ``None``."""
+        leads = distinct_names(self.leads)
         signals = {
             lead: [None if np.isnan(value) else round(float(value), 4) for value in row]
-            for lead, row in zip(self.leads, self.signals_mv, strict=True)
+            for lead, row in zip(leads, self.signals_mv, strict=True)
         }
         return {
             "fs_hz": self.fs_hz,
-            "leads": list(self.leads),
+            "leads": list(leads),
             "start_s": list(self.start_s),
             "quality": list(self.quality),
             "unit": "mV",

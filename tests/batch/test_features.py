@@ -72,3 +72,14 @@ def test_a_file_that_vanished_is_a_row_too(tmp_path):
     (tmp_path / "ptbxl_00001.csv").unlink()
 
     assert compute_feature_row(tmp_path / "ptbxl_00001.csv")["error"]
+
+
+def test_a_file_that_triggers_a_bug_is_a_row_too(monkeypatch):
+    def fail(record):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("ecglens.batch.features.compute_features", fail)
+    row = compute_feature_row(DATA / "ptbxl_00001.csv")
+
+    assert row["error"] == "This file triggers an error in the program: ZeroDivisionError: division by zero"
+    assert math.isnan(row["rate_bpm"])

@@ -5,6 +5,7 @@ import shutil
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,23 @@ def test_the_signals_are_stored_in_a_file_of_their_own(result, reading):
     assert table.schema.metadata[b"ecglens.fs_hz"] == b"500"
     assert table.schema.metadata[b"ecglens.unit"] == b"mV"
     np.testing.assert_array_equal(table["II-rhythm"].to_numpy(), expected.signals_mv[-1])
+
+
+@pytest.mark.parametrize("form", ["parquet", "wfdb"])
+def test_two_rhythm_strips_of_one_lead_are_two_signals(form, reading, monkeypatch, tmp_path):
+    record = reading.tracing.record
+    twice = replace(record, leads=(*record.leads[:-2], "II-rhythm", "II-rhythm"))
+    monkeypatch.setattr("ecglens.batch.pages.digitize_page", lambda page: replace(reading.tracing, record=twice))
+    page = answer(
+        (DATA / "MI_26.jpg").read_bytes(), 1, f"{'0a' * 32}-1", make_job(Options(("signals",), signal_format=form))
+    )
+    assert page.row["leads"][-2:] == ["II-rhythm", "II-rhythm-2"]
+    name = next(name for name in page.files if name.endswith((".parquet", ".hea")))
+    store_files(tmp_path, page.files)
+    if form == "parquet":
+        assert parquet.read_table(tmp_path / name).column_names == page.row["leads"]
+    else:
+        assert list(read_wfdb(tmp_path / name).leads) == page.row["leads"]
 
 
 def test_signals_as_wfdb_are_read_by_their_row_s_name(reading, tmp_path, monkeypatch):

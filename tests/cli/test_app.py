@@ -1,6 +1,8 @@
 import json
+import shutil
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,7 +86,8 @@ def examine(monkeypatch):
     def fake(source, *, model=None, page=1, measure=False, printed=False):
         calls.append((source.name, model, page, measure, printed))
         if "bad" in source.name:
-            raise EcgReadError(f"{source.name}: expected a page, found an empty file; export or scan it again.")
+            detail = "expected a page, found an empty file; export or scan it again."
+            raise EcgReadError(source=source.name, detail=detail)
         if "nolayout" in source.name:
             return reading(source.name, label=None, layout=NotFound("No grid was found."))
         label = None if "unsure" in source.name else "normal"
@@ -252,10 +255,77 @@ def test_leads_are_written_by_page_and_name(examine, tmp_path):
         assert image.size == (90, 50)
 
 
+def test_two_strips_of_one_lead_are_two_pictures(monkeypatch, tmp_path):
+    strip = LeadBox("II", Box(125, 10, 128, 390), 126.0, rhythm=True)
+    two = replace(LAYOUT, leads=(*LAYOUT.leads, strip))
+    monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: reading("a.jpg", layout=two))
+    run("read", "a.jpg", "--leads", tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-I.png", "a-rhythm-II-2.png", "a-rhythm-II.png"]
+
+
+@pytest.mark.parametrize("command", ["read", "digitize", "explain"])
+@pytest.mark.parametrize("error", [ValueError("sig_name strings must be unique."), OSError(36, "File name too long")])
+def test_a_page_that_fails_by_a_bug_does_not_stop_the_rest(command, error, monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", fail)
+    monkeypatch.setitem(ecglens.__dict__, "digitize", fail)
+    monkeypatch.setattr("ecglens.pages.read.read_page", fail)
+    result = run(command, "a.jpg", "b.jpg", *(("--out", tmp_path) if command == "digitize" else ()))
+
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert [line.split(":")[1] for line in lines] == [" a.jpg", " b.jpg"]
+    expected = "triggers an error in the program" if isinstance(error, ValueError) else "cannot be used: File name too"
+    assert all(expected in line for line in lines)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_page(tmp_path):
+    (tmp_path / "file").touch()
+    result = run("digitize", "a.jpg", "--out", tmp_path / "file")
+
+    assert result.exit_code == 2
+    assert "--out: expected a folder that can be written to, got" in result.stderr
+    assert "a.jpg" not in result.stderr
+
+
 def test_a_file_name_that_is_no_text_is_printed_all_the_same(examine):
     for name in ("\udcff.jpg", "bad\udcff.jpg"):
         assert "\ufffd.jpg" in run("read", name).output
-        assert "\ufffd.jpg" in json.loads(run("read", name, "--json").stdout)["file"]
+        text = run("read", name, "--json").stdout
+        assert "\\ud" not in text
+        assert "\ufffd.jpg" in json.loads(text)["file"]
+
+
+def test_a_page_has_the_path_that_was_typed(examine):
+    paths = ["one/a.jpg", "./two/a.jpg", "three/bad.jpg"]
+    result = run("read", *paths, "--json")
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert [document["file"] for document in documents] == paths
+    assert [document.get("source") for document in documents] == ["one/a.jpg", "./two/a.jpg", None]
+    assert documents[2]["error"] == "three/bad.jpg: expected a page, found an empty file; export or scan it again."
+    result = run("read", *paths)
+    assert [line for line in result.stdout.splitlines() if "a.jpg" in line] == paths[:2]
+    assert result.stderr.startswith("ecglens: three/bad.jpg: expected a page")
+
+
+def test_digitize_says_which_path_it_read_and_writes_names_of_text(tmp_path):
+    page = tmp_path / "HB_\udcff.jpg"
+    shutil.copy(DATA / "HB_1.jpg", page)
+    done = run("digitize", page, tmp_path / "none.jpg", "--out", tmp_path / "out", "--json")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+
+    assert "\\ud" not in done.stdout
+    assert first["file"] == first["source"] == str(tmp_path / "HB_\ufffd.jpg")
+    assert first["written"] == ["HB_\ufffd.csv"]
+    assert second["error"].startswith(f"{tmp_path / 'none.jpg'}: expected a file")
+
+
+def test_explain_says_which_path_it_could_not_read(tmp_path):
+    assert run("explain", tmp_path / "none.jpg").stderr.startswith(f"ecglens: {tmp_path / 'none.jpg'}: expected a file")
 
 
 def test_a_leads_folder_that_cannot_be_made_is_an_error(examine, tmp_path):

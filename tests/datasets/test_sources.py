@@ -117,3 +117,13 @@ def test_ptbxl_in_its_official_layout_is_read(labels):
     assert 1 < len(table) <= 200
     assert len(table.labels) > 1
     assert all(row.group.startswith("p") for row in table)
+
+
+@pytest.mark.parametrize(
+    ("name", "load"), [("a\udcff.jpg", sources.pages_from_path), ("a\udcff.hea", sources.records_from_path)]
+)
+def test_a_file_name_that_no_table_can_hold_is_refused(name, load, tmp_path):
+    (tmp_path / "mi").mkdir()
+    (tmp_path / "mi" / name).touch()
+    with pytest.raises(DatasetError, match=r"Expected file names in UTF-8, got '.*a\\udcff\..*'.*; rename the file"):
+        load(tmp_path)

@@ -228,7 +228,10 @@ def test_an_error_names_the_location_of_the_invalid_part(program):
     problem = check_problem(program.get(f"{API}/readings?limit=101"), 422)
 
     assert problem["errors"][0]["location"] == ["query", "limit"]
+    assert problem["errors"][0]["detail"] == "expected a number of at most 100"
     assert "limit" in problem["detail"]
+    problem = check_problem(program.post(f"{API}/readings", {}), 422)
+    assert problem["errors"] == [{"location": ["file", "file"], "detail": "it is missing"}]
 
 
 @pytest.mark.parametrize("key", ["", "Bearer ", "Bearer ecgl_none", "Bearer ecgl_\xe9", "Basic bWU6bWU=", "ecgl"])

@@ -55,14 +55,18 @@ def compute_feature_row(path: Path) -> dict[str, float | str]:
     row |= dict.fromkeys(FEATURES, math.nan)
     try:
         record, row["layout"] = _record(path)
+        features = compute_features(record)
+        if all(math.isnan(value) for value in features.values()):
+            row["error"] = " ".join(measure(record).warnings) or "Expected beats, got none."
+        return {**row, **features}
     except EcgLensError as error:
         return {**row, "error": error.detail}
     except OSError as error:
         return {**row, "error": f"The file cannot be read: {error.strerror or error}."}
-    features = compute_features(record)
-    if all(math.isnan(value) for value in features.values()):
-        row["error"] = " ".join(measure(record).warnings) or "Expected beats, found none."
-    return {**row, **features}
+    # A bug may cost the file that triggers it, but not those after it.
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        return {**row, "error": f"This file triggers an error in the program: {words}"}
 
 
 def _record(path: Path) -> tuple[EcgRecord, str]:

@@ -4,11 +4,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ecglens.errors import EcgLensError
 from ecglens.labels import TITLES, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.records import Layout, Measurements, Prediction, Reading
 
-__all__ = ["DISCLAIMER", "INTERRUPTED", "error_line", "print_reading"]
+__all__ = ["DISCLAIMER", "INTERRUPTED", "describe_error", "error_line", "print_reading"]
 
 DISCLAIMER = "For research and teaching; not a diagnosis."
 
@@ -23,12 +24,28 @@ def error_line(console: Console, message: str) -> None:
     console.print(Text(f"ecglens: {message}", style="red"), soft_wrap=True)
 
 
+def describe_error(error: Exception, name: str) -> str:
+    """Return what ended the work on a page, so that a command can go on with the next page.
+
+    Args:
+        error: Error of the page: an ``EcgLensError``, or any other one, which is a bug or a fault of the machine.
+        name: Path of the page's file, as the user gave it.
+    """
+    if isinstance(error, EcgLensError):
+        return f"{name}: {error.detail}" if error.source else str(error)
+    if isinstance(error, OSError):
+        file = f" '{error.filename}'" if error.filename else ""
+        return f"{name}: the file or folder{file} cannot be used: {error.strerror or error}."
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{name}: this page triggers an error in the program, please report it: {words}"
+
+
 def print_reading(console: Console, name: str, reading: Reading, *, measured: bool = True) -> None:
     """Print the prediction, measurements and warnings of one page.
 
     Args:
         console: Console to print to.
-        name: File name without its folder.
+        name: Path of the page's file, as the user gave it.
         reading: Reading of the page.
         measured: Whether measurements were requested.
     """

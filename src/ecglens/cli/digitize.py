@@ -1,6 +1,7 @@
 """``ecglens digitize``: turn pages into signals in mV."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,18 +11,19 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.measuring.presentation import describe_print
-from ecglens.records import Box, Tracing
+from ecglens.records import Box, Tracing, distinct_names
+from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
 
 def command(
-    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
     formats: Annotated[
         str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir, separated by commas.")
@@ -65,11 +67,13 @@ def command(
         boxes = dict(_box(text) for text in box or ())
         if printed:
             require("rapidocr", extra="ocr")
+        _check_folder(out)
     except EcgLensError as error:
         error_line(err, printable(str(error)))
         raise typer.Exit(2) from None
-    for path in pages:
-        name = printable(path.name)
+    load_settings()  # what is wrong with them is said once, not for each page
+    for typed in pages:
+        path, name = Path(typed), printable(typed)
         try:
             tracing = ecglens.digitize(
                 path,
@@ -89,26 +93,32 @@ def command(
                 written = [_write_traces(tracing, stem)]
             if with_overlay:
                 written.append(_write_overlay(tracing, stem))
-        except EcgLensError as error:
+        # A page that fails, even by a bug, must not cost those after it.
+        except Exception as error:
             bad += 1
-            print(json.dumps({"file": name, "error": str(error)})) if as_json else error_line(
-                err, printable(str(error))
-            )
+            reason = printable(describe_error(error, name))
+            print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
             continue
-        except OSError as error:
-            bad += 1
-            error_line(
-                err, f"--out: expected a folder that can be written to, found {printable(out.name)}: {error.strerror}."
-            )
-            break
         if as_json:
-            print(json.dumps({"file": name, "written": written, **_without_signals(tracing)}))
+            names = [printable(one) for one in written]
+            print(json.dumps({"file": name, "written": names, **_without_signals(tracing), "source": name}))
         else:
-            _print(console, name, tracing, written)
+            _print(console, name, tracing, [printable(one) for one in written])
     if not as_json and bad < len(pages):
         console.print(DISCLAIMER, style="dim")
     if bad:
         raise typer.Exit(2)
+
+
+def _check_folder(out: Path) -> None:
+    """Check before the work that the folder can be written to."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(out, os.W_OK)
+    except OSError:
+        is_writable = False
+    if not is_writable:
+        raise EcgLensError(f"--out: expected a folder that can be written to, got {out}; name another.")
 
 
 def _formats(text: str, supported: tuple[str, ...]) -> list[str]:
@@ -177,7 +187,8 @@ def _print(console: Console, name: str, tracing: Tracing, written: list[str]) ->
     if tracing.printed is not None:
         rows.append(("Printed", describe_print(tracing.printed)))
     if record is not None:
-        worst = [f"{lead} {value:.2f}" for lead, value in zip(record.leads, record.quality, strict=True) if value < 0.5]
+        leads = distinct_names(record.leads)
+        worst = [f"{lead} {value:.2f}" for lead, value in zip(leads, record.quality, strict=True) if value < 0.5]
         rows.append(
             (
                 "Quality",

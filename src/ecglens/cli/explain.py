@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
@@ -25,7 +25,7 @@ _BAR_CELLS = 20
 
 
 def command(
-    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     method: Annotated[
         str,
         typer.Option(
@@ -52,17 +52,19 @@ def command(
     runtime, module = _model(model, run, method)
     stems: set[str] = set()
     bad = 0
-    for path in pages:
+    for typed in pages:
+        path, name = Path(typed), printable(typed)
         try:
             whole, explanation = _explain(path, page, runtime, method, label, module, checks=not no_checks)
-        except EcgLensError as error:
+        # A page that fails, even by a bug, must not cost those after it.
+        except Exception as error:
             bad += 1
-            error_line(err, printable(str(error)))
+            error_line(err, printable(describe_error(error, name)))
             continue
-        _print(console, printable(path.name), explanation)
+        _print(console, name, explanation)
         if out is not None:
-            name = out.stem if len(pages) == 1 else f"{out.stem}-{own_stem(path.stem, stems)}"
-            _write(explanation, whole, out.with_name(name + out.suffix))
+            stem = out.stem if len(pages) == 1 else f"{out.stem}-{own_stem(path.stem, stems)}"
+            _write(explanation, whole, out.with_name(stem + out.suffix))
     if bad < len(pages):
         console.print(DISCLAIMER, style="dim")
     if bad:

@@ -13,6 +13,7 @@ from ecglens.cli.answers import DISCLAIMER, error_line
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
+from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
@@ -35,6 +36,7 @@ def command(
     from ecglens.formats.table import write_table
 
     _check(out)
+    load_settings()  # what is wrong with them is said once, not for each file
     files = [path for path in list_files(sources) if path.resolve() != out.resolve()]
     err = Console(stderr=True, highlight=False)
     rows: list[dict[str, float | str]] = []

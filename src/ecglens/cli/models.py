@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ecglens.cli.answers import error_line
+from ecglens.cli.names import printable
 from ecglens.cli.old_names import accept_old_name
 
 __all__ = ["app"]
@@ -22,6 +24,8 @@ def command(
     """List the models that can be used by name."""
     if context.invoked_subcommand is None:
         Console(highlight=False).print(_list_trainable() if zoo else _list_installed())
+        if not zoo:
+            _report_unusable()
 
 
 @app.command("import", context_settings={"token_normalize_func": accept_old_name})
@@ -158,6 +162,14 @@ def _list_installed() -> Table:
         labels = ", ".join(card.labels)
         table.add_row(card.name, card.version, card.title, labels, card.license, f"{card.parameters:,}")
     return table
+
+
+def _report_unusable() -> None:
+    from ecglens.models.registry import explain_unusable
+
+    err = Console(stderr=True, highlight=False)
+    for reason in explain_unusable():
+        error_line(err, printable(f"left out of the list: {reason}"))
 
 
 def _list_trainable() -> Table:

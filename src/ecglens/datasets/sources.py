@@ -4,7 +4,7 @@ import ast
 import re
 import tomllib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
@@ -146,7 +146,7 @@ def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordi
         rows.append(Recording(header, label, key.as_posix(), key.as_posix(), None, "wfdb"))
     if not rows:
         raise DatasetError(f"Expected WFDB records below {path}, but found none.")
-    return Recordings(tuple(rows))
+    return _with_names_of_text(rows)
 
 
 def is_ptbxl(path: Path) -> bool:
@@ -214,6 +214,16 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
         loose = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
         problem = "its images lie in no folder; make one for each label, or give a CSV" if loose else "found none"
         raise DatasetError(f"Expected images in folders by label below {root}, but {problem}.")
+    return _with_names_of_text(rows)
+
+
+def _with_names_of_text(rows: Sequence[Recording]) -> Recordings:
+    """Return the recordings, or refuse those whose names no table can hold."""
+    odd = next((row.path for row in rows if re.search("[\ud800-\udfff]", str(row.path))), None)
+    if odd is not None:
+        raise DatasetError(
+            f"Expected file names in UTF-8, got {ascii(str(odd))}, which no table can hold; rename the file."
+        )
     return Recordings(tuple(rows))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ecglens.errors import DatasetError
 from ecglens.layouts import canonical_lead
-from ecglens.records import EcgRecord, Tracing
+from ecglens.records import EcgRecord, Tracing, distinct_names
 
 __all__ = ["read_csv", "write_csv", "write_traces"]
 
@@ -76,7 +76,7 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["time_s", *record.leads])
+        writer.writerow(["time_s", *distinct_names(record.leads)])
         writer.writerow(["s", *["mV"] * len(record.leads)])
         for number, sample in enumerate(record.on_one_clock().signals_mv.T):
             cells = ["" if np.isnan(value) else f"{value:.4f}" for value in sample]
@@ -97,12 +97,13 @@ def write_traces(tracing: Tracing, path: str | Path) -> None:
     with Path(path).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("lead", "column_px", "row_px", "right_mm", "up_mm"))
-        for trace in tracing.traces:
+        names = distinct_names(trace.lead for trace in tracing.traces)
+        for name, trace in zip(names, tracing.traces, strict=True):
             for column, row in zip(trace.columns_px, trace.rows_px, strict=True):
                 right = f"{(column - trace.columns_px[0]) / across:.3f}"
                 hidden = bool(np.isnan(row))
                 up = "" if hidden else f"{(trace.baseline_px - row) / down:.3f}"
-                writer.writerow((trace.lead, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
+                writer.writerow((name, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
 
 
 def _scale(unit: str, factors: Mapping[str, float], path: Path) -> float:

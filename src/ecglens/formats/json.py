@@ -83,7 +83,7 @@ def write_json(record: EcgRecord, path: str | Path) -> None:
     path = Path(path)
     content = record.to_dict()
     if record.confidence is not None:
-        rows = zip(record.leads, record.confidence, strict=True)
+        rows = zip(content["leads"], record.confidence, strict=True)
         content["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dump_document(_NAME, content) + "\n", encoding="utf-8")

@@ -132,7 +132,7 @@ def test_a_space_is_a_file_of_keys_with_ranges_or_values(tmp_path):
         "optimization.learning_rate": Range(low=1e-4, high=1e-2, log=True),
     }
     path.write_text("optimization.batch_size = 8\n")
-    with pytest.raises(TrainingError, match="Expected lines such as .* in 'space.toml', but: "):
+    with pytest.raises(TrainingError, match="Expected lines such as .* in 'space.toml', but: expected a "):
         load_space(path)
     with pytest.raises(TrainingError, match="Expected a file with a search space, but '.*none.toml' cannot be read"):
         load_space(tmp_path / "none.toml")

@@ -23,6 +23,7 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import Fold
 from ecglens.errors import TrainingError
 from ecglens.extras import require
+from ecglens.faults import describe_fault
 from ecglens.models.train.checkpoint import write_whole
 from ecglens.models.train.folder import check_labels, list_rows
 from ecglens.models.train.loop import train
@@ -92,7 +93,7 @@ def load_space(path: Path) -> Space:
     except OSError as error:
         raise TrainingError(f"Expected a file with a search space, but '{path}' cannot be read.") from error
     except (ValidationError, ValueError) as error:
-        first = str(error).splitlines()[0]
+        first = describe_fault(error.errors()[0]) if isinstance(error, ValidationError) else str(error).splitlines()[0]
         raise TrainingError(
             f"Expected lines such as 'optimization.learning_rate = {{low = 1e-4, high = 1e-2, log = true}}' or "
             f"'optimization.batch_size = [8, 16]' in '{path.name}', but: {first}."

@@ -9,7 +9,7 @@ from ecglens.leads.locate import locate_flat_leads
 from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
 from ecglens.pages.source import MIN_SIDE_PX
-from ecglens.printed.facts import find_contradictions, is_speed_contradicted, read_facts
+from ecglens.printed.facts import find_contradictions, is_speed_contradicted, read_facts, read_text_facts
 from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
 from ecglens.tracing.trace import trace_page
@@ -48,8 +48,9 @@ def digitize(
         speed_mm_s: Paper speed; where it is ``None``, the printed speed or else 25 mm/s.
         gain_mm_mv: Gain; where it is ``None``, that of the calibration pulse, the printed gain or else 10 mm/mV.
         fs_hz: Sampling rate of the signals.
-        printed: Also read the rate, scale and filter that the recorder printed, and warn where they contradict the
-            measurements; takes a second or two and the extra ``ocr``.
+        printed: Also read the rate, scale and filter that the recorder printed on a picture, and warn where they
+            contradict the measurements; takes a second or two and the extra ``ocr``. They are always read where a PDF
+            holds them as text.
 
     Returns:
         Signals in mV with their quality, the traces on the page, scale, checks and warnings.
@@ -115,7 +116,9 @@ def digitize_page(
             detail=f"expected the leads of an ECG page. {flat.layout.reason} {hint}",
         )
     positions = _with_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
-    facts = printed if isinstance(printed, PrintedFacts) else read_facts(flat.page, positions) if printed else None
+    facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)
+    if facts is None and printed:
+        facts = read_facts(flat.page, positions)
     if facts is not None:
         return _trace_as_printed(flat.page, positions, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
     used_mm_s = speed_mm_s or STANDARD_SPEED_MM_S

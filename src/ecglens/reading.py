@@ -53,7 +53,7 @@ def examine(
         model: As for :func:`read`.
         page: As for :func:`read`.
         measure: Also digitize the page and measure its signals, which takes some ten times as long.
-        printed: With ``measure``, also read what the recorder printed, as for :func:`ecglens.digitize`.
+        printed: With ``measure``, also read what the recorder printed on a picture, as for :func:`ecglens.digitize`.
 
     Raises:
         EcgReadError: As for :func:`read`.
@@ -76,7 +76,7 @@ def examine_page(
         measure: As for :func:`examine`.
         printed: As for :func:`examine`, or facts that were read from the page before it was redacted.
     """
-    return read_located(locate_leads(page), runtime, measure=measure, printed=printed)
+    return read_located(locate_leads(page), runtime, measure=measure, printed=_text_facts(page, printed))
 
 
 def read_located(
@@ -90,9 +90,10 @@ def read_located(
         measure: As for :func:`examine_page`.
         printed: As for :func:`examine_page`.
     """
-    tracing = None
-    if measure or (needs_record(runtime.recipe) and isinstance(located.layout, Layout)):
-        tracing = _try_to_trace(located, printed=printed if measure else False)
+    tracing, facts = None, _text_facts(located.page, printed)
+    needs_tracing = needs_record(runtime.recipe) or _has_other_speed(facts)
+    if measure or (needs_tracing and isinstance(located.layout, Layout)):
+        tracing = _try_to_trace(located, printed=facts if measure or isinstance(facts, PrintedFacts) else False)
     reading = Reading(located, _predict(located, runtime, tracing), tracing)
     if not needs_record(runtime.recipe):
         reading = _without_label_at_other_speed(reading)
@@ -131,6 +132,20 @@ def load_runtime(model: str | os.PathLike[str] | None = None) -> Runtime:
 @lru_cache(maxsize=8)
 def _runtime(folder: Path, card_sha256: str) -> Runtime:
     return Runtime(find_model(folder))
+
+
+def _text_facts(page: Page, printed: bool | PrintedFacts) -> bool | PrintedFacts:
+    """The facts in the text of a page, which its other views may lack; what was given where it has none."""
+    if isinstance(printed, PrintedFacts) or not page.texts:
+        return printed
+    from ecglens.printed.facts import read_text_facts  # pages without text do not need it
+
+    return read_text_facts(page) or printed
+
+
+def _has_other_speed(facts: bool | PrintedFacts) -> bool:
+    """Return whether the page prints a paper speed at which models of page images give no label."""
+    return isinstance(facts, PrintedFacts) and facts.speed_mm_s not in (None, STANDARD_SPEED_MM_S)
 
 
 def _try_to_trace(located: Located, *, printed: bool | PrintedFacts) -> Tracing | None:

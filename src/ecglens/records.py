@@ -29,6 +29,7 @@ __all__ = [
     "ModelChecks",
     "NotFound",
     "Page",
+    "PageText",
     "PixelClasses",
     "Prediction",
     "PrintedFacts",
@@ -69,53 +70,6 @@ class PixelClasses:
     pulse: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Page:
-    """One page of an ECG as pixels.
-
-    Attributes:
-        pixels: ``(height, width, 3)`` uint8 RGB, upright by its EXIF metadata.
-        source: File name without its folder, or ``"bytes"``.
-        number: Which page of the file, from 1.
-        count: How many pages the file has.
-        warnings: Faults of the file that were worked around, one sentence each.
-        curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
-            whole numbers are the centers of pixels.
-        bend_mm: Bend of the paper by its grid, also of a page that was flattened.
-        classes: Classes of its pixels, where the traces are to be found by them instead of by their darkness.
-    """
-
-    pixels: NDArray[np.uint8]
-    source: str = "bytes"
-    number: int = 1
-    count: int = 1
-    warnings: tuple[str, ...] = ()
-    curves: tuple[NDArray[np.float32], ...] = ()
-    bend_mm: float = 0.0
-    classes: PixelClasses | None = None
-
-    @property
-    def height(self) -> int:
-        """Height in px."""
-        return int(self.pixels.shape[0])
-
-    @property
-    def width(self) -> int:
-        """Width in px."""
-        return int(self.pixels.shape[1])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields except the pixels and curves as plain types."""
-        return {
-            "source": self.source,
-            "page": self.number,
-            "pages": self.count,
-            "width_px": self.width,
-            "height_px": self.height,
-            "warnings": list(self.warnings),
-        }
-
-
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels, rows before columns; ``bottom`` and ``right`` are exclusive."""
@@ -139,6 +93,70 @@ class Box:
         """Return the edges in px, rounded to a hundredth."""
         edges = {"top": self.top, "left": self.left, "bottom": self.bottom, "right": self.right}
         return {name: round(float(value), 2) for name, value in edges.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A piece of text that the file holds as text, such as a lead name or a value in the header.
+
+    Attributes:
+        text: Visible characters, words separated by single spaces.
+        box: Rectangle of the ink on the page as it was decoded; whole numbers are the centers of pixels.
+        turns: Quarter turns clockwise by which the text is turned; 0 for text that is upright on the page.
+    """
+
+    text: str
+    box: Box
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One page of an ECG as pixels.
+
+    Attributes:
+        pixels: ``(height, width, 3)`` uint8 RGB, upright by its EXIF metadata.
+        source: File name without its folder, or ``"bytes"``.
+        number: Which page of the file, from 1.
+        count: How many pages the file has.
+        warnings: Faults of the file that were worked around, one sentence each.
+        curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
+            whole numbers are the centers of pixels.
+        bend_mm: Bend of the paper by its grid, also of a page that was flattened.
+        texts: Visible text that the file holds as text, each piece with its box; it may name the patient.
+        classes: Classes of its pixels, where the traces are to be found by them instead of by their darkness.
+    """
+
+    pixels: NDArray[np.uint8]
+    source: str = "bytes"
+    number: int = 1
+    count: int = 1
+    warnings: tuple[str, ...] = ()
+    curves: tuple[NDArray[np.float32], ...] = ()
+    bend_mm: float = 0.0
+    texts: tuple[PageText, ...] = ()
+    classes: PixelClasses | None = None
+
+    @property
+    def height(self) -> int:
+        """Height in px."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width in px."""
+        return int(self.pixels.shape[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields except the pixels, their classes, curves and texts as plain types."""
+        return {
+            "source": self.source,
+            "page": self.number,
+            "pages": self.count,
+            "width_px": self.width,
+            "height_px": self.height,
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 import re
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from reportlab.pdfgen.canvas import Canvas
+from tests.support.text_pdfs import page_with_text, text_pdf
 
 import ecglens
 from ecglens.digitizing import digitize_page
@@ -16,10 +19,11 @@ from ecglens.formats.csv import read_csv
 from ecglens.leads import find_layout
 from ecglens.measuring.measure import measure
 from ecglens.pages import read_page
+from ecglens.pages.geometry.orientation import turn_by_quarters
 from ecglens.printed import facts as recorder
-from ecglens.printed.facts import find_contradictions, is_speed_contradicted, parse_facts, read_facts
+from ecglens.printed.facts import find_contradictions, is_speed_contradicted, parse_facts, read_facts, read_text_facts
 from ecglens.reading import examine_page, load_runtime
-from ecglens.records import Layout, Measured, Measurements, Page, PrintedFacts
+from ecglens.records import Box, Layout, Measured, Measurements, Page, PageText, PrintedFacts
 from ecglens.render import render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -218,3 +222,105 @@ def test_without_the_extra_the_sentence_names_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'ecglens\[ocr\]'"):
         read_facts(read_page(DATA / "HB_1.jpg"), layout)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("HF 63 /min", "rate_bpm", 63),
+        ("Herzfrequenz 75/min", "rate_bpm", 75),
+        ("Ventr. Frequenz: 75", "rate_bpm", 75),
+        ("Fréq. card. : 72", "rate_bpm", 72),
+        ("FC 72 bpm", "rate_bpm", 72),
+        ("Frecuencia cardíaca 72 lpm", "rate_bpm", 72),
+        ("Frequenza cardiaca: 72", "rate_bpm", 72),
+        ("HR (1/min) 75", "rate_bpm", 75),
+        ("HF: 35 Hz", "rate_bpm", None),
+        ("PQ Intervall 158ms", "pr_ms", 158),
+        ("PQ-Zeit [ms] 158", "pr_ms", 158),
+        ("Intervalle PR 158 ms", "pr_ms", 158),
+        ("Intervalo PR: 158 ms", "pr_ms", 158),
+        ("PR 0,16 s", "pr_ms", 160),
+        ("P/PQ 110/158 ms", "pr_ms", None),
+        ("QRS Dauer 100ms", "qrs_ms", 100),
+        ("Durée QRS 100 ms", "qrs_ms", 100),
+        ("Duración QRS 100 ms", "qrs_ms", 100),
+        ("Durata QRS 100 ms", "qrs_ms", 100),
+        ("QRS-Achse 48 ° P-QRS-T Winkel 68/69/60°", "qrs_ms", None),
+        ("Axe QRS 48°", "qrs_ms", None),
+        ("Intervallo QT 366 ms", "qt_ms", 366),
+        ("QT / QTc 366 ms / 408 ms", "qtc_ms", 408),
+        ("QTcB 373 ms", "qtc_ms", 373),
+        ("QRS/QT/QTc 100/366/408 ms", "qtc_ms", None),
+        ("Rhythmen 10s, 25 mm/s, 2p", "column_s", 10),
+        ("RUHE-EKG / 3 * 5s 50mm/s", "column_s", 5),
+        ("TP 40Hz, AC 50Hz", "low_pass_hz", 40),
+        ("25.0 mm/s 10.0 mm/mV 5mm/sqr.", "speed_mm_s", 25),
+    ],
+)
+def test_facts_are_read_in_five_languages(line: str, name: str, value: float | None) -> None:
+    assert getattr(parse_facts([line]), name) == value
+
+
+def test_labels_and_values_of_a_pdf_are_joined_by_their_lines() -> None:
+    def draw(canvas: Canvas) -> None:
+        for row, label in enumerate(("Herzfrequenz", "PQ Intervall", "QRS")):
+            canvas.drawString(100, 500 - 11 * row, label)
+        for row, value in enumerate(("75/min", "158ms", "100 ms")):
+            canvas.drawString(210, 500 - 11 * row + 1, value)
+        canvas.drawString(60, 20, "50mm/s 10mm/mV")
+
+    for page in (read_page(text_pdf(draw)), next(turn_by_quarters(read_page(text_pdf(draw))))):
+        facts = read_text_facts(page)
+        assert facts == PrintedFacts(75, 50, 10, pr_ms=158, qrs_ms=100)
+    assert read_text_facts(read_page(DATA / "HB_1.jpg")) is None
+
+
+@pytest.fixture
+def without_ocr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+
+
+def pdf_at_50(*lines: str) -> bytes:
+    page = render_page(RECORD, speed_mm_s=50.0, header=None).page
+    return text_pdf(page_with_text(page, *((150, 40 + 30 * row, line) for row, line in enumerate(lines))))
+
+
+@pytest.mark.usefixtures("without_ocr")
+def test_the_speed_in_the_text_of_a_pdf_is_used_without_being_asked_for() -> None:
+    tracing = ecglens.digitize(pdf_at_50("50 mm/s  10 mm/mV", "HF 63 /min"))
+    assert (tracing.speed_mm_s, tracing.speed_source) == (50.0, "printed")
+    assert tracing.printed == PrintedFacts(63, 50, 10)
+    assert tracing.record is not None
+    rate = measure(tracing.record).rate_bpm
+    assert rate is not None
+    assert rate.value == pytest.approx(RATE_BPM, abs=2)
+    assert not any("The page prints" in warning for warning in tracing.warnings)
+
+
+@pytest.mark.usefixtures("without_ocr")
+def test_a_speed_in_the_text_that_the_rate_contradicts_is_not_used() -> None:
+    page = render_page(RECORD, header=None).page
+    data = text_pdf(page_with_text(page, (150, 40, "50 mm/s"), (150, 70, f"HF {RATE_BPM:.0f} /min")))
+    tracing = ecglens.digitize(data)
+    assert (tracing.speed_mm_s, tracing.speed_source) == (25.0, "default")
+    assert any("prints 50 mm/s, but 25 mm/s was used" in warning for warning in tracing.warnings)
+
+
+@pytest.mark.usefixtures("without_ocr")
+def test_a_label_alone_is_withdrawn_where_the_text_prints_another_speed() -> None:
+    page = read_page(DATA / "HB_1.jpg")
+    runtime = load_runtime()
+    with_text = replace(page, texts=(PageText("50 mm/s", Box(10, 10, 30, 90)),))
+    prediction = examine_page(with_text, runtime).prediction
+    assert prediction.label is None
+    assert prediction.abstention is not None
+    assert "prints 50 mm/s" in prediction.abstention.reason
+
+
+def test_facts_of_the_text_spare_the_ocr(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(page: Page, layout: Layout) -> PrintedFacts:
+        raise AssertionError("the text of the file was there")
+
+    monkeypatch.setattr("ecglens.digitizing.read_facts", fail)
+    assert digitize_page(read_page(pdf_at_50("50 mm/s")), printed=True).speed_source == "printed"

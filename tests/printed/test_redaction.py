@@ -10,7 +10,7 @@ import pytest
 from ecglens.leads.layout import find_layout
 from ecglens.pages.read import read_page
 from ecglens.printed.redaction import redact
-from ecglens.records import Layout
+from ecglens.records import Box, Layout, PageText
 
 PAGE = Path(__file__).parents[1] / "data" / "Normal_1.jpg"
 
@@ -65,3 +65,14 @@ def test_a_turned_page_is_redacted_along_its_own_edges(page):
     done = redact(replace(page, pixels=turned), layout)
     assert dark(done.pixels[:90]) == 0
     assert find_layout(done).name == "3x4+1"
+
+
+def test_text_of_the_file_that_names_a_person_goes_with_the_print(page):
+    layout = find_layout(page)
+    name, area = layout.names[0], layout.trace_area
+    texts = (
+        PageText("SMITH 4711", Box(5, 400, 20, 500)),
+        PageText("I", name),
+        PageText("x", Box(area.top - 9, 9, 99, 99)),
+    )
+    assert redact(replace(page, texts=texts), layout).texts == (texts[1],)

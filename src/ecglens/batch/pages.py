@@ -10,7 +10,7 @@ import numpy as np
 
 from ecglens.batch.job import SCHEMA_VERSION, Job, PageResult
 from ecglens.batch.rows import page_row
-from ecglens.digitizing import digitize_page
+from ecglens.digitizing import digitize_page, measure_tracing
 from ecglens.errors import ModelError
 from ecglens.explaining import explain_page
 from ecglens.explanations import Explanation
@@ -18,7 +18,7 @@ from ecglens.extras import require
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reading import examine_page, load_runtime
-from ecglens.records import EcgRecord, Measurements, Page, Reading, distinct_names
+from ecglens.records import EcgRecord, Page, Reading, distinct_names
 
 __all__ = ["answer", "picture"]
 
@@ -101,11 +101,7 @@ def _explain(reading: Reading, runtime: Runtime) -> tuple[Explanation | None, tu
 
 def _digitize(page: Page, job: Job) -> tuple[dict[str, Any], EcgRecord | None]:
     tracing = digitize_page(page)
-    measurements: Measurements | None = None
-    if "measurements" in job.parts and tracing.record is not None:
-        from ecglens.measuring.measure import measure
-
-        measurements = measure(tracing.record)
+    measurements = measure_tracing(tracing) if "measurements" in job.parts else None
     measuring_warnings = () if measurements is None else measurements.warnings
     warnings = (*page.warnings, *tracing.layout.warnings, *tracing.warnings, *measuring_warnings)
     warnings = tuple(dict.fromkeys(warnings))

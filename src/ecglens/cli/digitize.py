@@ -52,7 +52,7 @@ def command(
     rate: Annotated[float, typer.Option(help="Sampling rate in Hz.")] = 500.0,
     page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
     printed: Annotated[
-        bool, typer.Option("--printed", help="Also read the printed rate, scale and filter; needs the extra 'ocr'.")
+        bool, typer.Option("--printed", help="Also read the print of pictures by OCR; needs the extra 'ocr'.")
     ] = False,
 ) -> None:
     """Digitize ECG pages: signals in mV for each lead, with their quality."""

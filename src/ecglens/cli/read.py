@@ -33,7 +33,7 @@ def command(
         bool, typer.Option("--no-measure", help="Only predict the label, which is about ten times as fast.")
     ] = False,
     printed: Annotated[
-        bool, typer.Option("--printed", help="Also read the printed rate, scale and filter; needs the extra 'ocr'.")
+        bool, typer.Option("--printed", help="Also read the print of pictures by OCR; needs the extra 'ocr'.")
     ] = False,
 ) -> None:
     """Read ECG pages: label or abstention, probabilities, measurements with reference ranges, layout, warnings."""

@@ -125,7 +125,7 @@ def _reduce(page: Page) -> Page:
         return page
     size = (page.width // shrink, page.height // shrink)
     pixels = cv2.resize(page.pixels, size, interpolation=cv2.INTER_AREA)
-    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())
+    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=(), texts=())
 
 
 def _dewarp(page: Page) -> Iterator[Page]:

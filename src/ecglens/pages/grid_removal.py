@@ -91,7 +91,11 @@ def remove_photographed_grid(page: Page) -> Page | None:
         pixels[on_line if axis == 0 else (slice(None), on_line)] = _LINE_COLOUR
     warning = "The grid was removed from the photograph, and the traces were put on clean paper."
     return replace(
-        page, pixels=np.asarray(pixels * (1 - share), dtype=np.uint8), warnings=(*page.warnings, warning), curves=()
+        page,
+        pixels=np.asarray(pixels * (1 - share), dtype=np.uint8),
+        warnings=(*page.warnings, warning),
+        curves=(),
+        texts=(),
     )
 
 

@@ -5,14 +5,15 @@ lock is held, not whenever the garbage collector gets to them.
 """
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
-from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
 from ecglens.pages.pdf_curves import find_curves
+from ecglens.pages.pdf_text import find_texts
 from ecglens.pages.source import Decoded, SourceFile
 
 __all__ = ["RENDER_DPI", "count_pdf_pages", "decode_pdf"]
@@ -24,6 +25,9 @@ _POINTS_PER_INCH = 72
 _SINGLE_PRECISION = 1 - 1e-6
 _MAX_NESTING = 8
 _LOCK = threading.Lock()
+_TOO_MUCH_TEXT = (
+    "The page holds more text than an ECG page, and none of it was read; give the paper speed if it is not 25 mm/s."
+)
 
 
 def decode_pdf(file: SourceFile) -> Decoded:
@@ -43,8 +47,7 @@ def decode_pdf(file: SourceFile) -> Decoded:
             if pdfium_c.FPDF_GetSecurityHandlerRevision(document) >= 0:
                 raise _is_encrypted(file)
             file.check_page(len(document))
-            pixels, curves = _render_page(document, file)
-            return Decoded(pixels, len(document), curves=curves)
+            return replace(_render_page(document, file), pages=len(document))
         finally:
             document.close()
 
@@ -63,9 +66,7 @@ def count_pdf_pages(data: bytes) -> int:
             document.close()
 
 
-def _render_page(
-    document: pdfium.PdfDocument, file: SourceFile
-) -> tuple[NDArray[np.uint8], tuple[NDArray[np.float32], ...]]:
+def _render_page(document: pdfium.PdfDocument, file: SourceFile) -> Decoded:
     # PDFium's sizes are single precision and the picture's are rounded up: without this 480 px become 481.
     scale = RENDER_DPI / _POINTS_PER_INCH * _SINGLE_PRECISION
     width, height = document.get_page_size(file.page - 1)
@@ -81,7 +82,9 @@ def _render_page(
             pixels = np.array(bitmap.to_numpy()[:, :, :3])
         finally:
             bitmap.close()
-        return pixels, find_curves(page, pixels, scale)
+        texts = find_texts(page, pixels)
+        warnings = (_TOO_MUCH_TEXT,) if texts is None else ()
+        return Decoded(pixels, warnings=warnings, curves=find_curves(page, pixels, scale), texts=texts or ())
     finally:
         page.close()
 

@@ -82,7 +82,7 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
     # Decoders raise OSError, SyntaxError, ValueError, struct.error, RuntimeError and more for damaged bytes.
     except Exception as error:
         raise file.damage_error(kind) from error
-    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves)
+    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves, texts=decoded.texts)
 
 
 def count_pages(data: bytes) -> int:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
+from ecglens.records import PageText
 
 __all__ = ["LIMITS", "MIN_SIDE_PX", "Decoded", "PageSizeLimits", "SourceFile"]
 
@@ -40,12 +41,14 @@ class Decoded:
         pages: How many pages the file has.
         warnings: One sentence each.
         curves: As in ``ecglens.records.Page``.
+        texts: As in ``ecglens.records.Page``.
     """
 
     pixels: NDArray[np.uint8]
     pages: int = 1
     warnings: tuple[str, ...] = ()
     curves: tuple[NDArray[np.float32], ...] = ()
+    texts: tuple[PageText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

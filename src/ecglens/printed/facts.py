@@ -1,6 +1,7 @@
 """Facts that the recorder printed above and below the traces, and where they contradict the measurements.
 
-The print is read by OCR, which the extra ``ocr`` brings; nothing else here needs it.
+Text that a PDF holds as text is exact and needs nothing more. Other print is read by OCR, which the extra ``ocr``
+brings. Labels are read in English, German, French, Spanish and Italian, as recorders print them.
 """
 
 import re
@@ -18,7 +19,7 @@ from ecglens.extras import require
 from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.limits import threshold
 from ecglens.measurements import Measurements, PrintedFacts
-from ecglens.records import Layout, Page
+from ecglens.records import Layout, Page, PageText
 
 __all__ = [
     "LIMITS",
@@ -28,31 +29,53 @@ __all__ = [
     "is_speed_contradicted",
     "parse_facts",
     "read_facts",
+    "read_text_facts",
+    "text_lines",
 ]
 
+_RATE_WORDS = (
+    r"(?:\N{BLACK HEART SUIT}|\bHR|\bVR|(?<!atrial )(?<!sinus )\brate|\+\dr"
+    r"|\bHF|\b(?:herz|kammer)frequenz|\bventr?\.? ?-?fre[qk]\w*\.?|\bPuls|\bFC"
+    r"|\bfr[eé][qc]\w*\.? ?-?(?:card|vent)\w*\.?)"
+)
+_RATE_UNITS = r"(?:bpm|lpm|(?:1|S|bat|batt|lat)?\s?/\s?min)\b"
 RATE = re.compile(
-    r"(?:\N{BLACK HEART SUIT}|\bHR|\bVR|(?<!atrial )(?<!sinus )\brate|\+\dr)\W{0,3}(\d{2,3})(?!\d|\s*mm)"
-    r"|(?<!\.)\b(\d{2,3})\s*(?:bpm|/min)\b",
+    rf"{_RATE_WORDS}(?:\s?[\[(]?{_RATE_UNITS}[\])]?)?\W{{0,3}}(\d{{2,3}})(?!\d|\s*(?:mm|Hz))"
+    rf"|(?<![.,\d])\b(\d{{2,3}})\s*{_RATE_UNITS}",
     re.IGNORECASE,
 )
 """A heart rate; OCR often loses or misreads the heart between it and the layout in ``4*2.5s+1r 92``."""
 
 _NUMBER = r"(?<![\d.,/])(\d{1,3}(?:[.,]\d+)?)"
-_SPEED = re.compile(_NUMBER + r"\s*mm\s*/\s*s", re.IGNORECASE)
+_SPEED = re.compile(_NUMBER + r"\s*mm\s*/\s*s(?!q)", re.IGNORECASE)
 _GAIN = re.compile(_NUMBER + r"\s*mm\s*/\s*m\s*v", re.IGNORECASE)
-_COLUMN = re.compile(r"\b[1-6]\s*(?:[*x\N{MULTIPLICATION SIGN}]|by)\s*(\d{1,2}(?:[.,]\d+)?)\s*s\b", re.IGNORECASE)
+_COLUMN = re.compile(
+    r"\b[1-6]\s*(?:[*x\N{MULTIPLICATION SIGN}]|by)\s*(\d{1,2}(?:[.,]\d+)?)\s*s\b"
+    r"|\bRh?yth?m\w*\s+(\d{1,2}(?:[.,]\d+)?)\s*s\b(?=\W+\d+\s*mm)",
+    re.IGNORECASE,
+)
 _BAND = re.compile(_NUMBER + r"\s*(?:Hz)?\s*[~\N{EN DASH}\N{MINUS SIGN}-]\s*(\d{2,3})\s*Hz", re.IGNORECASE)
 _LIMIT = re.compile(r"(?<![\d.,~/-])\b(\d{2,3})\s*Hz", re.IGNORECASE)
 _LIMITS_HZ = frozenset({15, 20, 25, 35, 40, 45, 70, 75, 100, 150, 250, 300})
 """Upper limits that recorders offer; 50 and 60 Hz alone are the mains."""
 
+_BEFORE = r"(?<!/)\b(?:(?:interval(?:l?[eo]|l)?|int|dur[eé]e|duraci[oó]n|durata|dur)\b\.?\s*(?:d[eiu]l?\s+)?)?"
+_WORDS = r"(?:[\s-]*(?:int(?:erval\w*)?|dur(?:ation|ata|[eé]e)?|duraci[oó]n|dauer|zeit|breite)\b\.?)?"
+_TO_VALUE = _WORDS + r"(?:\s*[\[(]\s*ms\s*[\])])?\s*[:=]?\s*"
+_VALUE = r"(?!\d|[.,]\d|\s*(?:\N{DEGREE SIGN}|deg|/))"
+"""End of a duration: neither more digits, nor the unit of an axis, nor a second value follow."""
+_SECONDS = r"(0[.,]\d{2,3})\s*s(?:ec|ek)?\b"
+
 _INTERVALS = MappingProxyType(
     {
-        "pr_ms": re.compile(r"\bP-?R\s*(?:int(?:erval)?\b\.?)?\s*[:=]?\s*(\d{2,3})(?!\d)", re.IGNORECASE),
-        "qrs_ms": re.compile(r"\bQRSD?\s*(?:dur(?:ation)?\b\.?)?\s*[:=]?\s*(\d{2,3})(?!\d)", re.IGNORECASE),
-        "qt_ms": re.compile(r"\bQT\s*(?:int(?:erval)?\b\.?)?(?:/\s*QT\s?c\w*)?\s*[:=]?\s*(\d{3})(?!\d)", re.IGNORECASE),
+        "pr_ms": re.compile(rf"{_BEFORE}P-?[RQ]{_TO_VALUE}(?:(\d{{2,3}}){_VALUE}|{_SECONDS})", re.IGNORECASE),
+        "qrs_ms": re.compile(rf"{_BEFORE}QRSD?{_TO_VALUE}(?:(\d{{2,3}}){_VALUE}|{_SECONDS})", re.IGNORECASE),
+        "qt_ms": re.compile(
+            rf"{_BEFORE}QT(?:{_WORDS}\s*/\s*QT\s?c\w*)?{_TO_VALUE}(?:(\d{{3}})(?!\d)|{_SECONDS})", re.IGNORECASE
+        ),
         "qtc_ms": re.compile(
-            r"\bQT\s*/\s*QT\s?c\w*\s*[:=]?\s*\d{3}\s*/\s*(\d{3})(?!\d)|\bQT\s?cB?\b\s*[:=]?\s*(\d{3})(?!\d)",
+            rf"(?<!/)\bQT{_WORDS}\s*/\s*QT\s?c\w*{_TO_VALUE}\d{{3}}\s*(?:ms)?\s*/\s*(\d{{3}})(?!\d)"
+            rf"|{_BEFORE}QT\s?cB?\b{_TO_VALUE}(?:(\d{{3}})(?!\d)|{_SECONDS})",
             re.IGNORECASE,
         ),
     }
@@ -152,13 +175,45 @@ def parse_facts(lines: Iterable[str]) -> PrintedFacts:
         "column_s": _numbers(_COLUMN, text),
         "high_pass_hz": lows,
         "low_pass_hz": highs,
-        **{name: _numbers(pattern, text) for name, pattern in _INTERVALS.items()},
+        **{name: [_ms(value) for value in _numbers(pattern, text)] for name, pattern in _INTERVALS.items()},
     }
     return PrintedFacts(**{name: _only(values, _POSSIBLE.get(name)) for name, values in values_of.items()})
 
 
+def read_text_facts(page: Page) -> PrintedFacts | None:
+    """Read the facts in the text that the file of a page holds; ``None`` where it holds no facts.
+
+    A label and its value are often two pieces on one line.
+
+    Args:
+        page: Page as it was decoded, or a view of it that has its texts.
+    """
+    facts = parse_facts(text_lines(page.texts))
+    return facts if facts else None
+
+
+def text_lines(texts: Iterable[PageText]) -> list[str]:
+    """Join pieces of text that are side by side to lines, top to bottom.
+
+    >>> from ecglens.records import Box
+    >>> text_lines([PageText("158ms", Box(10, 90, 20, 130)), PageText("PQ", Box(9, 5, 20, 30))])
+    ['PQ 158ms']
+    """
+    words = []
+    for piece in texts:
+        top, left, bottom, _ = _as_if_upright(piece)
+        words.append(((top + bottom) / 2, bottom - top, left, piece.text))
+    rows: list[list[tuple[float, float, float, str]]] = []
+    for word in sorted(words):
+        if rows and word[0] - rows[-1][0][0] < _SAME_LINE * min(word[1], rows[-1][0][1]):
+            rows[-1].append(word)
+        else:
+            rows.append([word])
+    return _read_rows(rows)
+
+
 def read_facts(page: Page, layout: Layout) -> PrintedFacts:
-    """Read what is printed above and below the traces of a page.
+    """Read what is printed above and below the traces of a page, by OCR.
 
     Args:
         page: View on which the layout was located.
@@ -268,6 +323,11 @@ def _number(text: str) -> float:
     return float(text.replace(",", "."))
 
 
+def _ms(duration: float) -> float:
+    """A duration in ms, of one that some recorders print in s."""
+    return 1000 * duration if duration < 1 else duration
+
+
 def _numbers(pattern: re.Pattern[str], text: str) -> list[float]:
     """The number in the pattern's one group, or in the one of its groups that matched."""
     return [_number(next(filter(None, match.groups()))) for match in pattern.finditer(text)]
@@ -323,4 +383,17 @@ def _join_lines(result: Any) -> list[str]:
             rows[-1].append(word)
         else:
             rows.append([word])
+    return _read_rows(rows)
+
+
+def _read_rows(rows: list[list[tuple[float, float, float, str]]]) -> list[str]:
     return [" ".join(text for *_, text in sorted(row, key=lambda word: word[2])) for row in rows]
+
+
+def _as_if_upright(piece: PageText) -> tuple[float, float, float, float]:
+    """Top, left, bottom and right of a piece on the page turned until it is upright, about the page's corner."""
+    box = piece.box.top, piece.box.left, piece.box.bottom, piece.box.right
+    for _ in range(piece.turns):
+        top, left, bottom, right = box
+        box = -right, top, -left, bottom
+    return box

@@ -59,7 +59,7 @@ def redact(page: Page, layout: Layout) -> Page:
 
     Returns:
         The page in the same position and size; what was outside has the color of the paper. Vector curves stay, because
-        they are traces.
+        they are traces, and of the texts of the file only those that are whole within the traces.
     """
     blank = np.median(page.pixels.reshape(-1, 3)[::997], axis=0).astype(np.uint8).tolist()
     down, across = (LIMITS.margin_mm * scale for scale in layout.px_per_mm)
@@ -77,7 +77,21 @@ def redact(page: Page, layout: Layout) -> Page:
     for box in (*around, *_cut_letters(page, layout, inner)):
         corners = np.array([[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]])
         cv2.fillConvexPoly(pixels, np.rint(corners @ back[:, :2].T + back[:, 2]).astype(np.int32), blank)
-    return replace(page, pixels=pixels)
+    inside = tuple(text for text in page.texts if _is_within(text.box, layout, inner))
+    return replace(page, pixels=pixels, texts=inside)
+
+
+def _is_within(box: Box, layout: Layout, area: Box) -> bool:
+    """Return whether a box of the page lies within an area of the upright page."""
+    to_upright = np.array(layout.to_upright, dtype=np.float64)
+    corners = np.array([[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]])
+    columns, rows = to_upright[:, :2] @ corners.T + to_upright[:, 2:]
+    return bool(
+        area.left <= columns.min()
+        and columns.max() <= area.right
+        and area.top <= rows.min()
+        and rows.max() <= area.bottom
+    )
 
 
 def _cut_letters(page: Page, layout: Layout, inner: Box) -> Iterator[Box]:

@@ -172,7 +172,7 @@ def flatten(page: Page, *, from_mm: float = LIMITS.min_bend_mm) -> Page:
     )
     if left is not None:
         flat = _resample(page.pixels, [bend, left])
-    return replace(page, pixels=flat, warnings=warnings, curves=(), bend_mm=most_mm)
+    return replace(page, pixels=flat, warnings=warnings, curves=(), texts=(), bend_mm=most_mm)
 
 
 def _resample(pixels: NDArray[np.uint8], bends: Sequence[Bend]) -> NDArray[np.uint8]:

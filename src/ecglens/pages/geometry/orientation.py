@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.records import Page
+from ecglens.records import Box, Page, PageText
 
 __all__ = ["apply_orientation"]
 
@@ -42,10 +42,24 @@ def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np
 
 def turn_by_quarters(page: Page) -> Iterator[Page]:
     """Yield the page turned by one, three and two quarters, each with a warning that says so."""
-    for orientation, position in ((6, "on its left side"), (8, "on its right side"), (3, "upside down")):
+    for turns, orientation, position in (
+        (1, 6, "on its left side"),
+        (3, 8, "on its right side"),
+        (2, 3, "upside down"),
+    ):
         yield replace(
             page,
             pixels=apply_orientation(page.pixels, orientation),
             warnings=(*page.warnings, f"The page was {position}; it was turned upright."),
             curves=(),
+            texts=tuple(_turn_text(text, page, turns) for text in page.texts),
         )
+
+
+def _turn_text(text: PageText, page: Page, turns: int) -> PageText:
+    """The text on the page after quarter turns clockwise."""
+    box, height, width = text.box, page.height, page.width
+    for _ in range(turns):
+        box = Box(box.left, height - 1 - box.bottom, box.right, height - 1 - box.top)
+        height, width = width, height
+    return replace(text, box=box, turns=(text.turns + turns) % 4)

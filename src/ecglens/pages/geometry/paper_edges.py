@@ -124,7 +124,7 @@ def rectify(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
     target = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(points, target)
     pixels = cv2.warpPerspective(page.pixels, matrix, (width, height), flags=cv2.INTER_CUBIC)
-    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=())
+    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=(), texts=())
 
 
 def find_paper_corners(page: Page) -> Corners | None:

@@ -176,7 +176,7 @@ def rectify_by_grid(page: Page) -> Page | None:
     to_px = np.diag([reach * pitch * step / shrink, reach * pitch * step / shrink, 1.0])
     flat = _warp_whole(pixels, to_px @ to_squares @ np.linalg.inv(to_work))
     warning = "The page was photographed at an angle; it was rectified by its grid."
-    return replace(page, pixels=flat, warnings=(*page.warnings, warning), curves=())
+    return replace(page, pixels=flat, warnings=(*page.warnings, warning), curves=(), texts=())
 
 
 def _grid_lines(work: NDArray[np.uint8]) -> NDArray[np.float32]:

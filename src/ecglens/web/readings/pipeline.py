@@ -17,7 +17,7 @@ from ecglens.leads.locate import locate_flat_leads, locate_leads
 from ecglens.models.explain import default_methods
 from ecglens.models.explain.caching import CachingRuntime
 from ecglens.pages.read import read_page
-from ecglens.printed.facts import read_facts
+from ecglens.printed.facts import read_facts, read_text_facts
 from ecglens.printed.redaction import redact
 from ecglens.reading import load_runtime, measure_reading, read_located
 from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
@@ -44,7 +44,7 @@ class Options:
 
     Attributes:
         models: Names of models, the first of which gives the label; empty for the default model of the settings.
-        printed: Whether the print is read too, where that is possible.
+        printed: Whether the print of a picture is read too, where that is possible.
         explain: Whether the first model's prediction is explained.
         redact: Whether the print around the traces is redacted before the page is stored.
     """
@@ -114,12 +114,14 @@ def predict_page(content: bytes, number: int, options: Options) -> FirstResult:
         EcgLensError: The page cannot be read, or a model cannot be used.
     """
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
-    located = locate_leads(page)
-    readings = [read_located(located, load_runtime(name)) for name in options.models or (None,)]
+    located, printed = locate_leads(page), read_text_facts(page)
+    readings = [
+        read_located(located, load_runtime(name), printed=printed or False) for name in options.models or (None,)
+    ]
     first = readings[0] if located.layout else replace(readings[0], located=locate_flat_leads(located))
     layout = first.layout
-    wants_print = options.printed and is_installed("rapidocr") and isinstance(layout, Layout)
-    printed = read_facts(first.page, layout) if wants_print and isinstance(layout, Layout) else None
+    if printed is None and options.printed and is_installed("rapidocr") and isinstance(layout, Layout):
+        printed = read_facts(first.page, layout)
     stored = first.page if not options.redact else redact(first.page, layout) if isinstance(layout, Layout) else None
     return FirstResult(
         predictions=tuple(reading.prediction for reading in readings),

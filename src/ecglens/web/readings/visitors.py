@@ -10,6 +10,7 @@ from ecglens.demo import demo_pages
 from ecglens.extras import is_installed
 from ecglens.leads.locate import locate_leads
 from ecglens.pages.read import read_page
+from ecglens.printed.facts import read_text_facts
 from ecglens.reading import load_runtime, read_located
 from ecglens.records import Page
 from ecglens.settings import load_settings
@@ -64,9 +65,10 @@ def _read_demo(name: str) -> tuple[str, Details, list[dict[str, object]], Pictur
 def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]], PictureFile]:
     """Return the details of a page, each model's prediction, and the picture of the page."""
     names = options.models or (None,)
-    located, printed = locate_leads(page), options.printed and is_installed("rapidocr")
+    located = locate_leads(page)
+    printed = read_text_facts(page) or (options.printed and is_installed("rapidocr"))
     first = read_located(located, load_runtime(names[0]), measure=True, printed=printed)
-    others = [read_located(located, load_runtime(each)) for each in names[1:]]
+    others = [read_located(located, load_runtime(each), printed=printed) for each in names[1:]]
     explanations = explain_prediction(first, options) if options.explain else []
     facts = describe_page(first, None if first.tracing is None else first.tracing.printed)
     details = collect_details(first, add_measurements(facts, first), explanations, signals=False)

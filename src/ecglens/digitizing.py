@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
-from ecglens.leads.locate import locate_flat_leads
+from ecglens.leads.locate import locate_by_classes, locate_flat_leads
 from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
 from ecglens.pages.source import MIN_SIDE_PX
 from ecglens.printed.facts import find_contradictions, is_speed_contradicted, read_facts, read_text_facts
-from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
+from ecglens.records import GOOD_QUALITY, Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
 from ecglens.tracing.trace import trace_page
 
@@ -18,6 +20,9 @@ __all__ = ["digitize", "digitize_page", "measure_tracing"]
 
 _MIN_BOX_MM = 5.0
 """Least height and width of a lead's box that is given by hand: one large square of the grid."""
+
+_MIN_GOOD_SHARE = 0.8
+"""Share of good leads below which a page is also traced by the classes of its pixels."""
 
 _HINT = (
     "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, give them."
@@ -119,10 +124,38 @@ def digitize_page(
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)
     if facts is None and printed:
         facts = read_facts(flat.page, positions)
+
+    def trace(view: Page, layout: Layout) -> Tracing:
+        return _trace(view, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+
+    tracing = trace(flat.page, positions)
+    if boxes or flat.page.classes is not None or _good_share(tracing) >= _MIN_GOOD_SHARE:
+        return tracing
+    other = locate_by_classes(flat.page, layout)
+    if other is None or not isinstance(other.layout, Layout):
+        return tracing
+    return max(tracing, trace(other.page, other.layout), key=_good_share)
+
+
+def _good_share(tracing: Tracing) -> float:
+    """Share of the leads that passed their checks; a hundredth of the mean quality decides between equal shares."""
+    quality = tracing.record.quality if tracing.record is not None else ()
+    return float(np.mean([(value >= GOOD_QUALITY) + 0.01 * value for value in quality])) if quality else 0.0
+
+
+def _trace(
+    page: Page,
+    layout: Layout,
+    facts: PrintedFacts | None,
+    *,
+    speed_mm_s: float | None,
+    gain_mm_mv: float | None,
+    fs_hz: float,
+) -> Tracing:
     if facts is not None:
-        return _trace_as_printed(flat.page, positions, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+        return _trace_as_printed(page, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
     used_mm_s = speed_mm_s or STANDARD_SPEED_MM_S
-    tracing = trace_page(flat.page, positions, fs_hz=fs_hz, speed_mm_s=used_mm_s, gain_mm_mv=gain_mm_mv)
+    tracing = trace_page(page, layout, fs_hz=fs_hz, speed_mm_s=used_mm_s, gain_mm_mv=gain_mm_mv)
     return tracing if speed_mm_s is None else replace(tracing, speed_source="given")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 __all__ = [
     "CABRERA_LEADS",
     "LAYOUTS",
+    "ONE_LEAD_LINES",
     "RHYTHM",
     "STANDARD_LEADS",
     "STANDARD_SPEED_MM_S",
@@ -25,6 +26,9 @@ STANDARD_SPEED_MM_S = 25.0
 
 RHYTHM = "-rhythm"
 """Ending of a rhythm strip's name in a record, where the lead itself may be in the rows too."""
+
+ONE_LEAD_LINES = "one-lead-lines"
+"""Name of the layout of pages that show one lead over several lines, which follow each other in time."""
 
 STANDARD_LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 

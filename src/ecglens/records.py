@@ -14,6 +14,7 @@ from ecglens.explanations import Check, Explanation, ModelChecks, Segment
 from ecglens.measurements import Measured, Measurements, PrintedFacts
 
 __all__ = [
+    "GOOD_QUALITY",
     "Abstention",
     "Box",
     "Check",
@@ -289,6 +290,10 @@ class Located:
 
     page: Page
     layout: Layout | NotFound
+
+
+GOOD_QUALITY = 0.5
+"""Quality of a lead from which it passed its checks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

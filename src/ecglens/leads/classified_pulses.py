@@ -82,7 +82,9 @@ def find_classified_pulses(pulse: NDArray[np.uint8], px_per_mm: float = PX_PER_M
     for size, (low, high) in ((height, LIMITS.height_mm), (width, LIMITS.width_mm)):
         is_pulse &= (size >= low * px_per_mm) & (size <= high * px_per_mm)
     return [
-        Pulse(float(top[one]) + 0.5, float(left[one]), float(top[one] + height[one]) - 1.5, float(left[one] + width[one]))
+        Pulse(
+            float(top[one]) + 0.5, float(left[one]), float(top[one] + height[one]) - 1.5, float(left[one] + width[one])
+        )
         for one in np.flatnonzero(is_pulse)[np.argsort(top[is_pulse], kind="stable")]
     ]
 
@@ -94,9 +96,7 @@ def group_pulses(pulses: list[Pulse], zeros: NDArray[np.float64]) -> list[tuple[
         pulses: From :func:`find_classified_pulses`, on a normalized page.
         zeros: ``(lines,)``, rows of the zero lines.
     """
-    on_line = [
-        pulse for pulse in pulses if np.abs(zeros - pulse.bottom).min() <= LIMITS.to_line_mm * PX_PER_MM
-    ]
+    on_line = [pulse for pulse in pulses if np.abs(zeros - pulse.bottom).min() <= LIMITS.to_line_mm * PX_PER_MM]
     columns: list[list[Pulse]] = []
     for pulse in sorted(on_line, key=lambda pulse: pulse.right):
         if columns and pulse.right - columns[-1][-1].right <= LIMITS.same_place_mm * PX_PER_MM:

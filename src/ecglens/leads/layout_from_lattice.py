@@ -25,7 +25,9 @@ from ecglens.leads.layout_from_names import (
 )
 from ecglens.leads.name_lattice import Lattice, find_lattice, find_lines_of_lattice
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage
+from ecglens.leads.page_description import describe_page
 from ecglens.leads.pulses import Pulse
+from ecglens.leads.single_lead_lines import find_single_lead_lines
 from ecglens.leads.trace_lines import LIMITS as LINES
 from ecglens.leads.trace_lines import (
     TEN_SECONDS_MM,
@@ -101,12 +103,11 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
     words = find_words(page, normalized)
     lattice = find_lattice(words, only=name)
     if lattice is None:
-        return NotFound(_describe_words(words))
+        single = find_single_lead_lines(normalized, bare, words, source) if name is None else NotFound("")
+        return single if isinstance(single, Layout) else NotFound(describe_page(page, normalized, words))
     zeros = find_lines_of_lattice(bare, lattice, LINES.black)
     if zeros is None:
-        return NotFound(
-            f"The names of {len(lattice.words)} leads were read, but no traces were found beside them."
-        )
+        return NotFound(f"The names of {len(lattice.words)} leads were read, but no traces were found beside them.")
     pulses = [] if normalized.pulse is None else group_pulses(find_classified_pulses(normalized.pulse), zeros)
     rows = Rows(zeros=zeros, pulses=pulses[0] if pulses else ())
     heads, ends = _find_ends(bare, rows, pulses, lattice)
@@ -149,13 +150,6 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
     )
 
 
-def _describe_words(words: list) -> str:
-    names = sorted({word.name for word in words})
-    if not names:
-        return "No lead names were read on the page."
-    return f"Of the lead names only {', '.join(names)} were read, and they do not stand as in a known layout."
-
-
 def _find_ends(
     bare: NDArray[np.uint8], rows: Rows, pulses: list[tuple[Pulse, ...]], lattice: Lattice
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -180,7 +174,9 @@ def _find_ends(
             first, last, _ = find_longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM))
             runs.append((part.start + first, part.start + last))
         begins, finishes = np.array(runs, dtype=np.float64).T
-        heads.append(start if start >= 0 and abs(np.median(begins) - start) < 4 * PX_PER_MM else float(np.median(begins)))
+        heads.append(
+            start if start >= 0 and abs(np.median(begins) - start) < 4 * PX_PER_MM else float(np.median(begins))
+        )
         ends.append(float(np.median(finishes)))
     return np.array(heads), np.array(ends)
 
@@ -213,9 +209,7 @@ def _place_columns(
     return np.asarray(start + apart * np.arange(count + 1), dtype=np.float64)
 
 
-def _covered_share(
-    bare: NDArray[np.uint8], rows: Rows, heads: NDArray[np.float64], ends: NDArray[np.float64]
-) -> float:
+def _covered_share(bare: NDArray[np.uint8], rows: Rows, heads: NDArray[np.float64], ends: NDArray[np.float64]) -> float:
     """Share of the columns between heads and ends in which the lines have ink."""
     shares = []
     for line in range(len(rows.zeros)):

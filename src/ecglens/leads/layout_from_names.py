@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.layouts import LAYOUTS, LayoutPlan
+from ecglens.layouts import LAYOUTS, LayoutPlan, canonical_lead
 from ecglens.leads.classified_pulses import find_classified_pulses
 from ecglens.leads.fit import LIMITS as FIT
 from ecglens.leads.fit import Fit, fit_layout, name_weight
 from ecglens.leads.name_recognition import recognize_lead_names
-from ecglens.leads.name_shapes import Word, read_lead_names
+from ecglens.leads.name_shapes import NAMES, Word, read_lead_names
 from ecglens.leads.normalized import LIMITS as NORMALIZATION
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale
 from ecglens.leads.plausibility import similarity
@@ -104,6 +104,13 @@ class NamedLayoutLimits:
         "Least share of the ink between the traces' ends that the lines of a layout hold.",
         low="Half a page is read as a whole one.",
         high="Pages with print between the lines are refused.",
+    )
+    min_text_names: int = threshold(
+        3,
+        "names",
+        "Number of lead names in a file's text from which no names are read from its pixels.",
+        low="A single word in the header keeps names from being read.",
+        high="Names of pages with few leads are read from pixels, which is less sure.",
     )
     word_px_per_mm: int = threshold(
         8,
@@ -341,7 +348,10 @@ def normalize_by_lines(page: Page, name: str | None) -> NormalizedPage | None:
 
 
 def find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
-    """Lead names on the page, in px of the normalized page."""
+    """Lead names on the page, in px of the normalized page: those of a PDF's text where it has some, or those read."""
+    known = _find_words_of_text(page, normalized)
+    if len(known) >= LIMITS.min_text_names:
+        return known
     finer = LIMITS.word_px_per_mm / PX_PER_MM
     zoom = finer / np.array([normalized.scale[1], normalized.scale[0]])
     matrix = (np.array(normalized.to_upright) - [[0, 0, normalized.origin[1]], [0, 0, normalized.origin[0]]]) * zoom[
@@ -374,6 +384,20 @@ def find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
         )
         for word in words
     ]
+
+
+def _find_words_of_text(page: Page, normalized: NormalizedPage) -> list[Word]:
+    """Lead names among the texts that the file holds."""
+    matrix, words = np.array(normalized.to_upright, dtype=np.float64), []
+    for text in page.texts:
+        name = canonical_lead(text.text)
+        if name not in NAMES or text.turns:
+            continue
+        corners = np.array([(text.box.left, text.box.top), (text.box.right, text.box.bottom)])
+        upright = corners @ matrix[:, :2].T + matrix[:, 2]
+        (left, top), (right, bottom) = (upright - normalized.origin[::-1]) / np.array(normalized.scale[::-1])
+        words.append(Word(name, 1.0, round(top), round(left), round(bottom), round(right)))
+    return words
 
 
 def _candidate_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str | None) -> list[Rows]:

@@ -76,7 +76,9 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     layout = find_layout(first, name=name, doubtful=True)
     if isinstance(layout, Layout):
         return Located(first, layout)
-    views = map(classify_page, chain([first], upright_first, [as_it_came] if dewarped else [], _edge_views(photo), by_grid))
+    views = map(
+        classify_page, chain([first], upright_first, [as_it_came] if dewarped else [], _edge_views(photo), by_grid)
+    )
     return _first_located(views, name=name, doubtful=True) or Located(first, layout)
 
 

@@ -239,9 +239,7 @@ def _refine(along: NDArray[np.float64], row: float) -> float:
     return first + float(np.flatnonzero(near == near.max()).mean())
 
 
-def _find_strips(
-    ink: NDArray[np.uint8], along: NDArray[np.float64], zeros: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _find_strips(ink: NDArray[np.uint8], along: NDArray[np.float64], zeros: NDArray[np.float64]) -> NDArray[np.float64]:
     """Zero lines of strips below the lines with names."""
     pitch = float(np.diff(zeros).mean()) if len(zeros) > 1 else LIMITS.line_mm[1] * PX_PER_MM
     usual, strips, last = float(np.median(along[np.rint(zeros).astype(np.intp)])), [], float(zeros[-1])

@@ -62,9 +62,7 @@ class RecognitionLimits:
 LIMITS = RecognitionLimits()
 
 
-def recognize_lead_names(
-    luma: NDArray[np.uint8], printed: NDArray[np.uint8], *, px_per_mm: float
-) -> list[Word]:
+def recognize_lead_names(luma: NDArray[np.uint8], printed: NDArray[np.uint8], *, px_per_mm: float) -> list[Word]:
     """Recognize lead names.
 
     Args:

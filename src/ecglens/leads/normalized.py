@@ -69,8 +69,8 @@ class NormalizedPage:
         rotation_deg: By how much the page was turned clockwise.
         to_upright: Affine map from the page as it came to the upright page.
         grid: The grid in px of the upright page.
-        pulse: Share of each pixel that calibration pulses cover, 0 to 255, where the pixels of the page were classified;
-            ``ink`` is that of the traces alone then.
+        pulse: Share of each pixel that calibration pulses cover, 0 to 255, where the pixels of the page were
+            classified; ``ink`` is that of the traces alone then.
     """
 
     ink: NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """Lines of traces on a normalized page, and the layout that they form on the upright page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -180,6 +180,7 @@ def build_layout(
     source: str = "grid",
     printed: Iterable[tuple[float, float, float, float]] = (),
     ends: NDArray[np.float64] | None = None,
+    row_spans: Sequence[tuple[float, float]] = (),
 ) -> Layout:
     """Build the layout in px of the upright page from what was found on the normalized page.
 
@@ -193,6 +194,7 @@ def build_layout(
         source: What tells the scale.
         printed: Top, left, bottom and right of the lead names.
         ends: Ends of the columns, where pulses or names stand between them.
+        row_spans: Heads and ends of the lines, where these differ in length.
     """
     stops = columns[1:] if ends is None else ends
     half = rows.pitch / 2
@@ -200,7 +202,8 @@ def build_layout(
     for row, names in enumerate(layout.rows):
         zero = float(rows.zeros[row])
         for column, name in enumerate(names):
-            box = normalized.box(zero - half, float(columns[column]), zero + half, float(stops[column]))
+            start, stop = row_spans[row] if row_spans else (float(columns[column]), float(stops[column]))
+            box = normalized.box(zero - half, start, zero + half, stop)
             leads.append(LeadBox(lead=name, box=box, baseline_px=normalized.row(zero)))
     for strip, name in enumerate(layout.rhythm, start=len(layout.rows)):
         zero = float(rows.zeros[strip])

@@ -30,11 +30,12 @@ def classify_page(page: Page) -> Page:
         page: Any view of a page.
 
     Returns:
-        The page with the classes of its pixels; a small page is enlarged to twice its width, without its curves.
+        The page with the classes of its pixels; a small page is enlarged to twice its width, and loses its curves and
+        texts.
     """
     if page.height * page.width < _MIN_PX:
         doubled = np.asarray(cv2.resize(page.pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-        page = replace(page, pixels=doubled, curves=())
+        page = replace(page, pixels=doubled, curves=(), texts=())
     zoom = min(1.0, (_MAX_PX / (page.height * page.width)) ** 0.5)
     if zoom == 1:
         return replace(page, classes=PixelClasses(*run_graph(page.pixels)))

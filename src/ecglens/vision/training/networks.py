@@ -6,7 +6,6 @@ pixels, which makes it four times as fast and costs no sharpness, because it als
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,9 +50,7 @@ class SegmentationNet(nn.Module):
         for depth, block in enumerate(self.down):
             x = block(x if depth == 0 else functional.max_pool2d(x, 2))
             levels.append(x)
-        for skip, narrow, block in zip(
-            reversed(levels[:-1]), reversed(self.narrow), reversed(self.up), strict=True
-        ):
+        for skip, narrow, block in zip(reversed(levels[:-1]), reversed(self.narrow), reversed(self.up), strict=True):
             x = block(skip + functional.interpolate(narrow(x), scale_factor=2.0, mode="nearest"))
         return cast(Tensor, functional.pixel_shuffle(self.answer(x), 2))
 
@@ -76,9 +73,7 @@ class NameNet(nn.Module):
             blocks += [_convolve(before, here), _convolve(here, here), nn.MaxPool2d(2)]
         self.blocks = nn.Sequential(*blocks)
         rows, columns = (side >> len(widths) for side in WINDOW)
-        self.answer = nn.Sequential(
-            nn.Flatten(), nn.Dropout(0.2), nn.Linear(widths[-1] * rows * columns, OTHER + 1)
-        )
+        self.answer = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(widths[-1] * rows * columns, OTHER + 1))
 
     def forward(self, windows: Tensor) -> Tensor:
         """Compute the logits ``(windows, names + 1)`` for ``(windows, 1, height, width)`` float32 in [0, 1]."""

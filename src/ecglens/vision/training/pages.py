@@ -50,7 +50,12 @@ _STRONGEST = {"rotation": 0.6, "blur": 0.55, "fading": 0.75, "fold": 0.8, "creas
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingPage:
-    """A page and its masks: ``pixels`` ``(height, width, 3)`` uint8 RGB, ``masks`` ``(height, width, classes)`` uint8."""
+    """A page and its masks.
+
+    Attributes:
+        pixels: ``(height, width, 3)`` uint8 RGB.
+        masks: ``(height, width, classes)`` uint8, share of each pixel that a class covers.
+    """
 
     pixels: NDArray[np.uint8]
     masks: NDArray[np.uint8]
@@ -221,7 +226,7 @@ def _move_masks(masks: NDArray[np.uint8], truth: PageTruth, size: tuple[int, ...
 
 
 def _invert(mesh: Mesh, clean: tuple[int, int], size: tuple[int, ...], step: int = 4) -> NDArray[np.float32]:
-    """Points of the clean page for every ``step``-th pixel of the damaged one, by Newton's method with a fixed slope."""
+    """Points of the clean page for every ``step``-th pixel of the damaged one, by Newton's method."""
     height, width = max(2, size[0] // step), max(2, size[1] // step)
     columns = (np.arange(width) + 0.5) * size[1] / width - 0.5
     rows = (np.arange(height) + 0.5) * size[0] / height - 0.5
@@ -235,9 +240,7 @@ def _invert(mesh: Mesh, clean: tuple[int, int], size: tuple[int, ...], step: int
     return np.asarray(place, dtype=np.float32)
 
 
-def _resize(
-    page: RenderedPage, masks: NDArray[np.uint8], px_per_mm: float, rng: np.random.Generator
-) -> TrainingPage:
+def _resize(page: RenderedPage, masks: NDArray[np.uint8], px_per_mm: float, rng: np.random.Generator) -> TrainingPage:
     """The page at another resolution, most of them as JPEG of any quality."""
     zoom = px_per_mm / page.truth.px_per_mm
     height, width = page.page.pixels.shape[:2]

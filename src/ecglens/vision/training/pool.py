@@ -64,9 +64,7 @@ def open_pool(
         yield SamplePool(_draw_ahead(process, draw, source, seed), size)
 
 
-def _draw_ahead(
-    process: Pool, draw: Callable[[tuple[str, int]], Sample], source: str, seed: int
-) -> Iterator[Sample]:
+def _draw_ahead(process: Pool, draw: Callable[[tuple[str, int]], Sample], source: str, seed: int) -> Iterator[Sample]:
     seeds = count(seed)
     waiting = deque(process.apply_async(draw, ((source, next(seeds)),)) for _ in range(_AHEAD))
     while True:

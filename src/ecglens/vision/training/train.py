@@ -279,9 +279,7 @@ def _score_pages(network: SegmentationNet, pages: Sequence[TrainingPage]) -> dic
     return {name: float(a / max(b, 1)) for name, a, b in zip(CLASSES, both, either, strict=True)}
 
 
-def _score_words(
-    network: NameNet, samples: Sequence[tuple[NDArray[np.uint8], NDArray[np.int64]]]
-) -> dict[str, float]:
+def _score_words(network: NameNet, samples: Sequence[tuple[NDArray[np.uint8], NDArray[np.int64]]]) -> dict[str, float]:
     windows, names = (np.concatenate([sample[which] for sample in samples]) for which in (0, 1))
     with torch.inference_mode():
         logits = [

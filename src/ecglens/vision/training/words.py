@@ -6,14 +6,13 @@ behind and a trace across it; the others show other words, pieces of names, and 
 
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.resources import files
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ecglens.vision.lead_names import NAMES, OTHER, WINDOW, cut_window
+from ecglens.vision.lead_names import NAMES, OTHER, cut_window
 
 __all__ = ["draw_word"]
 
@@ -26,7 +25,27 @@ _SPELLINGS = {
     "II": ("II", "II", "I I", "ll"),
     "III": ("III", "III", "I I I", "lll"),
 }
-_OTHERS = ("V", "a", "aV", "VR", "VL", "VF", "V7", "V8", "V9", "V3R", "V4R", "1", "2", "mV", "Hz", "mm", "IIII", "IV", "VI")
+_OTHERS = (
+    "V",
+    "a",
+    "aV",
+    "VR",
+    "VL",
+    "VF",
+    "V7",
+    "V8",
+    "V9",
+    "V3R",
+    "V4R",
+    "1",
+    "2",
+    "mV",
+    "Hz",
+    "mm",
+    "IIII",
+    "IV",
+    "VI",
+)
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/.-()"
 _HEIGHT_PX = (4.5, 26.0)
 """Heights of capital letters, from web crops to scans."""
@@ -152,7 +171,11 @@ def _add_neighbors(
     top, left, bottom, right = box
     thick = max(1, round(high * float(rng.uniform(0.06, 0.2))))
     if rng.random() < 0.2:
-        x = left - int(rng.uniform(0.05, 1.2) * high) if rng.random() < 0.7 else right + int(rng.uniform(0.05, 1) * high)
+        x = (
+            left - int(rng.uniform(0.05, 1.2) * high)
+            if rng.random() < 0.7
+            else right + int(rng.uniform(0.05, 1) * high)
+        )
         y = int(rng.integers(0, max(1, top + 2)))
         cv2.line(picture, (x, y), (x, y + int(rng.uniform(1, 5) * high)), (ink,), thick)
     elif rng.random() < 0.1:
@@ -205,5 +228,7 @@ def _degrade(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
         picture = np.where(picture < int(rng.integers(90, 190)), 0, 255).astype(np.uint8)
     if rng.random() < 0.6:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 98))]
-        picture = np.asarray(cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+        picture = np.asarray(
+            cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_GRAYSCALE), dtype=np.uint8
+        )
     return picture

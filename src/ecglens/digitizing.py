@@ -109,7 +109,7 @@ def digitize_page(
         raise EcgReadError(
             code="too_small",
             source=original.source,
-            detail=f"expected at least {MIN_SIDE_PX} px each way, found {original.width} x {original.height}; "
+            detail=f"expected at least {MIN_SIDE_PX} px each way, got {original.width} x {original.height}; "
             "use a larger picture.",
         )
     flat = locate_flat_leads(page, layout)
@@ -198,14 +198,14 @@ def _trace_as_printed(
 
 def _check_scale(layout: str | None, speed_mm_s: float | None, gain_mm_mv: float | None, fs_hz: float) -> None:
     if layout is not None and layout not in LAYOUTS:
-        raise EcgReadError(f"Expected a layout out of {', '.join(LAYOUTS)}, found '{layout}'.")
+        raise EcgReadError(f"Expected a layout out of {', '.join(LAYOUTS)}, got '{layout}'.")
     for name, value, low, high in (
         ("speed in mm/s", speed_mm_s, 5, 200),
         ("gain in mm/mV", gain_mm_mv, 1, 80),
         ("sampling rate in Hz", fs_hz, 50, 4000),
     ):
         if value is not None and not low <= value <= high:
-            raise EcgReadError(f"Expected a {name} from {low} to {high}, found {value:g}.")
+            raise EcgReadError(f"Expected a {name} from {low} to {high}, got {value:g}.")
 
 
 def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
@@ -213,7 +213,7 @@ def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
     unknown = set(boxes) - {lead.lead for lead in layout.leads}
     if unknown:
         raise EcgReadError(
-            f"Expected boxes of leads of the layout {layout.name}, found one of {', '.join(sorted(unknown))}."
+            f"Expected boxes of leads of the layout {layout.name}, got one of {', '.join(sorted(unknown))}."
         )
     for name, box in boxes.items():
         is_inside = 0 <= box.left < box.right <= page.width and 0 <= box.top < box.bottom <= page.height
@@ -221,7 +221,7 @@ def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
         if not is_inside or box.width < min_width or box.height < min_height:
             raise EcgReadError(
                 f"Expected a box of {name} on the page of {page.width} x {page.height} px, at least "
-                f"{min_width:.0f} x {min_height:.0f} px, found top {box.top:g}, left {box.left:g}, "
+                f"{min_width:.0f} x {min_height:.0f} px, got top {box.top:g}, left {box.left:g}, "
                 f"bottom {box.bottom:g}, right {box.right:g}."
             )
     leads = []

@@ -59,7 +59,7 @@ def check_version(document: Mapping[str, Any], name: str, file: str) -> None:
     version = document.get("format_version", 1)
     if not isinstance(version, int) or version > VERSIONS[name]:
         raise DatasetError(
-            f"Expected version {VERSIONS[name]} of the format '{name}' in {file}, but got {version}; "
+            f"Expected version {VERSIONS[name]} of the format '{name}' in {file}, got {version}; "
             "update ecglens to read it."
         )
 

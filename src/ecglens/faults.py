@@ -80,7 +80,7 @@ def describe_fault(fault: Mapping[str, Any]) -> str:
         return "it is missing"
     if kind == "value_error":
         return str(context.get("error", fault["msg"]))
-    expected = _expected(kind, context)
+    expected = _describe_expectation(kind, context)
     if expected is None:
         return str(fault["msg"]).removesuffix(".")
     return f"expected {expected}, got {_show(fault['input'])}" if "input" in fault else f"expected {expected}"
@@ -148,7 +148,7 @@ def _describe_limits(limits: Meta) -> str:
     return " and".join(low + high)
 
 
-def _expected(kind: str, context: Mapping[str, Any]) -> str | None:
+def _describe_expectation(kind: str, context: Mapping[str, Any]) -> str | None:
     """Return what was expected instead of a value, by the kind of pydantic's error."""
     limits = {
         "greater_than": ("gt", "a number greater than {:g}"),

@@ -47,11 +47,11 @@ def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
     >>> distinct_names(["II", "V1-rhythm", "V1-rhythm"])
     ('II', 'V1-rhythm', 'V1-rhythm-2')
     """
-    given = tuple(names)
+    all_names = tuple(names)
     distinct: list[str] = []
-    for name in given:
+    for name in all_names:
         own, number = name, 1
-        while own in distinct or (number > 1 and own in given):
+        while own in distinct or (number > 1 and own in all_names):
             number += 1
             own = f"{name}-{number}"
         distinct.append(own)

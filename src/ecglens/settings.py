@@ -186,10 +186,10 @@ def _refuse_line(path: Path, number: int, text: str) -> None:
 
 def _check_names(names: Iterable[str]) -> None:
     """Refuse names that misspell a setting's, and warn of others that have our prefix."""
-    known = [name.upper() for name in Settings.__struct_fields__]
-    given = {name.removeprefix(_PREFIX) for name in set(names) - _OTHERS if name.startswith(_PREFIX)}
-    for short in sorted(given - set(known)):
-        name, nearest = f"{_PREFIX}{short}", get_close_matches(short, known, n=1, cutoff=_MISSPELLED)
+    available = [name.upper() for name in Settings.__struct_fields__]
+    requested = {name.removeprefix(_PREFIX) for name in set(names) - _OTHERS if name.startswith(_PREFIX)}
+    for short in sorted(requested - set(available)):
+        name, nearest = f"{_PREFIX}{short}", get_close_matches(short, available, n=1, cutoff=_MISSPELLED)
         if nearest:
             raise SettingsError(
                 f"Expected the name of a setting, got {name}; did you mean {_PREFIX}{nearest[0]}? Correct or remove it."

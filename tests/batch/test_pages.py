@@ -182,13 +182,16 @@ def test_a_decompression_bomb_fails_alone_within_the_memory_limit(model, tmp_pat
     [
         (
             Options(parts=("label", "heat")),
-            "Expected any of label, measurements, signals, explanation to read, found 'label, heat'",
+            "Expected any of label, measurements, signals, explanation to read, got 'label, heat'",
         ),
         (Options(parts=()), "Expected any of label"),
-        (Options(signal_format="csv"), "Expected signals as parquet or wfdb, found 'csv'"),
-        (Options(memory_mb=20), "Expected at least 300 MB of memory"),
-        (Options(page_seconds=0.0), "1 second to a day for a page"),
-        (Options(page_seconds=float("nan")), "1 second to a day for a page"),
+        (Options(signal_format="csv"), "Expected signals as parquet or wfdb, got 'csv'"),
+        (Options(memory_mb=20), r"Expected a memory limit \(--memory\) of at least 300 MB, got 20; raise it"),
+        (
+            Options(page_seconds=0),
+            r"Expected a time limit for a page \(--page-seconds\) of 1 to 86400 s, got 0; change",
+        ),
+        (Options(page_seconds=float("nan")), "of 1 to 86400 s, got nan; change it"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(options, reason):

@@ -68,7 +68,7 @@ def test_a_search_writes_a_recipe_that_trains(run, tmp_path):
             TrainingError,
             "optimization.epochs: expected a number of at least 1, got 0",
         ),
-        (("--set", "model=resnet5000"), TrainingError, "but got 'resnet5000'"),
+        (("--set", "model=resnet5000"), TrainingError, "got 'resnet5000'"),
         (("--set", "options={weights='gone.safetensors'}", "--set", "model=resnet50"), TrainingError, "gone.safetens"),
         (("--device", "cuda:9"), TrainingError, "Expected a device such as auto, cpu, cuda or cuda:1, but 'cuda:9'"),
     ],
@@ -83,10 +83,10 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence_before_any_work(run, 
 @pytest.mark.parametrize(
     ("command", "options", "message"),
     [
-        ("train", ("--set", "model=resnet5000"), "but got 'resnet5000'"),
+        ("train", ("--set", "model=resnet5000"), "got 'resnet5000'"),
         ("train", ("--set", "labels=['mi','mi']"), "got 'mi' twice"),
         ("train", ("--set", "phases=[{epochs=1,trunk=0}]"), "A phase freezes the trunk"),
-        ("search", ("--set", "model=resnet5000"), "but got 'resnet5000'"),
+        ("search", ("--set", "model=resnet5000"), "got 'resnet5000'"),
     ],
 )
 def test_a_bad_recipe_is_refused_before_the_data_is_read(run, monkeypatch, tmp_path, command, options, message):

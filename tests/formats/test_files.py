@@ -64,7 +64,7 @@ def test_the_same_record_gives_the_same_file_without_a_name_or_a_date(
 
 
 def test_an_unknown_format_or_ending_is_refused_with_those_that_work(whole: EcgRecord, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, but found 'xml'"):
+    with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, got 'xml'"):
         write_record(whole, tmp_path / "a", "xml")
     with pytest.raises(DatasetError, match=re.escape("ends in one of .hea, .csv, .json, .dcm, .fhir.json")):
         read_record(tmp_path / "a.xml")
@@ -74,7 +74,7 @@ def test_an_unknown_format_or_ending_is_refused_with_those_that_work(whole: EcgR
 def test_a_sample_that_does_not_fit_is_refused_and_not_wrapped(form: str, whole: EcgRecord, tmp_path: Path) -> None:
     high = whole.signals_mv.copy()
     high[0, 0] = 40
-    with pytest.raises(DatasetError, match=r"within 32\.767 mV .* but found 40 mV"):
+    with pytest.raises(DatasetError, match=r"within 32\.767 mV .* got 40 mV"):
         write_record(replace(whole, signals_mv=high), tmp_path / "a", form)
 
 

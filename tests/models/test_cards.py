@@ -82,7 +82,7 @@ def test_a_card_that_is_no_card_is_refused(folder, content, reason):
         ({"labels": ["mi", ""]}, 'each a text that is not blank, got \\["mi", ""\\]'),
         ({"labels": ["mi", " \t"]}, "each a text that is not blank"),
         ({"color": "red"}, "there is no 'color', expected one of name, version"),
-        ({"lables": ["mi"]}, "there is no 'lables', did you mean 'labels'\\?"),
+        ({"label": ["mi"]}, "there is no 'label', did you mean 'labels'\\?"),
         ({"temperature": 0}, "temperature: expected a number of at least 0.01 and at most 100, got 0"),
         ({"temperature": 1e-300}, "temperature: expected a number of at least 0.01 and at most 100, got 1e-300"),
         ({"temperature": float("inf")}, "it is damaged or no JSON"),

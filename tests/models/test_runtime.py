@@ -105,9 +105,9 @@ def test_an_answer_that_is_no_number_is_an_error_not_a_label(tmp_path, page, lay
 
 def test_an_array_of_another_shape_is_refused(tmp_path):
     runtime = Runtime(write_model(tmp_path / "tiny"))
-    with pytest.raises(ModelError, match=r"Model 'tiny' reads page \(1, 48, 64\), but got page \(1, 64, 48\)"):
+    with pytest.raises(ModelError, match=r"Expected page \(1, 48, 64\) for model 'tiny', got page \(1, 64, 48\)"):
         runtime.logits({"page": np.zeros((1, 1, 64, 48), np.float32)})
-    with pytest.raises(ModelError, match=r"Model 'tiny' reads page \(1, 48, 64\), but got nothing"):
+    with pytest.raises(ModelError, match=r"Expected page \(1, 48, 64\) for model 'tiny', got nothing"):
         runtime.logits({})
 
 

@@ -96,9 +96,9 @@ def test_boxes_on_the_page_surround_the_trace(clean):
 
 
 def test_unknown_damage_and_strength_are_refused(clean):
-    with pytest.raises(RenderError, match="Expected a damage out of rotation.* but got 'fire'"):
+    with pytest.raises(RenderError, match="Expected a damage out of rotation.* got 'fire'"):
         damage(clean, "fire", 0.5, 0)
-    with pytest.raises(RenderError, match="Expected a strength from 0 to 1, but got 1.5"):
+    with pytest.raises(RenderError, match="Expected a strength from 0 to 1, got 1.5"):
         damage(clean, "blur", 1.5, 0)
 
 

@@ -1,6 +1,7 @@
 """Print a reading as text for people."""
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -9,7 +10,7 @@ from ecglens.labels import TITLES, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.records import Layout, Measurements, Prediction, Reading
 
-__all__ = ["DISCLAIMER", "INTERRUPTED", "describe_error", "error_line", "print_reading"]
+__all__ = ["DISCLAIMER", "INTERRUPTED", "describe_error", "error_line", "print_reading", "print_table"]
 
 DISCLAIMER = "For research and teaching; not a diagnosis."
 
@@ -17,6 +18,7 @@ INTERRUPTED = 130
 """Exit code of a command that the user stops, as shells report it after SIGINT."""
 
 _BAR_CELLS = 24
+_MOST_CELLS = 1000
 
 
 def error_line(console: Console, message: str) -> None:
@@ -40,6 +42,12 @@ def describe_error(error: Exception, name: str) -> str:
     return f"{name}: this page triggers an error in the program, please report it: {words}"
 
 
+def print_table(console: Console, table: Table) -> None:
+    """Print a table at its own width: in a narrow terminal its lines wrap, but no digit of a figure is cut off."""
+    table.width = max(1, Measurement.get(console, console.options.update(max_width=_MOST_CELLS), table).maximum)
+    console.print(table, crop=False, no_wrap=True, overflow="ignore")
+
+
 def print_reading(console: Console, name: str, reading: Reading, *, measured: bool = True) -> None:
     """Print the prediction, measurements and warnings of one page.
 
@@ -53,7 +61,7 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
     console.print(Text(name, style="bold"), soft_wrap=True)
     console.print(Text("  ") + _format_prediction(prediction), soft_wrap=True)
     if prediction.probabilities:
-        console.print(_bars(prediction))
+        print_table(console, _bars(prediction))
     if measured:
         _print_measurements(console, reading.measurements)
     for title, fact in _facts(reading):
@@ -92,12 +100,12 @@ def _print_measurements(console: Console, measurements: Measurements | None) -> 
         table = _grid("Measured", ">", "", "", "reference", "")
         for figure in figures:
             table.add_row("", figure.title, figure.value, figure.error, figure.unit, figure.reference, _mark(figure))
-        console.print(table)
+        print_table(console, table)
     if outside:
         table = _grid("ST, mV", ">J point", "", "", ">60 ms later", "", "", "reference")
         for lead in outside:
             table.add_row("", lead.lead, *_st(lead.at_j), *_st(lead.after_j), lead.reference)
-        console.print(table)
+        print_table(console, table)
     missing = list_missing(measurements)
     if missing:
         console.print(Text(f"  Not measured: {', '.join(missing)}"), soft_wrap=True)

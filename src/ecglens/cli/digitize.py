@@ -125,7 +125,7 @@ def _formats(text: str, supported: tuple[str, ...]) -> list[str]:
     selected = [form.strip() for form in text.split(",") if form.strip()]
     unknown = [form for form in selected if form not in supported]
     if unknown or not selected:
-        raise EcgLensError(f"--format: expected any of {','.join(supported)}, found '{text}'.")
+        raise EcgLensError(f"--format: expected any of {','.join(supported)}, got '{text}'.")
     return selected
 
 
@@ -138,7 +138,7 @@ def _box(text: str) -> tuple[str, Box]:
     lead, _, numbers = text.partition("=")
     top, left, bottom, right = _numbers(numbers, "--box", 4)
     if not (top < bottom and left < right):
-        raise EcgLensError(f"--box: expected LEAD=top,left,bottom,right with top above bottom, found '{text}'.")
+        raise EcgLensError(f"--box: expected LEAD=top,left,bottom,right with top above bottom, got '{text}'.")
     return lead.strip(), Box(top, left, bottom, right)
 
 
@@ -148,7 +148,7 @@ def _numbers(text: str, option: str, count: int) -> list[float]:
     except ValueError:
         values = []
     if len(values) != count:
-        raise EcgLensError(f"{option}: expected {count} numbers with commas between them, found '{text}'.")
+        raise EcgLensError(f"{option}: expected {count} numbers with commas between them, got '{text}'.")
     return values
 
 

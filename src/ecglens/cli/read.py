@@ -72,7 +72,7 @@ def command(
 def _check_printed(*, no_measure: bool) -> None:
     if no_measure:
         raise EcgLensError(
-            "--printed: expected measurements to compare the print with, found --no-measure; leave one out."
+            "--printed: expected measurements to compare the print with, got --no-measure; leave one out."
         )
     require("rapidocr", extra="ocr")
 
@@ -94,7 +94,7 @@ def _write_leads(reading: Reading, folder: Path, stem: str) -> None:
             Image.fromarray(pixels).save(folder / f"{stem}-{name}.png")
     except OSError as error:
         raise EcgLensError(
-            f"--leads: expected a folder that can be written to, found {folder.name}; name another."
+            f"--leads: expected a folder that can be written to, got {folder.name}; name another."
         ) from error
 
 

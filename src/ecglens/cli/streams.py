@@ -1,4 +1,4 @@
-"""What goes to stdout and stderr: characters that their encoding has, and warnings of one line."""
+"""Write to stdout and stderr only characters that their encoding has, and warnings of one line."""
 
 import codecs
 import sys
@@ -15,7 +15,7 @@ _REPLACEMENTS = MappingProxyType(
     {"−": "-", "–": "-", "±": "+-", "°": " deg", "µ": "u", "μ": "u", "×": "x", "√": "sqrt", "²": "2"}
     | {"≤": "<=", "≥": ">=", "…": "...", "·": ".", "█": "#", "━": "-", "•": "*", "“": '"', "”": '"', "’": "'"}
 )
-"""What stands for a character that cannot be encoded; a figure must not lose its sign. All others become ``?``."""
+"""Replacements of characters that cannot be encoded, as a figure must not lose its sign. All others become ``?``."""
 
 
 def use_replacements() -> None:

@@ -46,7 +46,7 @@ def microvolts(signals_mv: NDArray[np.floating]) -> NDArray[np.int16]:
     whole = np.rint(np.where(is_valid, signals_mv, 0) * 1000.0)
     if np.abs(whole).max(initial=0) > 32767:
         raise DatasetError(
-            f"Expected samples within 32.767 mV to write them in steps of a microvolt, but found "
+            f"Expected samples within 32.767 mV to write them in steps of a microvolt, got "
             f"{np.abs(whole).max() / 1000:g} mV."
         )
     return np.where(is_valid, whole, HIDDEN).astype(np.int16)

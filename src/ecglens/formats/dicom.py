@@ -118,12 +118,12 @@ def _pydicom() -> ModuleType:
 def _check(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> None:
     low, high = _RATES_HZ
     if not low <= record.fs_hz <= high:
-        raise DatasetError(f"Expected {low} to {high} Hz for a DICOM 12-lead ECG, but found {record.fs_hz:g} Hz.")
+        raise DatasetError(f"Expected {low} to {high} Hz for a DICOM 12-lead ECG, got {record.fs_hz:g} Hz.")
     most = max((len(rows) for _, rows in groups), default=0)
     length = record.signals_mv.shape[1]
     if not 1 <= most <= _CHANNELS or not 1 <= length <= _SAMPLES:
         raise DatasetError(
-            f"Expected at most {_CHANNELS} leads of {_SAMPLES} samples for a DICOM 12-lead ECG, but found {most} leads "
+            f"Expected at most {_CHANNELS} leads of {_SAMPLES} samples for a DICOM 12-lead ECG, got {most} leads "
             f"of {length}."
         )
 

@@ -76,9 +76,9 @@ def read_fhir(path: str | Path) -> EcgRecord:
         periods = {float(part["valueSampledData"]["period"]) for part in parts}
         notes = tuple(note["text"] for note in observation.get("note", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, but found none.") from error
+        raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, got none.") from error
     if len(periods) != 1:
-        raise DatasetError(f"Expected leads of one rate in the Observation {path.name}, but found {len(periods)}.")
+        raise DatasetError(f"Expected leads of one rate in the Observation {path.name}, got {len(periods)}.")
     signals = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
     for line, row in zip(signals, rows, strict=True):
         line[: len(row)] = row

@@ -55,7 +55,7 @@ def read_json(path: str | Path) -> EcgRecord:
     except (OSError, ValueError) as error:
         raise DatasetError(f"Expected a record as JSON at {path.name}, but it cannot be read.") from error
     if not isinstance(document, dict) or document.get("format") != _NAME:
-        raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, but found something else.")
+        raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, got something else.")
     check_version(document, _NAME, path.name)
     try:
         leads = tuple(document["leads"])

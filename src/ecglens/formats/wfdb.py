@@ -45,7 +45,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
         raise DatasetError(f"Expected signals in the WFDB record {stem.name}, but it has none.")
     strange = [unit for unit in record.units if unit.lower() not in _TO_MV]
     if strange:
-        raise DatasetError(f"Expected voltages in the WFDB record {stem.name}, but found the unit '{strange[0]}'.")
+        raise DatasetError(f"Expected voltages in the WFDB record {stem.name}, got the unit '{strange[0]}'.")
     scale = np.array([_TO_MV[unit.lower()] for unit in record.units])
     signals = np.ascontiguousarray((record.p_signal * scale).T, dtype=np.float32)
     return EcgRecord(
@@ -70,7 +70,7 @@ def write_wfdb(record: EcgRecord, path: str | Path) -> None:
     wfdb = _wfdb()
     path = Path(path).with_suffix("") if Path(path).suffix == ".hea" else Path(path)
     if not re.fullmatch(r"[\w-]+", path.name, flags=re.ASCII):
-        raise DatasetError(f"Expected letters, digits, - and _ in the name of a WFDB record, but found '{path.name}'.")
+        raise DatasetError(f"Expected letters, digits, - and _ in the name of a WFDB record, got '{path.name}'.")
     path.parent.mkdir(parents=True, exist_ok=True)
     placed = record.with_distinct_leads().on_one_clock()
     digital = microvolts(placed.signals_mv).T

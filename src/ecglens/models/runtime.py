@@ -84,7 +84,7 @@ class Runtime:
         shapes = {name: array.shape[1:] for name, array in arrays.items()}
         if shapes != self.recipe.shapes:
             raise ModelError(
-                f"Model '{self.card.name}' reads {_format_shapes(self.recipe.shapes)}, but got "
+                f"Expected {_format_shapes(self.recipe.shapes)} for model '{self.card.name}', got "
                 f"{_format_shapes(shapes) or 'nothing'}."
             )
         feed = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}

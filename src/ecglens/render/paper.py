@@ -75,7 +75,7 @@ def grid_style(name: str) -> GridStyle:
     try:
         return GRIDS[name]
     except KeyError:
-        raise RenderError(f"Expected a grid out of {', '.join(GRIDS)}, but got '{name}'.") from None
+        raise RenderError(f"Expected a grid out of {', '.join(GRIDS)}, got '{name}'.") from None
 
 
 @lru_cache(maxsize=8)

@@ -82,9 +82,7 @@ def test_values_can_be_changed_from_the_command_line(tmp_path):
     assert isinstance(recipe.input, LeadCrops)
     with pytest.raises(TrainingError, match="optimization.epochs: expected a number of at least 1, got 0"):
         load_recipe(path, changes=["optimization.epochs=0"])
-    with pytest.raises(
-        TrainingError, match="Expected a change as KEY=VALUE, such as optimization.epochs=5, but got 'x'"
-    ):
+    with pytest.raises(TrainingError, match="Expected a change as KEY=VALUE, such as optimization.epochs=5, got 'x'"):
         load_recipe(path, changes=["x"])
     with pytest.raises(TrainingError, match="Expected sections before 'x' in 'title.x', but 'title' is a value"):
         load_recipe(path, changes=["title.x=1"])

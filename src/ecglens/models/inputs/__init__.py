@@ -134,7 +134,7 @@ def make_stored_input(
     if isinstance(recipe, LeadCrops):
         return {"page": make_lead_crops(page, layout, recipe)}
     if record is None:
-        raise ModelError("The model reads signals, but got none for this page; digitize it and pass its record.")
+        raise ModelError("Expected signals for this model, got none for this page; digitize it and pass its record.")
     if isinstance(recipe, LeadSignals):
         return {"signal": make_signal_array(record, recipe)[None]}
     return {**make_stored_input(page, layout, recipe.page), "signal": make_signal_array(record, recipe.signal)[None]}

@@ -299,7 +299,7 @@ def _keys_of(sections: Sequence[str]) -> list[str]:
 def _apply_change(document: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
-        raise TrainingError(f"Expected a change as KEY=VALUE, such as optimization.epochs=5, but got '{change}'.")
+        raise TrainingError(f"Expected a change as KEY=VALUE, such as optimization.epochs=5, got '{change}'.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except ValueError:

@@ -182,7 +182,7 @@ def _make_unchecked_split(recordings: Recordings, recipe: Recipe, plan: Plan, *,
     if Path(plan.protocol).is_file():
         return Split.load(plan.protocol, recordings)
     raise TrainingError(
-        "Expected the protocol honest, as-published, given, leave-one-out:COLUMN or the file of a split, but got "
+        "Expected the protocol honest, as-published, given, leave-one-out:COLUMN or the file of a split, got "
         f"'{plan.protocol}'."
     )
 

@@ -146,7 +146,7 @@ def search(
     if fold is not None:
         folds = splits.honest(recordings, seed=fold[0])
         if not 0 <= fold[1] < len(folds):
-            raise TrainingError(f"Expected a fold from 0 to {len(folds) - 1}, but got {fold[1]}.")
+            raise TrainingError(f"Expected a fold from 0 to {len(folds) - 1}, got {fold[1]}.")
         rows = folds[fold[1]].train
     parts = [_inner(recordings, recipe, Fold(rows, np.empty(0, np.intp)), seed=seed + n) for n in range(repeats)]
     settings = {

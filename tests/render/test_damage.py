@@ -11,7 +11,9 @@ def clean() -> RenderedPage:
     t = np.arange(5000) / 500
     wave = 0.5 * np.sin(2 * np.pi * 1.3 * t)
     source = EcgRecord(np.float32([wave, 0.7 * wave]), 500.0, ("I", "II"))
-    return render_page(source, layout="6x1-limb", grid="none", names=None, footer=None, dpi=120, ink=(0, 0, 0), row_mm=24)
+    return render_page(
+        source, layout="6x1-limb", grid="none", names=None, footer=None, dpi=120, ink=(0, 0, 0), row_mm=24
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(DAMAGES))

@@ -38,6 +38,27 @@ class ClassifiedPulseLimits:
         low="Single strokes are pulses.",
         high="Narrow pulses are overlooked.",
     )
+    height_tolerance: float = threshold(
+        0.17,
+        "1",
+        "Largest relative deviation of a pulse's height from 5, 10 or 20 mm.",
+        low="Pulses on stretched pages are overlooked.",
+        high="Complexes look like pulses.",
+    )
+    before_name_mm: float = threshold(
+        16.0,
+        "mm",
+        "Largest distance of a pulse from the names of its column.",
+        low="Pulses far from names are overlooked.",
+        high="Complexes look like pulses.",
+    )
+    after_names: float = threshold(
+        0.6,
+        "1",
+        "Least distance of pulses at the right end from the last names, as a part of the distance of the columns.",
+        low="Complexes of the last column look like pulses.",
+        high="Pulses of pages whose names stand late are overlooked.",
+    )
     to_line_mm: float = threshold(
         3.0,
         "mm",
@@ -62,6 +83,11 @@ class ClassifiedPulseLimits:
 
 
 LIMITS = ClassifiedPulseLimits()
+
+_HEIGHTS_MM = np.array([5.0, 10.0, 20.0])
+"""1 mV at the three usual gains."""
+_LINE_MM = 250.0
+"""Length of a line of 10 s."""
 
 
 def find_classified_pulses(pulse: NDArray[np.uint8], px_per_mm: float = PX_PER_MM) -> list[Pulse]:

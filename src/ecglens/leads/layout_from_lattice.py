@@ -108,7 +108,9 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
     zeros = find_lines_of_lattice(bare, lattice, LINES.black)
     if zeros is None:
         return NotFound(f"The names of {len(lattice.words)} leads were read, but no traces were found beside them.")
-    pulses = [] if normalized.pulse is None else group_pulses(find_classified_pulses(normalized.pulse), zeros)
+    pulses = (
+        [] if normalized.pulse is None else group_pulses(find_classified_pulses(normalized.pulse), zeros, lattice.lefts)
+    )
     rows = Rows(zeros=zeros, pulses=pulses[0] if pulses else ())
     heads, ends = _find_ends(bare, rows, pulses, lattice)
     span = (float(heads[0]), float(ends[-1]))

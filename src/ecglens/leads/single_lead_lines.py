@@ -141,7 +141,11 @@ def _build(
     lead = name or _DEFAULT_LEAD
     plan = LayoutPlan(ONE_LEAD_LINES, tuple((lead,) for _ in spans))
     columns = np.array([float(np.median([start for start, _ in spans])), float(max(stop for _, stop in spans))])
-    found = [] if normalized.pulse is None else group_pulses(find_classified_pulses(normalized.pulse), rows.zeros[:1])
+    found = (
+        []
+        if normalized.pulse is None
+        else group_pulses(find_classified_pulses(normalized.pulse), rows.zeros[:1], columns[:1])
+    )
     pulses = tuple(pulse for column in found for pulse in column)
     warnings = () if name else (f"The page does not name its lead; it is taken as lead {lead}.",)
     row_spans = [(float(start), float(stop)) for start, stop in spans]

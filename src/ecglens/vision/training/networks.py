@@ -18,6 +18,10 @@ WIDTHS = (16, 32, 48, 64, 64)
 """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the page's resolution."""
 
 
+_PRIOR_LOGIT = -3.0
+"""Logit of a class where nothing is known: a twentieth of the pixels. Rare classes would vanish otherwise."""
+
+
 class SegmentationNet(nn.Module):
     """Logits of each class for each pixel.
 
@@ -35,6 +39,7 @@ class SegmentationNet(nn.Module):
         self.narrow = nn.ModuleList(nn.Conv2d(after, here, 1) for here, after in zip(widths, widths[1:], strict=False))
         self.up = nn.ModuleList(_convolve(here, here) for here in widths[:-1])
         self.answer = nn.Conv2d(widths[0], 4 * len(CLASSES), 1)
+        nn.init.constant_(cast(nn.Parameter, self.answer.bias), _PRIOR_LOGIT)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Compute the logits.

@@ -30,7 +30,7 @@ Progress = Callable[[int, Mapping[str, float]], None]
 
 _CROP_PX = 256
 _PAGE_BATCH = 8
-_STEPS_PER_PAGE = 4
+_STEPS_PER_PAGE = 6
 _PAGES_KEPT = 260
 _WORD_BATCH = 64
 _WORDS_A_SAMPLE = 200
@@ -40,7 +40,11 @@ _HELD_PAGES = 12
 _HELD_WORDS = 4000
 _CLASS_WEIGHTS = (1.0, 0.6, 0.25, 0.6)
 """Weights of the classes in the cross entropy."""
-_DICE_WEIGHTS = (0.5, 0.25, 0.0, 0.2)
+_INK_WEIGHTS = (1.0, 1.0, 1.0, 8.0)
+"""Weights that are added to those of pixels that a class covers: pulses are rare."""
+_PULSE_CROPS = 0.25
+"""Share of the crops that are cut around a pulse, where a page has some."""
+_DICE_WEIGHTS = (0.5, 0.25, 0.0, 0.0)
 """Weights of their Dice losses, which keep rare classes from being forgotten."""
 _AGREEMENT = 1e-3
 """Largest difference between the logits of a network and of its graph."""
@@ -92,7 +96,7 @@ def train_pixel_classes(records: Path, out: Path, plan: TrainingPlan, report: Pr
     rng = np.random.default_rng(plan.seed)
     network = SegmentationNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=1e-3)
-    weights = torch.tensor(_CLASS_WEIGHTS).view(1, -1, 1, 1)
+    weights, ink_weights = (torch.tensor(values).view(1, -1, 1, 1) for values in (_CLASS_WEIGHTS, _INK_WEIGHTS))
     held = [_draw_page((str(records), -1 - number)) for number in range(_HELD_PAGES)]
     losses: list[float] = []
     with open_pool(_draw_page, str(records), size=_PAGES_KEPT, seed=plan.seed * 1_000_000) as pool:
@@ -105,7 +109,7 @@ def train_pixel_classes(records: Path, out: Path, plan: TrainingPlan, report: Pr
             logits = network(pixels.contiguous(memory_format=torch.channels_last))
             entropy = functional.binary_cross_entropy_with_logits(logits, masks, reduction="none")
             shares = logits.sigmoid()
-            loss = (entropy * weights * (1 + masks)).mean()
+            loss = (entropy * weights * (1 + ink_weights * masks)).mean()
             for channel, weight in enumerate(_DICE_WEIGHTS):
                 if weight:
                     loss = loss + weight * _dice(shares[:, channel], masks[:, channel])
@@ -199,8 +203,12 @@ def _cut_crop(page: TrainingPage, rng: np.random.Generator) -> tuple[Planes, Pla
     """A crop of a page with other colors, contrast and light, and its masks, ``(channels, height, width)`` each."""
     pixels, masks = _pad(page)
     height, width = masks.shape[:2]
+    pulses = np.argwhere(masks[..., CLASSES.index("pulse")] > 127) if rng.random() < _PULSE_CROPS else ()
     for _ in range(8):
         top, left = int(rng.integers(height - _CROP_PX + 1)), int(rng.integers(width - _CROP_PX + 1))
+        if len(pulses):
+            off = pulses[int(rng.integers(len(pulses)))] - rng.integers(32, _CROP_PX - 32, 2)
+            top, left = (int(np.clip(off[axis], 0, masks.shape[axis] - _CROP_PX)) for axis in range(2))
         part = (slice(top, top + _CROP_PX), slice(left, left + _CROP_PX))
         if (masks[part][..., 0] > 127).mean() > 0.002 or rng.random() < 0.1:
             break

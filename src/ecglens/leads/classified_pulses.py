@@ -115,13 +115,27 @@ def find_classified_pulses(pulse: NDArray[np.uint8], px_per_mm: float = PX_PER_M
     ]
 
 
-def group_pulses(pulses: list[Pulse], zeros: NDArray[np.float64]) -> list[tuple[Pulse, ...]]:
+def group_pulses(
+    pulses: list[Pulse], zeros: NDArray[np.float64], lefts: NDArray[np.float64]
+) -> list[tuple[Pulse, ...]]:
     """Group the pulses that stand on the lines by the columns in which they stand, left to right.
 
     Args:
         pulses: From :func:`find_classified_pulses`, on a normalized page.
         zeros: ``(lines,)``, rows of the zero lines.
+        lefts: ``(columns,)``, left edges of the names of each column; pulses stand near them or at the right end.
     """
+    wide = float(np.diff(lefts).mean()) if len(lefts) > 1 else _LINE_MM * PX_PER_MM
+    pulses = [
+        pulse
+        for pulse in pulses
+        if np.abs(pulse.height_mm / _HEIGHTS_MM - 1).min() <= LIMITS.height_tolerance
+        and (
+            np.abs(lefts - pulse.right).min() <= LIMITS.before_name_mm * PX_PER_MM
+            or np.abs(lefts - pulse.left).min() <= LIMITS.before_name_mm * PX_PER_MM
+            or pulse.left > lefts[-1] + LIMITS.after_names * wide
+        )
+    ]
     on_line = [pulse for pulse in pulses if np.abs(zeros - pulse.bottom).min() <= LIMITS.to_line_mm * PX_PER_MM]
     columns: list[list[Pulse]] = []
     for pulse in sorted(on_line, key=lambda pulse: pulse.right):

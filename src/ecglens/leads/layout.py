@@ -164,7 +164,7 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     """
     normalized = normalize_page(page)
     if page.classes is not None:
-        return find_lattice_layout(page, normalized or None, name=name)
+        return find_lattice_layout(page, None if isinstance(normalized, NotFound) else normalized, name=name)
     if isinstance(normalized, NotFound):
         result = find_named_layout(page, None, name=name, guess=doubtful)
         if not isinstance(result, Layout):

@@ -172,7 +172,7 @@ def _find_ends(
         for line in range(len(rows.zeros)):
             top, bottom = rows.band(line, bare.shape[0])
             part = slice(max(0, round(start) + 2), round(stop))
-            covered = (bare[top:bottom, part] > LINES.black).any(axis=0)
+            covered = np.asarray((bare[top:bottom, part] > LINES.black).any(axis=0), dtype=np.bool_)
             first, last, _ = find_longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM))
             runs.append((part.start + first, part.start + last))
         begins, finishes = np.array(runs, dtype=np.float64).T
@@ -216,7 +216,7 @@ def _covered_share(bare: NDArray[np.uint8], rows: Rows, heads: NDArray[np.float6
     shares = []
     for line in range(len(rows.zeros)):
         top, bottom = rows.band(line, bare.shape[0])
-        covered = (bare[top:bottom] > LINES.black).any(axis=0)
+        covered = np.asarray((bare[top:bottom] > LINES.black).any(axis=0), dtype=np.bool_)
         shares += [covered[int(a) : max(int(a) + 1, int(b))] for a, b in zip(heads, ends, strict=True)]
     return float(np.concatenate(shares).mean())
 

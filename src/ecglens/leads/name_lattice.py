@@ -170,14 +170,14 @@ def _fit_plan(plan: LayoutPlan, words: list[Word]) -> Lattice | None:
         return None
     whole = sum(name_weight(name) for name in places)
     inside = [word for word, fits in zip(known, found, strict=True) if fits]
-    words = tuple(
+    members = tuple(
         max((word for word in inside if word.name == name), key=lambda word: word.score)
         for name in places
         if any(word.name == name for word in inside)
     )
     feet = _line(at[found, 0], where[found, 0], len(plan.rows))
     lefts = _line(at[found, 1], where[found, 1], plan.columns)
-    return Lattice(plan, best / whole, feet, lefts, words)
+    return Lattice(plan, best / whole, feet, lefts, members)
 
 
 def _line(steps: NDArray[np.float64], places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -242,7 +242,8 @@ def _refine(along: NDArray[np.float64], row: float) -> float:
 def _find_strips(ink: NDArray[np.uint8], along: NDArray[np.float64], zeros: NDArray[np.float64]) -> NDArray[np.float64]:
     """Zero lines of strips below the lines with names."""
     pitch = float(np.diff(zeros).mean()) if len(zeros) > 1 else LIMITS.line_mm[1] * PX_PER_MM
-    usual, strips, last = float(np.median(along[np.rint(zeros).astype(np.intp)])), [], float(zeros[-1])
+    usual, last = float(np.median(along[np.rint(zeros).astype(np.intp)])), float(zeros[-1])
+    strips: list[float] = []
     while len(strips) < _MOST_STRIPS:
         first, stop = round(last + 0.45 * pitch), min(len(along), round(last + 1.6 * pitch))
         if first >= stop:

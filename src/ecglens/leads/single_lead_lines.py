@@ -116,7 +116,7 @@ def find_single_lead_lines(
 def _find_span(bare: NDArray[np.uint8], rows: Rows, line: int) -> tuple[int, int] | None:
     """Ends of a line, or ``None`` where it has no trace."""
     top, bottom = rows.band(line, bare.shape[0])
-    covered = (bare[top:bottom] > LINES.black).any(axis=0)
+    covered = np.asarray((bare[top:bottom] > LINES.black).any(axis=0), dtype=np.bool_)
     first, last, share = find_longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM))
     return (first, last) if share >= LIMITS.min_covered else None
 

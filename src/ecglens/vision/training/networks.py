@@ -57,7 +57,7 @@ class SegmentationNet(nn.Module):
             levels.append(x)
         for skip, narrow, block in zip(reversed(levels[:-1]), reversed(self.narrow), reversed(self.up), strict=True):
             x = block(skip + functional.interpolate(narrow(x), scale_factor=2.0, mode="nearest"))
-        return cast(Tensor, functional.pixel_shuffle(self.answer(x), 2))
+        return functional.pixel_shuffle(self.answer(x), 2)
 
 
 def _convolve(before: int, after: int) -> nn.Sequential:

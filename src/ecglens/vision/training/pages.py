@@ -92,7 +92,7 @@ def _random_style(rng: np.random.Generator) -> PageStyle:
     return replace(
         random_style(rng, dpi=float(rng.uniform(105, 190))),
         pen_mm=float(rng.uniform(0.12, 0.5)),
-        ink=tuple(int(value) for value in np.clip(ink + tint, 0, 255)),
+        ink=_as_color(ink + tint),
         print_ink=(int(rng.integers(0, 110)),) * 3,
         grid=_random_grid(rng),
         name_mm=float(rng.uniform(1.7, 3.6)),
@@ -112,15 +112,19 @@ def _random_grid(rng: np.random.Generator) -> str | GridStyle:
     ground = 255 - rng.uniform(0, 30, 3) * (rng.random() < 0.5)
     pale = color + (ground - color) * rng.uniform(0, 0.8)
     dotted = rng.random() < 0.25
-    as_color = lambda values: tuple(int(value) for value in values)  # noqa: E731
     return GridStyle(
-        minor=None if rng.random() < 0.15 and not dotted else as_color(pale),
-        major=as_color(color),
+        minor=None if rng.random() < 0.15 and not dotted else _as_color(pale),
+        major=_as_color(color),
         minor_mm=float(rng.uniform(0.08, 0.2)),
         major_mm=float(rng.uniform(0.12, 0.4)),
         dotted=dotted,
-        ground=as_color(ground),
+        ground=_as_color(ground),
     )
+
+
+def _as_color(values: NDArray[Any]) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in np.clip(values, 0, 255))
+    return red, green, blue
 
 
 def _draw_masks(

@@ -94,7 +94,7 @@ def train_pixel_classes(records: Path, out: Path, plan: TrainingPlan, report: Pr
         raise TrainingError(f"Expected a folder with WFDB records, found none in '{records}'.")
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
-    network = SegmentationNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = SegmentationNet().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=1e-3)
     weights, ink_weights = (torch.tensor(values).view(1, -1, 1, 1) for values in (_CLASS_WEIGHTS, _INK_WEIGHTS))
     held = [_draw_page((str(records), -1 - number)) for number in range(_HELD_PAGES)]

@@ -24,6 +24,9 @@ _MIN_BOX_MM = 5.0
 _MIN_GOOD_SHARE = 0.8
 """Share of good leads below which a page is also traced by the classes of its pixels."""
 
+_MAX_UNREAD = 2
+"""Number of unread lead names from which a page is also read by the classes of its pixels: they tell the layout."""
+
 _HINT = (
     "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, give them."
 )
@@ -129,12 +132,16 @@ def digitize_page(
         return _trace(view, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
 
     tracing = trace(flat.page, positions)
-    if boxes or flat.page.classes is not None or _good_share(tracing) >= _MIN_GOOD_SHARE:
+    is_good = _good_share(tracing) >= _MIN_GOOD_SHARE and positions.unread < _MAX_UNREAD
+    if boxes or flat.page.classes is not None or is_good:
         return tracing
     other = locate_by_classes(flat.page, layout)
     if other is None or not isinstance(other.layout, Layout):
         return tracing
-    return max(tracing, trace(other.page, other.layout), key=_good_share)
+    second = trace(other.page, other.layout)
+    if _good_share(second) >= _MIN_GOOD_SHARE and other.layout.unread < positions.unread:
+        return second
+    return max(tracing, second, key=_good_share)
 
 
 def _good_share(tracing: Tracing) -> float:

@@ -231,6 +231,7 @@ class Layout:
         known_print: Whether names and lines are in the print of the public set's recorder.
         doubt: Why the leads may not be one heart's recording, or ``None``.
         names: Boxes of the lead names; those of names that were not read are computed from the others.
+        unread: Number of lead names that were not read, those of rhythm strips included.
     """
 
     name: str
@@ -246,6 +247,7 @@ class Layout:
     known_print: bool = False
     doubt: str | None = None
     names: tuple[Box, ...] = ()
+    unread: int = 0
 
     @property
     def rhythm_leads(self) -> tuple[str, ...]:

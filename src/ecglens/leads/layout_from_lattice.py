@@ -4,7 +4,7 @@ The names tell the layout and the lines, the ink beside them the zero lines, the
 does not matter whether names stand above, below, on or left of their traces, or left of a pulse.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,7 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
     curves, _ = trace_centers(bare, rows)
     plan, warnings = name_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
+    unread = missing + len(warnings)
     lost = describe_cut(normalized, columns, page.width)
     odd = "" if lost or source == "none" or is_pulsed else describe_odd_columns(plan, columns)
     if reason := lost or odd:
@@ -139,7 +140,7 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} supplies them.",
         )
     found = tuple(pulse for column in pulses for pulse in column)
-    return build_layout(
+    layout = build_layout(
         normalized,
         rows,
         columns,
@@ -150,6 +151,7 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
         place_names(fit, rows, columns),
         ends if is_pulsed else None,
     )
+    return replace(layout, unread=unread)
 
 
 def _find_ends(

@@ -267,6 +267,7 @@ def find_named_layout(
     curves, _ = trace_centers(bare, rows)
     plan, warnings = name_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
+    not_read = missing + len(warnings)
     lost = describe_cut(normalized, columns, page.width)
     odd = "" if lost or source == "none" else describe_odd_columns(plan, columns)
     if reason := lost or odd:
@@ -281,7 +282,7 @@ def find_named_layout(
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} supplies them.",
         )
     names = place_names(fit, rows, columns)
-    return build_layout(normalized, rows, columns, plan, pulses, warnings, source, names)
+    return replace(build_layout(normalized, rows, columns, plan, pulses, warnings, source, names), unread=not_read)
 
 
 def describe_odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:

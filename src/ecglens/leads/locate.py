@@ -14,7 +14,7 @@ import numpy as np
 
 from ecglens.leads.layout import find_layout
 from ecglens.pages.geometry.dewarping import flatten
-from ecglens.pages.geometry.orientation import turn_by_quarters
+from ecglens.pages.geometry.orientation import turn_by_quarters, turn_by_texts
 from ecglens.pages.geometry.paper_edges import rectify_by_edges
 from ecglens.pages.grid_removal import remove_photographed_grid
 from ecglens.records import Layout, Located, NotFound, Page
@@ -42,6 +42,7 @@ def locate_leads(page: Page) -> Located:
     Returns:
         The view and its layout; the page as it came with the reason where no view shows leads.
     """
+    page = turn_by_texts(page)
     layout = find_layout(page)
     if isinstance(layout, NotFound):
         other = _first_located(_photo_views(page))
@@ -63,7 +64,7 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
         leads.
     """
     located = page if isinstance(page, Located) else None
-    photo = _reduce(page.page if isinstance(page, Located) else page)
+    photo = turn_by_texts(_reduce(page.page if isinstance(page, Located) else page))
     flat = flatten(photo)
     if flat is not photo and flat.pixels is photo.pixels and located is not None and located.layout and name is None:
         return replace(located, page=replace(located.page, bend_mm=flat.bend_mm))
@@ -76,10 +77,14 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     layout = find_layout(first, name=name, doubtful=True)
     if isinstance(layout, Layout):
         return Located(first, layout)
-    views = map(
-        classify_page, chain([first], upright_first, [as_it_came] if dewarped else [], _edge_views(photo), by_grid)
-    )
-    return _first_located(views, name=name, doubtful=True) or Located(first, layout)
+    classified = classify_page(first)
+    layout = find_layout(classified, name=name, doubtful=True)
+    if isinstance(layout, Layout):
+        return Located(classified, layout)
+    is_flat = not has_no_grid and not at_an_angle and not dewarped
+    seen_from_above = chain(upright_first, [as_it_came] if dewarped else [], _edge_views(photo), by_grid)
+    others = turn_by_quarters(photo) if is_flat else seen_from_above
+    return _first_located(map(classify_page, others), name=name, doubtful=True) or Located(first, layout)
 
 
 def locate_by_classes(page: Page, name: str | None = None) -> Located | None:

@@ -52,6 +52,13 @@ class LatticeLimits:
         low="Words of the header make a layout.",
         high="Pages with few readable names are refused.",
     )
+    max_words: int = threshold(
+        48,
+        "words",
+        "Number of names of a layout that are looked at, the surest first; each two of them are tried.",
+        low="Names on pages with much print are overlooked.",
+        high="Pages full of names take long.",
+    )
     below_mm: tuple[float, float] = threshold(
         (-12.0, 22.0),
         "mm",
@@ -141,7 +148,7 @@ def find_lattice(words: list[Word], *, only: str | None = None) -> Lattice | Non
 def _fit_plan(plan: LayoutPlan, words: list[Word]) -> Lattice | None:
     """The lattice of one layout that explains most of its names."""
     places = {name: (row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)}
-    known = [word for word in words if word.name in places]
+    known = sorted((word for word in words if word.name in places), key=lambda word: -word.score)[: LIMITS.max_words]
     if len(known) < 2:
         return None
     at = np.array([places[word.name] for word in known], dtype=np.float64)

@@ -63,15 +63,15 @@ def describe_page(page: Page, normalized: NormalizedPage, words: list[Word]) -> 
     if not lines:
         has_print = page.classes is not None and (page.classes.print > LINES.black).mean() > 0.001
         return "Print was seen, but no traces: this may be a cover page." if has_print else "No traces were seen."
-    seen = f"{_say(lines).capitalize()} line{'s' if lines > 1 else ''} of traces"
+    seen = f"{_say(lines).capitalize()} line{'s of traces were' if lines > 1 else ' of traces was'} seen"
     coarse = min(normalized.scale) * PX_PER_MM < LIMITS.low_px_per_mm
     size = " The picture is too coarse to read them: use one of at least twice the size." if coarse else ""
     if extra:
-        return f"{seen} were seen, with the additional leads {', '.join(extra)} only, which are not read."
+        return f"{seen}, with the additional leads {', '.join(extra)} only, which are not read."
     if not names:
-        return f"{seen} were seen, but no lead names could be read beside them.{size}"
+        return f"{seen}, but no lead names could be read beside them.{size}"
     only = "the lead name" if len(names) == 1 else "the lead names"
-    return f"{seen} were seen, and {only} {', '.join(names)}, which do not make up a known layout.{size}"
+    return f"{seen}, and {only} {', '.join(names)}, which do not make up a known layout.{size}"
 
 
 def _say(number: int) -> str:

@@ -27,10 +27,6 @@ _MIN_GOOD_SHARE = 0.8
 _MAX_UNREAD = 2
 """Number of unread lead names from which a page is also read by the classes of its pixels: they tell the layout."""
 
-_HINT = (
-    "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, give them."
-)
-
 
 def digitize(
     source: Source,
@@ -117,11 +113,11 @@ def digitize_page(
         )
     flat = locate_flat_leads(page, layout)
     if isinstance(flat.layout, NotFound):
-        hint = _HINT if layout is None else f"The layout was given as {layout}."
+        hint = "" if layout is None else f" The layout was given as {layout}."
         raise EcgReadError(
             code="no_leads",
             source=original.source,
-            detail=f"expected the leads of an ECG page. {flat.layout.reason} {hint}",
+            detail=f"expected the leads of an ECG page. {flat.layout.reason}{hint}",
         )
     positions = _with_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)

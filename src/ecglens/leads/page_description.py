@@ -46,6 +46,9 @@ class DescriptionLimits:
 LIMITS = DescriptionLimits()
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_HINT = (
+    " Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, give them."
+)
 _EXTRA_LEAD = re.compile(r"V[3-6][rR]|V[7-9][rR]?|V[XYZxyz]")
 
 
@@ -69,7 +72,7 @@ def describe_page(page: Page, normalized: NormalizedPage, words: list[Word]) -> 
     if extra:
         return f"{seen}, with the additional leads {', '.join(extra)} only, which are not read."
     if not names:
-        return f"{seen}, but no lead names could be read beside them.{size}"
+        return f"{seen}, but no lead names could be read beside them.{size or _HINT}"
     only = "the lead name" if len(names) == 1 else "the lead names"
     return f"{seen}, and {only} {', '.join(names)}, which do not make up a known layout.{size}"
 

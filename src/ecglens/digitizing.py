@@ -6,6 +6,7 @@ from dataclasses import replace
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_flat_leads
+from ecglens.pages.contents import describe_contents
 from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
 from ecglens.pages.source import MIN_SIDE_PX
@@ -77,6 +78,7 @@ def digitize(
         gain_mm_mv=gain_mm_mv,
         fs_hz=fs_hz,
         printed=printed,
+        source=source,
     )
 
 
@@ -89,6 +91,7 @@ def digitize_page(
     gain_mm_mv: float | None = None,
     fs_hz: float = 500.0,
     printed: bool | PrintedFacts = False,
+    source: Source | None = None,
 ) -> Tracing:
     """Read the signals of a page that was decoded, or located, before.
 
@@ -100,6 +103,7 @@ def digitize_page(
         gain_mm_mv: As for :func:`digitize`.
         fs_hz: As for :func:`digitize`.
         printed: As for :func:`digitize`, or facts that were read from the page before it was redacted.
+        source: The file of the page, of which the error for a cover page names the pages with traces.
 
     Raises:
         EcgReadError: As for :func:`digitize`.
@@ -116,10 +120,11 @@ def digitize_page(
     flat = locate_flat_leads(page, layout)
     if isinstance(flat.layout, NotFound):
         hint = _HINT if layout is None else f"The layout was given as {layout}."
+        contents = describe_contents(original, source, max_megapixels=load_settings().max_megapixels)
         raise EcgReadError(
             code="no_leads",
             source=original.source,
-            detail=f"expected the leads of an ECG page. {flat.layout.reason} {hint}",
+            detail=f"expected the leads of an ECG page. {contents or f'{flat.layout.reason} {hint}'}",
         )
     positions = _with_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)

@@ -1,14 +1,17 @@
 """Digitizing with corrections by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import ecglens
-from ecglens.digitizing import digitize_page
+from ecglens.digitizing import digitize_page, measure_tracing
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
-from ecglens.records import Box
+from ecglens.printed.facts import is_speed_supported
+from ecglens.reading import examine_page, load_runtime
+from ecglens.records import Box, Measured, Measurements, PrintedFacts
 from ecglens.render import render_page
 
 DATA = Path(__file__).resolve().parents[0] / "data"
@@ -30,3 +33,56 @@ def test_boxes_layout_and_gain_can_be_given_by_hand() -> None:
         ecglens.digitize(b"", layout="5x5")
     with pytest.raises(EcgReadError, match="Expected a gain in mm/mV from 1 to 80, got 0"):
         ecglens.digitize(b"", gain_mm_mv=0)
+
+
+def speed_warnings(warnings: tuple[str, ...]) -> list[str]:
+    return [warning for warning in warnings if "check the paper speed" in warning]
+
+
+def test_a_page_at_another_speed_that_prints_nothing_is_doubted_on_every_surface() -> None:
+    page = render_page(RECORD, layout="6x1", speed_mm_s=50.0, header=None, footer=None).page
+    tracing = digitize_page(page)
+    assert tracing.speed_source == "default"
+    (warning,) = speed_warnings(tracing.warnings)
+    assert "a page at 50 mm/s, but 25 mm/s was used" in warning
+    assert speed_warnings(examine_page(page, load_runtime(), measure=True).warnings) == [warning]
+    assert speed_warnings(digitize_page(page, speed_mm_s=25.0).warnings) == [warning]
+    assert not speed_warnings(digitize_page(page, speed_mm_s=50.0).warnings)
+
+
+@pytest.mark.parametrize(
+    ("facts", "width_s", "supported"),
+    [
+        (PrintedFacts(), 2.5, True),
+        (PrintedFacts(), 1.9, False),
+        (PrintedFacts(speed_mm_s=25.0), 1.9, True),
+        (PrintedFacts(speed_mm_s=50.0), 2.5, False),
+        (PrintedFacts(column_s=1.9), 1.9, True),
+        (PrintedFacts(column_s=5.0), 2.5, False),
+        (PrintedFacts(rate_bpm=60.0), 1.9, True),
+        (PrintedFacts(rate_bpm=90.0), 1.9, False),
+    ],
+)
+def test_print_columns_and_rate_support_a_speed(facts: PrintedFacts, width_s: float, supported: bool) -> None:
+    layout = digitize_page(render_page(RECORD).page).layout
+    leads = tuple(
+        replace(lead, box=Box(0, 0, 9, 25 * width_s * layout.px_per_mm[1])) for lead in layout.leads if not lead.rhythm
+    )
+    rate = Measurements(rate_bpm=Measured(60.0, 1.0, "1/min"))
+    assert is_speed_supported(facts, replace(layout, leads=leads), rate, 25.0) is supported
+
+
+def test_a_page_on_which_nothing_confirms_the_speed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecglens.measuring.measure.measure", lambda record, low_pass_hz: Measurements())
+    page = render_page(RECORD).page
+    assert not speed_warnings(digitize_page(page).warnings)
+    monkeypatch.setattr("ecglens.digitizing.is_speed_supported", lambda *arguments: False)
+    (warning,) = speed_warnings(digitize_page(page).warnings)
+    assert "Nothing on the page confirms 25 mm/s" in warning
+    assert not speed_warnings(digitize_page(page, speed_mm_s=25.0).warnings)
+
+
+def test_a_record_is_measured_once() -> None:
+    tracing = digitize_page(render_page(RECORD).page)
+    assert tracing.measurements is not None
+    assert measure_tracing(tracing) is tracing.measurements

@@ -8,10 +8,17 @@ import numpy as np
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_by_classes, locate_flat_leads
+from ecglens.pages.contents import describe_contents
 from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
 from ecglens.pages.source import MIN_SIDE_PX
-from ecglens.printed.facts import find_contradictions, is_speed_contradicted, read_facts, read_text_facts
+from ecglens.printed.facts import (
+    find_contradictions,
+    is_speed_contradicted,
+    is_speed_supported,
+    read_facts,
+    read_text_facts,
+)
 from ecglens.records import GOOD_QUALITY, Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
 from ecglens.tracing.trace import trace_page
@@ -75,6 +82,7 @@ def digitize(
         gain_mm_mv=gain_mm_mv,
         fs_hz=fs_hz,
         printed=printed,
+        source=source,
     )
 
 
@@ -87,6 +95,7 @@ def digitize_page(
     gain_mm_mv: float | None = None,
     fs_hz: float = 500.0,
     printed: bool | PrintedFacts = False,
+    source: Source | None = None,
 ) -> Tracing:
     """Read the signals of a page that was decoded, or located, before.
 
@@ -98,6 +107,7 @@ def digitize_page(
         gain_mm_mv: As for :func:`digitize`.
         fs_hz: As for :func:`digitize`.
         printed: As for :func:`digitize`, or facts that were read from the page before it was redacted.
+        source: The file of the page, of which the error for a cover page names the pages with traces.
 
     Raises:
         EcgReadError: As for :func:`digitize`.
@@ -114,10 +124,11 @@ def digitize_page(
     flat = locate_flat_leads(page, layout)
     if isinstance(flat.layout, NotFound):
         hint = "" if layout is None else f" The layout was given as {layout}."
+        contents = describe_contents(original, source, max_megapixels=load_settings().max_megapixels)
         raise EcgReadError(
             code="no_leads",
             source=original.source,
-            detail=f"expected the leads of an ECG page. {flat.layout.reason}{hint}",
+            detail=f"expected the leads of an ECG page. {contents or f'{flat.layout.reason}{hint}'}",
         )
     positions = _with_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)
@@ -125,7 +136,7 @@ def digitize_page(
         facts = read_facts(flat.page, positions)
 
     def trace(view: Page, layout: Layout) -> Tracing:
-        return _trace(view, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+        return _trace_and_check(view, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
 
     tracing = trace(flat.page, positions)
     is_good = _good_share(tracing) >= _MIN_GOOD_SHARE and positions.unread < _MAX_UNREAD
@@ -146,56 +157,70 @@ def _good_share(tracing: Tracing) -> float:
     return float(np.mean([(value >= GOOD_QUALITY) + 0.01 * value for value in quality])) if quality else 0.0
 
 
-def _trace(
-    page: Page,
-    layout: Layout,
-    facts: PrintedFacts | None,
-    *,
-    speed_mm_s: float | None,
-    gain_mm_mv: float | None,
-    fs_hz: float,
-) -> Tracing:
-    if facts is not None:
-        return _trace_as_printed(page, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
-    used_mm_s = speed_mm_s or STANDARD_SPEED_MM_S
-    tracing = trace_page(page, layout, fs_hz=fs_hz, speed_mm_s=used_mm_s, gain_mm_mv=gain_mm_mv)
-    return tracing if speed_mm_s is None else replace(tracing, speed_source="given")
-
-
 def measure_tracing(tracing: Tracing) -> Measurements | None:
-    """Measure the signals of a page; ``None`` where their scale is unknown."""
-    if tracing.record is None:
-        return None
+    """Measure the signals of a page, unless that was done before; ``None`` where their scale is unknown."""
+    if tracing.record is None or tracing.measurements is not None:
+        return tracing.measurements
     from ecglens.measuring.measure import measure  # loads scipy.signal, which a label alone does not need
 
     return measure(tracing.record, low_pass_hz=tracing.printed.low_pass_hz if tracing.printed else None)
 
 
-def _trace_as_printed(
-    page: Page, layout: Layout, facts: PrintedFacts, *, speed_mm_s: float | None, gain_mm_mv: float | None, fs_hz: float
+def _trace_and_check(
+    page: Page,
+    layout: Layout,
+    printed: PrintedFacts | None,
+    *,
+    speed_mm_s: float | None,
+    gain_mm_mv: float | None,
+    fs_hz: float,
 ) -> Tracing:
     """Trace the page at the speed and gain that it prints, unless others were given or the page contradicts them."""
+    facts = printed or PrintedFacts()
     used, source = speed_mm_s or facts.speed_mm_s or STANDARD_SPEED_MM_S, "printed" if facts.speed_mm_s else "default"
 
     def trace_at(speed: float) -> Tracing:
-        return trace_page(
+        tracing = trace_page(
             page, layout, fs_hz=fs_hz, speed_mm_s=speed, gain_mm_mv=gain_mm_mv, printed_mm_mv=facts.gain_mm_mv
         )
+        tracing = replace(tracing, printed=printed)
+        return replace(tracing, measurements=measure_tracing(tracing))
 
     tracing = trace_at(used)
-    measurements = measure_tracing(tracing)
-    if speed_mm_s is None and used != STANDARD_SPEED_MM_S and is_speed_contradicted(facts, layout, measurements):
+    if (
+        speed_mm_s is None
+        and used != STANDARD_SPEED_MM_S
+        and is_speed_contradicted(facts, layout, tracing.measurements)
+    ):
         used, source = STANDARD_SPEED_MM_S, "default"
         tracing = trace_at(used)
-        measurements = measure_tracing(tracing)
     warnings = find_contradictions(
-        facts, layout, speed_mm_s=used, gain_mm_mv=tracing.gain_mm_mv, measurements=measurements
+        facts, layout, speed_mm_s=used, gain_mm_mv=tracing.gain_mm_mv, measurements=tracing.measurements
     )
+    source = source if speed_mm_s is None else "given"
+    doubt = None if warnings else _doubt_speed(tracing, facts, is_given=speed_mm_s is not None)
     return replace(
         tracing,
-        printed=facts,
-        speed_source="given" if speed_mm_s is not None else source,
-        warnings=(*tracing.warnings, *warnings),
+        speed_source=source,
+        warnings=(*tracing.warnings, *warnings, *(() if doubt is None else (doubt,))),
+    )
+
+
+def _doubt_speed(tracing: Tracing, facts: PrintedFacts, *, is_given: bool) -> str | None:
+    """Return a sentence where the durations put the paper speed in doubt, or where nothing speaks for it."""
+    from ecglens.measuring.speed import doubt_speed, is_speed_plausible
+
+    measurements, speed = tracing.measurements, tracing.speed_mm_s
+    if measurements is None or facts.speed_mm_s == speed:
+        return None
+    strange = doubt_speed(measurements, speed)
+    if strange is not None or is_given or is_speed_plausible(measurements):
+        return strange
+    if is_speed_supported(facts, tracing.layout, measurements, speed):
+        return None
+    return (
+        f"Nothing on the page confirms {speed:g} mm/s, and all durations and rates depend on the paper speed; "
+        "check the paper speed."
     )
 
 

@@ -13,11 +13,12 @@ from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import needs_record
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
+from ecglens.pages.contents import describe_contents
 from ecglens.pages.read import Source, read_page
 from ecglens.records import Abstention, Layout, Located, NotFound, Page, Prediction, PrintedFacts, Reading, Tracing
 from ecglens.settings import load_settings
 
-__all__ = ["examine", "examine_page", "load_runtime", "measure_reading", "read", "read_located"]
+__all__ = ["examine", "examine_page", "load_runtime", "locate_page", "measure_reading", "read", "read_located"]
 
 
 def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Prediction:
@@ -62,11 +63,16 @@ def examine(
     """
     runtime = load_runtime(model)
     decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
-    return examine_page(decoded, runtime, measure=measure, printed=printed)
+    return examine_page(decoded, runtime, measure=measure, printed=printed, source=source)
 
 
 def examine_page(
-    page: Page, runtime: Runtime, *, measure: bool = False, printed: bool | PrintedFacts = False
+    page: Page,
+    runtime: Runtime,
+    *,
+    measure: bool = False,
+    printed: bool | PrintedFacts = False,
+    source: Source | None = None,
 ) -> Reading:
     """Read a page that was decoded before, with a loaded model.
 
@@ -75,8 +81,23 @@ def examine_page(
         runtime: From :func:`load_runtime`.
         measure: As for :func:`examine`.
         printed: As for :func:`examine`, or facts that were read from the page before it was redacted.
+        source: As for :func:`locate_page`.
     """
-    return read_located(locate_leads(page), runtime, measure=measure, printed=_text_facts(page, printed))
+    return read_located(locate_page(page, source), runtime, measure=measure, printed=_text_facts(page, printed))
+
+
+def locate_page(page: Page, source: Source | None = None) -> Located:
+    """Locate the leads of a page for a model, or say in plain words that the page shows no trace.
+
+    Args:
+        page: From :func:`ecglens.pages.read_page`.
+        source: The file of the page, of which the reason for a cover page names the pages with traces.
+    """
+    located = locate_leads(page)
+    if located.layout:
+        return located
+    contents = describe_contents(page, source, max_megapixels=load_settings().max_megapixels)
+    return located if contents is None else replace(located, layout=NotFound(contents))
 
 
 def read_located(
@@ -85,7 +106,7 @@ def read_located(
     """Read a page whose leads were located before: each further model costs no more than its own run.
 
     Args:
-        located: From :func:`ecglens.leads.locate.locate_leads`.
+        located: From :func:`locate_page`.
         runtime: As for :func:`examine_page`.
         measure: As for :func:`examine_page`.
         printed: As for :func:`examine_page`.

@@ -410,7 +410,8 @@ class Tracing:
         goldberger_mv: Root mean square of aVR + aVL + aVF in mV, likewise.
         warnings: Contradictions and doubts, one sentence each.
         speed_source: ``"given"``, ``"printed"`` or ``"default"`` (25 mm/s, no other speed was given or printed).
-        printed: Facts that the recorder printed around the traces, where reading them was requested.
+        printed: Facts that the recorder printed around the traces, where there were any or reading them was requested.
+        measurements: Measurements of the record, where it was measured to check the paper speed.
     """
 
     page: Page = field(repr=False)
@@ -425,6 +426,7 @@ class Tracing:
     warnings: tuple[str, ...] = ()
     speed_source: str = "default"
     printed: PrintedFacts | None = None
+    measurements: Measurements | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return page, layout, scale, checks and record as plain types, without the traces."""

@@ -40,7 +40,7 @@ SHARES = {"normal": 0.951, "mi": 0.03, "history_mi": 0.014, "abnormal_heartbeat"
 
 def read_pages_with(monkeypatch, fake):
     """Replace locating and reading by a function of the page and the model."""
-    monkeypatch.setattr(visitors, "locate_leads", lambda page: page)
+    monkeypatch.setattr(visitors, "locate_page", lambda page, content: page)
     monkeypatch.setattr(visitors, "read_located", fake)
 
 

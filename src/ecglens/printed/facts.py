@@ -27,6 +27,7 @@ __all__ = [
     "PrintLimits",
     "find_contradictions",
     "is_speed_contradicted",
+    "is_speed_supported",
     "parse_facts",
     "read_facts",
     "read_text_facts",
@@ -151,6 +152,8 @@ LIMITS = PrintLimits()
 _DETECTOR_PX = 1280
 """Longest side for the detection of lines of print; three times as fast as rapidocr's own setting."""
 _MIN_STRIP_PX = 8
+_COLUMN_S, _LINE_S = 2.5, 10.0
+"""Seconds of a column of four, and of a whole line, on the pages of most recorders."""
 _SAME_LINE = 0.5
 """Vertical distance of two words of one line, as a part of their height."""
 _ROUNDED_DOWN_BPM = 0.5
@@ -253,6 +256,32 @@ def is_speed_contradicted(facts: PrintedFacts, layout: Layout, measurements: Mea
     )
 
 
+def is_speed_supported(
+    facts: PrintedFacts, layout: Layout, measurements: Measurements | None, speed_mm_s: float
+) -> bool:
+    """Return whether the print or the lengths of the traces speak for a paper speed.
+
+    Recorders print lines of 10 s in all, and columns of 2.5 s.
+
+    Args:
+        facts: Facts that the page prints, if any.
+        layout: Positions of the leads.
+        measurements: Measurements at that speed.
+        speed_mm_s: Paper speed.
+    """
+    if facts.speed_mm_s is not None or facts.column_s is not None:
+        return facts.speed_mm_s in (None, speed_mm_s) and (
+            facts.column_s is None or _columns_fit(facts.column_s, layout, speed_mm_s)
+        )
+    leads = layout.leads
+    line_mm = (max(lead.box.right for lead in leads) - min(lead.box.left for lead in leads)) / layout.px_per_mm[1]
+    return (
+        _rate_fits(facts.rate_bpm, measurements)
+        or _columns_fit(_COLUMN_S, layout, speed_mm_s)
+        or _fits(line_mm / speed_mm_s, _LINE_S)
+    )
+
+
 def find_contradictions(
     facts: PrintedFacts,
     layout: Layout,
@@ -298,7 +327,11 @@ def find_contradictions(
 
 
 def _columns_fit(column_s: float, layout: Layout, speed_mm_s: float) -> bool:
-    return abs(_column_mm(layout) / speed_mm_s / column_s - 1) <= LIMITS.column_tolerance
+    return _fits(_column_mm(layout) / speed_mm_s, column_s)
+
+
+def _fits(measured_s: float, printed_s: float) -> bool:
+    return abs(measured_s / printed_s - 1) <= LIMITS.column_tolerance
 
 
 def _rate_fits(rate_bpm: float | None, measurements: Measurements | None, *, faster: float = 1.0) -> bool:

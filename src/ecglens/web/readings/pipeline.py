@@ -19,7 +19,7 @@ from ecglens.models.explain.caching import CachingRuntime
 from ecglens.pages.read import read_page
 from ecglens.printed.facts import read_facts, read_text_facts
 from ecglens.printed.redaction import redact
-from ecglens.reading import load_runtime, measure_reading, read_located
+from ecglens.reading import load_runtime, locate_page, measure_reading, read_located
 from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
 from ecglens.settings import load_settings
 from ecglens.tracing.overlay import draw_overlay
@@ -114,7 +114,7 @@ def predict_page(content: bytes, number: int, options: Options) -> FirstResult:
         EcgLensError: The page cannot be read, or a model cannot be used.
     """
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
-    located, printed = locate_leads(page), read_text_facts(page)
+    located, printed = locate_page(page, content), read_text_facts(page)
     readings = [
         read_located(located, load_runtime(name), printed=printed or False) for name in options.models or (None,)
     ]

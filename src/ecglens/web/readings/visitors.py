@@ -8,10 +8,9 @@ from django.utils.translation import gettext as _
 
 from ecglens.demo import demo_pages
 from ecglens.extras import is_installed
-from ecglens.leads.locate import locate_leads
 from ecglens.pages.read import read_page
 from ecglens.printed.facts import read_text_facts
-from ecglens.reading import load_runtime, read_located
+from ecglens.reading import load_runtime, locate_page, read_located
 from ecglens.records import Page
 from ecglens.settings import load_settings
 from ecglens.web.http.throttle import count_request, hash_address
@@ -45,7 +44,7 @@ def read_for_visitor(content: bytes, name: str, options: Options, *, number: int
         EcgLensError: It cannot be read.
     """
     page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels)
-    return _present(clean_name(name), *_read(page, options))
+    return _present(clean_name(name), *_read(page, options, content))
 
 
 def read_demo(name: str) -> ReadingView | None:
@@ -62,10 +61,12 @@ def _read_demo(name: str) -> tuple[str, Details, list[dict[str, object]], Pictur
     return page.path.name, *_read(read_page(page.path), Options())
 
 
-def _read(page: Page, options: Options) -> tuple[Details, list[dict[str, object]], PictureFile]:
+def _read(
+    page: Page, options: Options, content: bytes | None = None
+) -> tuple[Details, list[dict[str, object]], PictureFile]:
     """Return the details of a page, each model's prediction, and the picture of the page."""
     names = options.models or (None,)
-    located = locate_leads(page)
+    located = locate_page(page, content)
     printed = read_text_facts(page) or (options.printed and is_installed("rapidocr"))
     first = read_located(located, load_runtime(names[0]), measure=True, printed=printed)
     others = [read_located(located, load_runtime(each), printed=printed) for each in names[1:]]

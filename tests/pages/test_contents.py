@@ -1,0 +1,72 @@
+"""Sentences for pages without traces: what they show, and where the traces of their file are."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from not_ecgs import generate_not_ecgs
+from reportlab.pdfgen.canvas import Canvas
+from tests.support.text_pdfs import page_with_text, text_pdf
+
+import ecglens
+from ecglens.errors import EcgReadError
+from ecglens.formats.csv import read_csv
+from ecglens.pages import contents, read_page
+from ecglens.pages.contents import describe_contents
+from ecglens.records import Page
+from ecglens.render import render_page
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
+
+
+def cover(canvas: Canvas) -> None:
+    canvas.setFont("Helvetica", 12)
+    for row in range(20):
+        canvas.drawString(60, 540 - 22 * row, f"Name of the patient, address and findings, line {row}")
+
+
+@pytest.fixture(scope="module")
+def file_with_cover() -> bytes:
+    trace = page_with_text(render_page(RECORD).page)
+    return text_pdf(cover, trace, cover, trace, trace)
+
+
+def test_a_cover_page_names_the_pages_with_traces(file_with_cover: bytes) -> None:
+    expected = "Page 1 of the file shows print but no trace; read one of the pages 2, 4 and 5, where traces are seen."
+    with pytest.raises(EcgReadError, match=expected) as error:
+        ecglens.digitize(file_with_cover)
+    assert error.value.code == "no_leads"
+    abstention = ecglens.read(file_with_cover).abstention
+    assert abstention is not None
+    assert expected in abstention.reason
+    page = read_page(file_with_cover)
+    assert describe_contents(page, io.BytesIO(file_with_cover)) == expected
+
+
+def test_a_single_page_of_print_says_so() -> None:
+    page = read_page(text_pdf(cover))
+    assert describe_contents(page, text_pdf(cover)) == "The page shows print but no trace; read a page with traces."
+
+
+def test_only_some_pages_for_some_time_are_looked_at(monkeypatch: pytest.MonkeyPatch, file_with_cover: bytes) -> None:
+    page = read_page(file_with_cover)
+    monkeypatch.setattr(contents, "LIMITS", replace(contents.LIMITS, max_pages=1))
+    assert "read page 2, where traces" in str(describe_contents(page, file_with_cover))
+    monkeypatch.setattr(contents, "LIMITS", replace(contents.LIMITS, max_seconds=-1.0))
+    assert describe_contents(page, file_with_cover) == "The page shows print but no trace; read a page with traces."
+
+
+def test_a_damaged_page_of_the_file_is_passed_over(file_with_cover: bytes) -> None:
+    page = read_page(file_with_cover)
+    assert "where traces are seen" in str(describe_contents(replace(page, count=7), file_with_cover))
+
+
+def test_pages_with_traces_and_pictures_are_not_called_print() -> None:
+    for style in ("plain", "bare", "gray-copy"):
+        assert describe_contents(render_page(RECORD, style=style).page) is None
+    for name, pixels in generate_not_ecgs(np.random.default_rng(1), 16):
+        if name not in {"text page", "form"}:
+            assert describe_contents(Page(pixels)) is None, name

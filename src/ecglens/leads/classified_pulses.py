@@ -1,6 +1,6 @@
 """Calibration pulses of a page whose pixels were classified: pieces of the class of pulses, beside the lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ class ClassifiedPulseLimits:
     """Thresholds of pulses by the classes of pixels."""
 
     share: int = threshold(
-        90,
+        200,
         "share of 255",
         "Share of a pixel that a pulse covers from which it belongs to the pulse.",
         low="Steep complexes belong to pulses.",
@@ -37,6 +37,20 @@ class ClassifiedPulseLimits:
         "Smallest and largest width of a pulse with its feet.",
         low="Single strokes are pulses.",
         high="Narrow pulses are overlooked.",
+    )
+    flank: float = threshold(
+        0.45,
+        "1",
+        "Least share of the height of a pulse that its flanks cover.",
+        low="Dirt beside a pulse makes it wider.",
+        high="Faint flanks are overlooked.",
+    )
+    roof: float = threshold(
+        0.6,
+        "1",
+        "Least share of the width between its flanks that the roof of a pulse covers.",
+        low="Grid lines through a pulse look like its roof.",
+        high="Faint roofs are overlooked.",
     )
     height_tolerance: float = threshold(
         0.17,
@@ -101,18 +115,29 @@ def find_classified_pulses(pulse: NDArray[np.uint8], px_per_mm: float = PX_PER_M
         Pulses with their feet, top to bottom, in px of ``pulse``.
     """
     strokes = np.asarray(pulse >= LIMITS.share, dtype=np.uint8)
-    joined = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((round(2 * px_per_mm) | 1, 3), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    joined = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((round(px_per_mm) | 1, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     left, top, width, height = (stats[1:, column] for column in range(4))
     is_pulse = np.ones(len(left), dtype=np.bool_)
     for size, (low, high) in ((height, LIMITS.height_mm), (width, LIMITS.width_mm)):
         is_pulse &= (size >= low * px_per_mm) & (size <= high * px_per_mm)
-    return [
-        Pulse(
-            float(top[one]) + 0.5, float(left[one]), float(top[one] + height[one]) - 1.5, float(left[one] + width[one])
-        )
-        for one in np.flatnonzero(is_pulse)[np.argsort(top[is_pulse], kind="stable")]
-    ]
+    numbers = np.flatnonzero(is_pulse)[np.argsort(top[is_pulse], kind="stable")]
+    outlines = [_outline(np.asarray(labels == one + 1), stats[one + 1]) for one in numbers]
+    return [outline for outline in outlines if outline is not None]
+
+
+def _outline(piece: NDArray[np.bool_], box: NDArray[np.int32]) -> Pulse | None:
+    """The roof, the outer flanks and the foot of a pulse, without dirt and grid lines that join it."""
+    left, top, width, height = (int(value) for value in box[:4])
+    part = piece[top : top + height, left : left + width]
+    flanks = np.flatnonzero(part.mean(axis=0) >= LIMITS.flank)
+    if flanks.size < 2 or flanks[-1] - flanks[0] < 2:
+        return None
+    between = part[:, flanks[0] : flanks[-1] + 1]
+    roofs = np.flatnonzero(between.mean(axis=1) >= LIMITS.roof)
+    roof = int(roofs[0]) if roofs.size and roofs[0] < 0.6 * height else 0
+    last = int(np.flatnonzero(part[:, flanks].any(axis=1))[-1])
+    return Pulse(top + roof + 0.5, float(left + flanks[0]), float(top + last) - 0.5, float(left + flanks[-1] + 1))
 
 
 def group_pulses(
@@ -126,6 +151,7 @@ def group_pulses(
         lefts: ``(columns,)``, left edges of the names of each column; pulses stand near them or at the right end.
     """
     wide = float(np.diff(lefts).mean()) if len(lefts) > 1 else _LINE_MM * PX_PER_MM
+    pulses = [_stand_on(pulse, zeros) for pulse in pulses]
     pulses = [
         pulse
         for pulse in pulses
@@ -145,3 +171,10 @@ def group_pulses(
             columns.append([pulse])
     needed = max(1.0, LIMITS.min_lines * len(zeros))
     return [tuple(sorted(column, key=lambda pulse: pulse.top)) for column in columns if len(column) >= needed]
+
+
+def _stand_on(pulse: Pulse, zeros: NDArray[np.float64]) -> Pulse:
+    """The pulse with its foot on the nearest zero line, if that is near: strokes may go on below it."""
+    zero = float(zeros[np.abs(zeros - pulse.bottom).argmin()])
+    is_near = abs(zero - pulse.bottom) <= LIMITS.to_line_mm * PX_PER_MM
+    return replace(pulse, bottom=zero) if is_near else pulse

@@ -178,9 +178,7 @@ def _find_ends(
             first, last, _ = find_longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM))
             runs.append((part.start + first, part.start + last))
         begins, finishes = np.array(runs, dtype=np.float64).T
-        heads.append(
-            start if start >= 0 and abs(np.median(begins) - start) < 4 * PX_PER_MM else float(np.median(begins))
-        )
+        heads.append(float(np.median(begins)))
         ends.append(float(np.median(finishes)))
     return np.array(heads), np.array(ends)
 

@@ -52,6 +52,13 @@ class LatticeLimits:
         low="Words of the header make a layout.",
         high="Pages with few readable names are refused.",
     )
+    missing_cost: float = threshold(
+        0.35,
+        "1",
+        "Part of a name that each missing name costs.",
+        low="Pages with six leads are read as half of a page with twelve.",
+        high="Pages with few readable names are read as smaller layouts.",
+    )
     max_words: int = threshold(
         48,
         "words",
@@ -141,8 +148,13 @@ def find_lattice(words: list[Word], *, only: str | None = None) -> Lattice | Non
     lattices = [lattice for plan in plans.values() if (lattice := _fit_plan(plan, words)) is not None]
     if not lattices:
         return None
-    best = max(lattices, key=lambda lattice: (lattice.named * len(lattice.plan.leads), lattice.named))
+    best = max(lattices, key=_worth)
     return best if best.named >= LIMITS.min_named else None
+
+
+def _worth(lattice: Lattice) -> float:
+    """Number of names that stand in a lattice, less a part of those that are missing."""
+    return (lattice.named - LIMITS.missing_cost * (1 - lattice.named)) * len(lattice.plan.leads)
 
 
 def _fit_plan(plan: LayoutPlan, words: list[Word]) -> Lattice | None:

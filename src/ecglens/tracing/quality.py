@@ -157,6 +157,7 @@ _CLASSIFIED_WEIGHTS = {
     "torn": -10.0,
     "faint": -20.0,
     "coarse": -3.0,
+    "tangled": -8.0,
     "jitter": -1.0,
 }
 """The same for traces that were followed by the classes of pixels, by ``benchmarks/quality.py --classified --fit``."""
@@ -262,7 +263,7 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
         weights = _CLASSIFIED_WEIGHTS if page.is_classified else _WEIGHTS
         expected_db = sum(weights[name] * value for name, value in predictors.items())
         quality = share / (1 + float(np.exp((LIMITS.half_db - expected_db) / LIMITS.db_step)))
-        is_tangled = fact.tangled > LIMITS.max_tangled
+        is_tangled = fact.tangled > LIMITS.max_tangled and not page.is_classified
         qualities.append(min(quality, LIMITS.tangled_quality) if is_tangled else quality)
     return tuple(round(quality, 3) for quality in qualities)
 
@@ -305,7 +306,7 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
 
 def _ink_predictors(fact: LeadFacts, page: PageFacts) -> dict[str, float]:
     if page.is_classified:
-        return {"faint": fact.faint, "coarse": 1 / page.px_per_mm}
+        return {"faint": fact.faint, "coarse": 1 / page.px_per_mm, "tangled": fact.tangled}
     return {"edge": float(np.log(page.edge + 0.01)), "soft": page.edge * page.pen_mm}
 
 

@@ -18,7 +18,7 @@ class ClassifiedPulseLimits:
     """Thresholds of pulses by the classes of pixels."""
 
     share: int = threshold(
-        200,
+        150,
         "share of 255",
         "Share of a pixel that a pulse covers from which it belongs to the pulse.",
         low="Steep complexes belong to pulses.",
@@ -135,9 +135,10 @@ def _outline(piece: NDArray[np.bool_], box: NDArray[np.int32]) -> Pulse | None:
         return None
     between = part[:, flanks[0] : flanks[-1] + 1]
     roofs = np.flatnonzero(between.mean(axis=1) >= LIMITS.roof)
-    roof = int(roofs[0]) if roofs.size and roofs[0] < 0.6 * height else 0
+    roofs = roofs[roofs < 0.6 * height]
+    roof = float(roofs[roofs <= roofs[0] + PX_PER_MM].mean()) if roofs.size else 0.5
     last = int(np.flatnonzero(part[:, flanks].any(axis=1))[-1])
-    return Pulse(top + roof + 0.5, float(left + flanks[0]), float(top + last) - 0.5, float(left + flanks[-1] + 1))
+    return Pulse(top + roof, float(left + flanks[0]), float(top + last) - 0.5, float(left + flanks[-1] + 1))
 
 
 def group_pulses(

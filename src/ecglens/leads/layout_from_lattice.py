@@ -63,11 +63,11 @@ class LatticeLayoutLimits:
         high="Print beside the lines belongs to them.",
     )
     pulse_place_mm: float = threshold(
-        8.0,
+        14.0,
         "mm",
-        "Largest difference between the places of pulses beside the names of their columns.",
-        low="Columns with uneven names have no pulses of their own.",
-        high="Pulses at both ends of the lines look like pulses of two columns.",
+        "Largest distance of the middle of a pulse from the names of its column.",
+        low="Columns with names far from their pulses have none.",
+        high="Pulses at the right end look like pulses of the last column.",
     )
     nominal_tolerance: float = threshold(
         0.02,
@@ -158,16 +158,7 @@ def _find_ends(
     bare: NDArray[np.uint8], rows: Rows, pulses: list[tuple[Pulse, ...]], lattice: Lattice
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Heads and ends of the traces: one of each, or one for each column that begins with pulses."""
-    width = float(bare.shape[1])
-    rights = [float(np.median([pulse.right for pulse in column])) for column in pulses]
-    lefts = [float(np.median([pulse.left for pulse in column])) for column in pulses]
-    count = lattice.plan.columns
-    if count > 1 and len(pulses) == count and _stand_at_heads(rights, lattice):
-        starts, stops = rights, [*lefts[1:], width]
-    else:
-        middle = (float(lattice.lefts[0]) + width) / 2
-        starts = [max((right for right in rights if right < middle), default=-1.0)]
-        stops = [min((left for left in lefts if left > middle), default=width)]
+    starts, stops = _search_between(pulses, lattice, float(bare.shape[1]))
     heads, ends = [], []
     for start, stop in zip(starts, stops, strict=True):
         runs = []
@@ -183,10 +174,29 @@ def _find_ends(
     return np.array(heads), np.array(ends)
 
 
-def _stand_at_heads(rights: list[float], lattice: Lattice) -> bool:
-    """Return whether there are pulses near the names of each column."""
-    apart = np.abs(np.array(rights) - lattice.lefts - (rights[0] - lattice.lefts[0]))
-    return bool((apart <= LIMITS.pulse_place_mm * PX_PER_MM).all())
+def _search_between(pulses: list[tuple[Pulse, ...]], lattice: Lattice, width: float) -> tuple[list[float], list[float]]:
+    """Columns of the page between which the traces are: right of pulses at the heads, left of pulses at the end.
+
+    Where pulses stand near the names of a later column, every column begins with some, also where none were seen.
+    """
+    edges = [
+        tuple(float(np.median([getattr(one, side) for one in column])) for side in ("left", "right"))
+        for column in pulses
+    ]
+    reach = LIMITS.pulse_place_mm * PX_PER_MM
+    at_head: dict[int, tuple[float, ...]] = {}
+    for edge in edges:
+        away = np.abs(lattice.lefts - sum(edge) / 2)
+        if away.min() <= reach:
+            at_head.setdefault(int(away.argmin()), edge)
+    if any(column > 0 for column in at_head):
+        offsets = np.array([np.array(edge) - lattice.lefts[column] for column, edge in at_head.items()])
+        usual = np.median(offsets, axis=0)
+        placed = [np.array(at_head.get(column, left + usual)) for column, left in enumerate(lattice.lefts)]
+        return [float(edge[1]) for edge in placed], [*(float(edge[0]) for edge in placed[1:]), width]
+    middle = (float(lattice.lefts[0]) + width) / 2
+    start = max((right for _, right in edges if right < middle), default=-1.0)
+    return [start], [min((left for left, _ in edges if left > middle), default=width)]
 
 
 def _place_columns(

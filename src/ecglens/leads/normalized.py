@@ -1,12 +1,13 @@
 """Normalized pages: turned upright and brought to one scale, so that everything after it can count in mm."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.limits import threshold
+from ecglens.pages.grid import LIMITS as GRID
 from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import color_extremes, estimate_skew_from, extract_ink_from, extract_tint_from
 from ecglens.records import Box, NotFound, Page
@@ -112,9 +113,12 @@ def normalize_page(page: Page) -> NormalizedPage | NotFound:
         lines = np.asarray(
             _warp(lines, _rotation_back(lines.shape, angle), (lines.shape[1], lines.shape[0])), dtype=np.uint8
         )
-    grid = find_grid_lines(lines)
+    is_classified = work.grid is not None
+    grid = find_grid_lines(lines, min_strength=GRID.min_classified_strength if is_classified else GRID.min_strength)
     if isinstance(grid, NotFound):
         return grid
+    if is_classified:  # faint parts of the grid are paper, and traces beyond it are no dirt
+        grid = replace(grid, box=Box(0.0, 0.0, float(lines.shape[0]), float(lines.shape[1])))
     longest_mm = max(
         (grid.box.right - grid.box.left) / grid.px_per_mm[1], (grid.box.bottom - grid.box.top) / grid.px_per_mm[0]
     )

@@ -53,6 +53,13 @@ class SingleLeadLimits:
         low="Print is a trace.",
         high="Faint traces are refused.",
     )
+    max_start_mm: float = threshold(
+        12.0,
+        "mm",
+        "Largest difference of where the lines begin; the first may begin right of a calibration pulse.",
+        low="Lines behind a pulse are refused.",
+        high="Lines of different leads are read as one.",
+    )
     max_gap_mm: float = threshold(
         4.0,
         "mm",
@@ -106,6 +113,8 @@ def find_single_lead_lines(
         known = [span for span in spans if span is not None]
         lengths = np.array([stop - start for start, stop in known]) / PX_PER_MM
         if lengths[:-1].min() < LIMITS.min_line_mm or lengths[-1] < LIMITS.min_last_mm:
+            continue
+        if np.ptp([start for start, _ in known]) > LIMITS.max_start_mm * PX_PER_MM:
             continue
         if _beat_together(bare, rows, known):
             return NotFound(f"{len(zeros)} lines of traces that beat together were seen, but no names beside them.")

@@ -44,6 +44,14 @@ class GridLimits:
         high="Faint grids are not found.",
     )
 
+    min_classified_strength: float = threshold(
+        2.4,
+        "1",
+        "The same where the pixels were classified: the class of the grid holds no text and no traces.",
+        low="Texture looks like a grid.",
+        high="Grids of photographs are not found.",
+    )
+
 
 LIMITS = GridLimits()
 
@@ -85,17 +93,15 @@ def find_grid(pixels: NDArray[np.uint8]) -> Grid | NotFound:
     return find_grid_lines(extract_tint(pixels))
 
 
-def find_grid_lines(lines_image: NDArray[np.uint8]) -> Grid | NotFound:
+def find_grid_lines(lines_image: NDArray[np.uint8], *, min_strength: float = LIMITS.min_strength) -> Grid | NotFound:
     """Find the grid in the ``(height, width)`` uint8 image of an upright page that :func:`extract_tint` gives."""
     lines = lines_image.astype(np.float32)
     spectra = [_spectrum(lines.mean(axis=axis)) for axis in (1, 0)]
     scores = [_comb_scores(spectrum, _PITCHES_PX) for spectrum in spectra]
     both = np.sum([sliding_maximum(score, _ANISOTROPY_STEPS) for score in scores], axis=0)
     strength = float(np.exp(both.max() / 2))
-    if strength < LIMITS.min_strength:
-        return NotFound(
-            f"No regular grid was found (strength {strength:.2f}, at least {LIMITS.min_strength:.2f} needed)."
-        )
+    if strength < min_strength:
+        return NotFound(f"No regular grid was found (strength {strength:.2f}, at least {min_strength:.2f} needed).")
     rough = float(_PITCHES_PX[_coarsest_peak(both)])
     vertical, horizontal = (_refine(spectrum, rough) for spectrum in spectra)
     rows = _extent(_comb_strength(lines, horizontal), vertical)

@@ -67,10 +67,11 @@ class InkLimits:
         low="Grid dots are followed as traces.",
         high="Pieces of broken traces are removed.",
     )
-    half_covered: float = threshold(
-        127.5,
+    classified_level: float = threshold(
+        80.0,
         "share of 255",
-        "Share of a pixel that its trace covers at the edge of the stroke, where pixels were classified.",
+        "Share of a pixel that its trace covers from which it is followed, where pixels were classified: thin tips of "
+        "tall complexes cover a third of a pixel.",
         low="Traces look wider than they are.",
         high="Thin strokes are lost.",
     )
@@ -171,7 +172,7 @@ def extract_trace_ink(page: Page, layout: Layout, *, level_share: float = 1.0) -
 def _cut_ink(area: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     """Ink of a part of the page, or of the share that traces cover, and the ink at the edge of a stroke."""
     if area.ndim == 2:
-        return np.ascontiguousarray(area), LIMITS.half_covered
+        return np.ascontiguousarray(area), LIMITS.classified_level
     ink = extract_ink(np.ascontiguousarray(area))
     return ink, estimate_edge_level(ink)
 

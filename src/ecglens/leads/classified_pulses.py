@@ -1,6 +1,6 @@
 """Calibration pulses of a page whose pixels were classified: pieces of the class of pulses, beside the lines."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from ecglens.leads.normalized import PX_PER_MM
 from ecglens.leads.pulses import Pulse
 from ecglens.limits import threshold
 
-__all__ = ["LIMITS", "ClassifiedPulseLimits", "find_classified_pulses", "group_pulses"]
+__all__ = ["LIMITS", "ClassifiedPulseLimits", "find_classified_pulses", "find_pulses_of_lines"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,20 @@ class ClassifiedPulseLimits:
         low="Dirt beside a pulse makes it wider.",
         high="Faint flanks are overlooked.",
     )
+    stroke: float = threshold(
+        0.7,
+        "1",
+        "Least share of its height over which a flank of a known line has ink.",
+        low="Complexes and short strokes look like flanks.",
+        high="Faint flanks are overlooked.",
+    )
+    inside: float = threshold(
+        0.2,
+        "1",
+        "Largest share of ink between the flanks of a pulse.",
+        low="Pulses on dirty paper are overlooked.",
+        high="Two complexes look like a pulse.",
+    )
     roof: float = threshold(
         0.6,
         "1",
@@ -52,12 +66,12 @@ class ClassifiedPulseLimits:
         low="Grid lines through a pulse look like its roof.",
         high="Faint roofs are overlooked.",
     )
-    height_tolerance: float = threshold(
-        0.17,
+    above: float = threshold(
+        0.5,
         "1",
-        "Largest relative deviation of a pulse's height from 5, 10 or 20 mm.",
-        low="Pulses on stretched pages are overlooked.",
-        high="Complexes look like pulses.",
+        "Largest share of ink just above a flank.",
+        low="Pulses below grid lines are overlooked.",
+        high="Upright grid lines look like flanks.",
     )
     before_name_mm: float = threshold(
         16.0,
@@ -72,13 +86,6 @@ class ClassifiedPulseLimits:
         "Least distance of pulses at the right end from the last names, as a part of the distance of the columns.",
         low="Complexes of the last column look like pulses.",
         high="Pulses of pages whose names stand late are overlooked.",
-    )
-    to_line_mm: float = threshold(
-        3.0,
-        "mm",
-        "Largest distance of a pulse's foot from its zero line.",
-        low="Pulses of lines with a wandering baseline are overlooked.",
-        high="Pulses of other lines count.",
     )
     same_place_mm: float = threshold(
         2.5,
@@ -98,7 +105,7 @@ class ClassifiedPulseLimits:
 
 LIMITS = ClassifiedPulseLimits()
 
-_HEIGHTS_MM = np.array([5.0, 10.0, 20.0])
+_HEIGHTS_MM = (10.0, 5.0, 20.0)
 """1 mV at the three usual gains."""
 _LINE_MM = 250.0
 """Length of a line of 10 s."""
@@ -141,41 +148,79 @@ def _outline(piece: NDArray[np.bool_], box: NDArray[np.int32]) -> Pulse | None:
     return Pulse(top + roof, float(left + flanks[0]), float(top + last) - 0.5, float(left + flanks[-1] + 1))
 
 
-def group_pulses(
-    pulses: list[Pulse], zeros: NDArray[np.float64], lefts: NDArray[np.float64]
+def find_pulses_of_lines(
+    pulse: NDArray[np.uint8], zeros: NDArray[np.float64], lefts: NDArray[np.float64]
 ) -> list[tuple[Pulse, ...]]:
-    """Group the pulses that stand on the lines by the columns in which they stand, left to right.
+    """Find the pulses of lines that are known, by the columns in which they stand, left to right.
+
+    Two upright strokes from the zero line up to one height are a pulse, also without a roof; most lines have one at the
+    same place.
 
     Args:
-        pulses: From :func:`find_classified_pulses`, on a normalized page.
+        pulse: ``(height, width)`` uint8, share of each pixel of a normalized page that pulses cover.
         zeros: ``(lines,)``, rows of the zero lines.
         lefts: ``(columns,)``, left edges of the names of each column; pulses stand near them or at the right end.
     """
-    wide = float(np.diff(lefts).mean()) if len(lefts) > 1 else _LINE_MM * PX_PER_MM
-    pulses = [_stand_on(pulse, zeros) for pulse in pulses]
-    pulses = [
-        pulse
-        for pulse in pulses
-        if np.abs(pulse.height_mm / _HEIGHTS_MM - 1).min() <= LIMITS.height_tolerance
-        and (
-            np.abs(lefts - pulse.right).min() <= LIMITS.before_name_mm * PX_PER_MM
-            or np.abs(lefts - pulse.left).min() <= LIMITS.before_name_mm * PX_PER_MM
-            or pulse.left > lefts[-1] + LIMITS.after_names * wide
-        )
+    strokes = np.asarray(pulse >= LIMITS.share, dtype=np.uint8)
+    black = np.asarray(cv2.dilate(strokes, np.ones((1, 3), np.uint8)), dtype=np.uint8)
+    best: list[tuple[Pulse, ...]] = []
+    for height_mm in _HEIGHTS_MM:
+        pulses = [one for zero in zeros for one in _pair_flanks(black, float(zero), height_mm)]
+        columns = _group_by_columns([one for one in pulses if _may_stand_at(one, lefts)], len(zeros))
+        if sum(map(len, columns)) > sum(map(len, best)):
+            best = columns
+    return best
+
+
+def _pair_flanks(black: NDArray[np.uint8], zero: float, height_mm: float) -> list[Pulse]:
+    """Pairs of strokes that rise from a zero line to one height."""
+    top, bottom = round(zero - height_mm * PX_PER_MM), round(zero)
+    if top < 0 or bottom > len(black):
+        return []
+    body = black[top + PX_PER_MM : bottom - 1].mean(axis=0)
+    over = black[max(0, top - 3 * PX_PER_MM) : max(1, top - 2)].mean(axis=0)
+    is_flank = np.asarray((body >= LIMITS.stroke) & (over <= LIMITS.above))
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], is_flank, [False]]).astype(np.int8)))
+    flanks = [(float(a), float(b)) for a, b in zip(bounds[::2], bounds[1::2], strict=True)]
+    narrow, wide = (side * PX_PER_MM for side in LIMITS.width_mm)
+    roof = _find_roof(black, top)
+    return [
+        Pulse(roof if roof is not None else float(top), left[0] + 1, zero, right[1] - 1)
+        for number, left in enumerate(flanks)
+        for right in flanks[number + 1 : number + 2]
+        if narrow <= right[1] - left[0] <= wide and _is_empty(black, top, bottom, left[1], right[0])
     ]
-    on_line = [pulse for pulse in pulses if np.abs(zeros - pulse.bottom).min() <= LIMITS.to_line_mm * PX_PER_MM]
-    columns: list[list[Pulse]] = []
-    for pulse in sorted(on_line, key=lambda pulse: pulse.right):
-        if columns and pulse.right - columns[-1][-1].right <= LIMITS.same_place_mm * PX_PER_MM:
-            columns[-1].append(pulse)
-        else:
-            columns.append([pulse])
-    needed = max(1.0, LIMITS.min_lines * len(zeros))
-    return [tuple(sorted(column, key=lambda pulse: pulse.top)) for column in columns if len(column) >= needed]
 
 
-def _stand_on(pulse: Pulse, zeros: NDArray[np.float64]) -> Pulse:
-    """The pulse with its foot on the nearest zero line, if that is near: strokes may go on below it."""
-    zero = float(zeros[np.abs(zeros - pulse.bottom).argmin()])
-    is_near = abs(zero - pulse.bottom) <= LIMITS.to_line_mm * PX_PER_MM
-    return replace(pulse, bottom=zero) if is_near else pulse
+def _is_empty(black: NDArray[np.uint8], top: int, bottom: int, left: float, right: float) -> bool:
+    """Return whether there is little between two flanks, below the roof and above the foot."""
+    inside = black[top + 2 * PX_PER_MM : bottom - PX_PER_MM, int(left) + 1 : int(right) - 1]
+    return not inside.size or float(inside.mean()) <= LIMITS.inside
+
+
+def _find_roof(black: NDArray[np.uint8], top: int) -> float | None:
+    """Middle of the rows near the expected top that are filled most, or ``None`` without ink there."""
+    first = max(0, top - PX_PER_MM)
+    filled = black[first : top + PX_PER_MM + 1].sum(axis=1, dtype=np.float64)
+    return None if filled.max(initial=0.0) < 2 else first + float(np.flatnonzero(filled == filled.max()).mean())
+
+
+def _may_stand_at(pulse: Pulse, lefts: NDArray[np.float64]) -> bool:
+    """Return whether a pulse is near the names of a column, or at the right end of the lines."""
+    wide = float(np.diff(lefts).mean()) if len(lefts) > 1 else _LINE_MM * PX_PER_MM
+    reach = LIMITS.before_name_mm * PX_PER_MM
+    away = min(float(np.abs(lefts - pulse.right).min()), float(np.abs(lefts - pulse.left).min()))
+    return away <= reach or pulse.left > lefts[-1] + LIMITS.after_names * wide
+
+
+def _group_by_columns(pulses: list[Pulse], lines: int) -> list[tuple[Pulse, ...]]:
+    """Pulses at one place, one of each line, where enough of the lines have one."""
+    columns: list[dict[float, Pulse]] = []
+    last = -np.inf
+    for pulse in sorted(pulses, key=lambda pulse: pulse.right):
+        if pulse.right - last > LIMITS.same_place_mm * PX_PER_MM:
+            columns.append({})
+        columns[-1].setdefault(pulse.bottom, pulse)
+        last = pulse.right
+    needed = max(2.0 if lines > 2 else 1.0, LIMITS.min_lines * lines)
+    return [tuple(sorted(column.values(), key=lambda pulse: pulse.top)) for column in columns if len(column) >= needed]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LAYOUTS, LayoutPlan
-from ecglens.leads.classified_pulses import find_classified_pulses, group_pulses
+from ecglens.leads.classified_pulses import find_pulses_of_lines
 from ecglens.leads.fit import Fit
 from ecglens.leads.layout_from_names import LIMITS as NAMED
 from ecglens.leads.layout_from_names import (
@@ -108,9 +108,7 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
     zeros = find_lines_of_lattice(bare, lattice, LINES.black)
     if zeros is None:
         return NotFound(f"The names of {len(lattice.words)} leads were read, but no traces were found beside them.")
-    pulses = (
-        [] if normalized.pulse is None else group_pulses(find_classified_pulses(normalized.pulse), zeros, lattice.lefts)
-    )
+    pulses = [] if normalized.pulse is None else find_pulses_of_lines(normalized.pulse, zeros, lattice.lefts)
     rows = Rows(zeros=zeros, pulses=pulses[0] if pulses else ())
     heads, ends = _find_ends(bare, rows, pulses, lattice)
     span = (float(heads[0]), float(ends[-1]))

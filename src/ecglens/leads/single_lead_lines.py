@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import ONE_LEAD_LINES, LayoutPlan
-from ecglens.leads.classified_pulses import find_classified_pulses, group_pulses
+from ecglens.leads.classified_pulses import find_pulses_of_lines
 from ecglens.leads.name_shapes import Word
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage
 from ecglens.leads.trace_lines import LIMITS as LINES
@@ -150,11 +150,7 @@ def _build(
     lead = name or _DEFAULT_LEAD
     plan = LayoutPlan(ONE_LEAD_LINES, tuple((lead,) for _ in spans))
     columns = np.array([float(np.median([start for start, _ in spans])), float(max(stop for _, stop in spans))])
-    found = (
-        []
-        if normalized.pulse is None
-        else group_pulses(find_classified_pulses(normalized.pulse), rows.zeros[:1], columns[:1])
-    )
+    found = [] if normalized.pulse is None else find_pulses_of_lines(normalized.pulse, rows.zeros[:1], columns[:1])
     pulses = tuple(pulse for column in found for pulse in column)
     warnings = () if name else (f"The page does not name its lead; it is taken as lead {lead}.",)
     row_spans = [(float(start), float(stop)) for start, stop in spans]

@@ -50,11 +50,11 @@ def over_several_lines(record: EcgRecord, *, lines: int, seconds: float, **style
         last = round((line + 1) * seconds * record.fs_hz)
         part = replace(record, signals_mv=record.signals_mv[:, first:last])
         pulse = "left" if line == 0 else None
-        margin_mm = 15.0 if line == 0 else 15.0 + 0.5 * 10.2
-        page = render_page(
-            part, layout="1x1", seconds=seconds, pulse=pulse, row_mm=30.0, **{**BARE, **style, "margin_mm": margin_mm}
-        ).page  # type: ignore[arg-type]
-        parts.append(page.pixels)
+        margin_mm = 15.0 if line == 0 else 20.0
+        changes = {**BARE, **style, "margin_mm": margin_mm, "row_mm": 30.0, "pulse": pulse}
+        page = render_page(part, layout="1x1", seconds=seconds, **changes)  # type: ignore[arg-type]
+        cut = round((margin_mm - 2) * page.truth.px_per_mm)
+        parts.append(page.page.pixels[cut:-cut])
     width = max(part.shape[1] for part in parts)
     padded = [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255) for part in parts]
     return Page(np.vstack(padded), "drawn")

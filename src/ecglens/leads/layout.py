@@ -164,7 +164,11 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     """
     normalized = normalize_page(page)
     if page.classes is not None:
-        return find_lattice_layout(page, None if isinstance(normalized, NotFound) else normalized, name=name)
+        at_scale = None if isinstance(normalized, NotFound) else normalized
+        result = find_lattice_layout(page, at_scale, name=name)
+        if at_scale is None or not isinstance(result, Layout):
+            return result
+        return _with_warning(result) if _has_more_traces(page, at_scale, result) else result
     if isinstance(normalized, NotFound):
         result = find_named_layout(page, None, name=name, guess=doubtful)
         if not isinstance(result, Layout):

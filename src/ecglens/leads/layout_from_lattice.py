@@ -21,7 +21,6 @@ from ecglens.leads.layout_from_names import (
     normalize_by_lines,
     normalize_by_pulses,
     place_names,
-    snap,
 )
 from ecglens.leads.name_lattice import Lattice, find_lattice, find_lines_of_lattice
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage
@@ -69,6 +68,56 @@ class LatticeLayoutLimits:
         low="Columns with names far from their pulses have none.",
         high="Pulses at the right end look like pulses of the last column.",
     )
+    min_six_mm: float = threshold(
+        180.0,
+        "mm",
+        "Least length of the lines of a page with six leads.",
+        low="Half of a page with twelve leads is read as one with six.",
+        high="Short recordings of six leads are refused.",
+    )
+    min_beside_mm: float = threshold(
+        20.0,
+        "mm",
+        "Least length of the lines beyond the place where a second column would begin that is compared.",
+        low="A part without a beat is compared.",
+        high="Two columns are read as one.",
+    )
+    max_change: float = threshold(
+        0.5,
+        "ln",
+        "Largest logarithm of the ratio of a line's heights on both sides of that place.",
+        low="Leads with a wandering baseline count as two.",
+        high="Two leads of similar height count as one.",
+    )
+    min_changed: float = threshold(
+        0.45,
+        "1",
+        "Least share of the lines whose height changes there.",
+        low="Extrasystoles make two columns.",
+        high="Two columns are read as one.",
+    )
+    max_missing: float = threshold(
+        0.4,
+        "1",
+        "Largest share of names that may be unread where the traces are not as long as they should be.",
+        low="Pages with odd lengths and few readable names are refused.",
+        high="Half a page is read as a whole one.",
+    )
+    width_tolerance: float = threshold(
+        0.18,
+        "1",
+        "Largest relative difference of the columns' width from the distance of their names; some programs print the "
+        "names up to a sixth farther apart.",
+        low="Names that are printed too far apart place the columns.",
+        high="Half a page is read as a whole one.",
+    )
+    snap_mm: float = threshold(
+        1.6,
+        "mm",
+        "Deviation from 250 mm within which the traces are exactly 10 s long.",
+        low="Faint ends make the time scale wrong.",
+        high="Traces of other durations are read as 10 s.",
+    )
     nominal_tolerance: float = threshold(
         0.02,
         "1",
@@ -79,6 +128,8 @@ class LatticeLayoutLimits:
 
 
 LIMITS = LatticeLayoutLimits()
+
+_SIX = 6
 
 
 def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: str | None = None) -> Layout | NotFound:
@@ -125,6 +176,8 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
         columns = np.append(heads, span[1])
     else:
         columns = _place_columns(lattice, span, tolerance, at_edge=ends_at_edge(page, normalized, span))
+    if name is None and (half := _describe_half(bare, rows, columns, fit.plan)):
+        return NotFound(half)
     curves, _ = trace_centers(bare, rows)
     plan, warnings = name_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
@@ -132,6 +185,11 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
     lost = describe_cut(normalized, columns, page.width)
     odd = "" if lost or source == "none" or is_pulsed else describe_odd_columns(plan, columns)
     if reason := lost or odd:
+        unnamed = len(set(fit.columns)) < fit.plan.columns
+        if name is None and (unnamed or missing > LIMITS.max_missing * len(fit.plan.leads)):
+            return NotFound(
+                f"Only {len(fit.plan.leads) - missing} lead names could be read, and {reason}: half a page?"
+            )
         warnings += (f"The page may be cut, or not at 25 mm/s: {reason}.",)
     if missing:
         warnings += (
@@ -172,6 +230,28 @@ def _find_ends(
     return np.array(heads), np.array(ends)
 
 
+def _describe_half(bare: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], plan: LayoutPlan) -> str:
+    """Describe why six leads may be half of a page with twelve: too short, or two columns of which one has names."""
+    if len(plan.leads) != _SIX:
+        return ""
+    long_mm = float(columns[-1] - columns[0]) / PX_PER_MM
+    if long_mm < LIMITS.min_six_mm:
+        return f"The names of six leads were read, but the lines are only {long_mm:.0f} mm long: half a page?"
+    border = columns[0] + TEN_SECONDS_MM / 2 * PX_PER_MM
+    if plan.columns > 1 or columns[-1] - border < LIMITS.min_beside_mm * PX_PER_MM:
+        return ""
+    curves, _ = trace_centers(bare, rows)
+    slack = 2 * PX_PER_MM
+    heights = [
+        np.ptp(np.percentile(curves[:, first:last], (1, 99), axis=1), axis=0) + PX_PER_MM
+        for first, last in ((int(columns[0]) + slack, int(border) - slack), (int(border) + slack, int(columns[-1])))
+    ]
+    changes = np.abs(np.log(heights[0] / heights[1])) > LIMITS.max_change
+    if changes.sum() < LIMITS.min_changed * len(curves):
+        return ""
+    return "The names of six leads were read, but half way the lines go on with other complexes: half a page?"
+
+
 def _search_between(pulses: list[tuple[Pulse, ...]], lattice: Lattice, width: float) -> tuple[list[float], list[float]]:
     """Columns of the page between which the traces are: right of pulses at the heads, left of pulses at the end.
 
@@ -202,11 +282,14 @@ def _place_columns(
 ) -> NDArray[np.float64]:
     """Heads of the columns and the end of the last: equal parts of the traces, unless the page's edge cut these."""
     count = lattice.plan.columns
-    start, stop = snap(span)
+    start, stop = span
+    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LIMITS.snap_mm:
+        stop = start + TEN_SECONDS_MM * PX_PER_MM  # ends fade, heads do not
     equal = np.linspace(start, stop, count + 1)
-    if count == 1 or not any(at_edge):
+    apart = float(np.diff(lattice.lefts).mean()) if count > 1 else stop - start
+    fits_names = abs((stop - start) / (count * apart) - 1) < LIMITS.width_tolerance
+    if count == 1 or (fits_names and not any(at_edge)):
         return equal
-    apart = float(np.diff(lattice.lefts).mean())
     nominal = TEN_SECONDS_MM * PX_PER_MM / count
     if abs(apart / nominal - 1) < LIMITS.nominal_tolerance:
         apart = nominal

@@ -48,7 +48,6 @@ __all__ = [
     "normalize_by_lines",
     "normalize_by_pulses",
     "place_names",
-    "snap",
 ]
 
 
@@ -431,7 +430,7 @@ def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -
     return float(black[top:bottom].sum() / max(1, int(black.sum())))
 
 
-def snap(span: tuple[float, float]) -> tuple[float, float]:
+def _snap(span: tuple[float, float]) -> tuple[float, float]:
     """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
     start, stop = span[0] + LIMITS.pen_mm * PX_PER_MM - 0.5, span[1] - LIMITS.pen_mm * PX_PER_MM - 0.5
     if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LINES.snap_mm:
@@ -456,7 +455,7 @@ def _place_columns(
     lead begins. An end that does not lie at the page's edge is where the traces end.
     """
     count = fit.plan.columns
-    equal = np.linspace(*snap(span), count + 1)
+    equal = np.linspace(*_snap(span), count + 1)
     nominal = TEN_SECONDS_MM * PX_PER_MM / count
     cut = at_edge[0] != at_edge[1]  # traces from edge to edge that are 10 s long fill their page
     if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < max(
@@ -508,7 +507,11 @@ def name_strips(
             if abs((word.left - columns[0]) / PX_PER_MM - fit.right_mm) < FIT.same_place_mm
             and abs((word.bottom - zero) / PX_PER_MM - fit.down_mm) < FIT.same_place_mm
         ]
-        sure = [word for word in printed if word.name == default or name_weight(word.name) == 1]
+        sure = [
+            word
+            for word in printed
+            if word.name == default or name_weight(word.name) == 1 or word.score > FIT.min_certain_score
+        ]
         if sure:
             strips[strip] = max(sure, key=lambda word: word.score).name
             continue

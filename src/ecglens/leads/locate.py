@@ -70,21 +70,24 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
         return replace(located, page=replace(located.page, bend_mm=flat.bend_mm))
     has_no_grid, at_an_angle = flat is photo, flat.bend_mm >= _ANGLE_MM and flat.bend_mm > photo.bend_mm
     by_grid = _grid_views(photo)
-    upright_first = islice(by_grid, 2 if has_no_grid or at_an_angle else 0)
+    upright_first = list(islice(by_grid, 2 if has_no_grid or at_an_angle else 0))
     dewarped = [] if flat.pixels is photo.pixels else [flat]
     as_it_came = replace(photo, bend_mm=flat.bend_mm)  # after the dewarped view, whose grid may be blurred
-    first = dewarped[0] if dewarped else as_it_came
+    seen_as_a_scan = [*upright_first, *dewarped, as_it_came]
+    located_by_rules = _first_located(seen_as_a_scan, name=name, doubtful=True)
+    if located_by_rules is not None:
+        return located_by_rules
+    first = classify_page(seen_as_a_scan[0])
     layout = find_layout(first, name=name, doubtful=True)
     if isinstance(layout, Layout):
         return Located(first, layout)
-    classified = classify_page(first)
-    layout = find_layout(classified, name=name, doubtful=True)
-    if isinstance(layout, Layout):
-        return Located(classified, layout)
     is_flat = not has_no_grid and not at_an_angle and not dewarped
-    seen_from_above = chain(upright_first, [as_it_came] if dewarped else [], _edge_views(photo), by_grid)
-    others = turn_by_quarters(photo) if is_flat else seen_from_above
-    return _first_located(map(classify_page, others), name=name, doubtful=True) or Located(first, layout)
+    others: Iterable[Page]
+    if is_flat:
+        others = chain.from_iterable((view, classify_page(view)) for view in turn_by_quarters(photo))
+    else:
+        others = map(classify_page, chain(seen_as_a_scan[1:], _edge_views(photo), by_grid))
+    return _first_located(others, name=name, doubtful=True) or Located(seen_as_a_scan[0], layout)
 
 
 def locate_by_classes(page: Page, name: str | None = None) -> Located | None:

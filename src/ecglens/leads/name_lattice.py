@@ -59,6 +59,13 @@ class LatticeLimits:
         low="Pages with six leads are read as half of a page with twelve.",
         high="Pages with few readable names are read as smaller layouts.",
     )
+    sure: float = threshold(
+        0.8,
+        "1",
+        "Probability from which a name of another lead between the lines counts against a layout.",
+        low="Print between the lines counts against the right layout.",
+        high="Half of the leads are read as a page with six.",
+    )
     max_words: int = threshold(
         48,
         "words",
@@ -148,13 +155,26 @@ def find_lattice(words: list[Word], *, only: str | None = None) -> Lattice | Non
     lattices = [lattice for plan in plans.values() if (lattice := _fit_plan(plan, words)) is not None]
     if not lattices:
         return None
-    best = max(lattices, key=_worth)
+    best = max(lattices, key=lambda lattice: _worth(lattice) - _count_strays(lattice, words))
     return best if best.named >= LIMITS.min_named else None
 
 
 def _worth(lattice: Lattice) -> float:
     """Number of names that stand in a lattice, less a part of those that are missing."""
     return (lattice.named - LIMITS.missing_cost * (1 - lattice.named)) * len(lattice.plan.leads)
+
+
+def _count_strays(lattice: Lattice, words: list[Word]) -> int:
+    """Count names of other leads that stand between the lines of a lattice, right of its first names."""
+    top, bottom = float(lattice.feet[0]), float(lattice.feet[-1])
+    return sum(
+        word.score > LIMITS.sure
+        and name_weight(word.name) == 1
+        and word.name not in lattice.plan.leads
+        and top - PX_PER_MM <= word.bottom <= bottom + PX_PER_MM
+        and word.left > lattice.lefts[0] + LIMITS.column_mm[0] * PX_PER_MM
+        for word in words
+    )
 
 
 def _fit_plan(plan: LayoutPlan, words: list[Word]) -> Lattice | None:
@@ -231,7 +251,7 @@ def find_lines_of_lattice(bare: NDArray[np.uint8], lattice: Lattice, black: int)
     zeros = np.array([_refine(along, row) for row in rows])
     if (np.diff(zeros) <= 0).any():
         return None
-    return np.concatenate([zeros, _find_strips(ink, along, zeros)])
+    return np.concatenate([zeros, _find_strips(ink[:, filled[0] : filled[-1] + 1], along, zeros)])
 
 
 def _place_lines(along: NDArray[np.float64], feet: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -99,6 +99,7 @@ class TraceInk:
         shrink: Pixels of the page in one of these.
         top: Row of the page at which they begin.
         left: Column of the page at which they begin.
+        is_classified: Whether the ink is the share of each pixel that traces cover, which no blur makes wider.
     """
 
     pixels: NDArray[np.uint8]
@@ -108,6 +109,7 @@ class TraceInk:
     shrink: int
     top: float
     left: float
+    is_classified: bool
 
     @property
     def edge_share(self) -> float:
@@ -119,6 +121,8 @@ class TraceInk:
     @property
     def sharpness(self) -> float:
         """Ink of strokes relative to the blackest places, in (0, 1]: blur makes thin strokes pale and wider."""
+        if self.is_classified:
+            return 1.0
         blackest = int(cv2.erode(self.pixels, np.ones((1, 2), np.uint8)).max(initial=1))
         return min(1.0, 2 * self.level / blackest / LIMITS.sharp_level)
 
@@ -166,7 +170,7 @@ def extract_trace_ink(page: Page, layout: Layout, *, level_share: float = 1.0) -
     sides = {side for lead in layout.leads for side in (lead.box.left, lead.box.right)}
     borders = np.array([(side - left + 0.5) / shrink - 0.5 for side in sorted(sides)])
     black, separators = _remove_specks_and_separators(area_ink >= level_share * level, px_per_mm / shrink, borders)
-    return TraceInk(area_ink, black, separators, level, shrink, top, left)
+    return TraceInk(area_ink, black, separators, level, shrink, top, left, page.classes is not None)
 
 
 def _cut_ink(area: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:

@@ -150,15 +150,14 @@ prints how well it holds on other records."""
 
 
 _CLASSIFIED_WEIGHTS = {
-    "constant": 20.0,
-    "residual": -1.5,
-    "bend": -2.0,
-    "shared": -15.0,
-    "torn": -10.0,
-    "faint": -20.0,
-    "coarse": -3.0,
-    "tangled": -8.0,
-    "jitter": -1.0,
+    "constant": 4.02,
+    "residual": -4.73,
+    "shared": 4.33,
+    "torn": -10.18,
+    "jitter": -0.79,
+    "faint": -9.86,
+    "coarse": -4.65,
+    "tangled": -7.82,
 }
 """The same for traces that were followed by the classes of pixels, by ``benchmarks/quality.py --classified --fit``."""
 
@@ -263,7 +262,7 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
         weights = _CLASSIFIED_WEIGHTS if page.is_classified else _WEIGHTS
         expected_db = sum(weights[name] * value for name, value in predictors.items())
         quality = share / (1 + float(np.exp((LIMITS.half_db - expected_db) / LIMITS.db_step)))
-        is_tangled = fact.tangled > LIMITS.max_tangled and not page.is_classified
+        is_tangled = fact.tangled > LIMITS.max_tangled
         qualities.append(min(quality, LIMITS.tangled_quality) if is_tangled else quality)
     return tuple(round(quality, 3) for quality in qualities)
 
@@ -294,7 +293,6 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
             {
                 "constant": 1.0,
                 "residual": float(np.log(own + 0.02)),
-                "bend": float(np.log1p(page.bend_mm)),
                 "shared": float(np.sqrt(fact.shared)),
                 "torn": float(np.sqrt(fact.torn)),
                 "jitter": float(np.log(np.percentile(np.abs(np.diff(valid, n=2)), 95) / span + 1e-4)),
@@ -307,7 +305,11 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
 def _ink_predictors(fact: LeadFacts, page: PageFacts) -> dict[str, float]:
     if page.is_classified:
         return {"faint": fact.faint, "coarse": 1 / page.px_per_mm, "tangled": fact.tangled}
-    return {"edge": float(np.log(page.edge + 0.01)), "soft": page.edge * page.pen_mm}
+    return {
+        "bend": float(np.log1p(page.bend_mm)),
+        "edge": float(np.log(page.edge + 0.01)),
+        "soft": page.edge * page.pen_mm,
+    }
 
 
 def known_share(row: NDArray[np.float32], fact: LeadFacts) -> float:

@@ -399,3 +399,12 @@ def test_the_overview_shows_the_first_paragraph_of_each_commands_help():
     for name, entry in COMMANDS.items():
         paragraph = load_command(name).help.split("\n\n")[0]
         assert " ".join(paragraph.split()) == entry.summary, name
+
+
+def test_digitize_join_needs_pages_that_belong_together(tmp_path):
+    refused = run("digitize", DATA / "00009_hr.pdf", "--out", tmp_path, "--join")
+    assert refused.exit_code == 2
+    assert "after page 1, but none was read on a file of one page" in refused.stderr
+    refused = run("digitize", DATA / "00009_hr.pdf", "--out", tmp_path, "--join", "--layout", "6x2")
+    assert refused.exit_code == 2
+    assert "--join: expected no layout, corners or boxes beside it" in refused.stderr

@@ -209,7 +209,11 @@ def summarize(scores: list[Score]) -> str:
             if score.row[f"printed_{name}"] and (value := score.figures.get(name)) is not None
         ]
         if off:
-            lines += ["", f"{name.upper()} measured less printed: mean {np.mean(off):+.1f} ms, SD {np.std(off):.1f} ms, n {len(off)}."]
+            mean, spread = np.mean(off), np.std(off)
+            lines += [
+                "",
+                f"{name.upper()} less the print: mean {mean:+.1f} ms, SD {spread:.1f} ms, n {len(off)}.",
+            ]
     return "\n".join(lines)
 
 

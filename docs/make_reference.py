@@ -28,6 +28,8 @@ def reference() -> str:
         "# Reference",
         "Made by `python docs/make_reference.py`; edit the code, not this page.",
         "## Commands",
+        "`ecglens` is the command of the environment `.venv`: run `source .venv/bin/activate` once in each shell, or "
+        "write `.venv/bin/ecglens`.",
         *_commands(),
         "## Routes of the web application",
         "Logging in and account management are under `/accounts/`, Django's admin site under `/admin/`.",

@@ -6,7 +6,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 
@@ -18,12 +18,20 @@ def ask(address: str, body: bytes | None = None, kind: str = "application/json")
             return json.load(answer)
     except HTTPError as error:
         sys.exit(json.load(error)["detail"])
+    except (URLError, ValueError) as error:
+        sys.exit(f"Expected a site of ecglens at {address}, got no answer: {error}; check the address.")
 
 
+if len(sys.argv) != 3 or "ECGLENS_TOKEN" not in os.environ:
+    sys.exit(__doc__)
 site, page = sys.argv[1].rstrip("/") + "/api/v1", Path(sys.argv[2])
+try:
+    content = page.read_bytes()
+except OSError as error:
+    sys.exit(f"Expected a page at {page}, but it cannot be read: {error.strerror}; check the path.")
 mark = uuid.uuid4().hex
 start = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{page.name}"\r\n\r\n'.encode()
-form = start + page.read_bytes() + f"\r\n--{mark}--\r\n".encode()
+form = start + content + f"\r\n--{mark}--\r\n".encode()
 reading = ask(f"{site}/readings", form, f"multipart/form-data; boundary={mark}")
 print(reading["label"] or "cannot tell", reading["predictions"][0]["probabilities"])
 while reading["state"] not in ("done", "failed"):

@@ -25,13 +25,13 @@ def test_boxes_layout_and_gain_can_be_given_by_hand() -> None:
     moved = digitize_page(page, boxes={"V1": Box(box.top, box.left + 20, box.bottom, box.right)})
     assert moved.traces[2].lead == "V1"
     assert len(moved.traces[2].rows_px) < len(plain.traces[2].rows_px)
-    with pytest.raises(EcgReadError, match="found one of V9"):
+    with pytest.raises(EcgReadError, match="got one of V9"):
         digitize_page(page, boxes={"V9": box})
     with pytest.raises(EcgReadError, match="Expected a box of V1 on the page"):
         digitize_page(page, boxes={"V1": Box(0, 0, 5, 5)})
     with pytest.raises(EcgReadError, match="Expected a layout out of"):
         ecglens.digitize(b"", layout="5x5")
-    with pytest.raises(EcgReadError, match="Expected a gain in mm/mV from 1 to 80, found 0"):
+    with pytest.raises(EcgReadError, match="Expected a gain in mm/mV from 1 to 80, got 0"):
         ecglens.digitize(b"", gain_mm_mv=0)
 
 
@@ -40,7 +40,7 @@ def speed_warnings(warnings: tuple[str, ...]) -> list[str]:
 
 
 def test_a_page_at_another_speed_that_prints_nothing_is_doubted_on_every_surface() -> None:
-    page = render_page(RECORD, layout="6x1", speed_mm_s=50.0, header=None, footer=None).page
+    page = render_page(RECORD, layout="6x1-limb", speed_mm_s=50.0, header=None, footer=None).page
     tracing = digitize_page(page)
     assert tracing.speed_source == "default"
     (warning,) = speed_warnings(tracing.warnings)

@@ -9,9 +9,9 @@ from ecglens.errors import EcgLensError, EcgReadError
 
 
 def test_the_text_is_the_source_a_colon_and_the_detail():
-    error = EcgReadError(code="empty", source="page.png", detail="expected a page, found an empty file.")
-    assert str(error) == "page.png: expected a page, found an empty file."
-    assert (error.code, error.source, error.detail) == ("empty", "page.png", "expected a page, found an empty file.")
+    error = EcgReadError(code="empty", source="page.png", detail="expected a page, got an empty file.")
+    assert str(error) == "page.png: expected a page, got an empty file."
+    assert (error.code, error.source, error.detail) == ("empty", "page.png", "expected a page, got an empty file.")
 
 
 def test_an_error_with_a_message_only_has_it_as_its_detail():

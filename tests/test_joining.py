@@ -15,7 +15,7 @@ from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
 from ecglens.joining import digitize_joined, join_tracings
-from ecglens.layouts import LAYOUTS, STANDARD_LEADS
+from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import Box, PageText, Tracing
 from ecglens.render import render_page
 
@@ -34,7 +34,7 @@ def texts(page: int, *lines: str) -> tuple[PageText, ...]:
 
 @cache
 def limb_page() -> Tracing:
-    return digitize_page(replace(render_page(RECORD, layout="6x1").page, count=2, texts=texts(1, *HEADER)))
+    return digitize_page(replace(render_page(RECORD, layout="6x1-limb").page, count=2, texts=texts(1, *HEADER)))
 
 
 def chest_page(*lines: str, number: int = 2) -> Tracing:
@@ -103,7 +103,7 @@ def test_a_lead_on_both_pages_another_layout_and_an_unknown_scale_are_refused() 
     page = chest_page(*HEADER)
     with pytest.raises(EcgReadError, match="I, II, III, aVR, aVL, aVF are on both"):
         join_tracings(limb_page(), replace(limb_page(), page=page.page))
-    with pytest.raises(EcgReadError, match="but they are 6x1 and 12x1"):
+    with pytest.raises(EcgReadError, match="but they are 6x1-limb and 12x1"):
         join_tracings(limb_page(), replace(page, layout=replace(page.layout, name="12x1")))
     with pytest.raises(EcgReadError, match="the scale of one is unknown"):
         join_tracings(limb_page(), replace(page, record=None))
@@ -134,7 +134,6 @@ def test_the_other_leads_are_searched_for_on_the_pages_after_the_first(monkeypat
         digitize_joined(text_pdf(page, page, page))
 
 
-@pytest.mark.skipif("6x1-precordial" not in LAYOUTS, reason="this layout is not known yet")
 def test_a_pdf_of_two_pages_is_joined() -> None:
     pages = [render_page(RECORD, layout=layout, header=None).page for layout in ("6x1-limb", "6x1-precordial")]
     lines = [(150, 40, "05.02.2021 13:39:33"), (600, 40, "25 mm/s 10 mm/mV")]

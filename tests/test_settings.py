@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from ecglens.errors import SettingsError
+from ecglens.errors import SettingsError, SettingsWarning
 from ecglens.settings import Settings, load_settings
 
 
@@ -65,3 +67,75 @@ def test_a_value_of_the_wrong_kind_is_refused_with_its_name(monkeypatch, name, t
     monkeypatch.setenv(f"ECGLENS_{name}", text)
     with pytest.raises(SettingsError, match=f"^Setting ECGLENS_{name} cannot be used: {reason}.*\\.$"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            b"ECGLENS_MODEL=x\nECGLENS_MAIL_FROM=M\xfcller\n",
+            "Expected text in UTF-8 in the file .env, got .* in line 2",
+        ),
+        (b"# one\nECGLENS_MODEL is tiny\n", "Expected NAME=value in line 2 of the file .env, got something else"),
+        (b"ECGLENS_DEBUG\n", "Expected NAME=value in line 1 of the file .env"),
+        (b'ECGLENS_MODEL="tiny\n', "Expected NAME=value in line 1 of the file .env"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_place(tmp_path, content, reason):
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SettingsError, match=reason):
+        load_settings()
+
+
+def test_a_file_that_may_not_be_read_is_refused(monkeypatch, tmp_path):
+    (tmp_path / ".env").touch()
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(SettingsError, match=r"file \.env, but it cannot be read: Permission denied; correct its perm"):
+        load_settings()
+
+
+def test_a_line_of_another_program_is_left_out_with_a_warning(tmp_path):
+    (tmp_path / ".env").write_text("source other.sh\nECGLENS_MODEL=tiny\nOTHER=1\n")
+    with pytest.warns(SettingsWarning, match=r"Expected NAME=value in line 1 of the file \.env") as caught:
+        assert load_settings().model == "tiny"
+    assert len(caught) == 1
+
+
+def test_a_file_with_a_mark_of_its_encoding_is_read(tmp_path):
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfECGLENS_MODEL=tiny\r\n")
+    assert load_settings().model == "tiny"
+
+
+def test_a_folder_in_place_of_the_file_is_a_warning_unless_it_is_a_virtual_environment(tmp_path):
+    (tmp_path / ".env").mkdir()
+    with pytest.warns(SettingsWarning, match=r"Expected settings in the file \.env, got a folder; remove it"):
+        assert load_settings() == Settings()
+    load_settings.cache_clear()
+    (tmp_path / ".env" / "pyvenv.cfg").touch()
+    assert load_settings() == Settings()
+
+
+@pytest.mark.parametrize("place", ["file", "environment"])
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("ECGLENS_REDCAT", "REDACT"), ("Ecglens_Retention_Day", "RETENTION_DAYS")]
+)
+def test_a_misspelled_name_is_refused_with_the_nearest_one(monkeypatch, tmp_path, place, name, nearest):
+    if place == "file":
+        (tmp_path / ".env").write_text(f"{name}=1\n")
+    else:
+        monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError, match=f"got {name.upper()}; did you mean ECGLENS_{nearest}\\?"):
+        load_settings()
+
+
+def test_a_name_with_our_prefix_that_is_no_setting_is_a_warning(monkeypatch):
+    monkeypatch.setenv("ECGLENS_TOKEN", "ecgl_1")
+    assert load_settings() == Settings()
+    load_settings.cache_clear()
+    monkeypatch.setenv("ECGLENS_HOSTNAME_OF_PROXY", "x")
+    with pytest.warns(SettingsWarning, match="ECGLENS_HOSTNAME_OF_PROXY is not a setting of ecglens and has no effect"):
+        assert load_settings() == Settings()

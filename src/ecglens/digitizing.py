@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
-from ecglens.leads.locate import locate_flat_leads
+from ecglens.leads.locate import locate_by_classes, locate_flat_leads
 from ecglens.pages.contents import describe_contents
 from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
@@ -17,7 +19,7 @@ from ecglens.printed.facts import (
     read_facts,
     read_text_facts,
 )
-from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
+from ecglens.records import GOOD_QUALITY, Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
 from ecglens.tracing.trace import trace_page
 
@@ -26,9 +28,11 @@ __all__ = ["digitize", "digitize_page", "measure_tracing"]
 _MIN_BOX_MM = 5.0
 """Least height and width of a lead's box that is given by hand: one large square of the grid."""
 
-_HINT = (
-    "Turn a page that lies on its side or upside down; where the layout or the paper's corners are known, give them."
-)
+_MIN_GOOD_SHARE = 0.8
+"""Share of good leads below which a page is also traced by the classes of its pixels."""
+
+_MAX_UNREAD = 2
+"""Number of unread lead names from which a page is also read by the classes of its pixels: they tell the layout."""
 
 
 def digitize(
@@ -114,23 +118,43 @@ def digitize_page(
         raise EcgReadError(
             code="too_small",
             source=original.source,
-            detail=f"expected at least {MIN_SIDE_PX} px each way, found {original.width} x {original.height}; "
+            detail=f"expected at least {MIN_SIDE_PX} px each way, got {original.width} x {original.height}; "
             "use a larger picture.",
         )
     flat = locate_flat_leads(page, layout)
     if isinstance(flat.layout, NotFound):
-        hint = _HINT if layout is None else f"The layout was given as {layout}."
+        hint = "" if layout is None else f" The layout was given as {layout}."
         contents = describe_contents(original, source, max_megapixels=load_settings().max_megapixels)
         raise EcgReadError(
             code="no_leads",
             source=original.source,
-            detail=f"expected the leads of an ECG page. {contents or f'{flat.layout.reason} {hint}'}",
+            detail=f"expected the leads of an ECG page. {contents or f'{flat.layout.reason}{hint}'}",
         )
     positions = _with_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)
     if facts is None and printed:
         facts = read_facts(flat.page, positions)
-    return _trace_and_check(flat.page, positions, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+
+    def trace(view: Page, layout: Layout) -> Tracing:
+        return _trace_and_check(view, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+
+    tracing = trace(flat.page, positions)
+    is_good = _good_share(tracing) >= _MIN_GOOD_SHARE and positions.unread < _MAX_UNREAD
+    if boxes or flat.page.classes is not None or is_good:
+        return tracing
+    other = locate_by_classes(flat.page, layout)
+    if other is None or not isinstance(other.layout, Layout):
+        return tracing
+    second = trace(other.page, other.layout)
+    if _good_share(second) >= _MIN_GOOD_SHARE and other.layout.unread < positions.unread:
+        return second
+    return max(tracing, second, key=_good_share)
+
+
+def _good_share(tracing: Tracing) -> float:
+    """Share of the leads that passed their checks; a hundredth of the mean quality decides between equal shares."""
+    quality = tracing.record.quality if tracing.record is not None else ()
+    return float(np.mean([(value >= GOOD_QUALITY) + 0.01 * value for value in quality])) if quality else 0.0
 
 
 def measure_tracing(tracing: Tracing) -> Measurements | None:
@@ -202,14 +226,14 @@ def _doubt_speed(tracing: Tracing, facts: PrintedFacts, *, is_given: bool) -> st
 
 def _check_scale(layout: str | None, speed_mm_s: float | None, gain_mm_mv: float | None, fs_hz: float) -> None:
     if layout is not None and layout not in LAYOUTS:
-        raise EcgReadError(f"Expected a layout out of {', '.join(LAYOUTS)}, found '{layout}'.")
+        raise EcgReadError(f"Expected a layout out of {', '.join(LAYOUTS)}, got '{layout}'.")
     for name, value, low, high in (
         ("speed in mm/s", speed_mm_s, 5, 200),
         ("gain in mm/mV", gain_mm_mv, 1, 80),
         ("sampling rate in Hz", fs_hz, 50, 4000),
     ):
         if value is not None and not low <= value <= high:
-            raise EcgReadError(f"Expected a {name} from {low} to {high}, found {value:g}.")
+            raise EcgReadError(f"Expected a {name} from {low} to {high}, got {value:g}.")
 
 
 def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
@@ -217,7 +241,7 @@ def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
     unknown = set(boxes) - {lead.lead for lead in layout.leads}
     if unknown:
         raise EcgReadError(
-            f"Expected boxes of leads of the layout {layout.name}, found one of {', '.join(sorted(unknown))}."
+            f"Expected boxes of leads of the layout {layout.name}, got one of {', '.join(sorted(unknown))}."
         )
     for name, box in boxes.items():
         is_inside = 0 <= box.left < box.right <= page.width and 0 <= box.top < box.bottom <= page.height
@@ -225,7 +249,7 @@ def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
         if not is_inside or box.width < min_width or box.height < min_height:
             raise EcgReadError(
                 f"Expected a box of {name} on the page of {page.width} x {page.height} px, at least "
-                f"{min_width:.0f} x {min_height:.0f} px, found top {box.top:g}, left {box.left:g}, "
+                f"{min_width:.0f} x {min_height:.0f} px, got top {box.top:g}, left {box.left:g}, "
                 f"bottom {box.bottom:g}, right {box.right:g}."
             )
     leads = []

@@ -5,6 +5,7 @@ the older version would misread the newer one; a new field alone does not raise 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -32,14 +33,16 @@ def dump_document(name: str, content: Mapping[str, Any], *, indent: int | None =
 
     Args:
         name: Key of :data:`VERSIONS`.
-        content: Fields of the document.
+        content: Fields of the document. Bytes of file names that are no text become the replacement character, as
+            JSON has no way to write them.
         indent: Spaces of indentation; by default everything is on one line.
 
     Raises:
         ValueError: A number is not finite.
     """
     document = {"format": name, "format_version": VERSIONS[name], **content}
-    return json.dumps(document, indent=indent, allow_nan=False)
+    text = json.dumps(document, indent=indent, allow_nan=False)
+    return text if "\\ud" not in text else json.dumps(_without_surrogates(document), indent=indent, allow_nan=False)
 
 
 def check_version(document: Mapping[str, Any], name: str, file: str) -> None:
@@ -56,6 +59,14 @@ def check_version(document: Mapping[str, Any], name: str, file: str) -> None:
     version = document.get("format_version", 1)
     if not isinstance(version, int) or version > VERSIONS[name]:
         raise DatasetError(
-            f"Expected version {VERSIONS[name]} of the format '{name}' in {file}, but got {version}; "
+            f"Expected version {VERSIONS[name]} of the format '{name}' in {file}, got {version}; "
             "update ecglens to read it."
         )
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
+    return [_without_surrogates(item) for item in value] if isinstance(value, list | tuple) else value

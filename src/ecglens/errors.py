@@ -14,6 +14,8 @@ what to do. Callers decide by the error's type and its ``code``, never by its te
      ├── BatchError          a source, result folder or cluster that many pages cannot be read with
      ├── SettingsError       a setting with a wrong value
      └── MissingExtraError   an optional dependency that is not installed
+
+``SettingsWarning`` is no error: a setting has no effect, and the program goes on.
 """
 
 from typing import Literal
@@ -28,6 +30,7 @@ __all__ = [
     "ModelError",
     "RenderError",
     "SettingsError",
+    "SettingsWarning",
     "TrainingError",
 ]
 
@@ -90,6 +93,10 @@ class BatchError(EcgLensError):
 
 class SettingsError(EcgLensError):
     """A setting has a value that cannot be used."""
+
+
+class SettingsWarning(UserWarning):
+    """A setting has no effect; the program goes on without it."""
 
 
 class MissingExtraError(EcgLensError):

@@ -56,7 +56,7 @@ def check_explanations(
         if len(scenes) < _PAGES_WITH_SHUFFLED_WEIGHTS and (scene := build(page)) is not None:
             scenes.append(scene)
     if not lines:
-        raise EcgReadError("Expected pages that the model answers for, found none; give pages of the print it reads.")
+        raise EcgReadError("Expected pages that the model answers for, got none; give pages of the print it reads.")
     return summarize_checks(lines, runtime.card, left=correlate_without_weights(scenes, chosen, rng))
 
 

@@ -22,8 +22,8 @@ from ecglens.settings import load_settings
 
 __all__ = ["LIMITS", "JoinLimits", "Joined", "digitize_joined", "join_tracings"]
 
-_LIMB, _PRECORDIAL = ("6x1-limb", "6x1"), ("6x1-precordial",)
-"""Layouts of the pages that belong together."""
+_LIMB, _PRECORDIAL = "6x1-limb", "6x1-precordial"
+"""Layouts of the pages that belong together: all leads of a page begin together."""
 
 _DATE = re.compile(r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d)\b")
 _TIME = re.compile(r"\b\d{1,2}:\d\d(?::\d\d)?\b")
@@ -123,7 +123,7 @@ def digitize_joined(
                 raise
             continue
         return join_tracings(first, other)
-    missing = "V1 to V6" if first.layout.name in _LIMB else "the limb leads"
+    missing = "V1 to V6" if first.layout.name == _LIMB else "the limb leads"
     searched = f"pages {page + 1} to {last}" if last > page else "a file of one page"
     raise EcgReadError(
         code="no_leads",
@@ -143,7 +143,7 @@ def join_tracings(first: Tracing, second: Tracing) -> Joined:
     Raises:
         EcgReadError: The pages show the same lead, other layouts or another recording, or the scale of one is unknown.
     """
-    limb, precordial = sorted((first, second), key=lambda tracing: tracing.layout.name in _PRECORDIAL)
+    limb, precordial = sorted((first, second), key=lambda tracing: tracing.layout.name == _PRECORDIAL)
     _check_leads(limb, precordial)
     _check_recording(limb, precordial)
     warnings = [f"Page {each.page.number}: {text}" for each in (limb, precordial) for text in each.warnings]
@@ -158,7 +158,7 @@ def _check_leads(limb: Tracing, precordial: Tracing) -> None:
     both = [lead for lead in STANDARD_LEADS if lead in names[0] & names[1]]
     if both:
         raise _refuse(limb, precordial, f"leads that are on one page each, but {', '.join(both)} are on both")
-    if limb.layout.name not in _LIMB or precordial.layout.name not in _PRECORDIAL:
+    if limb.layout.name != _LIMB or precordial.layout.name != _PRECORDIAL:
         layouts = f"{limb.layout.name} and {precordial.layout.name}"
         raise _refuse(limb, precordial, f"the limb leads on one page and V1 to V6 on the other, but they are {layouts}")
     if limb.record is None or precordial.record is None:

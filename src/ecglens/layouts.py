@@ -1,19 +1,23 @@
 """Page layouts as data. ``render`` draws pages from them, and ``leads`` recognizes pages by them.
 
 A name reads rows x columns, then the number of full-width rhythm strips below: ``3x4+1`` is three rows of four
-2.5 s segments with one 10 s strip.
+2.5 s segments with one 10 s strip. Layouts with six leads say which.
 """
 
+import re
 from dataclasses import dataclass
 
 __all__ = [
     "CABRERA_LEADS",
     "LAYOUTS",
+    "ONE_LEAD_LINES",
     "RHYTHM",
     "STANDARD_LEADS",
     "STANDARD_SPEED_MM_S",
     "LayoutPlan",
     "canonical_lead",
+    "is_rhythm_strip",
+    "lead_of_row",
     "plan",
 ]
 
@@ -23,7 +27,12 @@ STANDARD_SPEED_MM_S = 25.0
 RHYTHM = "-rhythm"
 """Ending of a rhythm strip's name in a record, where the lead itself may be in the rows too."""
 
+ONE_LEAD_LINES = "one-lead-lines"
+"""Name of the layout of pages that show one lead over several lines, which follow each other in time."""
+
 STANDARD_LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+_ROW_ENDING = re.compile(rf"(?:{RHYTHM})?(?:-\d+)?$")
 
 CABRERA_LEADS: tuple[str, ...] = ("aVL", "I", "-aVR", "II", "aVF", "III", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -33,7 +42,8 @@ class LayoutPlan:
     """The arrangement of the leads on a page.
 
     Attributes:
-        name: Such as ``3x4+1``; it ends in ``-cabrera`` where the limb leads are in Cabrera order.
+        name: Such as ``3x4+1``; it ends in ``-cabrera`` where the limb leads are in Cabrera order, and in ``-limb`` or
+            ``-precordial`` where only these leads are shown.
         rows: Lead names row by row; all rows have the same number of segments.
         rhythm: Leads of the full-width strips below the rows, top to bottom.
     """
@@ -86,6 +96,24 @@ def canonical_lead(name: str) -> str:
     return _SPELLING.get(name.strip().lower(), name.strip())
 
 
+def lead_of_row(name: str) -> str:
+    """Return the lead of a record's row, without the ending of a rhythm strip or of a second row of the lead.
+
+    >>> lead_of_row("II-rhythm"), lead_of_row("V1-rhythm-2"), lead_of_row("-aVR")
+    ('II', 'V1', '-aVR')
+    """
+    return _ROW_ENDING.sub("", name)
+
+
+def is_rhythm_strip(name: str) -> bool:
+    """Return whether a record's row is a rhythm strip, by its name.
+
+    >>> is_rhythm_strip("V1-rhythm-2"), is_rhythm_strip("V1")
+    (True, False)
+    """
+    return name != lead_of_row(name) and RHYTHM in name
+
+
 def _by_columns(leads: tuple[str, ...], rows: int) -> tuple[tuple[str, ...], ...]:
     return tuple(leads[row::rows] for row in range(rows))
 
@@ -96,7 +124,10 @@ def _plans() -> dict[str, LayoutPlan]:
     plans += [LayoutPlan(f"6x2{suffix}", _by_columns(STANDARD_LEADS, 6), rhythm[suffix]) for suffix in ("", "+1")]
     plans += [
         LayoutPlan("12x1", _by_columns(STANDARD_LEADS, 12)),
-        LayoutPlan("6x1", _by_columns(STANDARD_LEADS[:6], 6)),
+        LayoutPlan("6x1-limb", _by_columns(STANDARD_LEADS[:6], 6)),
+        LayoutPlan("6x1-precordial", _by_columns(STANDARD_LEADS[6:], 6)),
+        LayoutPlan("3x2-limb", _by_columns(STANDARD_LEADS[:6], 3)),
+        LayoutPlan("3x2-precordial", _by_columns(STANDARD_LEADS[6:], 3)),
         LayoutPlan("4x3", _by_columns(STANDARD_LEADS, 4)),
         LayoutPlan("3x4+1-cabrera", _by_columns(CABRERA_LEADS, 3), ("II",)),
         LayoutPlan("6x2-cabrera", _by_columns(CABRERA_LEADS, 6)),

@@ -3,7 +3,7 @@
 Measurements are defined in ``measurements`` and explanations in ``explanations``; both can be imported from here too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ecglens.explanations import Check, Explanation, ModelChecks, Segment
 from ecglens.measurements import Measured, Measurements, PrintedFacts
 
 __all__ = [
+    "GOOD_QUALITY",
     "Abstention",
     "Box",
     "Check",
@@ -30,12 +31,44 @@ __all__ = [
     "NotFound",
     "Page",
     "PageText",
+    "PixelClasses",
     "Prediction",
     "PrintedFacts",
     "Reading",
     "Segment",
     "Tracing",
+    "distinct_names",
 ]
+
+
+def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names that differ from each other: the second of a name ends in ``-2``, the third in ``-3``.
+
+    >>> distinct_names(["II", "V1-rhythm", "V1-rhythm"])
+    ('II', 'V1-rhythm', 'V1-rhythm-2')
+    """
+    all_names = tuple(names)
+    distinct: list[str] = []
+    for name in all_names:
+        own, number = name, 1
+        while own in distinct or (number > 1 and own in all_names):
+            number += 1
+            own = f"{name}-{number}"
+        distinct.append(own)
+    return tuple(distinct)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelClasses:
+    """Share of each pixel of a page that traces, print, grid and calibration pulses cover, 0 to 255.
+
+    Each is ``(height, width)`` uint8.
+    """
+
+    trace: NDArray[np.uint8]
+    print: NDArray[np.uint8]
+    grid: NDArray[np.uint8]
+    pulse: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +125,7 @@ class Page:
             whole numbers are the centers of pixels.
         bend_mm: Bend of the paper by its grid, also of a page that was flattened.
         texts: Visible text that the file holds as text, each piece with its box; it may name the patient.
+        classes: Classes of its pixels, where the traces are to be found by them instead of by their darkness.
     """
 
     pixels: NDArray[np.uint8]
@@ -102,6 +136,7 @@ class Page:
     curves: tuple[NDArray[np.float32], ...] = ()
     bend_mm: float = 0.0
     texts: tuple[PageText, ...] = ()
+    classes: PixelClasses | None = None
 
     @property
     def height(self) -> int:
@@ -114,7 +149,7 @@ class Page:
         return int(self.pixels.shape[1])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields except the pixels, curves and texts as plain types."""
+        """Return all fields except the pixels, their classes, curves and texts as plain types."""
         return {
             "source": self.source,
             "page": self.number,
@@ -196,6 +231,7 @@ class Layout:
         known_print: Whether names and lines are in the print of the public set's recorder.
         doubt: Why the leads may not be one heart's recording, or ``None``.
         names: Boxes of the lead names; those of names that were not read are computed from the others.
+        unread: Number of lead names that were not read, those of rhythm strips included.
     """
 
     name: str
@@ -211,6 +247,7 @@ class Layout:
     known_print: bool = False
     doubt: str | None = None
     names: tuple[Box, ...] = ()
+    unread: int = 0
 
     @property
     def rhythm_leads(self) -> tuple[str, ...]:
@@ -257,6 +294,10 @@ class Located:
     layout: Layout | NotFound
 
 
+GOOD_QUALITY = 0.5
+"""Quality of a lead from which it passed its checks."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EcgRecord:
     """Signals of one recording.
@@ -281,6 +322,13 @@ class EcgRecord:
     comments: tuple[str, ...] = ()
     confidence: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
+
+    def with_distinct_leads(self) -> "EcgRecord":
+        """Return the record with a different name for each row, as files that store leads by name need it.
+
+        A page may have two rhythm strips of one lead, so that two rows have the same name.
+        """
+        return replace(self, leads=distinct_names(self.leads))
 
     @property
     def duration_s(self) -> float:
@@ -311,14 +359,15 @@ class EcgRecord:
         return replace(self, signals_mv=shift_rows(self.signals_mv), confidence=confidence, start_s=zeros)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as plain types; missing samples are ``None``."""
+        """Return the record as plain types, its leads by distinct names; missing samples are ``None``."""
+        leads = distinct_names(self.leads)
         signals = {
             lead: [None if np.isnan(value) else round(float(value), 4) for value in row]
-            for lead, row in zip(self.leads, self.signals_mv, strict=True)
+            for lead, row in zip(leads, self.signals_mv, strict=True)
         }
         return {
             "fs_hz": self.fs_hz,
-            "leads": list(self.leads),
+            "leads": list(leads),
             "start_s": list(self.start_s),
             "quality": list(self.quality),
             "unit": "mV",

@@ -1,7 +1,10 @@
 """Typed settings, read from the environment with the prefix ``ECGLENS_`` and from ``.env``."""
 
+import io
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -9,7 +12,7 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from ecglens.errors import SettingsError
+from ecglens.errors import SettingsError, SettingsWarning
 
 __all__ = ["Settings", "load_settings"]
 
@@ -18,6 +21,10 @@ _PREFIX = "ECGLENS_"
 _ENV_FILE = Path(".env")
 _DATABASE = "DATABASE_URL"
 """Name by which hosting services give the database, beside the one with the prefix."""
+_OTHERS = frozenset({"ECGLENS_SCREENSHOTS", "ECGLENS_TEST_DATABASE", "ECGLENS_TOKEN"})
+"""Variables of the tests and of the examples, which are no settings."""
+_MISSPELLED = 0.75
+"""Similarity from which a name is a misspelling of a setting's, as ``difflib`` computes it."""
 _SWITCHES = {"yes": True, "on": True, "no": False, "off": False}
 """Usual words for settings that are on or off, beside true, false, 1 and 0."""
 
@@ -115,11 +122,17 @@ def load_settings() -> Settings:
     """Read the settings once, from the environment and from ``.env`` in the working folder.
 
     Raises:
-        SettingsError: A variable has a value of the wrong kind.
+        SettingsError: A variable has a value of the wrong kind or the misspelled name of a setting, or ``.env`` cannot
+            be read.
+
+    Warns:
+        SettingsWarning: A variable with the prefix is no setting, or ``.env`` is a folder or has a line that sets
+            nothing.
     """
     variables = {**_read_file(_ENV_FILE), **os.environ}
     variables.setdefault(f"{_PREFIX}{_DATABASE}", variables.get(_DATABASE, ""))
     texts = {name.upper(): text for name, text in variables.items()}
+    _check_names(texts)
     return Settings(
         **{
             field.name: _parse(variable, texts[variable], field.type)
@@ -133,9 +146,59 @@ def _read_file(path: Path) -> Mapping[str, str]:
     """Read the variables of a file, where there is one."""
     if not path.exists():
         return {}
+    if path.is_dir():
+        if not (path / "pyvenv.cfg").exists():  # a virtual environment may have this name
+            _warn(f"Expected settings in the file {path}, got a folder; remove it, or put a file in its place.")
+        return {}
     from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
-    return {name: text or "" for name, text in dotenv_values(path).items()}
+    lines = list(parse_stream(io.StringIO(_read_text(path))))
+    for line in lines:
+        if line.error or (line.key is not None and line.value is None):
+            _refuse_line(path, line.original.line, line.original.string)
+    valid = "".join(line.original.string for line in lines if not line.error)
+    return {name: text for name, text in dotenv_values(stream=io.StringIO(valid)).items() if text is not None}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"Expected text in UTF-8 in the file {path}, got other bytes in line "
+            f"{error.object[: error.start].count(bytes([10])) + 1}; save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"Expected settings in the file {path}, but it cannot be read: {error.strerror or error}; "
+            "correct its permissions, or remove it."
+        ) from error
+
+
+def _refuse_line(path: Path, number: int, text: str) -> None:
+    """Refuse a line that sets nothing; a file of another program's settings may have lines that only it knows."""
+    message = f"Expected NAME=value in line {number} of the file {path}, got something else; correct or remove it."
+    if _PREFIX in text.upper():
+        raise SettingsError(message)
+    _warn(message)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse names that misspell a setting's, and warn of others that have our prefix."""
+    available = [name.upper() for name in Settings.__struct_fields__]
+    requested = {name.removeprefix(_PREFIX) for name in set(names) - _OTHERS if name.startswith(_PREFIX)}
+    for short in sorted(requested - set(available)):
+        name, nearest = f"{_PREFIX}{short}", get_close_matches(short, available, n=1, cutoff=_MISSPELLED)
+        if nearest:
+            raise SettingsError(
+                f"Expected the name of a setting, got {name}; did you mean {_PREFIX}{nearest[0]}? Correct or remove it."
+            )
+        _warn(f"{name} is not a setting of ecglens and has no effect; remove it, or look its name up in the docs.")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, SettingsWarning, stacklevel=3)
 
 
 def _parse(variable: str, text: str, kind: Any) -> Any:

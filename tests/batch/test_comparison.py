@@ -18,7 +18,7 @@ MEASURED = replace(LABELED, parts=("label", "measurements"))
 @pytest.fixture
 def results(tmp_path: Path) -> tuple[Path, Path]:
     """Five pages in both, and one more in each; the second result is of another model."""
-    failed = {"file": "bad", "failure": "not_a_page", "reason": "Expected a page, found a word; scan it."}
+    failed = {"file": "bad", "failure": "not_a_page", "reason": "Expected a page, got a word; scan it."}
     first = [
         labeled_row("same", "normal", 0.9, rate_bpm=60.0),
         labeled_row("<b>moved", "normal", 0.8, rate_bpm=70.0, path=DATA / "MI_26.jpg"),
@@ -72,9 +72,9 @@ def test_a_comparison_is_written_for_people_and_programs_with_pictures_of_what_c
 
 def test_results_that_cannot_be_compared_are_refused(results, tmp_path):
     other = write_result(tmp_path / "c", [labeled_row("elsewhere", "mi", 0.9)])
-    with pytest.raises(BatchError, match="Expected two results over the same pages, found none in both"):
+    with pytest.raises(BatchError, match="Expected two results over the same pages, got none in both"):
         compare(results[0], other)
-    with pytest.raises(BatchError, match=r"found no run\.json in"):
+    with pytest.raises(BatchError, match=r"got no run\.json in"):
         compare(results[0], tmp_path)
     (other / "pages.parquet").unlink()
     with pytest.raises(BatchError, match="Expected a finished result"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ecglens.batch import compute_feature_row, list_files
+from ecglens.batch.features import count_skipped
 from ecglens.errors import EcgLensError
 from ecglens.formats.csv import write_csv
 from ecglens.layouts import STANDARD_LEADS
@@ -24,10 +25,22 @@ def test_pages_and_records_are_found_below_a_folder_each_once(tmp_path):
     assert [path.name for path in paths] == ["e.csv", "b.JPG", "c.fhir.json", "a.hea", "d.txt"]
 
 
+def test_tables_of_something_else_are_no_records_and_what_is_skipped_is_counted(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "record.csv").write_text("time_s,V1-rhythm-2\n0,1\n")
+    (tmp_path / "own.csv").write_text("avr,x\n0,1\n")
+    (tmp_path / "index.csv").write_text("path,label\na.jpg,mi\n")
+    (tmp_path / "features.csv").write_text("file,layout,error,rate_bpm\n")
+    for name in ("r.hea", "r.dat", "readme.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in list_files([tmp_path])] == ["a.jpg", "own.csv", "r.hea", "record.csv"]
+    assert count_skipped([tmp_path, tmp_path / "index.csv"], tmp_path / "features.csv") == 2
+
+
 def test_a_folder_without_pages_and_a_path_to_nothing_are_refused(tmp_path):
     with pytest.raises(EcgLensError, match="Expected pages or records below"):
         list_files([tmp_path])
-    with pytest.raises(EcgLensError, match="found nothing at"):
+    with pytest.raises(EcgLensError, match="got nothing at"):
         list_files([tmp_path / "nothing"])
 
 
@@ -72,3 +85,14 @@ def test_a_file_that_vanished_is_a_row_too(tmp_path):
     (tmp_path / "ptbxl_00001.csv").unlink()
 
     assert compute_feature_row(tmp_path / "ptbxl_00001.csv")["error"]
+
+
+def test_a_file_that_triggers_a_bug_is_a_row_too(monkeypatch):
+    def fail(record):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("ecglens.batch.features.compute_features", fail)
+    row = compute_feature_row(DATA / "ptbxl_00001.csv")
+
+    assert row["error"] == "This file triggers an error in the program: ZeroDivisionError: division by zero"
+    assert math.isnan(row["rate_bpm"])

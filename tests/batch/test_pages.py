@@ -5,6 +5,7 @@ import shutil
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,23 @@ def test_the_signals_are_stored_in_a_file_of_their_own(result, reading):
     np.testing.assert_array_equal(table["II-rhythm"].to_numpy(), expected.signals_mv[-1])
 
 
+@pytest.mark.parametrize("form", ["parquet", "wfdb"])
+def test_two_rhythm_strips_of_one_lead_are_two_signals(form, reading, monkeypatch, tmp_path):
+    record = reading.tracing.record
+    twice = replace(record, leads=(*record.leads[:-2], "II-rhythm", "II-rhythm"))
+    monkeypatch.setattr("ecglens.batch.pages.digitize_page", lambda page: replace(reading.tracing, record=twice))
+    page = answer(
+        (DATA / "MI_26.jpg").read_bytes(), 1, f"{'0a' * 32}-1", make_job(Options(("signals",), signal_format=form))
+    )
+    assert page.row["leads"][-2:] == ["II-rhythm", "II-rhythm-2"]
+    name = next(name for name in page.files if name.endswith((".parquet", ".hea")))
+    store_files(tmp_path, page.files)
+    if form == "parquet":
+        assert parquet.read_table(tmp_path / name).column_names == page.row["leads"]
+    else:
+        assert list(read_wfdb(tmp_path / name).leads) == page.row["leads"]
+
+
 def test_signals_as_wfdb_are_read_by_their_row_s_name(reading, tmp_path, monkeypatch):
     monkeypatch.setattr("ecglens.batch.pages.digitize_page", lambda page: reading.tracing)
     job = make_job(Options(("signals",), signal_format="wfdb"))
@@ -164,13 +182,16 @@ def test_a_decompression_bomb_fails_alone_within_the_memory_limit(model, tmp_pat
     [
         (
             Options(parts=("label", "heat")),
-            "Expected any of label, measurements, signals, explanation to read, found 'label, heat'",
+            "Expected any of label, measurements, signals, explanation to read, got 'label, heat'",
         ),
         (Options(parts=()), "Expected any of label"),
-        (Options(signal_format="csv"), "Expected signals as parquet or wfdb, found 'csv'"),
-        (Options(memory_mb=20), "Expected at least 300 MB of memory"),
-        (Options(page_seconds=0.0), "1 second to a day for a page"),
-        (Options(page_seconds=float("nan")), "1 second to a day for a page"),
+        (Options(signal_format="csv"), "Expected signals as parquet or wfdb, got 'csv'"),
+        (Options(memory_mb=20), r"Expected a memory limit \(--memory\) of at least 300 MB, got 20; raise it"),
+        (
+            Options(page_seconds=0),
+            r"Expected a time limit for a page \(--page-seconds\) of 1 to 86400 s, got 0; change",
+        ),
+        (Options(page_seconds=float("nan")), "of 1 to 86400 s, got nan; change it"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(options, reason):

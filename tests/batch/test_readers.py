@@ -44,11 +44,11 @@ def test_bytes_that_come_with_the_entry_are_read(reader):
 @pytest.mark.parametrize(
     ("content", "failure", "reason"),
     [
-        (b"refuse", "not_a_page", "Expected a page, found a word; scan it."),
+        (b"refuse", "not_a_page", "Expected a page, got a word; scan it."),
         (b"fault", "error", "This page triggers an error in the program: ZeroDivisionError: of a stub"),
-        (b"die", "crash", "found one that ends the process that reads it (signal 11)."),
-        (b"hang", "time", "Expected a page that is read within 1 s, found one that takes longer."),
-        (b"fill", "memory", "Expected a page that is read within 600 MB of memory, found one that needs more"),
+        (b"die", "crash", "got one that ends the process that reads it (signal 11)."),
+        (b"hang", "time", "Expected a page that is read within 1 s, got one that takes longer."),
+        (b"fill", "memory", "Expected a page that is read within 600 MB of memory, got one that needs more"),
     ],
 )
 def test_a_page_that_exceeds_a_limit_fails_alone(reader, tmp_path, content, failure, reason):
@@ -78,7 +78,7 @@ def test_a_file_of_too_many_pages_is_refused_as_a_whole(reader):
     chain = b"".join(struct.pack("<HI", 0, 14 + 6 * number) for number in range(1001)) + struct.pack("<HI", 0, 0)
     result = reader.read(Entry("a", "nowhere"), b"II*\0" + struct.pack("<I", 8) + chain)
     assert failures(result) == [(1, "not_a_page")]
-    assert "Expected a file of at most 999 pages, found more; split it." in result.rows[0].text
+    assert "Expected a file of at most 999 pages, got more; split it." in result.rows[0].text
 
 
 def test_a_file_that_is_not_there_or_too_large_has_no_hash_and_a_reason(reader, tmp_path):
@@ -89,11 +89,11 @@ def test_a_file_that_is_not_there_or_too_large_has_no_hash_and_a_reason(reader, 
     large = reader.read(Entry("zeros.tif", str(tmp_path / "zeros.tif")))
     assert (large.sha256, large.failure) == (None, "unreachable")
     assert large.reason is not None
-    assert large.reason.startswith("Expected a file of at most 150 MB, found 5,000 MB")
+    assert large.reason.startswith("Expected a file of at most 150 MB, got 5,000 MB")
 
 
 def test_a_machine_with_another_version_or_model_refuses(tmp_path):
-    with pytest.raises(BatchError, match=r"Expected ecglens 9\.9 on every machine, found"):
+    with pytest.raises(BatchError, match=r"Expected ecglens 9\.9 on every machine, got"):
         PageReader(replace(JOB, version="9.9")).read(Entry("a", "a"))
     other_model = replace(JOB, parts=("label",), model="compact_cnn", model_sha256="0" * 64)
     with pytest.raises(BatchError, match="Expected the same model 'compact_cnn' on every machine"):

@@ -106,7 +106,7 @@ def test_every_content_has_one_row_with_its_name_and_copies(whole_run):
 
 def test_every_failure_has_one_plain_reason(whole_run):
     result, _ = whole_run
-    reason = "Expected a page, found a word; scan it."
+    reason = "Expected a page, got a word; scan it."
     assert {row["file"]: row["reason"] for row in rows(result.folder) if row["failure"]} == {"bad.jpg": reason}
     with result.failures_file.open(newline="") as stream:
         failures = [(row["file"], row["page"], row["failure"], row["reason"]) for row in csv.DictReader(stream)]
@@ -185,7 +185,7 @@ def test_a_folder_that_is_no_result_or_lies_in_the_source_is_left_alone(source, 
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(BatchError, match="Expected an empty folder or one with a result"):
         run_job(source, tmp_path / "mine", JOB)
-    with pytest.raises(BatchError, match="Expected a folder for the result, found the file"):
+    with pytest.raises(BatchError, match="Expected a folder for the result, got the file"):
         run_job(source, source / "00.jpg", JOB)
     with pytest.raises(BatchError, match="Expected a folder for the result outside of"):
         run_job(source, source / "out", JOB)
@@ -194,7 +194,7 @@ def test_a_folder_that_is_no_result_or_lies_in_the_source_is_left_alone(source, 
 
 def test_a_source_without_pages_leaves_no_folder(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BatchError, match="Expected pages in .*empty, found none"):
+    with pytest.raises(BatchError, match="Expected pages in .*empty, got none"):
         run_job(tmp_path / "empty", tmp_path / "out", JOB)
     (tmp_path / "cut.zip").write_bytes(b"PK\3\4")
     with pytest.raises(BatchError, match="Expected a whole ZIP"):
@@ -308,7 +308,7 @@ def test_a_cluster_without_workers_is_refused_and_one_that_loses_a_worker_loses_
         wait_for(lambda: listens(port))
         with monkeypatch.context() as patch:
             patch.setattr("ecglens.batch.engine._WAIT_SECONDS", 2.0)
-            with pytest.raises(BatchError, match="Expected workers at tcp://.*, found none"):
+            with pytest.raises(BatchError, match="Expected workers at tcp://.*, got none"):
                 run_job(archive, tmp_path / "out", JOB, scheduler=address, pictures=False)
         with process(*worker, "--no-nanny") as doomed, process(*worker, "--no-nanny"):
             with distributed.Client(address, set_as_default=False) as client:
@@ -331,7 +331,7 @@ def test_an_address_without_a_scheduler_is_refused(source, tmp_path, monkeypatch
 
 
 def test_less_than_one_process_is_refused(source, tmp_path):
-    with pytest.raises(BatchError, match="Expected at least 1 process to read with, found 0"):
+    with pytest.raises(BatchError, match="Expected at least 1 process to read with, got 0"):
         run_job(source, tmp_path / "out", JOB, workers=0)
     assert not (tmp_path / "out").exists()
 

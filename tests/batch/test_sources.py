@@ -58,8 +58,8 @@ def test_links_that_form_a_cycle_pipes_and_odd_names_do_no_harm(folder):
     (folder / "line\nbreak.jpg").write_text("x")
     (Path(os.fsdecode(bytes(folder))) / os.fsdecode(b"bad\xff.jpg")).write_text("y")
     content = contents(folder)
-    assert content["gone.jpg"] == "Expected a file, found nothing at that path."
-    assert content["pipe.jpg"] == "Expected a file, found a folder, device or pipe."
+    assert content["gone.jpg"] == "Expected a file, got nothing at that path."
+    assert content["pipe.jpg"] == "Expected a file, got a folder, device or pipe."
     assert content["line\nbreak.jpg"] == b"x"
     assert content["bad\\xff.jpg"] == b"y"
     assert len(content) == 7
@@ -73,7 +73,7 @@ def test_a_pattern_gives_what_it_names(folder):
 def test_a_table_s_paths_start_at_its_folder(folder):
     (folder / "list.csv").write_text(f"label,path\nx,a.JPG\nx,{folder / 'sub/deep/c.pdf'}\nx,nowhere.jpg\nx,\n")
     content = contents(folder / "list.csv")
-    assert content.pop("nowhere.jpg") == "Expected a file, found nothing at that path."
+    assert content.pop("nowhere.jpg") == "Expected a file, got nothing at that path."
     assert content == {"a.JPG": b"a.JPG", str(folder / "sub/deep/c.pdf"): b"sub/deep/c.pdf"}
 
 
@@ -107,8 +107,8 @@ def test_a_damaged_or_encrypted_zip_member_fails_alone(tmp_path):
     content[damaged : damaged + 20] = bytes(20)
     (tmp_path / "a.zip").write_bytes(content)
     content = contents(tmp_path / "a.zip")
-    assert "found an encrypted one" in str(content["secret.jpg"])
-    assert "found a damaged one" in str(content["damaged.jpg"])
+    assert "got an encrypted one" in str(content["secret.jpg"])
+    assert "got a damaged one" in str(content["damaged.jpg"])
     assert len(content["whole.jpg"]) == 200  # type: ignore[arg-type]
 
 
@@ -139,7 +139,7 @@ def test_an_archive_that_is_none_is_refused(tmp_path, name):
 
 
 def test_nothing_at_a_path_is_refused(tmp_path):
-    with pytest.raises(BatchError, match="found nothing at"):
+    with pytest.raises(BatchError, match="got nothing at"):
         contents(tmp_path / "nowhere")
 
 
@@ -169,13 +169,13 @@ def test_an_address_gives_a_page_a_folder_or_a_table_and_an_archive_in_parts_onl
         contents(f"{server}/z.zip")
     table = contents(f"{server}/list.csv")
     assert table["a.JPG"] == b"a.JPG"
-    assert table["nowhere.jpg"] == "Expected a file, found nothing at that address, or no response."
+    assert table["nowhere.jpg"] == "Expected a file, got nothing at that address, or no response."
 
 
 def test_an_unreadable_address_says_what_is_missing():
     with pytest.raises(MissingExtraError, match="Reading gs:// needs gcsfs, .* pip install gcsfs"):
         contents("gs://bucket/pages")
-    with pytest.raises(FetchError, match="found nonsense://, which is unknown"):
+    with pytest.raises(FetchError, match="got nonsense://, which is unknown"):
         contents("nonsense://pages")
 
 

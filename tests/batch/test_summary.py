@@ -14,9 +14,9 @@ ROWS = [
     labeled_row("b <i>", "mi", 0.7, warnings=["3 of 12 leads is weak.", "The scale is a guess."]),
     {"file": "c", "abstention": "uncertain", "confidence": 0.6, "probability_mi": 0.6, "probability_normal": 0.4},
     {"file": "d", "abstention": "no_layout"},
-    {"file": "e", "failure": "memory", "reason": "Expected a page within 600 MB, found more."},
-    {"file": "f", "failure": "not_a_page", "reason": "Expected 100 px, found 20 px."},
-    {"file": "g", "failure": "not_a_page", "reason": "Expected 100 px, found 30 px."},
+    {"file": "e", "failure": "memory", "reason": "Expected a page within 600 MB, got more."},
+    {"file": "f", "failure": "not_a_page", "reason": "Expected 100 px, got 20 px."},
+    {"file": "g", "failure": "not_a_page", "reason": "Expected 100 px, got 30 px."},
 ]
 
 
@@ -25,8 +25,8 @@ def test_a_summary_counts_labels_abstentions_failures_by_reason_and_warnings(tmp
     assert (summary["pages"], summary["labels"]) == (7, {"normal": 1, "mi": 1})
     assert summary["abstentions"] == {"uncertain": 1, "no_layout": 1}
     assert summary["failures"] == [
-        {"failure": "not_a_page", "reason": "Expected … px, found … px.", "pages": 2},
-        {"failure": "memory", "reason": "Expected a page within 600 MB, found more.", "pages": 1},
+        {"failure": "not_a_page", "reason": "Expected … px, got … px.", "pages": 2},
+        {"failure": "memory", "reason": "Expected a page within 600 MB, got more.", "pages": 1},
     ]
     assert summary["warnings"] == {"… of … leads is weak.": 2, "The scale is a guess.": 1}
     assert summary["least_certain"] == ["c", "b <i>", "a"]
@@ -46,7 +46,7 @@ def test_a_result_of_another_schema_or_none_is_refused(tmp_path):
     folder = write_result(tmp_path / "out", ROWS[:1])
     run_info = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**run_info, "schema_version": 99}))
-    with pytest.raises(BatchError, match="Expected a result of schema 1, found 99"):
+    with pytest.raises(BatchError, match="Expected a result of schema 1, got 99"):
         open_result(folder)
     (folder / "run.json").write_text("{}")
     with pytest.raises(BatchError, match="Expected the description of a run"):

@@ -1,6 +1,8 @@
 import json
+import shutil
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +13,12 @@ from typer.testing import CliRunner
 
 import ecglens
 from ecglens.cli import main
-from ecglens.cli.app import app
+from ecglens.cli.app import app, load_command
 from ecglens.cli.names import own_stem
+from ecglens.datasets.sources import SCHEMES
 from ecglens.errors import EcgReadError, ModelError, SettingsError
 from ecglens.formats.csv import read_csv
-from ecglens.layouts import STANDARD_LEADS
+from ecglens.layouts import LAYOUTS, STANDARD_LEADS
 from ecglens.records import (
     Abstention,
     Box,
@@ -31,7 +34,8 @@ from ecglens.records import (
     PrintedFacts,
     Reading,
 )
-from ecglens.render import render_page
+from ecglens.render import DAMAGES, STYLES, render_page
+from ecglens.render.paper import GRIDS
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 LAYOUT = Layout(
@@ -84,7 +88,8 @@ def examine(monkeypatch):
     def fake(source, *, model=None, page=1, measure=False, printed=False):
         calls.append((source.name, model, page, measure, printed))
         if "bad" in source.name:
-            raise EcgReadError(f"{source.name}: expected a page, found an empty file; export or scan it again.")
+            detail = "expected a page, got an empty file; export or scan it again."
+            raise EcgReadError(source=source.name, detail=detail)
         if "nolayout" in source.name:
             return reading(source.name, label=None, layout=NotFound("No grid was found."))
         label = None if "unsure" in source.name else "normal"
@@ -150,6 +155,17 @@ def test_measurements_are_printed_with_reference_ranges_and_a_word_if_outside(ex
     assert all(len(line) <= 80 for line in table if "±" in line)
 
 
+@pytest.mark.parametrize("columns", ["20", "40", "60"])
+def test_a_narrow_terminal_cuts_no_figure(examine, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    rows = [" ".join(line.split()) for line in run("read", "page.jpg").stdout.splitlines()]
+
+    assert "QRS duration 102 ± 10 ms 70 to 110" in rows
+    assert "V2 0.31 ± 0.02 above 0.12 ± 0.02 −0.05 to 0.20" in rows
+    assert "History of myocardial infarction 1.5 %" in rows
+    assert not any("…" in row for row in rows)
+
+
 def test_the_label_alone_is_read_where_nothing_is_to_be_measured(examine):
     result = run("read", "page.jpg", "--no-measure")
 
@@ -178,7 +194,7 @@ def test_one_bad_page_does_not_stop_the_rest_and_shows_in_the_exit_code(examine)
     assert result.exit_code == 2
     assert first == {
         "file": "bad.jpg",
-        "error": "bad.jpg: expected a page, found an empty file; export or scan it again.",
+        "error": "bad.jpg: expected a page, got an empty file; export or scan it again.",
     }
     assert second["label"] == "normal"
 
@@ -187,7 +203,7 @@ def test_a_bad_page_is_one_line_on_stderr(examine):
     result = run("read", "good.jpg", "bad.jpg")
 
     assert result.exit_code == 2
-    assert result.stderr == "ecglens: bad.jpg: expected a page, found an empty file; export or scan it again.\n"
+    assert result.stderr == "ecglens: bad.jpg: expected a page, got an empty file; export or scan it again.\n"
     assert "bad.jpg" not in result.stdout
 
 
@@ -252,10 +268,77 @@ def test_leads_are_written_by_page_and_name(examine, tmp_path):
         assert image.size == (90, 50)
 
 
+def test_two_strips_of_one_lead_are_two_pictures(monkeypatch, tmp_path):
+    strip = LeadBox("II", Box(125, 10, 128, 390), 126.0, rhythm=True)
+    two = replace(LAYOUT, leads=(*LAYOUT.leads, strip))
+    monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: reading("a.jpg", layout=two))
+    run("read", "a.jpg", "--leads", tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-I.png", "a-rhythm-II-2.png", "a-rhythm-II.png"]
+
+
+@pytest.mark.parametrize("command", ["read", "digitize", "explain"])
+@pytest.mark.parametrize("error", [ValueError("sig_name strings must be unique."), OSError(36, "File name too long")])
+def test_a_page_that_fails_by_a_bug_does_not_stop_the_rest(command, error, monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", fail)
+    monkeypatch.setitem(ecglens.__dict__, "digitize", fail)
+    monkeypatch.setattr("ecglens.pages.read.read_page", fail)
+    result = run(command, "a.jpg", "b.jpg", *(("--out", tmp_path) if command == "digitize" else ()))
+
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert [line.split(":")[1] for line in lines] == [" a.jpg", " b.jpg"]
+    expected = "triggers an error in the program" if isinstance(error, ValueError) else "cannot be used: File name too"
+    assert all(expected in line for line in lines)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_page(tmp_path):
+    (tmp_path / "file").touch()
+    result = run("digitize", "a.jpg", "--out", tmp_path / "file")
+
+    assert result.exit_code == 2
+    assert "--out: expected a folder that can be written to, got" in result.stderr
+    assert "a.jpg" not in result.stderr
+
+
 def test_a_file_name_that_is_no_text_is_printed_all_the_same(examine):
     for name in ("\udcff.jpg", "bad\udcff.jpg"):
         assert "\ufffd.jpg" in run("read", name).output
-        assert "\ufffd.jpg" in json.loads(run("read", name, "--json").stdout)["file"]
+        text = run("read", name, "--json").stdout
+        assert "\\ud" not in text
+        assert "\ufffd.jpg" in json.loads(text)["file"]
+
+
+def test_a_page_has_the_path_that_was_typed(examine):
+    paths = ["one/a.jpg", "./two/a.jpg", "three/bad.jpg"]
+    result = run("read", *paths, "--json")
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert [document["file"] for document in documents] == paths
+    assert [document.get("source") for document in documents] == ["one/a.jpg", "./two/a.jpg", None]
+    assert documents[2]["error"] == "three/bad.jpg: expected a page, got an empty file; export or scan it again."
+    result = run("read", *paths)
+    assert [line for line in result.stdout.splitlines() if "a.jpg" in line] == paths[:2]
+    assert result.stderr.startswith("ecglens: three/bad.jpg: expected a page")
+
+
+def test_digitize_says_which_path_it_read_and_writes_names_of_text(tmp_path):
+    page = tmp_path / "HB_\udcff.jpg"
+    shutil.copy(DATA / "HB_1.jpg", page)
+    done = run("digitize", page, tmp_path / "none.jpg", "--out", tmp_path / "out", "--json")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+
+    assert "\\ud" not in done.stdout
+    assert first["file"] == first["source"] == str(tmp_path / "HB_\ufffd.jpg")
+    assert first["written"] == ["HB_\ufffd.csv"]
+    assert second["error"].startswith(f"{tmp_path / 'none.jpg'}: expected a file")
+
+
+def test_explain_says_which_path_it_could_not_read(tmp_path):
+    assert run("explain", tmp_path / "none.jpg").stderr.startswith(f"ecglens: {tmp_path / 'none.jpg'}: expected a file")
 
 
 def test_a_leads_folder_that_cannot_be_made_is_an_error(examine, tmp_path):
@@ -263,7 +346,7 @@ def test_a_leads_folder_that_cannot_be_made_is_an_error(examine, tmp_path):
     result = run("read", "a.jpg", "--leads", tmp_path / "file")
 
     assert result.exit_code == 2
-    assert "expected a folder that can be written to, found file" in result.stderr
+    assert "expected a folder that can be written to, got file" in result.stderr
 
 
 def test_the_version_is_printed():
@@ -280,8 +363,9 @@ def test_models_are_listed(monkeypatch):
     result = run("models")
 
     assert result.exit_code == 0
-    for words in ("tiny", "1,234", "a, b"):
-        assert words in result.stdout
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert rows[1] == ["tiny", "1.0", "A", "tiny", "model", "a", "CC-BY-4.0", "1,234"]
+    assert rows[2] == ["b"]
 
 
 def test_an_error_outside_a_page_is_one_line_and_exit_code_2(monkeypatch, capsys):
@@ -382,6 +466,17 @@ def test_a_table_that_cannot_be_written_is_refused_before_the_work(feature_row, 
     )
 
 
+def test_features_says_how_many_files_it_skipped(feature_row, tmp_path):
+    for name in ("a.jpg", "readme.txt", "notes.md"):
+        (tmp_path / name).touch()
+    (tmp_path / "index.csv").write_text("path,label\na.jpg,mi\n")
+    result = run("features", tmp_path, "--out", tmp_path / "f.csv")
+
+    assert result.exit_code == 0
+    assert "1 file, 0 without features; f.csv written." in result.stdout
+    assert "Skipped, because they are no pages and no records: 3 other files." in result.stdout
+
+
 def test_names_that_a_format_writes_as_one_are_kept_apart() -> None:
     used: set[str] = set()
     assert [own_stem(stem, used) for stem in ("p", "p", "Müller", "Möller", "a b")] == [
@@ -394,11 +489,35 @@ def test_names_that_a_format_writes_as_one_are_kept_apart() -> None:
 
 
 def test_the_overview_shows_the_first_paragraph_of_each_commands_help():
-    from ecglens.cli.app import COMMANDS, load_command
+    from ecglens.cli.app import COMMANDS
 
     for name, entry in COMMANDS.items():
         paragraph = load_command(name).help.split("\n\n")[0]
         assert " ".join(paragraph.split()) == entry.summary, name
+
+
+@pytest.mark.parametrize(
+    ("option", "values"), [("--style", STYLES), ("--grid", GRIDS), ("--damage", DAMAGES), ("--layout", LAYOUTS)]
+)
+def test_the_help_of_render_lists_every_value(option, values):
+    help_text = next(parameter.help for parameter in load_command("render").params if option in parameter.opts)
+
+    assert set(values) == {word.strip(".;:") for word in help_text.replace(",", " ").split()} & set(values)
+
+
+def test_the_help_of_render_lists_every_label_scheme():
+    help_text = next(parameter.help for parameter in load_command("render").params if "--scheme" in parameter.opts)
+
+    assert all(name in help_text for name in SCHEMES)
+
+
+def test_the_help_of_models_looks_like_that_of_all_commands():
+    for arguments in (("models", "--help"), ("models", "import", "--help")):
+        text = run(*arguments).stdout
+        assert "\nOptions:\n" in text
+        assert "─" not in text
+        assert "completion" not in text
+    assert "..." not in run("models", "--help").stdout.partition("Commands:")[2]
 
 
 def test_digitize_join_needs_pages_that_belong_together(tmp_path):
@@ -407,4 +526,4 @@ def test_digitize_join_needs_pages_that_belong_together(tmp_path):
     assert "after page 1, but none was read on a file of one page" in refused.stderr
     refused = run("digitize", DATA / "00009_hr.pdf", "--out", tmp_path, "--join", "--layout", "6x2")
     assert refused.exit_code == 2
-    assert "--join: expected no layout, corners or boxes beside it" in refused.stderr
+    assert "--join: expected no --layout, --corners or --box beside it" in refused.stderr

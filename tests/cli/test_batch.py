@@ -71,7 +71,7 @@ def test_a_source_without_pages_is_one_sentence(tmp_path):
     (tmp_path / "empty").mkdir()
     result = run("batch", tmp_path / "empty", "--out", tmp_path / "out")
     assert isinstance(result.exception, BatchError)
-    assert str(result.exception).endswith("found none.")
+    assert str(result.exception).endswith("got none.")
 
 
 def test_a_report_is_written_again_and_printed_as_json(tmp_path):

@@ -101,12 +101,29 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("audit", "none"), "Expected images in folders by label below none, but found none."),
-        (("explore", "none"), "Expected images in folders by label below none, but found none."),
-        (("train", "recipe.toml", "--out", "run", "--data", "columns.csv"), "but found x, y."),
-        (("explore", "columns.csv"), "Expected the columns 'path' and 'label' in columns.csv, but found x, y."),
-        (("audit", "loose"), "its images lie in no folder; make one for each label, or give a CSV."),
-        (("explore", "set.zip"), "Expected a folder of pages or a CSV, but set.zip is a ZIP; unpack it first."),
+        (("audit", "none"), "Expected images in folders by label below none, got none."),
+        (("explore", "none"), "Expected images in folders by label below none, got none."),
+        (("train", "recipe.toml", "--out", "run", "--data", "columns.csv"), "got x, y."),
+        (("explore", "columns.csv"), "Expected the columns 'path' and 'label' in columns.csv, got x, y."),
+        (("audit", "loose"), "got images in no folder; make one for each label, or give a CSV."),
+        (
+            ("explore", "set.zip"),
+            "Expected a folder of pages or a CSV, got the archive set.zip; unpack it, and give the",
+        ),
+        (("audit", "cut.tar.gz"), "Expected a folder of pages or a CSV, got the archive cut.tar.gz; unpack it"),
+        (("audit", "loose/a.png"), "got the single file a.png; put pages into a folder for each label"),
+        (("evaluate", "nix", "--data", "loose"), "labeled pages at nix, got nothing there; check the path."),
+        (("render", "loose/a.png", "out.png"), "Expected signals in a file that ends in .hea, .csv, "),
+        (("render", "nix.csv", "out.png"), "Expected a file of signals at nix.csv, got nothing there; check the path."),
+        (("render", "columns.csv", "out.png"), "Expected a column time_s, a column in mV for each lead"),
+        (("render", "two.csv", "out.gif", "--layout", "6x1"), "Expected a file ending in .png, .jpg, .tif, .bmp or"),
+        (
+            ("render", "two.csv", "out.png"),
+            "Expected the leads of the layout 3x4+1 in the record, got no V1, V2, V3, V4, V5, V6; choose the layout "
+            "6x1 or 1x1.",
+        ),
+        (("train", "recipe.toml", "--out", "run", "--data", "loose", "--scheme", "four"), "Expected --scheme with a"),
+        (("render", "loose", "out", "--scheme", "five"), "Expected labels out of four, superclass, stage, got 'five'"),
         (
             ("explore", "loose", "--out", "loose/report"),
             "Expected a folder outside of loose to write to, got loose/rep",
@@ -114,9 +131,8 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
         (("explore", "broken.csv"), "none of 1 files is one; the first: "),
         (("audit", "header.csv"), "Expected at least one recording in header.csv, but it has a header only."),
         (("audit", "gone.csv"), "Expected ECG pages, but none of 1 files is one; the first: a.jpg: expected a file"),
-        (("render", "two.csv", "page.png"), "Expected lead V1 in the record, but it has only I, II."),
-        (("render", "none", "out"), "Expected WFDB records below none, but found none."),
-        (("render", "none", "out", "--beats"), "Expected WFDB records with .atr marks below none, but found none."),
+        (("render", "none", "out"), "Expected WFDB records below none, got none."),
+        (("render", "none", "out", "--beats"), "Expected WFDB records with .atr marks below none, got none."),
     ],
 )
 def test_bad_input_is_one_sentence_on_what_was_expected_and_found(tmp_path, monkeypatch, arguments, message):
@@ -131,6 +147,7 @@ def test_bad_input_is_one_sentence_on_what_was_expected_and_found(tmp_path, monk
     Path("broken.csv").write_text("path,label\nloose/a.png,mi\n")
     with zipfile.ZipFile("set.zip", "w") as archive:
         archive.writestr("a/1.jpg", b"")
+    Path("cut.tar.gz").write_bytes(b"cut")
     Path("header.csv").write_text("path,label\n")
     Path("gone.csv").write_text("path,label\na.jpg,mi\n")
     Path("two.csv").write_text("time_s,I,II\n0,0,0\n0.002,0,0\n0.004,0,0\n")

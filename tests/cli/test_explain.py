@@ -41,7 +41,7 @@ def test_the_page_with_its_heat_is_written_as_a_picture_with_its_checks_in_words
 def test_what_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
     result = run(tmp_path / "missing.jpg", "--out", "why.gif")
     assert isinstance(result.exception, EcgLensError)
-    assert str(result.exception) == "--out: expected a file that ends in .png or .json, found why.gif."
+    assert str(result.exception) == "--out: expected a file that ends in .png or .json, got why.gif."
 
 
 def test_a_page_that_cannot_be_explained_is_reported_and_the_others_are_explained(tmp_path):

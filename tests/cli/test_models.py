@@ -12,6 +12,7 @@ from ecglens.models import keras as importing
 from ecglens.models.explain.stored import read_checks
 from ecglens.models.zoo import ZOO, count_weights
 from ecglens.records import Check, ModelChecks
+from ecglens.settings import load_settings
 
 FLAGS = ["--labels", "normal, mi", "--title", "From elsewhere", "--license", "CC0"]
 
@@ -32,6 +33,20 @@ def test_every_model_of_the_zoo_is_listed_with_its_weights_and_input(monkeypatch
     assert "page 1 x 304 x 512, signal 24 x 250" in lines["fusion"]
     assert "timm" in lines["resnet50"]
     assert {"NAME+lstm", "timm:NAME"} < set(lines)
+
+
+def test_a_model_that_cannot_be_used_is_reported_below_the_list(monkeypatch, tmp_path):
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "model.json").write_text('{"name":')
+    (tmp_path / "cut" / "model.onnx").touch()
+    monkeypatch.setenv("ECGLENS_MODELS_DIR", str(tmp_path))
+    load_settings.cache_clear()
+    result = run()
+    load_settings.cache_clear()
+    assert result.exit_code == 0
+    assert "compact_cnn" in result.stdout
+    assert result.stderr.startswith("ecglens: left out of the list: The card model.json in ")
+    assert result.stderr.endswith("it is damaged or no JSON; export the model again.\n")
 
 
 @pytest.fixture

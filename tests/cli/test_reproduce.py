@@ -22,10 +22,10 @@ def reproduce(*words):
     [
         (("compact-cnn",), "Expected --data with the pages that the rows are trained on"),
         (("--weights", "vgg16=file.pth"), "Expected --data with the pages"),
-        (("--protocol", "honestly"), "Expected protocols out of as-published, honest, batch, but got 'honestly'"),
+        (("--protocol", "honestly"), "Expected protocols out of as-published, honest, batch, got 'honestly'"),
         (("--results", "nowhere"), "Expected results in 'nowhere' to write a table from, but there is no such folder"),
         (("--quick", "--runs", "nowhere"), "Expected results in 'nowhere/quick-results'"),
-        (("gpt",), "but got 'gpt'"),
+        (("gpt",), "got 'gpt'"),
     ],
 )
 def test_what_could_do_nothing_is_refused_in_one_sentence(words, message):

@@ -63,8 +63,12 @@ def test_a_search_writes_a_recipe_that_trains(run, tmp_path):
     [
         (("--protocol", "random"), TrainingError, "Expected the protocol honest, as-published"),
         (("--folds", "7"), DatasetError, "Expected at least 7 groups of recordings labeled 'mi' for 7 folds"),
-        (("--set", "optimization.epochs=0"), TrainingError, "optimization.epochs: Input should be greater"),
-        (("--set", "model=resnet5000"), TrainingError, "but got 'resnet5000'"),
+        (
+            ("--set", "optimization.epochs=0"),
+            TrainingError,
+            "optimization.epochs: expected a number of at least 1, got 0",
+        ),
+        (("--set", "model=resnet5000"), TrainingError, "got 'resnet5000'"),
         (("--set", "options={weights='gone.safetensors'}", "--set", "model=resnet50"), TrainingError, "gone.safetens"),
         (("--device", "cuda:9"), TrainingError, "Expected a device such as auto, cpu, cuda or cuda:1, but 'cuda:9'"),
     ],
@@ -74,6 +78,22 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence_before_any_work(run, 
     assert isinstance(answer.exception, error)
     assert message in str(answer.exception)
     assert not list(tmp_path.glob("out/seed*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "message"),
+    [
+        ("train", ("--set", "model=resnet5000"), "got 'resnet5000'"),
+        ("train", ("--set", "labels=['mi','mi']"), "got 'mi' twice"),
+        ("train", ("--set", "phases=[{epochs=1,trunk=0}]"), "A phase freezes the trunk"),
+        ("search", ("--set", "model=resnet5000"), "got 'resnet5000'"),
+    ],
+)
+def test_a_bad_recipe_is_refused_before_the_data_is_read(run, monkeypatch, tmp_path, command, options, message):
+    monkeypatch.setattr(f"ecglens.cli.{command}.load_training", lambda *_, **__: pytest.fail("read the data"))
+    answer = run(command, *options)
+    assert isinstance(answer.exception, TrainingError)
+    assert message in str(answer.exception)
 
 
 def test_a_page_that_is_gone_is_named(run, data, tmp_path):

@@ -43,7 +43,7 @@ def test_the_marks_of_each_lead_are_read_and_an_unmarked_edge_is_none(tmp_path):
 
 def test_a_folder_without_marks_is_refused(tmp_path):
     write_record(tmp_path, "1", {})
-    with pytest.raises(DatasetError, match="but found 1 records and no marks"):
+    with pytest.raises(DatasetError, match="got 1 records and no marks"):
         sources.ludb(tmp_path)
 
 

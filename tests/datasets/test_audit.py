@@ -166,7 +166,7 @@ def test_a_label_with_one_recording_is_named_and_nothing_is_measured_on_it(folde
     rare = replace(rows[0], label="rare")
     report = audit(Recordings((*rows[1:], rare)), workers=0)
     assert report.rare == (("rare", 1),)
-    assert "Expected at least 5 groups of recordings of each label, but found only 1 of 'rare'" in report.verdict()
+    assert "Expected at least 5 groups of recordings of each label, got only 1 of 'rare'" in report.verdict()
     assert report.shortcuts == report.doubtful == ()
     assert report.to_dict()["labels_with_too_few_groups"] == [{"label": "rare", "groups": 1}]
     assert audit(Recordings((rare,)), workers=0).rare == (("rare", 1),)

@@ -141,7 +141,7 @@ def test_an_early_end_keeps_what_was_received_and_is_reported(address, tmp_path)
 def test_refusals_are_one_sentence(address, tmp_path):
     with pytest.raises(DatasetError, match="the server answered 404"):
         download(f"{address}/missing", tmp_path / "a.zip")
-    with pytest.raises(DatasetError, match="Expected a data set out of mendeley, ptbxl, ludb, mitbih, but got 'x'"):
+    with pytest.raises(DatasetError, match="Expected a data set out of mendeley, ptbxl, ludb, mitbih, got 'x'"):
         fetch("x", tmp_path)
     with pytest.raises(DatasetError, match="requires a click: open https://data.mendeley.com"):
         fetch("mendeley", tmp_path)

@@ -35,8 +35,8 @@ def test_files_of_one_name_in_two_folders_are_two_recordings(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n", "Expected the columns 'path' and 'label' in t.csv, but found a, b"),
-        ("", "but found no header"),
+        ("a,b\n1,2\n", "Expected the columns 'path' and 'label' in t.csv, got a, b"),
+        ("", "got no header"),
         ("path,label\n", "at least one recording in t.csv, but it has a header only"),
         ("path,label\nx.jpg,\n", "a path and a label in line 2 of t.csv"),
     ],

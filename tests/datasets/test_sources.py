@@ -46,7 +46,7 @@ def test_rules_for_folder_names_are_read_from_csv_or_toml(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("r.csv", "a,b\n1,2\n", "Expected the column 'folder' in r.csv, but found a, b"),
+        ("r.csv", "a,b\n1,2\n", "Expected the column 'folder' in r.csv, got a, b"),
         ("r.csv", "folder,label\n", "Expected at least one rule in r.csv, but it holds none"),
         ("r.csv", "folder,label\nx,\n", "Expected a pattern and a label in each rule of r.csv"),
         ("r.csv", "folder,label\n(,x\n", r"Expected a regular expression in r.csv, but '\(' is none"),
@@ -74,9 +74,9 @@ def test_signals_are_records_by_folder_and_no_pages(tmp_path):
     table = sources.records_from_path(tmp_path / "in")
     assert [(row.label, row.recording) for row in table] == [("lbbb", "lbbb/r1")]
     table.to_csv(tmp_path / "t.csv")
-    with pytest.raises(DatasetError, match=r"found signals such as r1.hea; draw them first with: ecglens render"):
+    with pytest.raises(DatasetError, match=r"got signals such as r1.hea; draw them first with: ecglens render"):
         sources.pages_from_path(tmp_path / "t.csv")
-    with pytest.raises(DatasetError, match="Expected WFDB records below .*, but found none"):
+    with pytest.raises(DatasetError, match="Expected WFDB records below .*, got none"):
         sources.records_from_path(tmp_path / "in" / "lbbb" / "none")
 
 
@@ -103,9 +103,9 @@ def test_ptbxl_without_its_tables_or_columns_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="Expected the table scp_statements.csv"):
         sources.from_path(tmp_path)
     (tmp_path / "scp_statements.csv").write_text(",diagnostic_class\nIMI,MI\n")
-    with pytest.raises(DatasetError, match="Expected the column 'patient_id' in ptbxl_database.csv, but found ecg_id"):
+    with pytest.raises(DatasetError, match="Expected the column 'patient_id' in ptbxl_database.csv, got ecg_id"):
         sources.from_path(tmp_path)
-    with pytest.raises(DatasetError, match="Expected labels out of four, superclass, stage, but got 'x'"):
+    with pytest.raises(DatasetError, match="Expected labels out of four, superclass, stage, got 'x'"):
         sources.from_ptbxl(tmp_path, labels="x")
 
 
@@ -117,3 +117,13 @@ def test_ptbxl_in_its_official_layout_is_read(labels):
     assert 1 < len(table) <= 200
     assert len(table.labels) > 1
     assert all(row.group.startswith("p") for row in table)
+
+
+@pytest.mark.parametrize(
+    ("name", "load"), [("a\udcff.jpg", sources.pages_from_path), ("a\udcff.hea", sources.records_from_path)]
+)
+def test_a_file_name_that_no_table_can_hold_is_refused(name, load, tmp_path):
+    (tmp_path / "mi").mkdir()
+    (tmp_path / "mi" / name).touch()
+    with pytest.raises(DatasetError, match=r"Expected file names in UTF-8, got '.*a\\udcff\..*'.*; rename the file"):
+        load(tmp_path)

@@ -109,17 +109,13 @@ def test_the_given_split_follows_the_column_and_says_what_is_missing():
     rows = [Recording(Path(f"{i}.jpg"), "mi", str(i), str(i), side) for i, side in enumerate(("train", "test", None))]
     (fold,) = splits.from_split_column(Recordings(tuple(rows)))
     assert (fold.train.tolist(), fold.test.tolist()) == ([0], [1])
-    with pytest.raises(
-        DatasetError, match="Expected the splits 'train' and 'test' in the table, but found none, train"
-    ):
+    with pytest.raises(DatasetError, match="Expected the splits 'train' and 'test' in the table, got none, train"):
         splits.from_split_column(Recordings((rows[0], rows[2])))
 
 
 def test_a_label_with_one_recording_is_refused_with_counts():
     rows = [Recording(Path(f"{i}.jpg"), "mi" if i else "normal", str(i), str(i)) for i in range(9)]
-    with pytest.raises(
-        DatasetError, match="at least 5 groups of recordings labeled 'normal' .* found 1 recordings in 1"
-    ):
+    with pytest.raises(DatasetError, match="at least 5 groups of recordings labeled 'normal' .* got 1 recordings in 1"):
         splits.honest(Recordings(tuple(rows)), seed=0)
     with pytest.raises(DatasetError, match="at least two files labeled 'normal'"):
         splits.as_published(Recordings(tuple(rows)), seed=0)
@@ -133,7 +129,7 @@ def test_a_fraction_outside_0_and_1_is_refused(table, fraction):
 
 def test_leave_one_out_needs_two_values(table):
     one = Recordings(tuple(_with_batch(row, "only") for row in table))
-    with pytest.raises(DatasetError, match=r"at least two values in column 'batch' .* found \['only'\]"):
+    with pytest.raises(DatasetError, match=r"at least two values in column 'batch' .* got \['only'\]"):
         splits.leave_one_out(one, "batch")
 
 

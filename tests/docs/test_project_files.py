@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import ecglens
+from ecglens.pages.source import MIN_SIDE_PX
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = ROOT / "docs" / "decisions"
@@ -45,6 +46,26 @@ def test_decision_records_are_numbered_listed_and_one_screen_long() -> None:
     assert [record.name[:4] for record in RECORDS] == [f"{number:04d}" for number in range(1, len(RECORDS) + 1)]
     assert re.findall(r"\]\((\d{4}-.+?\.md)\)", index) == [record.name for record in RECORDS]
     assert all(len(record.read_text(encoding="utf-8").splitlines()) <= 40 for record in RECORDS)
+
+
+def test_the_readme_activates_the_environment_before_the_first_command_of_it() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.+?)```", text, re.DOTALL)
+    with_commands = [block for block in blocks if re.search("^ecglens ", block, re.MULTILINE)]
+
+    assert all("source .venv/bin/activate\n" in re.sub(" +#.*", "", block) for block in with_commands[:2])
+    assert "source .venv/bin/activate" in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_says_from_which_size_a_page_is_read() -> None:
+    assert f"pages with a side of less than {MIN_SIDE_PX} px" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_the_api_names_no_other_version_than_the_package() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+    assert not re.findall(r"ecglens \d+\.\d+", text)
+    assert set(re.findall(r"\b\d+\.\d+\.\d+\b", text)) <= {ecglens.__version__}
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)

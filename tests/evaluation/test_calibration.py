@@ -130,5 +130,5 @@ def test_each_fold_has_the_temperature_of_the_others(out_of_fold):
 
 def test_one_fold_alone_cannot_be_calibrated_by_others(out_of_fold):
     targets, logits, _ = out_of_fold
-    with pytest.raises(ValueError, match="Expected predictions of at least two folds, but got 1"):
+    with pytest.raises(ValueError, match="Expected predictions of at least two folds, got 1"):
         cross_fit(targets, logits, np.zeros(200, np.intp))

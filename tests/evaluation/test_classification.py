@@ -112,7 +112,7 @@ def test_a_probability_of_zero_for_the_truth_costs_much_but_not_infinity():
 
 
 def test_no_page_has_no_figures():
-    with pytest.raises(ValueError, match="Expected at least one page to score, but got none"):
+    with pytest.raises(ValueError, match="Expected at least one page to score, got none"):
         figures(np.zeros(0, np.intp), np.zeros((0, 2)), ("normal", "mi"))
 
 

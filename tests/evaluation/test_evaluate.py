@@ -223,7 +223,7 @@ def test_a_share_of_pages_that_are_all_right_is_exact_though_some_draws_find_wro
 
 
 def test_a_bootstrap_without_draws_is_refused():
-    with pytest.raises(ValueError, match="at least one draw of the bootstrap, but got 0"):
+    with pytest.raises(ValueError, match="at least one draw of the bootstrap, got 0"):
         evaluate(answers(), rng=np.random.default_rng(0), draws=0)
 
 

@@ -49,8 +49,8 @@ def test_what_is_blank_is_filled_row_by_row(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x,y\n1,2\n", "Expected the columns 'label' and 'p_NAME' .* but found x, y"),
-        ("", "but found none"),
+        ("x,y\n1,2\n", "Expected the columns 'label' and 'p_NAME' .* got x, y"),
+        ("", "got none"),
         ("label,p_normal,p_mi\n", "Expected at least one answer in a.csv, but it has a header only"),
         ("label,p_normal,p_mi\nafib,0.5,0.5\n", "has the label 'afib', but no column 'p_afib'"),
         ("label,p_normal,p_mi\nmi,0.5,half\n", "Expected numbers in the column 'p_mi' of a.csv, but row 1 has 'half'"),

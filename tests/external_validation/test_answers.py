@@ -73,7 +73,7 @@ def test_a_model_without_fingerprints_says_that_it_is_not_known(table, runtime, 
 
 def test_labels_that_the_model_does_not_know_are_refused(runtime):
     table = Recordings((Recording(DATA / "HB_1.jpg", "arrhythmia", "a", "a"),))
-    with pytest.raises(DatasetError, match=r"Expected labels out of normal, .* but found 'arrhythmia'; .* --labels"):
+    with pytest.raises(DatasetError, match=r"Expected labels out of normal, .* got 'arrhythmia'; .* --labels"):
         answer_pages(table, runtime)
 
 

@@ -69,14 +69,14 @@ def test_uids_follow_from_the_content(whole: EcgRecord, tmp_path: Path) -> None:
     assert uids[0] == uids[1] != uids[2]
 
 
-@pytest.mark.parametrize(("fs_hz", "message"), [(100.0, "but found 100 Hz"), (2000.0, "but found 2000 Hz")])
+@pytest.mark.parametrize(("fs_hz", "message"), [(100.0, "got 100 Hz"), (2000.0, "got 2000 Hz")])
 def test_a_rate_beyond_the_standard_is_refused(fs_hz: float, message: str, whole: EcgRecord, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=message):
         write_dicom(replace(whole, fs_hz=fs_hz), tmp_path / "a.dcm")
 
 
 def test_a_recording_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="but found 1 leads of 20000"):
+    with pytest.raises(DatasetError, match="got 1 leads of 20000"):
         write_dicom(EcgRecord(np.zeros((1, 20000), np.float32), 500.0, ("II",)), tmp_path / "a.dcm")
 
 

@@ -28,6 +28,21 @@ def test_every_format_gives_back_leads_rate_places_and_gaps(form: str, page: Ecg
     np.testing.assert_allclose(back.signals_mv, placed.signals_mv, atol=6e-4)
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_rows_of_one_name_are_all_written_and_have_names_of_their_own(form: str, tmp_path: Path) -> None:
+    signals = np.arange(5, dtype=np.float32)[:, None] + np.zeros((5, 300), np.float32)
+    record = EcgRecord(signals, 500.0, ("V1", "II", "II", "V1-rhythm", "V1-rhythm"), quality=(0.9,) * 5)
+    back = read_record(write_record(record, tmp_path / "a", form))
+    assert back.leads == ("V1", "II", "II-2", "V1-rhythm", "V1-rhythm-2")
+    np.testing.assert_allclose(back.signals_mv, signals, atol=6e-4)
+
+
+def test_what_wfdb_refuses_is_an_error_of_ours(whole: EcgRecord, tmp_path: Path) -> None:
+    odd = replace(whole, leads=("a\nb", *whole.leads[1:]))
+    with pytest.raises(DatasetError, match="Expected a record that WFDB can store as a, but wfdb refuses it"):
+        write_record(odd, tmp_path / "a", "wfdb")
+
+
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "csv"])
 def test_comments_quality_and_warnings_travel_along(form: str, page: EcgRecord, tmp_path: Path) -> None:
     back = read_record(write_record(page, tmp_path / "page", form))
@@ -49,7 +64,7 @@ def test_the_same_record_gives_the_same_file_without_a_name_or_a_date(
 
 
 def test_an_unknown_format_or_ending_is_refused_with_those_that_work(whole: EcgRecord, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, but found 'xml'"):
+    with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, got 'xml'"):
         write_record(whole, tmp_path / "a", "xml")
     with pytest.raises(DatasetError, match=re.escape("ends in one of .hea, .csv, .json, .dcm, .fhir.json")):
         read_record(tmp_path / "a.xml")
@@ -59,7 +74,7 @@ def test_an_unknown_format_or_ending_is_refused_with_those_that_work(whole: EcgR
 def test_a_sample_that_does_not_fit_is_refused_and_not_wrapped(form: str, whole: EcgRecord, tmp_path: Path) -> None:
     high = whole.signals_mv.copy()
     high[0, 0] = 40
-    with pytest.raises(DatasetError, match=r"within 32\.767 mV .* but found 40 mV"):
+    with pytest.raises(DatasetError, match=r"within 32\.767 mV .* got 40 mV"):
         write_record(replace(whole, signals_mv=high), tmp_path / "a", form)
 
 

@@ -50,7 +50,7 @@ def test_a_record_of_another_version_is_refused(whole: EcgRecord, tmp_path: Path
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["format_version"] == 1
     (tmp_path / "a.json").write_text(json.dumps({**document, "format_version": version}))
-    with pytest.raises(DatasetError, match=f"'ecglens-record' in a.json, but got {version}; update ecglens to read it"):
+    with pytest.raises(DatasetError, match=f"'ecglens-record' in a.json, got {version}; update ecglens to read it"):
         read_json(tmp_path / "a.json")
 
 

@@ -40,8 +40,9 @@ def test_lead_names_are_spelled_as_usual(tmp_path):
     ("text", "message"),
     [
         ("II\n1\n2\n", "Expected a column time_s in a.csv or a sampling rate"),
-        ("time_s,II\n0,1\n", "Expected a header and equal rows"),
-        ("time_s,II\n0,x\n1,2\n", "Expected numbers below the header of a.csv"),
+        ("time_s,II\n0,1\n", "two or more rows of numbers in a.csv, got 2 lines; add samples"),
+        ("time_s,II\n0,1\n1,2\n2\n3,4\n", "got another number of cells in line 4 than before; correct it"),
+        ("path,label\n0,mi.jpg\n1,2\n", "in a.csv, got 'mi.jpg' in place of a number; give a file of signals"),
         ("time_s,II\n0,1\n1,1\n5,2\n", "Expected even steps of time"),
         ("time_s\n0\n1\n2\n", "Expected a column for each lead"),
     ],
@@ -76,7 +77,7 @@ def test_units_of_a_csv_are_heeded(tmp_path):
     assert document.fs_hz == 250
     np.testing.assert_allclose(document.signals_mv, [[0.1, np.nan, 0.3], [1, 2, 3]])
     (tmp_path / "a.csv").write_text("t,I\ns,mmHg\n0,1\n1,2\n")
-    with pytest.raises(DatasetError, match="Expected a unit of mv, uv, .* but found 'mmHg'"):
+    with pytest.raises(DatasetError, match="Expected a unit of mv, uv, .* got 'mmHg'"):
         read_csv(tmp_path / "a.csv")
 
 

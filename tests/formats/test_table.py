@@ -30,9 +30,9 @@ def test_a_csv_table_has_empty_cells_for_what_is_not_known(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("rows", "name", "message"),
     [
-        ([], "a.csv", "but found 0 rows"),
+        ([], "a.csv", "got 0 rows"),
         ([{"a": 1.0}, {"b": 1.0}], "a.csv", "with the same columns"),
-        ([{"a": 1.0}], "a.xlsx", r"ends in \.parquet or \.csv, but found a\.xlsx"),
+        ([{"a": 1.0}], "a.xlsx", r"ends in \.parquet or \.csv, got a\.xlsx"),
     ],
 )
 def test_what_is_no_table_is_refused(rows: list[dict[str, float]], name: str, message: str, tmp_path: Path) -> None:

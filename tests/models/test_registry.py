@@ -6,7 +6,7 @@ from tiny_models import write_model
 
 from ecglens.errors import ModelError
 from ecglens.models import registry
-from ecglens.models.registry import find_model, list_models
+from ecglens.models.registry import explain_unusable, find_model, list_models
 from ecglens.settings import load_settings
 
 
@@ -67,5 +67,11 @@ def test_a_broken_folder_is_not_listed_but_an_error_by_name(roots):
     (roots / "shipped" / "tiny" / "model.onnx").write_bytes(b"changed")
     write_model(roots / "mine" / "own")
     assert [card.name for card in list_models()] == ["own"]
+    (roots / "mine" / "cut").mkdir()
+    (roots / "mine" / "cut" / "model.onnx").touch()
+    assert ["is not the graph" in reason or "model.json cannot be read" in reason for reason in explain_unusable()] == [
+        True,
+        True,
+    ]
     with pytest.raises(ModelError, match="is not the graph that its card describes"):
         find_model("tiny")

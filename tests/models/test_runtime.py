@@ -1,3 +1,4 @@
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import ecglens
 from ecglens.errors import ModelError
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads import find_layout
-from ecglens.models.cards import sha256_of
+from ecglens.models.cards import FeatureMap, load_card, save_card, sha256_of
 from ecglens.models.inputs import make_input
+from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.reading import load_runtime
 from ecglens.records import EcgRecord, Layout, Page
+
+MAP = FeatureMap(features="relu", weights="relu.weights", step=(1.0, 1.0), start=(0.0, 0.0))
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +105,9 @@ def test_an_answer_that_is_no_number_is_an_error_not_a_label(tmp_path, page, lay
 
 def test_an_array_of_another_shape_is_refused(tmp_path):
     runtime = Runtime(write_model(tmp_path / "tiny"))
-    with pytest.raises(ModelError, match=r"Model 'tiny' reads page \(1, 48, 64\), but got page \(1, 64, 48\)"):
+    with pytest.raises(ModelError, match=r"Expected page \(1, 48, 64\) for model 'tiny', got page \(1, 64, 48\)"):
         runtime.logits({"page": np.zeros((1, 1, 64, 48), np.float32)})
-    with pytest.raises(ModelError, match=r"Model 'tiny' reads page \(1, 48, 64\), but got nothing"):
+    with pytest.raises(ModelError, match=r"Expected page \(1, 48, 64\) for model 'tiny', got nothing"):
         runtime.logits({})
 
 
@@ -115,11 +119,25 @@ def test_an_array_of_another_shape_is_refused(tmp_path):
         ({"graph": {"ends": ("page", "scores")}}, "from 'page' to 'logits' .*got one from 'page' to 'scores'"),
         ({"graph": {"shape": (3, 48, 64)}}, r"produces \(1, 48, 64\), but its graph reads \(3, 48, 64\)"),
         ({"input": {"kind": "gray"}}, "input recipe cannot be used: expected a kind out of"),
+        (
+            {"feature_maps": (MAP,)},
+            "field feature_maps in the card of model 'tiny' to describe .* outputs, got relu, relu.weights beside them",
+        ),
     ],
 )
 def test_a_graph_that_does_not_fit_its_card_is_refused_at_loading(tmp_path, model, reason):
     with pytest.raises(ModelError, match=reason):
         Runtime(write_model(tmp_path / "tiny", **model))
+
+
+def test_a_card_without_the_feature_maps_of_its_graph_says_which_field_is_missing(tmp_path):
+    shipped = find_model("compact_cnn")
+    folder = Path(shutil.copytree(shipped.folder, tmp_path / "mine"))
+    save_card(replace(shipped, feature_maps=()), folder)
+    with pytest.raises(
+        ModelError, match="the field feature_maps in the card .* describe the graph's outputs, got none for relu_4, "
+    ):
+        Runtime(load_card(folder))
 
 
 def test_a_file_that_is_no_graph_is_refused(tmp_path):
@@ -203,7 +221,5 @@ def test_a_signal_model_abstains_where_there_are_no_signals(signal_model, page, 
 
 
 def test_a_graph_without_the_signals_that_its_recipe_makes_is_refused(tmp_path):
-    with pytest.raises(
-        ModelError, match="from 'page' and 'signal' to 'logits' in model 'tiny', but got one from 'page'"
-    ):
+    with pytest.raises(ModelError, match="from 'page' and 'signal' to 'logits' in model 'tiny', got one from 'page'"):
         Runtime(write_model(tmp_path / "tiny", input={"kind": "page_and_signal"}))

@@ -159,8 +159,8 @@ def test_every_model_tells_what_it_is_made_for():
 @pytest.mark.parametrize(
     ("name", "shapes", "options", "reason"),
     [
-        ("resnet5000", {"page": PAGE}, {}, r"Expected one of the models compact_cnn, .* but got 'resnet5000'"),
-        ("compact_cnn+lstm", {"page": PAGE}, {}, r"but got 'compact_cnn\+lstm'"),
+        ("resnet5000", {"page": PAGE}, {}, r"Expected one of the models compact_cnn, .* got 'resnet5000'"),
+        ("compact_cnn+lstm", {"page": PAGE}, {}, r"got 'compact_cnn\+lstm'"),
         ("resnet1d", {"page": PAGE}, {}, "Model 'resnet1d' reads signal, but the input recipe produces page"),
         ("fusion", {"page": PAGE}, {}, "Model 'fusion' reads page and signal, but the input recipe produces page"),
         ("compact_cnn", {"page": WIDE}, {"depth": 3}, "of model 'compact_cnn' cannot be used: .*'depth'"),
@@ -172,7 +172,7 @@ def test_every_model_tells_what_it_is_made_for():
             "fusion",
             {"page": WIDE, "signal": SIGNAL},
             {"backbone": "none"},
-            "backbone of ecglens or timm, but got 'none'",
+            "backbone of ecglens or timm, got 'none'",
         ),
     ],
 )

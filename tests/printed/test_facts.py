@@ -178,7 +178,7 @@ def test_a_public_page_is_read_whole_and_its_filter_marks_qrs_and_st() -> None:
     assert reading.tracing is not None
     assert reading.tracing.printed == PrintedFacts(92, 25, 10, 2.5, 0.67, 25)
     assert reading.to_dict()["printed"]["rate_bpm"] == 92
-    assert any("low pass of 25 Hz widens the QRS complex" in text for text in reading.warnings)
+    assert any("low pass of 25 Hz widens the QRS complex, which is corrected" in text for text in reading.warnings)
     assert not any("The page prints" in text for text in reading.warnings)
 
 

@@ -11,7 +11,9 @@ def clean() -> RenderedPage:
     t = np.arange(5000) / 500
     wave = 0.5 * np.sin(2 * np.pi * 1.3 * t)
     source = EcgRecord(np.float32([wave, 0.7 * wave]), 500.0, ("I", "II"))
-    return render_page(source, layout="6x1", grid="none", names=None, footer=None, dpi=120, ink=(0, 0, 0), row_mm=24)
+    return render_page(
+        source, layout="6x1-limb", grid="none", names=None, footer=None, dpi=120, ink=(0, 0, 0), row_mm=24
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(DAMAGES))
@@ -96,9 +98,9 @@ def test_boxes_on_the_page_surround_the_trace(clean):
 
 
 def test_unknown_damage_and_strength_are_refused(clean):
-    with pytest.raises(RenderError, match="Expected a damage out of rotation.* but got 'fire'"):
+    with pytest.raises(RenderError, match="Expected a damage out of rotation.* got 'fire'"):
         damage(clean, "fire", 0.5, 0)
-    with pytest.raises(RenderError, match="Expected a strength from 0 to 1, but got 1.5"):
+    with pytest.raises(RenderError, match="Expected a strength from 0 to 1, got 1.5"):
         damage(clean, "blur", 1.5, 0)
 
 

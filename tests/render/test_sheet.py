@@ -4,7 +4,7 @@ import pytest
 from ecglens.errors import RenderError
 from ecglens.layouts import LAYOUTS
 from ecglens.records import EcgRecord
-from ecglens.render.sheet import Sheet, find_lead_signal, lay_out_segments, select_layout
+from ecglens.render.sheet import Sheet, find_lead_signal, lay_out_segments
 from ecglens.render.style import STYLES, PageStyle
 
 RECORD = EcgRecord(np.float32([np.arange(4), np.ones(4)]), 2.0, ("I", "II"))
@@ -31,7 +31,7 @@ def test_a_limb_lead_is_computed_and_a_missing_lead_is_named():
 
 def test_segments_of_a_row_show_the_next_time_or_the_same():
     style = PageStyle(seconds=2.0)
-    plan = select_layout("3x4", style, RECORD)
+    plan = LAYOUTS["3x4"]
     signals = dict.fromkeys(plan.leads, RECORD.signals_mv[0])
     sheet = Sheet.from_style(plan, style)
     assert [part.start_s for part in lay_out_segments(plan, sheet, style, signals, 2.0)[:4]] == [0.0, 0.5, 1.0, 1.5]

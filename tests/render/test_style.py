@@ -15,9 +15,9 @@ def test_changes_override_the_style_and_leave_it_unchanged():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"color": 1}, "Expected attributes out of speed_mm_s, .* but got 'color'"),
-        ({"dpi": 20}, "Expected dpi between 100 and 600, but got 20"),
-        ({"names": "left"}, "Expected names out of above, on-trace, below or none, but got 'left'"),
+        ({"color": 1}, "Expected attributes out of speed_mm_s, .* got 'color'"),
+        ({"dpi": 20}, "Expected dpi between 100 and 600, got 20"),
+        ({"names": "left"}, "Expected names out of above, on-trace, below or none, got 'left'"),
     ],
 )
 def test_what_is_no_attribute_or_out_of_range_is_refused(changes, message):

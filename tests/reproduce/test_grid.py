@@ -167,5 +167,5 @@ def test_references_learn_on_the_training_side(recordings, recipes, tmp_path):
 
 
 def test_unknown_protocols_are_refused(recipes):
-    with pytest.raises(TrainingError, match="Expected protocols out of as-published, honest, batch, but got 'loo'"):
+    with pytest.raises(TrainingError, match="Expected protocols out of as-published, honest, batch, got 'loo'"):
         jobs(recipes, protocols=("loo",))

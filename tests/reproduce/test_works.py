@@ -12,7 +12,7 @@ def test_rows_are_found_by_their_names_and_by_those_of_their_works():
 
 
 def test_unknown_rows_are_refused():
-    with pytest.raises(TrainingError, match="Expected works out of custom-cnn, .* but got 'resnet'"):
+    with pytest.raises(TrainingError, match="Expected works out of custom-cnn, .* got 'resnet'"):
         find_rows(["resnet"])
 
 

@@ -18,7 +18,7 @@ def by_content(data: bytes, number: int, stem: str, job: Job) -> PageResult:
     """Perform what the first word of the file says: return a result, fail, end the process, or take a while."""
     word, _, argument = data.partition(b" ")
     if word == b"refuse":
-        raise EcgReadError(code="unreadable", source="bytes", detail="expected a page, found a word; scan it.")
+        raise EcgReadError(code="unreadable", source="bytes", detail="expected a page, got a word; scan it.")
     if word == b"fault":
         raise ZeroDivisionError("of a stub")
     if word == b"die":
@@ -36,7 +36,7 @@ def by_content(data: bytes, number: int, stem: str, job: Job) -> PageResult:
         time.sleep(float(argument.split()[0]))
     if data == THREE_PAGES:
         if number == 1:
-            raise EcgReadError(code="empty", source="bytes", detail="expected a page, found an empty one.")
+            raise EcgReadError(code="empty", source="bytes", detail="expected a page, got an empty one.")
         if number == 2:
             os.kill(os.getpid(), signal.SIGSEGV)
         return PageResult({"layout": f"{number}"})

@@ -228,7 +228,10 @@ def test_an_error_names_the_location_of_the_invalid_part(program):
     problem = check_problem(program.get(f"{API}/readings?limit=101"), 422)
 
     assert problem["errors"][0]["location"] == ["query", "limit"]
+    assert problem["errors"][0]["detail"] == "expected a number of at most 100"
     assert "limit" in problem["detail"]
+    problem = check_problem(program.post(f"{API}/readings", {}), 422)
+    assert problem["errors"] == [{"location": ["file", "file"], "detail": "it is missing"}]
 
 
 @pytest.mark.parametrize("key", ["", "Bearer ", "Bearer ecgl_none", "Bearer ecgl_\xe9", "Basic bWU6bWU=", "ecgl"])
@@ -617,6 +620,32 @@ class TestMetrics:
         text = client.get("/metrics").content.decode()
         assert "BREW" not in text
         assert 'method="other"' in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"),
+    [
+        (
+            ("http://127.0.0.1:9", "none.png"),
+            {"ECGLENS_TOKEN": "ecgl_x"},
+            "Expected a page at none.png, but it cannot be",
+        ),
+        (("http://127.0.0.1:9", str(EXAMPLE)), {"ECGLENS_TOKEN": "ecgl_x"}, "Expected a site of ecglens at http://127"),
+        (
+            ("nowhere", str(EXAMPLE)),
+            {"ECGLENS_TOKEN": "ecgl_x"},
+            "Expected a site of ecglens at nowhere/api/v1/readings",
+        ),
+        (("http://127.0.0.1:9",), {"ECGLENS_TOKEN": "ecgl_x"}, "Read a page over the API of a site: ECGLENS_TOKEN="),
+        (("http://127.0.0.1:9", "none.png"), {}, "Read a page over the API of a site: ECGLENS_TOKEN="),
+    ],
+)
+def test_the_example_says_what_it_lacks_in_one_sentence(tmp_path, arguments, variables, message):
+    command = [sys.executable, str(EXAMPLE), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.django_db

@@ -63,7 +63,7 @@ def test_sqlite_is_a_file_and_never_in_memory_by_mistake(address, name, tmp_path
 
 @pytest.mark.parametrize("address", ["mysql://me:secret@db:port/ecg", "postgresql://me:secret@db:99999/ecg"])
 def test_an_invalid_port_is_refused_without_revealing_the_password(address, tmp_path):
-    with pytest.raises(SettingsError, match="^Expected a port in digits in DATABASE_URL") as caught:
+    with pytest.raises(SettingsError, match="^Expected a port in digits in ECGLENS_DATABASE_URL") as caught:
         configure_database(address, tmp_path)
     assert "secret" not in str(caught.value)
 

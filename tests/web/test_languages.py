@@ -310,7 +310,7 @@ def test_a_batch_is_german(client, user):
             label=label,
             probability=0.9,
         )
-    failure_reason = "Expected a page, found a letter."
+    failure_reason = "Expected a page, got a letter."
     Reading.objects.create(
         owner=user, batch=batch, position=9, name="9.jpg", state="failed", failure_reason=failure_reason
     )

@@ -222,7 +222,7 @@ def test_on_the_own_machine_the_site_starts_with_a_generated_key():
     "address", ["oracle://x:secret@y/z", "postgresql://me:secret@host", "mysql:///", "nonsense-secret"]
 )
 def test_an_unusable_database_is_reported_without_its_password(address, tmp_path):
-    with pytest.raises(SettingsError, match="Expected a DATABASE_URL such as") as caught:
+    with pytest.raises(SettingsError, match="Expected an ECGLENS_DATABASE_URL such as") as caught:
         configure_database(address, tmp_path)
     assert "secret" not in str(caught.value)
 

@@ -96,7 +96,7 @@ class _Server:
             # Count before any page is read: a page that fails or ends this process must not hide those after it.
             pages = max(number, request["last"] or count_pages(data))
         if pages > _MOST_PAGES:
-            reason = f"Expected a file of at most {_MOST_PAGES} pages, found more; split it."
+            reason = f"Expected a file of at most {_MOST_PAGES} pages, got more; split it."
             _send(self._replies, {**_failure(number, "not_a_page", reason), "page": number}, done=True)
             return
         _send(self._replies, {"pages": pages})
@@ -129,7 +129,7 @@ def _load_page_function(job: Job) -> _PageFunction:
     """Load the function that reads pages, and its model, so that the time limit of the first page does not cover it."""
     cv2.setNumThreads(1)
     if job.version != __version__:
-        raise BatchError(f"Expected ecglens {job.version} on every machine, found {__version__} on one; install it.")
+        raise BatchError(f"Expected ecglens {job.version} on every machine, got {__version__} on one; install it.")
     module, _, name = job.answer.partition(":")
     page_function: _PageFunction = getattr(importlib.import_module(module), name)
     if {"signals", "measurements"} & set(job.parts):
@@ -142,7 +142,7 @@ def _load_page_function(job: Job) -> _PageFunction:
 
         card_sha256 = sha256_of(find_model(job.model).folder / CARD_FILE)
         if card_sha256 != job.model_sha256:
-            raise BatchError(f"Expected the same model '{job.model}' on every machine, found another on one; copy it.")
+            raise BatchError(f"Expected the same model '{job.model}' on every machine, got another on one; copy it.")
         load_runtime(job.model)
     return page_function
 

@@ -157,11 +157,11 @@ def compare(first: Path, second: Path) -> BatchComparison:
     runs = open_result(first), open_result(second)
     for folder in (first, second):
         if not (folder / PAGES).is_file():
-            raise BatchError(f"Expected a finished result, found no {PAGES} in {folder}; run: ecglens report {folder}")
+            raise BatchError(f"Expected a finished result, got no {PAGES} in {folder}; run: ecglens report {folder}")
     sides = _read(first, "first"), _read(second, "second")
     joined = sides[0].join(sides[1], ["sha256", "page"], join_type="inner")
     if not joined.num_rows:
-        raise BatchError(f"Expected two results over the same pages, found none in both {first} and {second}.")
+        raise BatchError(f"Expected two results over the same pages, got none in both {first} and {second}.")
     outcomes = [_outcomes(joined, side) for side in ("first", "second")]
     agreement = Counter(zip(*(side.to_pylist() for side in outcomes), strict=True))
     for name, column in zip(("first", "second"), outcomes, strict=True):

@@ -226,7 +226,7 @@ def _wait_for_workers(client: Any, address: Any) -> None:
         client.wait_for_workers(1, timeout=_WAIT_SECONDS)
     except TimeoutError as error:
         raise BatchError(
-            f"Expected workers at {address}, found none within {_WAIT_SECONDS:g} s; start some: dask worker {address}"
+            f"Expected workers at {address}, got none within {_WAIT_SECONDS:g} s; start some: dask worker {address}"
         ) from error
 
 

@@ -86,7 +86,7 @@ def resolve_address(address: str) -> tuple[Any, str]:
         ) from error
     except ValueError as error:
         raise FetchError(
-            f"Expected a path or an address such as s3://, gs:// or https://, found {protocol}://, which is unknown."
+            f"Expected a path or an address such as s3://, gs:// or https://, got {protocol}://, which is unknown."
         ) from error
     return system_and_path
 
@@ -108,7 +108,7 @@ def open_file(address: str) -> Iterator[BinaryIO]:
             stream = os.fdopen(descriptor, "rb") if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
             if stream is None:
                 os.close(descriptor)
-                raise FetchError("Expected a file, found a folder, device or pipe.")
+                raise FetchError("Expected a file, got a folder, device or pipe.")
         with stream:
             yield stream
 
@@ -124,9 +124,7 @@ def fetch(entry: Entry, *, max_bytes: int) -> bytes:
         FetchError: The file cannot be read, or is too large.
     """
     if entry.place[:1] == ("stream",):
-        raise FetchError(
-            f"Expected a file of at most {max_bytes / 1e6:.0f} MB in the archive, found none in its place."
-        )
+        raise FetchError(f"Expected a file of at most {max_bytes / 1e6:.0f} MB in the archive, got none in its place.")
     with open_file(entry.address) as stream, _map_errors(entry.address):
         if entry.place[:1] == ("zip",):
             return _from_zip(stream, entry, max_bytes)
@@ -143,14 +141,14 @@ def _from_zip(stream: BinaryIO, entry: Entry, max_bytes: int) -> bytes:
     """Read a member by its offset, without reading the whole index of a large archive again."""
     offset, size, packed, method, crc, flags = map(int, entry.place[1:])
     if flags & _ENCRYPTED:
-        raise FetchError("Expected a file that can be read, found an encrypted one; unpack the archive.")
+        raise FetchError("Expected a file that can be read, got an encrypted one; unpack the archive.")
     _check_size(size, max_bytes)
     member = zipfile.ZipInfo(Path(entry.name).name)
     member.file_size, member.compress_size, member.compress_type, member.CRC = size, packed, method, crc
     stream.seek(offset)
     head = stream.read(_LOCAL_HEADER.size)
     if len(head) < _LOCAL_HEADER.size or not head.startswith(b"PK\x03\x04"):
-        raise FetchError("Expected a file in the archive, found other bytes in its place; make the archive again.")
+        raise FetchError("Expected a file in the archive, got other bytes in its place; make the archive again.")
     _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(head)
     stream.seek(name_bytes + extra_bytes, os.SEEK_CUR)
     with zipfile.ZipExtFile(stream, "r", member) as unpacked:
@@ -172,7 +170,7 @@ def _read(stream: BinaryIO, size: int, max_bytes: int) -> bytes:
 def _check_size(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise FetchError(
-            f"Expected a file of at most {max_bytes / 1e6:.0f} MB, found {size / 1e6:,.0f} MB; scan it at a lower "
+            f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {size / 1e6:,.0f} MB; scan it at a lower "
             "resolution, or allow more memory."
         )
 
@@ -185,12 +183,12 @@ def _map_errors(address: str) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         kind = "address, or no response" if is_remote(address) else "path"
-        raise FetchError(f"Expected a file, found nothing at that {kind}.") from error
+        raise FetchError(f"Expected a file, got nothing at that {kind}.") from error
     except PermissionError as error:
-        raise FetchError("Expected a file that may be read, found one without permission.") from error
+        raise FetchError("Expected a file that may be read, got one without permission.") from error
     # Errors that zipfile raises for damaged bytes, among them RuntimeError for encrypted files.
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise FetchError(f"Expected an intact file in the archive, found a damaged one: {error}.") from error
+        raise FetchError(f"Expected an intact file in the archive, got a damaged one: {error}.") from error
     except OSError as error:
         raise FetchError(f"The file cannot be read: {error.strerror or error}.") from error
     # Each store behind fsspec has its own errors, without a common base class.

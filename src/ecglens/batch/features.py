@@ -7,15 +7,19 @@ from pathlib import Path
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
+from ecglens.formats.csv import looks_like_record
 from ecglens.formats.files import FORMATS, read_record
 from ecglens.measuring.features import FEATURES, compute_features
 from ecglens.measuring.measure import measure
 from ecglens.records import EcgRecord
 
-__all__ = ["compute_feature_row", "list_files"]
+__all__ = ["compute_feature_row", "count_skipped", "list_files"]
 
 _FOLDER_ENDINGS = (*sorted(IMAGE_SUFFIXES), ".hea", ".dcm", ".csv", ".fhir.json")
 """Endings of the files that are read from a folder. Other JSON files there are rarely records."""
+
+_PARTS_OF_RECORDS = frozenset({".dat", ".atr", ".xws"})
+"""Files that belong to a WFDB header beside them."""
 
 
 def list_files(sources: Iterable[Path]) -> list[Path]:
@@ -32,13 +36,29 @@ def list_files(sources: Iterable[Path]) -> list[Path]:
         if source.is_dir():
             below = [path for path in sorted(source.rglob("*")) if _is_page_or_record(path)]
             if not below:
-                raise EcgLensError(f"Expected pages or records below {source.name or source}, found none.")
+                raise EcgLensError(f"Expected pages or records below {source.name or source}, got none.")
             paths += below
         elif source.is_file():
             paths.append(source)
         else:
-            raise EcgLensError(f"Expected a file or folder, found nothing at {source}.")
+            raise EcgLensError(f"Expected a file or folder, got nothing at {source}.")
     return list(dict.fromkeys(paths))
+
+
+def count_skipped(sources: Iterable[Path], table: Path) -> int:
+    """Count the files below folders that are no pages and no records.
+
+    Args:
+        sources: As for :func:`list_files`.
+        table: Table of features, which does not count; nor do the files that belong to a WFDB header.
+    """
+    below = {path for source in sources if source.is_dir() for path in source.rglob("*") if path.is_file()}
+    return sum(
+        not _is_page_or_record(path)
+        and path.resolve() != table.resolve()
+        and not (path.suffix.lower() in _PARTS_OF_RECORDS and path.with_suffix(".hea") in below)
+        for path in below
+    )
 
 
 def compute_feature_row(path: Path) -> dict[str, float | str]:
@@ -55,14 +75,18 @@ def compute_feature_row(path: Path) -> dict[str, float | str]:
     row |= dict.fromkeys(FEATURES, math.nan)
     try:
         record, row["layout"] = _record(path)
+        features = compute_features(record)
+        if all(math.isnan(value) for value in features.values()):
+            row["error"] = " ".join(measure(record).warnings) or "Expected beats, got none."
+        return {**row, **features}
     except EcgLensError as error:
         return {**row, "error": error.detail}
     except OSError as error:
         return {**row, "error": f"The file cannot be read: {error.strerror or error}."}
-    features = compute_features(record)
-    if all(math.isnan(value) for value in features.values()):
-        row["error"] = " ".join(measure(record).warnings) or "Expected beats, found none."
-    return {**row, **features}
+    # A bug may cost the file that triggers it, but not those after it.
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        return {**row, "error": f"This file triggers an error in the program: {words}"}
 
 
 def _record(path: Path) -> tuple[EcgRecord, str]:
@@ -76,4 +100,9 @@ def _record(path: Path) -> tuple[EcgRecord, str]:
 
 
 def _is_page_or_record(path: Path) -> bool:
-    return path.name.lower().endswith(_FOLDER_ENDINGS) and path.is_file()
+    is_table = path.suffix.lower() == ".csv"
+    return (
+        path.name.lower().endswith(_FOLDER_ENDINGS)
+        and path.is_file()
+        and not (is_table and not looks_like_record(path))
+    )

@@ -28,6 +28,7 @@ PARTS = ("label", "measurements", "signals", "explanation")
 SIGNAL_FORMATS = ("parquet", "wfdb")
 
 _DAY_SECONDS = 86_400
+_LEAST_MB = 300
 _FILE_SHARE = 0.25
 """Share of a process's memory that the bytes of a file may use."""
 
@@ -134,13 +135,17 @@ def make_job(options: Options) -> Job:
     """
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown or not options.parts:
-        raise BatchError(f"Expected any of {', '.join(PARTS)} to read, found '{', '.join(options.parts)}'.")
+        raise BatchError(f"Expected any of {', '.join(PARTS)} to read, got '{', '.join(options.parts)}'.")
     if options.signal_format not in SIGNAL_FORMATS:
-        raise BatchError(f"Expected signals as {' or '.join(SIGNAL_FORMATS)}, found '{options.signal_format}'.")
-    if options.memory_mb < 300 or not 1 <= options.page_seconds <= _DAY_SECONDS:
+        raise BatchError(f"Expected signals as {' or '.join(SIGNAL_FORMATS)}, got '{options.signal_format}'.")
+    if options.memory_mb < _LEAST_MB:
         raise BatchError(
-            "Expected at least 300 MB of memory and 1 second to a day for a page, found "
-            f"{options.memory_mb} MB and {options.page_seconds:g} s."
+            f"Expected a memory limit (--memory) of at least {_LEAST_MB} MB, got {options.memory_mb}; raise it."
+        )
+    if not 1 <= options.page_seconds <= _DAY_SECONDS:
+        raise BatchError(
+            f"Expected a time limit for a page (--page-seconds) of 1 to {_DAY_SECONDS:g} s, got "
+            f"{options.page_seconds:g}; change it."
         )
     limits = (options.signal_format, options.memory_mb, float(options.page_seconds), load_settings().max_megapixels)
     requested = {*options.parts, *(["label"] if "explanation" in options.parts else [])}

@@ -18,7 +18,7 @@ from ecglens.extras import require
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reading import examine_page, load_runtime
-from ecglens.records import EcgRecord, Page, Reading
+from ecglens.records import EcgRecord, Page, Reading, distinct_names
 
 __all__ = ["answer", "picture"]
 
@@ -136,7 +136,7 @@ def _to_parquet(record: EcgRecord) -> bytes:
         "ecglens.warnings": "\n".join(record.warnings),
     }
     signals = [arrow.array(row, mask=np.isnan(row)) for row in placed.signals_mv]
-    table = arrow.table(signals, names=list(record.leads)).replace_schema_metadata(metadata)
+    table = arrow.table(signals, names=list(distinct_names(record.leads))).replace_schema_metadata(metadata)
     with io.BytesIO() as stream:
         parquet.write_table(table, stream, compression="zstd")
         return stream.getvalue()

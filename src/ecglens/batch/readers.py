@@ -182,7 +182,7 @@ class PageReader:
 
     def _describe_memory_failure(self) -> str:
         return (
-            f"Expected a page that is read within {self._job.memory_mb} MB of memory, found one that needs more; "
+            f"Expected a page that is read within {self._job.memory_mb} MB of memory, got one that needs more; "
             "scan it at a lower resolution, or allow more memory."
         )
 
@@ -190,9 +190,9 @@ class PageReader:
         """Return the failure and its reason for the exit code of a process, negative for a signal."""
         if code == -signal.SIGALRM:
             seconds = self._job.page_seconds
-            return "time", f"Expected a page that is read within {seconds:g} s, found one that takes longer."
+            return "time", f"Expected a page that is read within {seconds:g} s, got one that takes longer."
         ending = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return "crash", f"Expected a page that can be read, found one that ends the process that reads it ({ending})."
+        return "crash", f"Expected a page that can be read, got one that ends the process that reads it ({ending})."
 
     def _running_process(self) -> "subprocess.Popen[bytes]":
         if self._closed:

@@ -72,11 +72,11 @@ def choose_folder(out: Path, info: RunInfo) -> Path:
         BatchError: ``out`` is a file, or a folder with other files.
     """
     if out.exists() and not out.is_dir():
-        raise BatchError(f"Expected a folder for the result, found the file {out}; name another.")
+        raise BatchError(f"Expected a folder for the result, got the file {out}; name another.")
     if not out.exists() or not any(out.iterdir()):
         return out
     if not (out / _RUN).is_file():
-        raise BatchError(f"Expected an empty folder or one with a result, found other files in {out}; name another.")
+        raise BatchError(f"Expected an empty folder or one with a result, got other files in {out}; name another.")
     for path in (out / _RUN, *sorted(out.glob(f"*/{_RUN}"))):
         if _read_info(path.parent).fingerprint == info.fingerprint:
             return path.parent
@@ -96,11 +96,11 @@ def open_result(folder: Path) -> RunInfo:
         BatchError: The folder holds no result, or one of another schema.
     """
     if not has_run(folder):
-        raise BatchError(f"Expected a folder written by ecglens batch, found no {_RUN} in {folder}.")
+        raise BatchError(f"Expected a folder written by ecglens batch, got no {_RUN} in {folder}.")
     info = _read_info(folder)
     if info.schema_version != SCHEMA_VERSION:
         raise BatchError(
-            f"Expected a result of schema {SCHEMA_VERSION}, found {info.schema_version} in {folder}; read it with the "
+            f"Expected a result of schema {SCHEMA_VERSION}, got {info.schema_version} in {folder}; read it with the "
             f"ecglens that made it, {info.job.version}."
         )
     return info
@@ -134,7 +134,7 @@ def store_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """
     for name, content in files.items():
         if not _SIGNAL_FILE.fullmatch(name):
-            raise BatchError(f"Expected a file of signals from a reader, found '{name[:100]}'.")
+            raise BatchError(f"Expected a file of signals from a reader, got '{name[:100]}'.")
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(folder / name) as path:
             path.write_bytes(content)
@@ -225,7 +225,7 @@ def _read_info(folder: Path) -> RunInfo:
         values["skipped_files"] = values.pop("passed_over", 0)
         return RunInfo(**{**values, "job": Job.from_dict(values["job"])})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BatchError(f"Expected the description of a run in {folder / _RUN}, found something else.") from error
+        raise BatchError(f"Expected the description of a run in {folder / _RUN}, got something else.") from error
 
 
 def _batches(size: int, items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -9,7 +9,7 @@ from ecglens.batch.job import SCHEMA_VERSION, Job
 from ecglens.explanations import Explanation
 from ecglens.extras import require
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.records import Layout, Measured, Measurements, NotFound, Page, Prediction, Tracing
+from ecglens.records import Layout, Measured, Measurements, NotFound, Page, Prediction, Tracing, distinct_names
 
 __all__ = ["FAILURES", "MEASUREMENT_COLUMNS", "Column", "columns", "page_row", "schema"]
 
@@ -239,7 +239,7 @@ def _signal_cells(tracing: Tracing) -> dict[str, Any]:
         "speed_source": tracing.speed_source,
         "gain_mm_mv": _round(tracing.gain_mm_mv),
         "gain_source": tracing.gain_source,
-        "leads": None if record is None else list(record.leads),
+        "leads": None if record is None else list(distinct_names(record.leads)),
         "quality": [round(value, 4) for value in quality] or None,
         "quality_min": round(min(quality), 4) if quality else None,
         "quality_mean": round(math.fsum(quality) / len(quality), 4) if quality else None,

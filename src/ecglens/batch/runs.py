@@ -158,7 +158,7 @@ def run_job(
         if not is_installed(module):
             require(module, extra="batch")  # names the extra to install; importing all of them takes seconds
     if workers is not None and workers < 1:
-        raise BatchError(f"Expected at least 1 process to read with, found {workers}.")
+        raise BatchError(f"Expected at least 1 process to read with, got {workers}.")
     location = make_absolute(source) if isinstance(source, str | os.PathLike) else "entries"
     info = RunInfo(job.fingerprint(location), location, job, started=_now())
     folder = choose_folder(Path(out), info)
@@ -320,7 +320,7 @@ def _check_not_empty(entries: Iterator[Entry], location: str, skipped: list[int]
     first = next(entries, None)
     if first is None:
         others = f" beside {skipped[0]} other files" if skipped[0] else ""
-        raise BatchError(f"Expected pages in {location}, found none{others}.")
+        raise BatchError(f"Expected pages in {location}, got none{others}.")
     return chain([first], entries)
 
 

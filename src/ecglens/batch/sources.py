@@ -64,7 +64,7 @@ def list_entries(source: str, *, on_skip: _OnSkip) -> Iterator[Entry]:
             if os.path.isfile(path):
                 yield _local(path, os.path.relpath(path, _fixed_part(source)))
     else:
-        raise BatchError(f"Expected a folder, pattern, CSV, ZIP, TAR, page or address, found nothing at {source}.")
+        raise BatchError(f"Expected a folder, pattern, CSV, ZIP, TAR, page or address, got nothing at {source}.")
 
 
 def add_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterator[tuple[int, Entry, bytes | None]]:
@@ -176,7 +176,7 @@ def _table(address: str) -> Iterator[Entry]:
         try:
             if PATH_COLUMN not in (rows.fieldnames or ()):
                 names = ", ".join(rows.fieldnames or ()) or "nothing"
-                raise BatchError(f"Expected a CSV with a column '{PATH_COLUMN}' at {address}, found {names[:200]}.")
+                raise BatchError(f"Expected a CSV with a column '{PATH_COLUMN}' at {address}, got {names[:200]}.")
             for row in rows:
                 path = row[PATH_COLUMN] or ""
                 if not path.strip():

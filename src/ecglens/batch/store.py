@@ -211,5 +211,5 @@ class Journal:
             ) from error
         except sqlite3.DatabaseError as error:
             raise BatchError(
-                f"Expected the journal of a result at {self._path}, found something else; name another folder."
+                f"Expected the journal of a result at {self._path}, got something else; name another folder."
             ) from error

@@ -1,8 +1,10 @@
 """The command line, with a module for each command that declares options, calls one function and prints."""
 
 import sys
+import warnings
 
 from ecglens.cli.app import app
+from ecglens.cli.streams import show_warning, use_replacements
 from ecglens.errors import EcgLensError
 
 __all__ = ["main"]
@@ -10,8 +12,11 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run ``ecglens``; print errors that a user can cause as one line on stderr, with exit code 2."""
+    use_replacements()
     try:
-        app()
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            app()
     except EcgLensError as error:
         print(f"ecglens: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,14 +1,16 @@
 """Print a reading as text for people."""
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ecglens.errors import EcgLensError
 from ecglens.labels import TITLES, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.records import Layout, Measurements, Prediction, Reading
 
-__all__ = ["DISCLAIMER", "INTERRUPTED", "error_line", "print_reading"]
+__all__ = ["DISCLAIMER", "INTERRUPTED", "describe_error", "error_line", "print_reading", "print_table"]
 
 DISCLAIMER = "For research and teaching; not a diagnosis."
 
@@ -16,6 +18,7 @@ INTERRUPTED = 130
 """Exit code of a command that the user stops, as shells report it after SIGINT."""
 
 _BAR_CELLS = 24
+_MOST_CELLS = 1000
 
 
 def error_line(console: Console, message: str) -> None:
@@ -23,12 +26,34 @@ def error_line(console: Console, message: str) -> None:
     console.print(Text(f"ecglens: {message}", style="red"), soft_wrap=True)
 
 
+def describe_error(error: Exception, name: str) -> str:
+    """Return what ended the work on a page, so that a command can go on with the next page.
+
+    Args:
+        error: Error of the page: an ``EcgLensError``, or any other one, which is a bug or a fault of the machine.
+        name: Path of the page's file, as the user gave it.
+    """
+    if isinstance(error, EcgLensError):
+        return f"{name}: {error.detail}" if error.source else str(error)
+    if isinstance(error, OSError):
+        file = f" '{error.filename}'" if error.filename else ""
+        return f"{name}: the file or folder{file} cannot be used: {error.strerror or error}."
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{name}: this page triggers an error in the program, please report it: {words}"
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table at its own width: in a narrow terminal its lines wrap, but no digit of a figure is cut off."""
+    table.width = max(1, Measurement.get(console, console.options.update(max_width=_MOST_CELLS), table).maximum)
+    console.print(table, crop=False, no_wrap=True, overflow="ignore")
+
+
 def print_reading(console: Console, name: str, reading: Reading, *, measured: bool = True) -> None:
     """Print the prediction, measurements and warnings of one page.
 
     Args:
         console: Console to print to.
-        name: File name without its folder.
+        name: Path of the page's file, as the user gave it.
         reading: Reading of the page.
         measured: Whether measurements were requested.
     """
@@ -36,7 +61,7 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
     console.print(Text(name, style="bold"), soft_wrap=True)
     console.print(Text("  ") + _format_prediction(prediction), soft_wrap=True)
     if prediction.probabilities:
-        console.print(_bars(prediction))
+        print_table(console, _bars(prediction))
     if measured:
         _print_measurements(console, reading.measurements)
     for title, fact in _facts(reading):
@@ -75,12 +100,12 @@ def _print_measurements(console: Console, measurements: Measurements | None) -> 
         table = _grid("Measured", ">", "", "", "reference", "")
         for figure in figures:
             table.add_row("", figure.title, figure.value, figure.error, figure.unit, figure.reference, _mark(figure))
-        console.print(table)
+        print_table(console, table)
     if outside:
         table = _grid("ST, mV", ">J point", "", "", ">60 ms later", "", "", "reference")
         for lead in outside:
             table.add_row("", lead.lead, *_st(lead.at_j), *_st(lead.after_j), lead.reference)
-        console.print(table)
+        print_table(console, table)
     missing = list_missing(measurements)
     if missing:
         console.print(Text(f"  Not measured: {', '.join(missing)}"), soft_wrap=True)

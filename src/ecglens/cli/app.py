@@ -87,6 +87,12 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             _MODELS,
             "Train a recipe: cross-validate it on held-out pages, then train one model on all recordings.",
         ),
+        "vision": CommandEntry(
+            "vision",
+            _MODELS,
+            "Train the two networks that look at a page: pixel classes and lead names.",
+            function="app",
+        ),
         "search": CommandEntry(
             "search",
             _MODELS,

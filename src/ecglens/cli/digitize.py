@@ -1,6 +1,7 @@
 """``ecglens digitize``: turn pages into signals in mV."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.measuring.presentation import describe_print
-from ecglens.records import Box, Tracing
+from ecglens.records import Box, Tracing, distinct_names
+from ecglens.settings import load_settings
 
 if TYPE_CHECKING:
     from ecglens.joining import Joined
@@ -24,7 +26,7 @@ __all__ = ["command"]
 
 
 def command(
-    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
     formats: Annotated[
         str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir, separated by commas.")
@@ -75,12 +77,14 @@ def command(
         if printed:
             require("rapidocr", extra="ocr")
         if join and (layout or corners or box):
-            raise EcgLensError("--join: expected no layout, corners or boxes beside it, found some; leave one out.")
+            raise EcgLensError("--join: expected no --layout, --corners or --box beside it, got one; leave one out.")
+        _check_folder(out)
     except EcgLensError as error:
         error_line(err, printable(str(error)))
         raise typer.Exit(2) from None
-    for path in pages:
-        name = printable(path.name)
+    load_settings()  # what is wrong with them is said once, not for each page
+    for typed in pages:
+        path, name = Path(typed), printable(typed)
         try:
             if join:
                 result: Tracing | Joined = ecglens.digitize_joined(
@@ -105,33 +109,39 @@ def command(
                 written = [_write_traces(result, stem)]
             if with_overlay:
                 written += _write_overlays(result, stem)
-        except EcgLensError as error:
+        # A page that fails, even by a bug, must not cost those after it.
+        except Exception as error:
             bad += 1
-            print(json.dumps({"file": name, "error": str(error)})) if as_json else error_line(
-                err, printable(str(error))
-            )
+            reason = printable(describe_error(error, name))
+            print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
             continue
-        except OSError as error:
-            bad += 1
-            error_line(
-                err, f"--out: expected a folder that can be written to, found {printable(out.name)}: {error.strerror}."
-            )
-            break
         if as_json:
-            print(json.dumps({"file": name, "written": written, **_without_signals(result)}))
+            names = [printable(one) for one in written]
+            print(json.dumps({"file": name, "written": names, **_without_signals(result), "source": name}))
         else:
-            _print(console, name, result, written)
+            _print(console, name, result, [printable(one) for one in written])
     if not as_json and bad < len(pages):
         console.print(DISCLAIMER, style="dim")
     if bad:
         raise typer.Exit(2)
 
 
+def _check_folder(out: Path) -> None:
+    """Check before the work that the folder can be written to."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(out, os.W_OK)
+    except OSError:
+        is_writable = False
+    if not is_writable:
+        raise EcgLensError(f"--out: expected a folder that can be written to, got {out}; name another.")
+
+
 def _formats(text: str, supported: tuple[str, ...]) -> list[str]:
     selected = [form.strip() for form in text.split(",") if form.strip()]
     unknown = [form for form in selected if form not in supported]
     if unknown or not selected:
-        raise EcgLensError(f"--format: expected any of {','.join(supported)}, found '{text}'.")
+        raise EcgLensError(f"--format: expected any of {','.join(supported)}, got '{text}'.")
     return selected
 
 
@@ -144,7 +154,7 @@ def _box(text: str) -> tuple[str, Box]:
     lead, _, numbers = text.partition("=")
     top, left, bottom, right = _numbers(numbers, "--box", 4)
     if not (top < bottom and left < right):
-        raise EcgLensError(f"--box: expected LEAD=top,left,bottom,right with top above bottom, found '{text}'.")
+        raise EcgLensError(f"--box: expected LEAD=top,left,bottom,right with top above bottom, got '{text}'.")
     return lead.strip(), Box(top, left, bottom, right)
 
 
@@ -154,7 +164,7 @@ def _numbers(text: str, option: str, count: int) -> list[float]:
     except ValueError:
         values = []
     if len(values) != count:
-        raise EcgLensError(f"{option}: expected {count} numbers with commas between them, found '{text}'.")
+        raise EcgLensError(f"{option}: expected {count} numbers with commas between them, got '{text}'.")
     return values
 
 
@@ -193,7 +203,8 @@ def _print(console: Console, name: str, result: "Tracing | Joined", written: lis
     rows = [row for tracing in tracings for row in _page_rows(tracing, with_number=len(tracings) > 1)]
     record = result.record
     if record is not None:
-        worst = [f"{lead} {value:.2f}" for lead, value in zip(record.leads, record.quality, strict=True) if value < 0.5]
+        leads = distinct_names(record.leads)
+        worst = [f"{lead} {value:.2f}" for lead, value in zip(leads, record.quality, strict=True) if value < 0.5]
         rows.append(
             (
                 "Quality",

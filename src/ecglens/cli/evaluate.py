@@ -9,6 +9,7 @@ from rich.console import Console
 from ecglens.cli.names import table_name
 from ecglens.cli.sources import Rules, Scheme, load_pages, load_training
 from ecglens.documents import dump_document
+from ecglens.errors import DatasetError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,11 @@ def command(
     from ecglens.evaluation.predictions import read_predictions
     from ecglens.evaluation.report import to_markdown, write_report
 
+    if not source.exists():
+        raise DatasetError(
+            f"Expected a table of predictions, a run of ecglens train or, with --model, labeled pages at {source}, got "
+            "nothing there; check the path."
+        )
     _refuse_unused(
         model,
         run=source.is_dir(),
@@ -149,7 +155,6 @@ def _load_run(
     """Return the number of recordings, the predictions of a run on held-out pages, and sections about it."""
     import numpy as np
 
-    from ecglens.errors import DatasetError
     from ecglens.extras import require
 
     if data is None:
@@ -178,5 +183,5 @@ def _control(text: str) -> "tuple[str, Predictions]":
 
     name, sign, file = text.partition("=")
     if not sign or not name or not file:
-        raise typer.BadParameter(f"expected NAME=FILE, found '{text}'", param_hint="--control")
+        raise typer.BadParameter(f"expected NAME=FILE, got '{text}'", param_hint="--control")
     return name, read_predictions(file, named=True)

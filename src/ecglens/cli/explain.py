@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line, print_table
 from ecglens.cli.names import own_stem, printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
@@ -25,7 +25,7 @@ _BAR_CELLS = 20
 
 
 def command(
-    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     method: Annotated[
         str,
         typer.Option(
@@ -48,21 +48,23 @@ def command(
     """Explain predictions: which places, leads and segments they depend on, and how reliable that is."""
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
     if out is not None and out.suffix.lower() not in {".png", ".json"}:
-        raise EcgLensError(f"--out: expected a file that ends in .png or .json, found {printable(out.name)}.")
+        raise EcgLensError(f"--out: expected a file that ends in .png or .json, got {printable(out.name)}.")
     runtime, module = _model(model, run, method)
     stems: set[str] = set()
     bad = 0
-    for path in pages:
+    for typed in pages:
+        path, name = Path(typed), printable(typed)
         try:
             whole, explanation = _explain(path, page, runtime, method, label, module, checks=not no_checks)
-        except EcgLensError as error:
+        # A page that fails, even by a bug, must not cost those after it.
+        except Exception as error:
             bad += 1
-            error_line(err, printable(str(error)))
+            error_line(err, printable(describe_error(error, name)))
             continue
-        _print(console, printable(path.name), explanation)
+        _print(console, name, explanation)
         if out is not None:
-            name = out.stem if len(pages) == 1 else f"{out.stem}-{own_stem(path.stem, stems)}"
-            _write(explanation, whole, out.with_name(name + out.suffix))
+            stem = out.stem if len(pages) == 1 else f"{out.stem}-{own_stem(path.stem, stems)}"
+            _write(explanation, whole, out.with_name(stem + out.suffix))
     if bad < len(pages):
         console.print(DISCLAIMER, style="dim")
     if bad:
@@ -75,7 +77,7 @@ def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime",
     from ecglens.reading import load_runtime
 
     if run is not None and model is not None:
-        raise EcgLensError("Expected --model or --run, found both; leave one out.")
+        raise EcgLensError("Expected --model or --run, got both; leave one out.")
     gradients = method in METHODS and METHODS[method].gradients
     if run is None and not gradients:
         return load_runtime(model), None
@@ -115,7 +117,7 @@ def _write(explanation: Explanation, page: Page, path: Path) -> None:
 
         Image.fromarray(explanation.plot(page.pixels)).save(path)
     except OSError as error:
-        raise EcgLensError(f"--out: expected a file that can be written, found {printable(path.name)}.") from error
+        raise EcgLensError(f"--out: expected a file that can be written, got {printable(path.name)}.") from error
 
 
 def _print(console: Console, name: str, explanation: Explanation) -> None:
@@ -132,7 +134,7 @@ def _print(console: Console, name: str, explanation: Explanation) -> None:
     for lead, share in sorted(explanation.shares.items(), key=lambda item: -item[1]):
         bar = Text("█" * round(abs(share) * _BAR_CELLS * 2), style="blue" if share < 0 else "yellow")
         table.add_row("", lead, f"{share:+.1%}", bar)
-    console.print(table)
+    print_table(console, table)
     if explanation.segments:
         segments = ", ".join(
             f"{one.lead} {one.start_s:.1f} to {one.end_s:.1f} s ({one.share:+.1%})" for one in explanation.segments[:4]

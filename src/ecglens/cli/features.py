@@ -13,6 +13,7 @@ from ecglens.cli.answers import DISCLAIMER, error_line
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
+from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
@@ -31,10 +32,11 @@ def command(
     A file that cannot be read has a row with the reason, and the exit code is 2. After Ctrl+C, the rows so far are
     written.
     """
-    from ecglens.batch.features import compute_feature_row, list_files
+    from ecglens.batch.features import compute_feature_row, count_skipped, list_files
     from ecglens.formats.table import write_table
 
     _check(out)
+    load_settings()  # what is wrong with them is said once, not for each file
     files = [path for path in list_files(sources) if path.resolve() != out.resolve()]
     err = Console(stderr=True, highlight=False)
     rows: list[dict[str, float | str]] = []
@@ -53,6 +55,9 @@ def command(
     console = Console(highlight=False)
     done = f"{len(rows)} of {len(files)} files" if stopped else _format_count(len(files), "file")
     console.print(f"{done}, {len(bad)} without features; {printable(out.name) if rows else 'nothing'} written.")
+    skipped = count_skipped(sources, out)
+    if skipped:
+        console.print(f"Skipped, because they are no pages and no records: {_format_count(skipped, 'other file')}.")
     console.print(DISCLAIMER, style="dim")
     if stopped or bad:
         raise typer.Exit(_INTERRUPTED if stopped else 2)
@@ -61,13 +66,13 @@ def command(
 def _check(out: Path) -> None:
     """Check before hours of work that the table can be written."""
     if out.suffix.lower() not in {".parquet", ".csv"}:
-        raise EcgLensError(f"--out: expected a table that ends in .parquet or .csv, found {printable(out.name)}.")
+        raise EcgLensError(f"--out: expected a table that ends in .parquet or .csv, got {printable(out.name)}.")
     if out.suffix.lower() == ".parquet":
         require("pyarrow", extra="table")
     folder = out.parent
     folder.mkdir(parents=True, exist_ok=True)
     if out.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
-        raise EcgLensError(f"--out: expected a file that can be written, found {printable(str(out))}; name another.")
+        raise EcgLensError(f"--out: expected a file that can be written, got {printable(str(out))}; name another.")
 
 
 def _with_progress(files: Sequence[Path], console: Console) -> Iterator[Path]:

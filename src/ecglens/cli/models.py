@@ -7,11 +7,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ecglens.cli.answers import error_line
+from ecglens.cli.names import printable
 from ecglens.cli.old_names import accept_old_name
 
 __all__ = ["app"]
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
@@ -22,9 +24,15 @@ def command(
     """List the models that can be used by name."""
     if context.invoked_subcommand is None:
         Console(highlight=False).print(_list_trainable() if zoo else _list_installed())
+        if not zoo:
+            _report_unusable()
 
 
-@app.command("import", context_settings={"token_normalize_func": accept_old_name})
+@app.command(
+    "import",
+    short_help="Turn a Keras classifier into a model folder.",
+    context_settings={"token_normalize_func": accept_old_name},
+)
 def import_model(
     file: Annotated[Path, typer.Argument(help="Classifier saved by Keras: .keras, or HDF5 with the whole model.")],
     out: Annotated[Path, typer.Option(help="Model folder to write; its name is the model's.")],
@@ -83,7 +91,7 @@ def import_model(
     print((out / "card.md").read_text(encoding="utf-8"))
 
 
-@app.command("add-maps")
+@app.command("add-maps", short_help="Add what explanations need to a model's graph.")
 def add_maps(
     folder: Annotated[Path, typer.Argument(help="Model folder that an older ecglens or an import wrote.")],
 ) -> None:
@@ -100,7 +108,7 @@ def add_maps(
     print(f"{card.name}: {len(card.feature_maps)} feature map{'s' if len(card.feature_maps) > 1 else ''} added.")
 
 
-@app.command("check-explanations")
+@app.command("check-explanations", short_help="Check whether a model's explanations are reliable.")
 def check_explanations(
     model: Annotated[str, typer.Argument(help="Name or folder of a model.")],
     pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs that the model is for.")],
@@ -130,7 +138,7 @@ def check_explanations(
         print(line)
 
 
-@app.command("add-pages")
+@app.command("add-pages", short_help="Store fingerprints of a model's training pages.")
 def add_pages(
     folder: Annotated[Path, typer.Argument(help="Model folder that an older ecglens or an import wrote.")],
     data: Annotated[Path, typer.Option(help="CSV or folder of the pages that the model was trained on.")],
@@ -153,11 +161,21 @@ def _list_installed() -> Table:
     from ecglens.models.registry import list_models
 
     table = _table("Name", "Version", "Title", "Labels", "License")
-    table.add_column("Parameters", justify="right")
+    table.add_column("Parameters", justify="right", no_wrap=True)
+    for number in (0, 1, 3):  # only a title and a license are texts that may be broken into lines
+        table.columns[number].no_wrap = True
     for card in list_models():
-        labels = ", ".join(card.labels)
+        labels = "\n".join(card.labels)
         table.add_row(card.name, card.version, card.title, labels, card.license, f"{card.parameters:,}")
     return table
+
+
+def _report_unusable() -> None:
+    from ecglens.models.registry import explain_unusable
+
+    err = Console(stderr=True, highlight=False)
+    for reason in explain_unusable():
+        error_line(err, printable(f"left out of the list: {reason}"))
 
 
 def _list_trainable() -> Table:
@@ -195,6 +213,6 @@ def _numbers(option: str, text: str) -> float | tuple[float, ...]:
         numbers = tuple(float(part) for part in _split(text))
     except ValueError as error:
         raise typer.BadParameter(
-            f"expected one number or one for each channel, found '{text}'", param_hint=option
+            f"expected one number or one for each channel, got '{text}'", param_hint=option
         ) from error
     return numbers[0] if len(numbers) == 1 else numbers

@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, error_line, print_reading
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line, print_reading
 from ecglens.cli.names import own_stem, printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
-from ecglens.records import Layout, Reading
+from ecglens.records import Layout, Reading, distinct_names
+from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
 
 def command(
-    pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each page, one per line.")] = False,
     model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
     leads: Annotated[Path | None, typer.Option(help="Folder for a PNG of each lead.", show_default=False)] = None,
@@ -45,21 +46,21 @@ def command(
         except EcgLensError as error:
             error_line(err, str(error))
             raise typer.Exit(2) from None
-    for path in _with_progress(pages, err):
-        name = printable(path.name)
+    load_settings()  # what is wrong with them is said once, not for each page
+    for typed in _with_progress(pages, err):
+        path, name = Path(typed), printable(typed)
         try:
             reading = ecglens.examine(path, model=model, page=page, measure=not no_measure, printed=printed)
             if leads is not None:
                 _write_leads(reading, leads, own_stem(path.stem, stems))
-        except EcgLensError as error:
+        # A page that fails, even by a bug, must not cost those after it.
+        except Exception as error:
             bad += 1
-            if as_json:
-                print(json.dumps({"file": name, "error": str(error)}))
-            else:
-                error_line(err, printable(str(error)))
+            reason = printable(describe_error(error, name))
+            print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
             continue
         if as_json:
-            print(dump_document("ecglens-reading", {"file": name, **reading.to_dict()}))
+            print(dump_document("ecglens-reading", {"file": name, **reading.to_dict(), "source": name}))
         else:
             print_reading(out, name, reading, measured=not no_measure)
     if not as_json and bad < len(pages):
@@ -71,12 +72,12 @@ def command(
 def _check_printed(*, no_measure: bool) -> None:
     if no_measure:
         raise EcgLensError(
-            "--printed: expected measurements to compare the print with, found --no-measure; leave one out."
+            "--printed: expected measurements to compare the print with, got --no-measure; leave one out."
         )
     require("rapidocr", extra="ocr")
 
 
-def _with_progress(pages: list[Path], console: Console) -> Iterable[Path]:
+def _with_progress(pages: list[str], console: Console) -> Iterable[str]:
     if len(pages) < 2 or not console.is_terminal:
         return pages
     from rich.progress import track
@@ -93,7 +94,7 @@ def _write_leads(reading: Reading, folder: Path, stem: str) -> None:
             Image.fromarray(pixels).save(folder / f"{stem}-{name}.png")
     except OSError as error:
         raise EcgLensError(
-            f"--leads: expected a folder that can be written to, found {folder.name}; name another."
+            f"--leads: expected a folder that can be written to, got {folder.name}; name another."
         ) from error
 
 
@@ -101,5 +102,7 @@ def _named_crops(reading: Reading) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     from ecglens.leads.crop import crop_leads
 
     if isinstance(reading.layout, Layout):
-        for box, pixels in crop_leads(reading.page, reading.layout):
-            yield f"rhythm-{box.lead}" if box.rhythm else box.lead, pixels
+        leads = reading.layout.leads
+        names = distinct_names(f"rhythm-{box.lead}" if box.rhythm else box.lead for box in leads)
+        for name, (_, pixels) in zip(names, crop_leads(reading.page, reading.layout), strict=True):
+            yield name, pixels

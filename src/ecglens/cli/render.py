@@ -13,13 +13,38 @@ __all__ = ["command"]
 
 
 def command(
-    signals: Annotated[Path, typer.Argument(help="WFDB header, CSV, or a folder of records.", show_default=False)],
-    out: Annotated[Path, typer.Argument(help="PNG or JPEG to write; a folder for many.", show_default=False)],
+    signals: Annotated[
+        Path,
+        typer.Argument(
+            help="Signals: WFDB header, CSV, JSON, DICOM or FHIR, or a folder of records.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="PNG, JPEG, TIFF, BMP or WebP to write; a folder for many.", show_default=False)
+    ],
     layout: Annotated[
-        str | None, typer.Option(help="Layout, such as 3x4+1 (default), 6x2, 12x1, 3x4+1-cabrera.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Layout: 3x4+1 (default), 3x4, 3x4+2, 3x4+3, 6x2, 6x2+1, 12x1, 6x1, 4x3, 1x1; 3x4+1-cabrera, "
+            "6x2-cabrera, 12x1-cabrera, 4x3-cabrera.",
+            show_default=False,
+        ),
     ] = None,
-    style: Annotated[str, typer.Option(help="Style of a recorder.")] = "plain",
-    grid: Annotated[str | None, typer.Option(help="Grid, instead of that of the style.", show_default=False)] = None,
+    style: Annotated[
+        str,
+        typer.Option(
+            help="Style of a recorder: plain, dotted-report, red-cart, green-clinic, blue-export, orange-strip, "
+            "gray-copy, bare."
+        ),
+    ] = "plain",
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            help="Grid, instead of that of the style: pink-dotted, pink-lines, red-lines, red-dotted, green-lines, "
+            "green-dotted, blue-lines, blue-dotted, orange-lines, gray-lines, gray-dotted, none.",
+            show_default=False,
+        ),
+    ] = None,
     speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = 25.0,
     gain: Annotated[float, typer.Option(help="Gain in mm/mV.")] = 10.0,
     dpi: Annotated[float, typer.Option(help="Dots per inch, 100 to 600.")] = 200.0,
@@ -30,7 +55,12 @@ def command(
         int | None, typer.Option(help="Heart rate to print; invented by default.", show_default=False)
     ] = None,
     damage: Annotated[
-        list[str] | None, typer.Option(help="KIND or KIND:STRENGTH; repeatable.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="KIND or KIND:STRENGTH (0 to 1), repeatable; kinds: rotation, perspective, curl, fold, crease, "
+            "shadow, uneven-light, blur, noise, jpeg, stains, handwriting, screen, fax, fading, crop.",
+            show_default=False,
+        ),
     ] = None,
     quality: Annotated[int, typer.Option(help="Quality of a single JPEG.", min=1, max=100)] = 95,
     truth: Annotated[bool, typer.Option(help="Write the truth next to the page, as JSON.")] = True,

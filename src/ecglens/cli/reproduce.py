@@ -110,7 +110,5 @@ def _weights(texts: list[str]) -> dict[str, str]:
         raise typer.BadParameter("expected ROW=FILE, such as efficientnet-lite0=weights.pth", param_hint="--weights")
     unknown = [row for row, _, _ in pairs if row not in ROWS]
     if unknown:
-        raise typer.BadParameter(
-            f"expected a row out of {', '.join(ROWS)}, found '{unknown[0]}'", param_hint="--weights"
-        )
+        raise typer.BadParameter(f"expected a row out of {', '.join(ROWS)}, got '{unknown[0]}'", param_hint="--weights")
     return {row: file for row, _, file in pairs}

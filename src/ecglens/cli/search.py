@@ -54,13 +54,13 @@ def command(
     from ecglens.cli.training import show_training
     from ecglens.models.train.devices import ALONE, World, choose_device
     from ecglens.models.train.recipe import load_recipe
-    from ecglens.models.train.run import RunContext
+    from ecglens.models.train.run import RunContext, check_recipe
     from ecglens.models.train.search import DEFAULT_SPACE, load_space, search
-    from ecglens.models.zoo import check_weights
 
     loaded = load_recipe(recipe, changes=changes or ())
+    values, only_fold = DEFAULT_SPACE if space is None else load_space(space), None if fold is None else _pair(fold)
+    check_recipe(loaded)  # before the data, which may take minutes to list
     recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
-    check_weights(loaded.model, loaded.options)
     world = World(ALONE.rank, ALONE.size, choose_device(device))
     with show_training(is_visible=True) as listener:
         best = search(
@@ -68,12 +68,12 @@ def command(
             loaded,
             out,
             context=RunContext(world, cache or load_settings().cache_dir, listener, os.cpu_count() or 1),
-            space=DEFAULT_SPACE if space is None else load_space(space),
+            space=values,
             trials=trials,
             repeats=repeats,
             metric=metric.value,
             seed=seed,
-            fold=None if fold is None else _pair(fold),
+            fold=only_fold,
         )
     say = Console(stderr=True, highlight=False).print
     say(f"Best of {best.trials} trials: {metric.value} {best.value:.4f}; the recipe is {out / 'best.toml'}.")

@@ -40,6 +40,11 @@ def load_training(data: Path, rules: Path | None, scheme: str | None, *, signals
     from ecglens.datasets.sources import from_path, read_rules, records_from_path
 
     if not signals:
+        if scheme is not None:
+            raise DatasetError(
+                "Expected --scheme with a model that reads signals, got a model that reads pages; leave it out, and "
+                "choose the labels with ecglens render --scheme."
+            )
         return load_pages(data, rules)
     if rules is None and data.is_dir() and next(data.rglob("*.hea"), None) is not None:
         return records_from_path(data, scheme=scheme)

@@ -58,9 +58,10 @@ def command(
     from ecglens.models.train.recipe import load_recipe
 
     loaded = load_recipe(recipe, changes=changes or ())
-    recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
     plan, numbers, command_line = Plan(protocol, folds), parse_seeds(seeds), "ecglens " + shlex.join(sys.argv[1:])
-    run.check_run(recordings, loaded, plan, numbers)
+    run.check_recipe(loaded)  # before the data, which may take minutes to list
+    recordings = load_training(data, labels, scheme, signals=set(loaded.input.shapes) == {"signal"})
+    run.check_data(recordings, loaded, plan, numbers)
     with training_world(device) as world, lock_run(out) if world.is_first else nullcontext():
         if world.is_first:
             start_run(recordings, loaded, out, plan, command=command_line, resume=resume)

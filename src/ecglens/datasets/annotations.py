@@ -72,7 +72,7 @@ def ludb(root: str | Path) -> tuple[MarkedRecord, ...]:
     if not records:
         raise DatasetError(
             f"Expected WFDB records with a file of marks for each lead, such as 1.hea and 1.ii, below {root}, "
-            f"but found {len(headers)} records and no marks."
+            f"got {len(headers)} records and no marks."
         )
     return tuple(records)
 

@@ -96,7 +96,7 @@ class Audit:
         if self.rare:
             named = ", ".join(f"{count} of '{label}'" for label, count in self.rare)
             lines.append(
-                f"Expected at least {FOLDS} groups of recordings of each label, but found only {named}: nothing is "
+                f"Expected at least {FOLDS} groups of recordings of each label, got only {named}: nothing is "
                 "measured on them, and an honest split is refused; add recordings, merge labels or leave them out."
             )
         telling = [item for item in self.shortcuts if item.low > 0.5 and item.auroc >= 0.6]

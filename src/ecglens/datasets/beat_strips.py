@@ -52,7 +52,7 @@ def draw_beats(
     out, rng = Path(out), np.random.default_rng(seed)
     headers = [path for path in sorted(Path(root).rglob("*.hea")) if path.with_suffix(".atr").is_file()]
     if not headers:
-        raise DatasetError(f"Expected WFDB records with .atr marks below {root}, but found none.")
+        raise DatasetError(f"Expected WFDB records with .atr marks below {root}, got none.")
     rows: list[Recording] = []
     for number, header in enumerate(headers, start=1):
         record = read_wfdb(header)
@@ -71,7 +71,7 @@ def draw_beats(
                 rows.append(Recording(path, label, path.stem, group, None, "beats"))
         progress(number, len(headers))
     if not rows:
-        raise DatasetError(f"Expected beats of the classes N, S, V, F, Q in the marks below {root}, but found none.")
+        raise DatasetError(f"Expected beats of the classes N, S, V, F, Q in the marks below {root}, got none.")
     table = Recordings(tuple(rows))
     table.to_csv(out / "recordings.csv")
     return table

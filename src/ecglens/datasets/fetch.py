@@ -114,7 +114,7 @@ def fetch(
             not what the publisher's list says.
     """
     if name not in sets:
-        raise DatasetError(f"Expected a data set out of {', '.join(sets)}, but got '{name}'.")
+        raise DatasetError(f"Expected a data set out of {', '.join(sets)}, got '{name}'.")
     chosen = sets[name]
     if chosen.url is None:
         raise DatasetError(
@@ -194,7 +194,7 @@ def download(
         DatasetError: The server refuses, the download ends early, or the hash is another.
     """
     if not url.startswith(("http://", "https://")):
-        raise DatasetError(f"Expected an http or https address, but got '{url}'.")
+        raise DatasetError(f"Expected an http or https address, got '{url}'.")
     if target.is_file():
         return _check_hash(target, sha256)
     target.parent.mkdir(parents=True, exist_ok=True)

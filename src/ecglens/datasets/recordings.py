@@ -153,7 +153,7 @@ class Recordings:
         path_column = next((name for name in _PATH_COLUMNS if name in header), None)
         if path_column is None or "label" not in header:
             raise DatasetError(
-                f"Expected the columns 'path' and 'label' in {path.name}, but found {', '.join(header) or 'no header'}."
+                f"Expected the columns 'path' and 'label' in {path.name}, got {', '.join(header) or 'no header'}."
             )
         if not rows:
             raise DatasetError(f"Expected at least one recording in {path.name}, but it has a header only.")

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from ecglens.datasets.recordings import Recordings
-from ecglens.errors import RenderError
+from ecglens.errors import DatasetError, RenderError
 from ecglens.formats.csv import read_csv
+from ecglens.formats.files import FORMATS, read_record
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.pages.read import read_page
 from ecglens.records import EcgRecord, Page
@@ -19,19 +20,34 @@ from ecglens.render import RenderedPage, damage, render_page
 
 __all__ = ["draw_file", "draw_records", "open_page", "read_signals", "write_page", "write_truth"]
 
+_PAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+"""Formats that ``ecglens read`` reads too."""
+
 
 def read_signals(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
-    """Read a record from a CSV or WFDB file.
+    """Read a record from a file of signals.
 
     Args:
-        path: A ``.csv``, or a WFDB header with or without ``.hea``.
+        path: A ``.csv``, a WFDB header with or without ``.hea``, or a file of another format in
+            ``ecglens.formats.files.FORMATS``.
         fs_hz: Sampling rate of a CSV without a column of time.
 
     Raises:
-        DatasetError: The file cannot be read as such.
+        DatasetError: The file does not exist, or cannot be read as such.
     """
     path = Path(path)
-    return read_csv(path, fs_hz=fs_hz) if path.suffix.lower() == ".csv" else read_wfdb(path)
+    if path.suffix.lower() != ".hea" and path.with_name(f"{path.name}.hea").is_file():
+        return read_wfdb(path)
+    if not path.exists():
+        raise DatasetError(f"Expected a file of signals at {path}, got nothing there; check the path.")
+    if path.suffix.lower() == ".csv":
+        return read_csv(path, fs_hz=fs_hz)
+    if not any(path.name.lower().endswith(form.ending) for form in FORMATS.values()):
+        raise DatasetError(
+            f"Expected signals in a file that ends in {', '.join(form.ending for form in FORMATS.values())}, got "
+            f"{path.name}; digitize a page to get such a file."
+        )
+    return read_record(path)
 
 
 def draw_file(
@@ -47,7 +63,7 @@ def draw_file(
     """Draw a page from a file of signals and write it.
 
     Args:
-        signals: A CSV or WFDB file.
+        signals: As for :func:`read_signals`.
         out: PNG or JPEG to write.
         damages: ``KIND`` or ``KIND:STRENGTH``, in the order in which they are applied; the default strength is 0.5.
         seed: Random seed of print and damage.
@@ -135,15 +151,17 @@ def write_page(rendered: RenderedPage, out: str | Path, *, quality: int = 95) ->
         RenderError: The ending is none of these, or the file cannot be written.
     """
     out = Path(out)
+    suffix = out.suffix.lower()
+    if suffix not in _PAGE_SUFFIXES:
+        raise RenderError(f"Expected a file ending in .png, .jpg, .tif, .bmp or .webp, got '{out.name}'.")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        suffix = out.suffix.lower()
         options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in {".jpg", ".jpeg"} else []
-        good, data = cv2.imencode(suffix or ".none", rendered.page.pixels[..., ::-1], options)
+        good, data = cv2.imencode(suffix, rendered.page.pixels[..., ::-1], options)
     except cv2.error:
         good = False
     if not good:
-        raise RenderError(f"Expected a file ending in .png, .jpg, .tif, .bmp or .webp, but got '{out.name}'.")
+        raise RenderError(f"Expected a page that {suffix} can hold, but '{out.name}' cannot be written; try .png.")
     part = out.with_name(f"{out.name}.part")
     part.write_bytes(data.tobytes())
     part.replace(out)
@@ -177,6 +195,6 @@ def _render_record(record: EcgRecord, damages: Sequence[str], seed: int, options
         try:
             share = float(strength) if strength else 0.5
         except ValueError:
-            raise RenderError(f"Expected a damage as KIND or KIND:STRENGTH, but got '{requested}'.") from None
+            raise RenderError(f"Expected a damage as KIND or KIND:STRENGTH, got '{requested}'.") from None
         rendered = damage(rendered, kind, share, seed + number)
     return rendered

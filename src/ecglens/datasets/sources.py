@@ -4,7 +4,7 @@ import ast
 import re
 import tomllib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,8 @@ __all__ = [
     "read_rules",
     "records_from_path",
 ]
+
+_ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".pdf"})
 """Suffixes of files that are read as pages."""
@@ -93,17 +95,31 @@ def from_path(
     path = Path(path)
     if not path.exists():
         raise DatasetError(f"Expected a folder of pages or a CSV at {path}, but nothing is there.")
+    if scheme is not None and scheme not in SCHEMES:
+        raise DatasetError(f"Expected labels out of {', '.join(SCHEMES)}, got '{scheme}'.")
     if scheme is not None and not is_ptbxl(path):
         raise DatasetError(f"Expected PTB-XL with its ptbxl_database.csv for a label scheme, but {path} is not.")
     if rules is not None and (path.is_file() or is_ptbxl(path)):
         raise DatasetError(f"Expected folders by label for label rules, but {path} brings its own labels.")
     if path.is_file():
-        if zipfile.is_zipfile(path):
-            raise DatasetError(f"Expected a folder of pages or a CSV, but {path.name} is a ZIP; unpack it first.")
+        _refuse_archive_or_page(path)
         return Recordings.from_csv(path)
     if is_ptbxl(path):
         return from_ptbxl(path, labels=scheme or SCHEMES[0])
     return from_folders(path, rules=FOLDER_RULES if rules is None else rules)
+
+
+def _refuse_archive_or_page(path: Path) -> None:
+    name = path.name.lower()
+    if name.endswith(_ARCHIVE_ENDINGS) or zipfile.is_zipfile(path):
+        raise DatasetError(
+            f"Expected a folder of pages or a CSV, got the archive {path.name}; unpack it, and give the folder."
+        )
+    if name.endswith((*IMAGE_SUFFIXES, ".hea", ".dcm")):
+        raise DatasetError(
+            f"Expected a folder of pages or a CSV, got the single file {path.name}; put pages into a folder for each "
+            "label, and give the folder above."
+        )
 
 
 def pages_from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] | None = None) -> Recordings:
@@ -120,7 +136,7 @@ def pages_from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] | None
     signals = next((row.path for row in recordings if row.path.suffix.lower() == ".hea"), None)
     if signals is not None:
         raise DatasetError(
-            f"Expected pages in {path}, but found signals such as {signals.name}; draw them first with: "
+            f"Expected pages in {path}, got signals such as {signals.name}; draw them first with: "
             f"ecglens render {path} PAGES, and give PAGES/recordings.csv."
         )
     return recordings
@@ -145,8 +161,8 @@ def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordi
         label = key.parent.name or path.resolve().name
         rows.append(Recording(header, label, key.as_posix(), key.as_posix(), None, "wfdb"))
     if not rows:
-        raise DatasetError(f"Expected WFDB records below {path}, but found none.")
-    return Recordings(tuple(rows))
+        raise DatasetError(f"Expected WFDB records below {path}, got none.")
+    return _with_names_of_text(rows)
 
 
 def is_ptbxl(path: Path) -> bool:
@@ -212,8 +228,18 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
             rows.append(Recording(path, _short(classes[-1], rules), key, key, split, "folders"))
     if not rows:
         loose = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
-        problem = "its images lie in no folder; make one for each label, or give a CSV" if loose else "found none"
-        raise DatasetError(f"Expected images in folders by label below {root}, but {problem}.")
+        problem = "got images in no folder; make one for each label, or give a CSV" if loose else "got none"
+        raise DatasetError(f"Expected images in folders by label below {root}, {problem}.")
+    return _with_names_of_text(rows)
+
+
+def _with_names_of_text(rows: Sequence[Recording]) -> Recordings:
+    """Return the recordings, or refuse those whose names no table can hold."""
+    odd = next((row.path for row in rows if re.search("[\ud800-\udfff]", str(row.path))), None)
+    if odd is not None:
+        raise DatasetError(
+            f"Expected file names in UTF-8, got {ascii(str(odd))}, which no table can hold; rename the file."
+        )
     return Recordings(tuple(rows))
 
 
@@ -233,7 +259,7 @@ def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: fl
     """
     root = Path(root)
     if labels not in SCHEMES:
-        raise DatasetError(f"Expected labels out of {', '.join(SCHEMES)}, but got '{labels}'.")
+        raise DatasetError(f"Expected labels out of {', '.join(SCHEMES)}, got '{labels}'.")
     statements = {row[""]: row for row in _table(root / "scp_statements.csv", ("", "diagnostic_class"))}
     rows = []
     for row in _table(root / "ptbxl_database.csv", ("ecg_id", "patient_id", "scp_codes", "filename_hr")):
@@ -297,7 +323,7 @@ def _toml_rules(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DatasetError(f"Expected label rules in {path.name}, but it cannot be read: {error}.") from error
     if not isinstance(rules, dict) or not all(isinstance(label, str) for label in rules.values()):
-        raise DatasetError(f'Expected a table [labels] of "pattern" = "label" in {path.name}, but found none.')
+        raise DatasetError(f'Expected a table [labels] of "pattern" = "label" in {path.name}, got none.')
     return rules
 
 
@@ -311,6 +337,6 @@ def _table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     missing = [name for name in needed if name not in header]
     if missing:
         raise DatasetError(
-            f"Expected the column '{missing[0]}' in {path.name}, but found {', '.join(header) or 'no header'}."
+            f"Expected the column '{missing[0]}' in {path.name}, got {', '.join(header) or 'no header'}."
         )
     return [dict(zip_longest(header, row[: len(header)], fillvalue="")) for row in rows]

@@ -206,7 +206,7 @@ def leave_one_out(recordings: Recordings, column: str = "batch") -> tuple[Fold, 
     groups = np.array(recordings.column("group"))
     distinct = sorted(set(values[chosen].tolist()))
     if len(distinct) < 2:
-        raise DatasetError(f"Expected at least two values in column '{column}' to leave one out, but found {distinct}.")
+        raise DatasetError(f"Expected at least two values in column '{column}' to leave one out, got {distinct}.")
     folds = []
     for value in distinct:
         test = chosen[values[chosen] == value]
@@ -238,7 +238,7 @@ def from_split_column(
     )
     if not len(fold.train) or not len(fold.test):
         names = ", ".join(sorted({side or "none" for side in sides.tolist()}))
-        raise DatasetError(f"Expected the splits '{train[0]}' and '{test[0]}' in the table, but found {names}.")
+        raise DatasetError(f"Expected the splits '{train[0]}' and '{test[0]}' in the table, got {names}.")
     return (fold,)
 
 
@@ -275,7 +275,7 @@ def _grouped_folds(
         count, apart = int(np.sum(labels == label)), len(set(groups[labels == label].tolist()))
         if apart < folds:
             raise DatasetError(
-                f"Expected at least {folds} groups of recordings labeled '{label}' for {folds} folds, but found "
+                f"Expected at least {folds} groups of recordings labeled '{label}' for {folds} folds, got "
                 f"{count} recordings in {apart} groups; add recordings, merge labels or ask for fewer folds."
             )
     splitter = require("sklearn.model_selection", extra="train").StratifiedGroupKFold(
@@ -293,7 +293,7 @@ def _by_file(
     for label in sorted(set(labels.tolist())):
         members = chosen[labels == label]
         if len(members) < 2:
-            raise DatasetError(f"Expected at least two files labeled '{label}' to split, but found one.")
+            raise DatasetError(f"Expected at least two files labeled '{label}' to split, got one.")
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
         held.append(generator.permutation(members)[:count])
     test = np.sort(np.concatenate(held)).astype(np.intp)
@@ -310,4 +310,4 @@ def _rows(values: Iterable[int] | NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _check_fraction(fraction: float) -> None:
     if not 0 < fraction < 1:
-        raise DatasetError(f"Expected a fraction between 0 and 1 to hold out, but got {fraction}.")
+        raise DatasetError(f"Expected a fraction between 0 and 1 to hold out, got {fraction}.")

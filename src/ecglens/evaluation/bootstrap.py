@@ -123,7 +123,7 @@ def resample_figures(
         ValueError: ``draws`` is below one.
     """
     if draws < 1:
-        raise ValueError(f"Expected at least one draw of the bootstrap, but got {draws}.")
+        raise ValueError(f"Expected at least one draw of the bootstrap, got {draws}.")
     codes = np.unique(groups, return_inverse=True)[1]
     number = int(codes.max()) + 1
     samples: dict[str, list[NDArray[np.float64]]] = {}

@@ -59,7 +59,7 @@ def cross_fit(targets: NDArray[np.intp], logits: NDArray[np.float32], folds: NDA
     out = np.empty(logits.shape, dtype=np.float64)
     names = np.unique(folds)
     if len(names) < 2:
-        raise ValueError(f"Expected predictions of at least two folds, but got {len(names)}.")
+        raise ValueError(f"Expected predictions of at least two folds, got {len(names)}.")
     for fold in names:
         here = folds == fold
         temperature = fit_temperature(targets[~here], logits[~here])

@@ -43,7 +43,7 @@ class Scorer:
 
     def __init__(self, targets: NDArray[np.intp], probabilities: NDArray[np.float64], labels: Sequence[str]) -> None:
         if not len(targets):
-            raise ValueError("Expected at least one page to score, but got none.")
+            raise ValueError("Expected at least one page to score, got none.")
         self.answers = probabilities.argmax(axis=1)
         self.right = self.answers == targets
         self.confidence = probabilities.max(axis=1)

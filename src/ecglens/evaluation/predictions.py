@@ -85,7 +85,7 @@ def match_pages(first: Predictions, second: Predictions) -> tuple[Predictions, P
     """
     if set(first.labels) != set(second.labels):
         raise DatasetError(
-            f"Expected the same labels in both, but found {', '.join(first.labels)} and {', '.join(second.labels)}."
+            f"Expected the same labels in both, got {', '.join(first.labels)} and {', '.join(second.labels)}."
         )
     places = {}
     for part in (first, second):
@@ -168,8 +168,8 @@ def read_predictions(path: str | Path, *, named: bool = False) -> Predictions:
     labels = tuple(name.removeprefix(_PREFIX) for name in columns if name.startswith(_PREFIX))
     if "label" not in columns or len(labels) < 2:
         raise DatasetError(
-            f"Expected the columns 'label' and '{_PREFIX}NAME' for each of at least two labels in {path.name}, but "
-            f"found {', '.join(columns) or 'none'}."
+            f"Expected the columns 'label' and '{_PREFIX}NAME' for each of at least two labels in {path.name}, "
+            f"got {', '.join(columns) or 'none'}."
         )
     true = columns["label"]
     if not true:

@@ -147,7 +147,7 @@ def answer_pages(recordings: Recordings, runtime: Runtime, *, progress: Progress
     unknown = sorted(set(recordings.labels) - set(labels))
     if unknown:
         raise DatasetError(
-            f"Expected labels out of {', '.join(labels)}, which the model {runtime.card.name} knows, but found "
+            f"Expected labels out of {', '.join(labels)}, which the model {runtime.card.name} knows, got "
             f"'{unknown[0]}'; name what the folders mean with --labels."
         )
     rows, probabilities, refused = [], [], []

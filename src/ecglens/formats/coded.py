@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
-from ecglens.layouts import RHYTHM
-from ecglens.records import EcgRecord
+from ecglens.layouts import lead_of_row
+from ecglens.records import EcgRecord, distinct_names
 
 __all__ = ["HIDDEN", "LEAD_NUMBERS", "NUMBERED_LEADS", "content_uuid", "lead_number", "microvolts", "remarks"]
 
@@ -33,7 +33,7 @@ def lead_number(row: str) -> int:
     >>> lead_number("II-rhythm"), lead_number("MLII")
     (2, 0)
     """
-    return LEAD_NUMBERS.get(row.removesuffix(RHYTHM), 0)
+    return LEAD_NUMBERS.get(lead_of_row(row), 0)
 
 
 def microvolts(signals_mv: NDArray[np.floating]) -> NDArray[np.int16]:
@@ -46,7 +46,7 @@ def microvolts(signals_mv: NDArray[np.floating]) -> NDArray[np.int16]:
     whole = np.rint(np.where(is_valid, signals_mv, 0) * 1000.0)
     if np.abs(whole).max(initial=0) > 32767:
         raise DatasetError(
-            f"Expected samples within 32.767 mV to write them in steps of a microvolt, but found "
+            f"Expected samples within 32.767 mV to write them in steps of a microvolt, got "
             f"{np.abs(whole).max() / 1000:g} mV."
         )
     return np.where(is_valid, whole, HIDDEN).astype(np.int16)
@@ -56,7 +56,7 @@ def remarks(record: EcgRecord) -> tuple[str, ...]:
     """List comments, then quality of the leads and warnings, each as a line of plain ASCII."""
     lines = list(record.comments)
     if record.quality:
-        graded = zip(record.leads, record.quality, strict=True)
+        graded = zip(distinct_names(record.leads), record.quality, strict=True)
         lines.append("quality: " + ", ".join(f"{lead} {value:.2f}" for lead, value in graded))
     lines += [f"warning: {text}" for text in record.warnings]
     return tuple(" ".join(line.split()).encode("ascii", "replace").decode() for line in lines)

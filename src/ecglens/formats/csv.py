@@ -2,18 +2,19 @@
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from ecglens.errors import DatasetError
-from ecglens.layouts import canonical_lead
-from ecglens.records import EcgRecord, Tracing
+from ecglens.layouts import STANDARD_LEADS, canonical_lead, lead_of_row
+from ecglens.records import EcgRecord, Tracing, distinct_names
 
-__all__ = ["read_csv", "write_csv", "write_traces"]
+__all__ = ["looks_like_record", "read_csv", "write_csv", "write_traces"]
 
+_FORM = "a column time_s, a column in mV for each lead, and two or more rows of numbers"
 _TIME = ("time_s", "time", "t", "seconds")
 _TO_S = MappingProxyType({"s": 1.0, "ms": 1e-3})
 _TO_MV = MappingProxyType({"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3})
@@ -36,8 +37,16 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
             rows = list(csv.reader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"Expected a CSV of signals at {path.name}, but it cannot be read.") from error
-    if len(rows) < 3 or len({len(row) for row in rows if row}) != 1:
-        raise DatasetError(f"Expected a header and equal rows of numbers in {path.name}, but found {len(rows)} rows.")
+    if len(rows) < 3:
+        raise DatasetError(
+            f"Expected {_FORM} in {path.name}, got {len(rows)} lines; add samples, or give another file."
+        )
+    widths = {len(row): line for line, row in reversed(list(enumerate(rows, start=1))) if row}
+    if len(widths) != 1:
+        line = max(widths.values())
+        raise DatasetError(
+            f"Expected {_FORM} in {path.name}, got another number of cells in line {line} than before; correct it."
+        )
     header = [name.strip() for name in rows[0]]
     units = [cell.strip() for cell in rows[1]]
     has_units = bool(units) and all(re.fullmatch("[a-zA-Zµμ]+", unit) and unit.lower() != "nan" for unit in units)
@@ -45,9 +54,11 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
         body = rows[2:] if has_units else rows[1:]
         values = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in body if row])
     except ValueError as error:
-        raise DatasetError(f"Expected numbers below the header of {path.name}, but {error}.") from error
+        raise DatasetError(
+            f"Expected {_FORM} in {path.name}, got '{_first_text(body)}' in place of a number; give a file of signals."
+        ) from error
     if len(values) < 2:
-        raise DatasetError(f"Expected two samples or more in {path.name}, but found {len(values)}.")
+        raise DatasetError(f"Expected two samples or more in {path.name}, got {len(values)}.")
     clock = next((number for number, name in enumerate(header) if name.lower() in _TIME), None)
     if clock is not None:
         values[:, clock] *= _scale(units[clock], _TO_S, path) if has_units else 1.0
@@ -56,10 +67,10 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
             raise DatasetError(f"Expected even steps of time in {path.name}, but they differ.")
         fs_hz = fs_hz or round(float(1 / steps.mean()), 3)
     if fs_hz is None:
-        raise DatasetError(f"Expected a column time_s in {path.name} or a sampling rate, but found neither.")
+        raise DatasetError(f"Expected a column time_s in {path.name} or a sampling rate, got neither.")
     leads = [number for number in range(len(header)) if number != clock]
     if not leads:
-        raise DatasetError(f"Expected a column for each lead in {path.name}, but found only time.")
+        raise DatasetError(f"Expected a column for each lead in {path.name}, got only time.")
     scale = np.array([_scale(units[number], _TO_MV, path) if has_units else 1.0 for number in leads])
     signals = np.ascontiguousarray((values[:, leads] * scale).T, dtype=np.float32)
     return EcgRecord(signals, float(fs_hz), tuple(canonical_lead(header[number]) for number in leads))
@@ -76,7 +87,7 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["time_s", *record.leads])
+        writer.writerow(["time_s", *distinct_names(record.leads)])
         writer.writerow(["s", *["mV"] * len(record.leads)])
         for number, sample in enumerate(record.on_one_clock().signals_mv.T):
             cells = ["" if np.isnan(value) else f"{value:.4f}" for value in sample]
@@ -97,15 +108,40 @@ def write_traces(tracing: Tracing, path: str | Path) -> None:
     with Path(path).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("lead", "column_px", "row_px", "right_mm", "up_mm"))
-        for trace in tracing.traces:
+        names = distinct_names(trace.lead for trace in tracing.traces)
+        for name, trace in zip(names, tracing.traces, strict=True):
             for column, row in zip(trace.columns_px, trace.rows_px, strict=True):
                 right = f"{(column - trace.columns_px[0]) / across:.3f}"
                 hidden = bool(np.isnan(row))
                 up = "" if hidden else f"{(trace.baseline_px - row) / down:.3f}"
-                writer.writerow((trace.lead, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
+                writer.writerow((name, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
+
+
+def _first_text(rows: Iterable[Sequence[str]]) -> str:
+    """Return the first cell that is no number."""
+    for cell in (cell for row in rows for cell in row if cell.strip()):
+        try:
+            float(cell)
+        except ValueError:
+            return cell
+    return ""
+
+
+def looks_like_record(path: Path) -> bool:
+    """Return whether the header of a CSV has a column of time or of a standard lead, as a file of signals has.
+
+    Other tables lie in the folders of signals too, such as the recordings.csv that ``ecglens render`` writes.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            header = [name.strip().lower() for name in next(csv.reader(stream), [])]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return True  # reading the file says what is wrong with it
+    leads = {lead.lower() for lead in (*STANDARD_LEADS, "-aVR")}
+    return any(name in _TIME or lead_of_row(canonical_lead(name)).lower() in leads for name in header)
 
 
 def _scale(unit: str, factors: Mapping[str, float], path: Path) -> float:
     if unit.lower() not in factors:
-        raise DatasetError(f"Expected a unit of {', '.join(factors)} in {path.name}, but found '{unit}'.")
+        raise DatasetError(f"Expected a unit of {', '.join(factors)} in {path.name}, got '{unit}'.")
     return factors[unit.lower()]

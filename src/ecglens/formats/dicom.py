@@ -24,7 +24,7 @@ from ecglens.formats.coded import (
     microvolts,
     remarks,
 )
-from ecglens.layouts import RHYTHM, canonical_lead
+from ecglens.layouts import RHYTHM, canonical_lead, is_rhythm_strip, lead_of_row
 from ecglens.records import EcgRecord
 
 __all__ = ["UNKNOWN_TIME", "read_dicom", "write_dicom"]
@@ -55,8 +55,8 @@ def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | Non
         MissingExtraError: pydicom is not installed.
     """
     pydicom = _pydicom()
-    placed = record.on_one_clock()
-    strips = [row for row, lead in enumerate(placed.leads) if lead.endswith(RHYTHM)]
+    placed = record.with_distinct_leads().on_one_clock()
+    strips = [row for row, lead in enumerate(placed.leads) if is_rhythm_strip(lead)]
     rows = [row for row in range(len(placed.leads)) if row not in strips]
     groups = [(label, chosen) for label, chosen in (("RHYTHM", rows), ("RHYTHM STRIPS", strips)) if chosen]
     _check(placed, groups)
@@ -118,12 +118,12 @@ def _pydicom() -> ModuleType:
 def _check(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> None:
     low, high = _RATES_HZ
     if not low <= record.fs_hz <= high:
-        raise DatasetError(f"Expected {low} to {high} Hz for a DICOM 12-lead ECG, but found {record.fs_hz:g} Hz.")
+        raise DatasetError(f"Expected {low} to {high} Hz for a DICOM 12-lead ECG, got {record.fs_hz:g} Hz.")
     most = max((len(rows) for _, rows in groups), default=0)
     length = record.signals_mv.shape[1]
     if not 1 <= most <= _CHANNELS or not 1 <= length <= _SAMPLES:
         raise DatasetError(
-            f"Expected at most {_CHANNELS} leads of {_SAMPLES} samples for a DICOM 12-lead ECG, but found {most} leads "
+            f"Expected at most {_CHANNELS} leads of {_SAMPLES} samples for a DICOM 12-lead ECG, got {most} leads "
             f"of {length}."
         )
 
@@ -165,7 +165,7 @@ def _group(record: EcgRecord, label: str, rows: list[int]) -> Any:
 
 def _channel(row: str) -> Any:
     channel = _pydicom().Dataset()
-    lead = row.removesuffix(RHYTHM)
+    lead = lead_of_row(row)
     meaning = f"Lead {lead}" if lead in LEAD_NUMBERS else "Unspecified lead"
     channel.ChannelLabel = row[:16]
     channel.ChannelSourceSequence = [_code(f"2:{lead_number(row)}", "MDC", meaning)]
@@ -215,7 +215,7 @@ def _rows(group: Any) -> tuple[list[str], NDArray[np.float64]]:
 def _lead(channel: Any) -> str:
     """Name of a channel: its own label where that is a lead's, else by its code, ``2:61`` or ``5.6.3-9-61``."""
     label = canonical_lead(str(channel.get("ChannelLabel", "")))
-    if label.removesuffix(RHYTHM) in LEAD_NUMBERS:
+    if lead_of_row(label) in LEAD_NUMBERS:
         return label
     code = channel.ChannelSourceSequence[0]
     number = str(code.CodeValue).replace("-", ":").rpartition(":")[2]

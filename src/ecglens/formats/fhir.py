@@ -13,7 +13,7 @@ import numpy as np
 
 from ecglens.errors import DatasetError
 from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, content_uuid, lead_number, microvolts, remarks
-from ecglens.layouts import RHYTHM
+from ecglens.layouts import lead_of_row
 from ecglens.records import EcgRecord
 
 __all__ = ["read_fhir", "write_fhir"]
@@ -39,7 +39,7 @@ def write_fhir(record: EcgRecord, path: str | Path, *, recorded: datetime | None
     Raises:
         DatasetError: A sample is beyond 32.7 mV.
     """
-    placed = record.on_one_clock()
+    placed = record.with_distinct_leads().on_one_clock()
     rows = zip(placed.leads, microvolts(placed.signals_mv).tolist(), strict=True)
     observation: dict[str, Any] = {
         "resourceType": "Observation",
@@ -76,9 +76,9 @@ def read_fhir(path: str | Path) -> EcgRecord:
         periods = {float(part["valueSampledData"]["period"]) for part in parts}
         notes = tuple(note["text"] for note in observation.get("note", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, but found none.") from error
+        raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, got none.") from error
     if len(periods) != 1:
-        raise DatasetError(f"Expected leads of one rate in the Observation {path.name}, but found {len(periods)}.")
+        raise DatasetError(f"Expected leads of one rate in the Observation {path.name}, got {len(periods)}.")
     signals = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
     for line, row in zip(signals, rows, strict=True):
         line[: len(row)] = row
@@ -89,7 +89,7 @@ def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
     number = lead_number(lead)
     coding = {"system": _MDC, "code": str(_POTENTIAL + number), "display": "MDC_ECG_ELEC_POTL"}
     if number and not lead.startswith("-"):
-        coding["display"] += f"_{lead.removesuffix(RHYTHM).upper()}"
+        coding["display"] += f"_{lead_of_row(lead).upper()}"
     return {
         "code": {"coding": [coding], "text": lead},
         "valueSampledData": {

@@ -75,7 +75,7 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
         MissingExtraError: What the format needs is not installed.
     """
     if form not in FORMATS:
-        raise DatasetError(f"Expected one of the formats {', '.join(FORMATS)}, but found '{form}'.")
+        raise DatasetError(f"Expected one of the formats {', '.join(FORMATS)}, got '{form}'.")
     chosen = FORMATS[form]
     stem = Path(stem)
     name = plain_name(stem.name) if chosen.plain else stem.name
@@ -102,4 +102,4 @@ def read_record(path: str | Path) -> EcgRecord:
         if path.name.lower().endswith(form.ending):
             return form.read(path)
     endings = ", ".join(form.ending for form in FORMATS.values())
-    raise DatasetError(f"Expected a file that ends in one of {endings}, but found {path.name}.")
+    raise DatasetError(f"Expected a file that ends in one of {endings}, got {path.name}.")

@@ -55,7 +55,7 @@ def read_json(path: str | Path) -> EcgRecord:
     except (OSError, ValueError) as error:
         raise DatasetError(f"Expected a record as JSON at {path.name}, but it cannot be read.") from error
     if not isinstance(document, dict) or document.get("format") != _NAME:
-        raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, but found something else.")
+        raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, got something else.")
     check_version(document, _NAME, path.name)
     try:
         leads = tuple(document["leads"])
@@ -83,7 +83,7 @@ def write_json(record: EcgRecord, path: str | Path) -> None:
     path = Path(path)
     content = record.to_dict()
     if record.confidence is not None:
-        rows = zip(record.leads, record.confidence, strict=True)
+        rows = zip(content["leads"], record.confidence, strict=True)
         content["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dump_document(_NAME, content) + "\n", encoding="utf-8")

@@ -24,11 +24,9 @@ def write_table(rows: Sequence[Mapping[str, float | str]], path: str | Path) -> 
     """
     path = Path(path)
     if not rows or any(list(row) != list(rows[0]) for row in rows):
-        raise DatasetError(
-            f"Expected one row or more with the same columns for {path.name}, but found {len(rows)} rows."
-        )
+        raise DatasetError(f"Expected one row or more with the same columns for {path.name}, got {len(rows)} rows.")
     if path.suffix.lower() not in {".parquet", ".csv"}:
-        raise DatasetError(f"Expected a table that ends in .parquet or .csv, but found {path.name}.")
+        raise DatasetError(f"Expected a table that ends in .parquet or .csv, got {path.name}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = {name: [_without_nan(row[name]) for row in rows] for name in rows[0]}
     if path.suffix.lower() == ".csv":

@@ -45,7 +45,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
         raise DatasetError(f"Expected signals in the WFDB record {stem.name}, but it has none.")
     strange = [unit for unit in record.units if unit.lower() not in _TO_MV]
     if strange:
-        raise DatasetError(f"Expected voltages in the WFDB record {stem.name}, but found the unit '{strange[0]}'.")
+        raise DatasetError(f"Expected voltages in the WFDB record {stem.name}, got the unit '{strange[0]}'.")
     scale = np.array([_TO_MV[unit.lower()] for unit in record.units])
     signals = np.ascontiguousarray((record.p_signal * scale).T, dtype=np.float32)
     return EcgRecord(
@@ -63,31 +63,37 @@ def write_wfdb(record: EcgRecord, path: str | Path) -> None:
         path: The header, with or without ``.hea``; its folder is made where it is missing.
 
     Raises:
-        DatasetError: The name is not of letters, digits, ``-`` and ``_``, or a sample is beyond 32.7 mV.
+        DatasetError: The name is not of letters, digits, ``-`` and ``_``, a sample is beyond 32.7 mV, or WFDB cannot
+            store the record for another reason.
         MissingExtraError: wfdb is not installed.
     """
     wfdb = _wfdb()
     path = Path(path).with_suffix("") if Path(path).suffix == ".hea" else Path(path)
     if not re.fullmatch(r"[\w-]+", path.name, flags=re.ASCII):
-        raise DatasetError(f"Expected letters, digits, - and _ in the name of a WFDB record, but found '{path.name}'.")
+        raise DatasetError(f"Expected letters, digits, - and _ in the name of a WFDB record, got '{path.name}'.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    placed = record.on_one_clock()
+    placed = record.with_distinct_leads().on_one_clock()
     digital = microvolts(placed.signals_mv).T
     count = len(record.leads)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as above
-        wfdb.wrsamp(
-            path.name,
-            fs=record.fs_hz,
-            units=["mV"] * count,
-            sig_name=list(record.leads),
-            d_signal=np.ascontiguousarray(digital),
-            fmt=["16"] * count,
-            adc_gain=[1000.0] * count,
-            baseline=[0] * count,
-            comments=list(remarks(record)),
-            write_dir=str(path.parent),
-        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as above
+            wfdb.wrsamp(
+                path.name,
+                fs=record.fs_hz,
+                units=["mV"] * count,
+                sig_name=list(placed.leads),
+                d_signal=np.ascontiguousarray(digital),
+                fmt=["16"] * count,
+                adc_gain=[1000.0] * count,
+                baseline=[0] * count,
+                comments=list(remarks(record)),
+                write_dir=str(path.parent),
+            )
+    except (ValueError, TypeError, IndexError) as error:
+        raise DatasetError(
+            f"Expected a record that WFDB can store as {path.name}, but wfdb refuses it: {error}"
+        ) from error
 
 
 def _wfdb() -> ModuleType:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import LayoutPlan, plan
+from ecglens.leads.layout_from_lattice import find_lattice_layout
 from ecglens.leads.layout_from_names import find_named_layout
 from ecglens.leads.name_templates import match_names, name_edges
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale, normalize_page
@@ -162,6 +163,8 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
         The layout, or a falsy reason: nothing is ever cut out of a page that was not understood.
     """
     normalized = normalize_page(page)
+    if page.classes is not None:
+        return find_lattice_layout(page, None if isinstance(normalized, NotFound) else normalized, name=name)
     if isinstance(normalized, NotFound):
         result = find_named_layout(page, None, name=name, guess=doubtful)
         if not isinstance(result, Layout):

@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.layouts import LAYOUTS, LayoutPlan
+from ecglens.layouts import LAYOUTS, LayoutPlan, canonical_lead
+from ecglens.leads.classified_pulses import find_classified_pulses
 from ecglens.leads.fit import LIMITS as FIT
 from ecglens.leads.fit import Fit, fit_layout, name_weight
-from ecglens.leads.name_shapes import Word, read_lead_names
+from ecglens.leads.name_recognition import recognize_lead_names
+from ecglens.leads.name_shapes import NAMES, Word, read_lead_names
 from ecglens.leads.normalized import LIMITS as NORMALIZATION
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale
 from ecglens.leads.plausibility import similarity
@@ -32,10 +34,22 @@ from ecglens.leads.trace_lines import (
     trace_centers,
 )
 from ecglens.limits import threshold
-from ecglens.pages.preprocessing import estimate_edge_level, extract_ink
+from ecglens.pages.preprocessing import estimate_edge_level, extract_ink, gray
 from ecglens.records import Layout, NotFound, Page
 
-__all__ = ["LIMITS", "NamedLayoutLimits", "find_named_layout"]
+__all__ = [
+    "LIMITS",
+    "NamedLayoutLimits",
+    "describe_odd_columns",
+    "ends_at_edge",
+    "find_named_layout",
+    "find_words",
+    "name_strips",
+    "normalize_by_lines",
+    "normalize_by_pulses",
+    "place_names",
+    "snap",
+]
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,13 @@ class NamedLayoutLimits:
         "Least share of the ink between the traces' ends that the lines of a layout hold.",
         low="Half a page is read as a whole one.",
         high="Pages with print between the lines are refused.",
+    )
+    min_text_names: int = threshold(
+        3,
+        "names",
+        "Number of lead names in a file's text from which no names are read from its pixels.",
+        low="A single word in the header keeps names from being read.",
+        high="Names of pages with few leads are read from pixels, which is less sure.",
     )
     word_px_per_mm: int = threshold(
         8,
@@ -199,14 +220,14 @@ def find_named_layout(
     """
     source = "grid"
     if normalized is None:
-        source, normalized = "pulse", _normalize_by_pulses(page)
+        source, normalized = "pulse", normalize_by_pulses(page)
     if normalized is None and guess:
-        source, normalized = "none", _normalize_by_lines(page, name)
+        source, normalized = "none", normalize_by_lines(page, name)
     if normalized is None:
         return NotFound("No regular grid, no calibration pulses and no lines of traces were found.")
     bare = remove_rules(normalized.ink)
     pulses = find_pulses(normalized.ink)
-    words = _find_words(page, normalized)
+    words = find_words(page, normalized)
     best: tuple[Fit, Rows, tuple[float, float]] | None = None
     unread: tuple[Fit, Rows, tuple[float, float]] | None = None
     most = 0.0
@@ -241,13 +262,14 @@ def find_named_layout(
         fit,
         span,
         LIMITS.pitch_tolerance_grid if source == "grid" else LIMITS.pitch_tolerance_pulse,
-        at_edge=_ends_at_edge(page, normalized, span),
+        at_edge=ends_at_edge(page, normalized, span),
     )
     curves, _ = trace_centers(bare, rows)
-    plan, warnings = _name_strips(fit, words, rows, columns, curves)
+    plan, warnings = name_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
+    not_read = missing + len(warnings)
     lost = describe_cut(normalized, columns, page.width)
-    odd = "" if lost or source == "none" else _describe_odd_columns(plan, columns)
+    odd = "" if lost or source == "none" else describe_odd_columns(plan, columns)
     if reason := lost or odd:
         unnamed = odd and len(set(fit.columns)) < fit.plan.columns
         if name is None and (unnamed or missing > len(fit.plan.leads) / 2):
@@ -259,11 +281,11 @@ def find_named_layout(
         warnings += (
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} supplies them.",
         )
-    names = _place_names(fit, rows, columns)
-    return build_layout(normalized, rows, columns, plan, pulses, warnings, source, names)
+    names = place_names(fit, rows, columns)
+    return replace(build_layout(normalized, rows, columns, plan, pulses, warnings, source, names), unread=not_read)
 
 
-def _describe_odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
+def describe_odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
     """Describe columns of an unusual width: less than 10 s in all, or neither 10 s nor multiples of half a second."""
     wide = float(columns[1] - columns[0]) / PX_PER_MM
     steps, whole = wide / LIMITS.column_step_mm, plan.columns * wide / TEN_SECONDS_MM
@@ -275,8 +297,10 @@ def _describe_odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str
     return f"each column of the layout {plan.name} would be {wide:.0f} mm wide, {wide / 25:.2f} s at 25 mm/s"
 
 
-def _normalize_by_pulses(page: Page) -> NormalizedPage | None:
+def normalize_by_pulses(page: Page) -> NormalizedPage | None:
     """The page at the scale at which most calibration pulses are 10 mm high, or ``None`` where no two are seen."""
+    if page.classes is not None:
+        return _normalize_by_classified_pulses(page, page.classes.pulse)
     best, scale = 1, 0.0
     for px_per_mm in _SCALES_PX_PER_MM:
         if max(page.height, page.width) / px_per_mm > NORMALIZATION.max_paper_mm:
@@ -290,7 +314,18 @@ def _normalize_by_pulses(page: Page) -> NormalizedPage | None:
     return normalize_at_scale(page, scale) if scale else None
 
 
-def _normalize_by_lines(page: Page, name: str | None) -> NormalizedPage | None:
+def _normalize_by_classified_pulses(page: Page, pulse: NDArray[np.uint8]) -> NormalizedPage | None:
+    """The page at the scale at which the pulses of its pixels' classes are 10 mm high, or ``None`` without two."""
+    heights = [one.bottom - one.top for one in find_classified_pulses(pulse, page.width / LIMITS.page_width_mm)]
+    if len(heights) < 2:
+        return None
+    scale = float(np.median(heights)) / 10
+    if max(page.height, page.width) / scale > NORMALIZATION.max_paper_mm:
+        return None
+    return normalize_at_scale(page, scale)
+
+
+def normalize_by_lines(page: Page, name: str | None) -> NormalizedPage | None:
     """The page at the scale at which its lines are as long as 10 s usually are, or ``None`` where none run through.
 
     That is a guess, good enough to look for lead names at about their size.
@@ -313,8 +348,11 @@ def _normalize_by_lines(page: Page, name: str | None) -> NormalizedPage | None:
     return normalize_at_scale(page, scale)
 
 
-def _find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
-    """Lead names on the page, in px of the normalized page."""
+def find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
+    """Lead names on the page, in px of the normalized page: those of a PDF's text where it has some, or those read."""
+    known = _find_words_of_text(page, normalized)
+    if len(known) >= LIMITS.min_text_names:
+        return known
     finer = LIMITS.word_px_per_mm / PX_PER_MM
     zoom = finer / np.array([normalized.scale[1], normalized.scale[0]])
     matrix = (np.array(normalized.to_upright) - [[0, 0, normalized.origin[1]], [0, 0, normalized.origin[0]]]) * zoom[
@@ -322,11 +360,21 @@ def _find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
     ]
     matrix[:, 2] += 0.5 * zoom - 0.5
     size = (round(normalized.ink.shape[1] * finer), round(normalized.ink.shape[0] * finer))
-    dark = extract_ink(page.pixels)
     shrink = max(1, int(1 / zoom.max()))
-    if shrink > 1:
-        dark = np.asarray(cv2.blur(dark, (shrink, shrink)), dtype=np.uint8)
-    dark = np.asarray(cv2.warpAffine(dark, matrix, size, flags=cv2.INTER_LINEAR, borderValue=0), dtype=np.uint8)
+
+    def warp(image: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
+        blurred = cv2.blur(image, (shrink, shrink)) if shrink > 1 else image
+        return np.asarray(
+            cv2.warpAffine(blurred, matrix, size, flags=cv2.INTER_LINEAR, borderValue=border), dtype=np.uint8
+        )
+
+    if page.classes is None:
+        dark = warp(extract_ink(page.pixels), 0)
+        words = read_lead_names(dark >= estimate_edge_level(dark), px_per_mm=LIMITS.word_px_per_mm)
+    else:
+        words = recognize_lead_names(
+            warp(gray(page.pixels), 255), warp(page.classes.print, 0), px_per_mm=LIMITS.word_px_per_mm
+        )
     return [
         replace(
             word,
@@ -335,8 +383,22 @@ def _find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
             bottom=round(word.bottom / finer),
             right=round(word.right / finer),
         )
-        for word in read_lead_names(dark >= estimate_edge_level(dark), px_per_mm=LIMITS.word_px_per_mm)
+        for word in words
     ]
+
+
+def _find_words_of_text(page: Page, normalized: NormalizedPage) -> list[Word]:
+    """Lead names among the texts that the file holds."""
+    matrix, words = np.array(normalized.to_upright, dtype=np.float64), []
+    for text in page.texts:
+        name = canonical_lead(text.text)
+        if name not in NAMES or text.turns:
+            continue
+        corners = np.array([(text.box.left, text.box.top), (text.box.right, text.box.bottom)])
+        upright = corners @ matrix[:, :2].T + matrix[:, 2]
+        (left, top), (right, bottom) = (upright - normalized.origin[::-1]) / np.array(normalized.scale[::-1])
+        words.append(Word(name, 1.0, round(top), round(left), round(bottom), round(right)))
+    return words
 
 
 def _candidate_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: str | None) -> list[Rows]:
@@ -369,7 +431,7 @@ def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -
     return float(black[top:bottom].sum() / max(1, int(black.sum())))
 
 
-def _snap(span: tuple[float, float]) -> tuple[float, float]:
+def snap(span: tuple[float, float]) -> tuple[float, float]:
     """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
     start, stop = span[0] + LIMITS.pen_mm * PX_PER_MM - 0.5, span[1] - LIMITS.pen_mm * PX_PER_MM - 0.5
     if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LINES.snap_mm:
@@ -378,7 +440,7 @@ def _snap(span: tuple[float, float]) -> tuple[float, float]:
     return start, stop
 
 
-def _ends_at_edge(page: Page, normalized: NormalizedPage, span: tuple[float, float]) -> tuple[bool, bool]:
+def ends_at_edge(page: Page, normalized: NormalizedPage, span: tuple[float, float]) -> tuple[bool, bool]:
     """Return whether the traces begin at the page's left edge, and whether they end at its right one."""
     slack = LIMITS.edge_mm * normalized.grid.px_per_mm[1]
     return normalized.column(span[0]) < slack, normalized.column(span[1]) > page.width - slack
@@ -394,7 +456,7 @@ def _place_columns(
     lead begins. An end that does not lie at the page's edge is where the traces end.
     """
     count = fit.plan.columns
-    equal = np.linspace(*_snap(span), count + 1)
+    equal = np.linspace(*snap(span), count + 1)
     nominal = TEN_SECONDS_MM * PX_PER_MM / count
     cut = at_edge[0] != at_edge[1]  # traces from edge to edge that are 10 s long fill their page
     if (abs((equal[1] - equal[0]) / nominal - 1) < tolerance and not cut) or len(set(fit.columns)) < max(
@@ -414,7 +476,7 @@ def _place_columns(
     return np.asarray(first + pitch * np.arange(count + 1), dtype=np.float64)
 
 
-def _place_names(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
+def place_names(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
     """Top, left, bottom and right of each name on the normalized page; of unread ones by the others."""
     if not fit.words:
         return []
@@ -431,7 +493,7 @@ def _place_names(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tup
     return boxes
 
 
-def _name_strips(
+def name_strips(
     fit: Fit, words: list[Word], rows: Rows, columns: NDArray[np.float64], curves: NDArray[np.float64]
 ) -> tuple[LayoutPlan, tuple[str, ...]]:
     """The layout with the leads of its rhythm strips as printed, or by the lead that each runs along with."""

@@ -14,12 +14,13 @@ import numpy as np
 
 from ecglens.leads.layout import find_layout
 from ecglens.pages.geometry.dewarping import flatten
-from ecglens.pages.geometry.orientation import turn_by_quarters
+from ecglens.pages.geometry.orientation import turn_by_quarters, turn_by_texts
 from ecglens.pages.geometry.paper_edges import rectify_by_edges
 from ecglens.pages.grid_removal import remove_photographed_grid
 from ecglens.records import Layout, Located, NotFound, Page
+from ecglens.vision.pixel_classes import classify_page
 
-__all__ = ["locate_flat_leads", "locate_leads"]
+__all__ = ["locate_by_classes", "locate_flat_leads", "locate_leads"]
 
 _ANGLE_MM = 4.5
 """Bend of the grid from which a page counts as photographed at an angle; a curl alone is better dewarped at once."""
@@ -41,6 +42,7 @@ def locate_leads(page: Page) -> Located:
     Returns:
         The view and its layout; the page as it came with the reason where no view shows leads.
     """
+    page = turn_by_texts(page)
     layout = find_layout(page)
     if isinstance(layout, NotFound):
         other = _first_located(_photo_views(page))
@@ -62,7 +64,7 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
         leads.
     """
     located = page if isinstance(page, Located) else None
-    photo = _reduce(page.page if isinstance(page, Located) else page)
+    photo = turn_by_texts(_reduce(page.page if isinstance(page, Located) else page))
     flat = flatten(photo)
     if flat is not photo and flat.pixels is photo.pixels and located is not None and located.layout and name is None:
         return replace(located, page=replace(located.page, bend_mm=flat.bend_mm))
@@ -70,12 +72,29 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     by_grid = _grid_views(photo)
     upright_first = islice(by_grid, 2 if has_no_grid or at_an_angle else 0)
     dewarped = [] if flat.pixels is photo.pixels else [flat]
-    as_it_came = [replace(photo, bend_mm=flat.bend_mm)]  # after the dewarped view, whose grid may be blurred
-    views = chain(upright_first, dewarped, as_it_came, _edge_views(photo), by_grid)
-    first = next(views)
+    as_it_came = replace(photo, bend_mm=flat.bend_mm)  # after the dewarped view, whose grid may be blurred
+    first = dewarped[0] if dewarped else as_it_came
     layout = find_layout(first, name=name, doubtful=True)
-    other = None if isinstance(layout, Layout) else _first_located(views, name=name, doubtful=True)
-    return other or Located(first, layout)
+    if isinstance(layout, Layout):
+        return Located(first, layout)
+    classified = classify_page(first)
+    layout = find_layout(classified, name=name, doubtful=True)
+    if isinstance(layout, Layout):
+        return Located(classified, layout)
+    is_flat = not has_no_grid and not at_an_angle and not dewarped
+    seen_from_above = chain(upright_first, [as_it_came] if dewarped else [], _edge_views(photo), by_grid)
+    others = turn_by_quarters(photo) if is_flat else seen_from_above
+    return _first_located(map(classify_page, others), name=name, doubtful=True) or Located(first, layout)
+
+
+def locate_by_classes(page: Page, name: str | None = None) -> Located | None:
+    """Locate the leads of a view by the classes of its pixels; ``None`` where they do not show leads.
+
+    Args:
+        page: View of a page.
+        name: As for :func:`locate_flat_leads`.
+    """
+    return _first_located([classify_page(page)], name=name, doubtful=True)
 
 
 def _first_located(

@@ -69,6 +69,8 @@ class NormalizedPage:
         rotation_deg: By how much the page was turned clockwise.
         to_upright: Affine map from the page as it came to the upright page.
         grid: The grid in px of the upright page.
+        pulse: Share of each pixel that calibration pulses cover, 0 to 255, where the pixels of the page were
+            classified; ``ink`` is that of the traces alone then.
     """
 
     ink: NDArray[np.uint8]
@@ -77,6 +79,7 @@ class NormalizedPage:
     rotation_deg: float
     to_upright: Affine
     grid: Grid
+    pulse: NDArray[np.uint8] | None = None
 
     def row(self, row: float) -> float:
         """Return the row of the upright page for a row of the normalized page."""
@@ -100,16 +103,14 @@ def normalize_page(page: Page) -> NormalizedPage | NotFound:
     Returns:
         The normalized, or a falsy reason.
     """
-    work = _reduce(page.pixels)
-    brightest, lowest = color_extremes(work)
-    angle = estimate_skew_from(lowest)
-    dark = extract_ink_from(brightest)
-    lines = extract_tint_from(lowest, dark)
+    work = _extract_work_ink(page)
+    angle = estimate_skew_from(work.lowest)
+    lines = work.find_lines()
     if abs(angle) < LIMITS.min_skew_deg:
         angle = 0.0
     else:
         lines = np.asarray(
-            _warp(lines, _rotation_back(work.shape, angle), (work.shape[1], work.shape[0])), dtype=np.uint8
+            _warp(lines, _rotation_back(lines.shape, angle), (lines.shape[1], lines.shape[0])), dtype=np.uint8
         )
     grid = find_grid_lines(lines)
     if isinstance(grid, NotFound):
@@ -119,7 +120,7 @@ def normalize_page(page: Page) -> NormalizedPage | NotFound:
     )
     if longest_mm > LIMITS.max_paper_mm:
         return NotFound(f"By its grid the paper would be {longest_mm / 1000:.1f} m long; crop the picture to one page.")
-    return _build(page, dark, grid, angle)
+    return _build(page, work, grid, angle)
 
 
 def normalize_at_scale(page: Page, px_per_mm: float) -> NormalizedPage:
@@ -129,16 +130,50 @@ def normalize_at_scale(page: Page, px_per_mm: float) -> NormalizedPage:
         page: Page as it was decoded.
         px_per_mm: Pixels of the page per millimeter of paper, both ways.
     """
-    work = _reduce(page.pixels)
-    scale = px_per_mm / _step(page.width)
-    whole = Box(0.0, 0.0, float(work.shape[0]), float(work.shape[1]))
-    return _build(page, extract_ink_from(color_extremes(work)[0]), Grid((scale, scale), whole, 0.0), 0.0)
+    work = _extract_work_ink(page)
+    scale = px_per_mm / work.shrink
+    whole = Box(0.0, 0.0, float(work.ink.shape[0]), float(work.ink.shape[1]))
+    return _build(page, work, Grid((scale, scale), whole, 0.0), 0.0)
 
 
-def _build(page: Page, dark: NDArray[np.uint8], grid: Grid, angle: float) -> NormalizedPage:
+@dataclass(frozen=True, slots=True, eq=False)
+class _WorkInk:
+    """Ink of a page at the resolution at which the grid is found.
+
+    Attributes:
+        ink: ``(height, width)`` uint8, of the traces alone where the pixels of the page were classified.
+        lowest: Darkest of each pixel's colors.
+        grid: Share of each pixel that the grid covers, where the pixels were classified.
+        pulse: Share of each pixel that calibration pulses cover, where the pixels were classified.
+        shrink: Pixels of the page in one of these.
+    """
+
+    ink: NDArray[np.uint8]
+    lowest: NDArray[np.uint8]
+    grid: NDArray[np.uint8] | None
+    pulse: NDArray[np.uint8] | None
+    shrink: int
+
+    def find_lines(self) -> NDArray[np.uint8]:
+        """Return the grid lines."""
+        return extract_tint_from(self.lowest, self.ink) if self.grid is None else self.grid
+
+
+def _extract_work_ink(page: Page) -> _WorkInk:
+    step = _step(page.width)
+    if page.classes is not None:
+        trace, grid, pulse = (_reduce(one) for one in (page.classes.trace, page.classes.grid, page.classes.pulse))
+        return _WorkInk(trace, np.asarray(255 - np.maximum(grid, trace), dtype=np.uint8), grid, pulse, step)
+    brightest, lowest = color_extremes(_reduce(page.pixels))
+    return _WorkInk(extract_ink_from(brightest), lowest, None, None, step)
+
+
+def _build(page: Page, work: _WorkInk, grid: Grid, angle: float) -> NormalizedPage:
     """The grid's part of a page whose reduced ink and grid are known."""
-    shrink = _step(page.width)
-    normalized, origin = _resample_to_scale(dark, grid, _rotation_back(dark.shape, angle))
+    shrink = work.shrink
+    to_upright = _rotation_back(work.ink.shape, angle)
+    normalized, origin = _resample_to_scale(work.ink, grid, to_upright)
+    pulse = None if work.pulse is None else _resample_to_scale(work.pulse, grid, to_upright)[0]
     px_per_mm = (grid.px_per_mm[0] * shrink, grid.px_per_mm[1] * shrink)
     box = grid.box
     return NormalizedPage(
@@ -152,6 +187,7 @@ def _build(page: Page, dark: NDArray[np.uint8], grid: Grid, angle: float) -> Nor
             box=Box(box.top * shrink, box.left * shrink, box.bottom * shrink, box.right * shrink),
             strength=grid.strength,
         ),
+        pulse=pulse,
     )
 
 

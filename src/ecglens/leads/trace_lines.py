@@ -1,6 +1,6 @@
 """Lines of traces on a normalized page, and the layout that they form on the upright page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -179,6 +179,8 @@ def build_layout(
     warnings: tuple[str, ...] = (),
     source: str = "grid",
     printed: Iterable[tuple[float, float, float, float]] = (),
+    ends: NDArray[np.float64] | None = None,
+    row_spans: Sequence[tuple[float, float]] = (),
 ) -> Layout:
     """Build the layout in px of the upright page from what was found on the normalized page.
 
@@ -191,13 +193,17 @@ def build_layout(
         warnings: What did not fit so far.
         source: What tells the scale.
         printed: Top, left, bottom and right of the lead names.
+        ends: Ends of the columns, where pulses or names stand between them.
+        row_spans: Heads and ends of the lines, where these differ in length.
     """
+    stops = columns[1:] if ends is None else ends
     half = rows.pitch / 2
     leads = []
     for row, names in enumerate(layout.rows):
         zero = float(rows.zeros[row])
         for column, name in enumerate(names):
-            box = normalized.box(zero - half, float(columns[column]), zero + half, float(columns[column + 1]))
+            start, stop = row_spans[row] if row_spans else (float(columns[column]), float(stops[column]))
+            box = normalized.box(zero - half, start, zero + half, stop)
             leads.append(LeadBox(lead=name, box=box, baseline_px=normalized.row(zero)))
     for strip, name in enumerate(layout.rhythm, start=len(layout.rows)):
         zero = float(rows.zeros[strip])

@@ -9,7 +9,8 @@ III, doi:10.1161/CIRCULATIONAHA.108.191095); PR 120 to 200 ms by convention; P u
 Thygesen et al. 2018 (doi:10.1161/CIR.0000000000000617; its limits differ by age and sex).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +119,12 @@ _MIN_FOLDS = 0.66
 _FIRST_COMPLEX = (-30, 40)
 """Samples from the fiducial among which the R peak is where the edges of QRS are unknown."""
 _AXIS_ERROR_DEG = 3.0
-_LOW_PASS_QRS_MS = 13.0
+_LOW_PASS_QRS_MS = 6.5
 _LOW_PASS_ST_MV = 0.012
-"""Root mean square change of the figures of LUDB, odd half, under a low pass of 25 Hz (``benchmarks/measure.md``)."""
+"""Root mean square change of the figures of LUDB under a low pass of 25 Hz (``benchmarks/low_pass.md``)."""
+_LOW_PASS_WIDENS_MS_HZ2 = MappingProxyType({"qrs": 4000.0, "qt": 1800.0, "pr": -800.0})
+"""Mean change of a duration under a low pass of second order, times the square of its frequency
+(``benchmarks/low_pass.md``)."""
 
 _LEVEL_ERROR_MV = 0.01
 """Uncertainty of the level before QRS."""
@@ -132,8 +136,8 @@ def measure(record: EcgRecord, *, low_pass_hz: float | None = None) -> Measureme
     Args:
         record: Signals in mV; rows may begin at different times and have gaps, as those of a page do. Leads whose
             quality is below 0.5 are left out.
-        low_pass_hz: Low pass of the recorder where it is known, such as the one printed on a page; up to 40 Hz, QRS
-            and ST get larger error bars.
+        low_pass_hz: Low pass of the recorder where it is known, such as the one printed on a page; up to 40 Hz, its
+            mean effect on PR, QRS and QT is taken off, and QRS and ST get larger error bars.
 
     Returns:
         The figures; ``None`` for each that could not be measured reliably, with the reason in ``warnings``.
@@ -154,12 +158,16 @@ def measure_analysis(analysis: Analysis, *, step_ms: float, low_pass_hz: float |
     """
     is_smoothed = low_pass_hz is not None and low_pass_hz <= LIMITS.max_low_pass_hz
     durations = _measure_durations(analysis, step_ms=step_ms, is_smoothed=is_smoothed)
+    if low_pass_hz is not None and is_smoothed:
+        durations = _correct_for_low_pass(durations, low_pass_hz)
     rhythm = measure_rhythm(analysis.beats, analysis.rr)
     by_lead = analysis.by_lead() if durations["qrs"] is not None else {}
     peak = _r_peak(analysis)
     notes = list(analysis.notes)
     if low_pass_hz is not None and is_smoothed:
-        notes.append(f"A low pass of {low_pass_hz:g} Hz widens the QRS complex and changes ST.")
+        notes.append(
+            f"A low pass of {low_pass_hz:g} Hz widens the QRS complex, which is corrected on average, and changes ST."
+        )
     return Measurements(
         **rhythm,
         **{f"{name}_ms": figure for name, figure in durations.items()},
@@ -227,6 +235,16 @@ def _measure_durations(analysis: Analysis, *, step_ms: float, is_smoothed: bool)
             parts = (jackknife, _METHOD_ERROR_MS[name], step_ms / 6**0.5, filter_error)
             durations[name] = Measured(span, float(np.linalg.norm(parts)), "ms", _REFERENCE_MS[name])
     return durations if durations["p"] is not None else {**durations, "pr": None}
+
+
+def _correct_for_low_pass(durations: dict[str, Measured | None], low_pass_hz: float) -> dict[str, Measured | None]:
+    """Durations less what the recorder's low pass adds on average."""
+    corrected = dict(durations)
+    for name, widens in _LOW_PASS_WIDENS_MS_HZ2.items():
+        figure = durations[name]
+        if figure is not None:
+            corrected[name] = replace(figure, value=figure.value - widens / low_pass_hz**2)
+    return corrected
 
 
 def _measure_axis(by_lead: dict[str, NDArray[np.float64]], waves: Waves) -> Measured | None:

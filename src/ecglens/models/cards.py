@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ecglens.errors import ModelError
+from ecglens.faults import describe_struct_faults
 
 __all__ = ["FINGERPRINTS_FILE", "GRAPH_FILE", "FeatureMap", "ModelCard", "load_card", "save_card", "sha256_of"]
 
@@ -21,6 +22,11 @@ GRAPH_FILE = "model.onnx"
 _OLD_FIELDS = {"licence": "license"}  # codespell:ignore licence
 FINGERPRINTS_FILE = "training_pages.npz"
 """Fingerprints of the pages that the model was trained on; see ``ecglens.datasets.duplicates.fingerprints``."""
+
+
+Line = Annotated[str, Meta(pattern=r"\S", description="a text that is not blank")]
+Temperature = Annotated[float, Meta(ge=0.01, le=100)]
+"""Fitted temperatures are in [0.05, 20]; far beyond, logits overflow or vanish."""
 
 
 class FeatureMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,16 +75,22 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         folder: Path of the model folder; not stored.
     """
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
-    version: str
-    title: str
-    labels: Annotated[tuple[str, ...], Meta(min_length=2)]
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$",
+            description="letters, digits, '_', '.', '+' and '-', a letter or digit first",
+        ),
+    ]
+    version: Line
+    title: Line
+    labels: Annotated[tuple[Line, ...], Meta(min_length=2)]
     input: dict[str, Any]
-    temperature: Annotated[float, Meta(gt=0)]
+    temperature: Temperature
     abstain_below: Annotated[float, Meta(ge=0, le=1)]
-    parameters: int
-    trained_on: str
-    license: str
+    parameters: Annotated[int, Meta(ge=0)]
+    trained_on: Line
+    license: Line
     graph_sha256: str
     warnings: tuple[str, ...] = ()
     feature_maps: tuple[FeatureMap, ...] = ()
@@ -108,10 +120,7 @@ def load_card(folder: Path) -> ModelCard:
         raise ModelError(
             f"Expected a model folder with {CARD_FILE} and {GRAPH_FILE}, but {missing} cannot be read in '{folder}'."
         ) from error
-    try:
-        card = msgspec.structs.replace(msgspec.convert(_rename_old_fields(content), ModelCard), folder=folder)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ModelError(f"The card {CARD_FILE} in '{folder}' cannot be used: {error}.") from error
+    card = msgspec.structs.replace(_parse_card(content, f"The card {CARD_FILE} in '{folder}'"), folder=folder)
     if card.graph_sha256 != graph:
         raise ModelError(
             f"{GRAPH_FILE} in '{folder}' is not the graph that its card describes; export the model again."
@@ -127,10 +136,7 @@ def save_card(card: ModelCard, folder: Path) -> None:
     """
     document = {name: getattr(card, name) for name in card.__struct_fields__ if name != "folder"}
     content = json.dumps(document, indent=2, default=msgspec.to_builtins) + "\n"
-    try:
-        msgspec.json.decode(content, type=ModelCard)
-    except msgspec.MsgspecError as error:
-        raise ModelError(f"The model's card cannot be made of what was given: {error}.") from error
+    _parse_card(content.encode(), "The model's card")
     (folder / CARD_FILE).write_text(content, encoding="utf-8")
 
 
@@ -140,9 +146,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _rename_old_fields(content: bytes) -> object:
-    """Return a card's JSON with today's names for the fields of the first edition."""
-    document = msgspec.json.decode(content)
+def _parse_card(content: bytes, name: str) -> ModelCard:
+    try:
+        document = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{name} cannot be used: it is damaged or no JSON; export the model again.") from error
     if isinstance(document, dict):
-        return {_OLD_FIELDS.get(name, name): value for name, value in document.items()}
-    return document
+        document = {_OLD_FIELDS.get(name, name): value for name, value in document.items()}
+    try:
+        return msgspec.convert(document, ModelCard)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"{name} cannot be used: {describe_struct_faults(document, ModelCard, error)}.") from error

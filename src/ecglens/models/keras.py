@@ -97,7 +97,7 @@ def import_keras(
         size, channels_first = _read_input_size(model, file)
         chosen = parse_recipe({**size, **recipe})
         if not isinstance(chosen, PageImage | LeadCrops):
-            raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, but got {chosen.kind}.")
+            raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, got {chosen.kind}.")
         _check_size(chosen, size)
         classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colors=flip_colors)
         _check_label_count(classifier, chosen, labels)
@@ -166,7 +166,7 @@ def _check_code(config: Any, file: Path) -> None:
 def _read_config(file: Path) -> Any:
     """Read the model's configuration from the file."""
     if file.suffix.lower() not in _SUFFIXES:
-        raise ModelError(f"Expected a Keras file ({', '.join(_SUFFIXES)}), but got '{file.name}'.")
+        raise ModelError(f"Expected a Keras file ({', '.join(_SUFFIXES)}), got '{file.name}'.")
     h5py = require("h5py", extra="keras")
     try:
         if zipfile.is_zipfile(file):
@@ -308,7 +308,7 @@ def _check_label_count(classifier: _Classifier, recipe: InputRecipe, labels: Seq
         answers = classifier(_probes(recipe))
     if answers.shape[1] != len(labels):
         raise ModelError(
-            f"Expected one label for each of the model's {answers.shape[1]} outputs, but got {len(labels)} labels."
+            f"Expected one label for each of the model's {answers.shape[1]} outputs, got {len(labels)} labels."
         )
 
 

@@ -4,16 +4,19 @@ import os
 from pathlib import Path
 
 from ecglens.errors import ModelError
-from ecglens.models.cards import CARD_FILE, ModelCard, load_card
+from ecglens.models.cards import CARD_FILE, GRAPH_FILE, ModelCard, load_card
 from ecglens.settings import load_settings
 
-__all__ = ["find_model", "list_models"]
+__all__ = ["explain_unusable", "find_model", "list_models"]
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
 def list_models() -> list[ModelCard]:
-    """List the cards of all models that have a name, shipped ones first; folders that cannot be used are left out."""
+    """List the cards of all models that have a name, shipped ones first.
+
+    Folders that cannot be used are left out; :func:`explain_unusable` says why.
+    """
     cards: dict[str, ModelCard] = {}
     for folder in _folders():
         try:
@@ -22,6 +25,17 @@ def list_models() -> list[ModelCard]:
             continue
         cards.setdefault(card.name, card)
     return list(cards.values())
+
+
+def explain_unusable() -> list[str]:
+    """Return a sentence for each folder among the models that cannot be used."""
+    reasons = []
+    for folder in _folders(with_damaged=True):
+        try:
+            load_card(folder)
+        except ModelError as error:
+            reasons.append(str(error))
+    return reasons
 
 
 def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
@@ -46,7 +60,9 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
     raise ModelError(f"Expected a model's name or folder, but '{requested}' is neither; installed models: {names}.")
 
 
-def _folders() -> list[Path]:
+def _folders(*, with_damaged: bool = False) -> list[Path]:
+    """List the folders with a card; with damaged ones, also those with a graph alone."""
+    files = (CARD_FILE, GRAPH_FILE) if with_damaged else (CARD_FILE,)
     roots = [SHIPPED, load_settings().models_dir]
     subfolders = [sorted(root.iterdir()) for root in roots if root.is_dir()]
-    return [folder for folders in subfolders for folder in folders if (folder / CARD_FILE).is_file()]
+    return [folder for folders in subfolders for folder in folders if any((folder / name).is_file() for name in files)]

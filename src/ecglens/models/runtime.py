@@ -84,7 +84,7 @@ class Runtime:
         shapes = {name: array.shape[1:] for name, array in arrays.items()}
         if shapes != self.recipe.shapes:
             raise ModelError(
-                f"Model '{self.card.name}' reads {_format_shapes(self.recipe.shapes)}, but got "
+                f"Expected {_format_shapes(self.recipe.shapes)} for model '{self.card.name}', got "
                 f"{_format_shapes(shapes) or 'nothing'}."
             )
         feed = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
@@ -139,11 +139,18 @@ class Runtime:
             {end.name: end.shape for end in ends} for ends in (self._session.get_inputs(), self._session.get_outputs())
         )
         map_outputs = {name for one in self.card.feature_maps for name in (one.features, one.weights)}
-        if set(inputs) != set(shapes) or set(outputs) != {"logits", *map_outputs}:
+        if set(inputs) != set(shapes) or "logits" not in outputs:
             expected = "' and '".join(shapes)
             raise ModelError(
-                f"Expected a graph from '{expected}' to 'logits' in model '{name}', but got one from "
+                f"Expected a graph from '{expected}' to 'logits' in model '{name}', got one from "
                 f"'{', '.join(inputs)}' to '{', '.join(outputs)}'; export the model again."
+            )
+        surplus, missing = set(outputs) - map_outputs - {"logits"}, map_outputs - set(outputs)
+        if surplus or missing:
+            raise ModelError(
+                f"Expected the field feature_maps in the card of model '{name}' to describe the graph's outputs, got "
+                + (f"none for {', '.join(sorted(surplus))}" if surplus else f"{', '.join(sorted(missing))} beside them")
+                + "; restore the field, or export the model again."
             )
         for end, shape in shapes.items():
             if tuple(inputs[end][1:]) != shape:

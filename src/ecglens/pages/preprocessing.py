@@ -55,6 +55,13 @@ class PreprocessingLimits:
         low="Traces count as a grid.",
         high="Dark grids count as ink.",
     )
+    max_stroke_share: float = threshold(
+        0.045,
+        "1",
+        "Largest share of a page that traces and print cover: 0.03 on the public pages, 0.015 on rendered ones.",
+        low="Pages with much print are followed at too high a level.",
+        high="Noise of JPEG counts as strokes, and traces run along the grid.",
+    )
     thick_px: int = threshold(
         9,
         "px",
@@ -166,7 +173,10 @@ def _remove_dark_grid(dark: Image) -> Image:
     if thin.size < LIMITS.dark_grid_share * dark.size:
         return dark
     between = float(cv2.threshold(thin.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
-    grid = float(np.percentile(thin[thin <= between], 99))
+    paler = thin[thin <= between]
+    if not paler.size:  # one level of ink, as in a 1-bit scan: darkness cannot tell grid and traces
+        return dark
+    grid = float(np.percentile(paler, 99))
     ramp = np.clip((np.arange(256) - grid) / max(1.0, 255.0 - grid) * 255.0, 0, 255)
     return _as_uint8(cv2.LUT(dark, ramp.astype(np.uint8)))
 
@@ -176,12 +186,18 @@ def estimate_edge_level(dark: Image) -> float:
     some = dark[dark > 8]
     if some.size < 100:
         return 128.0
-    between = float(cv2.threshold(some.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    between = _otsu_level(some)
+    if (dark > between).mean() > LIMITS.max_stroke_share:  # noise of a JPEG or a dark grid lies above it too
+        between = _otsu_level(dark[dark > between])
     full = float(np.percentile(dark[dark > between], 70))
     near = cv2.dilate(np.asarray(dark > 0.6 * between, dtype=np.uint8), np.ones((5, 5), np.uint8))
     far = dark[near == 0]
     grid = min(0.5 * full, float(np.percentile(far, 99)) if far.size else 0.0)
     return max(1.0, grid + 0.5 * (full - grid))
+
+
+def _otsu_level(values: NDArray[np.uint8]) -> float:
+    return float(cv2.threshold(values.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
 
 
 def extract_tint(pixels: Image) -> Image:

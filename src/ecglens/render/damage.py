@@ -60,9 +60,9 @@ def damage(rendered: RenderedPage, kind: str, strength: float, seed: int) -> Ren
     (('rotation', 0.5, 1),)
     """
     if kind not in DAMAGES:
-        raise RenderError(f"Expected a damage out of {', '.join(DAMAGES)}, but got '{kind}'.")
+        raise RenderError(f"Expected a damage out of {', '.join(DAMAGES)}, got '{kind}'.")
     if not 0 <= strength <= 1:
-        raise RenderError(f"Expected a strength from 0 to 1, but got {strength}.")
+        raise RenderError(f"Expected a strength from 0 to 1, got {strength}.")
     done = (*rendered.truth.damage, (kind, strength, seed))
     if strength > 0:
         rendered = DAMAGES[kind](rendered, strength, np.random.default_rng(seed))

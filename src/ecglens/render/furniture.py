@@ -172,5 +172,5 @@ def find_template(kind: str, name: str | None, margin_mm: float) -> tuple[Templa
         return None, margin_mm
     templates = HEADERS if kind == "header" else FOOTERS
     if name not in templates:
-        raise RenderError(f"Expected a {kind} out of {', '.join(templates)} or none, but got '{name}'.")
+        raise RenderError(f"Expected a {kind} out of {', '.join(templates)} or none, got '{name}'.")
     return templates[name]

@@ -254,9 +254,7 @@ def _load_font(font: str, size_px: float) -> ImageFont.FreeTypeFont:
     """Load a font in the size at which a capital letter is ``size_px`` high."""
     path = Path(__file__).with_name("fonts") / f"{font}.ttf" if font in FONTS else Path(font)
     if font != "sans" and not path.is_file():
-        raise RenderError(
-            f"Expected a font out of {', '.join(FONTS)} or the path of a TrueType file, but got '{font}'."
-        )
+        raise RenderError(f"Expected a font out of {', '.join(FONTS)} or the path of a TrueType file, got '{font}'.")
 
     def load(size: float) -> ImageFont.FreeTypeFont:
         face = ImageFont.load_default(size) if font == "sans" else ImageFont.truetype(str(path), size)

@@ -66,7 +66,7 @@ def render_page(
         speed_mm_s=chosen.speed_mm_s,
         gain_mm_mv=chosen.gain_mm_mv,
         dpi=chosen.dpi,
-        grid=chosen.grid,
+        grid=chosen.grid if isinstance(chosen.grid, str) else "custom",
         leads=tuple(leads),
         pulses=tuple(pulses),
         texts=tuple(texts),

@@ -75,12 +75,16 @@ def grid_style(name: str) -> GridStyle:
     try:
         return GRIDS[name]
     except KeyError:
-        raise RenderError(f"Expected a grid out of {', '.join(GRIDS)}, but got '{name}'.") from None
+        raise RenderError(f"Expected a grid out of {', '.join(GRIDS)}, got '{name}'.") from None
 
 
 @lru_cache(maxsize=8)
 def draw_paper(
-    height: int, width: int, px_per_mm: float, grid: str, area: tuple[float, float, float, float] | None = None
+    height: int,
+    width: int,
+    px_per_mm: float,
+    grid: str | GridStyle,
+    area: tuple[float, float, float, float] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw empty paper.
 
@@ -90,7 +94,7 @@ def draw_paper(
         height: Height in px.
         width: Width in px.
         px_per_mm: Pixels per millimeter of paper.
-        grid: One of ``GRIDS``.
+        grid: One of ``GRIDS`` or a style of your own.
         area: Area of the grid, ``(top, left, bottom, right)`` in px, with major lines through its top left corner; the
             whole page if ``None``.
 
@@ -100,7 +104,7 @@ def draw_paper(
     Raises:
         RenderError: The grid does not exist.
     """
-    style = grid_style(grid)
+    style = grid if isinstance(grid, GridStyle) else grid_style(grid)
     top, left, bottom, right = area or (0.0, 0.0, float(height), float(width))
     pixels = np.full((height, width, 3), style.ground if area is None else _WHITE, dtype=np.uint8)
     rows = slice(max(0, round(top)), min(height, round(bottom) + 1))

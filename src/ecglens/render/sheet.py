@@ -97,20 +97,28 @@ def select_layout(layout: str, style: PageStyle, record: EcgRecord) -> LayoutPla
     """Select a layout by name, with the rhythm leads of the style.
 
     Raises:
-        RenderError: The layout does not exist or does not fit the style, or the record is empty.
+        RenderError: The layout does not exist or does not fit the style, or the record is empty or lacks a lead.
     """
     if layout not in LAYOUTS:
-        raise RenderError(f"Expected a layout out of {', '.join(LAYOUTS)}, but got '{layout}'.")
+        raise RenderError(f"Expected a layout out of {', '.join(LAYOUTS)}, got '{layout}'.")
     if not record.leads or record.signals_mv.shape[1] < 2:
         raise RenderError("Expected a record with at least one lead of two samples, but this one is empty.")
     plan = LAYOUTS[layout]
     if layout == "1x1" and "II" not in map(canonical_lead, record.leads):
         plan = replace(plan, rows=((record.leads[0],),))
-    if style.rhythm is None or not plan.rhythm:
-        return plan
-    if len(style.rhythm) != len(plan.rhythm):
-        raise RenderError(f"Expected {len(plan.rhythm)} rhythm leads for {layout}, but got {len(style.rhythm)}.")
-    return replace(plan, rhythm=style.rhythm)
+    if style.rhythm is not None and plan.rhythm:
+        if len(style.rhythm) != len(plan.rhythm):
+            raise RenderError(f"Expected {len(plan.rhythm)} rhythm leads for {layout}, got {len(style.rhythm)}.")
+        plan = replace(plan, rhythm=style.rhythm)
+    missing = [lead for lead in plan.leads if not _has_lead(record, lead)]
+    if missing:
+        fitting = [name for name, other in LAYOUTS.items() if all(_has_lead(record, lead) for lead in other.leads)]
+        choices = " or ".join(dict.fromkeys([*fitting, "1x1"]))  # 1x1 shows lead II, or the first lead there is
+        raise RenderError(
+            f"Expected the leads of the layout {layout} in the record, got no {', '.join(missing)}; choose the layout "
+            f"{choices}."
+        )
+    return plan
 
 
 def find_lead_signal(record: EcgRecord, lead: str) -> NDArray[np.float32]:
@@ -130,6 +138,14 @@ def find_lead_signal(record: EcgRecord, lead: str) -> NDArray[np.float32]:
         first, second = _LIMB[lead]
         return np.asarray(first * signals["I"] + second * signals["II"], dtype=np.float32)
     raise RenderError(f"Expected lead {lead} in the record, but it has only {', '.join(record.leads)}.")
+
+
+def _has_lead(record: EcgRecord, lead: str) -> bool:
+    try:
+        find_lead_signal(record, lead)
+    except RenderError:
+        return False
+    return True
 
 
 def lay_out_segments(

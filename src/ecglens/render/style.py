@@ -10,7 +10,7 @@ import numpy as np
 from ecglens.errors import RenderError
 from ecglens.render.furniture import FOOTERS, HEADERS
 from ecglens.render.ink import FONTS
-from ecglens.render.paper import GRIDS
+from ecglens.render.paper import GRIDS, GridStyle
 
 __all__ = ["STYLES", "Color", "PageStyle", "choose_style", "random_style"]
 
@@ -24,7 +24,7 @@ class PageStyle:
     Attributes:
         speed_mm_s: Paper speed.
         gain_mm_mv: Gain.
-        grid: One of ``ecglens.render.paper.GRIDS``.
+        grid: One of ``ecglens.render.paper.GRIDS`` or a style of your own.
         dpi: Dots per inch, 100 to 600.
         pulse: Position of the calibration pulses, ``"left"`` or ``"right"`` of the traces, or ``None``.
         pulse_mm: Width of a pulse.
@@ -50,7 +50,7 @@ class PageStyle:
 
     speed_mm_s: float = 25.0
     gain_mm_mv: float = 10.0
-    grid: str = "pink-lines"
+    grid: str | GridStyle = "pink-lines"
     dpi: float = 200.0
     pulse: str | None = "left"
     pulse_mm: float = 5.0
@@ -117,22 +117,22 @@ def choose_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyl
     """
     if isinstance(style, str):
         if style not in STYLES:
-            raise RenderError(f"Expected a style out of {', '.join(STYLES)}, but got '{style}'.")
+            raise RenderError(f"Expected a style out of {', '.join(STYLES)}, got '{style}'.")
         style = STYLES[style]
     attributes = [field.name for field in fields(PageStyle)]
     unknown = [name for name in changes if name not in attributes]
     if unknown:
-        raise RenderError(f"Expected attributes out of {', '.join(attributes)}, but got '{unknown[0]}'.")
+        raise RenderError(f"Expected attributes out of {', '.join(attributes)}, got '{unknown[0]}'.")
     chosen = replace(style, **changes)
     ranges = (("dpi", 100, 600), ("speed_mm_s", 5, 200), ("gain_mm_mv", 1, 80), ("pen_mm", 0.05, 2))
     for name, low, high in ranges:
         value = getattr(chosen, name)
         if not low <= value <= high:
-            raise RenderError(f"Expected {name} between {low} and {high}, but got {value}.")
+            raise RenderError(f"Expected {name} between {low} and {high}, got {value}.")
     for name, allowed in (("pulse", ("left", "right")), ("separators", _SEPARATORS), ("names", _NAMES)):
         value = getattr(chosen, name)
         if value is not None and value not in allowed:
-            raise RenderError(f"Expected {name} out of {', '.join(allowed)} or none, but got '{value}'.")
+            raise RenderError(f"Expected {name} out of {', '.join(allowed)} or none, got '{value}'.")
     return chosen
 
 

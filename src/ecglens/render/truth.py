@@ -120,7 +120,7 @@ class PageTruth:
         speed_mm_s: Paper speed.
         gain_mm_mv: Gain.
         dpi: Dots per inch of the clean page.
-        grid: Name of the grid style.
+        grid: Name of the grid style; ``custom`` for a style that has no name.
         leads: Segments row by row, rhythm strips last.
         pulses: Boxes of the calibration pulses on the clean page, top to bottom.
         texts: All pieces of print.

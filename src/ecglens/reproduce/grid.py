@@ -81,7 +81,7 @@ def check_protocols(names: Sequence[str]) -> None:
     """
     unknown = [name for name in names if name not in PROTOCOLS]
     if unknown:
-        raise TrainingError(f"Expected protocols out of {', '.join(PROTOCOLS)}, but got '{unknown[0]}'.")
+        raise TrainingError(f"Expected protocols out of {', '.join(PROTOCOLS)}, got '{unknown[0]}'.")
 
 
 def jobs_of(

@@ -121,6 +121,6 @@ def find_rows(names: Sequence[str]) -> list[Row]:
     unknown = [name for name in names if name not in ROWS and name not in WORKS]
     if unknown:
         raise TrainingError(
-            f"Expected works out of {', '.join(WORKS)} or rows out of {', '.join(ROWS)}, but got '{unknown[0]}'."
+            f"Expected works out of {', '.join(WORKS)} or rows out of {', '.join(ROWS)}, got '{unknown[0]}'."
         )
     return [row for row in ROWS.values() if not names or row.name in names or row.work in names]

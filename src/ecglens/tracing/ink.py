@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.leads.crop import turn_upright
+from ecglens.leads.crop import turn_map_upright, turn_upright
 from ecglens.limits import threshold
 from ecglens.pages.preprocessing import estimate_edge_level, extract_ink
 from ecglens.records import Layout, Page
@@ -67,6 +67,13 @@ class InkLimits:
         low="Grid dots are followed as traces.",
         high="Pieces of broken traces are removed.",
     )
+    half_covered: float = threshold(
+        127.5,
+        "share of 255",
+        "Share of a pixel that its trace covers at the edge of the stroke, where pixels were classified.",
+        low="Traces look wider than they are.",
+        high="Thin strokes are lost.",
+    )
     sharp_level: float = threshold(
         0.94,
         "1",
@@ -103,8 +110,9 @@ class TraceInk:
 
     @property
     def edge_share(self) -> float:
-        """Number of pixels between black and paper for each black one."""
-        is_between = (self.pixels > 0.25 * self.level) & (self.pixels < 1.2 * self.level)
+        """Number of pixels at strokes that are between black and paper, for each black one; noise elsewhere is none."""
+        near = cv2.dilate(np.asarray(self.black, dtype=np.uint8), np.ones((5, 5), np.uint8)) > 0
+        is_between = (self.pixels > 0.25 * self.level) & (self.pixels < 1.2 * self.level) & near
         return float(is_between.sum() / max(1, int(self.black.sum())))
 
     @property
@@ -138,28 +146,34 @@ def extract_trace_ink(page: Page, layout: Layout, *, level_share: float = 1.0) -
         layout: Positions of the leads.
         level_share: Share of the edge's level from which ink may be a trace.
     """
-    pixels = turn_upright(page, layout)
+    upright = turn_upright(page, layout) if page.classes is None else turn_map_upright(page.classes.trace, layout)
     box = layout.trace_area
     top, left = max(0, int(box.top)), max(0, int(box.left))
     bottom, right = int(np.ceil(box.bottom)), int(np.ceil(box.right))
-    area_ink = extract_ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    area_ink, level = _cut_ink(upright[top:bottom, left:right])
     highest = min(lead.baseline_px for lead in layout.leads) - LIMITS.max_complex_mm * layout.px_per_mm[0]
-    if (
-        highest < top and (area_ink[0] >= estimate_edge_level(area_ink)).any()
-    ):  # complexes leave the trace area at its top
+    if highest < top and (area_ink[0] >= level).any():  # complexes leave the trace area at its top
         top = max(0, int(highest))
-        area_ink = extract_ink(np.ascontiguousarray(pixels[top:bottom, left:right]))
+        area_ink, level = _cut_ink(upright[top:bottom, left:right])
     px_per_mm = float(np.sqrt(layout.px_per_mm[0] * layout.px_per_mm[1]))
     shrink = max(1, int(px_per_mm / LIMITS.work_px_per_mm))
     if shrink > 1:
         size = area_ink.shape[1] // shrink, area_ink.shape[0] // shrink
         whole = np.ascontiguousarray(area_ink[: size[1] * shrink, : size[0] * shrink])
         area_ink = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    level = estimate_edge_level(area_ink)
+        level = estimate_edge_level(area_ink) if page.classes is None else level
     sides = {side for lead in layout.leads for side in (lead.box.left, lead.box.right)}
     borders = np.array([(side - left + 0.5) / shrink - 0.5 for side in sorted(sides)])
     black, separators = _remove_specks_and_separators(area_ink >= level_share * level, px_per_mm / shrink, borders)
     return TraceInk(area_ink, black, separators, level, shrink, top, left)
+
+
+def _cut_ink(area: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """Ink of a part of the page, or of the share that traces cover, and the ink at the edge of a stroke."""
+    if area.ndim == 2:
+        return np.ascontiguousarray(area), LIMITS.half_covered
+    ink = extract_ink(np.ascontiguousarray(area))
+    return ink, estimate_edge_level(ink)
 
 
 def _remove_specks_and_separators(

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.leads.crop import turn_upright
-from ecglens.records import Tracing
+from ecglens.records import GOOD_QUALITY, Tracing
 
 __all__ = ["draw_overlay"]
 
@@ -16,7 +16,6 @@ _POOR_COLOR = (213, 94, 0)
 """Blue and vermilion of Okabe and Ito's palette (2008), which color-blind people can distinguish."""
 _BOX_COLOR = (150, 150, 150)
 _FRACTION_BITS = 4
-_GOOD_QUALITY = 0.5
 
 
 def draw_overlay(tracing: Tracing) -> NDArray[np.uint8]:
@@ -36,7 +35,7 @@ def draw_overlay(tracing: Tracing) -> NDArray[np.uint8]:
         cv2.rectangle(picture, corners[0], corners[1], _BOX_COLOR, 1)
     quality = tracing.record.quality if tracing.record is not None else ()
     for index, trace in enumerate(tracing.traces):
-        is_good = index >= len(quality) or quality[index] >= _GOOD_QUALITY
+        is_good = not quality or quality[min(index, len(quality) - 1)] >= GOOD_QUALITY
         color = _GOOD_COLOR if is_good else _POOR_COLOR
         points = np.stack([trace.columns_px, trace.rows_px], axis=1)
         for part in _unbroken_parts(points):

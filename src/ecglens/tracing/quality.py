@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 from ecglens.pages.sliding import dilate_mask
-from ecglens.records import EcgRecord
+from ecglens.records import GOOD_QUALITY, EcgRecord
 from ecglens.tracing.lead_relations import relation_residuals
 
 __all__ = [
@@ -149,6 +149,20 @@ _WEIGHTS = {
 prints how well it holds on other records."""
 
 
+_CLASSIFIED_WEIGHTS = {
+    "constant": 20.0,
+    "residual": -1.5,
+    "bend": -2.0,
+    "shared": -15.0,
+    "torn": -10.0,
+    "faint": -20.0,
+    "coarse": -3.0,
+    "tangled": -8.0,
+    "jitter": -1.0,
+}
+"""The same for traces that were followed by the classes of pixels, by ``benchmarks/quality.py --classified --fit``."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageFacts:
     """Facts of a page's ink that say how well its traces can be read.
@@ -157,11 +171,15 @@ class PageFacts:
         pen_mm: Radius of the pen.
         edge: Number of pixels between black and paper for each black one; 0 for a page that was thresholded.
         bend_mm: How far the paper was bent.
+        px_per_mm: Resolution at which the ink was followed.
+        is_classified: Whether the ink is the share of each pixel that traces cover, by the network.
     """
 
     pen_mm: float
     edge: float
     bend_mm: float
+    px_per_mm: float
+    is_classified: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,12 +191,14 @@ class LeadFacts:
         shared: Share of the lead whose ink a neighboring line also claims.
         tangled: Share of its power (squares about the median) at or beside such ink.
         torn: Share of its power beside hidden parts.
+        faint: Share of its ink that is missing along its center line, where the pixels were classified.
     """
 
     confidence: NDArray[np.float64]
     shared: float
     tangled: float
     torn: float
+    faint: float = 0.0
 
     @classmethod
     def from_vectors(cls, rows: NDArray[np.float64]) -> "LeadFacts":
@@ -186,8 +206,24 @@ class LeadFacts:
         return cls(np.where(np.isnan(rows), 0.0, 1.0), 0.0, 0.0, 0.0)
 
     @classmethod
+    def join(cls, facts: "list[LeadFacts]") -> "LeadFacts":
+        """Return the facts of a lead whose lines follow each other in time."""
+        lengths = np.array([len(fact.confidence) for fact in facts], dtype=np.float64)
+        shared, tangled, torn, faint = (
+            float(np.average([getattr(fact, name) for fact in facts], weights=lengths))
+            for name in ("shared", "tangled", "torn", "faint")
+        )
+        return cls(np.concatenate([fact.confidence for fact in facts]), shared, tangled, torn, faint)
+
+    @classmethod
     def from_ink(
-        cls, rows: NDArray[np.float64], confidence: NDArray[np.float64], shared: NDArray[np.float64], fs_hz: float
+        cls,
+        rows: NDArray[np.float64],
+        confidence: NDArray[np.float64],
+        shared: NDArray[np.float64],
+        fs_hz: float,
+        *,
+        faint: float,
     ) -> "LeadFacts":
         """Return the facts of a lead that was read from ink.
 
@@ -196,6 +232,7 @@ class LeadFacts:
             confidence: ``(samples,)`` in [0, 1].
             shared: ``(samples,)`` in [0, 1], how much of each sample's ink a neighbor claims.
             fs_hz: Sampling rate.
+            faint: Share of the ink that is missing along the center line.
         """
         is_hidden = np.isnan(rows)
         power = np.zeros(len(rows)) if is_hidden.all() else np.nan_to_num((rows - np.nanmedian(rows)) ** 2)
@@ -203,7 +240,7 @@ class LeadFacts:
             float(power[dilate_mask(mask, max(1, round(reach_s * fs_hz)))].sum() / (power.sum() + 1e-9))
             for mask, reach_s in ((shared > LIMITS.shared_sample, LIMITS.tangled_s), (is_hidden, LIMITS.torn_s))
         )
-        return cls(confidence, float(shared.mean()), tangled, torn)
+        return cls(confidence, float(shared.mean()), tangled, torn, faint)
 
 
 def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> tuple[float, ...]:
@@ -223,9 +260,10 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
         if predictors is None:
             qualities.append(0.3 * share)
             continue
-        expected_db = sum(_WEIGHTS[name] * value for name, value in predictors.items())
+        weights = _CLASSIFIED_WEIGHTS if page.is_classified else _WEIGHTS
+        expected_db = sum(weights[name] * value for name, value in predictors.items())
         quality = share / (1 + float(np.exp((LIMITS.half_db - expected_db) / LIMITS.db_step)))
-        is_tangled = fact.tangled > LIMITS.max_tangled
+        is_tangled = fact.tangled > LIMITS.max_tangled and not page.is_classified
         qualities.append(min(quality, LIMITS.tangled_quality) if is_tangled else quality)
     return tuple(round(quality, 3) for quality in qualities)
 
@@ -259,12 +297,17 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
                 "bend": float(np.log1p(page.bend_mm)),
                 "shared": float(np.sqrt(fact.shared)),
                 "torn": float(np.sqrt(fact.torn)),
-                "edge": float(np.log(page.edge + 0.01)),
-                "soft": page.edge * page.pen_mm,
                 "jitter": float(np.log(np.percentile(np.abs(np.diff(valid, n=2)), 95) / span + 1e-4)),
+                **_ink_predictors(fact, page),
             }
         )
     return predictors
+
+
+def _ink_predictors(fact: LeadFacts, page: PageFacts) -> dict[str, float]:
+    if page.is_classified:
+        return {"faint": fact.faint, "coarse": 1 / page.px_per_mm, "tangled": fact.tangled}
+    return {"edge": float(np.log(page.edge + 0.01)), "soft": page.edge * page.pen_mm}
 
 
 def known_share(row: NDArray[np.float32], fact: LeadFacts) -> float:
@@ -296,7 +339,7 @@ def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
     tangled = [name for name, fact in zip(record.leads, facts, strict=True) if fact.tangled > LIMITS.max_tangled]
     if tangled:
         warnings.append(f"Complexes overlap those of neighboring lines: {', '.join(tangled)}.")
-    poor = [name for name, quality in zip(record.leads, record.quality, strict=True) if quality < 0.5]
+    poor = [name for name, quality in zip(record.leads, record.quality, strict=True) if quality < GOOD_QUALITY]
     if poor:
         warnings.append(f"May be wrong, with a quality below 0.5: {', '.join(poor)}; look at the overlay.")
     return tuple(warnings)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.layouts import RHYTHM
+from ecglens.layouts import ONE_LEAD_LINES, RHYTHM
 from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
 from ecglens.tracing.ink import TraceInk
 from ecglens.tracing.lead_relations import einthoven_rmse, fill_gaps_by_relations, goldberger_rmse
@@ -71,9 +71,13 @@ def trace_page(
             facts.append(fact)
     record = None
     if gain is not None:
-        record = _build_record(traces, facts, lines, gain * layout.px_per_mm[0], fs_hz, px_per_s)
+        if layout.name == ONE_LEAD_LINES:
+            facts = [LeadFacts.join(facts)]
+        in_record = [_join_traces(traces)] if layout.name == ONE_LEAD_LINES else traces
+        record = _build_record(in_record, facts, lines, gain * layout.px_per_mm[0], fs_hz, px_per_s)
         record = fill_gaps_by_relations(record)
-        page_facts = PageFacts(pen_mm, traced.ink.edge_share, page.bend_mm)
+        px_per_mm = float(np.mean(layout.px_per_mm)) / traced.ink.shrink
+        page_facts = PageFacts(pen_mm, traced.ink.edge_share, page.bend_mm, px_per_mm, page.classes is not None)
         record = replace(record, quality=lead_quality(record, facts, page_facts))
         record = replace(record, warnings=lead_warnings(record, facts))
         record = replace(record, comments=_comments(layout, gain, source, speed_mm_s))
@@ -97,6 +101,14 @@ def trace_page(
     )
 
 
+def _join_traces(traces: list[LeadTrace]) -> LeadTrace:
+    """The lines of one lead as one trace, in px below their zero lines."""
+    columns = np.concatenate([trace.columns_px for trace in traces])
+    return LeadTrace(
+        traces[0].lead, columns, np.concatenate([trace.rows_px - trace.baseline_px for trace in traces]), 0.0
+    )
+
+
 def _comments(layout: Layout, gain: float, source: str | None, speed_mm_s: float) -> tuple[str, ...]:
     return (
         f"Digitized from a page of layout {layout.name} by ecglens; not for diagnosis.",
@@ -114,7 +126,19 @@ def _sample_line(
     is_hidden = np.interp(place, places, line.is_hidden, left=1, right=1) > 0.5
     rows = np.where(is_hidden, np.nan, ink.page_row(np.interp(place, places, line.center)))
     confidence = np.where(is_hidden, 0.0, np.interp(place, places, line.confidence, left=0, right=0))
-    return rows, LeadFacts.from_ink(rows, confidence, np.interp(place, places, line.is_shared), fs_hz)
+    shared = np.interp(place, places, line.is_shared)
+    return rows, LeadFacts.from_ink(rows, confidence, shared, fs_hz, faint=_find_faint(rows, ink, columns))
+
+
+def _find_faint(rows: NDArray[np.float64], ink: TraceInk, columns: NDArray[np.float64]) -> float:
+    """Share of the ink that is missing along the center line of a trace, over all of its visible samples."""
+    height, width = ink.pixels.shape
+    across = np.rint(ink.column(columns)).astype(np.intp)
+    is_visible = ~np.isnan(rows) & (across >= 0) & (across < width)
+    if not is_visible.any():
+        return 1.0
+    down = np.clip(np.rint(ink.row(rows[is_visible])).astype(np.intp), 0, height - 1)
+    return 1.0 - float(ink.pixels[down, across[is_visible]].mean()) / 255
 
 
 def _turn_upright(curve: NDArray[np.float32], layout: Layout) -> NDArray[np.float64]:
@@ -163,6 +187,6 @@ def _build_record(
         signals,
         fs_hz,
         tuple(trace.lead for trace in traces),
-        start_s=tuple(round((box.box.left - begin) / px_per_s, 2) for box in boxes),
+        start_s=tuple(round((box.box.left - begin) / px_per_s, 2) for box in boxes[: len(traces)]),
         confidence=confidence,
     )

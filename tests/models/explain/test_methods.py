@@ -186,7 +186,7 @@ def test_every_method_tells_the_same_twice(page, layout, method, shipped_scene, 
 
 def test_methods_that_cannot_explain_a_model_are_refused_with_the_remedy(page, layout):
     scene = weighing(page, layout, "V2")
-    with pytest.raises(ModelError, match="Expected a method out of class_map, .* but got 'guess'"):
+    with pytest.raises(ModelError, match="Expected a method out of class_map, .* got 'guess'"):
         compute_heat(scene, "guess")
     with pytest.raises(ModelError, match="has no class map; use the method occlusion_lead"):
         compute_heat(scene, "class_map")

@@ -48,7 +48,7 @@ def test_what_is_masked_is_paper_and_nothing_else_changes(page, layout):
 
 
 def test_an_unknown_label_is_refused(page, layout):
-    with pytest.raises(ModelError, match=r"label of model 'linear' \(normal, mi\), but got 'flu'"):
+    with pytest.raises(ModelError, match=r"label of model 'linear' \(normal, mi\), got 'flu'"):
         Scene.of(page, layout, Linear(RECIPE, 0.0), "flu")
 
 

@@ -114,7 +114,7 @@ def test_without_a_record_or_a_lead_nothing_is_made_up():
     page = ecg_page()
     layout = find_layout(page)
     for recipe in (LeadSignals(), PageAndSignal()):
-        with pytest.raises(ModelError, match="The model reads signals, but got none for this page"):
+        with pytest.raises(ModelError, match="Expected signals for this model, got none for this page"):
             make_input(page, layout, recipe)
         short = replace(layout, leads=tuple(lead for lead in layout.leads if lead.lead != "V3"))
         assert find_mismatch(short, recipe) == (

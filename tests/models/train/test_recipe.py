@@ -32,14 +32,29 @@ def test_all_faults_are_reported_at_once(tmp_path):
         load_recipe(write(tmp_path, text + "[augmentation]\nshear = 7\n"))
     message = str(caught.value)
     for name in (
-        "title:",
+        "title: it is missing",
         "labels:",
-        "input: Expected `int` >= 32",
+        "input: width: expected a whole number of at least 32",
         "optimization.epochs:",
         "optimization.speed:",
     ):
         assert name in message
     assert "augmentation.shear:" in message
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (
+            '["mi", "normal", "mi"]',
+            "labels: expected labels that differ from each other, got 'mi' twice; leave one out",
+        ),
+        ('["mi", " "]', "labels: expected labels that are not blank, got one that is"),
+    ],
+)
+def test_labels_that_do_not_differ_or_are_blank_are_faults_of_the_recipe(tmp_path, labels, reason):
+    with pytest.raises(TrainingError, match=f"The recipe 'tiny.toml' cannot be used: {reason}"):
+        load_recipe(write(tmp_path, GOOD), changes=[f"labels={labels}"])
 
 
 @pytest.mark.parametrize("text", ["model = ", b"\xff\xfe\x00"])
@@ -65,11 +80,9 @@ def test_values_can_be_changed_from_the_command_line(tmp_path):
     recipe = load_recipe(path, changes=changes)
     assert (recipe.optimization.epochs, recipe.title, recipe.options) == (7, "A title", {"dropout": 0.1})
     assert isinstance(recipe.input, LeadCrops)
-    with pytest.raises(TrainingError, match="optimization.epochs: Input should be greater than or equal to 1"):
+    with pytest.raises(TrainingError, match="optimization.epochs: expected a number of at least 1, got 0"):
         load_recipe(path, changes=["optimization.epochs=0"])
-    with pytest.raises(
-        TrainingError, match="Expected a change as KEY=VALUE, such as optimization.epochs=5, but got 'x'"
-    ):
+    with pytest.raises(TrainingError, match="Expected a change as KEY=VALUE, such as optimization.epochs=5, got 'x'"):
         load_recipe(path, changes=["x"])
     with pytest.raises(TrainingError, match="Expected sections before 'x' in 'title.x', but 'title' is a value"):
         load_recipe(path, changes=["title.x=1"])

@@ -166,7 +166,7 @@ def test_protocols_by_name_and_by_file(recordings, tmp_path):
     published.save(tmp_path / "split.json", recordings)
     loaded = make_split(recordings, RECIPE, Plan(str(tmp_path / "split.json")), seed=9)
     assert loaded.folds[0].test.tolist() == published.folds[0].test.tolist()
-    with pytest.raises(TrainingError, match="Expected the protocol honest, as-published, .* but got 'random'"):
+    with pytest.raises(TrainingError, match="Expected the protocol honest, as-published, .* got 'random'"):
         make_split(recordings, RECIPE, Plan("random"), seed=0)
     with pytest.raises(DatasetError, match="Expected a column 'batch'"):
         make_split(recordings, RECIPE, Plan("leave-one-out:batch"), seed=0)

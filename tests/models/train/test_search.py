@@ -71,7 +71,7 @@ def test_a_search_checks_its_fold_and_its_space_first(recordings, tmp_path, monk
     two = searching.splits.honest(recordings, seed=0, folds=2)
     monkeypatch.setattr(searching.splits, "honest", lambda table, seed: two)
     options = {"context": run_context(tmp_path / "s"), "trials": 1}
-    with pytest.raises(TrainingError, match="Expected a fold from 0 to 1, but got 9"):
+    with pytest.raises(TrainingError, match="Expected a fold from 0 to 1, got 9"):
         search(recordings, RECIPE, tmp_path, space=SPACE, fold=(0, 9), **options)
     with pytest.raises(TrainingError, match="optimization.speed: expected one of optimizer"):
         search(recordings, RECIPE, tmp_path, space={"optimization.speed": [1]}, **options)
@@ -132,7 +132,7 @@ def test_a_space_is_a_file_of_keys_with_ranges_or_values(tmp_path):
         "optimization.learning_rate": Range(low=1e-4, high=1e-2, log=True),
     }
     path.write_text("optimization.batch_size = 8\n")
-    with pytest.raises(TrainingError, match="Expected lines such as .* in 'space.toml', but: "):
+    with pytest.raises(TrainingError, match="Expected lines such as .* in 'space.toml', but: expected a "):
         load_space(path)
     with pytest.raises(TrainingError, match="Expected a file with a search space, but '.*none.toml' cannot be read"):
         load_space(tmp_path / "none.toml")

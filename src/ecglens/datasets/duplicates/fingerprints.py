@@ -96,7 +96,7 @@ class TrainingPages:
                 digests, sketches, common = (stored[name] for name in ("digests", "sketches", "common"))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise DatasetError(
-                f"Expected fingerprints of training pages at {path.name}, found something else."
+                f"Expected fingerprints of training pages at {path.name}, got something else."
             ) from error
         return cls(tuple(bytes(row).hex() for row in digests), sketches, common)
 

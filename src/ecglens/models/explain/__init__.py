@@ -133,7 +133,7 @@ def compute_heat(scene: Scene, method: str, *, module: Any = None, seed: int = 0
     """
     chosen = METHODS.get(method)
     if chosen is None:
-        raise ModelError(f"Expected a method out of {', '.join(METHODS)}, but got '{method}'.")
+        raise ModelError(f"Expected a method out of {', '.join(METHODS)}, got '{method}'.")
     run = chosen.run
     if chosen.random:
         run = partial(run, rng=np.random.default_rng(seed))

@@ -95,7 +95,7 @@ class Scene:
         """
         if label not in model.card.labels:
             raise ModelError(
-                f"Expected a label of model '{model.card.name}' ({', '.join(model.card.labels)}), but got '{label}'."
+                f"Expected a label of model '{model.card.name}' ({', '.join(model.card.labels)}), got '{label}'."
             )
         arrays = make_input(page, layout, model.recipe) if arrays is None else arrays
         positions = make_views(page, layout, model.recipe, speed_mm_s=speed_mm_s)

@@ -37,13 +37,11 @@ def read_checks(path: Path) -> ModelChecks:
         return ModelChecks.of_dict(json.loads(path.read_bytes()))
     except OSError as error:
         raise ModelError(
-            f"Expected a model folder with {CHECKS_FILE}, but got '{path.parent}' without it; "
+            f"Expected a model folder with {CHECKS_FILE}, got '{path.parent}' without it; "
             "'ecglens models check-explanations' writes it."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"Expected the checks of a model's explanations in '{path}', but got something else."
-        ) from error
+        raise ModelError(f"Expected the checks of a model's explanations in '{path}', got something else.") from error
 
 
 def load_method_checks(card: ModelCard, method: str) -> tuple[Check, ...]:

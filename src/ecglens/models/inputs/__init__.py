@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
+from ecglens.faults import describe_struct_faults
 from ecglens.models.inputs.canvas import make_trace_canvas
 from ecglens.models.inputs.images import make_lead_crops, make_page_image, map_lead_boxes
 from ecglens.models.inputs.recipes import (
@@ -75,7 +76,7 @@ def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
     try:
         return msgspec.convert(dict(recipe), kind)
     except msgspec.ValidationError as error:
-        raise _make_error(str(error)) from error
+        raise _make_error(describe_struct_faults(recipe, kind, error)) from error
 
 
 def dump_recipe(recipe: InputRecipe) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def make_stored_input(
     if isinstance(recipe, LeadCrops):
         return {"page": make_lead_crops(page, layout, recipe)}
     if record is None:
-        raise ModelError("The model reads signals, but got none for this page; digitize it and pass its record.")
+        raise ModelError("Expected signals for this model, got none for this page; digitize it and pass its record.")
     if isinstance(recipe, LeadSignals):
         return {"signal": make_signal_array(record, recipe)[None]}
     return {**make_stored_input(page, layout, recipe.page), "signal": make_signal_array(record, recipe.signal)[None]}

@@ -28,7 +28,7 @@ def load_run_model(run: Path) -> ModuleRuntime:
     try:
         recipe = Recipe.model_validate_json((run / "recipe.json").read_bytes())
     except (OSError, ValidationError, json.JSONDecodeError) as error:
-        raise TrainingError(f"Expected a run folder of ecglens train with its recipe.json, but got '{run}'.") from error
+        raise TrainingError(f"Expected a run folder of ecglens train with its recipe.json, got '{run}'.") from error
     module = load_final(recipe, run)
     card = ModelCard(
         name=recipe.model.replace(":", "-"),

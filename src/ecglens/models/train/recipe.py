@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ecglens.errors import ModelError, TrainingError
+from ecglens.faults import describe_fault
 from ecglens.models.inputs import InputRecipe, TraceCanvas, dump_recipe, parse_recipe
 from ecglens.render import DAMAGES
 
@@ -200,6 +201,16 @@ class Recipe(_Section):
     augmentation: Augmentation = Augmentation()
     damage: Damage = Damage()
 
+    @field_validator("labels")
+    @classmethod
+    def _labels_differ(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(label.strip() for label in labels):
+            raise ValueError("expected labels that are not blank, got one that is")
+        twice = next((label for label in labels if labels.count(label) > 1), None)
+        if twice is not None:
+            raise ValueError(f"expected labels that differ from each other, got '{twice}' twice; leave one out")
+        return labels
+
     @property
     def course(self) -> tuple[Phase, ...]:
         """Phases, or the single phase that the optimization describes."""
@@ -253,16 +264,16 @@ def _validate(document: dict[str, Any], name: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        faults = "; ".join(
-            _describe_error([str(part) for part in fault["loc"]], fault["msg"]) for fault in error.errors()
-        )
+        faults = "; ".join(map(_describe_error, error.errors()))
         raise TrainingError(f"The recipe {name} cannot be used: {faults}.") from error
 
 
-def _describe_error(place: list[str], message: str) -> str:
+def _describe_error(fault: Mapping[str, Any]) -> str:
     """Describe an error and its location; for an unknown key, suggest the most similar one."""
-    *sections, key = place
-    if message == "Extra inputs are not permitted":
+    place = [str(part) for part in fault["loc"]]
+    message = describe_fault(fault)
+    if fault["type"] == "extra_forbidden":
+        *sections, key = place
         keys = _keys_of(sections)
         similar_keys = difflib.get_close_matches(key, keys, n=1)
         message = (
@@ -270,7 +281,7 @@ def _describe_error(place: list[str], message: str) -> str:
             if similar_keys
             else f"expected one of {', '.join(keys)}"
         )
-    return f"{'.'.join(place)}: {message}"
+    return f"{'.'.join(place)}: {message}" if place else message
 
 
 def _keys_of(sections: Sequence[str]) -> list[str]:
@@ -288,7 +299,7 @@ def _keys_of(sections: Sequence[str]) -> list[str]:
 def _apply_change(document: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
-        raise TrainingError(f"Expected a change as KEY=VALUE, such as optimization.epochs=5, but got '{change}'.")
+        raise TrainingError(f"Expected a change as KEY=VALUE, such as optimization.epochs=5, got '{change}'.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except ValueError:

@@ -34,6 +34,8 @@ __all__ = [
     "Listener",
     "RunContext",
     "build_model",
+    "check_data",
+    "check_recipe",
     "check_run",
     "cross_validate",
     "fit_all",
@@ -113,13 +115,41 @@ def check_run(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequenc
         TrainingError: Labels, model or options do not fit, or pretrained weights are missing.
         DatasetError: The recordings cannot be split in this way.
     """
-    check_labels(recordings, recipe)
+    check_recipe(recipe)
+    check_data(recordings, recipe, plan, seeds)
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Check what a recipe says by itself, which takes no data and no time.
+
+    Args:
+        recipe: Recipe to train.
+
+    Raises:
+        TrainingError: Model or options do not fit, or pretrained weights are missing.
+    """
     check_weights(recipe.model, recipe.options)
     with torch.device("meta"):
         model = build_model(recipe, seed=0, initial=False)
     if recipe.options.get("weights") is not None:
         build_model(recipe, seed=0)
     check_phases(model, recipe)
+
+
+def check_data(recordings: Recordings, recipe: Recipe, plan: Plan, seeds: Sequence[int]) -> None:
+    """Check that the recordings fit a recipe and can be split.
+
+    Args:
+        recordings: Table with one row per file.
+        recipe: Recipe to train.
+        plan: Evaluation protocol.
+        seeds: Seeds of folds and weights.
+
+    Raises:
+        TrainingError: Labels do not fit.
+        DatasetError: The recordings cannot be split in this way.
+    """
+    check_labels(recordings, recipe)
     for seed in seeds:
         split = make_split(recordings, recipe, plan, seed=seed)
         for number, fold in enumerate(split.folds):
@@ -152,7 +182,7 @@ def _make_unchecked_split(recordings: Recordings, recipe: Recipe, plan: Plan, *,
     if Path(plan.protocol).is_file():
         return Split.load(plan.protocol, recordings)
     raise TrainingError(
-        "Expected the protocol honest, as-published, given, leave-one-out:COLUMN or the file of a split, but got "
+        "Expected the protocol honest, as-published, given, leave-one-out:COLUMN or the file of a split, got "
         f"'{plan.protocol}'."
     )
 

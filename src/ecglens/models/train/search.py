@@ -23,6 +23,7 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import Fold
 from ecglens.errors import TrainingError
 from ecglens.extras import require
+from ecglens.faults import describe_fault
 from ecglens.models.train.checkpoint import write_whole
 from ecglens.models.train.folder import check_labels, list_rows
 from ecglens.models.train.loop import train
@@ -92,7 +93,7 @@ def load_space(path: Path) -> Space:
     except OSError as error:
         raise TrainingError(f"Expected a file with a search space, but '{path}' cannot be read.") from error
     except (ValidationError, ValueError) as error:
-        first = str(error).splitlines()[0]
+        first = describe_fault(error.errors()[0]) if isinstance(error, ValidationError) else str(error).splitlines()[0]
         raise TrainingError(
             f"Expected lines such as 'optimization.learning_rate = {{low = 1e-4, high = 1e-2, log = true}}' or "
             f"'optimization.batch_size = [8, 16]' in '{path.name}', but: {first}."
@@ -145,7 +146,7 @@ def search(
     if fold is not None:
         folds = splits.honest(recordings, seed=fold[0])
         if not 0 <= fold[1] < len(folds):
-            raise TrainingError(f"Expected a fold from 0 to {len(folds) - 1}, but got {fold[1]}.")
+            raise TrainingError(f"Expected a fold from 0 to {len(folds) - 1}, got {fold[1]}.")
         rows = folds[fold[1]].train
     parts = [_inner(recordings, recipe, Fold(rows, np.empty(0, np.intp)), seed=seed + n) for n in range(repeats)]
     settings = {

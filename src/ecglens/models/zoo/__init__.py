@@ -163,7 +163,7 @@ def _find_function(name: str) -> tuple[Callable[..., nn.Module], tuple[str, ...]
     if find_architecture(base) is None:
         raise TrainingError(
             f"Expected one of the models {', '.join(ZOO)}, a backbone with {_RECURRENT} or a name of timm, "
-            f"but got '{name}'."
+            f"got '{name}'."
         )
     head: dict[str, Any] = {"recurrent": True} if name.endswith(_RECURRENT) else {}
     return partial(backbone, base, **head), ("page",)

@@ -99,9 +99,9 @@ def backbone(
     """
     timm_name = find_architecture(name)
     if timm_name is None:
-        raise TrainingError(f"Expected the name of a backbone of ecglens or timm, but got '{name}'.")
+        raise TrainingError(f"Expected the name of a backbone of ecglens or timm, got '{name}'.")
     if pool not in {"average", "flatten"}:
-        raise TrainingError(f"Expected the option pool to be average or flatten, but got '{pool}'.")
+        raise TrainingError(f"Expected the option pool to be average or flatten, got '{pool}'.")
     trunk, map_shape = _trunk(timm_name, page, weights)
     head = (
         _RecurrentHead(map_shape, hidden, labels, dropout)

@@ -55,9 +55,7 @@ def load_compact_cnn(path: Path) -> "CompactCNN":
                     part.bias.copy_(torch.from_numpy(stored[f"{before}.{int(number) - 1}.weight_bias"]))
                     part.eps = 0.0
     except (KeyError, RuntimeError) as error:
-        raise ModelError(
-            f"Expected the graph of a compact_cnn in '{path.name}', but got that of another model."
-        ) from error
+        raise ModelError(f"Expected the graph of a compact_cnn in '{path.name}', got that of another model.") from error
     return model.eval()
 
 

@@ -3,6 +3,7 @@
 Source of the values: EXIF 2.32 (CIPA DC-008), tag 0x0112.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecglens.records import Box, Page, PageText
 
-__all__ = ["apply_orientation"]
+__all__ = ["apply_orientation", "turn_by_quarters", "turn_by_texts"]
 
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     2: (None, 1),
@@ -23,6 +24,11 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
     7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
     8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
 }
+
+
+_QUARTERS = (1, 3, 2)
+"""Quarter turns clockwise, the likeliest first."""
+_POSITIONS = ("on its left side", "on its right side", "upside down")
 
 
 def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -42,11 +48,7 @@ def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np
 
 def turn_by_quarters(page: Page) -> Iterator[Page]:
     """Yield the page turned by one, three and two quarters, each with a warning that says so."""
-    for turns, orientation, position in (
-        (1, 6, "on its left side"),
-        (3, 8, "on its right side"),
-        (2, 3, "upside down"),
-    ):
+    for turns, orientation, position in zip(_QUARTERS, (6, 8, 3), _POSITIONS, strict=True):
         yield replace(
             page,
             pixels=apply_orientation(page.pixels, orientation),
@@ -54,6 +56,18 @@ def turn_by_quarters(page: Page) -> Iterator[Page]:
             curves=(),
             texts=tuple(_turn_text(text, page, turns) for text in page.texts),
         )
+
+
+def turn_by_texts(page: Page) -> Page:
+    """Turn a page by quarters so that most of the text that its file holds is upright; unchanged without text."""
+    letters = Counter(dict.fromkeys(range(4), 0))
+    for text in page.texts:
+        letters[text.turns] += len(text.text)
+    turns = letters.most_common(1)[0][0]
+    if turns == 0:
+        return page
+    wanted = (4 - turns) % 4
+    return next(view for view, turned in zip(turn_by_quarters(page), _QUARTERS, strict=True) if turned == wanted)
 
 
 def _turn_text(text: PageText, page: Page, turns: int) -> PageText:

@@ -17,6 +17,7 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from ecglens.faults import describe_fault
 from ecglens.web.http.problems import NOTHING_HERE, ProblemError, problem
 from ecglens.web.readings.flows import Refused
 
@@ -58,7 +59,7 @@ def _handle_http_error(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _handle_invalid(request: HttpRequest, error: Any) -> HttpResponse:
-    errors = [{"location": list(each["loc"]), "detail": each["msg"]} for each in error.errors]
+    errors = [{"location": list(each["loc"]), "detail": describe_fault(each)} for each in error.errors]
     return problem(422, _describe(errors), errors=errors)
 
 

@@ -53,8 +53,8 @@ def configure_database(address: str, folder: Path) -> dict[str, Any]:
         parsed = dj_database_url.parse(f"{extra}://{location}", conn_max_age=_CONNECTION_AGE_S, conn_health_checks=True)
     except dj_database_url.ParseError as error:
         raise SettingsError(
-            "Expected a port in digits in DATABASE_URL and special characters in percent form, got an address that "
-            "cannot be read; write @ in a password as %40, for example."
+            "Expected a port in digits in ECGLENS_DATABASE_URL and special characters in percent form, got an address "
+            "that cannot be read; write @ in a password as %40, for example."
         ) from error
     name = parsed["NAME"].strip("/")
     if not name:
@@ -81,6 +81,6 @@ def configure_sqlite(path: str) -> dict[str, Any]:
 def _unusable_address(fault: str) -> SettingsError:
     """Return an error that does not contain the address, which may hold a password."""
     return SettingsError(
-        "Expected a DATABASE_URL such as postgresql://user:password@host/name, mysql://user:password@host/name or "
-        f"sqlite:///path, got one that {fault}; correct it."
+        "Expected an ECGLENS_DATABASE_URL such as postgresql://user:password@host/name, "
+        f"mysql://user:password@host/name or sqlite:///path, got one that {fault}; correct it."
     )

@@ -158,7 +158,8 @@ def _check_database() -> None:
     except DatabaseError as error:
         reason = redact_secrets(str(error).strip().splitlines()[0])
         raise SettingsError(
-            f"Expected a database that responds at DATABASE_URL, got “{reason}”; start it, or correct the address."
+            f"Expected a database that responds at ECGLENS_DATABASE_URL, got “{reason}”; start it, or correct the "
+            "address."
         ) from error
 
 

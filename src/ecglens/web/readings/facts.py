@@ -67,5 +67,5 @@ def read_print(facts: Mapping[str, Any]) -> PrintedFacts | None:
 def _lead_quality(tracing: Tracing | None) -> dict[str, float]:
     if tracing is None or tracing.record is None:
         return {}
-    record = tracing.record
+    record = tracing.record.with_distinct_leads()
     return {lead: round(float(value), 3) for lead, value in zip(record.leads, record.quality, strict=True)}

@@ -1,6 +1,6 @@
 """Pictures of a page and of what was made of it, as files small enough for a browser."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -9,9 +9,17 @@ from numpy.typing import NDArray
 
 from ecglens.leads.crop import crop_leads
 from ecglens.pages.preprocessing import gaussian, gray, otsu, remove_grid
-from ecglens.records import Explanation, Layout, Page, Reading
+from ecglens.records import Explanation, Layout, Page, Reading, distinct_names
 
-__all__ = ["STEPS", "PictureFile", "encode_jpeg", "render_heat_map", "render_lead_crops", "render_steps"]
+__all__ = [
+    "STEPS",
+    "PictureFile",
+    "encode_jpeg",
+    "name_lead_crops",
+    "render_heat_map",
+    "render_lead_crops",
+    "render_steps",
+]
 
 _WIDTH_PX = 1400
 _JPEG_QUALITY = 82
@@ -59,14 +67,24 @@ def render_steps(page: Page) -> Iterator[tuple[str, PictureFile]]:
 
 
 def render_lead_crops(reading: Reading) -> Iterator[tuple[str, PictureFile]]:
-    """Yield each lead's part of the page as ``lead:NAME``, rhythm strips as ``strip:NAME``."""
+    """Yield each lead's part of the page by its name of :func:`name_lead_crops`."""
     page, layout = reading.page, reading.layout
     if not isinstance(layout, Layout):
         if reading.tracing is None:
             return
         page, layout = reading.tracing.page, reading.tracing.layout
-    for box, pixels in crop_leads(page, layout):
-        yield f"{'strip' if box.rhythm else 'lead'}:{box.lead}", encode_jpeg(pixels)
+    names = name_lead_crops((box.lead, box.rhythm) for box in layout.leads)
+    for name, (_, pixels) in zip(names, crop_leads(page, layout), strict=True):
+        yield name, encode_jpeg(pixels)
+
+
+def name_lead_crops(leads: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
+    """Return a name for the crop of each lead: ``lead:NAME``, or ``strip:NAME`` for a rhythm strip.
+
+    Args:
+        leads: Name of each lead, and whether it is a rhythm strip, in the layout's order.
+    """
+    return distinct_names(f"{'strip' if is_strip else 'lead'}:{lead}" for lead, is_strip in leads)
 
 
 def render_heat_map(explanation: Explanation) -> PictureFile:

@@ -11,7 +11,7 @@ from ecglens.measuring.presentation import Figure, StLead, describe_print, list_
 from ecglens.web.readings.conditions import Condition, find_condition
 from ecglens.web.readings.explanations import ExplanationView, present_explanations
 from ecglens.web.readings.facts import read_measurements, read_print
-from ecglens.web.readings.pictures import STEPS
+from ecglens.web.readings.pictures import STEPS, name_lead_crops
 from ecglens.web.readings.titles import lead_position, lead_title, translate_label
 
 __all__ = ["Bar", "LeadQuality", "LeadRow", "Picture", "PredictionView", "ReadingView", "Scale", "present_reading"]
@@ -249,9 +249,9 @@ def _present_prediction(prediction: Mapping[str, Any]) -> PredictionView:
 
 def _list_lead_pictures(facts: Mapping[str, Any], pictures: Pictures) -> tuple[Picture, ...]:
     lead_pictures = []
-    for box in (facts.get("layout") or {}).get("leads", ()):
-        rhythm = bool(box["rhythm"])
-        picture = pictures(f"{'strip' if rhythm else 'lead'}:{box['lead']}")
+    boxes = (facts.get("layout") or {}).get("leads", ())
+    for name, box in zip(name_lead_crops((box["lead"], box["rhythm"]) for box in boxes), boxes, strict=True):
+        rhythm, picture = bool(box["rhythm"]), pictures(name)
         if picture is not None:
             title = _("%(lead)s (rhythm strip)") % {"lead": box["lead"]} if rhythm else box["lead"]
             lead_pictures.append(_with_title(picture, title, is_wide=rhythm))

@@ -15,7 +15,7 @@ def translate_label(label: str | None) -> str:
 
 def lead_title(lead: str) -> str:
     """Return a lead's name; that of a rhythm strip says so."""
-    return lead.replace(RHYTHM, " " + _("rhythm"))
+    return lead.replace(f"{RHYTHM}-", f" {_('rhythm')} ").replace(RHYTHM, " " + _("rhythm"))
 
 
 def lead_position(lead: str) -> int:

@@ -1,0 +1,243 @@
+"""Layouts of pages whose pixels were classified: by the lattice of their lead names.
+
+The names tell the layout and the lines, the ink beside them the zero lines, the pulses and the ends of the traces. It
+does not matter whether names stand above, below, on or left of their traces, or left of a pulse.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.layouts import LAYOUTS, LayoutPlan
+from ecglens.leads.classified_pulses import find_classified_pulses, group_pulses
+from ecglens.leads.fit import Fit
+from ecglens.leads.layout_from_names import LIMITS as NAMED
+from ecglens.leads.layout_from_names import (
+    describe_odd_columns,
+    ends_at_edge,
+    find_words,
+    name_strips,
+    normalize_by_lines,
+    normalize_by_pulses,
+    place_names,
+    snap,
+)
+from ecglens.leads.name_lattice import Lattice, find_lattice, find_lines_of_lattice
+from ecglens.leads.normalized import PX_PER_MM, NormalizedPage
+from ecglens.leads.page_description import describe_page
+from ecglens.leads.pulses import Pulse
+from ecglens.leads.single_lead_lines import find_single_lead_lines
+from ecglens.leads.trace_lines import LIMITS as LINES
+from ecglens.leads.trace_lines import (
+    TEN_SECONDS_MM,
+    Rows,
+    build_layout,
+    describe_cut,
+    find_longest_run,
+    remove_rules,
+    trace_centers,
+)
+from ecglens.limits import threshold
+from ecglens.records import Layout, NotFound, Page
+
+__all__ = ["LIMITS", "LatticeLayoutLimits", "find_lattice_layout"]
+
+
+@dataclass(frozen=True)
+class LatticeLayoutLimits:
+    """Thresholds of layouts by the lattice of their names."""
+
+    min_covered: float = threshold(
+        0.6,
+        "1",
+        "Least share of the columns in which the lines of a layout have ink, over all lines.",
+        low="Names beside tables make a page.",
+        high="Pages with faint traces are refused.",
+    )
+    max_gap_mm: float = threshold(
+        4.0,
+        "mm",
+        "Longest gap in a line.",
+        low="Lines with faint complexes end early.",
+        high="Print beside the lines belongs to them.",
+    )
+    pulse_place_mm: float = threshold(
+        8.0,
+        "mm",
+        "Largest difference between the places of pulses beside the names of their columns.",
+        low="Columns with uneven names have no pulses of their own.",
+        high="Pulses at both ends of the lines look like pulses of two columns.",
+    )
+    nominal_tolerance: float = threshold(
+        0.02,
+        "1",
+        "Difference of the distance of the names from columns of 10 s in all, below which the columns are those.",
+        low="Columns of cut pages are placed by the letters.",
+        high="Columns of other durations are read as 2.5 s.",
+    )
+
+
+LIMITS = LatticeLayoutLimits()
+
+
+def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: str | None = None) -> Layout | NotFound:
+    """Find the leads of a page whose pixels were classified.
+
+    Args:
+        page: View with the classes of its pixels.
+        normalized: The page at a common scale, or ``None`` without a grid: pulses or the lines then give the scale.
+        name: Layout that it must be.
+
+    Returns:
+        The layout, or a falsy reason.
+    """
+    source = "grid"
+    if normalized is None:
+        source, normalized = "pulse", normalize_by_pulses(page)
+    if normalized is None:
+        source, normalized = "none", normalize_by_lines(page, name)
+    if normalized is None:
+        return NotFound("No grid, no calibration pulses and no lines of traces were found.")
+    bare = remove_rules(normalized.ink)
+    words = find_words(page, normalized)
+    lattice = find_lattice(words, only=name)
+    if lattice is None:
+        single = find_single_lead_lines(normalized, bare, words, source) if name is None else NotFound("")
+        return single if isinstance(single, Layout) else NotFound(describe_page(page, normalized, words))
+    zeros = find_lines_of_lattice(bare, lattice, LINES.black)
+    if zeros is None:
+        return NotFound(f"The names of {len(lattice.words)} leads were read, but no traces were found beside them.")
+    pulses = (
+        [] if normalized.pulse is None else group_pulses(find_classified_pulses(normalized.pulse), zeros, lattice.lefts)
+    )
+    rows = Rows(zeros=zeros, pulses=pulses[0] if pulses else ())
+    heads, ends = _find_ends(bare, rows, pulses, lattice)
+    span = (float(heads[0]), float(ends[-1]))
+    covered = _covered_share(bare, rows, heads, ends)
+    if covered < LIMITS.min_covered:
+        return NotFound(
+            f"The names of {len(lattice.words)} leads were read, but the traces beside them run over only "
+            f"{covered:.0%} of the page."
+        )
+    fit = _make_fit(lattice, zeros, heads)
+    tolerance = NAMED.pitch_tolerance_grid if source == "grid" else NAMED.pitch_tolerance_pulse
+    is_pulsed = len(heads) > 1
+    if is_pulsed:
+        columns = np.append(heads, span[1])
+    else:
+        columns = _place_columns(lattice, span, tolerance, at_edge=ends_at_edge(page, normalized, span))
+    curves, _ = trace_centers(bare, rows)
+    plan, warnings = name_strips(fit, words, rows, columns, curves)
+    missing = len(fit.plan.leads) - len({word.name for word in fit.words})
+    unread = missing + len(warnings)
+    lost = describe_cut(normalized, columns, page.width)
+    odd = "" if lost or source == "none" or is_pulsed else describe_odd_columns(plan, columns)
+    if reason := lost or odd:
+        warnings += (f"The page may be cut, or not at 25 mm/s: {reason}.",)
+    if missing:
+        warnings += (
+            f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} supplies them.",
+        )
+    found = tuple(pulse for column in pulses for pulse in column)
+    layout = build_layout(
+        normalized,
+        rows,
+        columns,
+        plan,
+        found,
+        warnings,
+        source,
+        place_names(fit, rows, columns),
+        ends if is_pulsed else None,
+    )
+    return replace(layout, unread=unread)
+
+
+def _find_ends(
+    bare: NDArray[np.uint8], rows: Rows, pulses: list[tuple[Pulse, ...]], lattice: Lattice
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Heads and ends of the traces: one of each, or one for each column that begins with pulses."""
+    width = float(bare.shape[1])
+    rights = [float(np.median([pulse.right for pulse in column])) for column in pulses]
+    lefts = [float(np.median([pulse.left for pulse in column])) for column in pulses]
+    count = lattice.plan.columns
+    if count > 1 and len(pulses) == count and _stand_at_heads(rights, lattice):
+        starts, stops = rights, [*lefts[1:], width]
+    else:
+        middle = (float(lattice.lefts[0]) + width) / 2
+        starts = [max((right for right in rights if right < middle), default=-1.0)]
+        stops = [min((left for left in lefts if left > middle), default=width)]
+    heads, ends = [], []
+    for start, stop in zip(starts, stops, strict=True):
+        runs = []
+        for line in range(len(rows.zeros)):
+            top, bottom = rows.band(line, bare.shape[0])
+            part = slice(max(0, round(start) + 2), round(stop))
+            covered = np.asarray((bare[top:bottom, part] > LINES.black).any(axis=0), dtype=np.bool_)
+            first, last, _ = find_longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM))
+            runs.append((part.start + first, part.start + last))
+        begins, finishes = np.array(runs, dtype=np.float64).T
+        heads.append(float(np.median(begins)))
+        ends.append(float(np.median(finishes)))
+    return np.array(heads), np.array(ends)
+
+
+def _stand_at_heads(rights: list[float], lattice: Lattice) -> bool:
+    """Return whether there are pulses near the names of each column."""
+    apart = np.abs(np.array(rights) - lattice.lefts - (rights[0] - lattice.lefts[0]))
+    return bool((apart <= LIMITS.pulse_place_mm * PX_PER_MM).all())
+
+
+def _place_columns(
+    lattice: Lattice, span: tuple[float, float], tolerance: float, *, at_edge: tuple[bool, bool]
+) -> NDArray[np.float64]:
+    """Heads of the columns and the end of the last: equal parts of the traces, unless the page's edge cut these."""
+    count = lattice.plan.columns
+    start, stop = snap(span)
+    equal = np.linspace(start, stop, count + 1)
+    if count == 1 or not any(at_edge):
+        return equal
+    apart = float(np.diff(lattice.lefts).mean())
+    nominal = TEN_SECONDS_MM * PX_PER_MM / count
+    if abs(apart / nominal - 1) < LIMITS.nominal_tolerance:
+        apart = nominal
+    if abs((stop - start) / (count * apart) - 1) < tolerance:
+        return equal
+    if at_edge == (True, False):
+        start = stop - count * apart
+    elif at_edge == (True, True):
+        start = min(start, float(lattice.lefts[0]) - NAMED.name_right_mm * PX_PER_MM)
+    return np.asarray(start + apart * np.arange(count + 1), dtype=np.float64)
+
+
+def _covered_share(bare: NDArray[np.uint8], rows: Rows, heads: NDArray[np.float64], ends: NDArray[np.float64]) -> float:
+    """Share of the columns between heads and ends in which the lines have ink."""
+    shares = []
+    for line in range(len(rows.zeros)):
+        top, bottom = rows.band(line, bare.shape[0])
+        covered = np.asarray((bare[top:bottom] > LINES.black).any(axis=0), dtype=np.bool_)
+        shares += [covered[int(a) : max(int(a) + 1, int(b))] for a, b in zip(heads, ends, strict=True)]
+    return float(np.concatenate(shares).mean())
+
+
+def _make_fit(lattice: Lattice, zeros: NDArray[np.float64], heads: NDArray[np.float64]) -> Fit:
+    """The lattice as a layout fitted to the lines."""
+    count = len(zeros) - len(lattice.plan.rows)
+    plan = next(
+        (plan for plan in LAYOUTS.values() if plan.rows == lattice.plan.rows and len(plan.rhythm) == count), None
+    )
+    if plan is None:
+        plan = LayoutPlan(f"{lattice.plan.name}+{count}", lattice.plan.rows, ("II", "V1", "V5")[:count])
+    column_of = {name: column for names in plan.rows for column, name in enumerate(names)}
+    row_of = {name: row for row, names in enumerate(plan.rows) for name in names}
+    down = [(word.bottom - zeros[row_of[word.name]]) / PX_PER_MM for word in lattice.words]
+    right = (float(lattice.lefts[0]) - float(heads[0])) / PX_PER_MM
+    return Fit(
+        plan=plan,
+        named=lattice.named,
+        words=lattice.words,
+        columns=tuple(column_of[word.name] for word in lattice.words),
+        right_mm=right,
+        down_mm=float(np.median(down)),
+    )

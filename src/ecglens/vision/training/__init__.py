@@ -1,0 +1,1 @@
+"""Training of the two networks (extra ``train``), on rendered pages and words."""

@@ -1,0 +1,107 @@
+"""Pages as many recorders print them, each drawn here to show one kind of fault that real pages showed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_pages import as_jpeg, over_several_lines, with_names, with_pulse_in_each_column
+from read_against_truth import compute_snr_by_lead
+from synthetic_ecgs import synthesize_ecg
+
+from ecglens.digitizing import digitize_page, measure_tracing
+from ecglens.errors import EcgReadError
+from ecglens.formats.csv import read_csv
+from ecglens.records import GOOD_QUALITY, Page, Tracing
+from ecglens.render import render_page
+from ecglens.render.paper import GridStyle
+
+RECORD = read_csv(Path(__file__).resolve().parents[1] / "data" / "ptbxl_00001.csv")
+GRAY = GridStyle((205, 205, 205), (130, 130, 130), 0.12, 0.25)
+BLACK = GridStyle((150, 150, 150), (40, 40, 40), 0.12, 0.25)
+RATE_BPM = 63
+
+
+def good_share(tracing: Tracing) -> float:
+    assert tracing.record is not None
+    return float(np.mean([quality >= GOOD_QUALITY for quality in tracing.record.quality]))
+
+
+def rate_bpm(tracing: Tracing) -> float:
+    measurements = measure_tracing(tracing)
+    assert measurements is not None
+    assert measurements.rate_bpm is not None
+    return measurements.rate_bpm.value
+
+
+@pytest.mark.parametrize("grid", [GRAY, BLACK, "red-lines"], ids=["gray", "black", "red"])
+@pytest.mark.parametrize("quality", [98, 75])
+def test_a_page_saved_as_jpeg_keeps_its_signals(grid: str | GridStyle, quality: int) -> None:
+    rendered = render_page(RECORD, grid=grid, dpi=120)
+    tracing = digitize_page(as_jpeg(rendered.page, quality))
+    assert tracing.layout.name == "3x4+1"
+    assert good_share(tracing) >= 0.8
+    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 12
+    assert rate_bpm(tracing) == pytest.approx(RATE_BPM, abs=2)
+
+
+@pytest.mark.parametrize("layout", ["6x1-limb", "6x1-precordial", "3x2-limb", "3x2-precordial"])
+def test_pages_with_six_leads_are_told_by_their_names(layout: str) -> None:
+    tracing = digitize_page(as_jpeg(render_page(RECORD, layout=layout, dpi=120, grid=GRAY).page, 90))
+    assert tracing.layout.name == layout
+    assert good_share(tracing) >= 0.8
+
+
+@pytest.mark.parametrize(("across_mm", "up_mm"), [(20.0, 8.0), (1.0, -6.0), (30.0, 8.0)])
+@pytest.mark.parametrize("bar", [False, True])
+def test_names_stand_anywhere_beside_their_leads(across_mm: float, up_mm: float, bar: bool) -> None:
+    tracing = digitize_page(with_names(RECORD, across_mm=across_mm, up_mm=up_mm, bar=bar, dpi=120, grid=GRAY))
+    assert tracing.layout.name == "3x4+1"
+    assert rate_bpm(tracing) == pytest.approx(RATE_BPM, abs=2)
+
+
+def test_each_column_may_begin_with_a_pulse() -> None:
+    tracing = digitize_page(with_pulse_in_each_column(RECORD, dpi=130, grid=GRAY))
+    assert tracing.layout.name == "6x2"
+    assert tracing.gain_source == "pulse"
+    assert {round(box.box.width / tracing.layout.px_per_mm[1]) for box in tracing.layout.leads} <= {99, 100, 101}
+    assert rate_bpm(tracing) == pytest.approx(RATE_BPM, abs=2)
+
+
+def test_one_lead_over_several_lines_is_one_signal() -> None:
+    record = synthesize_ecg(seconds=30.0)
+    lead = replace(record, signals_mv=record.signals_mv[1:2], leads=("II",), quality=(), start_s=(), confidence=None)
+    tracing = digitize_page(over_several_lines(lead, lines=4, seconds=7.1, dpi=130))
+    assert tracing.layout.name == "one-lead-lines"
+    assert tracing.record is not None
+    assert tracing.record.signals_mv.shape[0] == 1
+    assert tracing.record.duration_s == pytest.approx(4 * 7.1, abs=0.3)
+    assert any("does not name its lead" in warning for warning in tracing.warnings)
+
+
+def test_six_lines_that_beat_together_are_not_one_lead() -> None:
+    page = render_page(RECORD, layout="6x1-limb", names=None, header=None, footer=None, dpi=120).page
+    with pytest.raises(EcgReadError, match="no lead names could be read"):
+        digitize_page(page)
+
+
+def test_a_rhythm_strip_at_the_edge_is_not_lost() -> None:
+    rendered = render_page(RECORD, dpi=120, footer=None, grid=GRAY)
+    strip = next(lead for lead in rendered.truth.leads if lead.rhythm)
+    end = round(strip.baseline_px + 4 * rendered.truth.px_per_mm)
+    cut = replace(rendered.page, pixels=np.ascontiguousarray(rendered.page.pixels[:end]))
+    assert digitize_page(cut).layout.name == "3x4+1"
+
+
+def test_two_strips_keep_their_own_names() -> None:
+    rendered = render_page(RECORD, layout="3x4+2", rhythm=("V1", "II"), dpi=120, grid=GRAY)
+    tracing = digitize_page(as_jpeg(rendered.page, 85))
+    assert [lead.lead for lead in tracing.layout.leads if lead.rhythm] == ["V1", "II"]
+
+
+def test_a_cover_page_is_called_one() -> None:
+    pixels = np.full((1100, 850, 3), 255, np.uint8)
+    header = render_page(RECORD, dpi=100, header="report").page.pixels[:180, :800]
+    pixels[100 : 100 + header.shape[0], 20 : 20 + header.shape[1]] = header
+    with pytest.raises(EcgReadError, match="Print was seen, but no traces"):
+        digitize_page(Page(pixels, "cover"))

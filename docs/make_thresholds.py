@@ -16,8 +16,9 @@ STEPS = {
     "ecglens.tracing": "Tracing the signals",
     "ecglens.measuring": "Measuring",
     "ecglens.printed": "Reading and redacting the print",
+    "ecglens.joining": "Joining pages",
 }
-"""Packages with thresholds, in the order in which a page passes through them."""
+"""Packages and modules with thresholds, in the order in which a page passes through them."""
 
 
 def page() -> str:
@@ -42,13 +43,13 @@ def page() -> str:
 
 
 def find_limits(package: str) -> Iterator[Any]:
-    """Find the instances of ``...Limits`` classes in the modules of a package.
+    """Find the instances of ``...Limits`` classes in a module or in the modules of a package.
 
     Args:
         package: Such as ``"ecglens.tracing"``.
     """
     for module in sorted(info.name for info in pkgutil.walk_packages(ecglens.__path__, "ecglens.")):
-        if module.startswith(f"{package}."):
+        if f"{module}.".startswith(f"{package}."):
             for value in vars(importlib.import_module(module)).values():
                 kind = type(value)
                 if dataclasses.is_dataclass(value) and kind.__name__.endswith("Limits") and kind.__module__ == module:

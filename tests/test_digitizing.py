@@ -40,7 +40,7 @@ def speed_warnings(warnings: tuple[str, ...]) -> list[str]:
 
 
 def test_a_page_at_another_speed_that_prints_nothing_is_doubted_on_every_surface() -> None:
-    page = render_page(RECORD, layout="6x1", speed_mm_s=50.0, header=None, footer=None).page
+    page = render_page(RECORD, layout="6x1-limb", speed_mm_s=50.0, header=None, footer=None).page
     tracing = digitize_page(page)
     assert tracing.speed_source == "default"
     (warning,) = speed_warnings(tracing.warnings)

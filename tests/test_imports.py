@@ -19,7 +19,8 @@ MODULES = sorted(
 )
 EXPORTED = [
     *("Abstention", "Box", "EcgLensError", "EcgReadError", "EcgRecord", "Explanation", "Layout", "LeadBox", "Located"),
-    *("NotFound", "Page", "Prediction", "Reading", "Tracing", "__version__", "digitize", "examine", "explain", "read"),
+    *("NotFound", "Page", "Prediction", "Reading", "Tracing", "__version__", "digitize", "digitize_joined"),
+    *("examine", "explain", "read"),
 ]
 
 

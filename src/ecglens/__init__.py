@@ -13,6 +13,7 @@ from ecglens.errors import EcgLensError, EcgReadError
 if TYPE_CHECKING:
     from ecglens.digitizing import digitize
     from ecglens.explaining import explain
+    from ecglens.joining import digitize_joined
     from ecglens.reading import examine, read
     from ecglens.records import (
         Abstention,
@@ -46,6 +47,7 @@ __all__ = [
     "Tracing",
     "__version__",
     "digitize",
+    "digitize_joined",
     "examine",
     "explain",
     "read",
@@ -55,6 +57,7 @@ __version__ = "0.1.0"
 
 _FUNCTIONS = {
     "digitize": "ecglens.digitizing",
+    "digitize_joined": "ecglens.joining",
     "examine": "ecglens.reading",
     "explain": "ecglens.explaining",
     "read": "ecglens.reading",

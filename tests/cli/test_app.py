@@ -518,3 +518,12 @@ def test_the_help_of_models_looks_like_that_of_all_commands():
         assert "─" not in text
         assert "completion" not in text
     assert "..." not in run("models", "--help").stdout.partition("Commands:")[2]
+
+
+def test_digitize_join_needs_pages_that_belong_together(tmp_path):
+    refused = run("digitize", DATA / "00009_hr.pdf", "--out", tmp_path, "--join")
+    assert refused.exit_code == 2
+    assert "after page 1, but none was read on a file of one page" in refused.stderr
+    refused = run("digitize", DATA / "00009_hr.pdf", "--out", tmp_path, "--join", "--layout", "6x2")
+    assert refused.exit_code == 2
+    assert "--join: expected no --layout, --corners or --box beside it" in refused.stderr

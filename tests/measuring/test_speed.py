@@ -13,7 +13,7 @@ from ecglens.records import Measured, Measurements
 RECORD = read_csv(Path(__file__).parents[1] / "data" / "ptbxl_00001.csv")
 
 
-def measured(rate: float | None, qrs: float | None, qt: float | None, pr: float | None = None) -> Measurements:
+def measurements_of(rate: float | None, qrs: float | None, qt: float | None, pr: float | None = None) -> Measurements:
     values = {"rate_bpm": rate, "qrs_ms": qrs, "qt_ms": qt, "pr_ms": pr}
     return Measurements(**{name: Measured(value, 5.0, "ms") for name, value in values.items() if value is not None})
 
@@ -21,13 +21,13 @@ def measured(rate: float | None, qrs: float | None, qt: float | None, pr: float 
 @pytest.mark.parametrize(
     ("measurements", "other"),
     [
-        (measured(38, 164, 682), "50"),
-        (measured(50, 164, None), "50"),
-        (measured(45, 150, 640, pr=320), "50"),
-        (measured(32, 118, 670), "50"),
-        (measured(32, None, None), "50"),
-        (measured(150, 52, 190), "12.5"),
-        (measured(140, 60, None, pr=85), "12.5"),
+        (measurements_of(38, 164, 682), "50"),
+        (measurements_of(50, 164, None), "50"),
+        (measurements_of(45, 150, 640, pr=320), "50"),
+        (measurements_of(32, 118, 670), "50"),
+        (measurements_of(32, None, None), "50"),
+        (measurements_of(150, 52, 190), "12.5"),
+        (measurements_of(140, 60, None, pr=85), "12.5"),
     ],
 )
 def test_intervals_that_are_all_long_or_all_short_name_the_other_speed(measurements: Measurements, other: str) -> None:
@@ -38,24 +38,24 @@ def test_intervals_that_are_all_long_or_all_short_name_the_other_speed(measureme
 
 
 @pytest.mark.parametrize(
-    ("what", "measurements"),
+    ("name", "measurements"),
     [
-        ("normal", measured(63, 96, 400, pr=160)),
-        ("bradycardia", measured(38, 96, 480)),
-        ("bundle branch block", measured(70, 160, 440)),
-        ("bundle branch block in bradycardia", measured(48, 150, 500)),
-        ("bundle branch block in bradycardia, QT unknown, PR normal", measured(48, 160, None, pr=160)),
-        ("long QT", measured(60, 96, 580)),
-        ("tachycardia", measured(150, 86, 280)),
-        ("narrow complexes", measured(80, 70, 360)),
-        ("nothing measured", measured(None, None, None)),
-        ("no QRS", measured(44, None, 682)),
-        ("block", measured(32, 112, 560)),
-        ("block with a normal PR", measured(32, None, None, pr=160)),
+        ("normal", measurements_of(63, 96, 400, pr=160)),
+        ("bradycardia", measurements_of(38, 96, 480)),
+        ("bundle branch block", measurements_of(70, 160, 440)),
+        ("bundle branch block in bradycardia", measurements_of(48, 150, 500)),
+        ("bundle branch block in bradycardia, QT unknown, PR normal", measurements_of(48, 160, None, pr=160)),
+        ("long QT", measurements_of(60, 96, 580)),
+        ("tachycardia", measurements_of(150, 86, 280)),
+        ("narrow complexes", measurements_of(80, 70, 360)),
+        ("nothing measured", measurements_of(None, None, None)),
+        ("no QRS", measurements_of(44, None, 682)),
+        ("block", measurements_of(32, 112, 560)),
+        ("block with a normal PR", measurements_of(32, None, None, pr=160)),
     ],
 )
-def test_diseases_put_no_speed_in_doubt(what: str, measurements: Measurements) -> None:
-    assert doubt_speed(measurements, 25.0) is None, what
+def test_diseases_put_no_speed_in_doubt(name: str, measurements: Measurements) -> None:
+    assert doubt_speed(measurements, 25.0) is None, name
 
 
 def test_a_record_speaks_for_its_own_speed_alone() -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from PIL import Image
@@ -18,6 +18,9 @@ from ecglens.extras import require
 from ecglens.measuring.presentation import describe_print
 from ecglens.records import Box, Tracing, distinct_names
 from ecglens.settings import load_settings
+
+if TYPE_CHECKING:
+    from ecglens.joining import Joined
 
 __all__ = ["command"]
 
@@ -51,6 +54,12 @@ def command(
     ] = None,
     rate: Annotated[float, typer.Option(help="Sampling rate in Hz.")] = 500.0,
     page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
+    join: Annotated[
+        bool,
+        typer.Option(
+            "--join", help="Join limb leads on the page and V1 to V6 on a page after it, where date and patient agree."
+        ),
+    ] = False,
     printed: Annotated[
         bool, typer.Option("--printed", help="Also read the print of pictures by OCR; needs the extra 'ocr'.")
     ] = False,
@@ -67,6 +76,8 @@ def command(
         boxes = dict(_box(text) for text in box or ())
         if printed:
             require("rapidocr", extra="ocr")
+        if join and (layout or corners or box):
+            raise EcgLensError("--join: expected no --layout, --corners or --box beside it, got one; leave one out.")
         _check_folder(out)
     except EcgLensError as error:
         error_line(err, printable(str(error)))
@@ -75,24 +86,29 @@ def command(
     for typed in pages:
         path, name = Path(typed), printable(typed)
         try:
-            tracing = ecglens.digitize(
-                path,
-                page=page,
-                layout=layout,
-                corners=corner_points,
-                boxes=boxes,
-                speed_mm_s=speed,
-                gain_mm_mv=gain,
-                fs_hz=rate,
-                printed=printed,
-            )
-            stem = out / own_stem(path.stem, stems)
-            if tracing.record is not None:
-                written = [write_record(tracing.record, stem, form).name for form in selected]
+            if join:
+                result: Tracing | Joined = ecglens.digitize_joined(
+                    path, page=page, speed_mm_s=speed, gain_mm_mv=gain, fs_hz=rate, printed=printed
+                )
             else:
-                written = [_write_traces(tracing, stem)]
+                result = ecglens.digitize(
+                    path,
+                    page=page,
+                    layout=layout,
+                    corners=corner_points,
+                    boxes=boxes,
+                    speed_mm_s=speed,
+                    gain_mm_mv=gain,
+                    fs_hz=rate,
+                    printed=printed,
+                )
+            stem = out / own_stem(path.stem, stems)
+            if result.record is not None:
+                written = [write_record(result.record, stem, form).name for form in selected]
+            else:
+                written = [_write_traces(result, stem)]
             if with_overlay:
-                written.append(_write_overlay(tracing, stem))
+                written += _write_overlays(result, stem)
         # A page that fails, even by a bug, must not cost those after it.
         except Exception as error:
             bad += 1
@@ -101,9 +117,9 @@ def command(
             continue
         if as_json:
             names = [printable(one) for one in written]
-            print(json.dumps({"file": name, "written": names, **_without_signals(tracing), "source": name}))
+            print(json.dumps({"file": name, "written": names, **_without_signals(result), "source": name}))
         else:
-            _print(console, name, tracing, [printable(one) for one in written])
+            _print(console, name, result, [printable(one) for one in written])
     if not as_json and bad < len(pages):
         console.print(DISCLAIMER, style="dim")
     if bad:
@@ -152,13 +168,17 @@ def _numbers(text: str, option: str, count: int) -> list[float]:
     return values
 
 
-def _write_overlay(tracing: Tracing, stem: Path) -> str:
+def _write_overlays(result: "Tracing | Joined", stem: Path) -> list[str]:
     from ecglens.tracing.overlay import draw_overlay
 
-    path = stem.with_name(f"{stem.name}.overlay.png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(draw_overlay(tracing)).save(path)
-    return path.name
+    written = []
+    for tracing in (result,) if isinstance(result, Tracing) else result.tracings:
+        name = "overlay" if isinstance(result, Tracing) else f"page{tracing.page.number}.overlay"
+        path = stem.with_name(f"{stem.name}.{name}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw_overlay(tracing)).save(path)
+        written.append(path.name)
+    return written
 
 
 def _write_traces(tracing: Tracing, stem: Path) -> str:
@@ -170,22 +190,18 @@ def _write_traces(tracing: Tracing, stem: Path) -> str:
     return path.name
 
 
-def _without_signals(tracing: Tracing) -> dict[str, object]:
-    values = tracing.to_dict()
+def _without_signals(result: "Tracing | Joined") -> dict[str, object]:
+    values = result.to_dict()
     if values["record"] is not None:
         values["record"] = {key: value for key, value in values["record"].items() if key != "signals"}
     return values
 
 
-def _print(console: Console, name: str, tracing: Tracing, written: list[str]) -> None:
+def _print(console: Console, name: str, result: "Tracing | Joined", written: list[str]) -> None:
     console.print(Text(name, style="bold"), soft_wrap=True)
-    layout, record = tracing.layout, tracing.record
-    gain = "no gain" if tracing.gain_mm_mv is None else f"{tracing.gain_mm_mv:g} mm/mV ({tracing.gain_source})"
-    scale = f"{layout.px_per_mm[1]:.2f} x {layout.px_per_mm[0]:.2f} px/mm ({layout.px_per_mm_source})"
-    speed = f"{tracing.speed_mm_s:g} mm/s ({tracing.speed_source})"
-    rows = [("Layout", layout.name), ("Scale", f"{scale}, {speed}, {gain}")]
-    if tracing.printed is not None:
-        rows.append(("Printed", describe_print(tracing.printed)))
+    tracings = (result,) if isinstance(result, Tracing) else result.tracings
+    rows = [row for tracing in tracings for row in _page_rows(tracing, with_number=len(tracings) > 1)]
+    record = result.record
     if record is not None:
         leads = distinct_names(record.leads)
         worst = [f"{lead} {value:.2f}" for lead, value in zip(leads, record.quality, strict=True) if value < 0.5]
@@ -198,13 +214,25 @@ def _print(console: Console, name: str, tracing: Tracing, written: list[str]) ->
         )
     checks = [
         f"{name} {value:.3f} mV"
-        for name, value in (("Einthoven", tracing.einthoven_mv), ("Goldberger", tracing.goldberger_mv))
+        for name, value in (("Einthoven", tracings[0].einthoven_mv), ("Goldberger", tracings[0].goldberger_mv))
         if value is not None
     ]
     if checks:
         rows.append(("Checks", f"residual: {', '.join(checks)}"))
-    rows += [("Warning", warning) for warning in tracing.warnings]
+    rows += [("Warning", warning) for warning in result.warnings]
     rows.append(("Written", ", ".join(written) or "nothing"))
     for title, fact in rows:
         console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
     console.print()
+
+
+def _page_rows(tracing: Tracing, *, with_number: bool) -> list[tuple[str, str]]:
+    layout = tracing.layout
+    gain = "no gain" if tracing.gain_mm_mv is None else f"{tracing.gain_mm_mv:g} mm/mV ({tracing.gain_source})"
+    scale = f"{layout.px_per_mm[1]:.2f} x {layout.px_per_mm[0]:.2f} px/mm ({layout.px_per_mm_source})"
+    speed = f"{tracing.speed_mm_s:g} mm/s ({tracing.speed_source})"
+    page = f" on page {tracing.page.number}" if with_number else ""
+    rows = [("Layout", f"{layout.name}{page}"), ("Scale", f"{scale}, {speed}, {gain}")]
+    if tracing.printed is not None:
+        rows.append(("Printed", describe_print(tracing.printed)))
+    return rows

@@ -1,4 +1,4 @@
-"""Whether measurements speak for the paper speed at which a page was read.
+"""The paper speed at which a page was read, and whether its measurements speak for it.
 
 A wrong paper speed stretches or shrinks every duration alike. Diseases seldom do: a wide QRS complex comes with a
 normal rate, a slow rate with a narrow complex.

@@ -1,4 +1,4 @@
-"""What a page that was not read shows: traces, or print alone; and the other pages of its file that show traces.
+"""Contents of a page that was not read: traces, or print alone; and the other pages of its file that show traces.
 
 Cheap checks on a small picture of the page, for sentences that say what to do next. Nothing is measured by them.
 """

@@ -232,7 +232,7 @@ def _find_ends(
 
 def _describe_half(bare: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], plan: LayoutPlan) -> str:
     """Describe why six leads may be half of a page with twelve: too short, or two columns of which one has names."""
-    if len(plan.leads) != _SIX:
+    if sum(map(len, plan.rows)) != _SIX:
         return ""
     long_mm = float(columns[-1] - columns[0]) / PX_PER_MM
     if long_mm < LIMITS.min_six_mm:

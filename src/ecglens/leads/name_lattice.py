@@ -46,7 +46,7 @@ class LatticeLimits:
         high="Pages with long columns are not read.",
     )
     min_named: float = threshold(
-        0.3,
+        0.5,
         "1",
         "Least share of the names of a layout that stand in its lattice.",
         low="Words of the header make a layout.",

@@ -123,6 +123,14 @@ class QualityLimits:
         high="Usable traces are left out.",
         evidence=_BENCHMARK,
     )
+    classified_half_db: float = threshold(
+        6.0,
+        "dB",
+        "The same where pixels were classified: those pages are coarse, and a shift of half a pixel takes 3 dB.",
+        low="Bad traces are measured.",
+        high="Traces that lie on the ink of real pages are left out.",
+        evidence="overlays of the 33 real pages of `benchmarks/real_pages.md` that are answered, looked at one by one",
+    )
     db_step: float = threshold(
         4.0,
         "dB",
@@ -261,7 +269,8 @@ def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> 
             continue
         weights = _CLASSIFIED_WEIGHTS if page.is_classified else _WEIGHTS
         expected_db = sum(weights[name] * value for name, value in predictors.items())
-        quality = share / (1 + float(np.exp((LIMITS.half_db - expected_db) / LIMITS.db_step)))
+        half_db = LIMITS.classified_half_db if page.is_classified else LIMITS.half_db
+        quality = share / (1 + float(np.exp((half_db - expected_db) / LIMITS.db_step)))
         is_tangled = fact.tangled > LIMITS.max_tangled
         qualities.append(min(quality, LIMITS.tangled_quality) if is_tangled else quality)
     return tuple(round(quality, 3) for quality in qualities)

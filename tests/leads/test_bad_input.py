@@ -1,5 +1,6 @@
 """Pages that cannot be read whole give a reason, a warning and a low quality, and nothing is invented."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def test_without_grid_and_pulse_traces_are_in_pixels_and_no_millivolts_are_inven
     assert draw_overlay(tracing).shape == rendered.page.pixels.shape
 
 
+def digitize_or_say_why(page: Page) -> Tracing | str:
+    try:
+        return digitize_page(page)
+    except EcgReadError as error:
+        return str(error)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "pixels",
@@ -68,9 +76,13 @@ def test_without_grid_and_pulse_traces_are_in_pixels_and_no_millivolts_are_inven
     ],
     ids=["left half", "right half", "three quarters", "upper half", "lower half"],
 )
-def test_half_a_page_is_refused_with_a_reason(pixels: NDArray[np.uint8]) -> None:
-    with pytest.raises(EcgReadError, match=r"traces are \d+ mm long|not the 4 traces|half a page"):
-        digitize_page(part(pixels))
+def test_half_a_page_is_refused_or_its_lost_leads_are_distrusted(pixels: NDArray[np.uint8]) -> None:
+    tracing = digitize_or_say_why(part(pixels))
+    if isinstance(tracing, str):
+        assert re.search("half a page|no traces were found beside them|do not make up a known layout", tracing)
+        return
+    assert any("may be cut" in warning for warning in tracing.warnings)
+    assert {"V4", "V5", "V6"} <= {lead for lead, quality in quality_of(tracing).items() if quality < 0.5}
 
 
 @pytest.mark.parametrize("lead", ["V3", "aVL", "I"])
@@ -106,8 +118,8 @@ def test_two_pages_side_by_side_are_said_to_be_two() -> None:
 
 @pytest.mark.slow
 def test_two_pages_one_above_the_other_are_refused_or_said_to_be_two() -> None:
-    with pytest.raises(EcgReadError, match="one page at a time"):
-        digitize_page(part(np.concatenate([PIXELS, PIXELS])))
+    drawn = digitize_page(part(np.concatenate([PIXELS, PIXELS])))
+    assert any("as if the picture showed two pages" in text for text in drawn.warnings)
     public = read_page(DATA / "HB_1.jpg").pixels
     tracing = digitize_page(part(np.concatenate([public, public])))
     assert any("as if the picture showed two pages" in text for text in tracing.warnings)

@@ -44,10 +44,18 @@ def with_names(rendered: RenderedPage, named: set[str]) -> Page:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.5, 0.6, 0.775, 0.8])  # at 0.775 columns of 4.0 s
-def test_a_page_cut_before_its_second_column_of_names_is_refused(share: float) -> None:
-    page = render_page(RECORD, layout="6x2+1").page
-    with pytest.raises(EcgReadError, match="Only 6 lead names could be read, and each col|names .*could not be read"):
-        digitize_page(cut_at(page, share))
+def test_a_page_cut_in_its_second_column_is_refused_or_its_lost_leads_are_distrusted(share: float) -> None:
+    page = cut_at(render_page(RECORD, layout="6x2+1").page, share)
+    if share == 0.5:
+        with pytest.raises(EcgReadError, match="half a page"):
+            digitize_page(page)
+        return
+    tracing = digitize_page(page)
+    assert tracing.layout.name == "6x2+1"
+    assert any("may be cut" in warning for warning in tracing.warnings)
+    assert tracing.record is not None
+    lost = dict(zip(tracing.record.leads, tracing.record.quality, strict=True))
+    assert max(lost[lead] for lead in ("V1", "V2", "V3", "V4", "V5", "V6")) < 0.75 * max(lost.values())
 
 
 def test_columns_of_an_unusual_duration_bring_a_warning() -> None:
@@ -72,7 +80,7 @@ def test_columns_of_a_third_of_ten_seconds_bring_no_warning() -> None:
 def test_all_lines_with_pulses_belong_to_the_layout() -> None:
     """With V1 to V3 beside I to III alone, two of the six lines were mistaken for rhythm strips of 3x4+2."""
     page = with_names(render_page(RECORD, layout="6x2"), {"I", "II", "III", "V1", "V2", "V3"})
-    with pytest.raises(EcgReadError, match="6 calibration pulses .* lead names .*could not be read"):
+    with pytest.raises(EcgReadError, match="do not make up a known layout"):
         digitize_page(page)
 
 

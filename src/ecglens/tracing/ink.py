@@ -68,10 +68,9 @@ class InkLimits:
         high="Pieces of broken traces are removed.",
     )
     classified_level: float = threshold(
-        80.0,
+        127.5,
         "share of 255",
-        "Share of a pixel that its trace covers from which it is followed, where pixels were classified: thin tips of "
-        "tall complexes cover a third of a pixel.",
+        "Share of a pixel that its trace covers from which it is followed, where pixels were classified.",
         low="Traces look wider than they are.",
         high="Thin strokes are lost.",
     )

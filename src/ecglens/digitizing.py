@@ -145,6 +145,9 @@ def digitize_page(
     other = locate_by_classes(flat.page, layout)
     if other is None or not isinstance(other.layout, Layout):
         return tracing
+    loses_leads = len(other.layout.leads) < len(positions.leads)
+    if loses_leads and _good_share(tracing) >= GOOD_QUALITY:
+        return tracing
     second = trace(other.page, other.layout)
     if _good_share(second) >= _MIN_GOOD_SHARE and other.layout.unread < positions.unread:
         return second

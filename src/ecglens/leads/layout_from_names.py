@@ -510,7 +510,9 @@ def name_strips(
         sure = [
             word
             for word in printed
-            if word.name == default or name_weight(word.name) == 1 or word.score > FIT.min_certain_score
+            if word.name == default
+            or name_weight(word.name) == 1
+            or (word.name == "II" and word.score > FIT.min_certain_score)
         ]
         if sure:
             strips[strip] = max(sure, key=lambda word: word.score).name

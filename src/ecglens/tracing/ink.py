@@ -68,9 +68,10 @@ class InkLimits:
         high="Pieces of broken traces are removed.",
     )
     classified_level: float = threshold(
-        127.5,
+        80.0,
         "share of 255",
-        "Share of a pixel that its trace covers from which it is followed, where pixels were classified.",
+        "Share of a pixel that its trace covers from which it is followed, where pixels were classified: thin tips of "
+        "tall complexes cover a third of a pixel.",
         low="Traces look wider than they are.",
         high="Thin strokes are lost.",
     )

@@ -1,7 +1,7 @@
 """Locating the leads of a page: once for each page, on the view of it that shows them best.
 
 A view is the page as it came, or the page dewarped by its grid, seen from above by the paper's edges or by its grid,
-with the grid removed, or turned by a quarter. The first view that shows leads is taken.
+with the grid removed, or turned by a quarter. The first view that shows leads is used.
 """
 
 import math

@@ -133,7 +133,7 @@ def train_lead_names(out: Path, plan: TrainingPlan, report: Progress) -> dict[st
         report: Called every ``plan.every`` steps.
 
     Returns:
-        Share of rendered names, and of other print, that are classified correctly, none of which the network was trained on.
+        Share of names, and of other print, that are classified correctly, on words that the network was not trained on.
     """
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)

@@ -44,8 +44,8 @@ def main() -> None:
     for frequency in FREQUENCIES_HZ:
         filtered = [smooth(record, frequency) for record in records]
         cells = []
-        for known in (None, frequency):
-            measured = [durations_ms(measure(record, low_pass_hz=known)) for record in filtered]
+        for low_pass_hz in (None, frequency):
+            measured = [durations_ms(measure(record, low_pass_hz=low_pass_hz)) for record in filtered]
             change = np.array(measured) - np.array(original)
             cells += [f"{np.nanmean(column):+.1f} ({np.nanstd(column):.1f})" for column in change.T]
         lines.append(f"| {frequency:g} Hz | {' | '.join(cells)} |")

@@ -1,4 +1,4 @@
-"""Score real pages of many recorders against what is printed on them.
+"""Score real pages of many recorders against the figures that are printed on them.
 
     python benchmarks/real_pages.py INDEX FOLDER [--sheet FOLDER] [--only TEXT] [--write]
 
@@ -48,7 +48,7 @@ CELL_PX = (640, 460)
 
 @dataclass
 class Score:
-    """What came out of one row of the index.
+    """Result of scoring one row of the index.
 
     Attributes:
         row: Row of the index.
@@ -121,7 +121,7 @@ def score_row(row: dict[str, str], folder: Path, *, with_overlay: bool) -> Score
 
 
 def judge(score: Score, tracing: Tracing, measurements: Measurements | None) -> None:
-    """Fill in a score from an answer."""
+    """Fill in the score of a page that was digitized."""
     row = score.row
     strips = [lead.lead for lead in tracing.layout.leads if lead.rhythm]
     score.layout = " ".join([tracing.layout.name, *strips])

@@ -1,9 +1,9 @@
-"""Compare the rules with the two networks: pixel classes, and the reading of lead names, on the same pages.
+"""Compare the rules with the two networks, for pixel classes and for lead names, on the same pages.
 
     python benchmarks/vision.py [--data ../shared/data] [--pages 40] [--write]
 
-Rendered pages have random styles, grids and damage, 2.5 to 7.5 px/mm and are saved as JPEG (seed 5; their records are
-none of the training's). The rules follow the darkness of the ink and compare names with templates. SNR is computed as
+Rendered pages have random styles, grids and damage, and are saved as JPEG (seed 5). The networks were not trained on
+their records. The rules follow the darkness of the ink and compare names with templates. SNR is computed as
 in ``digitize.py``. Real pages are the rows to answer of ``foreign_pages/index.csv`` that are not photographs.
 """
 
@@ -65,7 +65,7 @@ def compare_rendered(data: Path, count: int) -> list[str]:
     paths = sorted((data / "ludb").rglob("*.hea"))
     for way, prepare in WAYS.items():
         rng = np.random.default_rng(5)
-        found = right = named = misnamed = 0
+        located = correct = named = misnamed = 0
         snr: list[float] = []
         began = time.process_time()
         spent = 0.0
@@ -76,15 +76,15 @@ def compare_rendered(data: Path, count: int) -> list[str]:
             layout = find_layout(page, doubtful=True)
             record = trace_page(page, layout).record if isinstance(layout, Layout) else None
             spent += time.process_time() - began
-            found += isinstance(layout, Layout)
-            right += isinstance(layout, Layout) and layout.name == rendered.truth.layout
+            located += isinstance(layout, Layout)
+            correct += isinstance(layout, Layout) and layout.name == rendered.truth.layout
             scores, missed = score_page(rendered.truth, record)
             snr += [score.snr_db for score in scores] + [-99.0] * missed
             good, bad = count_names(page, rendered)
             named, misnamed = named + good, misnamed + bad
         values = np.array(snr)
         lines.append(
-            f"| {way} | {found} | {right} | {np.median(values):.1f} | {np.mean(values > 10):.0%} "
+            f"| {way} | {located} | {correct} | {np.median(values):.1f} | {np.mean(values > 10):.0%} "
             f"| {named} | {misnamed} | {spent / count:.2f} |"
         )
     return lines
@@ -127,22 +127,22 @@ def count_names(page: Page, rendered: RenderedPage) -> tuple[int, int]:
 
 
 def compare_real(data: Path) -> list[str]:
-    """Compare on real pages: layouts that are found and right."""
+    """Compare on real pages: count the layouts that are found, and those that are correct."""
     folder = data / "foreign_pages"
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["kind"] != "photo" and row["expect"].startswith("answer")]
     lines = [f"## {len(rows)} real pages", "", "| way | layout found | layout right | CPU s |", "|---|---|---|---|"]
     for way, prepare in WAYS.items():
-        found = right = 0
+        located = correct = 0
         spent = 0.0
         for row in rows:
             page = read_page(folder / "pages" / row["file"], page=int(row["page"] or 1))
             began = time.process_time()
             layout = find_layout(prepare(page), doubtful=True)
             spent += time.process_time() - began
-            found += isinstance(layout, Layout)
-            right += isinstance(layout, Layout) and layout.name == row["layout"]
-        lines.append(f"| {way} | {found} | {right} | {spent / len(rows):.2f} |")
+            located += isinstance(layout, Layout)
+            correct += isinstance(layout, Layout) and layout.name == row["layout"]
+        lines.append(f"| {way} | {located} | {correct} | {spent / len(rows):.2f} |")
     return lines
 
 

@@ -118,8 +118,8 @@ def test_two_pages_side_by_side_are_said_to_be_two() -> None:
 
 @pytest.mark.slow
 def test_two_pages_one_above_the_other_are_refused_or_said_to_be_two() -> None:
-    drawn = digitize_page(part(np.concatenate([PIXELS, PIXELS])))
-    assert any("as if the picture showed two pages" in text for text in drawn.warnings)
+    rendered = digitize_page(part(np.concatenate([PIXELS, PIXELS])))
+    assert any("as if the picture showed two pages" in text for text in rendered.warnings)
     public = read_page(DATA / "HB_1.jpg").pixels
     tracing = digitize_page(part(np.concatenate([public, public])))
     assert any("as if the picture showed two pages" in text for text in tracing.warnings)

@@ -1,12 +1,12 @@
-"""Pages as many recorders print them, each drawn here to show one kind of fault that real pages showed."""
+"""Pages as many recorders print them, each rendered here with one difficulty that was observed on real pages."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_pages import as_jpeg, over_several_lines, with_names, with_pulse_in_each_column
 from read_against_truth import snr_db
+from rendered_recorders import as_jpeg, over_several_lines, with_names, with_pulse_in_each_column
 from synthetic_ecgs import synthesize_ecg
 
 from ecglens.digitizing import digitize_page, measure_tracing
@@ -54,7 +54,7 @@ def test_a_page_saved_as_jpeg_keeps_its_signals(grid: str | GridStyle, quality: 
 
 
 @pytest.mark.parametrize("layout", ["6x1-limb", "6x1-precordial", "3x2-limb", "3x2-precordial"])
-def test_pages_with_six_leads_are_told_by_their_names(layout: str) -> None:
+def test_pages_with_six_leads_are_identified_by_their_names(layout: str) -> None:
     tracing = digitize_page(as_jpeg(render_page(RECORD, layout=layout, dpi=120, grid=GRAY).page, 90))
     assert tracing.layout.name == layout
     assert good_share(tracing) >= 0.8
@@ -62,7 +62,7 @@ def test_pages_with_six_leads_are_told_by_their_names(layout: str) -> None:
 
 @pytest.mark.parametrize(("across_mm", "up_mm"), [(20.0, 8.0), (1.0, -6.0), (30.0, 8.0)])
 @pytest.mark.parametrize("bar", [False, True])
-def test_names_stand_anywhere_beside_their_leads(across_mm: float, up_mm: float, bar: bool) -> None:
+def test_names_may_be_printed_anywhere_beside_their_leads(across_mm: float, up_mm: float, bar: bool) -> None:
     tracing = digitize_page(with_names(RECORD, across_mm=across_mm, up_mm=up_mm, bar=bar, dpi=120, grid=GRAY))
     assert tracing.layout.name == "3x4+1"
     assert rate_bpm(tracing) == pytest.approx(RATE_BPM, abs=2)

@@ -1,4 +1,4 @@
-"""Calibration pulses of a page whose pixels were classified: pieces of the class of pulses, beside the lines."""
+"""Calibration pulses of a page whose pixels were classified: connected pixels of the class pulse beside the lines."""
 
 from dataclasses import dataclass
 
@@ -85,7 +85,7 @@ class ClassifiedPulseLimits:
         "1",
         "Least distance of pulses at the right end from the last names, as a part of the distance of the columns.",
         low="Complexes of the last column look like pulses.",
-        high="Pulses of pages whose names stand late are overlooked.",
+        high="Pulses of pages whose names are printed far to the right are overlooked.",
     )
     same_place_mm: float = threshold(
         2.5,
@@ -151,7 +151,7 @@ def _outline(piece: NDArray[np.bool_], box: NDArray[np.int32]) -> Pulse | None:
 def find_pulses_of_lines(
     pulse: NDArray[np.uint8], zeros: NDArray[np.float64], lefts: NDArray[np.float64]
 ) -> list[tuple[Pulse, ...]]:
-    """Find the pulses of lines that are known, by the columns in which they stand, left to right.
+    """Find the pulses of lines whose positions are known, grouped by columns from left to right.
 
     Two upright strokes from the zero line up to one height are a pulse, also without a roof; most lines have one at the
     same place.
@@ -159,7 +159,7 @@ def find_pulses_of_lines(
     Args:
         pulse: ``(height, width)`` uint8, share of each pixel of a normalized page that pulses cover.
         zeros: ``(lines,)``, rows of the zero lines.
-        lefts: ``(columns,)``, left edges of the names of each column; pulses stand near them or at the right end.
+        lefts: ``(columns,)``, left edges of the names of each column; pulses are near them or at the right end.
     """
     strokes = np.asarray(pulse >= LIMITS.share, dtype=np.uint8)
     black = np.asarray(cv2.dilate(strokes, np.ones((1, 3), np.uint8)), dtype=np.uint8)

@@ -1,7 +1,7 @@
-"""Layouts of pages whose pixels were classified: by the lattice of their lead names.
+"""Layouts of pages whose pixels were classified, identified by the lattice of their lead names.
 
-The names tell the layout and the lines, the ink beside them the zero lines, the pulses and the ends of the traces. It
-does not matter whether names stand above, below, on or left of their traces, or left of a pulse.
+The names determine the layout and its lines; the ink beside them determines the zero lines, the pulses and the ends of
+the traces. A name may be printed above, below, on or left of its trace, or left of a pulse.
 """
 
 from dataclasses import dataclass, replace
@@ -195,13 +195,13 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
         warnings += (
             f"{missing} of {len(fit.plan.leads)} lead names could not be read; the layout {plan.name} supplies them.",
         )
-    found = tuple(pulse for column in pulses for pulse in column)
+    all_pulses = tuple(pulse for column in pulses for pulse in column)
     layout = build_layout(
         normalized,
         rows,
         columns,
         plan,
-        found,
+        all_pulses,
         warnings,
         source,
         place_names(fit, rows, columns),
@@ -213,7 +213,7 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
 def _find_ends(
     bare: NDArray[np.uint8], rows: Rows, pulses: list[tuple[Pulse, ...]], lattice: Lattice
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Heads and ends of the traces: one of each, or one for each column that begins with pulses."""
+    """Find the heads and ends of the traces: one of each, or one for each column that begins with pulses."""
     starts, stops = _search_between(pulses, lattice, float(bare.shape[1]))
     heads, ends = [], []
     for start, stop in zip(starts, stops, strict=True):
@@ -253,9 +253,9 @@ def _describe_half(bare: NDArray[np.uint8], rows: Rows, columns: NDArray[np.floa
 
 
 def _search_between(pulses: list[tuple[Pulse, ...]], lattice: Lattice, width: float) -> tuple[list[float], list[float]]:
-    """Columns of the page between which the traces are: right of pulses at the heads, left of pulses at the end.
+    """Return the page columns between which the traces lie: right of pulses at the heads, left of pulses at the end.
 
-    Where pulses stand near the names of a later column, every column begins with some, also where none were seen.
+    Where pulses are near the names of a later column, every column begins with pulses, even where none were detected.
     """
     edges = [
         tuple(float(np.median([getattr(one, side) for one in column])) for side in ("left", "right"))
@@ -269,8 +269,8 @@ def _search_between(pulses: list[tuple[Pulse, ...]], lattice: Lattice, width: fl
             at_head.setdefault(int(away.argmin()), edge)
     if any(column > 0 for column in at_head):
         offsets = np.array([np.array(edge) - lattice.lefts[column] for column, edge in at_head.items()])
-        usual = np.median(offsets, axis=0)
-        placed = [np.array(at_head.get(column, left + usual)) for column, left in enumerate(lattice.lefts)]
+        typical = np.median(offsets, axis=0)
+        placed = [np.array(at_head.get(column, left + typical)) for column, left in enumerate(lattice.lefts)]
         return [float(edge[1]) for edge in placed], [*(float(edge[0]) for edge in placed[1:]), width]
     middle = (float(lattice.lefts[0]) + width) / 2
     start = max((right for _, right in edges if right < middle), default=-1.0)
@@ -303,7 +303,7 @@ def _place_columns(
 
 
 def _covered_share(bare: NDArray[np.uint8], rows: Rows, heads: NDArray[np.float64], ends: NDArray[np.float64]) -> float:
-    """Share of the columns between heads and ends in which the lines have ink."""
+    """Return the share of the columns between heads and ends in which the lines have ink."""
     shares = []
     for line in range(len(rows.zeros)):
         top, bottom = rows.band(line, bare.shape[0])
@@ -313,7 +313,7 @@ def _covered_share(bare: NDArray[np.uint8], rows: Rows, heads: NDArray[np.float6
 
 
 def _make_fit(lattice: Lattice, zeros: NDArray[np.float64], heads: NDArray[np.float64]) -> Fit:
-    """The lattice as a layout fitted to the lines."""
+    """Return the lattice as a layout that is fitted to the lines."""
     count = len(zeros) - len(lattice.plan.rows)
     plan = next(
         (plan for plan in LAYOUTS.values() if plan.rows == lattice.plan.rows and len(plan.rhythm) == count), None

@@ -297,7 +297,7 @@ def describe_odd_columns(plan: LayoutPlan, columns: NDArray[np.float64]) -> str:
 
 
 def normalize_by_pulses(page: Page) -> NormalizedPage | None:
-    """The page at the scale at which most calibration pulses are 10 mm high, or ``None`` where no two are seen."""
+    """Normalize the page so that most calibration pulses are 10 mm high; ``None`` where fewer than two are found."""
     if page.classes is not None:
         return _normalize_by_classified_pulses(page, page.classes.pulse)
     best, scale = 1, 0.0
@@ -314,7 +314,7 @@ def normalize_by_pulses(page: Page) -> NormalizedPage | None:
 
 
 def _normalize_by_classified_pulses(page: Page, pulse: NDArray[np.uint8]) -> NormalizedPage | None:
-    """The page at the scale at which the pulses of its pixels' classes are 10 mm high, or ``None`` without two."""
+    """Normalize the page so that its classified pulses are 10 mm high; ``None`` where fewer than two are found."""
     heights = [one.bottom - one.top for one in find_classified_pulses(pulse, page.width / LIMITS.page_width_mm)]
     if len(heights) < 2:
         return None
@@ -325,7 +325,7 @@ def _normalize_by_classified_pulses(page: Page, pulse: NDArray[np.uint8]) -> Nor
 
 
 def normalize_by_lines(page: Page, name: str | None) -> NormalizedPage | None:
-    """The page at the scale at which its lines are as long as 10 s usually are, or ``None`` where none run through.
+    """Normalize the page so that its lines are as long as 10 s typically are; ``None`` where no line runs through.
 
     That is a guess, good enough to look for lead names at about their size.
     """
@@ -348,10 +348,10 @@ def normalize_by_lines(page: Page, name: str | None) -> NormalizedPage | None:
 
 
 def find_words(page: Page, normalized: NormalizedPage) -> list[Word]:
-    """Lead names on the page, in px of the normalized page: those of a PDF's text where it has some, or those read."""
-    known = _find_words_of_text(page, normalized)
-    if len(known) >= LIMITS.min_text_names:
-        return known
+    """Find the lead names in px of the normalized page: in the text of a PDF where it has some, else in the pixels."""
+    text_words = _find_words_of_text(page, normalized)
+    if len(text_words) >= LIMITS.min_text_names:
+        return text_words
     finer = LIMITS.word_px_per_mm / PX_PER_MM
     zoom = finer / np.array([normalized.scale[1], normalized.scale[0]])
     matrix = (np.array(normalized.to_upright) - [[0, 0, normalized.origin[1]], [0, 0, normalized.origin[0]]]) * zoom[
@@ -476,7 +476,7 @@ def _place_columns(
 
 
 def place_names(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tuple[float, float, float, float]]:
-    """Top, left, bottom and right of each name on the normalized page; of unread ones by the others."""
+    """Return top, left, bottom and right of each name on the normalized page; unread names are placed by the others."""
     if not fit.words:
         return []
     tall = float(np.median([word.bottom - word.top for word in fit.words]))
@@ -495,7 +495,7 @@ def place_names(fit: Fit, rows: Rows, columns: NDArray[np.float64]) -> list[tupl
 def name_strips(
     fit: Fit, words: list[Word], rows: Rows, columns: NDArray[np.float64], curves: NDArray[np.float64]
 ) -> tuple[LayoutPlan, tuple[str, ...]]:
-    """The layout with the leads of its rhythm strips as printed, or by the lead that each runs along with."""
+    """Name the rhythm strips of a layout as printed, or after the lead that each of them is most similar to."""
     plan = fit.plan
     strips, warnings = list(plan.rhythm), []
     for strip, default in enumerate(plan.rhythm):

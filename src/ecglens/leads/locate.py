@@ -1,7 +1,7 @@
 """Locating the leads of a page: once for each page, on the view of it that shows them best.
 
 A view is the page as it came, or the page dewarped by its grid, seen from above by the paper's edges or by its grid,
-with the grid removed, or turned by a quarter. The first view that shows leads is taken.
+with the grid removed, or turned by a quarter. The first view that shows leads is used.
 """
 
 import math
@@ -73,11 +73,11 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     upright_first = list(islice(by_grid, 2 if has_no_grid or at_an_angle else 0))
     dewarped = [] if flat.pixels is photo.pixels else [flat]
     as_it_came = replace(photo, bend_mm=flat.bend_mm)  # after the dewarped view, whose grid may be blurred
-    seen_as_a_scan = [*upright_first, *dewarped, as_it_came]
-    located_by_rules = _first_located(seen_as_a_scan, name=name, doubtful=True)
+    flat_views = [*upright_first, *dewarped, as_it_came]
+    located_by_rules = _first_located(flat_views, name=name, doubtful=True)
     if located_by_rules is not None:
         return located_by_rules
-    first = classify_page(seen_as_a_scan[0])
+    first = classify_page(flat_views[0])
     layout = find_layout(first, name=name, doubtful=True)
     if isinstance(layout, Layout):
         return Located(first, layout)
@@ -86,8 +86,8 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     if is_flat:
         others = chain.from_iterable((view, classify_page(view)) for view in turn_by_quarters(photo))
     else:
-        others = map(classify_page, chain(seen_as_a_scan[1:], _edge_views(photo), by_grid))
-    return _first_located(others, name=name, doubtful=True) or Located(seen_as_a_scan[0], layout)
+        others = map(classify_page, chain(flat_views[1:], _edge_views(photo), by_grid))
+    return _first_located(others, name=name, doubtful=True) or Located(flat_views[0], layout)
 
 
 def locate_by_classes(page: Page, name: str | None = None) -> Located | None:

@@ -1,7 +1,8 @@
-"""Lines of a page from its lead names: in every layout they stand in a lattice, one name beside each lead.
+"""Lines of a page from its lead names: in every layout the names form a lattice, with one name beside each lead.
 
-Names are unique, so that a few of them tell the layout and where each line must be, also where complexes overlap, lines
-are broken, or the strips below have another distance. Two names span a lattice; the one that most others fit is taken.
+Each name is unique, so that a few of them determine the layout and the position of each line, even if complexes
+overlap, lines are broken, or the strips below are farther apart. Two names span a lattice; the lattice that fits most
+of the other names is selected.
 """
 
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class LatticeLimits:
     min_named: float = threshold(
         0.5,
         "1",
-        "Least share of the names of a layout that stand in its lattice.",
+        "Least share of the names of a layout that lie in its lattice.",
         low="Words of the header make a layout.",
         high="Pages with few readable names are refused.",
     )
@@ -69,7 +70,7 @@ class LatticeLimits:
     max_words: int = threshold(
         48,
         "words",
-        "Number of names of a layout that are looked at, the surest first; each two of them are tried.",
+        "Largest number of names of a layout that are considered, the most probable first; each pair of them is tried.",
         low="Names on pages with much print are overlooked.",
         high="Pages full of names take long.",
     )
@@ -80,24 +81,24 @@ class LatticeLimits:
         low="Names far from their lines are given to no line.",
         high="Names are given to the next line.",
     )
-    usual_mm: float = threshold(
+    typical_mm: float = threshold(
         5.0,
         "mm",
-        "Usual distance of a zero line below its name.",
+        "Typical distance of a zero line below its name.",
         low="Lines above a name are preferred.",
         high="Lines far below a name are preferred.",
     )
     per_mm: float = threshold(
         0.004,
         "1/mm",
-        "Part of the ink along the lines that each millimeter from the usual distance must bring.",
+        "Part of the ink along the lines that each millimeter from the typical distance must bring.",
         low="Lines of the next lead are taken.",
         high="Names far from their lines are given to the next line.",
     )
     refine_mm: float = threshold(
         3.0,
         "mm",
-        "Distance within which each zero line is moved to where most ink runs.",
+        "Distance within which each zero line is moved to the row with most ink.",
         low="Lines that are set less evenly are missed.",
         high="Zero lines move to ST segments.",
     )
@@ -124,14 +125,14 @@ _MOST_STRIPS = 3
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Names that stand in a layout's lattice, in px of the normalized page.
+    """Names that lie in a layout's lattice, in px of the normalized page.
 
     Attributes:
         plan: Layout without rhythm strips.
-        named: Share of its names that were found, weighted by how sure they are.
+        named: Share of its names that were read, weighted by their probability.
         feet: ``(rows,)``, rows of the names' feet.
         lefts: ``(columns,)``, columns of the names' left edges.
-        words: Names that stand in it, one for each lead that was found.
+        words: Names that lie in it, one for each lead that was read.
     """
 
     plan: LayoutPlan
@@ -142,7 +143,7 @@ class Lattice:
 
 
 def find_lattice(words: list[Word], *, only: str | None = None) -> Lattice | None:
-    """Find the layout in whose lattice most names stand, or ``None`` where too few do.
+    """Find the layout in whose lattice most names lie, or ``None`` if too few do.
 
     Args:
         words: Lead names that were read, in px of the normalized page.
@@ -160,12 +161,12 @@ def find_lattice(words: list[Word], *, only: str | None = None) -> Lattice | Non
 
 
 def _worth(lattice: Lattice) -> float:
-    """Number of names that stand in a lattice, less a part of those that are missing."""
+    """Return the number of names that lie in a lattice, less a part of those that are missing."""
     return (lattice.named - LIMITS.missing_cost * (1 - lattice.named)) * len(lattice.plan.leads)
 
 
 def _count_strays(lattice: Lattice, words: list[Word]) -> int:
-    """Count names of other leads that stand between the lines of a lattice, right of its first names."""
+    """Count names of other leads that lie between the lines of a lattice, right of its first names."""
     top, bottom = float(lattice.feet[0]), float(lattice.feet[-1])
     return sum(
         word.score > LIMITS.sure
@@ -178,49 +179,51 @@ def _count_strays(lattice: Lattice, words: list[Word]) -> int:
 
 
 def _fit_plan(plan: LayoutPlan, words: list[Word]) -> Lattice | None:
-    """The lattice of one layout that explains most of its names."""
+    """Return the lattice of one layout that fits most of its names."""
     places = {name: (row, column) for row, names in enumerate(plan.rows) for column, name in enumerate(names)}
-    known = sorted((word for word in words if word.name in places), key=lambda word: -word.score)[: LIMITS.max_words]
-    if len(known) < 2:
+    candidates = sorted((word for word in words if word.name in places), key=lambda word: -word.score)[
+        : LIMITS.max_words
+    ]
+    if len(candidates) < 2:
         return None
-    at = np.array([places[word.name] for word in known], dtype=np.float64)
-    where = np.array([(word.bottom, word.left) for word in known], dtype=np.float64)
-    weights = np.array([word.score * name_weight(word.name) for word in known])
-    slots = np.array([list(places).index(word.name) for word in known])
+    at = np.array([places[word.name] for word in candidates], dtype=np.float64)
+    positions = np.array([(word.bottom, word.left) for word in candidates], dtype=np.float64)
+    weights = np.array([word.score * name_weight(word.name) for word in candidates])
+    slots = np.array([list(places).index(word.name) for word in candidates])
     least = np.array([LIMITS.line_mm[0], LIMITS.column_mm[0]]) * PX_PER_MM
     most = np.array([LIMITS.line_mm[1], LIMITS.column_mm[1]]) * PX_PER_MM
-    best, found = 0.0, None
-    for one, two in combinations(range(len(known)), 2):
-        apart, steps = where[two] - where[one], at[two] - at[one]
+    best, best_fits = 0.0, None
+    for one, two in combinations(range(len(candidates)), 2):
+        apart, steps = positions[two] - positions[one], at[two] - at[one]
         needed = np.array([len(plan.rows) > 1, plan.columns > 1])
         if (needed & (steps == 0)).any():
             continue
         step = np.divide(apart, steps, out=np.zeros(2), where=steps != 0)
         if ((step < least) | (step > most))[needed].any():
             continue
-        off = np.abs(where - where[one] - (at - at[one]) * step)
+        off = np.abs(positions - positions[one] - (at - at[one]) * step)
         if plan.columns == 1:
-            off[:, 1] = np.abs(where[:, 1] - where[one, 1])
+            off[:, 1] = np.abs(positions[:, 1] - positions[one, 1])
         fits = (off <= LIMITS.same_place_mm * PX_PER_MM).all(axis=1)
         total = float(sum(weights[fits & (slots == slot)].max() for slot in np.unique(slots[fits])))
         if total > best:
-            best, found = total, fits
-    if found is None or len(np.unique(slots[found])) < 2:
+            best, best_fits = total, fits
+    if best_fits is None or len(np.unique(slots[best_fits])) < 2:
         return None
     whole = sum(name_weight(name) for name in places)
-    inside = [word for word, fits in zip(known, found, strict=True) if fits]
+    inside = [word for word, fits in zip(candidates, best_fits, strict=True) if fits]
     members = tuple(
         max((word for word in inside if word.name == name), key=lambda word: word.score)
         for name in places
         if any(word.name == name for word in inside)
     )
-    feet = _line(at[found, 0], where[found, 0], len(plan.rows))
-    lefts = _line(at[found, 1], where[found, 1], plan.columns)
+    feet = _line(at[best_fits, 0], positions[best_fits, 0], len(plan.rows))
+    lefts = _line(at[best_fits, 1], positions[best_fits, 1], plan.columns)
     return Lattice(plan, best / whole, feet, lefts, members)
 
 
 def _line(steps: NDArray[np.float64], places: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Places of ``count`` equal steps, fitted to those that are known."""
+    """Return the places of ``count`` equal steps, fitted to the given ones."""
     if len(np.unique(steps)) < 2:
         return np.full(count, float(np.median(places)))
     slope, first = np.polyfit(steps, places, 1)
@@ -236,7 +239,7 @@ def find_lines_of_lattice(bare: NDArray[np.uint8], lattice: Lattice, black: int)
         black: Ink from which there is a stroke.
 
     Returns:
-        Rows of the zero lines from top to bottom, strips last, or ``None`` where the traces do not fit.
+        Rows of the zero lines from top to bottom, strips last, or ``None`` if the traces do not fit.
     """
     left = max(0, round(float(lattice.lefts[0])))
     ink = np.asarray(bare[:, left:] > black, dtype=np.uint8)
@@ -255,20 +258,20 @@ def find_lines_of_lattice(bare: NDArray[np.uint8], lattice: Lattice, black: int)
 
 
 def _place_lines(along: NDArray[np.float64], feet: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """The lines at one distance below all names along which most ink runs."""
+    """Return the lines at one distance below all names along which most ink runs."""
     slack = round(LIMITS.refine_mm * PX_PER_MM)
     smooth = np.asarray(cv2.dilate(along.reshape(-1, 1), np.ones((2 * slack + 1, 1)))).ravel()
-    best, found = 0.0, None
+    best, best_rows = 0.0, None
     for below in np.arange(LIMITS.below_mm[0] * PX_PER_MM, LIMITS.below_mm[1] * PX_PER_MM + 1):
         rows = feet + below
         if rows[0] < 0 or rows[-1] >= len(along):
             continue
         places = np.clip(np.rint(rows).astype(np.intp), 0, len(along) - 1)
         score = 0.5 * float(smooth[places].mean() + along[places].mean()) + 0.5 * float(smooth[places].min())
-        score -= LIMITS.per_mm * abs(below / PX_PER_MM - LIMITS.usual_mm)
+        score -= LIMITS.per_mm * abs(below / PX_PER_MM - LIMITS.typical_mm)
         if score > best:
-            best, found = score, rows
-    return found
+            best, best_rows = score, rows
+    return best_rows
 
 
 def _refine(along: NDArray[np.float64], row: float) -> float:
@@ -279,9 +282,9 @@ def _refine(along: NDArray[np.float64], row: float) -> float:
 
 
 def _find_strips(ink: NDArray[np.uint8], along: NDArray[np.float64], zeros: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Zero lines of strips below the lines with names."""
+    """Find the zero lines of strips below the lines with names."""
     pitch = float(np.diff(zeros).mean()) if len(zeros) > 1 else LIMITS.line_mm[1] * PX_PER_MM
-    usual, last = float(np.median(along[np.rint(zeros).astype(np.intp)])), float(zeros[-1])
+    typical, last = float(np.median(along[np.rint(zeros).astype(np.intp)])), float(zeros[-1])
     strips: list[float] = []
     while len(strips) < _MOST_STRIPS:
         first, stop = round(last + 0.45 * pitch), min(len(along), round(last + 1.6 * pitch))
@@ -290,7 +293,7 @@ def _find_strips(ink: NDArray[np.uint8], along: NDArray[np.float64], zeros: NDAr
         row = first + int(along[first:stop].argmax())
         top, bottom = max(0, round(row - 0.5 * pitch)), round(row + 0.5 * pitch)
         covered = float(ink[top:bottom].any(axis=0).mean())
-        if along[row] < LIMITS.min_strip * usual or covered < LIMITS.min_covered:
+        if along[row] < LIMITS.min_strip * typical or covered < LIMITS.min_covered:
             break
         strips.append(float(row))
         last = float(row)

@@ -1,4 +1,4 @@
-"""What is seen on a page whose leads were not found, in a reader's words."""
+"""Descriptions of pages whose leads were not found, for the message that refuses them."""
 
 import re
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class DescriptionLimits:
     low_px_per_mm: float = threshold(
         2.2,
         "px/mm",
-        "Resolution below which a page is called coarse; the network has seen none of less than 2.3 px/mm.",
+        "Resolution below which a page is called coarse; the network was not trained below 2.3 px/mm.",
         low="Coarse pages are refused without that hint.",
         high="Fine pages are called coarse.",
     )
@@ -66,15 +66,15 @@ def describe_page(page: Page, normalized: NormalizedPage, words: list[Word]) -> 
     if not lines:
         has_print = page.classes is not None and (page.classes.print > LINES.black).mean() > 0.001
         return "Print was seen, but no traces: this may be a cover page." if has_print else "No traces were seen."
-    seen = f"{_say(lines).capitalize()} line{'s of traces were' if lines > 1 else ' of traces was'} seen"
+    summary = f"{_say(lines).capitalize()} line{'s of traces were' if lines > 1 else ' of traces was'} seen"
     coarse = min(normalized.scale) * PX_PER_MM < LIMITS.low_px_per_mm
     size = " The picture is too coarse to read them: use one of at least twice the size." if coarse else ""
     if extra:
-        return f"{seen}, with the additional leads {', '.join(extra)} only, which are not read."
+        return f"{summary}, with the additional leads {', '.join(extra)} only, which are not read."
     if not names:
-        return f"{seen}, but no lead names could be read beside them.{size or _HINT}"
+        return f"{summary}, but no lead names could be read beside them.{size or _HINT}"
     only = "the lead name" if len(names) == 1 else "the lead names"
-    return f"{seen}, and {only} {', '.join(names)}, which do not make up a known layout.{size}"
+    return f"{summary}, and {only} {', '.join(names)}, which do not make up a known layout.{size}"
 
 
 def _say(number: int) -> str:

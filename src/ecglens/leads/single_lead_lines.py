@@ -1,6 +1,6 @@
-"""One lead over several lines, as wearables print 30 s of it: equal lines without names that do not beat together.
+"""One lead over several lines, as wearables print 30 s of it: similar lines without names that do not beat together.
 
-Lines of different leads show the same heart beats at the same places, lines of one lead that follow each other do not.
+Lines of different leads show the same heartbeats at the same places; successive lines of one lead do not.
 """
 
 from dataclasses import dataclass
@@ -110,15 +110,15 @@ def find_single_lead_lines(
         spans = [_find_span(bare, rows, line) for line in range(len(zeros))]
         if any(span is None for span in spans):
             continue
-        known = [span for span in spans if span is not None]
-        lengths = np.array([stop - start for start, stop in known]) / PX_PER_MM
+        valid_spans = [span for span in spans if span is not None]
+        lengths = np.array([stop - start for start, stop in valid_spans]) / PX_PER_MM
         if lengths[:-1].min() < LIMITS.min_line_mm or lengths[-1] < LIMITS.min_last_mm:
             continue
-        if np.ptp([start for start, _ in known]) > LIMITS.max_start_mm * PX_PER_MM:
+        if np.ptp([start for start, _ in valid_spans]) > LIMITS.max_start_mm * PX_PER_MM:
             continue
-        if _beat_together(bare, rows, known):
+        if _beat_together(bare, rows, valid_spans):
             return NotFound(f"{len(zeros)} lines of traces that beat together were seen, but no names beside them.")
-        return _build(normalized, rows, known, next(iter(names), None), source)
+        return _build(normalized, rows, valid_spans, next(iter(names), None), source)
     return NotFound("No lines of one lead were seen.")
 
 
@@ -146,12 +146,14 @@ def _beat_together(bare: NDArray[np.uint8], rows: Rows, spans: list[tuple[int, i
 def _build(
     normalized: NormalizedPage, rows: Rows, spans: list[tuple[int, int]], name: str | None, source: str
 ) -> Layout:
-    """The layout: every line shows the same lead; the last one may be shorter."""
+    """Build the layout: every line shows the same lead; the last one may be shorter."""
     lead = name or _DEFAULT_LEAD
     plan = LayoutPlan(ONE_LEAD_LINES, tuple((lead,) for _ in spans))
     columns = np.array([float(np.median([start for start, _ in spans])), float(max(stop for _, stop in spans))])
-    found = [] if normalized.pulse is None else find_pulses_of_lines(normalized.pulse, rows.zeros[:1], columns[:1])
-    pulses = tuple(pulse for column in found for pulse in column)
+    pulse_columns = (
+        [] if normalized.pulse is None else find_pulses_of_lines(normalized.pulse, rows.zeros[:1], columns[:1])
+    )
+    pulses = tuple(pulse for column in pulse_columns for pulse in column)
     warnings = () if name else (f"The page does not name its lead; it is taken as lead {lead}.",)
     row_spans = [(float(start), float(stop)) for start, stop in spans]
     return build_layout(normalized, rows, columns, plan, pulses, warnings, source, row_spans=row_spans)

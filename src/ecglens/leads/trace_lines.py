@@ -193,7 +193,7 @@ def build_layout(
         warnings: What did not fit so far.
         source: What tells the scale.
         printed: Top, left, bottom and right of the lead names.
-        ends: Ends of the columns, where pulses or names stand between them.
+        ends: Ends of the columns, where pulses or names are printed between them.
         row_spans: Heads and ends of the lines, where these differ in length.
     """
     stops = columns[1:] if ends is None else ends

@@ -1,1 +1,1 @@
-"""Two small networks that look at a page: which pixels are trace, print and grid, and which words are lead names."""
+"""Two small networks that classify the pixels of a page (trace, print, grid, pulse) and its words (lead names)."""

@@ -1,4 +1,4 @@
-"""Read lead names with the shipped network: which name, if any, a piece of print is."""
+"""Recognize lead names with the network of this package: the name, if any, of each piece of print."""
 
 from functools import cache
 from importlib.resources import files
@@ -24,7 +24,7 @@ WINDOW = (32, 80)
 """Height and width of the network's input in px."""
 
 _TEXT_PX = 18
-"""Height of the box of the print in the window; the rest shows what is around it."""
+"""Height of the box of the print in the window; the rest shows its surroundings."""
 
 
 def cut_window(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:

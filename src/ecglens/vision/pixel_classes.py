@@ -1,4 +1,4 @@
-"""Classify the pixels of a page with the shipped network: trace, print, grid."""
+"""Classify the pixels of a page with the network of this package: trace, print, grid and pulse."""
 
 from dataclasses import replace
 from functools import cache
@@ -18,7 +18,7 @@ GRAPH_FILE = "pixel_classes.onnx"
 _MAX_PX = 1_700_000
 """Pixels to which a page is reduced: 280 x 210 mm of paper with 5.4 px/mm, 0.4 s on one core."""
 _MIN_PX = 500_000
-"""Pixels below which a page is enlarged to twice its width: the network has not seen less than 2.3 px/mm."""
+"""Pixels below which a page is enlarged to twice its width: the network was not trained below 2.3 px/mm."""
 _BLOCK_PX = 32
 """Height and width of the graph's input are multiples of this."""
 

@@ -27,7 +27,7 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
 
 
 _QUARTERS = (1, 3, 2)
-"""Quarter turns clockwise, the likeliest first."""
+"""Quarter turns clockwise, the most likely first."""
 _POSITIONS = ("on its left side", "on its right side", "upside down")
 
 
@@ -66,8 +66,8 @@ def turn_by_texts(page: Page) -> Page:
     turns = letters.most_common(1)[0][0]
     if turns == 0:
         return page
-    wanted = (4 - turns) % 4
-    return next(view for view, turned in zip(turn_by_quarters(page), _QUARTERS, strict=True) if turned == wanted)
+    target = (4 - turns) % 4
+    return next(view for view, turned in zip(turn_by_quarters(page), _QUARTERS, strict=True) if turned == target)
 
 
 def _turn_text(text: PageText, page: Page, turns: int) -> PageText:

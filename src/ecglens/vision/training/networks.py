@@ -1,7 +1,8 @@
-"""The network of pixel classes: a small U-Net on 2 x 2 blocks of pixels.
+"""The networks of pixel classes, a small U-Net on blocks of 2 x 2 pixels, and of lead names.
 
-Ronneberger et al., MICCAI 2015 (arXiv 1505.04597), with sums in place of concatenation. It works on blocks of 2 x 2
-pixels, which makes it four times as fast and costs no sharpness, because it also answers for each pixel of a block.
+The U-Net follows Ronneberger et al., MICCAI 2015 (arXiv 1505.04597), but adds skip connections instead of concatenating
+them. Working on blocks makes it four times as fast and costs no sharpness, because it has outputs for each pixel of a
+block.
 """
 
 from typing import cast
@@ -19,7 +20,7 @@ WIDTHS = (16, 32, 48, 64, 64)
 
 
 _PRIOR_LOGIT = -3.0
-"""Logit of a class where nothing is known: a twentieth of the pixels. Rare classes would vanish otherwise."""
+"""Initial logit of each class, about a twentieth of the pixels: without it, rare classes vanish."""
 
 
 class SegmentationNet(nn.Module):

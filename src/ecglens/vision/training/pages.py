@@ -1,7 +1,7 @@
 """Pages for training the network of pixel classes: rendered with damage, together with the class of each pixel.
 
-A page is drawn several times: as it is, and once for each class with everything else white, so that the masks have
-the same anti-aliased edges as the ink. The masks are then moved through the page's mesh.
+A page is rendered several times: as it is, and once for each class with everything else white, so that the masks have
+the same anti-aliased edges as the ink. The masks are then warped by the page's mesh.
 """
 
 from collections.abc import Sequence
@@ -249,10 +249,10 @@ def _resize(page: RenderedPage, masks: NDArray[np.uint8], px_per_mm: float, rng:
     zoom = px_per_mm / page.truth.px_per_mm
     height, width = page.page.pixels.shape[:2]
     size = (round(width * zoom), round(height * zoom))
-    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
     if rng.random() < 0.2:
-        how = cv2.INTER_LINEAR
-    pixels = np.asarray(cv2.resize(page.page.pixels, size, interpolation=how), dtype=np.uint8)
+        interpolation = cv2.INTER_LINEAR
+    pixels = np.asarray(cv2.resize(page.page.pixels, size, interpolation=interpolation), dtype=np.uint8)
     masks = np.asarray(cv2.resize(masks, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     if rng.random() < 0.12:  # sharpened by a scanner
         blurred = cv2.GaussianBlur(pixels, (0, 0), 1.2)

@@ -1,6 +1,6 @@
-"""Samples that are drawn in another process while a network trains, a new one every few steps.
+"""Samples that another process renders while a network trains, a new one every few steps.
 
-Which samples are drawn, and when each of them replaces an older one, depends on the seed alone, not on the speed of the
+The samples, and the steps at which each of them replaces an older one, depend only on the seed, not on the speed of the
 machine: the training waits for a sample that is not ready.
 """
 
@@ -17,7 +17,7 @@ __all__ = ["SamplePool", "open_pool"]
 Sample = TypeVar("Sample")
 
 _AHEAD = 8
-"""Number of samples that are drawn before they are needed."""
+"""Number of samples that are rendered before they are needed."""
 
 
 class SamplePool(Generic[Sample]):
@@ -25,7 +25,7 @@ class SamplePool(Generic[Sample]):
 
     Args:
         stream: Samples in the order of their seeds.
-        size: Number of samples that are kept.
+        size: Largest number of samples in the pool.
     """
 
     def __init__(self, stream: Iterator[Sample], size: int) -> None:
@@ -54,7 +54,7 @@ def open_pool(
     Args:
         draw: Draws the sample of a source and a seed; a function at the top of a module.
         source: What ``draw`` draws from, such as a folder.
-        size: Number of samples that are kept.
+        size: Largest number of samples in the pool.
         seed: First seed.
 
     Yields:

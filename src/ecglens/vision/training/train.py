@@ -31,11 +31,11 @@ Progress = Callable[[int, Mapping[str, float]], None]
 _CROP_PX = 256
 _PAGE_BATCH = 8
 _STEPS_PER_PAGE = 6
-_PAGES_KEPT = 260
+_PAGE_POOL_SIZE = 260
 _WORD_BATCH = 64
 _WORDS_A_SAMPLE = 200
 _STEPS_PER_WORDS = 10
-_WORDS_KEPT = 30_000
+_WORD_POOL_SIZE = 30_000
 _HELD_PAGES = 12
 _HELD_WORDS = 4000
 _CLASS_WEIGHTS = (1.0, 0.6, 0.25, 0.6)
@@ -48,7 +48,7 @@ _DICE_WEIGHTS = (0.5, 0.25, 0.0, 0.0)
 """Weights of their Dice losses, which keep rare classes from being forgotten."""
 _AGREEMENT = 1e-3
 """Largest difference between the logits of a network and of its graph."""
-_UNUSED_FONTS = ("Siz", "NonUni", "LastResort", "cmex", "cmsy", "cmmi", "Display")
+_UNUSED_FONTS = ("STIXSiz", "STIXNonUni", "LastResort", "cmex", "cmsy", "cmmi", "Display")
 """Fonts of matplotlib that hold mathematical signs."""
 
 Planes = NDArray[np.float32]
@@ -56,7 +56,7 @@ Planes = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """How long and from where to train.
+    """Settings of a training.
 
     Attributes:
         steps: Number of steps.
@@ -99,8 +99,8 @@ def train_pixel_classes(records: Path, out: Path, plan: TrainingPlan, report: Pr
     weights, ink_weights = (torch.tensor(values).view(1, -1, 1, 1) for values in (_CLASS_WEIGHTS, _INK_WEIGHTS))
     held = [_draw_page((str(records), -1 - number)) for number in range(_HELD_PAGES)]
     losses: list[float] = []
-    with open_pool(_draw_page, str(records), size=_PAGES_KEPT, seed=plan.seed * 1_000_000) as pool:
-        pool.add(_PAGES_KEPT // 4)
+    with open_pool(_draw_page, str(records), size=_PAGE_POOL_SIZE, seed=plan.seed * 1_000_000) as pool:
+        pool.add(_PAGE_POOL_SIZE // 4)
         for step in range(1, plan.steps + 1):
             if step % _STEPS_PER_PAGE == 0:
                 pool.add(1)
@@ -133,7 +133,7 @@ def train_lead_names(out: Path, plan: TrainingPlan, report: Progress) -> dict[st
         report: Called every ``plan.every`` steps.
 
     Returns:
-        Share of rendered names, and of other print, that are classified rightly; none of them was trained on.
+        Share of names, and of other print, that are classified correctly, on words that the network was not trained on.
     """
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
@@ -142,13 +142,13 @@ def train_lead_names(out: Path, plan: TrainingPlan, report: Progress) -> dict[st
     held = [_draw_words((",".join(find_fonts()), -1 - number)) for number in range(_HELD_WORDS // _WORDS_A_SAMPLE)]
     losses: list[float] = []
     fonts = ",".join(find_fonts())
-    with open_pool(_draw_words, fonts, size=_WORDS_KEPT // _WORDS_A_SAMPLE, seed=plan.seed * 1_000_000) as pool:
+    with open_pool(_draw_words, fonts, size=_WORD_POOL_SIZE // _WORDS_A_SAMPLE, seed=plan.seed * 1_000_000) as pool:
         pool.add(20)
         for step in range(1, plan.steps + 1):
             if step % _STEPS_PER_WORDS == 0:
                 pool.add(1)
             picks = [pool.samples[int(rng.integers(len(pool.samples)))] for _ in range(4)]
-            windows, names = (np.concatenate([part[which] for part in picks]) for which in (0, 1))
+            windows, names = (np.concatenate([part[index] for part in picks]) for index in (0, 1))
             some = rng.integers(0, len(names), _WORD_BATCH)
             planes = windows[some].astype(np.float32) / 255 * rng.uniform(0.6, 1, (_WORD_BATCH, 1, 1))
             logits = network(torch.from_numpy(planes.astype(np.float32)[:, None]))
@@ -162,7 +162,7 @@ def train_lead_names(out: Path, plan: TrainingPlan, report: Progress) -> dict[st
 
 
 def find_fonts() -> list[str]:
-    """Find the typefaces that words are drawn in: those of matplotlib, Pillow, OpenCV and ecglens."""
+    """Find the typefaces that words are rendered in: those of matplotlib, Pillow, OpenCV and ecglens."""
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -195,8 +195,8 @@ def _draw_words(task: tuple[str, int]) -> tuple[NDArray[np.uint8], NDArray[np.in
     """Windows of a seed with the numbers of their names."""
     fonts, number = task
     rng = np.random.default_rng([number & 0xFFFFFFFF, int(number < 0)])
-    drawn = [draw_word(rng, fonts.split(",")) for _ in range(_WORDS_A_SAMPLE)]
-    return np.stack([window for window, _ in drawn]), np.array([name for _, name in drawn], dtype=np.int64)
+    samples = [draw_word(rng, fonts.split(",")) for _ in range(_WORDS_A_SAMPLE)]
+    return np.stack([window for window, _ in samples]), np.array([name for _, name in samples], dtype=np.int64)
 
 
 def _cut_crop(page: TrainingPage, rng: np.random.Generator) -> tuple[Planes, Planes]:
@@ -280,25 +280,25 @@ def _score_pages(network: SegmentationNet, pages: Sequence[TrainingPage]) -> dic
         whole = cv2.copyMakeBorder(page.pixels, 0, -height % 32, 0, -width % 32, cv2.BORDER_REPLICATE)
         planes = torch.from_numpy(np.ascontiguousarray(whole.transpose(2, 0, 1)[None], dtype=np.float32) / 255)
         with torch.inference_mode():
-            found = network(planes)[0, :, :height, :width].numpy() > 0
+            predicted = network(planes)[0, :, :height, :width].numpy() > 0
         true = page.masks.transpose(2, 0, 1) > 127
-        both += (found & true).sum(axis=(1, 2))
-        either += (found | true).sum(axis=(1, 2))
+        both += (predicted & true).sum(axis=(1, 2))
+        either += (predicted | true).sum(axis=(1, 2))
     return {name: float(a / max(b, 1)) for name, a, b in zip(CLASSES, both, either, strict=True)}
 
 
 def _score_words(network: NameNet, samples: Sequence[tuple[NDArray[np.uint8], NDArray[np.int64]]]) -> dict[str, float]:
-    windows, names = (np.concatenate([sample[which] for sample in samples]) for which in (0, 1))
+    windows, names = (np.concatenate([sample[index] for sample in samples]) for index in (0, 1))
     with torch.inference_mode():
         logits = [
             network(torch.from_numpy(part.astype(np.float32)[:, None] / 255))
             for part in np.array_split(windows, max(1, len(windows) // 250))
         ]
-    found = torch.cat(logits).argmax(dim=1).numpy()
+    predicted = torch.cat(logits).argmax(dim=1).numpy()
     is_name = names != OTHER
     return {
-        "names": float((found[is_name] == names[is_name]).mean()),
-        "other print": float((found[~is_name] == OTHER).mean()),
+        "names": float((predicted[is_name] == names[is_name]).mean()),
+        "other print": float((predicted[~is_name] == OTHER).mean()),
     }
 
 

@@ -1,4 +1,4 @@
-"""Words for training the reader of lead names: names and other ink, in many typefaces, as pages show them.
+"""Words for training the network that reads lead names: names and other ink in many typefaces.
 
 Half of the windows show one of the names, some with a bar, an arrow or a calibration pulse beside it, with a grid
 behind and a trace across it; the others show other words, pieces of names, and pieces of traces.

@@ -1,4 +1,4 @@
-"""Pages that show what real pages of many recorders show: drawn for tests, each with the layout it must be read as."""
+"""Pages rendered for tests with the difficulties of real pages of many recorders."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def as_jpeg(page: Page, quality: int) -> Page:
 
 
 def with_names(record: EcgRecord, *, across_mm: float, up_mm: float, bar: bool = False, **style: object) -> Page:
-    """Draw a page whose lead names stand anywhere beside the heads of their leads, with a bar before them if wished."""
+    """Render a page with its lead names anywhere beside the heads of their leads, optionally with a bar before them."""
     rendered = render_page(record, **{**BARE, **style})  # type: ignore[arg-type]
     pixels, truth = rendered.page.pixels.copy(), rendered.truth
     for segment in truth.leads:
@@ -34,16 +34,16 @@ def with_names(record: EcgRecord, *, across_mm: float, up_mm: float, bar: bool =
 
 
 def with_pulse_in_each_column(record: EcgRecord, **style: object) -> Page:
-    """Draw a page of six rows and two columns with a pulse before each, and the names left of the pulses."""
+    """Render a page of six rows and two columns with a pulse before each, and the names left of the pulses."""
     halves = []
     for layout in ("6x1-limb", "6x1-precordial"):
         page = with_names(record, across_mm=-18.0, up_mm=9.0, layout=layout, seconds=4.0, margin_mm=10.0, **style)
         halves.append(page.pixels)
-    return Page(np.hstack(halves), "drawn")
+    return Page(np.hstack(halves), "rendered")
 
 
 def over_several_lines(record: EcgRecord, *, lines: int, seconds: float, **style: object) -> Page:
-    """Draw one lead over several lines, which follow each other in time; only the first has a pulse, none a name."""
+    """Render one lead over several successive lines; only the first has a pulse, and none has a name."""
     parts = []
     for line in range(lines):
         first = round(line * seconds * record.fs_hz)
@@ -57,7 +57,7 @@ def over_several_lines(record: EcgRecord, *, lines: int, seconds: float, **style
         parts.append(page.page.pixels[cut:-cut])
     width = max(part.shape[1] for part in parts)
     padded = [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255) for part in parts]
-    return Page(np.vstack(padded), "drawn")
+    return Page(np.vstack(padded), "rendered")
 
 
 def _draw_name(pixels: NDArray[np.uint8], name: str, left: float, baseline: float, truth: PageTruth) -> None:

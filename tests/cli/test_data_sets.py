@@ -116,7 +116,10 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
         (("render", "loose/a.png", "out.png"), "Expected signals in a file that ends in .hea, .csv, "),
         (("render", "nix.csv", "out.png"), "Expected a file of signals at nix.csv, got nothing there; check the path."),
         (("render", "columns.csv", "out.png"), "Expected a column time_s, a column in mV for each lead"),
-        (("render", "two.csv", "out.gif", "--layout", "6x1-limb"), "Expected a file ending in .png, .jpg, .tif, .bmp or"),
+        (
+            ("render", "two.csv", "out.gif", "--layout", "6x1-limb"),
+            "Expected a file ending in .png, .jpg, .tif, .bmp or",
+        ),
         (
             ("render", "two.csv", "out.png"),
             "Expected the leads of the layout 3x4+1 in the record, got no V1, V2, V3, V4, V5, V6; choose the layout "

@@ -150,18 +150,19 @@ prints how well it holds on other records."""
 
 
 _CLASSIFIED_WEIGHTS = {
-    "constant": 20.0,
-    "residual": -1.5,
-    "shared": -15.0,
-    "torn": -10.0,
-    "faint": -20.0,
-    "coarse": -3.0,
+    "constant": 14.0,
+    "residual": -3.0,
+    "shared": 0.0,
+    "torn": -11.0,
+    "faint": -8.0,
+    "coarse": -10.0,
     "tangled": -8.0,
-    "jitter": -1.0,
+    "jitter": -0.8,
 }
-"""The same for traces that were followed by the classes of pixels. They are set by hand, so that the quality agrees
-with the overlays of real pages: a fit to rendered pages (``benchmarks/quality.py --classified --fit``) calls most of
-those bad whose traces lie on the ink. ``benchmarks/quality_classified.md`` says how well they rank rendered pages."""
+"""The same for traces that were followed by the classes of pixels: between a fit to rendered pages
+(``benchmarks/quality.py --classified --fit``), which calls traces bad that lie on the ink of real pages, and those
+overlays, which were looked at one by one. ``benchmarks/quality_classified.md`` says how well they rank rendered
+pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,14 @@ import ecglens
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "var" / "threshold_sweep.jsonl"
-PACKAGES = ("ecglens.leads", "ecglens.measuring", "ecglens.pages", "ecglens.printed", "ecglens.tracing")
+PACKAGES = (
+    "ecglens.joining",
+    "ecglens.leads",
+    "ecglens.measuring",
+    "ecglens.pages",
+    "ecglens.printed",
+    "ecglens.tracing",
+)
 """Packages that have thresholds."""
 
 QUICK_STAGES = ("signals", "made")

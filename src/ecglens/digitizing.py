@@ -21,6 +21,7 @@ from ecglens.printed.facts import (
 )
 from ecglens.records import GOOD_QUALITY, Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
+from ecglens.tracing.quality import OVERLAP
 from ecglens.tracing.trace import trace_page
 
 __all__ = ["digitize", "digitize_page", "measure_tracing"]
@@ -30,6 +31,9 @@ _MIN_BOX_MM = 5.0
 
 _MIN_GOOD_SHARE = 0.8
 """Share of good leads below which a page is also traced by the classes of its pixels."""
+
+_DENSE_MM = 18.0
+"""Distance of lines below which complexes of two lines overlap often: those of twelve lines on a page."""
 
 _MAX_UNREAD = 2
 """Number of unread lead names from which a page is also read by the classes of its pixels: they tell the layout."""
@@ -139,8 +143,9 @@ def digitize_page(
         return _trace_and_check(view, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
 
     tracing = trace(flat.page, positions)
-    is_good = _good_share(tracing) >= _MIN_GOOD_SHARE and positions.unread < _MAX_UNREAD
-    if boxes or flat.page.classes is not None or is_good:
+    is_good = _good_share(tracing) >= _MIN_GOOD_SHARE
+    is_entangled = _is_dense(positions) and any(warning.startswith(OVERLAP) for warning in tracing.warnings)
+    if boxes or flat.page.classes is not None or is_entangled or (is_good and positions.unread < _MAX_UNREAD):
         return tracing
     other = locate_by_classes(flat.page, layout)
     if other is None or not isinstance(other.layout, Layout):
@@ -152,6 +157,11 @@ def digitize_page(
     if _good_share(second) >= _MIN_GOOD_SHARE and other.layout.unread < positions.unread:
         return second
     return max(tracing, second, key=_good_share)
+
+
+def _is_dense(layout: Layout) -> bool:
+    """Return whether the lines are so near to each other that no network tells overlapping complexes apart."""
+    return min(lead.box.height for lead in layout.leads) < _DENSE_MM * layout.px_per_mm[0]
 
 
 def _good_share(tracing: Tracing) -> float:

@@ -123,7 +123,7 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
         (
             ("render", "two.csv", "out.png"),
             "Expected the leads of the layout 3x4+1 in the record, got no V1, V2, V3, V4, V5, V6; choose the layout "
-            "6x1 or 1x1.",
+            "6x1-limb or 3x2-limb or 1x1.",
         ),
         (("train", "recipe.toml", "--out", "run", "--data", "loose", "--scheme", "four"), "Expected --scheme with a"),
         (("render", "loose", "out", "--scheme", "five"), "Expected labels out of four, superclass, stage, got 'five'"),

@@ -102,7 +102,7 @@ def test_a_rhythm_strip_at_the_edge_is_not_lost() -> None:
 
 
 def test_two_strips_keep_their_own_names() -> None:
-    rendered = render_page(RECORD, layout="3x4+2", rhythm=("V1", "II"), dpi=120, grid=GRAY)
+    rendered = render_page(RECORD, layout="3x4+2", rhythm=("V1", "II"), dpi=120, grid="red-lines")
     tracing = digitize_page(as_jpeg(rendered.page, 85))
     assert [lead.lead for lead in tracing.layout.leads if lead.rhythm] == ["V1", "II"]
 

@@ -12,6 +12,7 @@ from ecglens.tracing.lead_relations import relation_residuals
 
 __all__ = [
     "LIMITS",
+    "OVERLAP",
     "LeadFacts",
     "PageFacts",
     "QualityLimits",
@@ -134,6 +135,9 @@ class QualityLimits:
 
 
 LIMITS = QualityLimits()
+
+OVERLAP = "Complexes overlap those of neighboring lines"
+"""Beginning of the warning that names leads whose ink cannot be told from that of their neighbors."""
 
 _WEIGHTS = {
     "constant": 8.55,
@@ -343,7 +347,7 @@ def lead_warnings(record: EcgRecord, facts: list[LeadFacts]) -> tuple[str, ...]:
             warnings.append(f"Leads {', '.join(names)} do not add up: the residual is {residual:.2f} mV.")
     tangled = [name for name, fact in zip(record.leads, facts, strict=True) if fact.tangled > LIMITS.max_tangled]
     if tangled:
-        warnings.append(f"Complexes overlap those of neighboring lines: {', '.join(tangled)}.")
+        warnings.append(f"{OVERLAP}: {', '.join(tangled)}.")
     poor = [name for name, quality in zip(record.leads, record.quality, strict=True) if quality < GOOD_QUALITY]
     if poor:
         warnings.append(f"May be wrong, with a quality below 0.5: {', '.join(poor)}; look at the overlay.")

@@ -475,7 +475,7 @@ def clean_looks() -> Iterator[dict[str, Any]]:
     """List undamaged pages: each layout twice, with grids, resolutions, styles, gains and records that take turns."""
     names, grids, styles = cycle(record_names()), cycle(GRIDS), cycle(STYLES)
     dpis, gains = cycle((100, 150, 200, 250, 300)), cycle((10.0, 10.0, 5.0, 10.0, 20.0, 10.0, 10.0))
-    for layout in [*LAYOUTS, *LAYOUTS]:
+    for layout in [*CLEAN_LAYOUTS, *CLEAN_LAYOUTS]:
         grid, gain_mm_mv = next(grids), next(gains)
         # Recorders print no rows of 14 mm at 20 mm/mV, and without a grid only the default gain gives the scale.
         if grid == "none" or (gain_mm_mv == 20.0 and LAYOUTS[layout].lines > 4):
@@ -664,6 +664,13 @@ def observe_pdf() -> Iterator[Observation]:
 
 
 # --- Floors and the table --------------------------------------------------------------------------------------------
+
+
+CLEAN_LAYOUTS = (
+    *("3x4", "3x4+1", "3x4+2", "3x4+3", "6x2", "6x2+1", "12x1", "6x1-limb", "4x3"),
+    *("3x4+1-cabrera", "6x2-cabrera", "12x1-cabrera", "4x3-cabrera", "1x1"),
+)
+"""Layouts of the clean pages in the order in which their pages were drawn when the floors were set."""
 
 
 def main() -> int:

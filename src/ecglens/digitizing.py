@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
-from ecglens.leads.locate import locate_by_classes, locate_flat_leads
+from ecglens.leads.locate import locate_flat_leads
 from ecglens.pages.contents import describe_contents
 from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
@@ -19,24 +17,14 @@ from ecglens.printed.facts import (
     read_facts,
     read_text_facts,
 )
-from ecglens.records import GOOD_QUALITY, Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
+from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
-from ecglens.tracing.quality import OVERLAP
 from ecglens.tracing.trace import trace_page
 
 __all__ = ["digitize", "digitize_page", "measure_tracing"]
 
 _MIN_BOX_MM = 5.0
 """Least height and width of a lead's box that is given by hand: one large square of the grid."""
-
-_MIN_GOOD_SHARE = 0.8
-"""Share of good leads below which a page is also traced by the classes of its pixels."""
-
-_DENSE_MM = 18.0
-"""Distance of lines below which complexes of two lines overlap often: those of twelve lines on a page."""
-
-_MAX_UNREAD = 2
-"""Number of unread lead names from which a page is also read by the classes of its pixels: they tell the layout."""
 
 
 def digitize(
@@ -138,36 +126,7 @@ def digitize_page(
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)
     if facts is None and printed:
         facts = read_facts(flat.page, positions)
-
-    def trace(view: Page, layout: Layout) -> Tracing:
-        return _trace_and_check(view, layout, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
-
-    tracing = trace(flat.page, positions)
-    is_good = _good_share(tracing) >= _MIN_GOOD_SHARE
-    is_entangled = _is_dense(positions) and any(warning.startswith(OVERLAP) for warning in tracing.warnings)
-    if boxes or flat.page.classes is not None or is_entangled or (is_good and positions.unread < _MAX_UNREAD):
-        return tracing
-    other = locate_by_classes(flat.page, layout)
-    if other is None or not isinstance(other.layout, Layout):
-        return tracing
-    loses_leads = len(other.layout.leads) < len(positions.leads)
-    if loses_leads and _good_share(tracing) >= GOOD_QUALITY:
-        return tracing
-    second = trace(other.page, other.layout)
-    if _good_share(second) >= _MIN_GOOD_SHARE and other.layout.unread < positions.unread:
-        return second
-    return max(tracing, second, key=_good_share)
-
-
-def _is_dense(layout: Layout) -> bool:
-    """Return whether the lines are so near to each other that no network tells overlapping complexes apart."""
-    return min(lead.box.height for lead in layout.leads) < _DENSE_MM * layout.px_per_mm[0]
-
-
-def _good_share(tracing: Tracing) -> float:
-    """Share of the leads that passed their checks; a hundredth of the mean quality decides between equal shares."""
-    quality = tracing.record.quality if tracing.record is not None else ()
-    return float(np.mean([(value >= GOOD_QUALITY) + 0.01 * value for value in quality])) if quality else 0.0
+    return _trace_and_check(flat.page, positions, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
 
 
 def measure_tracing(tracing: Tracing) -> Measurements | None:

@@ -73,21 +73,12 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     upright_first = list(islice(by_grid, 2 if has_no_grid or at_an_angle else 0))
     dewarped = [] if flat.pixels is photo.pixels else [flat]
     as_it_came = replace(photo, bend_mm=flat.bend_mm)  # after the dewarped view, whose grid may be blurred
-    flat_views = [*upright_first, *dewarped, as_it_came]
-    located_by_rules = _first_located(flat_views, name=name, doubtful=True)
-    if located_by_rules is not None:
-        return located_by_rules
-    first = classify_page(flat_views[0])
-    layout = find_layout(first, name=name, doubtful=True)
-    if isinstance(layout, Layout):
-        return Located(first, layout)
-    is_flat = not has_no_grid and not at_an_angle and not dewarped
-    others: Iterable[Page]
-    if is_flat:
-        others = chain.from_iterable((view, classify_page(view)) for view in turn_by_quarters(photo))
-    else:
-        others = map(classify_page, chain(flat_views[1:], _edge_views(photo), by_grid))
-    return _first_located(others, name=name, doubtful=True) or Located(flat_views[0], layout)
+    others = list(chain(upright_first, dewarped, [as_it_came], _edge_views(photo), by_grid))
+    by_rules = _first_located(others, name=name, doubtful=True)
+    if by_rules is not None:
+        return by_rules
+    by_classes = _first_located(map(classify_page, others), name=name, doubtful=True)
+    return by_classes or Located(others[0], find_layout(classify_page(others[0]), name=name, doubtful=True))
 
 
 def locate_by_classes(page: Page, name: str | None = None) -> Located | None:

@@ -141,7 +141,7 @@ class WaveLimits:
         evidence=_LUDB,
     )
     qrs_on_shift: int = threshold(
-        2,
+        3,
         "samples",
         "Samples by which the readers of LUDB mark the onset of QRS before the threshold is passed.",
         low="QRS and QT get short.",

@@ -55,13 +55,6 @@ class PreprocessingLimits:
         low="Traces count as a grid.",
         high="Dark grids count as ink.",
     )
-    max_stroke_share: float = threshold(
-        0.045,
-        "1",
-        "Largest share of a page that traces and print cover: 0.03 on the public pages, 0.015 on rendered ones.",
-        low="Pages with much print are followed at too high a level.",
-        high="Noise of JPEG counts as strokes, and traces run along the grid.",
-    )
     thick_px: int = threshold(
         9,
         "px",
@@ -187,8 +180,6 @@ def estimate_edge_level(dark: Image) -> float:
     if some.size < 100:
         return 128.0
     between = _otsu_level(some)
-    if (dark > between).mean() > LIMITS.max_stroke_share:  # noise of a JPEG or a dark grid lies above it too
-        between = _otsu_level(dark[dark > between])
     full = float(np.percentile(dark[dark > between], 70))
     near = cv2.dilate(np.asarray(dark > 0.6 * between, dtype=np.uint8), np.ones((5, 5), np.uint8))
     far = dark[near == 0]

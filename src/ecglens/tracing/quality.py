@@ -137,7 +137,7 @@ class QualityLimits:
 LIMITS = QualityLimits()
 
 OVERLAP = "Complexes overlap those of neighboring lines"
-"""Beginning of the warning that names leads whose ink cannot be told from that of their neighbors."""
+"""Beginning of the warning that names leads whose ink cannot be distinguished from that of their neighbors."""
 
 _WEIGHTS = {
     "constant": 8.55,
@@ -156,6 +156,7 @@ prints how well it holds on other records."""
 _CLASSIFIED_WEIGHTS = {
     "constant": 14.0,
     "residual": -3.0,
+    "bend": -4.66,
     "shared": 0.0,
     "torn": -11.0,
     "faint": -8.0,
@@ -300,6 +301,7 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
             {
                 "constant": 1.0,
                 "residual": float(np.log(own + 0.02)),
+                "bend": float(np.log1p(page.bend_mm)),
                 "shared": float(np.sqrt(fact.shared)),
                 "torn": float(np.sqrt(fact.torn)),
                 "jitter": float(np.log(np.percentile(np.abs(np.diff(valid, n=2)), 95) / span + 1e-4)),
@@ -313,7 +315,6 @@ def _ink_predictors(fact: LeadFacts, page: PageFacts) -> dict[str, float]:
     if page.is_classified:
         return {"faint": fact.faint, "coarse": 1 / page.px_per_mm, "tangled": fact.tangled}
     return {
-        "bend": float(np.log1p(page.bend_mm)),
         "edge": float(np.log(page.edge + 0.01)),
         "soft": page.edge * page.pen_mm,
     }

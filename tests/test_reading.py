@@ -146,8 +146,7 @@ def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
 
     assert reading.layout.name == "3x4+1"
     assert len(reading.record.leads) == 13
-    assert min(reading.record.quality) > 0.3
-    assert max(reading.record.quality) > 0.5, "its traces correlate with the truth by 0.92 and more"
+    assert max(reading.record.quality) < 0.5, "it says that it must not be trusted"
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def test_a_page_is_read_whatever_the_encoding_of_the_terminal(environment):
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert b"98.1 % ####" in done.stdout
-    assert b"V5       -0.06" in done.stdout
+    assert b"V5       -0.07" in done.stdout
     assert done.stderr.count(b"\n") == 1
 
 

@@ -61,7 +61,7 @@ def test_examine_shows_the_page_and_its_layout_beside_the_answer(model):
 
 def test_a_pdf_s_page_is_chosen_by_its_number(model):
     assert ecglens.examine(DATA / "00009_hr.pdf", model=model, page=1).page.number == 1
-    with pytest.raises(EcgReadError, match="page number from 1 to 1, found 2"):
+    with pytest.raises(EcgReadError, match="expected page 1, found page 2; the file has one page"):
         ecglens.read(DATA / "00009_hr.pdf", model=model, page=2)
 
 
@@ -146,7 +146,7 @@ def test_a_photo_whose_grid_flattening_spoils_is_traced_as_it_came():
 
     assert reading.layout.name == "3x4+1"
     assert len(reading.record.leads) == 13
-    assert max(reading.record.quality) < 0.5, "it says that it must not be trusted"
+    assert max(reading.record.quality) > 0.5, "its traces correlate with the truth by 0.92 and more"
 
 
 @pytest.mark.slow

@@ -1,11 +1,17 @@
 """Digitizing: from the file of an ECG page to its signals in mV."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
-from ecglens.leads.locate import locate_flat_leads
+from ecglens.leads.locate import locate_by_classes, locate_flat_leads
 from ecglens.pages.contents import describe_contents
 from ecglens.pages.geometry.paper_edges import rectify
 from ecglens.pages.read import Source, read_page
@@ -19,12 +25,24 @@ from ecglens.printed.facts import (
 )
 from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
 from ecglens.settings import load_settings
+from ecglens.tracing.agreement import compare_with_strokes, is_contradicted, is_replaced
+from ecglens.tracing.quality import LIMITS as QUALITY
+from ecglens.tracing.quality import good_share
 from ecglens.tracing.trace import trace_page
+from ecglens.vision.pixel_classes import classify_page
 
 __all__ = ["digitize", "digitize_page", "measure_tracing"]
 
 _MIN_BOX_MM = 5.0
 """Least height and width of a lead's box that is given by hand: one large square of the grid."""
+
+_MAX_UNREAD = 2
+"""Number of unread lead names from which the classes of the pixels are asked for the layout."""
+
+_MAX_RESIDUAL_SHARE = 0.5
+"""Residual of the limb leads with which other traces replace those of the ink, as a part of theirs."""
+
+FindStrokes: TypeAlias = Callable[[], NDArray[np.uint8]]
 
 
 def digitize(
@@ -126,7 +144,15 @@ def digitize_page(
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)
     if facts is None and printed:
         facts = read_facts(flat.page, positions)
-    return _trace_and_check(flat.page, positions, facts, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
+
+    def trace(view: Page, layout: Layout, find_strokes: FindStrokes | None = None) -> Tracing:
+        return _trace_and_check(
+            view, layout, facts, find_strokes, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz
+        )
+
+    if boxes:
+        return trace(flat.page, positions)
+    return _trace_best(flat.page, positions, trace, layout)
 
 
 def measure_tracing(tracing: Tracing) -> Measurements | None:
@@ -138,10 +164,80 @@ def measure_tracing(tracing: Tracing) -> Measurements | None:
     return measure(tracing.record, low_pass_hz=tracing.printed.low_pass_hz if tracing.printed else None)
 
 
+def _trace_best(
+    view: Page, layout: Layout, trace: Callable[[Page, Layout, FindStrokes | None], Tracing], name: str | None
+) -> Tracing:
+    """Trace a page by its ink, or by the classes of its pixels where these contradict the ink.
+
+    The classes are only asked where too few leads are good or lead names were not read. They may then know the layout
+    better, confirm the traces, or replace them.
+    """
+    classify = cache(lambda: view if view.classes is not None else classify_page(view))
+
+    def find_strokes() -> NDArray[np.uint8]:
+        classes = classify().classes
+        assert classes is not None
+        if classes.trace.shape == (view.height, view.width):
+            return classes.trace
+        return np.asarray(cv2.resize(classes.trace, (view.width, view.height), interpolation=cv2.INTER_AREA))
+
+    is_by_classes = view.classes is not None
+    by_ink = trace(replace(view, classes=None), layout, find_strokes)
+    if _is_good(by_ink) and not is_by_classes and layout.unread < _MAX_UNREAD:
+        return by_ink
+    located = Located(view, layout) if is_by_classes else locate_by_classes(classify(), name)
+    if located is None or not isinstance(located.layout, Layout):
+        return by_ink
+    if _knows_more(located.layout, layout):
+        view, layout, is_by_classes = located.page, located.layout, True
+        by_ink = trace(replace(view, classes=None), layout, find_strokes)
+    if _is_good(by_ink) and not is_by_classes:
+        return by_ink
+    by_classes = trace(located.page, located.layout, None)
+    if by_classes.record is None or len(by_classes.traces) < len(by_ink.traces):
+        return by_ink
+    if by_ink.record is None:
+        return by_classes
+    agreements = by_ink.agreements or compare_with_strokes(by_ink.traces, layout, find_strokes())
+    is_better = is_replaced(agreements, by_classes.agreements) or _adds_up_better(by_classes, by_ink)
+    return by_classes if is_better else by_ink
+
+
+def _knows_more(other: Layout, layout: Layout) -> bool:
+    """Return whether another layout of a page names other leads, of which fewer names were not read, and loses none."""
+    names, other_names = (sorted((lead.lead, lead.rhythm) for lead in each.leads) for each in (layout, other))
+    return other_names != names and len(other_names) >= len(names) and other.unread < layout.unread
+
+
+def _adds_up_better(other: Tracing, tracing: Tracing) -> bool:
+    """Return whether the limb leads of another tracing add up far better, and more of its leads are good."""
+    assert other.record is not None
+    assert tracing.record is not None
+    sums = [
+        (mine, theirs)
+        for mine, theirs in (
+            (tracing.einthoven_mv, other.einthoven_mv),
+            (tracing.goldberger_mv, other.goldberger_mv),
+        )
+        if mine is not None and theirs is not None
+    ]
+    if not sums or good_share(other.record.quality) <= good_share(tracing.record.quality):
+        return False
+    return sum(theirs for _, theirs in sums) < _MAX_RESIDUAL_SHARE * sum(mine for mine, _ in sums)
+
+
+def _is_good(tracing: Tracing) -> bool:
+    """Return whether enough leads are good, and the network does not contradict the traces."""
+    if tracing.record is None or is_contradicted(tracing.agreements):
+        return False
+    return good_share(tracing.record.quality) >= QUALITY.min_good_share
+
+
 def _trace_and_check(
     page: Page,
     layout: Layout,
     printed: PrintedFacts | None,
+    find_strokes: FindStrokes | None,
     *,
     speed_mm_s: float | None,
     gain_mm_mv: float | None,
@@ -153,7 +249,13 @@ def _trace_and_check(
 
     def trace_at(speed: float) -> Tracing:
         tracing = trace_page(
-            page, layout, fs_hz=fs_hz, speed_mm_s=speed, gain_mm_mv=gain_mm_mv, printed_mm_mv=facts.gain_mm_mv
+            page,
+            layout,
+            fs_hz=fs_hz,
+            speed_mm_s=speed,
+            gain_mm_mv=gain_mm_mv,
+            printed_mm_mv=facts.gain_mm_mv,
+            find_strokes=find_strokes,
         )
         tracing = replace(tracing, printed=printed)
         return replace(tracing, measurements=measure_tracing(tracing))

@@ -395,6 +395,19 @@ class LeadTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a trace agrees with the strokes that a network sees on its page.
+
+    Attributes:
+        on_stroke: Share of its center line that is on such a stroke.
+        stray: Share of the strokes in the lead's box that are beside all traces.
+    """
+
+    on_stroke: float
+    stray: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tracing:
     """The signals of a page, with their positions and their scale.
 
@@ -412,6 +425,7 @@ class Tracing:
         speed_source: ``"given"``, ``"printed"`` or ``"default"`` (25 mm/s, no other speed was given or printed).
         printed: Facts that the recorder printed around the traces, where there were any or reading them was requested.
         measurements: Measurements of the record, where it was measured to check the paper speed.
+        agreements: How each trace agrees with the strokes that a network sees, where it was asked because of doubts.
     """
 
     page: Page = field(repr=False)
@@ -427,6 +441,7 @@ class Tracing:
     speed_source: str = "default"
     printed: PrintedFacts | None = None
     measurements: Measurements | None = field(default=None, repr=False)
+    agreements: tuple[Agreement, ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return page, layout, scale, checks and record as plain types, without the traces."""

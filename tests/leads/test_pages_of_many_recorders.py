@@ -12,7 +12,7 @@ from synthetic_ecgs import synthesize_ecg
 from ecglens.digitizing import digitize_page, measure_tracing
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
-from ecglens.records import GOOD_QUALITY, Tracing
+from ecglens.records import GOOD_QUALITY, Page, Tracing
 from ecglens.render import RenderedPage, render_page
 from ecglens.render.paper import GridStyle
 
@@ -42,7 +42,7 @@ def rate_bpm(tracing: Tracing) -> float:
     return measurements.rate_bpm.value
 
 
-@pytest.mark.parametrize("grid", [GRAY, BLACK], ids=["gray", "black"])
+@pytest.mark.parametrize("grid", [GRAY, BLACK, "red-lines"], ids=["gray", "black", "red"])
 @pytest.mark.parametrize("quality", [98, 75])
 def test_a_page_saved_as_jpeg_keeps_its_signals(grid: str | GridStyle, quality: int) -> None:
     rendered = render_page(RECORD, grid=grid, dpi=120)
@@ -53,14 +53,14 @@ def test_a_page_saved_as_jpeg_keeps_its_signals(grid: str | GridStyle, quality: 
     assert rate_bpm(tracing) == pytest.approx(RATE_BPM, abs=2)
 
 
-@pytest.mark.parametrize("layout", ["6x1-limb", "6x1-precordial", "3x2-precordial"])
+@pytest.mark.parametrize("layout", ["6x1-limb", "6x1-precordial", "3x2-limb", "3x2-precordial"])
 def test_pages_with_six_leads_are_identified_by_their_names(layout: str) -> None:
     tracing = digitize_page(as_jpeg(render_page(RECORD, layout=layout, dpi=120, grid=GRAY).page, 90))
     assert tracing.layout.name == layout
     assert good_share(tracing) >= 0.8
 
 
-@pytest.mark.parametrize(("across_mm", "up_mm"), [(1.0, -6.0), (30.0, 8.0)])
+@pytest.mark.parametrize(("across_mm", "up_mm"), [(20.0, 8.0), (1.0, -6.0), (30.0, 8.0)])
 @pytest.mark.parametrize("bar", [False, True])
 def test_names_may_be_printed_anywhere_beside_their_leads(across_mm: float, up_mm: float, bar: bool) -> None:
     tracing = digitize_page(with_names(RECORD, across_mm=across_mm, up_mm=up_mm, bar=bar, dpi=120, grid=GRAY))
@@ -105,3 +105,11 @@ def test_two_strips_keep_their_own_names() -> None:
     rendered = render_page(RECORD, layout="3x4+2", rhythm=("V1", "II"), dpi=120, grid="red-lines")
     tracing = digitize_page(as_jpeg(rendered.page, 85))
     assert [lead.lead for lead in tracing.layout.leads if lead.rhythm] == ["V1", "II"]
+
+
+def test_a_cover_page_is_called_one() -> None:
+    pixels = np.full((1100, 850, 3), 255, np.uint8)
+    header = render_page(RECORD, dpi=100, header="report").page.pixels[:180, :800]
+    pixels[100 : 100 + header.shape[0], 20 : 20 + header.shape[1]] = header
+    with pytest.raises(EcgReadError, match="Print was seen, but no traces"):
+        digitize_page(Page(pixels, "cover"))

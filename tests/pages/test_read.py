@@ -297,7 +297,7 @@ class TestRefusals:
     @pytest.mark.parametrize("page", [-1, 0, 2])
     def test_a_page_that_the_file_does_not_have(self, page):
         for data in (PAGE.read_bytes(), encode(quarters(), "TIFF"), pdf((600, 400)), encode(quarters(), "PNG")):
-            with pytest.raises(EcgReadError, match=f"from 1 to 1, found {page}"):
+            with pytest.raises(EcgReadError, match=f"expected page 1, found page {page}; the file has one page"):
                 read_page(data, page=page)
 
     def test_the_message_names_no_folder(self, tmp_path):

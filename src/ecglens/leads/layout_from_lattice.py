@@ -125,6 +125,34 @@ class LatticeLayoutLimits:
         low="Columns of cut pages are placed by the letters.",
         high="Columns of other durations are read as 2.5 s.",
     )
+    names_tolerance: float = threshold(
+        0.006,
+        "1",
+        "Deviation of the names' distance from that of 10 s in equal columns up to which traces are as long as 10 s.",
+        low="Columns are placed by names that begin unevenly.",
+        high="Columns are placed by a grid that was measured badly.",
+    )
+    max_foot_mm: float = threshold(
+        8.0,
+        "mm",
+        "Distance from the head of the lines within which the foot of a pulse, or print, may lie before their traces.",
+        low="Long feet are followed as traces.",
+        high="The beginning of faint traces is lost.",
+    )
+    min_foot_gap_mm: float = threshold(
+        1.0,
+        "mm",
+        "Gap between such a foot and the traces.",
+        low="Faint places in the traces look like such a gap.",
+        high="Feet near their traces are followed as traces.",
+    )
+    max_share_in_gap: float = threshold(
+        0.2,
+        "1",
+        "Share of the lines that have ink in such a gap.",
+        low="Specks hide the gap.",
+        high="Faint places in some traces look like such a gap.",
+    )
 
 
 LIMITS = LatticeLayoutLimits()
@@ -217,17 +245,28 @@ def _find_ends(
     starts, stops = _search_between(pulses, lattice, float(bare.shape[1]))
     heads, ends = [], []
     for start, stop in zip(starts, stops, strict=True):
-        runs = []
+        runs, lines = [], []
         for line in range(len(rows.zeros)):
             top, bottom = rows.band(line, bare.shape[0])
             part = slice(max(0, round(start) + 2), round(stop))
             covered = np.asarray((bare[top:bottom, part] > LINES.black).any(axis=0), dtype=np.bool_)
             first, last, _ = find_longest_run(covered, gap=round(LIMITS.max_gap_mm * PX_PER_MM))
-            runs.append((part.start + first, part.start + last))
+            lines.append(covered)
+            runs.append((first, last))
         begins, finishes = np.array(runs, dtype=np.float64).T
-        heads.append(float(np.median(begins)))
-        ends.append(float(np.median(finishes)))
+        head = float(np.median(begins))
+        heads.append(part.start + head + _foot_width(np.array(lines)[:, round(head) :]))
+        ends.append(part.start + float(np.median(finishes)))
     return np.array(heads), np.array(ends)
+
+
+def _foot_width(covered: NDArray[np.bool_]) -> int:
+    """Return the columns up to a gap near the head of nearly all lines: before it is the foot of a pulse, or a name."""
+    near = covered[:, : round(LIMITS.max_foot_mm * PX_PER_MM)]
+    is_gap = near.mean(axis=0) <= LIMITS.max_share_in_gap
+    edges = np.diff(np.concatenate([[0], is_gap.astype(np.int8), [0]]))
+    gaps = zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)
+    return max((int(last) for first, last in gaps if last - first >= LIMITS.min_foot_gap_mm * PX_PER_MM), default=0)
 
 
 def _describe_half(bare: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], plan: LayoutPlan) -> str:
@@ -283,15 +322,18 @@ def _place_columns(
     """Heads of the columns and the end of the last: equal parts of the traces, unless the page's edge cut these."""
     count = lattice.plan.columns
     start, stop = span
-    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LIMITS.snap_mm:
-        stop = start + TEN_SECONDS_MM * PX_PER_MM  # ends fade, heads do not
-    equal = np.linspace(start, stop, count + 1)
+    nominal = TEN_SECONDS_MM * PX_PER_MM / count
     apart = float(np.diff(lattice.lefts).mean()) if count > 1 else stop - start
+    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LIMITS.snap_mm:
+        stop = start + count * nominal  # ends fade, heads do not
+    in_ten_s = abs(apart / nominal - 1) < LIMITS.nominal_tolerance
+    if in_ten_s and not any(at_edge) and abs((stop - start) / (count * apart) - 1) > LIMITS.names_tolerance:
+        stop = start + count * apart  # what follows the traces is the foot of a pulse, or a frame
+    equal = np.linspace(start, stop, count + 1)
     fits_names = abs((stop - start) / (count * apart) - 1) < LIMITS.width_tolerance
     if count == 1 or (fits_names and not any(at_edge)):
         return equal
-    nominal = TEN_SECONDS_MM * PX_PER_MM / count
-    if abs(apart / nominal - 1) < LIMITS.nominal_tolerance:
+    if in_ten_s:
         apart = nominal
     if abs((stop - start) / (count * apart) - 1) < tolerance:
         return equal

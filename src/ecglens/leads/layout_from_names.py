@@ -452,7 +452,7 @@ def _place_columns(
 
     Where the names are as far apart as the columns of a 10 s page and the traces' ends are not, or are those of the
     page, the traces were cut there or print before them was read as traces: recorders print a name where its
-    lead begins. An end that does not lie at the page's edge is where the traces end.
+    lead begins. A head or an end that does not lie at the page's edge is kept if the names agree with it.
     """
     count = fit.plan.columns
     equal = np.linspace(*_snap(span), count + 1)
@@ -466,11 +466,13 @@ def _place_columns(
     if abs(pitch / nominal - 1) > tolerance:
         return equal
     first -= LIMITS.name_right_mm * PX_PER_MM
-    if any(at_edge) and abs(pitch / nominal - 1) < LIMITS.exact_pitch:
+    reach = LIMITS.name_tolerance_mm * PX_PER_MM
+    starts_there, ends_there = abs(equal[0] - first) < reach, abs(equal[-1] - first - count * pitch) < reach
+    if (any(at_edge) or starts_there or ends_there) and abs(pitch / nominal - 1) < LIMITS.exact_pitch:
         pitch = nominal
-    if at_edge == (True, False):
+    if at_edge == (True, False) or (not any(at_edge) and ends_there and not starts_there):
         first = equal[-1] - count * pitch
-    elif any(at_edge) and abs(equal[0] - first) < LIMITS.name_tolerance_mm * PX_PER_MM:
+    elif starts_there:
         first = equal[0]
     return np.asarray(first + pitch * np.arange(count + 1), dtype=np.float64)
 

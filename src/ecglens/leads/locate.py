@@ -26,6 +26,8 @@ _ANGLE_MM = 4.5
 """Bend of the grid from which a page counts as photographed at an angle; a curl alone is better dewarped at once."""
 _FLAT_MM = 0.2
 """Bend from which a photograph seen from above is dewarped: no homography is exact, nor is paper flat."""
+_MIN_TURNED_LEADS = 3
+"""Number of leads that a page must show on its side or upside down: one line, or one word, looks alike either way."""
 _MAX_PHOTO_PX = 24_000_000
 """Size to which a photograph is reduced before other views of it are tried: 280 mm of paper with 20 px/mm."""
 
@@ -73,22 +75,39 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     upright_first = list(islice(by_grid, 2 if has_no_grid or at_an_angle else 0))
     dewarped = [] if flat.pixels is photo.pixels else [flat]
     as_it_came = replace(photo, bend_mm=flat.bend_mm)  # after the dewarped view, whose grid may be blurred
-    others = list(chain(upright_first, dewarped, [as_it_came], _edge_views(photo), by_grid))
-    by_rules = _first_located(others, name=name, doubtful=True)
+    flat_views = [*upright_first, *dewarped, as_it_came]
+    by_rules = _first_located(flat_views, name=name, doubtful=True)
     if by_rules is not None:
         return by_rules
-    by_classes = _first_located(map(classify_page, others), name=name, doubtful=True)
-    return by_classes or Located(others[0], find_layout(classify_page(others[0]), name=name, doubtful=True))
+    first = classify_page(flat_views[0])
+    layout = find_layout(first, name=name, doubtful=True)
+    if isinstance(layout, Layout):
+        return Located(first, layout)
+    is_flat = not has_no_grid and not at_an_angle and not dewarped
+    others: Iterable[Page]
+    if is_flat:
+        others = chain.from_iterable((view, classify_page(view)) for view in turn_by_quarters(photo))
+    else:
+        others = map(classify_page, chain(flat_views[1:], _edge_views(photo), by_grid))
+    located = _first_located(others, name=name, doubtful=True)
+    if located is None or (is_flat and _count_leads(located) < _MIN_TURNED_LEADS):
+        return Located(first, layout)
+    return located
 
 
 def locate_by_classes(page: Page, name: str | None = None) -> Located | None:
     """Locate the leads of a view by the classes of its pixels; ``None`` where they do not show leads.
 
     Args:
-        page: View of a page.
+        page: View of a page, which is classified unless it was before.
         name: As for :func:`locate_flat_leads`.
     """
-    return _first_located([classify_page(page)], name=name, doubtful=True)
+    classified = page if page.classes is not None else classify_page(page)
+    return _first_located([classified], name=name, doubtful=True)
+
+
+def _count_leads(located: Located) -> int:
+    return len({lead.lead for lead in located.layout.leads}) if isinstance(located.layout, Layout) else 0
 
 
 def _first_located(

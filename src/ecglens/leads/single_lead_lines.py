@@ -74,6 +74,13 @@ class SingleLeadLimits:
         low="Regular rhythms whose beats happen to align are refused.",
         high="Leads without readable names are read as one lead.",
     )
+    pulse_foot_mm: float = threshold(
+        1.0,
+        "mm",
+        "Distance from the flank of a pulse at which the first line begins.",
+        low="The flank is followed as a trace.",
+        high="The beginning of the trace is lost.",
+    )
     smooth_mm: float = threshold(
         1.0,
         "mm",
@@ -102,9 +109,6 @@ def find_single_lead_lines(
     Returns:
         The layout, or a falsy reason.
     """
-    names = {word.name for word in words}
-    if len(names) > 1:
-        return NotFound("Several lead names were read.")
     for zeros in find_zero_lines(bare, counts=range(2, LIMITS.max_lines + 1)):
         rows = Rows(zeros=zeros, pulses=())
         spans = [_find_span(bare, rows, line) for line in range(len(zeros))]
@@ -116,10 +120,19 @@ def find_single_lead_lines(
             continue
         if np.ptp([start for start, _ in valid_spans]) > LIMITS.max_start_mm * PX_PER_MM:
             continue
+        names = _names_between(words, rows, bare.shape[0])
+        if len(names) > 1:
+            return NotFound("Several lead names were read.")
         if _beat_together(bare, rows, valid_spans):
             return NotFound(f"{len(zeros)} lines of traces that beat together were seen, but no names beside them.")
         return _build(normalized, rows, valid_spans, next(iter(names), None), source)
     return NotFound("No lines of one lead were seen.")
+
+
+def _names_between(words: list[Word], rows: Rows, height: int) -> set[str]:
+    """The names that were read from the first line to the last; header and footer may hold others."""
+    top, bottom = rows.band(0, height)[0], rows.band(len(rows.zeros) - 1, height)[1]
+    return {word.name for word in words if top <= word.top and word.bottom <= bottom}
 
 
 def _find_span(bare: NDArray[np.uint8], rows: Rows, line: int) -> tuple[int, int] | None:
@@ -155,5 +168,8 @@ def _build(
     )
     pulses = tuple(pulse for column in pulse_columns for pulse in column)
     warnings = () if name else (f"The page does not name its lead; it is taken as lead {lead}.",)
+    beside = max((pulse.right for pulse in pulses), default=0.0) + LIMITS.pulse_foot_mm * PX_PER_MM
     row_spans = [(float(start), float(stop)) for start, stop in spans]
+    if pulses and row_spans[0][0] < beside < columns[0] + LIMITS.max_start_mm * PX_PER_MM:
+        row_spans[0] = beside, row_spans[0][1]
     return build_layout(normalized, rows, columns, plan, pulses, warnings, source, row_spans=row_spans)

@@ -98,6 +98,13 @@ class BeatLimits:
         low="Artifacts between regular beats count as beats.",
         high="True extra beats between regular beats are dropped.",
     )
+    border_s: float = threshold(
+        0.1,
+        "s",
+        "Time around a peak within which leads give way to the next column.",
+        low="The step between two columns counts as a beat.",
+        high="Single premature beats near the border of two columns are lost.",
+    )
     max_stray_end_height: float = threshold(
         0.65,
         "1",
@@ -181,7 +188,7 @@ def find_beats(signals: NDArray[np.floating]) -> Beats:
     if len(peaks) == 0:
         return Beats(np.empty(0), np.empty(0, np.intp), height)
     fiducials, shapes = _align_and_group(slopes, peaks.astype(float))
-    is_beat = ~_is_stray(fiducials, shapes, np.nan_to_num(energy)[peaks])
+    is_beat = ~_is_stray(fiducials, shapes, np.nan_to_num(energy)[peaks], _changes_leads(signals, fiducials))
     if not is_beat.all():
         fiducials, shapes = _align_and_group(slopes, fiducials[is_beat])
     return Beats(fiducials, shapes, height)
@@ -260,13 +267,28 @@ def _align_and_group(
     return fiducials, shapes
 
 
-def _is_stray(
-    fiducials: NDArray[np.float64], shapes: NDArray[np.intp], heights: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Peaks with a shape of their own that are no beats.
+def _changes_leads(signals: NDArray[np.floating], fiducials: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether most of the leads that are known near a peak begin or end there, as at the border of two columns."""
+    is_known = ~np.isnan(signals)
+    reach = round(LIMITS.border_s * FS_HZ)
+    before, after = (
+        is_known[:, np.clip(np.rint(fiducials).astype(np.intp) + step, 0, is_known.shape[1] - 1)]
+        for step in (-reach, reach)
+    )
+    return np.asarray((before != after).sum(axis=0) > 0.5 * (before | after).sum(axis=0))
 
-    These are low peaks without which the rhythm goes on, low first and last peaks, and a peak at the very start of the
-    record with the next beat close behind, as a lead name on the trace makes it.
+
+def _is_stray(
+    fiducials: NDArray[np.float64],
+    shapes: NDArray[np.intp],
+    heights: NDArray[np.float64],
+    changes_leads: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Peaks that are no beats.
+
+    These are peaks with a shape of their own: low ones without which the rhythm goes on, low first and last ones, and
+    one at the very start of the record with the next beat close behind, as a lead name on the trace makes it. Others
+    lie where one column of leads gives way to the next, so that no shape is known; the rhythm goes on without them.
     """
     is_single = np.bincount(shapes)[shapes] == 1
     relative_height = heights / np.median(heights)
@@ -280,7 +302,7 @@ def _is_stray(
     is_low = (in_rhythm & (relative_height < LIMITS.max_stray_height)) | (
         at_end & (relative_height < LIMITS.max_stray_end_height)
     )
-    return np.asarray(is_single & (is_low | is_cut))
+    return np.asarray((is_single & (is_low | is_cut)) | (in_rhythm & changes_leads))
 
 
 def _long_leads(slopes: NDArray[np.float64]) -> NDArray[np.bool_]:

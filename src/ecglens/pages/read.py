@@ -131,7 +131,21 @@ def _bytes_and_name(source: Source) -> tuple[bytes, str]:
             source=name,
             detail="expected a file of bytes, found one of text; open it in binary mode.",
         )
+    if not data and _position(source) > 0:
+        raise EcgReadError(
+            code="empty",
+            source=name,
+            detail="expected a file that was not read, found one at its end; call seek(0) before it is read again.",
+        )
     return _check_bytes(data, name)
+
+
+def _position(stream: BinaryIO) -> int:
+    """Position in a stream; 0 where it has none."""
+    try:
+        return stream.tell()
+    except (AttributeError, OSError, ValueError):
+        return 0
 
 
 def _from_path(source: str | os.PathLike[str]) -> tuple[bytes, str]:

@@ -111,8 +111,9 @@ class SourceFile:
             raise EcgReadError(
                 code="no_such_page",
                 source=self.name,
-                detail=f"expected a page number from 1 to {pages}, found {self.page}; "
-                f"the file has {pages} page{'s' if pages > 1 else ''}.",
+                detail=f"expected a page number from 1 to {pages}, found {self.page}; the file has {pages} pages."
+                if pages > 1
+                else f"expected page 1, found page {self.page}; the file has one page.",
             )
 
     def damage_error(self, kind: str) -> EcgReadError:

@@ -1,5 +1,6 @@
 """Quality of a traced lead: what was hidden, what is shared with a neighbor, and whether leads add up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 from ecglens.pages.sliding import dilate_mask
-from ecglens.records import GOOD_QUALITY, EcgRecord
+from ecglens.records import GOOD_QUALITY, Agreement, EcgRecord
 from ecglens.tracing.lead_relations import relation_residuals
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "LeadFacts",
     "PageFacts",
     "QualityLimits",
+    "good_share",
     "known_share",
     "lead_predictors",
     "lead_quality",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 _BENCHMARK = "`python benchmarks/quality.py`: benchmarks/quality.md"
+_AGREEMENT = "`python benchmarks/quality.py --agreement`: benchmarks/quality_agreement.md"
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,78 @@ class QualityLimits:
         high="Above 0.5 the failure would have no effect.",
         evidence=f"{_BENCHMARK}; chosen with all its records in sight",
     )
+    max_edge: float = threshold(
+        2.0,
+        "1",
+        "Number of pixels between black and paper for each black one above which more of them say nothing: the noise "
+        "of a JPEG has any number.",
+        low="Blurred scans look like sharp ones.",
+        high="Good JPEG pictures get no quality.",
+        evidence=_BENCHMARK,
+    )
+    max_soft_mm: float = threshold(
+        0.35,
+        "mm",
+        "The same for that number times the radius of the pen.",
+        low="Blurred scans look like sharp ones.",
+        high="Good JPEG pictures get no quality.",
+        evidence=_BENCHMARK,
+    )
+    min_good_share: float = threshold(
+        0.8,
+        "1",
+        "Share of good leads below which traces by the classes of the pixels may replace those of the ink.",
+        low="Wrong pages with few doubtful leads are not read again.",
+        high="Exact traces are compared with coarser ones, which takes half a second.",
+    )
+    min_on_stroke: float = threshold(
+        0.85,
+        "1",
+        "Share of a center line on strokes that the network sees from which the lead is confirmed.",
+        low="Lines along the grid are confirmed.",
+        high="Traces of small pictures, of which the network is unsure, are not confirmed.",
+        evidence=_AGREEMENT,
+    )
+    min_on_stroke_kept: float = threshold(
+        0.6,
+        "1",
+        "Share of a center line on such strokes below which a lead fails.",
+        low="Lines along the grid get a quality.",
+        high="Faint traces, which the network overlooks, fail.",
+        evidence=_AGREEMENT,
+    )
+    max_stray: float = threshold(
+        0.1,
+        "1",
+        "Share of the strokes beside all traces up to which a lead is confirmed.",
+        low="Leads with a stain beside them are not confirmed.",
+        high="Leads whose tips were cut are confirmed.",
+        evidence=_AGREEMENT,
+    )
+    max_bend_mm: float = threshold(
+        4.0,
+        "mm",
+        "Bend of the paper up to which leads are confirmed: a trace on bent paper may lie on its ink and be wrong.",
+        low="Dewarped photographs are not confirmed.",
+        high="Badly curled photographs are confirmed.",
+        evidence=_AGREEMENT,
+    )
+    max_tangled_confirmed: float = threshold(
+        0.1,
+        "1",
+        "Share of its power in a neighbor's ink up to which a lead is confirmed: both lie on ink after a wrong turn.",
+        low="Leads whose tips touch a neighbor are not confirmed.",
+        high="Leads that took over a neighbor's complexes are confirmed.",
+        evidence=_AGREEMENT,
+    )
+    confirmed_quality: float = threshold(
+        0.6,
+        "1",
+        "Least quality of a confirmed lead.",
+        low="Below 0.5 the confirmation has no effect.",
+        high="Confirmed leads look as sure as those of clean pages.",
+        evidence=_AGREEMENT,
+    )
     half_db: float = threshold(
         10.0,
         "dB",
@@ -140,14 +215,15 @@ OVERLAP = "Complexes overlap those of neighboring lines"
 """Beginning of the warning that names leads whose ink cannot be distinguished from that of their neighbors."""
 
 _WEIGHTS = {
-    "constant": 8.55,
-    "residual": -3.98,
-    "bend": -4.66,
-    "shared": -39.70,
-    "torn": -10.35,
-    "edge": 2.59,
-    "soft": -27.31,
-    "jitter": -2.88,
+    "constant": 9.25,
+    "residual": -4.73,
+    "bend": -3.40,
+    "shared": -33.18,
+    "torn": -11.99,
+    "jitter": -2.51,
+    "coarse": -24.72,
+    "edge": 2.49,
+    "soft": -16.95,
 }
 """Expected signal-to-noise ratio in dB as a sum over predictors, fitted by ``benchmarks/quality.py --fit``, which also
 prints how well it holds on other records."""
@@ -180,6 +256,7 @@ class PageFacts:
         bend_mm: How far the paper was bent.
         px_per_mm: Resolution at which the ink was followed.
         is_classified: Whether the ink is the share of each pixel that traces cover, by the network.
+        has_grid: Whether the scale is that of the page's grid.
     """
 
     pen_mm: float
@@ -187,6 +264,7 @@ class PageFacts:
     bend_mm: float
     px_per_mm: float
     is_classified: bool
+    has_grid: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,29 +328,58 @@ class LeadFacts:
         return cls(confidence, float(shared.mean()), tangled, torn, faint)
 
 
-def lead_quality(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> tuple[float, ...]:
+def lead_quality(
+    record: EcgRecord, facts: list[LeadFacts], page: PageFacts, agreements: Sequence[Agreement] = ()
+) -> tuple[float, ...]:
     """Estimate the quality of each lead.
 
     Args:
         record: Signals in mV.
         facts: Facts of each lead, in the record's order.
         page: Facts of the whole page.
+        agreements: Agreement of each lead with the strokes that a network sees, where it was asked.
 
     Returns:
         A number in [0, 1] for each lead; below 0.5 it failed a check, or less than 10 dB are expected of it.
     """
     qualities = []
-    for row, fact, predictors in zip(record.signals_mv, facts, lead_predictors(record, facts, page), strict=True):
+    opinions: Sequence[Agreement | None] = agreements or [None] * len(facts)
+    all_predictors = lead_predictors(record, facts, page)
+    for row, fact, predictors, opinion in zip(record.signals_mv, facts, all_predictors, opinions, strict=True):
         share = known_share(row, fact)
         if predictors is None:
             qualities.append(0.3 * share)
             continue
-        weights = _CLASSIFIED_WEIGHTS if page.is_classified else _WEIGHTS
+        weights, max_tangled = (
+            (_CLASSIFIED_WEIGHTS, LIMITS.max_tangled_confirmed)
+            if page.is_classified
+            else (_WEIGHTS, LIMITS.max_tangled)
+        )
         expected_db = sum(weights[name] * value for name, value in predictors.items())
         quality = share / (1 + float(np.exp((LIMITS.half_db - expected_db) / LIMITS.db_step)))
-        is_tangled = fact.tangled > LIMITS.max_tangled and not page.is_classified  # a predictor of classified traces
-        qualities.append(min(quality, LIMITS.tangled_quality) if is_tangled else quality)
+        quality = min(quality, LIMITS.tangled_quality) if fact.tangled > max_tangled else quality
+        if opinion is not None and _is_confirmed(opinion, fact, page):
+            quality = max(quality, LIMITS.confirmed_quality)
+        if opinion is not None and opinion.on_stroke < LIMITS.min_on_stroke_kept:
+            quality = min(quality, LIMITS.tangled_quality)
+        qualities.append(quality)
     return tuple(round(quality, 3) for quality in qualities)
+
+
+def good_share(quality: Sequence[float]) -> float:
+    """Return the share of the leads that passed their checks."""
+    return sum(value >= GOOD_QUALITY for value in quality) / max(1, len(quality))
+
+
+def _is_confirmed(agreement: Agreement, fact: LeadFacts, page: PageFacts) -> bool:
+    """Return whether the network sees the same trace; without a grid it may still have the wrong scale."""
+    return (
+        page.has_grid
+        and agreement.on_stroke >= LIMITS.min_on_stroke
+        and agreement.stray <= LIMITS.max_stray
+        and fact.tangled <= LIMITS.max_tangled_confirmed
+        and page.bend_mm <= LIMITS.max_bend_mm
+    )
 
 
 def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) -> list[dict[str, float] | None]:
@@ -314,9 +421,11 @@ def lead_predictors(record: EcgRecord, facts: list[LeadFacts], page: PageFacts) 
 def _ink_predictors(fact: LeadFacts, page: PageFacts) -> dict[str, float]:
     if page.is_classified:
         return {"faint": fact.faint, "coarse": 1 / page.px_per_mm, "tangled": fact.tangled}
+    edge = min(page.edge, LIMITS.max_edge)
     return {
-        "edge": float(np.log(page.edge + 0.01)),
-        "soft": page.edge * page.pen_mm,
+        "coarse": 1 / page.px_per_mm,
+        "edge": float(np.log(edge + 0.01)),
+        "soft": min(page.edge * page.pen_mm, LIMITS.max_soft_mm),
     }
 
 

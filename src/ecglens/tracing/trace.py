@@ -5,18 +5,20 @@ center line of the pen (``pen``), and grid, calibration pulse and paper speed tu
 (``scale``). Where the file holds its traces as vectors, these are used instead.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.layouts import ONE_LEAD_LINES, RHYTHM
-from ecglens.records import EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
+from ecglens.records import GOOD_QUALITY, Agreement, EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
+from ecglens.tracing.agreement import compare_with_strokes
 from ecglens.tracing.ink import TraceInk
 from ecglens.tracing.lead_relations import einthoven_rmse, fill_gaps_by_relations, goldberger_rmse
 from ecglens.tracing.lines import Line, group_by_lines, trace_lines
 from ecglens.tracing.pen import OVERSAMPLE
-from ecglens.tracing.quality import LeadFacts, PageFacts, lead_quality, lead_warnings
+from ecglens.tracing.quality import LIMITS, LeadFacts, PageFacts, lead_quality, lead_warnings
 from ecglens.tracing.scale import find_gain, find_px_per_s
 
 __all__ = ["trace_page"]
@@ -33,6 +35,7 @@ def trace_page(
     speed_mm_s: float = 25.0,
     gain_mm_mv: float | None = None,
     printed_mm_mv: float | None = None,
+    find_strokes: Callable[[], NDArray[np.uint8]] | None = None,
 ) -> Tracing:
     """Digitize the leads of a page.
 
@@ -43,6 +46,8 @@ def trace_page(
         speed_mm_s: Paper speed.
         gain_mm_mv: Gain; where it is ``None``, that of the calibration pulse, the printed gain or else 10 mm/mV.
         printed_mm_mv: Gain that the page prints, where it was read.
+        find_strokes: Returns the share of each pixel of the page that traces cover, as a network sees it, 0 to 255; it
+            is called for a second opinion where a lead is doubtful, or the ink is noisy.
 
     Returns:
         Signals, traces on the page, checks and warnings.
@@ -69,7 +74,7 @@ def trace_page(
             name = f"{box.lead}{RHYTHM}" if box.rhythm else box.lead
             traces.append(LeadTrace(name, columns, rows, box.baseline_px))
             facts.append(fact)
-    record = None
+    record, agreements = None, tuple[Agreement, ...]()
     if gain is not None:
         if layout.name == ONE_LEAD_LINES:
             facts = [LeadFacts.join(facts)]
@@ -77,8 +82,23 @@ def trace_page(
         record = _build_record(in_record, facts, lines, gain * layout.px_per_mm[0], fs_hz, px_per_s)
         record = fill_gaps_by_relations(record)
         px_per_mm = float(np.mean(layout.px_per_mm)) / traced.ink.shrink
-        page_facts = PageFacts(pen_mm, traced.ink.edge_share, page.bend_mm, px_per_mm, page.classes is not None)
-        record = replace(record, quality=lead_quality(record, facts, page_facts))
+        page_facts = PageFacts(
+            pen_mm,
+            traced.ink.edge_share,
+            page.bend_mm,
+            px_per_mm,
+            is_classified=page.classes is not None,
+            has_grid=layout.px_per_mm_source == "grid",
+        )
+        quality = lead_quality(record, facts, page_facts)
+        strokes = None if page.classes is None else page.classes.trace
+        is_doubtful = min(quality) < GOOD_QUALITY or page_facts.edge > LIMITS.max_edge
+        if strokes is None and find_strokes is not None and is_doubtful:
+            strokes = find_strokes()
+        if strokes is not None:
+            agreements = compare_with_strokes(traces, layout, strokes)
+            quality = lead_quality(record, facts, page_facts, _join_agreements(agreements, len(facts)))
+        record = replace(record, quality=quality)
         record = replace(record, warnings=lead_warnings(record, facts))
         record = replace(record, comments=_comments(layout, gain, source, speed_mm_s))
     return Tracing(
@@ -98,6 +118,7 @@ def trace_page(
             *warnings,
             *(() if record is None else record.warnings),
         ),
+        agreements=agreements,
     )
 
 
@@ -106,6 +127,18 @@ def _join_traces(traces: list[LeadTrace]) -> LeadTrace:
     columns = np.concatenate([trace.columns_px for trace in traces])
     return LeadTrace(
         traces[0].lead, columns, np.concatenate([trace.rows_px - trace.baseline_px for trace in traces]), 0.0
+    )
+
+
+def _join_agreements(agreements: tuple[Agreement, ...], leads: int) -> tuple[Agreement, ...]:
+    """The agreement of each lead; that of one lead over several lines is the mean."""
+    if len(agreements) == leads:
+        return agreements
+    return (
+        Agreement(
+            float(np.mean([agreement.on_stroke for agreement in agreements])),
+            float(np.mean([agreement.stray for agreement in agreements])),
+        ),
     )
 
 

@@ -95,6 +95,14 @@ class DewarpingLimits:
         low="Dewarping takes longer.",
         high="Strong curls stay bent.",
     )
+    min_strength_after: float = threshold(
+        0.8,
+        "1",
+        "Strength of the grid after dewarping, as a part of its strength before, below which its pitch was mistaken: "
+        "1.1 to 6 on bent pages, 0.4 to 0.7 on flat ones.",
+        low="Flat gray pages are bent.",
+        high="Slightly bent pages stay bent.",
+    )
     ink: int = threshold(
         90,
         "ink of 255",
@@ -136,6 +144,7 @@ class Bend:
         px_per_mm: Of the page, ``(vertical, horizontal)``.
         is_visible: ``(rows, columns)``, where the grid was strong enough.
         most_mm: How far a smooth surface through them deviates, but for the farthest few places.
+        strength: How far the grid stands out of the page, by :class:`Grid`.
     """
 
     across_px: NDArray[np.float64]
@@ -145,10 +154,13 @@ class Bend:
     px_per_mm: tuple[float, float]
     is_visible: NDArray[np.bool_]
     most_mm: float
+    strength: float
 
 
 def flatten(page: Page, *, from_mm: float = LIMITS.min_bend_mm) -> Page:
     """Resample the page with its grid's lines in their positions; unchanged where it is flat or has no grid.
+
+    A grid that stands out less afterwards was not bent: its pitch was mistaken, as on gray pages saved as JPEG.
 
     Args:
         page: Page as it was decoded, turned by at most 10 degrees.
@@ -160,18 +172,16 @@ def flatten(page: Page, *, from_mm: float = LIMITS.min_bend_mm) -> Page:
     most_mm = max(page.bend_mm, bend.most_mm)  # what was dewarped once is no flatter than it was
     if bend.most_mm < from_mm:
         return replace(page, bend_mm=most_mm)
+    flat = _resample(page.pixels, [bend])
+    left = estimate_bend(replace(page, pixels=flat), smooth=LIMITS.smooth_again)
+    if left is None or left.strength < LIMITS.min_strength_after * bend.strength:
+        return replace(page, bend_mm=page.bend_mm)
+    if bend.most_mm > LIMITS.min_strong_bend_mm:
+        flat = _resample(page.pixels, [bend, left])
     warning = (
         f"The paper was bent or photographed at an angle, by up to {bend.most_mm:.1f} mm; it was dewarped by its grid."
     )
     warnings = (*page.warnings, warning)
-    flat = _resample(page.pixels, [bend])
-    left = (
-        estimate_bend(replace(page, pixels=flat), smooth=LIMITS.smooth_again)
-        if bend.most_mm > LIMITS.min_strong_bend_mm
-        else None
-    )
-    if left is not None:
-        flat = _resample(page.pixels, [bend, left])
     return replace(page, pixels=flat, warnings=warnings, curves=(), texts=(), bend_mm=most_mm)
 
 
@@ -230,6 +240,7 @@ def estimate_bend(page: Page, *, smooth: float = LIMITS.smooth) -> Bend | None:
         return None
     return Bend(
         most_mm=rough_mm,
+        strength=grid.strength,
         across_px=across * step,
         down_px=down * step,
         step_px=places * step,

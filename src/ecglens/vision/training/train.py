@@ -100,7 +100,7 @@ def train_pixel_classes(records: Path, out: Path, plan: TrainingPlan, report: Pr
     held = [_draw_page((str(records), -1 - number)) for number in range(_HELD_PAGES)]
     losses: list[float] = []
     with open_pool(_draw_page, str(records), size=_PAGE_POOL_SIZE, seed=plan.seed * 1_000_000) as pool:
-        pool.add(_PAGE_POOL_SIZE // 4)
+        pool.add(min(_PAGE_POOL_SIZE // 4, plan.steps))
         for step in range(1, plan.steps + 1):
             if step % _STEPS_PER_PAGE == 0:
                 pool.add(1)

@@ -244,7 +244,9 @@ def report_agreement(leads: list[Lead]) -> str:
     }
     values = {name: np.array(of) for name, (of, _) in columns.items()}
     snr, qualities = (np.array([getattr(lead, name) for lead in compared]) for name in ("snr_db", "quality"))
-    limits = dict(zip(columns, (0.1, 0.05, 0.15, 4.0), strict=True))
+    limit = quality.LIMITS
+    most = (limit.max_tangled_confirmed, limit.max_stray, 1 - limit.min_on_stroke, limit.max_bend_mm)
+    limits = dict(zip(columns, most, strict=True))
     lines = [
         "Leads on a page with a grid, and within the other three limits of a confirmed lead.",
         "",

@@ -214,6 +214,15 @@ class TestCutJpeg:
         assert len(read_page(data[: int(len(data) * 0.9)]).warnings) == 1
 
 
+def test_a_file_object_that_was_read_before_is_refused_with_what_to_do(tmp_path):
+    with open(DATA / "MI_26.jpg", "rb") as stream:
+        assert read_page(stream).width > 0
+        with pytest.raises(EcgReadError, match=r"call seek\(0\)"):
+            read_page(stream)
+        stream.seek(0)
+        assert read_page(stream).width > 0
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("data", "message"),

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from read_against_truth import compute_snr_by_lead
+from rendered_recorders import as_jpeg
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
 from ecglens.pages import read_page
 from ecglens.pages.geometry.dewarping import estimate_bend, flatten
 from ecglens.render import damage, render_page
+from ecglens.render.paper import GridStyle
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
@@ -33,6 +35,16 @@ def test_a_curled_page_is_dewarped_by_its_grid() -> None:
 def test_a_flat_page_keeps_its_pixels() -> None:
     page = read_page(DATA / "MI_26.jpg")
     assert flatten(page).pixels is page.pixels
+
+
+@pytest.mark.parametrize("layout", ["3x4+1", "3x2-limb"])
+@pytest.mark.parametrize("quality", [90, 75])
+def test_a_flat_gray_page_saved_as_jpeg_keeps_its_pixels(layout: str, quality: int) -> None:
+    gray = GridStyle((205, 205, 205), (130, 130, 130), 0.12, 0.25)
+    page = as_jpeg(render_page(RECORD, layout=layout, dpi=120, grid=gray).page, quality)
+    flat = flatten(page)
+    assert flat.pixels is page.pixels
+    assert flat.bend_mm < 1
 
 
 def test_a_slight_fold_is_dewarped() -> None:

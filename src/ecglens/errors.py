@@ -36,6 +36,7 @@ __all__ = [
 
 
 ErrorCode = Literal[
+    "busy",
     "damaged",
     "empty",
     "encrypted",
@@ -43,6 +44,7 @@ ErrorCode = Literal[
     "missing",
     "no_leads",
     "no_such_page",
+    "too_costly",
     "too_large",
     "too_narrow",
     "too_small",

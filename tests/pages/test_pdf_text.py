@@ -134,7 +134,7 @@ def test_characters_without_ink_are_cleaned_away() -> None:
 
 def test_a_page_with_too_much_text_says_that_it_was_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_text, "LIMITS", replace(pdf_text.LIMITS, max_letters=10))
-    page = read_page(text_pdf(names))
+    page = read_page(text_pdf(names), decode=decode_here)
     assert page.texts == ()
     assert any("more text than an ECG page" in warning for warning in page.warnings)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 
+import hostile_files
 import pytest
 from django.contrib.auth.hashers import identify_hasher
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -325,6 +326,17 @@ def test_damaged_files_never_break_the_site_and_leave_nothing(client, stored_fil
         assert stored_files() == []
 
     send()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["nested_forms", "costly_shading"])
+def test_a_pdf_that_takes_minutes_to_draw_is_refused_in_one_sentence(client, stored_files, kind):
+    content = getattr(hostile_files, kind)()
+    answer = client.post("/disease-predict", {"file": SimpleUploadedFile("a.pdf", content)})
+    assert answer.status_code == 422
+    assert "that can be decoded within" in answer.content.decode()
+    assert not Reading.objects.exists()
+    assert stored_files() == []
 
 
 def test_a_large_body_is_refused_before_it_is_parsed(client, settings):

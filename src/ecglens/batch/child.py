@@ -94,7 +94,7 @@ class _Server:
         number = request["page"]
         with _time_limit(self._job.page_seconds):
             # Count before any page is read: a page that fails or ends this process must not hide those after it.
-            pages = max(number, request["last"] or count_pages(data))
+            pages = max(number, request["last"] or count_pages(data, apart=False))
         if pages > _MOST_PAGES:
             reason = f"Expected a file of at most {_MOST_PAGES} pages, got more; split it."
             _send(self._replies, {**_failure(number, "not_a_page", reason), "page": number}, done=True)

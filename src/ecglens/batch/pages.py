@@ -16,7 +16,7 @@ from ecglens.explaining import explain_page
 from ecglens.explanations import Explanation
 from ecglens.extras import require
 from ecglens.models.runtime import Runtime
-from ecglens.pages.read import read_page
+from ecglens.pages.read import decode_here, read_page
 from ecglens.reading import examine_page, load_runtime
 from ecglens.records import EcgRecord, Page, Reading, distinct_names
 
@@ -40,7 +40,7 @@ def answer(data: bytes, number: int, stem: str, job: Job) -> PageResult:
     Raises:
         EcgReadError: The bytes are no page that can be read.
     """
-    page = read_page(data, page=number, max_megapixels=job.max_megapixels)
+    page = read_page(data, page=number, max_megapixels=job.max_megapixels, decode=decode_here)
     needs_record = bool({"signals", "measurements"} & set(job.parts))
     row, record = _predict(page, job, needs_record) if "label" in job.parts else _digitize(page, job)
     files: dict[str, bytes] = {}
@@ -62,7 +62,7 @@ def picture(data: bytes, number: int, stem: str, job: Job) -> PageResult:
     Returns:
         A result without a row, and with the JPEG as the file ``picture``.
     """
-    pixels = read_page(data, page=number, max_megapixels=job.max_megapixels).pixels
+    pixels = read_page(data, page=number, max_megapixels=job.max_megapixels, decode=decode_here).pixels
     scale = min(1.0, _PICTURE_PX / pixels.shape[1])
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     quality = (cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY)

@@ -8,14 +8,17 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from ecglens.errors import EcgReadError
 from ecglens.pages.ifd import directories
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.records import Page
 
-__all__ = ["MAX_FILE_BYTES", "Source", "count_pages", "read_page"]
+__all__ = ["MAX_FILE_BYTES", "Decode", "Source", "count_pages", "decode_here", "read_page"]
+
+Decode: TypeAlias = Callable[[SourceFile, str], Decoded]
+"""Decodes a file of a format."""
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 """Source of the bytes of a file: its path, the bytes, or a binary stream."""
@@ -43,7 +46,7 @@ _OTHER_FORMATS = {
 }
 
 
-def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -> Page:
+def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, decode: Decode | None = None) -> Page:
     """Read one page of an ECG from a photo, a scan or a PDF.
 
     Reads JPEG, PNG, TIFF, BMP, WebP, HEIC and PDF (rendered at 200 dpi). The page is turned upright by its EXIF
@@ -53,6 +56,8 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
         source: Path, bytes, or a file object opened in binary mode.
         page: Which page of a TIFF or PDF, from 1.
         max_megapixels: Pages above this are refused before they are decoded.
+        decode: Decodes the file: :func:`decode_here` or :func:`ecglens.pages.decoding.decode_apart`, in a process that
+            is ended when the file takes too long; by default, PDFs are decoded there and all others here.
 
     Returns:
         The page; its ``warnings`` say what the file lacks.
@@ -69,31 +74,58 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -
     data, name = _bytes_and_name(source)
     file = SourceFile(data, name, page, max_megapixels)
     kind = _file_kind(file)
+    decoded = (decode or _decode_by_kind)(file, kind)
+    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves, texts=decoded.texts)
+
+
+def decode_here(file: SourceFile, kind: str) -> Decoded:
+    """Decode a file in this process.
+
+    Args:
+        file: The file.
+        kind: Its format.
+
+    Raises:
+        EcgReadError: As for :func:`read_page`.
+    """
     try:
-        decoded = _load_decoder(kind)(file)
+        return _load_decoder(kind)(file)
     except EcgReadError:
         raise
     except MemoryError as error:
         raise EcgReadError(
             code="too_large",
-            source=name,
+            source=file.name,
             detail="expected a page that fits into memory, found one that does not; scan it at a lower resolution.",
         ) from error
     # Decoders raise OSError, SyntaxError, ValueError, struct.error, RuntimeError and more for damaged bytes.
     except Exception as error:
         raise file.damage_error(kind) from error
-    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves, texts=decoded.texts)
 
 
-def count_pages(data: bytes) -> int:
+def _decode_by_kind(file: SourceFile, kind: str) -> Decoded:
+    """Decode a PDF, which may take any time to draw, in another process, and a picture in this one."""
+    if kind != "PDF":
+        return decode_here(file, kind)
+    from ecglens.pages.decoding import decode_apart
+
+    return decode_apart(file, kind)
+
+
+def count_pages(data: bytes, *, apart: bool = True) -> int:
     """Count the pages of a file, whether or not they can be read; 1 where its bytes do not say.
 
     Args:
         data: The whole file.
+        apart: Whether a PDF is counted in another process, which is ended when that takes too long.
     """
     try:
         kind = _file_kind(SourceFile(data, "bytes", 1, 1.0))
         if kind == "PDF":
+            if apart:
+                from ecglens.pages.decoding import count_pages_apart
+
+                return count_pages_apart(data)
             from ecglens.pages.pdf import count_pdf_pages
 
             return max(1, count_pdf_pages(data))

@@ -1,0 +1,281 @@
+"""Decoding in other processes, which are ended when a file takes too long or too much memory.
+
+A file of two kilobytes can hold a picture that takes minutes to draw, and no decoder can be stopped from within. The
+processes are kept for the next file; each decodes one file at a time.
+"""
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from select import select
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ecglens.errors import EcgReadError
+from ecglens.limits import threshold
+from ecglens.pages.source import Decoded, SourceFile
+from ecglens.records import PageText
+
+__all__ = ["LIMITS", "DecodingLimits", "count_pages_apart", "decode_apart"]
+
+_BENCHMARK = "`python benchmarks/decoding.py`: benchmarks/decoding.md"
+
+
+@dataclass(frozen=True)
+class DecodingLimits:
+    """Limits of a process that decodes files."""
+
+    cpu_seconds: int = threshold(
+        5,
+        "s",
+        "CPU time for a file; a page of 100 megapixels takes 2 s.",
+        low="Large scans are refused.",
+        high="A hostile file occupies a processor for longer.",
+        evidence=_BENCHMARK,
+    )
+    wall_seconds: float = threshold(
+        20.0,
+        "s",
+        "Time for a file; a busy machine gives a process a part of a processor.",
+        low="Large scans are refused on busy machines.",
+        high="The sender of a hostile file waits longer.",
+        evidence=_BENCHMARK,
+    )
+    memory_mb: int = threshold(
+        1000,
+        "MB",
+        "Memory for a file; a page of 100 megapixels takes 600 MB, with transparency more.",
+        low="Large scans are refused.",
+        high="A few hostile files at once exhaust the machine.",
+        evidence=_BENCHMARK,
+    )
+    wait_seconds: float = threshold(
+        60.0,
+        "s",
+        "Time that a file waits for a process.",
+        low="Files are refused when many arrive at once.",
+        high="Their senders wait longer for the refusal.",
+    )
+
+
+LIMITS = DecodingLimits()
+
+_AT_ONCE = max(2, os.cpu_count() or 1)
+"""Number of files that are decoded at the same time."""
+_PIPE_BYTES = 1 << 20
+"""Size of the pipe through which pixels come: with the 64 KB of the system a page takes twice as long."""
+
+
+def decode_apart(file: SourceFile, kind: str) -> Decoded:
+    """Decode a file in another process.
+
+    Args:
+        file: The file.
+        kind: Its format, as ``read`` names it.
+
+    Raises:
+        EcgReadError: As the decoder of the format, or the file takes too long or too much memory.
+    """
+    request = {"count": False, "kind": kind, "name": file.name, "page": file.page}
+    reply, body = _ask({**request, "max_megapixels": file.max_megapixels}, file.data, file.name)
+    pixels = np.frombuffer(body, np.uint8, int(np.prod(reply["shape"]))).reshape(reply["shape"])
+    curves, at = [], pixels.nbytes
+    for shape in reply["curves"]:
+        curve = np.frombuffer(body, np.float32, int(np.prod(shape)), offset=at).reshape(shape)
+        curves.append(curve)
+        at += curve.nbytes
+    texts = msgspec.convert(reply["texts"], tuple[PageText, ...])
+    return Decoded(pixels, reply["pages"], tuple(reply["warnings"]), tuple(curves), texts)
+
+
+def count_pages_apart(data: bytes) -> int:
+    """Count the pages of a file in another process; 1 where its bytes do not say, or it takes too long.
+
+    Args:
+        data: The whole file.
+    """
+    try:
+        reply, _ = _ask({"count": True}, data, "bytes")
+    except EcgReadError:
+        return 1
+    return int(reply["pages"])
+
+
+def _ask(request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytearray]:
+    """Send a request to an idle process, and return its reply and the bytes behind it."""
+    if not _SLOTS.acquire(timeout=LIMITS.wait_seconds):
+        raise EcgReadError(
+            code="busy", source=name, detail="expected time to decode the file, but many others wait; send it again."
+        )
+    try:
+        process = _take_process()
+        try:
+            answer = process.ask(request, data, name)
+        except EcgReadError:
+            if process.is_usable():  # it refused the file, and waits for the next one
+                _IDLE.append(process)
+            raise
+        except BaseException:
+            process.end()
+            raise
+        _IDLE.append(process)
+        return answer
+    finally:
+        _SLOTS.release()
+
+
+class _Process:
+    """A process that decodes files."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join(part for part in sys.path if part)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ecglens.pages.decoding_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._in, False)  # a process that hangs reads nothing
+        if sys.platform.startswith("linux"):
+            _enlarge_pipe(self._out)
+
+    def is_usable(self) -> bool:
+        """Return whether the process runs."""
+        return self._process.poll() is None
+
+    def end(self) -> int:
+        """End the process and return its exit code, negative for a signal that had ended it."""
+        self._process.kill()
+        with self._process:
+            return self._process.wait()
+
+    def forget(self) -> None:
+        """Leave the process to the one that started it."""
+        self._process.returncode = 0
+
+    def ask(self, request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytearray]:
+        """Send a request, and return the reply and the bytes behind it."""
+        deadline = time.monotonic() + LIMITS.wall_seconds
+        try:
+            self._send(json.dumps({**request, "bytes": len(data)}).encode() + b"\n", deadline)
+            self._send(data, deadline)
+            reply, rest = self._receive_line(deadline)
+            if "error" in reply:
+                raise EcgReadError(**reply["error"])
+            if "gone" in reply:
+                self.end()
+                raise _refuse(
+                    name, f"within {LIMITS.memory_mb} MB of memory, found one that needs more", "at a lower resolution"
+                )
+            sizes = [int(np.prod(reply["shape"]))] if "shape" in reply else []
+            sizes += [4 * int(np.prod(shape)) for shape in reply.get("curves", ())]
+            return reply, self._receive(rest, sum(sizes), deadline)
+        except TimeoutError as error:
+            self.end()
+            raise _refuse(name, f"within {LIMITS.wall_seconds:g} s, found one that takes longer", "as a PNG") from error
+        except (EOFError, BrokenPipeError) as error:
+            if self.end() == -signal.SIGXCPU:
+                took = f"within {LIMITS.cpu_seconds} s of computing time, found one that takes longer"
+                raise _refuse(name, took, "as a PNG") from error
+            took = f"within {LIMITS.memory_mb} MB of memory, found one that ends its decoder"
+            raise _refuse(name, took, "as a PNG") from error
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        rest = memoryview(data)
+        while rest:
+            if not select([], [self._in], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise TimeoutError
+            rest = rest[os.write(self._in, rest[:_PIPE_BYTES]) :]
+
+    def _receive_line(self, deadline: float) -> tuple[dict[str, Any], bytearray]:
+        received = bytearray()
+        while (end := received.find(b"\n")) < 0:
+            received += self._read_some(1 << 16, deadline)
+        reply: dict[str, Any] = json.loads(received[:end])
+        return reply, received[end + 1 :]
+
+    def _receive(self, begun: bytearray, size: int, deadline: float) -> bytearray:
+        """Receive ``size`` bytes, of which some were received with the line."""
+        body = bytearray(size)
+        body[: len(begun)] = begun
+        view, at = memoryview(body), len(begun)
+        while at < size:
+            self._wait(deadline)
+            count = os.readv(self._out, [view[at:]])
+            if not count:
+                raise EOFError
+            at += count
+        return body
+
+    def _read_some(self, size: int, deadline: float) -> bytes:
+        self._wait(deadline)
+        some = os.read(self._out, size)
+        if not some:
+            raise EOFError
+        return some
+
+    def _wait(self, deadline: float) -> None:
+        if not select([self._out], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise TimeoutError
+
+
+_SLOTS = threading.BoundedSemaphore(_AT_ONCE)
+_IDLE: list[_Process] = []
+"""Processes that wait for a file."""
+
+
+def _take_process() -> _Process:
+    """Take an idle process, or start one."""
+    while True:
+        try:
+            process = _IDLE.pop()
+        except IndexError:
+            return _Process()
+        if process.is_usable():
+            return process
+        process.end()  # it ended by itself after a while
+
+
+@atexit.register
+def _end_idle() -> None:
+    for process in _IDLE:
+        process.end()
+
+
+def _forget_idle() -> None:
+    """Forget the processes of the one that this was forked from, which still uses them."""
+    for process in _IDLE:
+        process.forget()
+    _IDLE.clear()
+
+
+os.register_at_fork(after_in_child=_forget_idle)
+
+
+def _refuse(name: str, limit: str, remedy: str) -> EcgReadError:
+    return EcgReadError(
+        code="too_costly", source=name, detail=f"expected a file that can be decoded {limit}; save the page {remedy}."
+    )
+
+
+def _enlarge_pipe(descriptor: int) -> None:
+    """Let a pipe hold more; it stays as it is where the system does not allow it."""
+    import fcntl
+
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:
+        return

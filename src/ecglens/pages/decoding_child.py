@@ -1,0 +1,114 @@
+"""Main function of the process that decodes files, one at a time, under limits that the system sets.
+
+``ecglens.pages.decoding`` starts it. A request is a JSON line on stdin with the file's bytes behind it; the reply is a
+JSON line on stdout with the pixels and curves behind it, and never code. A file that exceeds the limits ends this
+process and nothing else.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from select import select
+from typing import Any, BinaryIO
+
+import cv2
+import msgspec
+import numpy as np
+
+from ecglens.errors import EcgReadError
+from ecglens.pages.decoding import LIMITS
+from ecglens.pages.read import count_pages, decode_here
+from ecglens.pages.source import Decoded, SourceFile
+
+__all__ = ["main"]
+
+_IDLE_SECONDS = 300.0
+"""A process without requests ends after this time in s."""
+
+
+def main() -> None:
+    """Serve requests until stdin ends, or none arrives for a while."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one handles Ctrl+C
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not be mistaken for a reply
+    cv2.setNumThreads(1)
+    _limit_memory(LIMITS.memory_mb)
+    try:
+        while select([requests], [], [], _IDLE_SECONDS)[0]:
+            line = requests.readline()
+            if not line:
+                return
+            request = json.loads(line)
+            data = requests.read(request["bytes"])
+            _limit_time(LIMITS.cpu_seconds)
+            _serve(request, data, replies)
+    except BrokenPipeError:
+        os._exit(0)  # the process that sent the request is gone
+
+
+def _serve(request: dict[str, Any], data: bytes, replies: BinaryIO) -> None:
+    try:
+        if request["count"]:
+            _send(replies, {"pages": count_pages(data, apart=False)})
+            return
+        file = SourceFile(data, request["name"], request["page"], request["max_megapixels"])
+        _send_page(replies, decode_here(file, request["kind"]))
+    except EcgReadError as error:
+        if isinstance(error.__cause__, MemoryError):
+            _give_up(replies)
+        _send(replies, {"error": {"code": error.code, "source": error.source, "detail": error.detail}})
+    except MemoryError:
+        _give_up(replies)
+
+
+def _give_up(replies: BinaryIO) -> None:
+    """End the process: the remaining memory may be too fragmented for an ordinary page."""
+    _send(replies, {"gone": "memory"})
+    os._exit(1)
+
+
+def _send_page(replies: BinaryIO, page: Decoded) -> None:
+    curves = [np.ascontiguousarray(curve, dtype=np.float32) for curve in page.curves]
+    _send(
+        replies,
+        {
+            "shape": page.pixels.shape,
+            "pages": page.pages,
+            "warnings": page.warnings,
+            "curves": [curve.shape for curve in curves],
+            "texts": msgspec.to_builtins(page.texts),
+        },
+        [np.ascontiguousarray(page.pixels).data, *(curve.data for curve in curves)],
+    )
+
+
+def _send(replies: BinaryIO, reply: dict[str, Any], arrays: list[memoryview] | None = None) -> None:
+    replies.write(json.dumps(reply).encode() + b"\n")
+    for array in arrays or []:
+        replies.write(array)
+    replies.flush()
+
+
+def _limit_time(seconds: int) -> None:
+    """Let the system end this process after some further seconds of CPU time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + seconds, hard))
+
+
+def _limit_memory(memory_mb: int) -> None:
+    """Limit the memory of this process beyond what its libraries use (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    used_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData"))
+    limit = used_kb * 1024 + memory_mb * 1_000_000
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+if __name__ == "__main__":
+    main()

@@ -171,27 +171,22 @@ def test_pages_are_counted_apart():
     assert count_pages((DATA / "00009_hr.pdf").read_bytes(), apart=False) == 1
 
 
-class Kept(io.BytesIO):
-    """A stream whose content can be read after it was written."""
-
-
-def replies_to(requests: list[tuple[dict, bytes]]) -> list[tuple[dict, bytes]]:
+def replies_to(requests: list[tuple[dict, bytes]], pixels: int) -> list[dict]:
     """The replies of the child's function, run in this process."""
-    out = []
+    stream = io.BytesIO()
     for request, data in requests:
-        stream = Kept()
-        decoding_child._serve(request, data, stream)
-        line, _, body = stream.getvalue().partition(b"\n")
-        out.append((json.loads(line), body))
-    return out
+        decoding_child._serve(request, data, stream, pixels)
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_the_child_replies_with_pixels_counts_and_refusals():
+def test_the_child_replies_with_pixels_counts_and_refusals(tmp_path):
     picture, pdf = (DATA / "MI_26.jpg").read_bytes(), (DATA / "00009_hr.pdf").read_bytes()
     request = {"count": False, "kind": "JPEG", "name": "a.jpg", "page": 1, "max_megapixels": 100.0}
-    (page, body), (refusal, _), (count, _) = replies_to(
-        [(request, picture), ({**request, "max_megapixels": 0.1}, picture), ({"count": True}, pdf)]
-    )
+    with open(tmp_path / "pixels", "w+b") as file:
+        page, refusal, count = replies_to(
+            [(request, picture), ({**request, "max_megapixels": 0.1}, picture), ({"count": True}, pdf)], file.fileno()
+        )
+        body = file.read()
     assert page["shape"] == [786, 1107, 3]
     assert np.array_equal(np.frombuffer(body, np.uint8).reshape(page["shape"]), read_page(picture).pixels)
     assert refusal["error"]["code"] == "too_large"

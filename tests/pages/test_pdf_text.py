@@ -13,6 +13,7 @@ from ecglens.leads.locate import _reduce
 from ecglens.pages import pdf_text, read_page
 from ecglens.pages.geometry.orientation import turn_by_quarters
 from ecglens.pages.geometry.paper_edges import rectify
+from ecglens.pages.read import decode_here
 from ecglens.records import Page, PageText
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -71,8 +72,8 @@ LIMITS = DecodingLimits()
 
 _AT_ONCE = max(2, os.cpu_count() or 1)
 """Number of files that are decoded at the same time."""
-_PIPE_BYTES = 1 << 20
-"""Size of the pipe through which pixels come: with the 64 KB of the system a page takes twice as long."""
+_CHUNK_BYTES = 1 << 20
+"""Number of bytes that are sent at once."""
 
 
 def decode_apart(file: SourceFile, kind: str) -> Decoded:
@@ -138,19 +139,19 @@ class _Process:
 
     def __init__(self) -> None:
         path = os.pathsep.join(part for part in sys.path if part)
+        self._pixels = _open_shared_file()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ecglens.pages.decoding_child"],
+            [sys.executable, "-P", "-m", "ecglens.pages.decoding_child", str(self._pixels)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            pass_fds=(self._pixels,),
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)  # a process that hangs reads nothing
-        if sys.platform.startswith("linux"):
-            _enlarge_pipe(self._out)
 
     def is_usable(self) -> bool:
         """Return whether the process runs."""
@@ -159,12 +160,19 @@ class _Process:
     def end(self) -> int:
         """End the process and return its exit code, negative for a signal that had ended it."""
         self._process.kill()
+        self._close_pixels()
         with self._process:
             return self._process.wait()
 
     def forget(self) -> None:
         """Leave the process to the one that started it."""
+        self._close_pixels()
         self._process.returncode = 0
+
+    def _close_pixels(self) -> None:
+        if self._pixels >= 0:
+            os.close(self._pixels)
+            self._pixels = -1
 
     def ask(self, request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytearray]:
         """Send a request, and return the reply and the bytes behind it."""
@@ -172,7 +180,7 @@ class _Process:
         try:
             self._send(json.dumps({**request, "bytes": len(data)}).encode() + b"\n", deadline)
             self._send(data, deadline)
-            reply, rest = self._receive_line(deadline)
+            reply = self._receive_line(deadline)
             if "error" in reply:
                 raise EcgReadError(**reply["error"])
             if "gone" in reply:
@@ -182,7 +190,7 @@ class _Process:
                 )
             sizes = [int(np.prod(reply["shape"]))] if "shape" in reply else []
             sizes += [4 * int(np.prod(shape)) for shape in reply.get("curves", ())]
-            return reply, self._receive(rest, sum(sizes), deadline)
+            return reply, self._take(sum(sizes))
         except TimeoutError as error:
             self.end()
             raise _refuse(name, f"within {LIMITS.wall_seconds:g} s, found one that takes longer", "as a PNG") from error
@@ -198,26 +206,25 @@ class _Process:
         while rest:
             if not select([], [self._in], [], max(0.0, deadline - time.monotonic()))[1]:
                 raise TimeoutError
-            rest = rest[os.write(self._in, rest[:_PIPE_BYTES]) :]
+            rest = rest[os.write(self._in, rest[:_CHUNK_BYTES]) :]
 
-    def _receive_line(self, deadline: float) -> tuple[dict[str, Any], bytearray]:
+    def _receive_line(self, deadline: float) -> dict[str, Any]:
         received = bytearray()
-        while (end := received.find(b"\n")) < 0:
+        while not received.endswith(b"\n"):
             received += self._read_some(1 << 16, deadline)
-        reply: dict[str, Any] = json.loads(received[:end])
-        return reply, received[end + 1 :]
+        reply: dict[str, Any] = json.loads(received)
+        return reply
 
-    def _receive(self, begun: bytearray, size: int, deadline: float) -> bytearray:
-        """Receive ``size`` bytes, of which some were received with the line."""
+    def _take(self, size: int) -> bytearray:
+        """Take the bytes that the process left in the file that both have open."""
         body = bytearray(size)
-        body[: len(begun)] = begun
-        view, at = memoryview(body), len(begun)
+        view, at = memoryview(body), 0
         while at < size:
-            self._wait(deadline)
-            count = os.readv(self._out, [view[at:]])
+            count = os.preadv(self._pixels, [view[at:]], at)
             if not count:
                 raise EOFError
             at += count
+        os.ftruncate(self._pixels, 0)
         return body
 
     def _read_some(self, size: int, deadline: float) -> bytes:
@@ -271,11 +278,10 @@ def _refuse(name: str, limit: str, remedy: str) -> EcgReadError:
     )
 
 
-def _enlarge_pipe(descriptor: int) -> None:
-    """Let a pipe hold more; it stays as it is where the system does not allow it."""
-    import fcntl
-
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except OSError:
-        return
+def _open_shared_file() -> int:
+    """Open a file without a name, in memory where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("pixels")
+    descriptor, name = tempfile.mkstemp()
+    os.unlink(name)
+    return descriptor

@@ -1,8 +1,8 @@
 """Main function of the process that decodes files, one at a time, under limits that the system sets.
 
 ``ecglens.pages.decoding`` starts it. A request is a JSON line on stdin with the file's bytes behind it; the reply is a
-JSON line on stdout with the pixels and curves behind it, and never code. A file that exceeds the limits ends this
-process and nothing else.
+JSON line on stdout, and never code. Pixels and curves are left in a file without a name that both processes have open.
+A file that exceeds the limits ends this process and nothing else.
 """
 
 import json
@@ -45,18 +45,18 @@ def main() -> None:
             request = json.loads(line)
             data = requests.read(request["bytes"])
             _limit_time(LIMITS.cpu_seconds)
-            _serve(request, data, replies)
+            _serve(request, data, replies, int(sys.argv[1]))
     except BrokenPipeError:
         os._exit(0)  # the process that sent the request is gone
 
 
-def _serve(request: dict[str, Any], data: bytes, replies: BinaryIO) -> None:
+def _serve(request: dict[str, Any], data: bytes, replies: BinaryIO, pixels: int) -> None:
     try:
         if request["count"]:
             _send(replies, {"pages": count_pages(data, apart=False)})
             return
         file = SourceFile(data, request["name"], request["page"], request["max_megapixels"])
-        _send_page(replies, decode_here(file, request["kind"]))
+        _send_page(replies, decode_here(file, request["kind"]), pixels)
     except EcgReadError as error:
         if isinstance(error.__cause__, MemoryError):
             _give_up(replies)
@@ -71,8 +71,11 @@ def _give_up(replies: BinaryIO) -> None:
     os._exit(1)
 
 
-def _send_page(replies: BinaryIO, page: Decoded) -> None:
+def _send_page(replies: BinaryIO, page: Decoded, pixels: int) -> None:
     curves = [np.ascontiguousarray(curve, dtype=np.float32) for curve in page.curves]
+    at = 0
+    for content in (np.ascontiguousarray(page.pixels).data, *(curve.data for curve in curves)):
+        at = _leave(pixels, content.cast("B"), at)
     _send(
         replies,
         {
@@ -82,14 +85,19 @@ def _send_page(replies: BinaryIO, page: Decoded) -> None:
             "curves": [curve.shape for curve in curves],
             "texts": msgspec.to_builtins(page.texts),
         },
-        [np.ascontiguousarray(page.pixels).data, *(curve.data for curve in curves)],
     )
 
 
-def _send(replies: BinaryIO, reply: dict[str, Any], arrays: list[memoryview] | None = None) -> None:
+def _leave(descriptor: int, content: memoryview, at: int) -> int:
+    """Write to a file from a position on, and return the position behind it."""
+    while content:
+        count = os.pwrite(descriptor, content, at)
+        at, content = at + count, content[count:]
+    return at
+
+
+def _send(replies: BinaryIO, reply: dict[str, Any]) -> None:
     replies.write(json.dumps(reply).encode() + b"\n")
-    for array in arrays or []:
-        replies.write(array)
     replies.flush()
 
 

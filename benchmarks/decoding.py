@@ -70,7 +70,7 @@ def compare_pages(repeat: int) -> list[str]:
 
 
 def time_hostile() -> list[str]:
-    """Time hostile files and print what their sender is told."""
+    """Time hostile files, each with the answer to its sender."""
     lines = ["| hostile file | KB | s | CPU s | answer |", "|---|---|---|---|---|"]
     for name, make in HOSTILE.items():
         data = make()

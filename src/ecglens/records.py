@@ -396,7 +396,7 @@ class LeadTrace:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How a trace agrees with the strokes that a network sees on its page.
+    """The agreement of a trace with the strokes that a network sees on its page.
 
     Attributes:
         on_stroke: Share of its center line that is on such a stroke.

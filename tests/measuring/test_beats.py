@@ -12,7 +12,7 @@ SIGNALS = np.asarray(RECORD.signals_mv, dtype=np.float64)
 
 
 def in_columns(step_mv: float, away_s: float) -> np.ndarray:
-    """Leads in four columns of 2.5 s, each but the last with a step a little before its end."""
+    """Return leads in four columns of 2.5 s, each but the last with a step a little before its end."""
     signals = np.full_like(SIGNALS, np.nan)
     quarter = round(2.5 * FS_HZ)
     for column in range(4):
@@ -27,9 +27,9 @@ def in_columns(step_mv: float, away_s: float) -> np.ndarray:
 def test_a_step_between_two_columns_is_no_beat(step_mv):
     assert RECORD.fs_hz == FS_HZ
     expected = find_beats(in_columns(0.0, 0.0)).samples
-    found = find_beats(in_columns(step_mv, 0.03)).samples
-    assert len(found) == len(expected)
-    assert np.abs(found - expected).max() < 0.03 * FS_HZ
+    beats = find_beats(in_columns(step_mv, 0.03)).samples
+    assert len(beats) == len(expected)
+    assert np.abs(beats - expected).max() < 0.03 * FS_HZ
 
 
 def test_a_beat_at_the_border_of_two_columns_is_kept():
@@ -41,5 +41,5 @@ def test_a_beat_at_the_border_of_two_columns_is_kept():
     for column in range(4):
         rows, part = slice(3 * column, 3 * column + 3), slice(column * quarter, (column + 1) * quarter)
         columns[rows, part] = rolled[rows, part]
-    found = find_beats(columns).samples
-    assert np.abs(found - 2.5 * FS_HZ).min() < 0.1 * FS_HZ
+    beats = find_beats(columns).samples
+    assert np.abs(beats - 2.5 * FS_HZ).min() < 0.1 * FS_HZ

@@ -172,7 +172,7 @@ def test_pages_are_counted_apart():
 
 
 def replies_to(requests: list[tuple[dict, bytes]], pixels: int) -> list[dict]:
-    """The replies of the child's function, run in this process."""
+    """Return the replies of the child's function, run in this process."""
     stream = io.BytesIO()
     for request, data in requests:
         decoding_child._serve(request, data, stream, pixels)

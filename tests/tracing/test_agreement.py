@@ -23,12 +23,12 @@ def tracing() -> Tracing:
 
 @pytest.fixture(scope="module")
 def strokes() -> np.ndarray:
-    """The traces alone, as a perfect network would see them."""
+    """Return the traces alone, as a perfect network would see them."""
     return np.asarray(255 - render_page(RECORD, **BARE).page.pixels[..., 0])
 
 
-def moved(tracing: Tracing, mm: float) -> list:
-    """The traces, lower on the page by some millimeters."""
+def move_down(tracing: Tracing, mm: float) -> list:
+    """Return the traces, lower on the page by some millimeters."""
     px = mm * tracing.layout.px_per_mm[0]
     return [replace(trace, rows_px=trace.rows_px + px) for trace in tracing.traces]
 
@@ -43,7 +43,7 @@ def test_true_traces_lie_on_the_strokes_and_leave_none(tracing, strokes):
 
 def test_traces_beside_the_strokes_are_contradicted_and_replaced(tracing, strokes):
     true = compare_with_strokes(tracing.traces, tracing.layout, strokes)
-    wrong = compare_with_strokes(moved(tracing, 3), tracing.layout, strokes)
+    wrong = compare_with_strokes(move_down(tracing, 3), tracing.layout, strokes)
     assert max(agreement.on_stroke for agreement in wrong) < 0.5
     assert min(agreement.stray for agreement in wrong) > 0.3
     assert is_contradicted(wrong)

@@ -24,9 +24,9 @@ def trace_of(page: Page):
 def test_traces_are_seen_and_grids_are_not(grid):
     page = classify_page(render_page(RECORD, grid=grid, dpi=120).page)
     ink = 255 - render_page(RECORD, dpi=120, **BARE).page.pixels[..., 0]
-    seen, true = trace_of(page) > 127, ink > 127
+    classified, true = trace_of(page) > 127, ink > 127
     area = slice(len(ink) // 4, None)  # below the header
-    assert (seen & true)[area].sum() / (seen | true)[area].sum() > 0.5
+    assert (classified & true)[area].sum() / (classified | true)[area].sum() > 0.5
     assert (page.classes.grid[area] > 127).sum() > 5 * true[area].sum() or grid == "pink-dotted"
 
 

@@ -268,7 +268,7 @@ def _align_and_group(
 
 
 def _changes_leads(signals: NDArray[np.floating], fiducials: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether most of the leads that are known near a peak begin or end there, as at the border of two columns."""
+    """Return whether most leads that are known near a peak begin or end there, as at the border of two columns."""
     is_known = ~np.isnan(signals)
     reach = round(LIMITS.border_s * FS_HZ)
     before, after = (

@@ -1,7 +1,7 @@
 """Decoding in other processes, which are ended when a file takes too long or too much memory.
 
 A file of two kilobytes can hold a picture that takes minutes to draw, and no decoder can be stopped from within. The
-processes are kept for the next file; each decodes one file at a time.
+processes wait for the next file; each decodes one file at a time.
 """
 
 import atexit
@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
@@ -72,6 +73,8 @@ LIMITS = DecodingLimits()
 
 _AT_ONCE = max(2, os.cpu_count() or 1)
 """Number of files that are decoded at the same time."""
+_REUSED_BYTES = 32 << 20
+"""Size up to which the file of an idle process keeps its memory for the next page."""
 _CHUNK_BYTES = 1 << 20
 """Number of bytes that are sent at once."""
 
@@ -88,12 +91,12 @@ def decode_apart(file: SourceFile, kind: str) -> Decoded:
     """
     request = {"count": False, "kind": kind, "name": file.name, "page": file.page}
     reply, body = _ask({**request, "max_megapixels": file.max_megapixels}, file.data, file.name)
-    pixels = np.frombuffer(body, np.uint8, int(np.prod(reply["shape"]))).reshape(reply["shape"])
-    curves, at = [], pixels.nbytes
+    at = int(np.prod(reply["shape"]))
+    pixels, curves = body[:at].reshape(reply["shape"]), []
     for shape in reply["curves"]:
-        curve = np.frombuffer(body, np.float32, int(np.prod(shape)), offset=at).reshape(shape)
-        curves.append(curve)
-        at += curve.nbytes
+        size = 4 * int(np.prod(shape))
+        curves.append(body[at : at + size].copy().view(np.float32).reshape(shape))
+        at += size
     texts = msgspec.convert(reply["texts"], tuple[PageText, ...])
     return Decoded(pixels, reply["pages"], tuple(reply["warnings"]), tuple(curves), texts)
 
@@ -111,7 +114,7 @@ def count_pages_apart(data: bytes) -> int:
     return int(reply["pages"])
 
 
-def _ask(request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytearray]:
+def _ask(request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], NDArray[np.uint8]]:
     """Send a request to an idle process, and return its reply and the bytes behind it."""
     if not _SLOTS.acquire(timeout=LIMITS.wait_seconds):
         raise EcgReadError(
@@ -174,7 +177,7 @@ class _Process:
             os.close(self._pixels)
             self._pixels = -1
 
-    def ask(self, request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytearray]:
+    def ask(self, request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         """Send a request, and return the reply and the bytes behind it."""
         deadline = time.monotonic() + LIMITS.wall_seconds
         try:
@@ -202,11 +205,11 @@ class _Process:
             raise _refuse(name, took, "as a PNG") from error
 
     def _send(self, data: bytes, deadline: float) -> None:
-        rest = memoryview(data)
-        while rest:
+        remaining = memoryview(data)
+        while remaining:
             if not select([], [self._in], [], max(0.0, deadline - time.monotonic()))[1]:
                 raise TimeoutError
-            rest = rest[os.write(self._in, rest[:_CHUNK_BYTES]) :]
+            remaining = remaining[os.write(self._in, remaining[:_CHUNK_BYTES]) :]
 
     def _receive_line(self, deadline: float) -> dict[str, Any]:
         received = bytearray()
@@ -215,16 +218,17 @@ class _Process:
         reply: dict[str, Any] = json.loads(received)
         return reply
 
-    def _take(self, size: int) -> bytearray:
+    def _take(self, size: int) -> NDArray[np.uint8]:
         """Take the bytes that the process left in the file that both have open."""
-        body = bytearray(size)
-        view, at = memoryview(body), 0
+        body = np.empty(size, np.uint8)
+        view, at = body.data, 0
         while at < size:
             count = os.preadv(self._pixels, [view[at:]], at)
             if not count:
                 raise EOFError
             at += count
-        os.ftruncate(self._pixels, 0)
+        if size > _REUSED_BYTES:
+            os.ftruncate(self._pixels, 0)
         return body
 
     def _read_some(self, size: int, deadline: float) -> bytes:

@@ -151,7 +151,7 @@ class QualityLimits:
         high="Traces of small pictures, of which the network is unsure, are not confirmed.",
         evidence=_AGREEMENT,
     )
-    min_on_stroke_kept: float = threshold(
+    min_on_stroke_passed: float = threshold(
         0.6,
         "1",
         "Share of a center line on such strokes below which a lead fails.",
@@ -360,7 +360,7 @@ def lead_quality(
         quality = min(quality, LIMITS.tangled_quality) if fact.tangled > max_tangled else quality
         if opinion is not None and _is_confirmed(opinion, fact, page):
             quality = max(quality, LIMITS.confirmed_quality)
-        if opinion is not None and opinion.on_stroke < LIMITS.min_on_stroke_kept:
+        if opinion is not None and opinion.on_stroke < LIMITS.min_on_stroke_passed:
             quality = min(quality, LIMITS.tangled_quality)
         qualities.append(quality)
     return tuple(round(quality, 3) for quality in qualities)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.layouts import RHYTHM
+from ecglens.layouts import lead_of_row
 from ecglens.limits import threshold
 from ecglens.measuring.beats import Beats, find_beats
 from ecglens.measuring.rhythm import rr_intervals, single_share, typical_rr
@@ -112,7 +112,7 @@ class Analysis:
         for number, name in enumerate(self.leads):
             rows = self.windows[:, number]
             whole = rows[~np.isnan(rows[:, first - 10 : last + 1]).any(axis=1)]
-            lead = name.removesuffix(RHYTHM)
+            lead = lead_of_row(name)
             if len(whole) and len(whole) > len(leads.get(lead, ())):
                 leads[lead] = whole
         return leads

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from ecglens.layouts import RHYTHM, STANDARD_LEADS
+from ecglens.layouts import STANDARD_LEADS, lead_of_row
 from ecglens.measurements import FIGURES
 from ecglens.measuring.analysis import Analysis, analyze
 from ecglens.measuring.measure import measure_analysis
@@ -92,7 +92,7 @@ def compute_features(record: EcgRecord) -> dict[str, float]:
     figures = measure_analysis(analysis, step_ms=1000 / min(record.fs_hz, FS_HZ))
     row.update(_global_features(analysis, figures))
     by_lead = analysis.by_lead() if figures.qrs_ms is not None else {}
-    for name in dict.fromkeys(lead.removesuffix(RHYTHM) for lead in analysis.leads):
+    for name in dict.fromkeys(lead_of_row(lead) for lead in analysis.leads):
         lead, sign = ("aVR", -1.0) if name == "-aVR" else (name, 1.0)
         if lead in STANDARD_LEADS:
             values = _spectrum_features(_longest_stretch(analysis, name))
@@ -154,7 +154,7 @@ def _smooth(stretch: NDArray[np.float64]) -> NDArray[np.float64]:
 def _longest_stretch(analysis: Analysis, lead: str) -> NDArray[np.float64]:
     """The longest stretch without a gap of the rows that show a lead."""
     longest = np.empty(0)
-    for row in (number for number, name in enumerate(analysis.leads) if name.removesuffix(RHYTHM) == lead):
+    for row in (number for number, name in enumerate(analysis.leads) if lead_of_row(name) == lead):
         valid = np.flatnonzero(~np.isnan(analysis.signals[row]))
         for run in np.split(valid, np.flatnonzero(np.diff(valid) > 1) + 1):
             longest = analysis.signals[row][run] if len(run) > len(longest) else longest

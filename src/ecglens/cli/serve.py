@@ -8,7 +8,7 @@ from ecglens.extras import require
 
 __all__ = ["command", "manage_command", "worker_command"]
 
-_MODULES = ("django", "allauth", "whitenoise", "gunicorn.app.base", "reportlab")
+_MODULES = ("django", "allauth", "whitenoise", "gunicorn.app.base", "uvicorn_worker", "reportlab")
 
 
 def command(
@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Serve the web application, with workers that measure and explain in the background."""
     _require_web()
-    from ecglens.web.operations.server import serve
+    from ecglens.web.serving.server import serve
 
     serve(
         host,
@@ -44,7 +44,7 @@ def command(
 def worker_command() -> None:
     """Run a worker that measures and explains pages of the web application, on this or another machine."""
     _require_web()
-    from ecglens.web.operations.server import run_worker
+    from ecglens.web.serving.server import run_worker
 
     run_worker()
 
@@ -52,7 +52,7 @@ def worker_command() -> None:
 def manage_command(context: typer.Context) -> None:
     """Run one of the web application's own commands, such as migrate, createsuperuser, backup or restore."""
     _require_web()
-    from ecglens.web.operations.server import run_command
+    from ecglens.web.serving.server import run_command
 
     run_command(context.args or ["help"])
 

@@ -6,9 +6,12 @@ module was imported.
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import Counter, Histogram
+
+from ecglens.web.http.uploads import CALLER
 
 __all__ = ["count_requests"]
 
@@ -24,6 +27,8 @@ def count_requests(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
     def respond(request: HttpRequest) -> HttpResponse:
         start = time.perf_counter()
         response = get_response(request)
+        if CALLER in request.META and response.status_code == HTTPStatus.NO_CONTENT:
+            return response  # the check before an upload, which is counted when it has arrived
         match = getattr(request, "resolver_match", None)
         route = (match.view_name or match.route) if match else "none"
         method = request.method if request.method in _METHODS else "other"

@@ -11,6 +11,7 @@ from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
 from ecglens.web.http.database import configure_database
 from ecglens.web.http.keys import check_settings, create_private_folder, load_secret_key
+from ecglens.web.http.uploads import FORM_BYTES
 from ecglens.web.project.mail import configure_mail
 
 _settings = load_settings()
@@ -52,7 +53,6 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "ecglens.web.http.guards.limit_uploads",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "ecglens.web.accounts.guards.require_second_factor_for_staff",
+    "ecglens.web.accounts.uploads.check_uploads",
 ]
 TEMPLATES = [
     {
@@ -120,12 +121,11 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 MAX_UPLOAD_BYTES = int(_settings.max_upload_mb * 1024**2)
 MAX_BATCH_BYTES = int(_settings.max_batch_mb * 1024**2)
-FORM_OVERHEAD_BYTES = 64 * 1024
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
-FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + FORM_OVERHEAD_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES + FORM_BYTES
 FILE_UPLOAD_TEMP_DIR = str(create_private_folder(_settings.data_dir / "uploads"))
 DATA_UPLOAD_MAX_NUMBER_FILES = 500
 

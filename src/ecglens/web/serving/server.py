@@ -1,10 +1,12 @@
 """gunicorn that serves the site, and worker processes beside it."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +18,16 @@ from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
 from ecglens.web.http.keys import create_private_folder
 from ecglens.web.http.log_redaction import redact_secrets
+from ecglens.web.serving.connections import GRACE_S
 
 __all__ = ["run_command", "run_worker", "serve", "supervise_workers"]
 
-_THREADS = 2
 _MAX_PROCESSES = 2
 _TIMEOUT_S = 60
+"""Time without a sign of life after which a serving process is replaced."""
 _KEEP_ALIVE_S = 30
 """Longer than people look at a page, and than proxies wait between two requests."""
-_GRACE_S = 8
-"""Time for requests that are being answered when the site is stopped; containers get 10 s."""
+_MEMORY = Path("/dev/shm")
 _WATCH_S = 0.5
 _STOP_S = 5.0
 
@@ -40,9 +42,12 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
+        from django.conf import settings
         from django.core.wsgi import get_wsgi_application
 
-        return get_wsgi_application()
+        from ecglens.web.serving.site import Site
+
+        return Site(get_wsgi_application(), Path(settings.FILE_UPLOAD_TEMP_DIR))
 
 
 def serve(
@@ -66,7 +71,8 @@ def serve(
         SettingsError: The address cannot be listened on, or the database does not respond.
     """
     _check_address(host, port)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder())
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_create_metrics_folder(port))
+    _allow_many_connections()
     _set_up()
     _check_database()
     _migrate()
@@ -74,11 +80,10 @@ def serve(
     options = {
         "bind": address,
         "workers": processes or min(_MAX_PROCESSES, os.cpu_count() or 1),
-        "threads": _THREADS,
-        "worker_class": "gthread",
+        "worker_class": "ecglens.web.serving.connections.SiteWorker",
         "timeout": _TIMEOUT_S,
         "keepalive": _KEEP_ALIVE_S,
-        "graceful_timeout": _GRACE_S,
+        "graceful_timeout": GRACE_S,
         "preload_app": True,
         "loglevel": "warning",
         "when_ready": lambda server: ready(),
@@ -128,13 +133,23 @@ def run_command(arguments: list[str]) -> None:
     execute_from_command_line(["ecglens manage", *arguments])
 
 
-def _metrics_folder() -> Path:
-    """Return the folder in which the processes of this machine add up their counts, empty at the start."""
-    data_folder = create_private_folder(load_settings().data_dir)
-    folder = create_private_folder(data_folder / "metrics" / socket.gethostname())
+def _create_metrics_folder(port: int) -> Path:
+    """Create the folder in which the processes of the site add up their counts, empty at the start.
+
+    Its files are mapped into memory, where a full disk would end the process that writes to them; so they are in memory
+    where the system has such a folder.
+    """
+    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    folder = create_private_folder(parent / f"ecglens-metrics-{os.getuid()}-{port}")
     for old in folder.glob("*.db"):
         old.unlink()
     return folder
+
+
+def _allow_many_connections() -> None:
+    """Raise the number of files that a process may have open to what the system allows it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _set_up() -> None:

@@ -1,0 +1,82 @@
+"""A bounded queue in front of the work, in which every caller has the same share."""
+
+import asyncio
+from collections import OrderedDict, deque
+
+__all__ = ["Busy", "FairQueue"]
+
+
+class Busy(Exception):
+    """There is no room for another request.
+
+    Args:
+        is_own: Whether the caller's own requests take the room, and not those of others.
+    """
+
+    def __init__(self, *, is_own: bool) -> None:
+        super().__init__()
+        self.is_own = is_own
+
+
+class FairQueue:
+    """Requests that wait for a free place; the callers' turns alternate, whoever sent more.
+
+    Args:
+        places: Number of requests that are worked on at once.
+        waiting: Number of requests that may wait.
+        waiting_each: Number of requests of one caller that may wait.
+    """
+
+    def __init__(self, places: int, waiting: int, waiting_each: int) -> None:
+        self._free, self._waiting, self._waiting_each = places, waiting, waiting_each
+        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        """Waiting requests of each caller; the next turn is the first caller's."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    async def enter(self, caller: str) -> None:
+        """Wait for a place; who has one calls :meth:`leave` at the end.
+
+        Args:
+            caller: Whose request it is.
+
+        Raises:
+            Busy: Too many requests wait already.
+        """
+        if self._free:
+            self._free -= 1
+            return
+        line = self._lines.setdefault(caller, deque())
+        if len(line) >= self._waiting_each:
+            raise Busy(is_own=True)
+        if len(self) >= self._waiting:
+            self._drop_if_empty(caller)
+            raise Busy(is_own=False)
+        turn = asyncio.get_running_loop().create_future()
+        line.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # its turn came at the moment in which it was given up
+                self.leave()
+            elif turn in self._lines.get(caller, ()):
+                self._lines[caller].remove(turn)
+                self._drop_if_empty(caller)
+            raise
+
+    def leave(self) -> None:
+        """Give the place to the next caller, or free it."""
+        while self._lines:
+            caller, line = self._lines.popitem(last=False)
+            turn = line.popleft()
+            if line:
+                self._lines[caller] = line
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _drop_if_empty(self, caller: str) -> None:
+        if not self._lines[caller]:
+            del self._lines[caller]

@@ -1,0 +1,59 @@
+"""Connections of the site: those that send no request in time are closed."""
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]  # it ships no types
+
+__all__ = ["GRACE_S", "HEADERS_S", "SiteWorker"]
+
+HEADERS_S = 10.0
+"""Time in s for the headers of a request; a phone with a bad connection sends them within 2 s."""
+GRACE_S = 8
+"""Time in s for requests that are being answered when the site is stopped; containers get 10 s."""
+
+
+class TimedProtocol(H11Protocol):
+    """HTTP/1.1 connection that is closed when the headers of a request take too long."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._headers_timer = self.loop.call_later(HEADERS_S, self._close_if_idle)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the first ones of another request on an idle connection start the timer again."""
+        if self._is_between_requests() and self._headers_timer.cancelled():
+            self._headers_timer = self.loop.call_later(HEADERS_S, self._close_if_idle)
+        super().data_received(data)
+        if not self._is_between_requests():
+            self._headers_timer.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._headers_timer.cancel()
+        super().connection_lost(exc)
+
+    def _is_between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _close_if_idle(self) -> None:
+        self._headers_timer.cancel()
+        if self._is_between_requests():
+            self.transport.close()
+
+
+class SiteWorker(UvicornWorker):  # type: ignore[misc]  # uvicorn_worker ships no types
+    """Serving process of gunicorn whose connections have time limits."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "http": TimedProtocol,
+        "interface": "asgi3",
+        "lifespan": "off",
+        "loop": "asyncio",
+        "proxy_headers": False,  # Django and allauth count the proxies of the settings
+        "server_header": False,
+        "timeout_graceful_shutdown": GRACE_S,
+        "ws": "none",
+    }

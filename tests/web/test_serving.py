@@ -1,0 +1,343 @@
+"""The server in front of Django: connections, bodies, the queue, and what a slow or hostile client can hold."""
+
+import asyncio
+import io
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from uvicorn.config import Config
+
+from ecglens.web.http.uploads import BUSY, CALLER, LIMIT, PREFLIGHT
+from ecglens.web.serving import bodies, bridge, connections, site
+from ecglens.web.serving.admission import Busy, FairQueue
+from ecglens.web.serving.connections import SiteWorker
+
+HEAD = b"Host: localhost\r\n"
+LARGE = 100_000
+
+
+class Application:
+    """A WSGI application in the place of Django: anyone may upload at ``/upload``, nobody elsewhere."""
+
+    def __init__(self):
+        self.bodies, self.release, self.running, self.most = [], threading.Event(), 0, 0
+        self.checks = 0
+        self.release.set()
+        self.lock = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        if BUSY in environ:
+            start_response("429 Too Many Requests", [("Retry-After", "10")])
+            return [environ[BUSY].encode()]
+        if PREFLIGHT in environ:
+            if environ["PATH_INFO"] != "/upload":
+                start_response("403 Forbidden", [])
+                return [b"refused"]
+            if int(environ["CONTENT_LENGTH"]) > LARGE:
+                start_response("413 Content Too Large", [])
+                return [b"too large"]
+            self.checks += 1
+            environ[CALLER], environ[LIMIT] = environ.get("HTTP_CALLER", "somebody"), LARGE
+            start_response("204 No Content", [])
+            return []
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.release.wait(30)
+        body = environ["wsgi.input"].read()
+        with self.lock:
+            self.running -= 1
+            self.bodies.append((environ["PATH_INFO"], len(body), environ))
+        start_response("200 OK", [("Set-Cookie", " a=b"), ("X-Length", environ["CONTENT_LENGTH"])])
+        return [b"x" * 10, b"y" * int(environ.get("HTTP_WANTED", "0"))]
+
+
+@pytest.fixture
+def django():
+    return Application()
+
+
+@pytest.fixture
+def address(django, tmp_path):
+    """Serve the application as ``ecglens serve`` does, in a thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = Config(site.Site(django, tmp_path), log_config=None, timeout_keep_alive=5, **SiteWorker.CONFIG_KWARGS)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield listener.getsockname()
+    django.release.set()
+    server.should_exit = server.force_exit = True
+    thread.join()
+    listener.close()
+
+
+@contextmanager
+def connect(address):
+    with socket.create_connection(address, 30) as connection:
+        yield connection
+
+
+def read_all(connection):
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    return received
+
+
+def send(address, start, body=b"", *headers, close=True):
+    """Send a request, and return the status and the body of the response."""
+    lines = [start.encode() + b" HTTP/1.1\r\n", HEAD, *(header + b"\r\n" for header in headers)]
+    lines += [b"Connection: close\r\n"] if close else []
+    lines += [b"Content-Length: %d\r\n" % len(body)] if body else []
+    with connect(address) as connection:
+        connection.sendall(b"".join(lines) + b"\r\n" + body)
+        head, _, content = read_all(connection).partition(b"\r\n\r\n")
+    return int(head.split()[1]), head, content
+
+
+def wait_until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_requests_reach_django_and_responses_come_back_whole(address, django):
+    status, head, content = send(address, "POST /form?a=b", b"c=d", b"Wanted: 3000000")
+
+    assert status == 200
+    assert b"set-cookie: a=b" in head
+    assert content.count(b"y") == 3_000_000
+    [(path, length, environ)] = django.bodies
+    assert (path, length, environ["QUERY_STRING"], environ["REQUEST_METHOD"]) == ("/form", 3, "a=b", "POST")
+
+
+def test_headers_that_pass_for_those_of_a_proxy_are_dropped(address, django):
+    send(address, "GET /", b"", b"X_Forwarded_For: 1.2.3.4", b"X-Forwarded-For: 5.6.7.8")
+
+    assert django.bodies[0][2]["HTTP_X_FORWARDED_FOR"] == "5.6.7.8"
+
+
+@pytest.mark.parametrize("second", [b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"Content-Length: 4\r\n\r\nabcd"])
+def test_messages_with_two_lengths_are_refused(address, django, second):
+    with connect(address) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 3\r\n" + second)
+        assert b" 400 " in connection.recv(1000)
+    assert django.bodies == []
+
+
+def test_an_upload_that_nobody_may_make_is_refused_before_its_body(address, django, tmp_path):
+    with connect(address) as connection:
+        connection.sendall(b"POST /no HTTP/1.1\r\n" + HEAD + b"Content-Length: 90000\r\nExpect: 100-continue\r\n\r\n")
+        answer = connection.recv(1000)
+
+    assert b" 403 " in answer
+    assert send(address, "POST /no", bytes(90_000))[0] == 403
+    assert django.bodies == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upload_without_a_length_is_limited_as_it_arrives(address, django):
+    def send_chunks(size):
+        with connect(address) as connection:
+            connection.sendall(b"POST /upload HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+            for start in range(0, size, 50_000):
+                part = bytes(min(50_000, size - start))
+                connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+            connection.sendall(b"0\r\n\r\n")
+            return connection.recv(1000).split()[1]
+
+    assert send_chunks(LARGE) == b"200"
+    assert send_chunks(LARGE + 1) == b"413"
+    assert [(length, environ["CONTENT_LENGTH"]) for _, length, environ in django.bodies] == [(LARGE, str(LARGE))]
+
+
+def test_slow_clients_do_not_hold_up_others(address, django):
+    """Clients that send headers or bodies slowly, or do not read their response."""
+    starts = [
+        b"GET / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 20\r\n\r\n",
+        b"POST /upload HTTP/1.1\r\n" + HEAD + b"Content-Length: 90000\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HEAD + b"Wanted: 9000000\r\n\r\n",
+    ]
+    slow = [socket.create_connection(address, 30) for _ in range(50)]
+    try:
+        for number, connection in enumerate(slow):
+            connection.sendall(starts[number % len(starts)])
+        wait_until(lambda: len(django.bodies) == 12)
+        assert send(address, "GET /healthz")[2] == b"ok\n"
+        assert send(address, "GET /")[0] == 200
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_a_connection_without_a_request_is_closed(address, monkeypatch):
+    monkeypatch.setattr(connections, "HEADERS_S", 0.2)
+    with connect(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: y\r\n")
+        assert connection.recv(100) == b""
+    with connect(address) as connection:  # after a request too
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n" + HEAD + b"\r\n")
+        assert connection.recv(1000)
+        connection.sendall(b"GET")
+        assert connection.recv(100) == b""
+
+
+def test_a_body_that_stops_is_answered_with_408(address, monkeypatch):
+    monkeypatch.setattr(bodies, "_PAUSE_S", 0.2)
+    for path, length in ((b"/", 20), (b"/upload", 90_000)):
+        with connect(address) as connection:
+            connection.sendall(b"POST %s HTTP/1.1\r\n%sContent-Length: %d\r\n\r\nabc" % (path, HEAD, length))
+            assert b" 408 " in connection.recv(1000)
+
+
+def test_a_body_that_trickles_is_answered_with_408(monkeypatch):
+    monkeypatch.setattr(bodies, "_START_S", 0.0)
+    monkeypatch.setattr(bodies, "_SLOWEST_BYTES_A_S", 1e9)
+
+    async def receive():
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    with pytest.raises(bodies.BodyTooSlowError):
+        asyncio.run(bodies.receive_body(receive, 100))
+
+
+def test_a_full_disk_is_answered_with_507(address, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, part):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bodies.tempfile, "SpooledTemporaryFile", lambda *_, **__: Full())
+    assert send(address, "POST /upload", bytes(90_000))[0] == 507
+
+
+def test_a_response_that_is_not_read_is_given_up(monkeypatch):
+    monkeypatch.setattr(bridge, "_SEND_S", 0.1)
+    response = bridge.Response(200, [], io.BytesIO(b"x"))
+
+    async def wait_for_ever(message):
+        await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(bridge.send_response(response, wait_for_ever))
+    assert response.body.closed
+
+
+def test_one_person_with_too_many_uploads_that_arrive_is_refused(address, django):
+    head = b"POST /upload HTTP/1.1\r\n" + HEAD + b"Content-Length: 90000\r\n\r\n"
+    arriving = [socket.create_connection(address, 30) for _ in range(8)]
+    for connection in arriving:
+        connection.sendall(head)
+    wait_until(lambda: django.checks == 8)
+    time.sleep(0.2)
+
+    assert send(address, "POST /upload", bytes(90_000))[0] == 429
+    assert send(address, "POST /upload", bytes(90_000), b"Caller: other")[0] == 200
+    for connection in arriving:
+        connection.close()
+
+
+def test_an_upload_whose_sender_left_is_not_read(address, django):
+    django.release.clear()
+    head = b"POST /upload HTTP/1.1\r\n" + HEAD + b"Content-Length: 90000\r\n"
+    with connect(address) as first, connect(address) as second:
+        first.sendall(head + b"\r\n" + bytes(90_000))
+        second.sendall(head + b"\r\n" + bytes(90_000))
+        wait_until(lambda: django.running == 2)
+        with connect(address) as third:
+            third.sendall(head + b"\r\n" + bytes(90_000))
+            time.sleep(0.5)
+        django.release.set()
+        assert b" 200 " in first.recv(1000)
+        assert b" 200 " in second.recv(1000)
+    assert send(address, "POST /upload", bytes(80_000))[0] == 200
+    assert [length for _, length, _ in django.bodies] == [90_000, 90_000, 80_000]
+
+
+def test_one_person_with_too_many_uploads_waits_and_others_do_not(address, django, monkeypatch):
+    monkeypatch.setattr(site, "_RECEIVED_EACH", 100)
+    django.release.clear()
+    statuses = []
+
+    def upload(caller):
+        statuses.append((caller, send(address, "POST /upload", bytes(90_000), b"Caller: " + caller)[0]))
+
+    many = [threading.Thread(target=upload, args=(b"many",)) for _ in range(14)]
+    for thread in many:
+        thread.start()
+    wait_until(lambda: len(statuses) == 4)  # two are read, eight wait, and four are refused
+    other = threading.Thread(target=upload, args=(b"other",))
+    other.start()
+    time.sleep(0.3)
+    django.release.set()
+    for thread in (*many, other):
+        thread.join()
+
+    assert sorted(statuses) == [(b"many", 200)] * 10 + [(b"many", 429)] * 4 + [(b"other", 200)]
+    assert django.most == 2
+    order = [environ["HTTP_CALLER"] for _, _, environ in django.bodies]
+    assert order.index("other") <= 4
+
+
+class TestFairQueue:
+    def run(self, scenario):
+        return asyncio.run(scenario())
+
+    def test_callers_take_turns(self):
+        async def scenario():
+            queue, order = FairQueue(1, 100, 100), []
+            await queue.enter("a")
+
+            async def work(caller):
+                await queue.enter(caller)
+                order.append(caller)
+                queue.leave()
+
+            tasks = [asyncio.create_task(work(caller)) for caller in "aaabbc"]
+            await asyncio.sleep(0)
+            queue.leave()
+            await asyncio.gather(*tasks)
+            return order
+
+        assert self.run(scenario) == list("abcaba")
+
+    def test_the_queue_is_bounded_for_each_caller_and_for_all(self):
+        async def scenario():
+            queue = FairQueue(1, 3, 2)
+            await queue.enter("a")
+            tasks = [asyncio.create_task(queue.enter(caller)) for caller in "aab"]
+            await asyncio.sleep(0)
+            kinds = []
+            for caller in "ac":
+                with pytest.raises(Busy) as error:
+                    await queue.enter(caller)
+                kinds.append(error.value.is_own)
+            for _ in tasks:
+                queue.leave()
+            await asyncio.gather(*tasks)
+            return kinds, len(queue)
+
+        assert self.run(scenario) == ([True, False], 0)
+
+    def test_a_request_that_is_given_up_frees_its_place(self):
+        async def scenario():
+            queue = FairQueue(1, 10, 10)
+            await queue.enter("a")
+            waiting = [asyncio.create_task(queue.enter("b")) for _ in range(3)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()  # while it waits
+            await asyncio.sleep(0)
+            queue.leave()  # the second's turn comes,
+            waiting[1].cancel()  # and it is given up in the same moment
+            await asyncio.wait_for(waiting[2], 5)
+            queue.leave()
+            await asyncio.wait_for(queue.enter("c"), 5)
+            return len(queue)
+
+        assert self.run(scenario) == 0

@@ -12,19 +12,22 @@ import numpy as np
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from msgspec.structs import replace
 from tiny_models import ecg_page, write_model
 
 import ecglens
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.accounts.tokens import create_token
-from ecglens.web.api import access, installed_models, schemas
+from ecglens.web.api import access, installed_models, readings, schemas
 from ecglens.web.api.openapi import api
 from ecglens.web.http import throttle
-from ecglens.web.readings import store, tasks
+from ecglens.web.readings import flows, quota, store, tasks
 from ecglens.web.readings.models import Batch, Reading, WorkerLife
+from ecglens.web.readings.quota import count_stored_bytes
 
 API = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -270,6 +273,75 @@ def test_a_token_allows_what_its_scopes_say(user, page):
     check_problem(reader.delete(f"{API}/readings/{reading['id']}"), 403)
 
 
+def test_of_two_requests_with_one_key_at_once_one_creates_the_reading(program, page, monkeypatch):
+    """The second request arrives while the page of the first one is being read."""
+    key, inner = {"Idempotency-Key": "twice"}, []
+    predict = flows.predict_page
+
+    def predict_twice(*arguments):
+        monkeypatch.setattr(flows, "predict_page", predict)
+        inner.append(upload(program, page, headers=key).status_code)
+        return predict(*arguments)
+
+    monkeypatch.setattr(flows, "predict_page", predict_twice)
+
+    assert (upload(program, page, headers=key).status_code, inner) == (200, [201])
+    assert Reading.objects.count() == AuditEntry.objects.filter(action="upload").count() == 1
+
+
+def operations():
+    return [
+        (method.upper(), path)
+        for path, methods in api.get_openapi_schema()["paths"].items()
+        for method, operation in methods.items()
+        if path not in (f"{API}/health", f"{API}/ready")
+    ]
+
+
+@pytest.mark.parametrize(("method", "path"), operations())
+@pytest.mark.parametrize("scopes", [("read",), ("write",), ("read", "write")])
+def test_each_operation_needs_the_scopes_of_its_method(user, page, method, path, scopes):
+    """Whoever may not read sees nothing of a reading, not even in the response to a change of nothing."""
+    upload(program_of(user), page)
+    address = path.replace("{pk}", str(Reading.objects.get().pk)).replace("{name}", "gray").replace("{form}", "json")
+    arguments = {"data": "{}", "content_type": "application/json"} if method == "PATCH" else {}
+    needed = {"GET": {"read"}, "PATCH": {"read", "write"}}.get(method, {"write"})
+
+    response = getattr(program_of(user, *scopes), method.lower())(address, **arguments)
+    response.close()
+
+    assert (response.status_code == 403) == (not needed.issubset(scopes))
+    assert response.status_code < 500
+
+
+def test_a_database_that_does_not_respond_is_503_and_not_an_error(program, monkeypatch):
+    def fail(*_):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(readings, "get_user", fail)
+    response = program.get(f"{API}/readings")
+
+    check_problem(response, 503)
+    assert int(response["Retry-After"]) > 0
+
+
+def test_an_account_stores_up_to_its_quota(user, program, page, monkeypatch):
+    upload(program, page)
+    stored = count_stored_bytes(user.pk)
+    assert stored == sum(store.pages().size(name) for name in store.list_files())
+    small = replace(load_settings(), quota_mb=(stored + len(page) - 1) / 1024**2)
+    monkeypatch.setattr(quota, "load_settings", lambda: small)
+
+    problem = check_problem(upload(program, page), 507)
+    check_problem(program.post(f"{API}/batches", {"files": [file_of(page)]}), 507)
+
+    assert "delete readings that you do not need" in problem["detail"]
+    assert Reading.objects.count() == 1
+    program.delete(f"{API}/readings/{Reading.objects.get().pk}")
+    assert count_stored_bytes(user.pk) == 0
+    assert upload(program, page).status_code == 201
+
+
 def test_staff_need_a_second_factor_with_a_token_too(user):
     User.objects.update(is_staff=True)
     program = program_of(user)
@@ -462,12 +534,10 @@ def test_health_needs_no_login_and_readiness_reports_workers():
 
 
 def test_a_database_that_does_not_respond_is_503(monkeypatch):
-    from django.db import OperationalError
-
-    def broken(**_):
+    def broken(*_):
         raise OperationalError("secret")
 
-    monkeypatch.setattr(WorkerLife.objects, "filter", broken)
+    monkeypatch.setattr(WorkerLife.objects, "living", broken)
 
     response = Client().get(f"{API}/ready")
 

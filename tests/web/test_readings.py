@@ -291,10 +291,11 @@ def test_predictions_of_two_models_are_shown_side_by_side(upload, client, monkey
 
 def test_the_same_key_gives_the_same_reading(user, page):
     options = flows.create_options(user)
-    first = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
-    again = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
+    first, is_new = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
+    again, is_again_new = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
 
     assert first.pk == again.pk
+    assert (is_new, is_again_new) == (True, False)
     with pytest.raises(flows.Refused, match="use a new key"):
         flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="2")
     assert Reading.objects.count() == 1

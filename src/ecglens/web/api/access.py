@@ -26,7 +26,8 @@ REFUSED_REQUESTS_A_MINUTE = 60
 """Limit for requests of one address with invalid tokens."""
 
 _VIEW_INTERVAL = timedelta(minutes=1)
-_READING_METHODS = ("GET", "HEAD")
+_SCOPES = {"GET": ("read",), "HEAD": ("read",), "PATCH": ("read", "write")}
+"""Scopes that a token needs for a method; a change is answered with the whole reading."""
 _INVALID = {"WWW-Authenticate": 'Bearer realm="ecglens", error="invalid_token"'}
 
 
@@ -43,10 +44,10 @@ class BearerToken(HttpBearer):
                 401, "Expected a valid token, got one that is unknown, expired or revoked; create another.", _INVALID
             )
         _check_second_factor(row.owner)
-        scope = "read" if request.method in _READING_METHODS else "write"
-        if scope not in row.scopes:
-            challenge = f'Bearer realm="ecglens", error="insufficient_scope", scope="{scope}"'
-            text = f"Expected a token with the scope {scope}, got one without it; create another token."
+        scopes = _SCOPES.get(str(request.method), ("write",))
+        if not set(scopes).issubset(row.scopes):
+            challenge = f'Bearer realm="ecglens", error="insufficient_scope", scope="{" ".join(scopes)}"'
+            text = f"Expected a token with the scope {' and '.join(scopes)}, got one without it; create another token."
             raise ProblemError(403, text, {"WWW-Authenticate": challenge})
         request.user = row.owner
         request.token = row  # type: ignore[attr-defined]  # requests have no such field; audit reads it

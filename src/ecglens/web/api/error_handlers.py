@@ -12,13 +12,14 @@ from django.core.exceptions import (
     SuspiciousOperation,
     TooManyFilesSent,
 )
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from ecglens.faults import describe_fault
-from ecglens.web.http.problems import NOTHING_HERE, ProblemError, problem
+from ecglens.web.http.problems import NOTHING_HERE, RETRY_S, ProblemError, problem
 from ecglens.web.readings.flows import Refused
 
 __all__ = ["register_error_handlers"]
@@ -43,6 +44,8 @@ def register_error_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(RequestDataTooBig, _handle_too_large)
     for unreadable in (BadRequest, MultiPartParserError, SuspiciousOperation, UnreadablePostError):
         api.add_exception_handler(unreadable, _handle_unreadable)
+    for unavailable in (OperationalError, InterfaceError):
+        api.add_exception_handler(unavailable, _handle_database_error)
     api.add_exception_handler(Exception, _handle_unexpected)
 
 
@@ -86,6 +89,11 @@ def _handle_too_large(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _handle_unreadable(request: HttpRequest, error: Any) -> HttpResponse:
     return problem(400, _UNREADABLE)
+
+
+def _handle_database_error(request: HttpRequest, error: Any) -> HttpResponse:
+    _LOG.warning("%s %s: the database does not respond.", request.method, request.path)
+    return problem(503, "The database does not respond; try again later.", {"Retry-After": RETRY_S})
 
 
 def _handle_unexpected(request: HttpRequest, error: Any) -> HttpResponse:

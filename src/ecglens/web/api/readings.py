@@ -16,7 +16,6 @@ from ecglens.web.api.access import get_user, record_view
 from ecglens.web.api.schemas import Change, Reading, Readings, SearchQuery
 from ecglens.web.api.serializers import operation_path, paginate, serialize_reading, serialize_row
 from ecglens.web.readings import flows
-from ecglens.web.readings.models import Reading as StoredReading
 from ecglens.web.readings.ownership import get_own_reading
 from ecglens.web.readings.search import search_readings
 
@@ -62,9 +61,8 @@ def create_reading(
     options = flows.create_options(user, models, printed=printed, explain=explain)
     content = file.read()
     key = hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else None
-    exists = key is not None and StoredReading.objects.of(user).filter(idempotency_key=key).exists()
     parameters = [hashlib.sha256(content).hexdigest(), file.name, page, models, printed, explain]
-    reading = flows.read_file(
+    reading, is_new = flows.read_file(
         user,
         content,
         file.name or "",
@@ -73,10 +71,10 @@ def create_reading(
         idempotency_key=key,
         request_sha256=hashlib.sha256(json.dumps(parameters).encode()).hexdigest() if key else "",
     )
-    if not exists:
+    if is_new:
         record(request, "upload", reading)
     response["Location"] = operation_path("show_reading", reading.pk)
-    return Status(200 if exists else 201, serialize_reading(reading))
+    return Status(201 if is_new else 200, serialize_reading(reading))
 
 
 @router.get("", response=Readings, summary="List readings")

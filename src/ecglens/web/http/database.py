@@ -11,7 +11,8 @@ from ecglens.extras import require
 
 __all__ = ["configure_database", "configure_sqlite"]
 
-_WAIT_S = 20
+_WAIT_S = 5
+"""Time for which a writer of SQLite waits for others; each writes for some milliseconds."""
 _CONNECTION_AGE_S = 60
 _DRIVERS = {
     "postgresql": ("psycopg", "postgresql"),
@@ -20,7 +21,11 @@ _DRIVERS = {
     "mariadb": ("MySQLdb", "mysql"),
 }
 """Module of each scheme's driver and the extra that installs it."""
-_MYSQL_OPTIONS = {"charset": "utf8mb4", "isolation_level": "read committed"}
+_MYSQL_OPTIONS = {
+    "charset": "utf8mb4",
+    "isolation_level": "read committed",
+    "init_command": "SET time_zone = '+00:00'",
+}
 
 
 def configure_database(address: str, folder: Path) -> dict[str, Any]:

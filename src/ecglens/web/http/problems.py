@@ -9,9 +9,11 @@ from django.http import HttpResponse
 from ninja.errors import HttpError
 from pydantic import BaseModel, Field
 
-__all__ = ["MEDIA_TYPE", "NOTHING_HERE", "InvalidPart", "Problem", "ProblemError", "problem"]
+__all__ = ["MEDIA_TYPE", "NOTHING_HERE", "RETRY_S", "InvalidPart", "Problem", "ProblemError", "problem"]
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_S = "5"
+"""Value of ``Retry-After`` in s where the database does not respond."""
 NOTHING_HERE = "There is nothing at this address, or it is not yours."
 
 _NEWER_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}

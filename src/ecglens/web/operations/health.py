@@ -1,7 +1,6 @@
 """Health of the site: whether it responds, whether its database does, and how many workers there are."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db import DatabaseError, connection
 from django.db.models import Min
@@ -11,7 +10,7 @@ from django.views.decorators.http import require_safe
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from ecglens.web.operations.worker import SILENT_S
+from ecglens.web.http.uploads import has_room
 from ecglens.web.readings.models import WorkerLife
 
 __all__ = ["Workload", "healthz", "measure_workload", "readyz"]
@@ -40,12 +39,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Report whether the site can do its work: its database responds, and its tables exist."""
+    """Report whether the site can do its work: its database responds, its tables exist, and its disk has room."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM readings_reading WHERE 1 = 0")
     except DatabaseError:
         return HttpResponse("the database does not respond\n", status=503, content_type="text/plain")
+    if not has_room(0):
+        return HttpResponse("the disk is full\n", status=503, content_type="text/plain")
     return HttpResponse("ready\n", content_type="text/plain")
 
 
@@ -55,7 +56,7 @@ def measure_workload() -> Workload:
     waiting = DBTaskResult.objects.filter(status=TaskResultStatus.READY)
     oldest = waiting.aggregate(at=Min("enqueued_at"))["at"]
     return Workload(
-        workers=WorkerLife.objects.filter(last_active_at__gt=now - timedelta(seconds=SILENT_S)).count(),
+        workers=WorkerLife.objects.living().count(),
         waiting=waiting.count(),
         oldest_s=(now - oldest).total_seconds() if oldest else None,
     )

@@ -5,7 +5,6 @@ No metric names a person or a page. Figures of the whole site are read from the 
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
 from ipaddress import ip_address
 
 from allauth.mfa.utils import is_mfa_enabled
@@ -13,7 +12,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_tasks_db.models import DBTaskResult
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -32,7 +30,6 @@ _PROXY_HEADERS = (
     "HTTP_FORWARDED",
     "HTTP_VIA",
 )
-_ALIVE = timedelta(minutes=1)
 
 
 @require_safe
@@ -62,8 +59,9 @@ class _SiteCollector(Collector):
             "Tasks that no worker has started.",
             value=DBTaskResult.objects.ready().count(),
         )
-        alive = WorkerLife.objects.filter(last_active_at__gt=timezone.now() - _ALIVE).count()
-        yield GaugeMetricFamily("ecglens_workers_alive", "Workers that were active in the last minute.", value=alive)
+        yield GaugeMetricFamily(
+            "ecglens_workers_alive", "Workers that are alive.", value=WorkerLife.objects.living().count()
+        )
 
 
 def _is_local(request: HttpRequest) -> bool:

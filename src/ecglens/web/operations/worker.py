@@ -1,13 +1,20 @@
-"""A worker: runs tasks from the database, reports that it is alive, and requeues the tasks of workers that died."""
+"""A worker: runs tasks from the database, reports that it is alive, and requeues the tasks of workers that died.
+
+Signs of life are written and compared by the database's clock, since workers on several machines have several.
+"""
 
 import logging
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
-from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django_tasks.base import TaskResultStatus
@@ -15,15 +22,24 @@ from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
 from ecglens.settings import load_settings
+from ecglens.web.http.log_redaction import redact_secrets
+from ecglens.web.readings.deadline import limit_task
 from ecglens.web.readings.models import Batch, Picture, Reading, WorkerLife
 from ecglens.web.readings.store import list_files, pages
+from ecglens.web.readings.tasks import requeue_unfinished
 
-__all__ = ["delete_expired", "delete_old_tasks", "delete_orphaned_files", "requeue_lost_tasks", "run_tasks"]
+__all__ = [
+    "delete_expired",
+    "delete_old_tasks",
+    "delete_orphaned_files",
+    "requeue_lost_tasks",
+    "run_tasks",
+]
 
 BEAT_S = 3.0
 """Time between two signs of life."""
-SILENT_S = 15.0
-"""Time without a sign of life after which a worker is treated as dead."""
+_FORGOTTEN = timedelta(hours=1)
+"""Time after which the row of a silent worker is deleted."""
 _POLL_S = 0.3
 _HOUSEKEEPING_S = 600.0
 _ORPHAN_AGE = timedelta(hours=6)
@@ -32,11 +48,22 @@ _TASK_AGE = timedelta(days=2)
 _NICENESS = 5
 """Requests come first, with about three times the processor time; at 19 it was seventy times, and visitors who keep
 the site busy would have stopped all measuring."""
+_PAUSE_S = 2.0
+"""Time until another worker tries to reach a database that does not respond."""
 _LOG = logging.getLogger(__name__)
 
 
+class _Worker(Worker):
+    """A worker whose process ends when a task hangs."""
+
+    def run_task(self, db_task_result: "DBTaskResult[Any, Any]") -> None:
+        """Run a task under its deadline."""
+        with limit_task():
+            super().run_task(db_task_result)
+
+
 def run_tasks(*, once: bool = False, nice: bool = True, parent: int | None = None) -> None:
-    """Run tasks until stopped.
+    """Run tasks until stopped, or until the database does not respond; the supervisor then starts another worker.
 
     Args:
         once: Stop when no task waits.
@@ -45,7 +72,16 @@ def run_tasks(*, once: bool = False, nice: bool = True, parent: int | None = Non
     """
     if nice and hasattr(os, "nice"):
         os.nice(_NICENESS)
-    worker = Worker(
+    try:
+        _run_tasks(once, parent)
+    except (DatabaseError, InterfaceError) as error:
+        _LOG.warning("The database does not respond: %s", redact_secrets(str(error).strip()))
+        time.sleep(_PAUSE_S)
+        sys.exit(1)
+
+
+def _run_tasks(once: bool, parent: int | None) -> None:
+    worker = _Worker(
         queue_names=["*"],
         interval=_POLL_S,
         batch=once,
@@ -71,19 +107,14 @@ def run_tasks(*, once: bool = False, nice: bool = True, parent: int | None = Non
 
 def requeue_lost_tasks() -> int:
     """Put tasks of silent workers back into the queue, and return how many."""
-    now = timezone.now()
-    silent_since = now - timedelta(seconds=SILENT_S)
-    alive = set(WorkerLife.objects.filter(last_active_at__gt=silent_since).values_list("pk", flat=True))
-    running = DBTaskResult.objects.filter(status=TaskResultStatus.RUNNING)
-    lost = [
-        task.pk
-        for task in running.only("pk", "worker_ids", "started_at")
-        if not alive.intersection(task.worker_ids[-1:]) and task.started_at < now - timedelta(seconds=SILENT_S / 3)
-    ]
+    running = list(DBTaskResult.objects.filter(status=TaskResultStatus.RUNNING).only("pk", "worker_ids"))
+    # Who lives is read after what runs: a worker reports that it lives before it takes its first task.
+    alive = set(WorkerLife.objects.living().values_list("pk", flat=True))
+    lost = [task.pk for task in running if not alive.intersection(task.worker_ids[-1:])]
     count = DBTaskResult.objects.filter(pk__in=lost, status=TaskResultStatus.RUNNING).update(
         status=TaskResultStatus.READY, started_at=None
     )
-    WorkerLife.objects.filter(last_active_at__lt=now - timedelta(hours=1)).delete()
+    WorkerLife.objects.filter(last_active_at__lt=Now() - _FORGOTTEN).delete()
     return count
 
 
@@ -126,7 +157,7 @@ def delete_old_tasks() -> int:
     return DBTaskResult.objects.finished().filter(finished_at__lt=before).delete()[0]
 
 
-_CHORES: tuple[Callable[[], int], ...] = (delete_expired, delete_orphaned_files, delete_old_tasks)
+_CHORES: tuple[Callable[[], int], ...] = (requeue_unfinished, delete_expired, delete_orphaned_files, delete_old_tasks)
 
 
 def _keep_alive(worker_id: str, stopped: threading.Event, parent: int | None) -> None:
@@ -144,13 +175,13 @@ def _keep_alive(worker_id: str, stopped: threading.Event, parent: int | None) ->
                 waited = 0.0
                 for chore in _CHORES:
                     chore()
-        except OperationalError as error:
-            _LOG.warning("The database does not respond: %s", error)
+        except (DatabaseError, InterfaceError) as error:
+            _LOG.warning("The database does not respond: %s", redact_secrets(str(error).strip()))
         except Exception:
             _LOG.exception("A chore failed.")
     connection.close()
 
 
 def _beat(worker_id: str) -> None:
-    with transaction.atomic():
-        WorkerLife.objects.update_or_create(pk=worker_id, defaults={"last_active_at": timezone.now()})
+    if not WorkerLife.objects.filter(pk=worker_id).update(last_active_at=Now()):
+        WorkerLife.objects.create(pk=worker_id, last_active_at=Now())

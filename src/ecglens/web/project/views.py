@@ -1,5 +1,8 @@
 """The start page, error pages, and what a phone needs to install the site."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
@@ -9,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from ecglens.demo import demo_pages
 from ecglens.web.http.messages import render_message
+from ecglens.web.http.problems import RETRY_S
 
 __all__ = [
     "bad_request",
@@ -91,7 +95,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Respond when ecglens has an error; uses neither the database nor the session."""
+    """Respond when ecglens has an error or its database does not respond; uses neither the database nor the session."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return HttpResponse(
+            "<!doctype html><html lang=en><title>Try again · ecglens</title><h1>This did not work</h1><p>The database "
+            "does not respond at the moment. No stored data is lost. Go back and try again in some seconds.</p></html>",
+            status=503,
+            headers={"Retry-After": RETRY_S},
+        )
     return HttpResponse(
         "<!doctype html><html lang=en><title>Error · ecglens</title><h1>This did not work</h1><p>ecglens has an error "
         "here, which was logged. No stored data is lost. Go back and try again.</p></html>",

@@ -16,6 +16,7 @@ from ecglens.web.readings import tasks
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.names import clean_name
 from ecglens.web.readings.pipeline import Options, predict_page
+from ecglens.web.readings.quota import check_quota
 from ecglens.web.readings.results import fill_reading, save_answers, store_page_files
 from ecglens.web.readings.store import delete_files, store_file
 
@@ -76,7 +77,7 @@ def read_file(
     number: int = 1,
     idempotency_key: str | None = None,
     request_sha256: str = "",
-) -> Reading:
+) -> tuple[Reading, bool]:
     """Read a page, and store it with its predictions; a task measures its signals and explains the prediction.
 
     Nothing is stored of a page that cannot be read.
@@ -90,11 +91,15 @@ def read_file(
         idempotency_key: Key of the request: the same key gives the same reading.
         request_sha256: Hash of the whole request; the same key with another hash is refused.
 
+    Returns:
+        The reading, and whether it is new: not if another request with the same key was first.
+
     Raises:
         Refused: The page cannot be read, or the key was used for another request.
     """
     if idempotency_key is not None and (existing := _find_existing(owner, idempotency_key, request_sha256)) is not None:
-        return existing
+        return existing, False
+    _check_room(owner, len(content))
     try:
         first = predict_page(content, number, options)
     except EcgLensError as error:
@@ -108,7 +113,10 @@ def read_file(
         idempotency_key=idempotency_key,
         request_sha256=request_sha256,
     )
-    files = store_page_files(first)
+    try:
+        files = store_page_files(first)
+    except OSError as error:
+        raise Refused(tasks.NO_ROOM, 507) from error
     try:
         with transaction.atomic():
             fill_reading(reading, first, files)
@@ -120,11 +128,11 @@ def read_file(
         existing = _find_existing(owner, idempotency_key, request_sha256) if idempotency_key else None
         if existing is None:
             raise
-        return existing
+        return existing, False
     except BaseException:
         delete_files(*files)
         raise
-    return reading
+    return reading, True
 
 
 def update_reading(reading: Reading, *, note: str | None = None, corrected: str | None = None) -> Reading:
@@ -167,13 +175,14 @@ def create_batch(owner: User, files: Sequence[File[bytes]], *, options: Options,
     """
     if not files:
         raise Refused("Expected a ZIP or some pages, got nothing; choose files.", 400)
+    _check_room(owner, sum(file.size or 0 for file in files))
     archives = [file for file in files if _is_zip(file)]
     batch = Batch(owner=owner, name=clean_name(name or files[0].name), options=options.to_dict())
     if not archives:
         return _add_pages(batch, files)
     if len(files) > 1:
         raise Refused("Expected one ZIP or some pages, got a ZIP among other files; upload it alone.", 400)
-    batch.archive = store_file(archives[0], ".zip")
+    batch.archive, batch.archive_bytes = store_file(archives[0], ".zip"), archives[0].size
     try:
         with transaction.atomic():
             batch.save(force_insert=True)
@@ -189,6 +198,18 @@ def describe_error(name: str, error: EcgLensError) -> str:
     return f"{clean_name(name)}: {error.detail}"
 
 
+def _check_room(owner: User, size: int) -> None:
+    """Refuse more bytes than the owner's account may store.
+
+    Raises:
+        Refused: There are more.
+    """
+    try:
+        check_quota(owner.pk, size)
+    except EcgLensError as error:
+        raise Refused(error.detail, 507) from error
+
+
 def _is_zip(file: File[bytes]) -> bool:
     start: bytes = file.read(4)
     file.seek(0)
@@ -196,7 +217,7 @@ def _is_zip(file: File[bytes]) -> bool:
 
 
 def _add_pages(batch: Batch, files: Sequence[File[bytes]]) -> Batch:
-    pages: list[tuple[str, int, str]] = []
+    pages: list[tasks.WaitingPage] = []
     limit = load_settings().max_batch_pages
     uploads = []
     try:
@@ -206,7 +227,7 @@ def _add_pages(batch: Batch, files: Sequence[File[bytes]]) -> Batch:
             if len(pages) + count > limit:
                 raise Refused(f"Expected at most {limit} pages, got more; upload them in parts.", 413)
             uploads.append(store_file(content, ""))
-            pages += [(str(file.name), page + 1, uploads[-1]) for page in range(count)]
+            pages += tasks.split_file(str(file.name), uploads[-1], size=len(content), pages=count)
         with transaction.atomic():
             batch.listed = True
             batch.save(force_insert=True)

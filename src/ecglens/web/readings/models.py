@@ -1,10 +1,12 @@
 """Tables of a reading: the page, the predictions, the facts, the pictures; batches, and workers."""
 
 import uuid
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +15,10 @@ from ecglens.labels import format_probability
 from ecglens.web.readings.names import NAME_CHARS
 from ecglens.web.readings.store import pages
 
-__all__ = ["Answer", "Batch", "Picture", "Reading", "Readings", "WorkerLife"]
+__all__ = ["Answer", "Batch", "Picture", "Reading", "Readings", "WorkerLife", "WorkerLives"]
+
+SILENT = timedelta(seconds=15)
+"""Time without a sign of life after which a worker is treated as dead; workers give one every 3 s."""
 
 
 class Batch(models.Model):
@@ -31,6 +36,9 @@ class Batch(models.Model):
     """Whether each of its pages has a reading."""
     failure_reason = models.TextField(blank=True)
     """Reason why its archive could not be opened, in a sentence."""
+    archive_bytes = models.BigIntegerField(default=0)
+    attempts = models.IntegerField(default=0)
+    """Number of times that a worker began to open its archive."""
     skipped_files = models.IntegerField(default=0)
     """Files in the archive whose names are not those of pages."""
 
@@ -111,6 +119,8 @@ class Reading(models.Model):
     """Layout, vector curves and model inputs of the page, as ``ecglens.formats.reading_state`` packs them."""
     signals = models.FileField(storage=pages, max_length=120, blank=True)
     """Signals in mV, as ``ecglens.formats.json`` writes them."""
+    stored_bytes = models.BigIntegerField(default=0)
+    """Size of all its files and of its pictures, for the quota of its owner."""
 
     label = models.CharField(_("label"), max_length=60, blank=True, db_index=True)
     """Label of the first model; empty if it cannot tell."""
@@ -204,11 +214,21 @@ class Picture(models.Model):
         return self.name
 
 
+class WorkerLives(models.QuerySet["WorkerLife"]):
+    """Queries of workers."""
+
+    def living(self) -> "WorkerLives":
+        """Select the workers that have reported lately, by the database's clock."""
+        return self.filter(last_active_at__gt=Now() - SILENT)
+
+
 class WorkerLife(models.Model):
     """Last sign of life of a worker; tasks of one that is silent are given to another."""
 
     worker_id = models.CharField(primary_key=True, max_length=64)
     last_active_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = WorkerLives.as_manager()
 
     def __str__(self) -> str:
         return self.worker_id

@@ -8,7 +8,7 @@ from django.db.models import F
 from ecglens.records import Prediction
 from ecglens.web.readings.models import Answer, Picture, Reading
 from ecglens.web.readings.pipeline import Details, FirstResult
-from ecglens.web.readings.store import delete_files, store_file
+from ecglens.web.readings.store import delete_files, store_files
 
 __all__ = [
     "claim_reading",
@@ -31,9 +31,10 @@ def claim_reading(pk: str, state: str) -> Reading | None:
 def save_failure(reading: Reading, stage: str, reason: str) -> None:
     """Store why no further results follow: a reading without a prediction has failed, one with a prediction is done."""
     state = Reading.State.DONE if reading.state == Reading.State.ANSWERED else Reading.State.FAILED
+    size = F("stored_bytes") if state == Reading.State.DONE else 0
     with transaction.atomic():
         changed = Reading.objects.filter(pk=reading.pk, lease=reading.lease, state=reading.state).update(
-            state=state, stage=stage, failure_reason=reason, upload=""
+            state=state, stage=stage, failure_reason=reason, upload="", stored_bytes=size
         )
         upload = reading.upload.name
         if changed and upload and not Reading.objects.filter(upload=upload).exists():
@@ -42,8 +43,8 @@ def save_failure(reading: Reading, stage: str, reason: str) -> None:
 
 def store_page_files(first: FirstResult) -> tuple[str, str]:
     """Store the page and the state of its reading as files, and return their names."""
-    page = store_file(*first.page) if first.page is not None else ""
-    return page, store_file(first.state, ".npz") if first.state is not None else ""
+    page, state = store_files([first.page, None if first.state is None else (first.state, ".npz")])
+    return page, state
 
 
 def fill_reading(reading: Reading, first: FirstResult, files: tuple[str, str]) -> None:
@@ -56,6 +57,7 @@ def fill_reading(reading: Reading, first: FirstResult, files: tuple[str, str]) -
     """
     prediction = first.predictions[0]
     reading.page, reading.reading_state = files
+    reading.stored_bytes = len(first.page[0] if first.page else b"") + len(first.state or b"")
     reading.redacted = first.redacted
     reading.page_count = first.facts["page"]["count"]
     reading.facts = first.facts
@@ -112,13 +114,16 @@ def save_details(claimed: Reading, details: Details) -> bool:
     Returns:
         Whether they were stored; not if another worker has claimed the reading since.
     """
-    signals = store_file(details.signals, ".json") if details.signals is not None else ""
-    files = {
-        name: store_file(picture.content, ".png" if picture.media_type == "image/png" else ".jpg")
-        for name, picture in details.pictures.items()
-    }
+    pictures = [
+        (picture.content, ".png" if picture.media_type == "image/png" else ".jpg")
+        for picture in details.pictures.values()
+    ]
+    signals, *names = store_files([None if details.signals is None else (details.signals, ".json"), *pictures])
+    files = dict(zip(details.pictures, names, strict=True))
+    size = len(details.signals or b"") + sum(len(picture.content) for picture in details.pictures.values())
     with transaction.atomic():
         changed = Reading.objects.filter(pk=claimed.pk, lease=claimed.lease, state=Reading.State.ANSWERED).update(
+            stored_bytes=F("stored_bytes") + size,
             state=Reading.State.DONE,
             facts=details.facts,
             explanations=details.explanations,

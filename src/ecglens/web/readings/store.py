@@ -1,7 +1,7 @@
 """Storage of pages and pictures: a private folder or a bucket, under random names, never below the web root."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.files import File
@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db import transaction
 
-__all__ = ["delete_files", "list_files", "pages", "store_file"]
+__all__ = ["delete_files", "list_files", "pages", "store_file", "store_files"]
 
 _NAME_BYTES = 20
 
@@ -29,8 +29,32 @@ def store_file(content: bytes | File[bytes], suffix: str) -> str:
     Returns:
         The name, for a file field.
     """
-    name = secrets.token_hex(_NAME_BYTES)
-    return pages().save(f"{name[:2]}/{name}{suffix}", ContentFile(content) if isinstance(content, bytes) else content)
+    random = secrets.token_hex(_NAME_BYTES)
+    name = f"{random[:2]}/{random}{suffix}"
+    try:
+        return pages().save(name, ContentFile(content) if isinstance(content, bytes) else content)
+    except OSError:
+        pages().delete(name)  # what a full disk took of it
+        raise
+
+
+def store_files(files: Sequence[tuple[bytes, str] | None]) -> list[str]:
+    """Store all of the files, or none of them where one cannot be stored.
+
+    Args:
+        files: Content and suffix of each; ``None`` for one that does not exist.
+
+    Returns:
+        The names, empty for those that do not exist.
+    """
+    names: list[str] = []
+    try:
+        for file in files:
+            names.append(store_file(*file) if file is not None else "")
+    except OSError:
+        _delete(list(filter(None, names)))
+        raise
+    return names
 
 
 def list_files(folder: str = "") -> Iterator[str]:

@@ -8,35 +8,57 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models import F
 from django_tasks import task
+from django_tasks.base import TaskResultStatus
+from django_tasks_db.models import DBTaskResult
 
 from ecglens.batch.entries import Entry, fetch
 from ecglens.batch.sources import list_entries
 from ecglens.errors import BatchError, EcgLensError
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
+from ecglens.web.readings.deadline import extend_deadline
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.names import clean_name
 from ecglens.web.readings.pipeline import Details, Options, measure_page, predict_page
+from ecglens.web.readings.quota import check_quota
 from ecglens.web.readings.results import claim_reading, save_details, save_failure, save_first_result
 from ecglens.web.readings.store import delete_files, store_file
 
-__all__ = ["BATCH_PRIORITY", "add_pages", "look_closer", "read_waiting", "unpack"]
+__all__ = [
+    "BATCH_PRIORITY",
+    "NO_ROOM",
+    "WaitingPage",
+    "add_pages",
+    "look_closer",
+    "read_waiting",
+    "requeue_unfinished",
+    "split_file",
+    "unpack",
+]
 
 BATCH_PRIORITY = -10
 """Priority below that of pages for which a user waits."""
 
 _MAX_ATTEMPTS = 3
 _INTERRUPTED = (
-    f"The work was interrupted {_MAX_ATTEMPTS} times; the page may need more memory than there is. Try a smaller scan."
+    f"The work was interrupted {_MAX_ATTEMPTS} times; the page may need more memory or time than there is. Try a "
+    "smaller scan."
+)
+_INTERRUPTED_UNPACKING = (
+    f"Opening the archive was interrupted {_MAX_ATTEMPTS} times; it may need more memory or time than there is. Upload "
+    "its pages in parts."
 )
 _INTERNAL_ERROR = "This could not be done because of an error in ecglens, which was logged."
+NO_ROOM = "Expected room for the results, but the disk of this site is full; tell its operator."
 _NO_PAGE = (
     "No leads were located on the page, so nothing was measured; and the page was not stored, since the print on it, "
     "which may include names, could not be redacted."
@@ -63,7 +85,8 @@ def look_closer(pk: str) -> str:
     details = _run_stage(reading, "measuring", measure)
     if details is None:
         return "failed"
-    return "stored" if save_details(reading, details) else "skipped"
+    stored = _run_stage(reading, "measuring", lambda: save_details(reading, details))
+    return "failed" if stored is None else "stored" if stored else "skipped"
 
 
 @task(priority=BATCH_PRIORITY)
@@ -79,11 +102,16 @@ def read_waiting(pk: str) -> str:
     first = _run_stage(reading, "reading", lambda: predict_page(_content(reading.upload), reading.page_number, options))
     if first is None:
         return "failed"
-    with transaction.atomic():
-        if not save_first_result(reading, first):
-            return "skipped"
-        look_closer.using(priority=BATCH_PRIORITY).enqueue(pk)
-    return "stored"
+
+    def save() -> bool:
+        with transaction.atomic():
+            is_saved = save_first_result(reading, first)
+            if is_saved:
+                look_closer.using(priority=BATCH_PRIORITY).enqueue(pk)
+            return is_saved
+
+    stored = _run_stage(reading, "reading", save)
+    return "failed" if stored is None else "stored" if stored else "skipped"
 
 
 @task(priority=BATCH_PRIORITY + 1)
@@ -92,8 +120,11 @@ def unpack(pk: str) -> str:
     batch = Batch.objects.filter(pk=pk, listed=False, failure_reason="").first()
     if batch is None or not batch.archive:
         return "skipped"
+    Batch.objects.filter(pk=pk).update(attempts=F("attempts") + 1)
     archive = batch.archive.name
     try:
+        if batch.attempts >= _MAX_ATTEMPTS:
+            raise BatchError(_INTERRUPTED_UNPACKING)
         with _local_copy(batch.archive) as path:
             skipped_files = _unpack_archive(batch, path)
     except EcgLensError as error:
@@ -101,17 +132,66 @@ def unpack(pk: str) -> str:
     else:
         changes = {"skipped_files": skipped_files}
     with transaction.atomic():
-        Batch.objects.filter(pk=pk).update(listed=True, archive="", **changes)
+        Batch.objects.filter(pk=pk).update(listed=True, archive="", archive_bytes=0, **changes)
         delete_files(archive)
     return "failed" if "failure_reason" in changes else "stored"
 
 
-def add_pages(batch: Batch, pages: Sequence[tuple[str, int, str]], *, start: int = 0, entry: int | None = None) -> None:
+def requeue_unfinished() -> int:
+    """Enqueue tasks for readings and batches that are not finished and have none, and return how many.
+
+    Tasks are lost where the database fails while the end of one is recorded. A task that is enqueued twice does nothing
+    the second time.
+    """
+    ids = Reading.objects.values_list("pk", flat=True)
+    unfinished = {
+        look_closer: list(ids.filter(state=Reading.State.ANSWERED)),
+        read_waiting: list(ids.filter(state=Reading.State.WAITING)),
+        unpack: list(Batch.objects.exclude(archive="").filter(listed=False).values_list("pk", flat=True)),
+    }
+    rows = DBTaskResult.objects.filter(status__in=[TaskResultStatus.READY, TaskResultStatus.RUNNING])
+    queued = {arguments["args"][0] for arguments in rows.values_list("args_kwargs", flat=True)}
+    lost = [(each, str(pk)) for each, pks in unfinished.items() for pk in pks if str(pk) not in queued]
+    for each, pk in lost:
+        each.using(priority=BATCH_PRIORITY).enqueue(pk)
+    return len(lost)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPage:
+    """A page of a batch that is to be read.
+
+    Attributes:
+        name: Name of its file.
+        number: Number of the page there, from 1.
+        upload: Name under which the file is stored.
+        size: Share of the page in the bytes of the file.
+    """
+
+    name: str
+    number: int
+    upload: str
+    size: int
+
+
+def split_file(name: str, upload: str, *, size: int, pages: int) -> list[WaitingPage]:
+    """Return the pages of a file.
+
+    Args:
+        name: Name of the file.
+        upload: Name under which it is stored.
+        size: Number of its bytes.
+        pages: Number of its pages.
+    """
+    return [WaitingPage(name, page + 1, upload, size // pages) for page in range(pages)]
+
+
+def add_pages(batch: Batch, pages: Sequence[WaitingPage], *, start: int = 0, entry: int | None = None) -> None:
     """Create a waiting reading for each page of a batch.
 
     Args:
         batch: A batch that is stored.
-        pages: For each page, its file's name, its number there, and the name under which the file is stored.
+        pages: Its next pages.
         start: Position of the first page in the batch.
         entry: Position of the file in the batch's archive.
     """
@@ -121,12 +201,13 @@ def add_pages(batch: Batch, pages: Sequence[tuple[str, int, str]], *, start: int
             batch=batch,
             position=start + offset,
             entry=entry,
-            name=clean_name(name),
-            page_number=number,
+            name=clean_name(page.name),
+            page_number=page.number,
             options=batch.options,
-            upload=upload,
+            upload=page.upload,
+            stored_bytes=page.size,
         )
-        for offset, (name, number, upload) in enumerate(pages)
+        for offset, page in enumerate(pages)
     )
     for reading in waiting:
         read_waiting.enqueue(str(reading.pk))
@@ -138,6 +219,11 @@ def _run_stage(reading: Reading, stage: str, work: Callable[[], T]) -> T | None:
         return work()
     except EcgLensError as error:
         save_failure(reading, stage, error.detail)
+    except (DatabaseError, InterfaceError):
+        raise
+    except OSError as error:
+        _LOG.error("%s of reading %s could not be stored: %s", stage.capitalize(), reading.pk, error.strerror)
+        save_failure(reading, stage, NO_ROOM)
     except Exception:
         _LOG.exception("%s of reading %s failed.", stage.capitalize(), reading.pk)
         save_failure(reading, stage, _INTERNAL_ERROR)
@@ -162,6 +248,7 @@ def _unpack_archive(batch: Batch, path: str) -> int:
         raise BatchError(f"Expected at most {limit} pages, got more; upload them in parts.")
     done = set(batch.readings.values_list("entry", flat=True))
     for number, entry in enumerate(sorted(entries, key=lambda each: each.name)):
+        extend_deadline()
         if number not in done and not _add_entry(batch, number, entry, limit):
             raise BatchError(f"Expected at most {limit} pages, got more; those beyond are left out.")
     return len(skipped)
@@ -173,6 +260,7 @@ def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
     try:
         _check_size(entry)
         content = fetch(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
+        check_quota(batch.owner_id, len(content))
     except EcgLensError as error:
         Reading.objects.create(
             owner_id=batch.owner_id,
@@ -192,7 +280,8 @@ def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
     upload = store_file(content, "")
     try:
         with transaction.atomic():
-            add_pages(batch, [(entry.name, page + 1, upload) for page in range(pages)], start=start, entry=number)
+            waiting = split_file(entry.name, upload, size=len(content), pages=pages)
+            add_pages(batch, waiting, start=start, entry=number)
     except BaseException:
         delete_files(upload)
         raise

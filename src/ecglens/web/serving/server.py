@@ -1,5 +1,6 @@
 """gunicorn that serves the site, and worker processes beside it."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -10,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
@@ -20,7 +21,10 @@ from ecglens.web.http.keys import create_private_folder
 from ecglens.web.http.log_redaction import redact_secrets
 from ecglens.web.serving.connections import GRACE_S
 
-__all__ = ["run_command", "run_worker", "serve", "supervise_workers"]
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+__all__ = ["run_command", "run_worker", "run_worker_process", "serve", "supervise_workers"]
 
 _MAX_PROCESSES = 2
 _TIMEOUT_S = 60
@@ -30,6 +34,10 @@ _KEEP_ALIVE_S = 30
 _MEMORY = Path("/dev/shm")
 _WATCH_S = 0.5
 _STOP_S = 5.0
+_PAGE_S = 50.0
+"""Time that a worker without a site has for its page when it is stopped; its container gets 60 s."""
+_OLD_UPLOAD_S = 3600.0
+"""Age of files of uploads that were interrupted; Django writes such a file within minutes of receiving it."""
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -75,7 +83,7 @@ def serve(
     _allow_many_connections()
     _set_up()
     _check_database()
-    _migrate()
+    _delete_old_uploads()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
         "bind": address,
@@ -98,14 +106,19 @@ def serve(
             supervisor.wait()
 
 
-def supervise_workers(count: int) -> None:
+def supervise_workers(count: int, *, patience_s: float = _STOP_S, interruptible: bool = False) -> None:
     """Run so many workers, each in a process of its own, until stopped or until the parent process ends.
 
     A worker that ends is replaced, so that one bad page does not stop the site.
+
+    Args:
+        count: Number of workers.
+        patience_s: Time that a worker has for its page when all are stopped.
+        interruptible: Whether Ctrl+C stops them; otherwise another process passes it on.
     """
     parent, workers = os.getppid(), [_start_worker() for _ in range(count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, (lambda *_: sys.exit(0)) if interruptible else signal.SIG_IGN)
     try:
         while os.getppid() == parent:
             workers = [worker if worker.poll() is None else _start_worker() for worker in workers]
@@ -113,12 +126,24 @@ def supervise_workers(count: int) -> None:
     finally:
         for worker in workers:
             worker.terminate()
+        end = time.monotonic() + patience_s
         for worker in workers:
-            _stop(worker)
+            _stop(worker, max(0.0, end - time.monotonic()))
 
 
 def run_worker() -> None:
-    """Measure and explain until stopped."""
+    """Measure and explain until stopped, in a process that is replaced when it hangs.
+
+    Raises:
+        SettingsError: A setting cannot be used, or the database does not respond or has not the tables of this version.
+    """
+    _set_up()
+    _check_database()
+    supervise_workers(1, patience_s=_PAGE_S, interruptible=True)
+
+
+def run_worker_process() -> None:
+    """Measure and explain until stopped, in this process."""
     _set_up()
     from ecglens.web.operations.worker import run_tasks
 
@@ -166,7 +191,9 @@ def _set_up() -> None:
 
 
 def _check_database() -> None:
-    from django.db import DatabaseError, connection
+    """Check that the database responds and has the tables of this version; a database in a file is given them."""
+    from django.core.management import call_command
+    from django.db import DatabaseError, connection, connections
 
     try:
         connection.ensure_connection()
@@ -176,16 +203,35 @@ def _check_database() -> None:
             f"Expected a database that responds at ECGLENS_DATABASE_URL, got “{reason}”; start it, or correct the "
             "address."
         ) from error
-
-
-def _migrate() -> None:
-    from django.core.management import call_command
-    from django.db import connection, connections
-
     if connection.vendor == "sqlite":
         call_command("migrate", verbosity=0, interactive=False)
         call_command("createcachetable", verbosity=0)
+    elif not _has_tables(connection):
+        raise SettingsError(
+            "Expected the tables of this version in the database at ECGLENS_DATABASE_URL, got none or older ones; make "
+            "a backup if there is data, then run: ecglens manage migrate && ecglens manage createcachetable"
+        )
     connections.close_all()
+
+
+def _has_tables(connection: "BaseDatabaseWrapper") -> bool:
+    from django.conf import settings
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    has_cache = settings.CACHES["default"]["LOCATION"] in connection.introspection.table_names()
+    return has_cache and not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _delete_old_uploads() -> None:
+    """Delete uploads that were interrupted when the site was killed, but none that another machine still receives."""
+    from django.conf import settings
+
+    before = time.time() - _OLD_UPLOAD_S
+    for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _start_supervisor(count: int) -> "subprocess.Popen[bytes]":
@@ -199,12 +245,14 @@ def _start_worker() -> "subprocess.Popen[bytes]":
 
     It has no session of its own: Linux shares the processor among sessions first, and its niceness would not count.
     """
-    return subprocess.Popen([sys.executable, "-c", f"from {__name__} import run_worker; run_worker()"], process_group=0)
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import run_worker_process as run; run()"], process_group=0
+    )
 
 
-def _stop(worker: "subprocess.Popen[bytes]") -> None:
+def _stop(worker: "subprocess.Popen[bytes]", patience_s: float) -> None:
     try:
-        worker.wait(_STOP_S)
+        worker.wait(patience_s)
     except subprocess.TimeoutExpired:
         worker.kill()
         worker.wait()

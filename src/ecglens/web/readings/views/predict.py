@@ -79,7 +79,7 @@ def _read_and_store(request: HttpRequest, fields: dict[str, Any]) -> HttpRespons
             record(request, "upload", batch)
             results.append((batch.get_absolute_url(), file.name, _("A batch, since the file has several pages")))
             continue
-        reading = flows.read_file(user, content, file.name, options=options, number=fields["page"] or 1)
+        reading, _is_new = flows.read_file(user, content, file.name, options=options, number=fields["page"] or 1)
         record(request, "upload", reading)
         results.append((reading.get_absolute_url(), reading.name, translate_label(reading.label) or _("Cannot tell")))
     if _wants_json(request):

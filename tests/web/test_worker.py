@@ -25,6 +25,12 @@ from ecglens.web.readings.store import pages, store_file
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    """Keep the thread of the signs of life from the tests' database, which is in memory and locks whole tables."""
+    monkeypatch.setattr(worker, "BEAT_S", 600.0)
+
+
 def start_task(worker_id, seconds_ago):
     task = DBTaskResult.objects.get()
     task.claim(worker_id)

@@ -22,6 +22,7 @@ import cv2
 from ecglens import __version__
 from ecglens.batch.entries import Entry, FetchError, fetch
 from ecglens.batch.job import Job
+from ecglens.documents import parse_json
 from ecglens.errors import BatchError, EcgLensError, EcgReadError
 from ecglens.models.cards import CARD_FILE, sha256_of
 from ecglens.models.registry import find_model
@@ -47,7 +48,7 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not be mistaken for a reply
     try:
-        job = Job.from_dict(json.loads(requests.readline()))
+        job = Job.from_dict(parse_json(requests.readline()))
         server = _Server(job, _load_page_function(job), requests, replies)
     except EcgLensError as error:
         _send(replies, {"refused": str(error)})
@@ -73,7 +74,7 @@ class _Server:
             if not line:
                 return
             try:
-                self._read_file(json.loads(line))
+                self._read_file(parse_json(line))
             except MemoryError:
                 # The remaining memory may be too fragmented for an ordinary page, so a new process takes over.
                 _send(self._replies, {"gone": "memory"})

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ecglens.documents import parse_json
 from ecglens.errors import EcgLensError, MissingExtraError
 from ecglens.extras import require
 
@@ -54,7 +55,7 @@ class Entry:
     @classmethod
     def from_json(cls, text: str) -> "Entry":
         """Return the entry that :meth:`to_json` wrote."""
-        values = json.loads(text)
+        values = parse_json(text)
         return cls(**{**values, "place": tuple(values["place"])})
 
 

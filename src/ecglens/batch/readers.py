@@ -14,6 +14,7 @@ from typing import Any
 
 from ecglens.batch.entries import Entry
 from ecglens.batch.job import Job
+from ecglens.documents import parse_json
 from ecglens.errors import BatchError
 
 __all__ = ["FileResult", "PageReader", "Row", "close_readers", "read_chunk"]
@@ -265,7 +266,7 @@ def _receive(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
     line = process.stdout.readline()
     if not line.endswith(b"\n"):
         raise EOFError
-    reply: dict[str, Any] = json.loads(line)
+    reply: dict[str, Any] = parse_json(line)
     return reply
 
 

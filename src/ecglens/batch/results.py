@@ -16,6 +16,7 @@ from ecglens.batch.entries import Entry
 from ecglens.batch.job import SCHEMA_VERSION, Job
 from ecglens.batch.rows import schema
 from ecglens.batch.store import Journal, JournalRow
+from ecglens.documents import parse_json
 from ecglens.errors import BatchError
 from ecglens.extras import require
 
@@ -221,7 +222,7 @@ def _to_table(rows: list[JournalRow], job: Job) -> Any:
 
 def _read_info(folder: Path) -> RunInfo:
     try:
-        values = json.loads((folder / _RUN).read_text(encoding="utf-8"))
+        values = parse_json((folder / _RUN).read_text(encoding="utf-8"))
         values["skipped_files"] = values.pop("passed_over", 0)
         return RunInfo(**{**values, "job": Job.from_dict(values["job"])})
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ecglens.datasets.duplicates.signatures import grid_rows, trace_gray, trace_signature
 from ecglens.datasets.header_groups import Word, header_words
+from ecglens.documents import parse_json
 from ecglens.errors import EcgReadError
 from ecglens.pages.read import read_page
 
@@ -225,7 +226,7 @@ def _pack(facts: FileFacts) -> bytes:
 
 def _unpack(blob: bytes) -> FileFacts:
     with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
-        plain = json.loads(stored["plain"].tobytes())
+        plain = parse_json(stored["plain"].tobytes())
         places = plain.pop("places")
         words = tuple(Word(parting, line, place, stored[f"word{n}"]) for n, (parting, line, place) in enumerate(places))
         arrays = {name: stored[name] for name in _ARRAYS}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecglens.datasets.duplicates.signatures import grid_rows
 from ecglens.datasets.file_facts import open_store
+from ecglens.documents import parse_json
 from ecglens.errors import EcgReadError
 from ecglens.extras import require
 from ecglens.pages.read import read_page
@@ -75,7 +76,7 @@ def read_prints(
                 stored[digest] = json.dumps(_fields(path, engine))
                 connection.execute("INSERT OR REPLACE INTO prints VALUES (?, ?, ?)", (digest, _VERSION, stored[digest]))
                 connection.commit()
-            fields.append(json.loads(stored[digest]))
+            fields.append(parse_json(stored[digest]))
             progress(number, len(paths))
     return fields
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
@@ -11,6 +10,7 @@ from types import MappingProxyType
 
 from ecglens.datasets.annotations import ludb
 from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.documents import parse_toml
 from ecglens.errors import DatasetError
 from ecglens.tables import read_table
 
@@ -263,11 +263,7 @@ def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: fl
     statements = {row[""]: row for row in _table(root / "scp_statements.csv", ("", "diagnostic_class"))}
     rows = []
     for row in _table(root / "ptbxl_database.csv", ("ecg_id", "patient_id", "scp_codes", "filename_hr")):
-        codes = {
-            str(code): float(share)
-            for code, share in ast.literal_eval(row["scp_codes"]).items()
-            if float(share) >= minimum_likelihood or float(share) == 0
-        }
+        codes = {code: share for code, share in _scp_codes(row).items() if share >= minimum_likelihood or share == 0}
         classes = {code: statements.get(code, {}).get("diagnostic_class", "") for code in codes}
         label = ptbxl_label(
             codes, classes, (row.get("infarction_stadium1", ""), row.get("infarction_stadium2", "")), labels
@@ -313,14 +309,25 @@ def ptbxl_label(
     return "normal" if diagnostic == {"NORM"} else None
 
 
+def _scp_codes(row: Mapping[str, str]) -> dict[str, float]:
+    """Read the codes of a record with their likelihoods in %, which PTB-XL writes as a Python dictionary."""
+    try:
+        return {str(code): float(share) for code, share in ast.literal_eval(row["scp_codes"]).items()}
+    except (ValueError, TypeError, SyntaxError, AttributeError, MemoryError, RecursionError) as error:
+        raise DatasetError(
+            f"Expected codes such as {{'NORM': 100.0}} in the column scp_codes of record {row['ecg_id']}, got "
+            "something else; download the table again."
+        ) from error
+
+
 def _short(folder: str, rules: tuple[tuple[str, str], ...]) -> str:
     return next((label for pattern, label in rules if re.search(pattern, folder, re.IGNORECASE)), folder)
 
 
 def _toml_rules(path: Path) -> dict[str, str]:
     try:
-        rules = tomllib.loads(path.read_text(encoding="utf-8")).get("labels")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        rules = parse_toml(path.read_text(encoding="utf-8")).get("labels")
+    except (OSError, ValueError) as error:
         raise DatasetError(f"Expected label rules in {path.name}, but it cannot be read: {error}.") from error
     if not isinstance(rules, dict) or not all(isinstance(label, str) for label in rules.values()):
         raise DatasetError(f'Expected a table [labels] of "pattern" = "label" in {path.name}, got none.')

@@ -4,7 +4,6 @@ The protocols are those of docs/evaluation: ``honest`` scores one file of each r
 ``as-published`` splits files at random, copies included, and exists only to show what figures measured so mean.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.datasets.recordings import Recordings
-from ecglens.documents import check_version, dump_document
+from ecglens.documents import check_version, dump_document, parse_json
 from ecglens.errors import DatasetError
 from ecglens.extras import require
 
@@ -94,7 +93,7 @@ class Split:
         path = Path(path)
         rows = {key: index for index, key in enumerate(recordings.keys())}
         try:
-            document = dict(json.loads(path.read_text(encoding="utf-8")))
+            document = dict(parse_json(path.read_text(encoding="utf-8")))
             protocol, seed = str(document["protocol"]), int(document["seed"])
             named = [(fold["train"], fold["test"], str(fold.get("name", ""))) for fold in document["folds"]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -4,10 +4,11 @@ The records are from PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6, 
 is invented except for the heart rate. ``docs/make_demo_pages.py`` makes the pages.
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from ecglens.documents import parse_json
 
 __all__ = ["FOLDER", "DemoPage", "copy_demo_pages", "demo_pages"]
 
@@ -38,7 +39,7 @@ class DemoPage:
 
 def demo_pages() -> tuple[DemoPage, ...]:
     """Return the demo pages, in the order in which to show them."""
-    rows = json.loads((FOLDER / "pages.json").read_text(encoding="utf-8"))
+    rows = parse_json((FOLDER / "pages.json").read_text(encoding="utf-8"))
     return tuple(
         DemoPage(**row, path=FOLDER / f"{row['name']}.jpg", truth=FOLDER / f"{row['name']}.json") for row in rows
     )

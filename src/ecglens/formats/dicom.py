@@ -93,7 +93,14 @@ def read_dicom(path: str | Path) -> EcgRecord:
         parts = [_rows(group) for group in groups]
         rates = [float(group.SamplingFrequency) for group in groups]
         offsets = [float(group.get("MultiplexGroupTimeOffset", 0) or 0) / 1000 for group in groups]
-    except (OSError, AttributeError, KeyError, ValueError, pydicom.errors.InvalidDicomError) as error:
+    except (
+        OSError,
+        AttributeError,
+        KeyError,
+        ValueError,
+        RecursionError,  # of sequences in sequences
+        pydicom.errors.InvalidDicomError,
+    ) as error:
         raise DatasetError(f"Expected a DICOM file with an ECG at {path.name}, but it cannot be read.") from error
     if not parts:
         raise DatasetError(f"Expected a waveform in the DICOM file {path.name}, but it has none.")

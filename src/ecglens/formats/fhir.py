@@ -5,12 +5,14 @@ string of whole steps for the samples, ``E`` for a missing sample. Column 0 is t
 """
 
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ecglens.documents import parse_json
 from ecglens.errors import DatasetError
 from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, content_uuid, lead_number, microvolts, remarks
 from ecglens.layouts import lead_of_row
@@ -70,19 +72,22 @@ def read_fhir(path: str | Path) -> EcgRecord:
     """
     path = Path(path)
     try:
-        observation = json.loads(path.read_text(encoding="utf-8"))
+        observation = parse_json(path.read_text(encoding="utf-8"))
         parts = [part for part in observation["component"] if "valueSampledData" in part]
         rows = [_samples(part["valueSampledData"]) for part in parts]
         periods = {float(part["valueSampledData"]["period"]) for part in parts}
+        leads = tuple(map(_lead, parts))
         notes = tuple(note["text"] for note in observation.get("note", ()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, got none.") from error
+    if periods and not all(0 < period < math.inf for period in periods):
+        raise DatasetError(f"Expected periods above 0 in the Observation {path.name}, got {min(periods):g}.")
     if len(periods) != 1:
         raise DatasetError(f"Expected leads of one rate in the Observation {path.name}, got {len(periods)}.")
     signals = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
     for line, row in zip(signals, rows, strict=True):
         line[: len(row)] = row
-    return EcgRecord(signals, round(1000 / periods.pop(), 3), tuple(map(_lead, parts)), comments=notes)
+    return EcgRecord(signals, round(1000 / periods.pop(), 3), leads, comments=notes)
 
 
 def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Records as JSON, with everything that an ``EcgRecord`` knows; ``SCHEMA`` describes the file."""
 
-import json
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.documents import VERSIONS, check_version, dump_document
+from ecglens.documents import VERSIONS, check_version, dump_document, parse_json
 from ecglens.errors import DatasetError
 from ecglens.records import EcgRecord
 
@@ -51,7 +50,7 @@ def read_json(path: str | Path) -> EcgRecord:
     """
     path = Path(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatasetError(f"Expected a record as JSON at {path.name}, but it cannot be read.") from error
     if not isinstance(document, dict) or document.get("format") != _NAME:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.documents import parse_json
 from ecglens.records import (
     Abstention,
     Box,
@@ -66,7 +67,7 @@ def unpack_reading(packed: bytes, page: Page) -> Reading:
         page: The stored page, whose pixels have the size of the page that was read.
     """
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        state = json.loads(arrays["state"].tobytes())
+        state = parse_json(arrays["state"].tobytes())
         curves = tuple(arrays[name] for name in arrays.files if name.startswith(_CURVE))
         inputs = {name.removeprefix(_INPUT): arrays[name] for name in arrays.files if name.startswith(_INPUT)}
         ink = None if state["ink"] is None else _ink(arrays["ink"], state["ink"])

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from ecglens.documents import parse_json
 from ecglens.errors import ModelError
 from ecglens.faults import describe_struct_faults
 
@@ -148,8 +149,8 @@ def sha256_of(path: Path) -> str:
 
 def _parse_card(content: bytes, name: str) -> ModelCard:
     try:
-        document = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        document = parse_json(content, allow_nan=False)
+    except ValueError as error:
         raise ModelError(f"{name} cannot be used: it is damaged or no JSON; export the model again.") from error
     if isinstance(document, dict):
         document = {_OLD_FIELDS.get(name, name): value for name, value in document.items()}

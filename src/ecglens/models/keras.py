@@ -20,6 +20,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 
+from ecglens.documents import parse_json
 from ecglens.errors import ModelError
 from ecglens.extras import require
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
@@ -171,11 +172,11 @@ def _read_config(file: Path) -> Any:
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
-                return json.loads(archive.read(_CONFIG))
+                return parse_json(archive.read(_CONFIG))
         with h5py.File(file, "r") as stored:
             config = stored.attrs.get("model_config")
             if config is not None:
-                return json.loads(config)
+                return parse_json(config)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"Expected a model that Keras saved, but '{file.name}' cannot be read as one.") from error
     raise ModelError(f"'{file.name}' contains weights without their model; save the whole model with model.save.")

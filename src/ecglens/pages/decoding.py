@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.documents import parse_json
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
 from ecglens.pages.source import Decoded, SourceFile
@@ -215,7 +216,7 @@ class _Process:
         received = bytearray()
         while not received.endswith(b"\n"):
             received += self._read_some(1 << 16, deadline)
-        reply: dict[str, Any] = json.loads(received)
+        reply: dict[str, Any] = parse_json(received)
         return reply
 
     def _take(self, size: int) -> NDArray[np.uint8]:

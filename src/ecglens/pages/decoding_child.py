@@ -18,6 +18,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from ecglens.documents import parse_json
 from ecglens.errors import EcgReadError
 from ecglens.pages.decoding import LIMITS
 from ecglens.pages.read import count_pages, decode_here
@@ -42,7 +43,7 @@ def main() -> None:
             line = requests.readline()
             if not line:
                 return
-            request = json.loads(line)
+            request = parse_json(line)
             data = requests.read(request["bytes"])
             _limit_time(LIMITS.cpu_seconds)
             _serve(request, data, replies, int(sys.argv[1]))

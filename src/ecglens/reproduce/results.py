@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecglens.documents import parse_json
 from ecglens.errors import DatasetError
 from ecglens.evaluation.predictions import Predictions, read_predictions, write_predictions
 from ecglens.models.train.recipe import Recipe
@@ -72,7 +73,7 @@ def load_result(path: Path) -> Result | None:
     if not note.is_file():
         return None
     try:
-        note_values = json.loads(note.read_text(encoding="utf-8"))
+        note_values = parse_json(note.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DatasetError(f"The note '{note}' cannot be read; remove it and compute the row again.") from error
     return Result(read_predictions(path), note_values)

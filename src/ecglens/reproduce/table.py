@@ -1,7 +1,6 @@
 """The table of results and its picture, written from results on disk alone."""
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.documents import parse_json
 from ecglens.evaluation.bootstrap import share_interval
 from ecglens.evaluation.classification import figures
 from ecglens.evaluation.predictions import Predictions
@@ -176,7 +176,7 @@ def _weights(row: Row, own: Sequence[_Cell | None]) -> str:
 def _size(path: Path) -> str:
     if not path.is_file():
         return "- | -"
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = parse_json(path.read_text(encoding="utf-8"))
     return f"{values['parameters']:,} | {values['reading_ms'] + values['model_ms']:.0f}, {values['model_ms']:.0f}"
 
 

@@ -59,7 +59,7 @@ def test_labels_that_do_not_differ_or_are_blank_are_faults_of_the_recipe(tmp_pat
 
 @pytest.mark.parametrize("text", ["model = ", b"\xff\xfe\x00"])
 def test_a_file_that_is_not_toml_is_refused(tmp_path, text):
-    with pytest.raises(TrainingError, match="The recipe 'tiny.toml' is not TOML: "):
+    with pytest.raises(TrainingError, match="The recipe 'tiny.toml' cannot be read as TOML: "):
         load_recipe(write(tmp_path, text))
 
 

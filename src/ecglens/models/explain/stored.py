@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from ecglens.documents import parse_json
 from ecglens.errors import ModelError
 from ecglens.models.cards import ModelCard
 from ecglens.records import Check, ModelChecks
@@ -34,7 +35,7 @@ def read_checks(path: Path) -> ModelChecks:
     """
     path = path / CHECKS_FILE if path.is_dir() else path
     try:
-        return ModelChecks.of_dict(json.loads(path.read_bytes()))
+        return ModelChecks.of_dict(parse_json(path.read_bytes()))
     except OSError as error:
         raise ModelError(
             f"Expected a model folder with {CHECKS_FILE}, got '{path.parent}' without it; "

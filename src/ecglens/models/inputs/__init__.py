@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.documents import parse_json
 from ecglens.errors import ModelError
 from ecglens.faults import describe_struct_faults
 from ecglens.models.inputs.canvas import make_trace_canvas
@@ -81,7 +82,7 @@ def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
 
 def dump_recipe(recipe: InputRecipe) -> dict[str, Any]:
     """Return the recipe as :func:`parse_recipe` takes it, in the types that JSON has."""
-    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(recipe))
+    values: dict[str, Any] = parse_json(msgspec.json.encode(recipe))
     return values
 
 

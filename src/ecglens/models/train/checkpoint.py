@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ecglens.documents import parse_json
 from ecglens.errors import TrainingError
 
 __all__ = ["load_state", "load_weights", "save_state", "save_weights", "write_whole"]
@@ -57,7 +58,7 @@ def load_state(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]
             for key in stream.keys():  # noqa: SIM118 (not a dictionary)
                 group, _, name = key.partition("/")
                 tensors.setdefault(group, {})[name] = stream.get_tensor(key)
-            return json.loads(notes["plain"]), tensors
+            return parse_json(notes["plain"]), tensors
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise TrainingError(
             f"Expected a checkpoint in '{path}', but it cannot be read as one; remove it to train this part again."

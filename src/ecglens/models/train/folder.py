@@ -28,6 +28,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ecglens.datasets.recordings import Recordings
+from ecglens.documents import parse_json
 from ecglens.errors import TrainingError
 from ecglens.models.cards import sha256_of
 from ecglens.models.train.checkpoint import write_whole
@@ -125,7 +126,7 @@ def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
     """
     try:
         recipe = Recipe.model_validate_json((out / "recipe.json").read_bytes())
-        plan = Plan(**json.loads((out / "plan.json").read_bytes()))
+        plan = Plan(**parse_json((out / "plan.json").read_bytes()))
         table = _read_table(out)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"Expected a run folder of ecglens train, but '{out}' cannot be read as one.") from error
@@ -170,7 +171,7 @@ def _check_same(path: Path, text: str) -> None:
     if stored == text:
         return
     try:
-        before, now = _flat(json.loads(stored)), _flat(json.loads(text))
+        before, now = _flat(parse_json(stored)), _flat(parse_json(text))
     except ValueError as error:
         raise TrainingError(f"'{path}' cannot be read; choose another folder.") from error
     changed_keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]

@@ -1,7 +1,6 @@
 """Training recipes: one TOML file describes everything that the training of a model depends on."""
 
 import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ecglens.documents import check_depth, parse_toml
 from ecglens.errors import ModelError, TrainingError
 from ecglens.faults import describe_fault
 from ecglens.models.inputs import InputRecipe, TraceCanvas, dump_recipe, parse_recipe
@@ -229,11 +229,11 @@ def load_recipe(path: Path, *, changes: Sequence[str] = ()) -> Recipe:
         TrainingError: The file cannot be read or a value cannot be used.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainingError(f"Expected a recipe file, but '{path}' cannot be read.") from error
     except ValueError as error:  # not TOML, or not UTF-8
-        raise TrainingError(f"The recipe '{path.name}' is not TOML: {error}.") from error
+        raise TrainingError(f"The recipe '{path.name}' cannot be read as TOML: {error}.") from error
     for change in changes:
         _apply_change(document, change)
     return _validate(document, f"'{path.name}'")
@@ -262,9 +262,10 @@ def format_recipe(recipe: Recipe) -> str:
 
 def _validate(document: dict[str, Any], name: str) -> Recipe:
     try:
+        check_depth(document)  # changes by dotted key may make it deeper than its file
         return Recipe.model_validate(document)
-    except ValidationError as error:
-        faults = "; ".join(map(_describe_error, error.errors()))
+    except ValueError as error:
+        faults = "; ".join(map(_describe_error, error.errors())) if isinstance(error, ValidationError) else str(error)
         raise TrainingError(f"The recipe {name} cannot be used: {faults}.") from error
 
 
@@ -301,7 +302,7 @@ def _apply_change(document: dict[str, Any], change: str) -> None:
     if not equals or not key.strip():
         raise TrainingError(f"Expected a change as KEY=VALUE, such as optimization.epochs=5, got '{change}'.")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = parse_toml(f"value = {text}")["value"]
     except ValueError:
         value = text
     _set_value(document, key.strip(), value)

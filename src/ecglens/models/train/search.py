@@ -8,7 +8,6 @@ recipe is evaluated under the honest protocol on the same recordings, search on 
 import hashlib
 import json
 import logging
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from ecglens.datasets import splits
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import Fold
+from ecglens.documents import parse_toml
 from ecglens.errors import TrainingError
 from ecglens.extras import require
 from ecglens.faults import describe_fault
@@ -89,7 +89,7 @@ def load_space(path: Path) -> Space:
         TrainingError: The file cannot be read or is not a search space.
     """
     try:
-        return _SPACE.validate_python(_flat(tomllib.loads(path.read_text(encoding="utf-8"))))
+        return _SPACE.validate_python(_flat(parse_toml(path.read_text(encoding="utf-8"))))
     except OSError as error:
         raise TrainingError(f"Expected a file with a search space, but '{path}' cannot be read.") from error
     except (ValidationError, ValueError) as error:

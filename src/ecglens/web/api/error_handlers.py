@@ -58,7 +58,8 @@ def _handle_http_error(request: HttpRequest, error: Any) -> HttpResponse:
     if error.status_code == HTTPStatus.UNAUTHORIZED:
         detail = str(error) if isinstance(error, ProblemError) else _NOT_AUTHENTICATED
         return problem(error.status_code, detail, {**_CHALLENGE, **headers})
-    return problem(error.status_code, str(error), headers)
+    is_unreadable = isinstance(error.__cause__, ValueError)  # of the parser, which Ninja catches
+    return problem(error.status_code, _UNREADABLE if is_unreadable else str(error), headers)
 
 
 def _handle_invalid(request: HttpRequest, error: Any) -> HttpResponse:

@@ -10,8 +10,10 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
+from ninja.parser import Parser
 
 import ecglens
+from ecglens.documents import parse_json
 from ecglens.web.api import batches, details, health, installed_models, readings
 from ecglens.web.api.access import BearerToken, SessionCookie, UserThrottle
 from ecglens.web.api.error_handlers import register_error_handlers
@@ -59,6 +61,14 @@ class _Api(NinjaAPI):
         schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
         _describe_problems(schema)
         return schema
+
+
+class _Parser(Parser):
+    """Reads bodies of requests as other JSON from outside is read."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Return the body's content; Ninja answers an error with 400."""
+        return parse_json(request.body)
 
 
 def respond_with_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -114,6 +124,7 @@ api = _Api(
     description=_ABOUT,
     urls_namespace="api",
     docs=_Docs(),
+    parser=_Parser(),
     auth=[BearerToken(), SessionCookie()],
     throttle=[UserThrottle()],
 )

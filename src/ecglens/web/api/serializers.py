@@ -1,6 +1,5 @@
 """Readings, batches and models in plain types, as the API returns them."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
+from ecglens.documents import parse_json
 from ecglens.models.cards import ModelCard
 from ecglens.settings import load_settings
 from ecglens.web.api.schemas import Pagination
@@ -117,7 +117,7 @@ def serialize_model(card: ModelCard) -> dict[str, Any]:
 def serialize_evaluation(card: ModelCard) -> dict[str, Any] | None:
     """Return the summary of a model's evaluation; ``None`` if its folder has none."""
     try:
-        evaluation = json.loads((card.folder / _EVALUATION_FILE).read_bytes())
+        evaluation = parse_json((card.folder / _EVALUATION_FILE).read_bytes())
     except (OSError, ValueError):
         return None
     if not isinstance(evaluation, Mapping) or not isinstance(evaluation.get("summary"), Mapping):

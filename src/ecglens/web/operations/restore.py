@@ -1,7 +1,6 @@
 """Restores an archive of ``ecglens.web.operations.backup`` into an empty database and storage, after checking it."""
 
 import hashlib
-import json
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -18,6 +17,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, Model
 from pydantic import ValidationError
 
+from ecglens.documents import parse_json
 from ecglens.web.accounts.models import AuditEntry, User
 from ecglens.web.operations.backup import (
     FORMAT,
@@ -91,7 +91,7 @@ def _read_manifest(archive: tarfile.TarFile, members: Mapping[str, tarfile.TarIn
     with closing(_open_member(archive, members[MANIFEST])) as file:
         text = file.read()
     try:
-        number = json.loads(text).get("format")
+        number = parse_json(text).get("format")
         if number != FORMAT:
             raise CommandError(f"Expected an archive of format {FORMAT}, got one of format {number}; update ecglens.")
         return Manifest.model_validate_json(text)
@@ -228,7 +228,7 @@ def _delete_files(names: list[str]) -> None:
 
 def _iterate_lines(file: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
     while lines := list(islice(file, _CHUNK_ROWS)):
-        yield [json.loads(line) for line in lines]
+        yield [parse_json(line) for line in lines]
 
 
 def _open_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:

@@ -164,6 +164,10 @@ ALLAUTH_TRUSTED_PROXY_COUNT = _settings.proxies
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "ecglens"
+MFA_FORMS = {
+    f"{step}_webauthn": f"ecglens.web.accounts.passkeys.{step.title()}PasskeyForm"
+    for step in ("add", "authenticate", "login", "reauthenticate")
+}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _settings.https
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {

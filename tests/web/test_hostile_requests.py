@@ -1,6 +1,8 @@
 """Requests that no program of good will sends are answered with a 4xx, never with an error of the site."""
 
 import base64
+import csv
+import io
 import json
 
 import pytest
@@ -9,6 +11,7 @@ from django.test import Client
 
 from ecglens.web.accounts.models import User
 from ecglens.web.accounts.tokens import create_token
+from ecglens.web.readings.models import Reading
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +96,16 @@ def test_a_key_that_sent_nonsense_is_not_added(client, user, credential):
     assert response.status_code == 200
     assert "credential" in response.context["form"].errors
     assert "note" not in response.context["form"]["credential"].as_hidden()
+
+
+def test_no_cell_of_an_export_is_a_formula(client, user):
+    reading = Reading.objects.create(owner=user, name="＝cmd.jpg", note="\n =1+1", corrected="-x")
+
+    export = client.post("/readings/export", {"chosen": [str(reading.pk)], "action": "csv"})
+
+    text = export.content.decode("utf-8-sig")
+    header, row = csv.reader(io.StringIO(text, newline=""))
+    cells = dict(zip(header, row, strict=True))
+    assert (cells["file"], cells["note"], cells["label_by_user"]) == ("'＝cmd.jpg", "\n '=1+1", "'-x")
+    assert cells["page"] == "1"
+    assert text.endswith("\r\n")

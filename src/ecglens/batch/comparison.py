@@ -1,6 +1,5 @@
 """Compare two results over the same pages, for example of two models or of two versions."""
 
-import csv
 import json
 import math
 from collections import Counter
@@ -19,6 +18,7 @@ from ecglens.batch.summary import ABSTENTIONS, format_label
 from ecglens.errors import BatchError
 from ecglens.extras import require
 from ecglens.labels import format_probability
+from ecglens.tables import write_rows
 
 __all__ = ["BatchComparison", "compare"]
 
@@ -98,9 +98,7 @@ class BatchComparison:
         """
         folder.mkdir(parents=True, exist_ok=True)
         with write_atomically(folder / "moved.csv") as path, path.open("w", newline="", encoding="utf-8") as stream:
-            rows = csv.DictWriter(stream, _MOVED, lineterminator="\n")
-            rows.writeheader()
-            rows.writerows(self.moved)
+            write_rows(stream, [_MOVED, *([row[name] for name in _MOVED] for row in self.moved)])
         with write_atomically(folder / "comparison.json") as path:
             path.write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
         with write_atomically(folder / "index.html") as path:

@@ -1,6 +1,5 @@
 """The folder of a result: its files, the description of its run, and the tables for people and programs."""
 
-import csv
 import io
 import json
 import os
@@ -19,6 +18,7 @@ from ecglens.batch.store import Journal, JournalRow
 from ecglens.documents import parse_json
 from ecglens.errors import BatchError
 from ecglens.extras import require
+from ecglens.tables import write_rows
 
 __all__ = [
     "FAILED",
@@ -37,6 +37,7 @@ __all__ = [
     "write_tables",
 ]
 
+_FAILURE_COLUMNS = ("file", "page", "failure", "reason", "sha256")
 PAGES, FILES, FAILED, JOURNAL, _RUN = "pages.parquet", "files.parquet", "failures.csv", "journal.sqlite", "run.json"
 
 _ROWS_AT_ONCE = 5000
@@ -151,13 +152,12 @@ def write_tables(journal: Journal, folder: Path, job: Job) -> None:
         failed.open("w", newline="", encoding="utf-8") as stream,
         parquet.ParquetWriter(pages, page_schema, compression="zstd") as writer,
     ):
-        failures = csv.writer(stream, lineterminator="\n")
-        failures.writerow(("file", "page", "failure", "reason", "sha256"))
+        write_rows(stream, [_FAILURE_COLUMNS])
         for rows in _batches(_ROWS_AT_ONCE, journal.rows()):
             table = _to_table(rows, job)
             writer.write_table(table)
-            for row in table.filter(arrow.compute.is_valid(table["failure"])).to_pylist():
-                failures.writerow(row[name] for name in ("file", "page", "failure", "reason", "sha256"))
+            failures = table.filter(arrow.compute.is_valid(table["failure"])).to_pylist()
+            write_rows(stream, ([row[name] for name in _FAILURE_COLUMNS] for row in failures))
     columns = [(name, arrow.string()) for name in ("file", "sha256", "entry")]
     file_schema = arrow.schema(columns, metadata=page_schema.metadata)
     with (

@@ -19,6 +19,7 @@ from typing import Any
 from ecglens.batch.entries import Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.errors import BatchError
+from ecglens.tables import parse_cell
 
 __all__ = ["add_data", "list_entries", "make_absolute"]
 
@@ -178,7 +179,7 @@ def _table(address: str) -> Iterator[Entry]:
                 names = ", ".join(rows.fieldnames or ()) or "nothing"
                 raise BatchError(f"Expected a CSV with a column '{PATH_COLUMN}' at {address}, got {names[:200]}.")
             for row in rows:
-                path = row[PATH_COLUMN] or ""
+                path = parse_cell(row[PATH_COLUMN] or "")
                 if not path.strip():
                     continue
                 is_absolute = is_remote(path) or os.path.isabs(path)

@@ -4,12 +4,11 @@ A row has the file's path, its label, the recording that it shows and the group 
 recording are several rows with the same ``recording``; :meth:`Recordings.canonical` selects one of them.
 """
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
-from ecglens.tables import read_table
+from ecglens.tables import read_table, write_rows
 
 __all__ = ["COLUMNS", "Recording", "Recordings"]
 
@@ -169,11 +168,14 @@ class Recordings:
         path.parent.mkdir(parents=True, exist_ok=True)
         extra = list(dict.fromkeys(name for row in self.rows for name in row.extra))
         with path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, [*COLUMNS, *extra], restval="", lineterminator="\n")
-            writer.writeheader()
-            for row in self.rows:
-                relative = Path(os.path.relpath(row.path, path.parent)).as_posix()
-                writer.writerow({**row.to_dict(), "path": relative, "split": row.split or ""})
+            columns = [*COLUMNS, *extra]
+            rows = (_values_for_table(row, path.parent) for row in self.rows)
+            write_rows(stream, chain([columns], ([row.get(name, "") for name in columns] for row in rows)))
+
+
+def _values_for_table(row: Recording, folder: Path) -> dict[str, Any]:
+    relative = Path(os.path.relpath(row.path, folder)).as_posix()
+    return {**row.to_dict(), "path": relative, "split": row.split or ""}
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:

@@ -1,6 +1,5 @@
 """Predictions of one model on pages whose label is known, on disk and in memory."""
 
-import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
 from ecglens.extras import require
-from ecglens.tables import read_table
+from ecglens.tables import read_table, write_rows
 
 __all__ = ["Predictions", "list_cautions", "match_pages", "read_predictions", "write_predictions"]
 
@@ -221,9 +220,7 @@ def write_predictions(predictions: Predictions, path: str | Path) -> None:
         require("pyarrow.parquet", extra="table").write_table(table, path)
         return
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    write_rows(text, [columns, *zip(*columns.values(), strict=True)])
     path.write_text(text.getvalue(), encoding="utf-8")
 
 

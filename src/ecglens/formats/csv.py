@@ -11,6 +11,7 @@ import numpy as np
 from ecglens.errors import DatasetError
 from ecglens.layouts import STANDARD_LEADS, canonical_lead, lead_of_row
 from ecglens.records import EcgRecord, Tracing, distinct_names
+from ecglens.tables import parse_cell, write_rows
 
 __all__ = ["looks_like_record", "read_csv", "write_csv", "write_traces"]
 
@@ -47,7 +48,7 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
         raise DatasetError(
             f"Expected {_FORM} in {path.name}, got another number of cells in line {line} than before; correct it."
         )
-    header = [name.strip() for name in rows[0]]
+    header = [parse_cell(name.strip()) for name in rows[0]]
     units = [cell.strip() for cell in rows[1]]
     has_units = bool(units) and all(re.fullmatch("[a-zA-Zµμ]+", unit) and unit.lower() != "nan" for unit in units)
     try:
@@ -86,12 +87,10 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["time_s", *distinct_names(record.leads)])
-        writer.writerow(["s", *["mV"] * len(record.leads)])
-        for number, sample in enumerate(record.on_one_clock().signals_mv.T):
-            cells = ["" if np.isnan(value) else f"{value:.4f}" for value in sample]
-            writer.writerow([f"{number / record.fs_hz:.6g}", *cells])
+        names = distinct_names(record.leads)
+        write_rows(stream, [["time_s", *names], ["s", *["mV"] * len(names)]], unchanged=_inverted_leads(names))
+        samples = enumerate(record.on_one_clock().signals_mv.T)
+        write_rows(stream, ([f"{number / record.fs_hz:.6g}", *map(_format_mv, row)] for number, row in samples))
 
 
 def write_traces(tracing: Tracing, path: str | Path) -> None:
@@ -106,15 +105,24 @@ def write_traces(tracing: Tracing, path: str | Path) -> None:
     """
     down, across = tracing.layout.px_per_mm
     with Path(path).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("lead", "column_px", "row_px", "right_mm", "up_mm"))
         names = distinct_names(trace.lead for trace in tracing.traces)
+        rows: list[Sequence[str]] = [("lead", "column_px", "row_px", "right_mm", "up_mm")]
         for name, trace in zip(names, tracing.traces, strict=True):
             for column, row in zip(trace.columns_px, trace.rows_px, strict=True):
                 right = f"{(column - trace.columns_px[0]) / across:.3f}"
                 hidden = bool(np.isnan(row))
                 up = "" if hidden else f"{(trace.baseline_px - row) / down:.3f}"
-                writer.writerow((name, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
+                rows.append((name, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
+        write_rows(stream, rows, unchanged=_inverted_leads(names))
+
+
+def _format_mv(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.4f}"
+
+
+def _inverted_leads(names: Iterable[str]) -> set[str]:
+    """Return the names of -aVR among them, which begin like a formula."""
+    return {name for name in names if lead_of_row(name) == "-aVR"}
 
 
 def _first_text(rows: Iterable[Sequence[str]]) -> str:
@@ -134,7 +142,7 @@ def looks_like_record(path: Path) -> bool:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            header = [name.strip().lower() for name in next(csv.reader(stream), [])]
+            header = [parse_cell(name.strip()).lower() for name in next(csv.reader(stream), [])]
     except (OSError, UnicodeDecodeError, csv.Error):
         return True  # reading the file says what is wrong with it
     leads = {lead.lower() for lead in (*STANDARD_LEADS, "-aVR")}

@@ -1,12 +1,12 @@
 """Rows of figures as a table: Parquet by pyarrow, or CSV."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ecglens.errors import DatasetError
 from ecglens.extras import require
+from ecglens.tables import write_rows
 
 __all__ = ["write_table"]
 
@@ -31,9 +31,7 @@ def write_table(rows: Sequence[Mapping[str, float | str]], path: str | Path) -> 
     columns = {name: [_without_nan(row[name]) for row in rows] for name in rows[0]}
     if path.suffix.lower() == ".csv":
         with path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+            write_rows(stream, [columns, *zip(*columns.values(), strict=True)])
         return
     pyarrow, parquet = require("pyarrow", extra="table"), require("pyarrow.parquet", extra="table")
     kinds = {name: pyarrow.string() if isinstance(value, str) else pyarrow.float64() for name, value in rows[0].items()}

@@ -34,6 +34,7 @@ from ecglens.models.cards import sha256_of
 from ecglens.models.train.checkpoint import write_whole
 from ecglens.models.train.origin import describe_origin
 from ecglens.models.train.recipe import Recipe
+from ecglens.tables import parse_cell, write_rows
 
 __all__ = ["Plan", "check_labels", "list_rows", "load_run", "lock_run", "start_run", "table_hash"]
 
@@ -205,16 +206,14 @@ def list_rows(recordings: Recordings) -> list[tuple[str, ...]]:
 
 def _format_table(recordings: Recordings) -> bytes:
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_COLUMNS, "sha256"])
-    for line, row in zip(list_rows(recordings), recordings, strict=True):
-        writer.writerow([*line, _hash(row.path)])
+    rows = zip(list_rows(recordings), recordings, strict=True)
+    write_rows(stream, [(*_COLUMNS, "sha256"), *((*line, _hash(row.path)) for line, row in rows)])
     return stream.getvalue().encode()
 
 
 def _read_table(out: Path) -> list[tuple[str, ...]]:
     with (out / "recordings.csv").open(newline="", encoding="utf-8") as stream:
-        return [tuple(row[name] for name in _COLUMNS) for row in csv.DictReader(stream)]
+        return [tuple(parse_cell(row[name]) for name in _COLUMNS) for row in csv.DictReader(stream)]
 
 
 def _hash(path: Path) -> str:

@@ -1,12 +1,12 @@
 """History of a training run by epoch: a CSV file, curves and, on request, events for TensorBoard."""
 
-import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ecglens.extras import require
 from ecglens.models.train.checkpoint import write_whole
+from ecglens.tables import write_rows
 
 __all__ = ["COLUMNS", "Figures", "History", "draw_curves", "open_tensorboard", "write_history"]
 
@@ -28,10 +28,8 @@ History = Sequence[Figures]
 def write_history(path: Path, epochs: History) -> None:
     """Write the figures of each epoch as CSV; values that were not measured are empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in epochs:
-        writer.writerow({name: "" if row[name] is None else f"{row[name]:.6g}" for name in COLUMNS})
+    rows = (["" if row[name] is None else f"{row[name]:.6g}" for name in COLUMNS] for row in epochs)
+    write_rows(text, [COLUMNS, *rows])
     write_whole(path, text.getvalue().encode())
 
 

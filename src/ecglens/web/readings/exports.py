@@ -1,6 +1,5 @@
 """Readings as files: tables, JSON, PDF reports, signals."""
 
-import csv
 import io
 import json
 import tempfile
@@ -16,14 +15,28 @@ from ecglens.errors import EcgLensError
 from ecglens.formats.files import FORMATS, write_record
 from ecglens.formats.json import read_json
 from ecglens.labels import format_probability
+from ecglens.tables import write_rows
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.pdf_report import render_pdf
 
 __all__ = ["EXPORTERS", "describe_failure", "export_signals", "to_dict"]
 
 _FIGURES = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "axis_deg")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Characters with which a formula begins in spreadsheets."""
+_COLUMNS = (
+    "id",
+    "file",
+    "page",
+    "uploaded",
+    "state",
+    "label",
+    "probability",
+    "probability_percent",
+    "label_by_user",
+    "note",
+    "model",
+    *_FIGURES,
+    "warnings",
+)
 _MAX_PROBABILITY = 0.9999
 """Four decimals would round a higher one to 1, which no model may claim."""
 
@@ -84,45 +97,29 @@ def export_signals(reading: Reading, form: str) -> tuple[bytes, str, str] | None
 
 def _export_csv(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
     text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(
-        [
-            "id",
-            "file",
-            "page",
-            "uploaded",
-            "state",
-            "label",
-            "probability",
-            "probability_percent",
-            "label_by_user",
-            "note",
-            "model",
-            *_FIGURES,
-            "warnings",
-        ]
-    )
-    for reading in readings:
-        measurements = (reading.facts or {}).get("measurements") or {}
-        answer = next(iter(reading.answers.all()), None)
-        rows.writerow(
-            [
-                reading.pk,
-                _cell(reading.name),
-                reading.page_number,
-                reading.created_at.isoformat(),
-                reading.state,
-                reading.label,
-                "" if reading.probability is None else f"{min(reading.probability, _MAX_PROBABILITY):.4f}",
-                format_probability(reading.probability),
-                _cell(reading.corrected),
-                _cell(reading.note),
-                "" if answer is None else f"{answer.model} {answer.version}",
-                *(measurements[name]["value"] if measurements.get(name) else "" for name in _FIGURES),
-                _cell(" ".join((reading.facts or {}).get("warnings", []))),
-            ]
-        )
+    write_rows(text, [_COLUMNS, *map(_list_cells, readings)], line_end="\r\n")
     return text.getvalue().encode("utf-8-sig"), "ecglens.csv", "text/csv; charset=utf-8"
+
+
+def _list_cells(reading: Reading) -> list[object]:
+    facts = reading.facts or {}
+    measurements = facts.get("measurements") or {}
+    answer = next(iter(reading.answers.all()), None)
+    return [
+        reading.pk,
+        reading.name,
+        reading.page_number,
+        reading.created_at.isoformat(),
+        reading.state,
+        reading.label,
+        "" if reading.probability is None else f"{min(reading.probability, _MAX_PROBABILITY):.4f}",
+        format_probability(reading.probability),
+        reading.corrected,
+        reading.note,
+        "" if answer is None else f"{answer.model} {answer.version}",
+        *(measurements[name]["value"] if measurements.get(name) else "" for name in _FIGURES),
+        " ".join(facts.get("warnings", [])),
+    ]
 
 
 def _export_json(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
@@ -138,11 +135,6 @@ EXPORTERS: Mapping[str, Callable[[Sequence[Reading]], tuple[bytes, str, str]]] =
     {"csv": _export_csv, "json": _export_json, "pdf": _export_pdf}
 )
 """Functions that export readings, by format; they return content, file name and media type."""
-
-
-def _cell(text: str) -> str:
-    """Return text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _ascii_name(stem: str) -> str:

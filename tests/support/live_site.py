@@ -88,8 +88,8 @@ class Person:
         self.address, self.email, self.session = address, email, requests.Session()
 
     def sign_up(self):
-        fields = {"email": self.email, "password1": PASSWORD, "password2": PASSWORD}
-        answer = self.post("/accounts/signup/", fields)
+        self.post("/accounts/signup/", {"email": self.email, "password1": PASSWORD, "password2": PASSWORD})
+        answer = self.post("/accounts/login/", {"login": self.email, "password": PASSWORD})
         assert answer.url.endswith("/disease-predict"), answer.text
         return self
 

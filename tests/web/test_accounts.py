@@ -9,8 +9,10 @@ import sys
 import zipfile
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -45,7 +47,9 @@ def log_in_again(email):
 def test_sign_up_log_out_and_log_in():
     client = Client()
 
-    assert sign_up(client)["Location"] == "/disease-predict"
+    assert sign_up(client)["Location"] == "/accounts/login/"
+    assert client.get("/readings/").status_code == 302
+    assert log_in(client, "new@example.org")["Location"] == "/disease-predict"
     assert client.get("/readings/").status_code == 200
     client.post("/accounts/logout/")
     assert client.get("/readings/").status_code == 302
@@ -259,3 +263,92 @@ print(Client().get("/accounts/login/").content.decode())
     assert "Hospital account" in done.stdout
     assert "/accounts/oidc/openid/login/" in done.stdout
     assert "hush" not in done.stdout
+
+
+def without_token(response):
+    return re.sub(r'(name="csrfmiddlewaretoken" value=)"\w+"', r"\1", response.content.decode())
+
+
+class TestSignUpWithoutMail:
+    """Nothing confirms addresses where no mail is sent, so the site must not say which ones it knows."""
+
+    @pytest.fixture(autouse=True)
+    def _passwords_are_hashed_once(self, settings, monkeypatch):
+        assert settings.ACCOUNT_EMAIL_VERIFICATION == "optional"
+        self.hashed = []
+        encode = MD5PasswordHasher.encode
+        monkeypatch.setattr(
+            MD5PasswordHasher, "encode", lambda *arguments: self.hashed.append(arguments[1]) or encode(*arguments)
+        )
+
+    def test_the_response_is_the_same_whether_an_address_is_known_or_not(self, user):
+        clients = Client(), Client()
+        self.hashed.clear()
+        answers = [
+            sign_up(client, email)
+            for client, email in zip(clients, (user.email.upper(), "new@example.org"), strict=True)
+        ]
+
+        assert self.hashed == [PASSWORD] * 2
+        assert {(each.status_code, each["Location"], each.content) for each in answers} == {
+            (302, "/accounts/login/", b"")
+        }
+        assert answers[0].headers.keys() == answers[1].headers.keys()
+        assert answers[0].cookies.keys() == answers[1].cookies.keys()
+        pages = [without_token(client.get("/accounts/login/")) for client in clients]
+        assert pages[0] == pages[1]
+        assert "If there was no account with this address, there is one now." in pages[0]
+
+    def test_an_account_that_exists_keeps_its_password(self, user):
+        sign_up(Client(), user.email, "another horse battery")
+
+        assert User.objects.get().check_password(PASSWORD)
+
+    @pytest.mark.parametrize("password", ["short", "password1234"])
+    def test_a_refusal_is_the_same_too(self, user, password):
+        pages = [without_token(sign_up(Client(), email, password)) for email in (user.email, "new@example.org")]
+
+        assert pages[0].replace(user.email, "") == pages[1].replace("new@example.org", "")
+
+    def test_an_address_that_another_request_took_in_the_meantime_is_a_known_one(self, user, monkeypatch):
+        monkeypatch.setattr("ecglens.web.accounts.forms.filter_users_by_email", lambda email: [])
+
+        assert sign_up(Client(), user.email)["Location"] == "/accounts/login/"
+        assert User.objects.count() == 1
+
+    def test_the_page_that_a_visitor_came_from_is_not_forgotten(self):
+        fields = {"email": "new@example.org", "password1": PASSWORD, "password2": PASSWORD, "next": "/readings/"}
+
+        assert Client().post("/accounts/signup/", fields)["Location"] == "/accounts/login/?next=%2Freadings%2F"
+
+
+@pytest.mark.parametrize("verification", ["optional", "mandatory"])
+def test_adding_an_address_does_not_reveal_whether_another_account_has_it(user, other, settings, verification):
+    settings.ACCOUNT_EMAIL_VERIFICATION = verification
+    client, answers = log_in_again(user.email) if verification == "optional" else confirm_address(user), []
+    client.get("/accounts/email/")  # shows the message of the login
+    for email in (other.email, "new@example.org"):
+        actions = ({"action_add": "", "email": email}, {"action_primary": "", "email": email})
+        actions += ({"action_remove": "", "email": user.email}, {"action_remove": "", "email": email})
+        answers.append([without_token(client.post("/accounts/email/", action, follow=True)) for action in actions])
+
+    assert [page.replace(other.email, "new@example.org") for page in answers[0]] == answers[1]
+    user.refresh_from_db()
+    assert user.email == "ada@example.org"
+
+
+def confirm_address(user):
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return log_in_again(user.email)
+
+
+def test_an_address_that_was_confirmed_becomes_the_account_s_unless_another_account_has_it(user, other):
+    client = confirm_address(user)
+    for email in (other.email, "new@example.org"):
+        EmailAddress.objects.create(user=user, email=email, verified=True)
+        answer = client.post("/accounts/email/", {"action_primary": "", "email": email}, follow=True)
+        user.refresh_from_db()
+
+        assert answer.status_code == 200
+        assert user.email == ("new@example.org" if email != other.email else "ada@example.org")
+        assert EmailAddress.objects.get(user=user, primary=True).email == user.email

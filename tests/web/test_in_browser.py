@@ -100,6 +100,10 @@ def sign_up(page, site, email):
     page.fill("#id_password1", PASSWORD)
     page.fill("#id_password2", PASSWORD)
     page.click("main button[type=submit]")
+    page.wait_for_url("**/accounts/login/")
+    page.fill("#id_login", email)
+    page.fill("#id_password", PASSWORD)
+    page.click("main button[type=submit]")
     page.wait_for_url("**/disease-predict")
 
 

@@ -1,15 +1,18 @@
-"""The account's own pages: tokens, redaction, download of all data, deletion of the account."""
+"""The account's own pages: addresses, tokens, redaction, download of all data, deletion of the account."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.account.models import EmailAddress
+from allauth.account.views import EmailView
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -24,7 +27,7 @@ from ecglens.web.accounts.forms import DeleteForm, TokenForm
 from ecglens.web.accounts.models import Token
 from ecglens.web.accounts.tokens import create_token
 
-__all__ = ["account", "delete", "download", "make_token", "revoke_token", "set_redaction"]
+__all__ = ["account", "change_addresses", "delete", "download", "make_token", "revoke_token", "set_redaction"]
 
 
 @login_required
@@ -100,6 +103,30 @@ def delete(request: HttpRequest) -> HttpResponse:
         user.delete()
     messages.success(request, _("The account was deleted with everything in it."))
     return redirect("start")
+
+
+class _AddressesView(EmailView):  # type: ignore[misc]  # allauth ships no types
+    """The user's addresses, of which only a confirmed one becomes the account's.
+
+    allauth lets an unconfirmed one become it while none is confirmed, and whether that works tells whether another
+    account has it.
+    """
+
+    def _action_primary(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        address = self._get_email_address(request)
+        if address is not None and not address.verified and address.email != get_user(request).email:
+            get_adapter().add_message(request, messages.ERROR, "account/messages/unverified_primary_email.txt")
+            return None
+        try:
+            with transaction.atomic():
+                response: HttpResponse | None = super()._action_primary(request, *args, **kwargs)
+        except IntegrityError:  # the address is this user's, so that another account of the user's own has it
+            messages.error(request, get_adapter().error_messages["email_taken"])
+            return None
+        return response
+
+
+change_addresses = _AddressesView.as_view()
 
 
 def _render_account(request: HttpRequest, form: TokenForm, *, status: int = 200, **context: object) -> HttpResponse:

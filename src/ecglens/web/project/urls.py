@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from ecglens.web.accounts.views import change_addresses
 from ecglens.web.operations.health import healthz, readyz
 from ecglens.web.operations.metrics import metrics
 from ecglens.web.project import views
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("ecglens.web.readings.urls")),
     path("", include("ecglens.web.catalog.urls")),
     path("account/", include("ecglens.web.accounts.urls")),
+    path("accounts/email/", change_addresses, name="account_email"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("ecglens.web.api.urls")),

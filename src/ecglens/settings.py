@@ -77,6 +77,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     proxies: Annotated[int, Meta(ge=0)] = 0
     """Reverse proxies before the web page whose X-Forwarded headers are believed."""
 
+    metrics_token: str = ""
+    """Token with which Prometheus reads /metrics; without one, only staff can, and anyone on a site's only machine."""
+
     mail_url: str = ""
     """Mail server, smtp://user:password@host:587/?tls=1; without one, mail is put into data_dir/mail."""
 

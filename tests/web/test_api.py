@@ -19,18 +19,21 @@ from msgspec.structs import replace
 from tiny_models import ecg_page, write_model
 
 import ecglens
+from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.accounts.tokens import create_token
 from ecglens.web.api import access, installed_models, readings, schemas
 from ecglens.web.api.openapi import api
 from ecglens.web.http import throttle
+from ecglens.web.operations.metrics import check_metrics_token
 from ecglens.web.readings import flows, quota, store, tasks
 from ecglens.web.readings.models import Batch, Reading, WorkerLife
 from ecglens.web.readings.quota import count_stored_bytes
 
 API = "/api/v1"
 PROBLEM = "application/problem+json"
+TOKEN = "a token for Prometheus of 40 characters."
 NOBODY_S = "00000000-0000-4000-8000-000000000000"
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "read_over_api.py"
@@ -653,7 +656,7 @@ class TestMetrics:
     def test_a_prometheus_on_this_machine_gets_the_metrics(self, program, reading):
         WorkerLife.objects.create(worker_id="w")
 
-        text = Client().get("/metrics").content.decode()
+        text = Client(HTTP_HOST="localhost:8000").get("/metrics").content.decode()
 
         assert 'ecglens_readings{state="answered"} 1.0' in text
         assert "ecglens_tasks_waiting 1.0" in text
@@ -670,10 +673,61 @@ class TestMetrics:
             {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
             {"HTTP_FORWARDED": "for=127.0.0.1"},
             {"REMOTE_ADDR": "10.0.0.7", "HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+            {"HTTP_HOST": "testserver"},
+            {"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer "},
+            {"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer x"},
         ],
     )
     def test_other_clients_do_not(self, place):
-        assert Client().get("/metrics", **place).status_code == 403
+        assert Client().get("/metrics", **{"HTTP_HOST": "localhost", **place}).status_code == 403
+
+    @pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]", "LOCALHOST"])
+    @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+    def test_the_machine_has_several_names(self, host, address, settings):
+        settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+        assert Client().get("/metrics", HTTP_HOST=host, REMOTE_ADDR=address).status_code == 200
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"proxies": 1},
+            {"allowed_hosts": "ecg.example.org,127.0.0.1"},
+            {"allowed_hosts": "*"},
+            {"allowed_hosts": "localhost, .example.org"},
+            {"allowed_hosts": "10.0.0.7"},
+            {"metrics_token": TOKEN},
+        ],
+    )
+    def test_a_proxy_that_adds_no_header_is_not_the_machine_where_others_reach_the_site(self, monkeypatch, changes):
+        changed = replace(load_settings(), **changes)
+        monkeypatch.setattr("ecglens.web.operations.metrics.load_settings", lambda: changed)
+        assert Client().get("/metrics", HTTP_HOST="localhost").status_code == 403
+
+    @pytest.mark.parametrize(
+        ("header", "status"),
+        [
+            (f"Bearer {TOKEN}", 200),
+            (f"bearer  {TOKEN}", 200),
+            (f"Bearer {TOKEN[:-1]}", 403),
+            (f"Bearer {TOKEN}x", 403),
+            (f"Basic {TOKEN}", 403),
+            (TOKEN, 403),
+            ("Bearer é", 403),
+            ("Bearer", 403),
+            ("", 403),
+        ],
+    )
+    def test_a_program_with_the_token_gets_them_from_anywhere(self, monkeypatch, header, status):
+        changed = replace(load_settings(), metrics_token=TOKEN, proxies=1, allowed_hosts="ecg.example.org")
+        monkeypatch.setattr("ecglens.web.operations.metrics.load_settings", lambda: changed)
+        client = Client(REMOTE_ADDR="10.0.0.7", HTTP_X_FORWARDED_FOR="192.0.2.1")
+        assert client.get("/metrics", HTTP_AUTHORIZATION=header).status_code == status
+
+    def test_a_token_that_could_be_guessed_is_refused(self):
+        check_metrics_token("")
+        check_metrics_token(TOKEN)
+        with pytest.raises(SettingsError, match="ECGLENS_METRICS_TOKEN of at least 32 random characters, got 31"):
+            check_metrics_token("x" * 31)
 
     def test_staff_with_a_second_factor_do(self, user):
         client = Client(REMOTE_ADDR="10.0.0.7")
@@ -685,7 +739,7 @@ class TestMetrics:
         assert client.get("/metrics").status_code == 200
 
     def test_invented_methods_are_counted_as_one(self):
-        client = Client()
+        client = Client(HTTP_HOST="localhost")
         client.generic("BREW", f"{API}/health")
         text = client.get("/metrics").content.decode()
         assert "BREW" not in text

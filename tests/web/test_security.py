@@ -49,7 +49,7 @@ OPEN = {
     "i18n/setlang/": "the language",
     "healthz": "for a load balancer",
     "readyz": "for a load balancer",
-    "metrics": "has a test of its own: loopback or staff",
+    "metrics": "has a test of its own: staff, a token, or a site's only machine",
     "manifest.webmanifest": "for phones",
     "sw.js": "for phones",
     "offline": "for phones",

@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from ecglens.settings import load_settings
+
 __all__ = ["OperationsConfig"]
 
 
@@ -10,3 +12,13 @@ class OperationsConfig(AppConfig):
 
     name = "ecglens.web.operations"
     label = "operations"
+
+    def ready(self) -> None:
+        """Check the settings of this app.
+
+        Raises:
+            SettingsError: One cannot be used.
+        """
+        from ecglens.web.operations.metrics import check_metrics_token
+
+        check_metrics_token(load_settings().metrics_token)

@@ -1,4 +1,4 @@
-"""Items of the OWASP ASVS that no other test holds; the table of ``SECURITY.md`` names these tests."""
+"""Items of the OWASP ASVS that no other test holds; the table of ``docs/asvs.md`` names these tests."""
 
 import ast
 import io

@@ -119,6 +119,8 @@ def test_every_service_exists_and_is_hardened(compose):
         assert "healthcheck" in service or name == "app", f"{name}: the app's is the image's"
         assert name in ("proxy",) or "ports" not in service, f"only the proxy is reached from outside, not {name}"
         assert "privileged" not in service
+        assert re.fullmatch(r"\d+[mg]", service["mem_limit"]), name
+        assert 0 < service["pids_limit"] <= 512, name
     for name in OURS:
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["env_file"] == [".env"]
@@ -130,6 +132,12 @@ def test_every_service_exists_and_is_hardened(compose):
         named = {volume.split(":")[0] for volume in service["volumes"]}
         assert {name for name in named if not name.startswith(".")} <= declared
         assert all((ROOT / name).exists() for name in named if name.startswith("."))
+
+
+def test_the_proxy_does_not_wait_for_slow_clients_for_ever():
+    text = read("deploy/Caddyfile")
+    assert {"read_header", "read_body", "write", "idle"} <= set(re.findall(r"^\t+(\w+) \d+[sm]$", text, re.MULTILINE))
+    assert "request_buffers" in text
 
 
 def test_tables_are_migrated_before_the_site_starts(compose):

@@ -1,4 +1,4 @@
-"""Security of the site on a network; ``SECURITY.md`` names these tests."""
+"""Security of the site on a network; ``docs/asvs.md`` names these tests."""
 
 import io
 import json

@@ -2,22 +2,36 @@
 
 import asyncio
 import io
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
+from django import db
 from uvicorn.config import Config
 
+from ecglens.errors import SettingsError
+from ecglens.web.http.database import configure_sqlite
 from ecglens.web.http.uploads import BUSY, CALLER, LIMIT, PREFLIGHT
-from ecglens.web.serving import bodies, bridge, connections, site
+from ecglens.web.serving import bodies, bridge, connections, server, site
 from ecglens.web.serving.admission import Busy, FairQueue
 from ecglens.web.serving.connections import SiteWorker
 
 HEAD = b"Host: localhost\r\n"
 LARGE = 100_000
+MIGRATED = """
+from ecglens.web.serving import server
+server._set_up()
+server._check_database()
+from django.db import connection
+print(server._has_tables(connection))
+"""
 
 
 class Application:
@@ -341,3 +355,46 @@ class TestFairQueue:
             return len(queue)
 
         assert self.run(scenario) == 0
+
+
+class TestStart:
+    def test_a_server_database_without_the_tables_of_this_version_is_refused(self, monkeypatch):
+        monkeypatch.setattr(db, "connection", SimpleNamespace(vendor="postgresql", ensure_connection=lambda: None))
+        monkeypatch.setattr(server, "_has_tables", lambda connection: False)
+
+        with pytest.raises(SettingsError, match="ecglens manage migrate && ecglens manage createcachetable"):
+            server._check_database()
+
+    def test_an_empty_database_has_no_tables_and_a_migrated_one_has(self, tmp_path):
+        empty = db.utils.ConnectionHandler({"default": configure_sqlite(str(tmp_path / "empty.sqlite3"))})["default"]
+        assert not server._has_tables(empty)
+        empty.close()
+
+        done = subprocess.run(
+            [sys.executable, "-c", MIGRATED],
+            env={**os.environ, "ECGLENS_DATA_DIR": str(tmp_path / "data"), "ECGLENS_DATABASE_URL": ""},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "True\n", done.stderr
+
+    def test_uploads_that_a_kill_interrupted_are_deleted(self, tmp_path, settings):
+        settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+        for name, age_s in (("old.upload", 4000), ("arriving.upload", 10)):
+            path = tmp_path / name
+            path.touch()
+            os.utime(path, (time.time() - age_s,) * 2)
+
+        server._delete_old_uploads()
+
+        assert [path.name for path in tmp_path.iterdir()] == ["arriving.upload"]
+
+    def test_counters_of_metrics_are_in_memory_and_empty_at_the_start(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(server, "_MEMORY", tmp_path)
+        folder = server._create_metrics_folder(8000)
+        (folder / "counter_1.db").touch()
+
+        assert folder.parent == tmp_path
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert server._create_metrics_folder(8000) == folder
+        assert list(folder.iterdir()) == []

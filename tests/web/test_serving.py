@@ -19,6 +19,7 @@ from uvicorn.config import Config
 from ecglens.errors import SettingsError
 from ecglens.web.http.database import configure_sqlite
 from ecglens.web.http.uploads import BUSY, CALLER, LIMIT, PREFLIGHT
+from ecglens.web.project import settings as site_settings
 from ecglens.web.serving import bodies, bridge, connections, server, site
 from ecglens.web.serving.admission import Busy, FairQueue
 from ecglens.web.serving.connections import SiteWorker
@@ -39,7 +40,6 @@ class Application:
 
     def __init__(self):
         self.bodies, self.release, self.running, self.most = [], threading.Event(), 0, 0
-        self.checks = 0
         self.release.set()
         self.lock = threading.Lock()
 
@@ -54,7 +54,6 @@ class Application:
             if int(environ["CONTENT_LENGTH"]) > LARGE:
                 start_response("413 Content Too Large", [])
                 return [b"too large"]
-            self.checks += 1
             environ[CALLER], environ[LIMIT] = environ.get("HTTP_CALLER", "somebody"), LARGE
             start_response("204 No Content", [])
             return []
@@ -79,7 +78,8 @@ def django():
 def address(django, tmp_path):
     """Serve the application as ``ecglens serve`` does, in a thread."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = Config(site.Site(django, tmp_path), log_config=None, timeout_keep_alive=5, **SiteWorker.CONFIG_KWARGS)
+    django.site = site.Site(django, tmp_path)
+    config = Config(django.site, log_config=None, timeout_keep_alive=5, **SiteWorker.CONFIG_KWARGS)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -248,8 +248,7 @@ def test_one_person_with_too_many_uploads_that_arrive_is_refused(address, django
     arriving = [socket.create_connection(address, 30) for _ in range(8)]
     for connection in arriving:
         connection.sendall(head)
-    wait_until(lambda: django.checks == 8)
-    time.sleep(0.2)
+    wait_until(lambda: django.site._arriving["somebody"] == 8)
 
     assert send(address, "POST /upload", bytes(90_000))[0] == 429
     assert send(address, "POST /upload", bytes(90_000), b"Caller: other")[0] == 200
@@ -266,7 +265,8 @@ def test_an_upload_whose_sender_left_is_not_read(address, django):
         wait_until(lambda: django.running == 2)
         with connect(address) as third:
             third.sendall(head + b"\r\n" + bytes(90_000))
-            time.sleep(0.5)
+            wait_until(lambda: len(django.site._uploads) == 1)
+        wait_until(lambda: len(django.site._uploads) == 0)
         django.release.set()
         assert b" 200 " in first.recv(1000)
         assert b" 200 " in second.recv(1000)
@@ -288,7 +288,7 @@ def test_one_person_with_too_many_uploads_waits_and_others_do_not(address, djang
     wait_until(lambda: len(statuses) == 4)  # two are read, eight wait, and four are refused
     other = threading.Thread(target=upload, args=(b"other",))
     other.start()
-    time.sleep(0.3)
+    wait_until(lambda: len(django.site._uploads) == 9)
     django.release.set()
     for thread in (*many, other):
         thread.join()
@@ -365,7 +365,9 @@ class TestStart:
         with pytest.raises(SettingsError, match="ecglens manage migrate && ecglens manage createcachetable"):
             server._check_database()
 
-    def test_an_empty_database_has_no_tables_and_a_migrated_one_has(self, tmp_path):
+    @pytest.mark.django_db
+    def test_an_empty_database_has_no_tables_and_a_migrated_one_has(self, tmp_path, settings):
+        settings.CACHES = site_settings.CACHES
         empty = db.utils.ConnectionHandler({"default": configure_sqlite(str(tmp_path / "empty.sqlite3"))})["default"]
         assert not server._has_tables(empty)
         empty.close()

@@ -372,9 +372,10 @@ class TestStart:
         assert not server._has_tables(empty)
         empty.close()
 
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
         done = subprocess.run(
             [sys.executable, "-c", MIGRATED],
-            env={**os.environ, "ECGLENS_DATA_DIR": str(tmp_path / "data"), "ECGLENS_DATABASE_URL": ""},
+            env={**clean, "ECGLENS_DATA_DIR": str(tmp_path / "data"), "ECGLENS_DATABASE_URL": ""},
             capture_output=True,
             text=True,
         )

@@ -51,6 +51,8 @@ STOP_AFTER_S = 60.0
 """Time after which a file is stopped, in s: it has failed long before."""
 START_S = 300.0
 """Time that a process may take to load its libraries, in s."""
+STOP_ABOVE_MB = 3000.0
+"""Memory above which a file is stopped, in MB, so that the machine lives on."""
 SAMPLE_S = 0.02
 """Time between two looks at the memory of a process tree, in s."""
 SHOWN_CHARS = 160
@@ -174,7 +176,8 @@ def read_in_process(file: HostileFile) -> Result:
             seconds = time.perf_counter() - start
         finally:
             most_mb, cpu_s = watch.stop()
-            end_tree(process)
+            kill_tree(psutil.Process(process.pid))
+            process.communicate()
     too_much = [f"{seconds:.1f} s"] * (seconds > SECONDS_BAR) + [f"{most_mb:.0f} MB"] * (most_mb > MEMORY_BAR_MB)
     if too_much and outcome != "failed":
         outcome, text = "failed", f"{' and '.join(too_much)}, {outcome}: {text}"
@@ -218,6 +221,9 @@ class TreeWatch:
         while not self._ended.wait(SAMPLE_S):
             memory_bytes, cpu_s = measure_tree(self._process)
             self._most_bytes, self._last_s = max(self._most_bytes, memory_bytes), max(self._last_s, cpu_s)
+            if memory_bytes > STOP_ABOVE_MB * 1e6:
+                kill_tree(self._process)
+                return
 
 
 def measure_tree(process: psutil.Process) -> tuple[int, float]:
@@ -235,19 +241,17 @@ def measure_tree(process: psutil.Process) -> tuple[int, float]:
     return memory_bytes, cpu_s
 
 
-def end_tree(process: subprocess.Popen[str]) -> None:
-    """End a process and all that it started."""
+def kill_tree(process: psutil.Process) -> None:
+    """Kill a process and all that it started."""
     try:
-        everyone = psutil.Process(process.pid).children(recursive=True)
+        everyone = [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
-        everyone = []
-    process.kill()
+        return
     for each in everyone:
         try:
             each.kill()
         except psutil.NoSuchProcess:
             continue
-    process.communicate()
 
 
 def shorten(text: str) -> str:
@@ -260,8 +264,8 @@ def shorten(text: str) -> str:
 def tabulate_files(results: Sequence[Result]) -> list[str]:
     """Return the table of kinds, and a line for each file that failed."""
     lines = [
-        "| kind | files | answered | refused | failed | slowest, s | most memory, MB |",
-        "|---|---|---|---|---|---|---|",
+        "| kind | files | answered | refused | failed | slowest, s | most CPU, s | most memory, MB |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for kind in dict.fromkeys(result.kind for result in results):
         of_kind = [result for result in results if result.kind == kind]

@@ -176,3 +176,10 @@ def test_dicom_whose_sequences_are_nested_too_deep_is_an_error_of_ours(tmp_path)
 
     with pytest.raises(DatasetError, match="Expected a DICOM file with an ECG at record.dcm"):
         formats.read_record(path)
+
+
+def test_a_key_of_toml_with_thousands_of_parts_is_refused_before_it_is_read():
+    for part in ("a", '"a b"'):
+        with pytest.raises(ValueError, match="nested in more than 100 levels"):
+            parse_toml(".".join([part] * 100_000) + " = 1")
+    assert parse_toml("a.b = 'a." + "a" * 100_000 + "'") == {"a": {"b": "a." + "a" * 100_000}}

@@ -23,6 +23,11 @@ MAX_DEPTH = 100
 """Levels of lists and tables that a document may have. A Keras model within a model within a model has about 30, and
 Python's limit of 1,000 calls leaves room for several calls a level above the calls that are under way."""
 
+_LONG_KEY = re.compile(
+    rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}""",
+)
+"""A key of TOML with so many parts."""
+
 VERSIONS: Mapping[str, int] = MappingProxyType(
     {
         "ecglens-record": 1,
@@ -82,6 +87,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises:
         ValueError: The text is no TOML or is nested too deep; the message says which.
     """
+    if _LONG_KEY.search(text):  # tomllib would take gigabytes for a key of ten thousand parts
+        raise _make_depth_error()
     try:
         document = tomllib.loads(text)
     except RecursionError:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ecglens.errors import DatasetError
+from ecglens.formats.checks import check_record
 from ecglens.layouts import STANDARD_LEADS, canonical_lead, lead_of_row
 from ecglens.records import EcgRecord, Tracing, distinct_names
 from ecglens.tables import parse_cell, write_rows
@@ -74,7 +75,8 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
         raise DatasetError(f"Expected a column for each lead in {path.name}, got only time.")
     scale = np.array([_scale(units[number], _TO_MV, path) if has_units else 1.0 for number in leads])
     signals = np.ascontiguousarray((values[:, leads] * scale).T, dtype=np.float32)
-    return EcgRecord(signals, float(fs_hz), tuple(canonical_lead(header[number]) for number in leads))
+    names = tuple(canonical_lead(header[number]) for number in leads)
+    return check_record(EcgRecord(signals, float(fs_hz), names), path.name)
 
 
 def write_csv(record: EcgRecord, path: str | Path) -> None:

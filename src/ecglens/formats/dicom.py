@@ -4,6 +4,8 @@ The rows of a page and its rhythm strips are multiplex groups of their own; in e
 recording. A file says nothing of a person: the patient is ``Anonymous``, and times are those that the caller gives.
 """
 
+import warnings
+import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
 from ecglens.extras import require
+from ecglens.formats.checks import check_record
 from ecglens.formats.coded import (
     HIDDEN,
     LEAD_NUMBERS,
@@ -36,6 +39,11 @@ _TWELVE_LEAD = "1.2.840.10008.5.1.4.1.1.9.1.1"
 _RATES_HZ = (200, 1000)
 _CHANNELS, _SAMPLES = 13, 16384
 """Limits of a multiplex group of this kind (PS3.3 A.34.3.4)."""
+
+_META_START = 144
+"""Preamble, mark and the element that tells the length of the file's meta information (PS3.10, 7.1)."""
+_MAX_UNPACKED = 100_000_000
+"""Size of a deflated data set in bytes: 20 minutes of twelve leads at 1,000 Hz take 30 MB."""
 
 _TO_MV = {"uv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
 
@@ -88,22 +96,50 @@ def read_dicom(path: str | Path) -> EcgRecord:
     path = Path(path)
     pydicom = _pydicom()
     try:
-        dataset = pydicom.dcmread(path)
-        groups = [group for group in dataset.get("WaveformSequence", ()) if _is_rhythm(group)]
-        parts = [_rows(group) for group in groups]
-        rates = [float(group.SamplingFrequency) for group in groups]
-        offsets = [float(group.get("MultiplexGroupTimeOffset", 0) or 0) / 1000 for group in groups]
-    except (
-        OSError,
-        AttributeError,
-        KeyError,
-        ValueError,
-        RecursionError,  # of sequences in sequences
-        pydicom.errors.InvalidDicomError,
-    ) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom warns of values that it repairs
+            _check_deflated(pydicom, path)
+            dataset = pydicom.dcmread(path)
+            groups = [group for group in dataset.get("WaveformSequence", ()) if _is_rhythm(group)]
+            record = None if not groups else _combine(groups, dataset.get("WaveformAnnotationSequence", ()))
+    except DatasetError:
+        raise
+    # pydicom answers damage with whatever exception it leads to, RecursionError for sequences in sequences.
+    except Exception as error:
         raise DatasetError(f"Expected a DICOM file with an ECG at {path.name}, but it cannot be read.") from error
-    if not parts:
+    if record is None:
         raise DatasetError(f"Expected a waveform in the DICOM file {path.name}, but it has none.")
+    return check_record(record, path.name)
+
+
+def _pydicom() -> ModuleType:
+    return require("pydicom", extra="signal")
+
+
+def _check_deflated(pydicom: ModuleType, path: Path) -> None:
+    """Refuse a deflated data set that unpacks to more than an ECG takes: pydicom unpacks it whole.
+
+    Raises:
+        DatasetError: It does.
+    """
+    meta = pydicom.filereader.read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
+        return
+    with path.open("rb") as stream:
+        stream.seek(_META_START + meta.FileMetaInformationGroupLength)
+        size = len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), _MAX_UNPACKED + 1))
+    if size > _MAX_UNPACKED:
+        raise DatasetError(
+            f"Expected a deflated data set of at most {_MAX_UNPACKED / 1e6:g} MB at {path.name}, got more; save it "
+            "without compression."
+        )
+
+
+def _combine(groups: Sequence[Any], annotations: Sequence[Any]) -> EcgRecord:
+    """Join the groups that have the rate of the first."""
+    parts = [_rows(group) for group in groups]
+    rates = [float(group.SamplingFrequency) for group in groups]
+    offsets = [float(group.get("MultiplexGroupTimeOffset", 0) or 0) / 1000 for group in groups]
     selected = [number for number, rate in enumerate(rates) if rate == rates[0]]
     leads: list[str] = []
     for number in selected:
@@ -113,13 +149,9 @@ def read_dicom(path: str | Path) -> EcgRecord:
     for line, row in zip(signals, rows, strict=True):
         line[: len(row)] = row
     starts = tuple(offsets[number] for number in selected for _ in parts[number][0])
-    notes = [item.get("UnformattedTextValue") for item in dataset.get("WaveformAnnotationSequence", ())]
+    notes = [item.get("UnformattedTextValue") for item in annotations]
     comments = tuple(str(note) for note in notes if note)
     return EcgRecord(signals, rates[0], tuple(leads), start_s=starts if any(starts) else (), comments=comments)
-
-
-def _pydicom() -> ModuleType:
-    return require("pydicom", extra="signal")
 
 
 def _check(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ecglens.documents import parse_json
 from ecglens.errors import DatasetError
+from ecglens.formats.checks import check_record
 from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, content_uuid, lead_number, microvolts, remarks
 from ecglens.layouts import lead_of_row
 from ecglens.records import EcgRecord
@@ -87,7 +88,7 @@ def read_fhir(path: str | Path) -> EcgRecord:
     signals = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
     for line, row in zip(signals, rows, strict=True):
         line[: len(row)] = row
-    return EcgRecord(signals, round(1000 / periods.pop(), 3), leads, comments=notes)
+    return check_record(EcgRecord(signals, round(1000 / periods.pop(), 3), leads, comments=notes), path.name)
 
 
 def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ecglens.documents import VERSIONS, check_version, dump_document, parse_json
 from ecglens.errors import DatasetError
+from ecglens.formats.checks import check_record
 from ecglens.records import EcgRecord
 
 __all__ = ["SCHEMA", "read_json", "write_json"]
@@ -58,7 +59,9 @@ def read_json(path: str | Path) -> EcgRecord:
     check_version(document, _NAME, path.name)
     try:
         leads = tuple(document["leads"])
-        return EcgRecord(
+        if len(set(leads)) != len(leads):
+            raise ValueError("leads must differ from each other")
+        record = EcgRecord(
             _rows(document["signals"], leads),
             float(document["fs_hz"]),
             leads,
@@ -68,8 +71,9 @@ def read_json(path: str | Path) -> EcgRecord:
             confidence=_rows(document["confidence"], leads) if "confidence" in document else None,
             warnings=tuple(document["warnings"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"Expected a whole record in {path.name}, but a part is missing or damaged.") from error
+    return check_record(record, path.name)
 
 
 def write_json(record: EcgRecord, path: str | Path) -> None:

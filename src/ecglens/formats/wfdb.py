@@ -4,11 +4,13 @@ import re
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from ecglens.errors import DatasetError
 from ecglens.extras import require
+from ecglens.formats.checks import check_record
 from ecglens.formats.coded import microvolts, remarks
 from ecglens.layouts import canonical_lead
 from ecglens.records import EcgRecord
@@ -16,6 +18,10 @@ from ecglens.records import EcgRecord
 __all__ = ["read_wfdb", "write_wfdb"]
 
 _TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
+_MAX_SAMPLES = 30_000_000
+"""Samples of all signals together, of which wfdb takes some 20 bytes each: twelve leads at 500 Hz for 80 minutes."""
+_MAX_SIGNALS = 1000
+_NO_SEGMENT = "~"
 
 
 def read_wfdb(path: str | Path) -> EcgRecord:
@@ -38,8 +44,12 @@ def read_wfdb(path: str | Path) -> EcgRecord:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wfdb warns of its own use of numpy and pandas
+            _check_header(wfdb, stem)
             record = wfdb.rdrecord(str(stem))
-    except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
+    except DatasetError:
+        raise
+    # wfdb answers damage with whatever exception it leads to, soundfile among them.
+    except Exception as error:
         raise DatasetError(f"Expected a WFDB record at {stem.name}, but it cannot be read: {error}.") from error
     if record.p_signal is None or not record.n_sig:
         raise DatasetError(f"Expected signals in the WFDB record {stem.name}, but it has none.")
@@ -48,9 +58,8 @@ def read_wfdb(path: str | Path) -> EcgRecord:
         raise DatasetError(f"Expected voltages in the WFDB record {stem.name}, got the unit '{strange[0]}'.")
     scale = np.array([_TO_MV[unit.lower()] for unit in record.units])
     signals = np.ascontiguousarray((record.p_signal * scale).T, dtype=np.float32)
-    return EcgRecord(
-        signals, float(record.fs), tuple(map(canonical_lead, record.sig_name)), comments=tuple(record.comments)
-    )
+    leads = tuple(map(canonical_lead, record.sig_name))
+    return check_record(EcgRecord(signals, float(record.fs), leads, comments=tuple(record.comments)), stem.name)
 
 
 def write_wfdb(record: EcgRecord, path: str | Path) -> None:
@@ -94,6 +103,38 @@ def write_wfdb(record: EcgRecord, path: str | Path) -> None:
         raise DatasetError(
             f"Expected a record that WFDB can store as {path.name}, but wfdb refuses it: {error}"
         ) from error
+
+
+def _check_header(wfdb: ModuleType, stem: Path) -> None:
+    """Refuse a header that states more samples than a recording has, or segments without end.
+
+    Raises:
+        DatasetError: It does.
+    """
+    header = wfdb.rdheader(str(stem))
+    if not hasattr(header, "seg_name"):
+        _check_signals(header, stem.name)
+        return
+    _check_length(header.n_sig, header.sig_len, stem.name)
+    for name in set(header.seg_name) - {_NO_SEGMENT}:
+        segment = wfdb.rdheader(str(stem.with_name(name)))
+        if hasattr(segment, "seg_name"):
+            raise DatasetError(f"Expected segments without segments in the WFDB record {stem.name}, got {name}.")
+        _check_signals(segment, stem.name)
+
+
+def _check_signals(header: Any, name: str) -> None:
+    """Refuse signals of more samples than a recording has."""
+    _check_length(max(header.n_sig or 0, sum(header.samps_per_frame or ())), header.sig_len, name)
+
+
+def _check_length(signals: int, samples: int | None, name: str) -> None:
+    """Refuse more samples than a recording has; a header may leave their number to the file."""
+    if signals > _MAX_SIGNALS or signals * (samples or 0) > _MAX_SAMPLES:
+        raise DatasetError(
+            f"Expected a WFDB record of at most {_MAX_SIGNALS} signals and {_MAX_SAMPLES:,} samples at {name}, got "
+            f"{signals:,} signals of {samples or 0:,}; cut it into parts."
+        )
 
 
 def _wfdb() -> ModuleType:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-__all__ = ["Content", "Entry", "HostileFile", "Kind", "Maker"]
+__all__ = ["Content", "Entry", "HostileFile", "Kind", "Maker", "draw_depth"]
 
 Entry: TypeAlias = Literal[
     "page", "archive", "model", "keras", "recipe", "search space", "label rules", "recordings", "record"
@@ -72,3 +72,8 @@ class Kind:
         target = self.target if self.target in files or not self.target else next(iter(files))
         name = f"{self.name} {number + 1}: {maker.__name__.strip('_').replace('_', ' ')}"
         return HostileFile(name, self.name, self.entry, files, target)
+
+
+def draw_depth(random: np.random.Generator) -> int:
+    """Draw a number of levels that walks through a document, decoders in Python or decoders in C cannot go down."""
+    return int(10 ** random.uniform(2.2, 4.5))

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from hostile.kinds import Kind
+from hostile.kinds import Kind, draw_depth
 
 __all__ = ["KINDS"]
 
@@ -61,8 +61,8 @@ def _folder(graph: bytes, **card: Any) -> dict[str, bytes]:
 
 
 def card_of_great_depth(random: np.random.Generator) -> Mapping[str, bytes]:
-    """Return a card whose input recipe is nested hundreds of times."""
-    depth = int(random.integers(300, 900))
+    """Return a card whose input recipe is nested up to thousands of times."""
+    depth = draw_depth(random)
     folder = _folder(_plain_graph(), input={"kind": 0})
     return {
         **folder,
@@ -245,8 +245,8 @@ def config_that_unpacks_to_gigabytes(random: np.random.Generator) -> bytes:
 
 
 def config_of_great_depth(random: np.random.Generator) -> bytes:
-    """Return a Keras file whose configuration is nested hundreds of times."""
-    depth = int(random.integers(300, 900))
+    """Return a Keras file whose configuration is nested up to thousands of times."""
+    depth = draw_depth(random)
     return _keras_zip(b'{"class_name": ' + b"[" * depth + b"]" * depth + b"}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hostile.bombs import deflate_zeros
-from hostile.kinds import Kind
+from hostile.kinds import Kind, draw_depth
 
 __all__ = ["KINDS"]
 
@@ -103,7 +103,7 @@ def _ptbxl(codes: bytes) -> Mapping[str, bytes]:
 
 def statements_of_great_depth(random: np.random.Generator) -> Mapping[str, bytes]:
     """Return a folder of PTB-XL whose statements are nested thousands of times."""
-    depth = int(random.integers(2000, 60_000))
+    depth = draw_depth(random)
     return _ptbxl(b"{" + b"'a': [" * depth + b"]" * depth + b"}")
 
 
@@ -303,7 +303,7 @@ def _record(**changes: object) -> bytes:
 
 def lists_within_lists(random: np.random.Generator) -> bytes:
     """Return a record whose samples are lists within lists."""
-    depth = int(random.integers(500, 900))
+    depth = draw_depth(random)
     return _record(signals={"I": 0}).replace(b'"I": 0', b'"I": ' + b"[" * depth + b"]" * depth)
 
 
@@ -377,7 +377,7 @@ def components_of_other_kinds(random: np.random.Generator) -> Mapping[str, bytes
 
 def observation_of_great_depth(random: np.random.Generator) -> Mapping[str, bytes]:
     """Return an Observation of lists within lists."""
-    depth = int(random.integers(500, 900))
+    depth = draw_depth(random)
     return {"record.fhir.json": b'{"component": ' + b"[" * depth + b"]" * depth + b"}"}
 
 

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from hostile.kinds import Kind
+from hostile.kinds import Kind, draw_depth
 
 __all__ = ["KINDS"]
 
@@ -78,7 +78,7 @@ def _recipe(text: str) -> bytes:
 
 def keys_within_keys(random: np.random.Generator) -> bytes:
     """Return a recipe of a key of thousands of parts."""
-    return _recipe(".".join(["a"] * int(random.integers(500, 900))) + " = 1\n")
+    return _recipe(".".join(["a"] * draw_depth(random)) + " = 1\n")
 
 
 def numbers_beyond_numbers(random: np.random.Generator) -> bytes:
@@ -122,8 +122,8 @@ def quotes_without_end(random: np.random.Generator) -> bytes:
 
 
 def lists_within_lists(random: np.random.Generator) -> bytes:
-    """Return a recipe whose labels are nested hundreds of times."""
-    depth = int(random.integers(300, 480))
+    """Return a recipe whose labels are nested up to thousands of times."""
+    depth = draw_depth(random)
     return b"labels = " + b"[" * depth + b"]" * depth + b"\n"
 
 

@@ -97,6 +97,17 @@ def test_a_zip_gives_its_pages_without_unpacking(tmp_path, method):
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
+def test_a_zip_whose_members_share_their_bytes_is_refused(tmp_path):
+    archive = tmp_path / "pages.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.png", bytes(10_000))
+        packed.writestr("b.png", bytes(10_000))
+        packed.getinfo("b.png").header_offset = packed.getinfo("a.png").header_offset
+    with pytest.raises(BatchError, match=r"files lie apart, got some that share their bytes") as refusal:
+        contents(archive)
+    assert refusal.value.code == "damaged"
+
+
 def test_a_damaged_or_encrypted_zip_member_fails_alone(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("secret.jpg", "damaged.jpg", "whole.jpg"):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ecglens.batch.entries import Entry, is_remote, open_file, resolve_address
+from ecglens.batch.entries import LOCAL_HEADER_BYTES, Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.errors import BatchError
 from ecglens.tables import parse_cell
@@ -203,6 +203,7 @@ def _zip(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
                 source=address,
                 detail=f"Expected a whole ZIP, but its index cannot be read: {_end_sentence(error)}",
             ) from error
+        _check_apart(members, address)
         for member in members:
             if member.is_dir():
                 continue
@@ -212,6 +213,20 @@ def _zip(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
             numbers = (member.header_offset, member.file_size, member.compress_size, member.compress_type, member.CRC)
             place = ("zip", *numbers, member.flag_bits)
             yield Entry(_printable(member.filename), address, place, f"{member.file_size} {member.CRC}")
+
+
+def _check_apart(members: Iterable[zipfile.ZipInfo], address: str) -> None:
+    """Refuse an archive whose members share bytes: a small one could unpack to any size.
+
+    Raises:
+        BatchError: Two members overlap.
+    """
+    end = 0
+    for offset, packed in sorted((member.header_offset, member.compress_size) for member in members):
+        if offset < end:
+            detail = "Expected a ZIP whose files lie apart, got some that share their bytes; make the archive again."
+            raise BatchError(f"{address}: {detail}", code="damaged", source=address, detail=detail)
+        end = offset + LOCAL_HEADER_BYTES + packed
 
 
 def _tar(address: str, on_skip: _OnSkip) -> Iterator[Entry]:

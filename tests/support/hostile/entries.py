@@ -11,7 +11,7 @@ from ecglens.batch.entries import fetch
 from ecglens.batch.sources import add_data, list_entries
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.sources import from_path, read_rules
-from ecglens.errors import EcgLensError
+from ecglens.errors import BatchError, EcgLensError
 from ecglens.formats.files import read_record
 from ecglens.pages.decoding import decode_apart
 from ecglens.pages.read import count_pages, read_page
@@ -73,6 +73,8 @@ def _read_archive(path: Path) -> str:
     settings, skipped = load_settings(), list[str]()
     limit = int(settings.max_upload_mb * 1024**2)
     entries = list(islice(list_entries(str(path), on_skip=skipped.append), settings.max_batch_pages + 1))
+    if len(entries) > settings.max_batch_pages:
+        raise BatchError(f"Expected at most {settings.max_batch_pages} pages, got more; upload them in parts.")
     results: list[str] = []
     for number, entry, data in add_data(enumerate(entries), max_bytes=limit):
         try:

@@ -3,10 +3,12 @@
     python benchmarks/attack.py files [--kinds "PDF content" ...]
     python benchmarks/attack.py site
     python benchmarks/attack.py mutations --reads 10000 --digitized 3000
+    python benchmarks/attack.py slow | people | uploads | kills | databases | twins
 
 The bars: every file is answered or refused with an error of the program's own, within 10 s and 1 GB for the whole
 process tree, while health checks of a site are answered within 1 s and an ordinary page within 3 times its usual time;
-of damaged files, nothing but an error of the program's own is raised.
+of damaged files, nothing but an error of the program's own is raised. Under load, kills and outages of databases,
+nothing that was accepted is lost or read twice, and others are served meanwhile (``attack_load.py``).
 
 The hostile files are those of ``tests/support/hostile``, eight of each kind; each is read in a process of its own by
 the part of the program that people reach with such a file. Damaged files are those of ``tests/support/mutations.py``;
@@ -41,6 +43,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from attack_load import attack_databases, attack_kills, attack_people, attack_slow, attack_twins, attack_uploads
 from hostile import KINDS, HostileFile, hostile_files
 from live_site import Person, Site
 
@@ -93,6 +96,13 @@ def main() -> None:
     parser.add_argument("--digitized", type=int, default=3000, help="Number of damaged files that are digitized.")
     parser.add_argument("--first", type=int, default=0, help="Number of the first damaged file.")
     parser.add_argument("--processes", type=int, default=2, help="Number of processes that read damaged files.")
+    parser.add_argument("--clients", type=int, default=200, help="Number of slow clients.")
+    parser.add_argument("--people", type=int, default=200, help="Number of people who upload at once.")
+    parser.add_argument("--seconds", type=float, default=60.0, help="Time for which they upload, in s.")
+    parser.add_argument("--uploads", type=int, default=500, help="Number of uploads in a row.")
+    parser.add_argument("--rounds", type=int, default=20, help="Number of kills.")
+    parser.add_argument("--outage", type=float, default=20.0, help="Time for which a database is gone, in s.")
+    parser.add_argument("--keys", type=int, default=40, help="Number of keys that two servers receive at once.")
     parser.add_argument("--write", action="store_true", help="Also write the stage's part of attack.md.")
     options = parser.parse_args()
     text = "\n".join(STAGES[options.stage](options))
@@ -546,6 +556,12 @@ STAGES: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "files": attack_files,
     "site": attack_site,
     "mutations": attack_mutations,
+    "slow": attack_slow,
+    "people": attack_people,
+    "uploads": attack_uploads,
+    "kills": attack_kills,
+    "databases": attack_databases,
+    "twins": attack_twins,
 }
 """Stages by name: each takes the options and returns the lines of its part of the report."""
 

@@ -46,9 +46,10 @@ class DecodingLimits:
         evidence=_BENCHMARK,
     )
     wall_seconds: float = threshold(
-        20.0,
+        9.0,
         "s",
-        "Time for a file; a busy machine gives a process a part of a processor.",
+        "Time for a file, so that its sender has an answer within 10 s; a busy machine gives a process a part of a "
+        "processor.",
         low="Large scans are refused on busy machines.",
         high="The sender of a hostile file waits longer.",
         evidence=_BENCHMARK,

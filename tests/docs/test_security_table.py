@@ -117,7 +117,9 @@ def test_each_named_setting_and_file_is_there() -> None:
             modules = [part for prefix, part in with_prefix if name.startswith(prefix)]
             there = hasattr(settings, name) or hasattr(global_settings, name)
             assert there or [part for part in modules if hasattr(part, name.split("_", 1)[1])], name
-    for name in set(re.findall(r"`((?:docs|readings|project|api|catalog|site|http|serving|accounts)/[\w/]+\.(?:py|md|html))`", TEXT)):
+    for name in set(
+        re.findall(r"`((?:docs|readings|project|api|catalog|site|http|serving|accounts)/[\w/]+\.(?:py|md|html))`", TEXT)
+    ):
         web = ROOT / "src" / "ecglens" / "web"
         places = (ROOT / name, web / name, web / "project" / "templates" / name)
         assert [place for place in places if place.exists()], name

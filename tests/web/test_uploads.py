@@ -1,4 +1,4 @@
-"""What is checked of an upload before its body is there, and the cache in which requests are counted."""
+"""The checks of an upload before its body is there, and the cache in which requests are counted."""
 
 import shutil
 from types import SimpleNamespace
@@ -92,10 +92,10 @@ def test_an_upload_for_which_the_disk_has_no_room_is_refused(client, monkeypatch
     assert CALLER not in variables
 
 
-@pytest.mark.parametrize(("whose", "status"), [("own", 429), ("others", 503)])
+@pytest.mark.parametrize(("callers", "status"), [("own", 429), ("others", 503)])
 @pytest.mark.parametrize("path", ["/disease-predict", "/api/v1/readings"])
-def test_an_upload_that_cannot_wait_is_told_when_to_come_again(client, path, whose, status):
-    response, _ = check(client, path, **{BUSY: whose})
+def test_an_upload_that_cannot_wait_may_come_again_later(client, path, callers, status):
+    response, _ = check(client, path, **{BUSY: callers})
 
     assert response.status_code == status
     assert int(response["Retry-After"]) > 0
@@ -139,7 +139,7 @@ def test_nobody_can_push_counters_out_of_the_cache():
             assert cursor.fetchone()[0] <= 353, "what has expired is deleted"
 
 
-def test_the_room_is_that_of_the_disk_of_uploads(settings):
+def test_free_space_is_that_of_the_disk_of_uploads(settings):
     free = shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free
     assert limits.has_room(0) == (free > limits.RESERVE_BYTES)
     assert not limits.has_room(10**18)

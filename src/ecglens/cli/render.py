@@ -8,6 +8,7 @@ import typer
 from ecglens.cli.progress import bar
 from ecglens.cli.sources import Scheme
 from ecglens.errors import RenderError
+from ecglens.layouts import STANDARD_SPEED_MM_S
 
 __all__ = ["command"]
 
@@ -45,7 +46,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = 25.0,
+    speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = STANDARD_SPEED_MM_S,
     gain: Annotated[float, typer.Option(help="Gain in mm/mV.")] = 10.0,
     dpi: Annotated[float, typer.Option(help="Dots per inch, 100 to 600.")] = 200.0,
     rate: Annotated[

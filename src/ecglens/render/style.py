@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ecglens.errors import RenderError
+from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.render.furniture import FOOTERS, HEADERS
 from ecglens.render.ink import FONTS
 from ecglens.render.paper import GRIDS, GridStyle
@@ -48,7 +49,7 @@ class PageStyle:
         simultaneous: All segments of a row show the same time, instead of consecutive times.
     """
 
-    speed_mm_s: float = 25.0
+    speed_mm_s: float = STANDARD_SPEED_MM_S
     gain_mm_mv: float = 10.0
     grid: str | GridStyle = "pink-lines"
     dpi: float = 200.0

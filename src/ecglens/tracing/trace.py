@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.layouts import ONE_LEAD_LINES, RHYTHM
+from ecglens.layouts import ONE_LEAD_LINES, RHYTHM, STANDARD_SPEED_MM_S
 from ecglens.records import GOOD_QUALITY, Agreement, EcgRecord, Layout, LeadBox, LeadTrace, Page, Tracing
 from ecglens.tracing.agreement import compare_with_strokes
 from ecglens.tracing.ink import TraceInk
@@ -32,7 +32,7 @@ def trace_page(
     layout: Layout,
     *,
     fs_hz: float = 500.0,
-    speed_mm_s: float = 25.0,
+    speed_mm_s: float = STANDARD_SPEED_MM_S,
     gain_mm_mv: float | None = None,
     printed_mm_mv: float | None = None,
     find_strokes: Callable[[], NDArray[np.uint8]] | None = None,

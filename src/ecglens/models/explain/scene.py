@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
-from ecglens.layouts import RHYTHM
+from ecglens.layouts import RHYTHM, STANDARD_SPEED_MM_S
 from ecglens.models.aggregate import aggregate
 from ecglens.models.cards import ModelCard
 from ecglens.models.inputs import InputRecipe, LeadCrops, View, make_input, make_views
@@ -78,7 +78,7 @@ class Scene:
         label: str,
         *,
         arrays: Mapping[str, NDArray[np.float32]] | None = None,
-        speed_mm_s: float = 25.0,
+        speed_mm_s: float = STANDARD_SPEED_MM_S,
     ) -> "Scene":
         """Create the scene of a page.
 

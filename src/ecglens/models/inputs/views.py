@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.models.inputs.canvas import find_canvas_strips
 from ecglens.models.inputs.images import find_image_box, map_lead_boxes
 from ecglens.models.inputs.recipes import InputRecipe, LeadCrops, LeadSignals, PageAndSignal, PageImage, TraceCanvas
@@ -74,7 +75,7 @@ class View:
 
 
 def make_views(
-    page: Page, layout: Layout, recipe: InputRecipe, *, speed_mm_s: float = 25.0
+    page: Page, layout: Layout, recipe: InputRecipe, *, speed_mm_s: float = STANDARD_SPEED_MM_S
 ) -> dict[str, tuple[View, ...]]:
     """Map each part of a model's arrays to the page.
 

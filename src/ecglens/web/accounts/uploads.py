@@ -1,4 +1,4 @@
-"""Middleware that checks uploads by their headers: the size, the sender's permission, and the room on the disk."""
+"""Middleware that checks uploads by their headers: the size, the sender's permission, and free disk space."""
 
 from collections.abc import Callable
 

@@ -7,10 +7,10 @@ __all__ = ["Busy", "FairQueue"]
 
 
 class Busy(Exception):
-    """There is no room for another request.
+    """Too many requests wait already.
 
     Args:
-        is_own: Whether the caller's own requests take the room, and not those of others.
+        is_own: Whether these are the caller's own requests, and not those of others.
     """
 
     def __init__(self, *, is_own: bool) -> None:
@@ -56,25 +56,24 @@ class FairQueue:
         turn = asyncio.get_running_loop().create_future()
         line.append(turn)
         try:
-            await turn
+            await asyncio.shield(turn)
         except asyncio.CancelledError:
-            if not turn.cancelled():  # its turn came at the moment in which it was given up
+            if turn.done():  # its turn came at the moment in which it was given up
                 self.leave()
-            elif turn in self._lines.get(caller, ()):
+            else:
                 self._lines[caller].remove(turn)
                 self._drop_if_empty(caller)
             raise
 
     def leave(self) -> None:
         """Give the place to the next caller, or free it."""
-        while self._lines:
+        if self._lines:
             caller, line = self._lines.popitem(last=False)
             turn = line.popleft()
             if line:
                 self._lines[caller] = line
-            if not turn.done():
-                turn.set_result(None)
-                return
+            turn.set_result(None)
+            return
         self._free += 1
 
     def _drop_if_empty(self, caller: str) -> None:

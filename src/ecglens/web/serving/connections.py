@@ -20,26 +20,35 @@ class TimedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._headers_timer = self.loop.call_later(HEADERS_S, self._close_if_idle)
+        self._headers_timer: asyncio.TimerHandle | None = None
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; the first ones of another request on an idle connection start the timer again."""
-        if self._is_between_requests() and self._headers_timer.cancelled():
-            self._headers_timer = self.loop.call_later(HEADERS_S, self._close_if_idle)
+        if self._is_between_requests() and self._headers_timer is None:
+            self._start_timer()
         super().data_received(data)
         if not self._is_between_requests():
-            self._headers_timer.cancel()
+            self._stop_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
-        self._headers_timer.cancel()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def _is_between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
+    def _start_timer(self) -> None:
+        self._headers_timer = self.loop.call_later(HEADERS_S, self._close_if_idle)
+
+    def _stop_timer(self) -> None:
+        if self._headers_timer is not None:
+            self._headers_timer.cancel()
+            self._headers_timer = None
+
     def _close_if_idle(self) -> None:
-        self._headers_timer.cancel()
+        self._headers_timer = None
         if self._is_between_requests():
             self.transport.close()
 

@@ -10,7 +10,9 @@ import shutil
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +28,7 @@ from ecglens.extras import require
 from ecglens.models.cards import GRAPH_FILE, ModelCard, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import InputRecipe, LeadCrops, PageImage, dump_recipe, parse_recipe
+from ecglens.models.memory import limit_memory
 
 __all__ = ["import_keras"]
 
@@ -50,6 +53,14 @@ _REMOVED_DEFAULTS: dict[str, dict[str, Any]] = {
 """Layer arguments that Keras 2 wrote and Keras 3 no longer has, with the only value that Keras 3 supports."""
 _CONFIG = "config.json"
 _CAUSE = "Exception encountered: "
+_MAX_CONFIG_BYTES = 20_000_000
+"""Size of a configuration; that of Keras' largest application is 1 MB."""
+_MAX_LAYERS = 1500
+"""Keras' application with the most layers, NASNetLarge, has 1,041. Keras takes a minute to build 3,000."""
+_MEMORY_MB = 500.0
+"""Memory for four pages and the largest layer without weights, in MB."""
+_MEMORY_PER_FILE = 5.0
+"""Memory for weights, as a multiple of the file's size: as Keras loads them, and as half precision is stored."""
 _PROBES = 4
 _LEAST = 1e-37
 _NOT_EVALUATED = "ecglens did not evaluate or calibrate this model; its probabilities are those of the original model."
@@ -94,14 +105,15 @@ def import_keras(
     config = _read_config(file)
     _check_code(config, file)
     with _keras().device("cpu"):
-        model = _load(file, config)
-        size, channels_first = _read_input_size(model, file)
-        chosen = parse_recipe({**size, **recipe})
-        if not isinstance(chosen, PageImage | LeadCrops):
-            raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, got {chosen.kind}.")
-        _check_size(chosen, size)
-        classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colors=flip_colors)
-        _check_label_count(classifier, chosen, labels)
+        with _limited_memory(file):
+            model = _load(file, config)
+            size, channels_first = _read_input_size(model, file)
+            chosen = parse_recipe({**size, **recipe})
+            if not isinstance(chosen, PageImage | LeadCrops):
+                raise ModelError(f"Expected an input recipe of kind page_image or lead_crops, got {chosen.kind}.")
+            _check_size(chosen, size)
+            classifier = _Classifier(model, chosen, channels_first=channels_first, flip_colors=flip_colors)
+            _check_label_count(classifier, chosen, labels)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
             part = Path(name)
@@ -154,8 +166,30 @@ class _Classifier(nn.Module):
         self.shares = bool(answers.min() >= 0 and answers.max() <= 1) and shared
 
 
+@contextmanager
+def _limited_memory(file: Path) -> Iterator[None]:
+    """Refuse a model that takes far more memory than its file: weights are stored, and layers state any size.
+
+    Raises:
+        ModelError: It does.
+    """
+    megabytes = _MEMORY_MB + _MEMORY_PER_FILE * file.stat().st_size / 1e6
+    try:
+        with limit_memory(megabytes):
+            yield
+    except ModelError:
+        raise
+    # torch and Keras answer a lack of memory, and layers that do not fit each other, with whatever it leads to.
+    except Exception as error:
+        raise ModelError(
+            f"Expected a model that runs within {megabytes:,.0f} MB, but '{file.name}' does not: {_first_line(error)}."
+        ) from error
+
+
 def _check_code(config: Any, file: Path) -> None:
-    """Refuse a file with layers that are not part of Keras."""
+    """Refuse a file with layers that are not part of Keras, or with more of them than any model has."""
+    if _count_layers(config) > _MAX_LAYERS:
+        raise ModelError(f"Expected a model of at most {_MAX_LAYERS} layers, but '{file.name}' has more.")
     for name, kind, module in _objects(config):
         if kind in _LAYERS_OF_CODE or not _is_builtin(module):
             raise ModelError(
@@ -172,12 +206,17 @@ def _read_config(file: Path) -> Any:
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
-                return parse_json(archive.read(_CONFIG))
+                with archive.open(_CONFIG) as packed:
+                    text = packed.read(_MAX_CONFIG_BYTES + 1)
+                if len(text) > _MAX_CONFIG_BYTES:
+                    raise ValueError("the configuration is larger than that of any model")
+                return parse_json(text)
         with h5py.File(file, "r") as stored:
             config = stored.attrs.get("model_config")
             if config is not None:
                 return parse_json(config)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    # RuntimeError is what zipfile raises for encrypted members and unknown methods.
+    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise ModelError(f"Expected a model that Keras saved, but '{file.name}' cannot be read as one.") from error
     raise ModelError(f"'{file.name}' contains weights without their model; save the whole model with model.save.")
 
@@ -195,6 +234,16 @@ def _objects(config: Any) -> Iterator[tuple[str, str, str]]:
         for key, part in config.items():
             if key != "compile_config":
                 yield from _objects(part)
+
+
+def _count_layers(config: Any) -> int:
+    """Count the layers of a configuration, also those of models within it."""
+    if isinstance(config, list):
+        return sum(map(_count_layers, config))
+    if not isinstance(config, dict):
+        return 0
+    layers = config.get("layers")
+    return (len(layers) if isinstance(layers, list) else 0) + sum(map(_count_layers, config.values()))
 
 
 def _is_builtin(module: str) -> bool:
@@ -215,12 +264,17 @@ def _load(file: Path, config: Any) -> Any:
                 warnings.simplefilter("ignore")
                 return keras.saving.load_model(source, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises whatever its layers do
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            causes = [line.partition(_CAUSE)[2] for line in lines if line.startswith(_CAUSE)] or lines[:1]
             raise ModelError(
                 f"Expected a model that Keras {keras.__version__} can load, but '{file.name}' cannot be loaded: "
-                f"{(causes or [type(error).__name__])[-1].rstrip('.')}."
+                f"{_first_line(error)}."
             ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error of Keras says, without the layers around it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line.partition(_CAUSE)[2] for line in lines if line.startswith(_CAUSE)] or lines[:1]
+    return (causes or [type(error).__name__])[-1].rstrip(".")
 
 
 def _keras() -> Any:

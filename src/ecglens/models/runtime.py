@@ -1,5 +1,6 @@
 """Run a model folder with ONNX Runtime: from arrays to calibrated probabilities."""
 
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,9 +12,15 @@ from ecglens.models.abstention import incomplete_signals, uncertain_answer, unfa
 from ecglens.models.aggregate import Aggregation, aggregate
 from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
 from ecglens.models.inputs import InputRecipe, LeadCrops, make_input, parse_recipe
+from ecglens.models.memory import limit_memory
 from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 
 __all__ = ["Runtime", "compute_class_map"]
+
+_LOAD_MB, _LOAD_PER_FILE = 500.0, 5.0
+"""Memory that a graph may take while it is loaded and tried out: some MB, and a multiple of its file for its weights."""
+_RUN_SECONDS, _ROW_SECONDS = 5.0, 1.0
+"""Time after which a graph is stopped: some seconds, and one for each row, of which the slowest model takes 0.2 s."""
 
 
 class Runtime:
@@ -33,14 +40,19 @@ class Runtime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(card.folder / GRAPH_FILE), sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the errors of onnxruntime have no public base class
-            raise ModelError(f"The graph of model '{card.name}' cannot be loaded; export the model again.") from error
-        self._check_ends()
+        options.log_severity_level = 4  # what fails is raised
+        graph = card.folder / GRAPH_FILE
+        with limit_memory(_LOAD_MB + _LOAD_PER_FILE * graph.stat().st_size / 1e6):
+            try:
+                self._session = onnxruntime.InferenceSession(
+                    str(graph), sess_options=options, providers=["CPUExecutionProvider"], enable_fallback=False
+                )
+            except Exception as error:  # the errors of onnxruntime have no public base class
+                raise ModelError(
+                    f"The graph of model '{card.name}' cannot be loaded; export the model again."
+                ) from error
+            self._check_ends()
+            self._try_out()
 
     def logits(self, arrays: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """Compute the logits of some rows.
@@ -88,7 +100,22 @@ class Runtime:
                 f"{_format_shapes(shapes) or 'nothing'}."
             )
         feed = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
-        return [np.asarray(out, dtype=np.float32) for out in self._session.run(outputs, feed)]
+        options, rows = onnxruntime.RunOptions(), max(map(len, feed.values()))
+        seconds = _RUN_SECONDS + _ROW_SECONDS * rows
+        watch = threading.Timer(seconds, setattr, (options, "terminate", True))
+        watch.daemon = True
+        watch.start()
+        try:
+            results = self._session.run(outputs, feed, options)
+        except Exception as error:  # as above
+            if not options.terminate:
+                raise
+            raise ModelError(
+                f"Expected model '{self.card.name}' to answer within {seconds:g} s, but its graph goes on; use another."
+            ) from error
+        finally:
+            watch.cancel()
+        return [np.asarray(out, dtype=np.float32) for out in results]
 
     def predict(self, page: Page, layout: Layout, record: EcgRecord | None = None) -> Prediction:
         """Predict the label of one page, or abstain.
@@ -131,6 +158,23 @@ class Runtime:
             layout=layout,
             warnings=(*page.warnings, *layout.warnings),
         )
+
+    def _try_out(self) -> None:
+        """Run the graph once on zeros: a small graph can ask for any amount of memory, or never end.
+
+        Raises:
+            ModelError: It does.
+        """
+        zeros = {name: np.zeros((1, *shape), np.float32) for name, shape in self.recipe.shapes.items()}
+        try:
+            self._run(["logits"], zeros)
+        except ModelError:
+            raise
+        except Exception as error:  # as above
+            raise ModelError(
+                f"Expected a graph that runs in model '{self.card.name}', but it fails or takes more than "
+                f"{_LOAD_MB:g} MB beside its weights; export the model again."
+            ) from error
 
     def _check_ends(self) -> None:
         """Check that the graph's inputs and outputs are those of the card."""

@@ -346,7 +346,7 @@ def run_in_pool(read: Callable[[int], str], numbers: range, processes: int) -> I
     waiting = list(numbers)
     while waiting:
         done: set[int] = set()
-        with ProcessPoolExecutor(processes) as pool:
+        with ProcessPoolExecutor(processes, initializer=prepare_pool) as pool:
             futures = {pool.submit(time_answer, read, number): number for number in waiting}
             for future in as_completed(futures):
                 number = futures[future]
@@ -362,13 +362,25 @@ def run_in_pool(read: Callable[[int], str], numbers: range, processes: int) -> I
             waiting = waiting[1:]
 
 
-def time_answer(read: Callable[[int], str], number: int) -> tuple[str, float]:
-    """Read a damaged file; return the answer or the code of the refusal, and the time in s."""
+def prepare_pool() -> None:
+    """Load the libraries and draw the intact files, so that this does not count as time of the first file."""
     import cv2
+    from mutations import draw_mutation, seeds
 
-    from ecglens.errors import EcgLensError
+    import ecglens
+    from ecglens.digitizing import digitize
 
     cv2.setNumThreads(1)
+    draw_mutation(0)
+    page = seeds()["JPEG"]
+    ecglens.read(page)
+    digitize(page)
+
+
+def time_answer(read: Callable[[int], str], number: int) -> tuple[str, float]:
+    """Read a damaged file; return the answer or the code of the refusal, and the time in s."""
+    from ecglens.errors import EcgLensError
+
     start = time.perf_counter()
     try:
         answer = read(number)

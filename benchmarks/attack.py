@@ -6,8 +6,8 @@
     python benchmarks/attack.py slow | people | uploads | kills | databases | twins
 
 The bars: every file is answered or refused with an error of the program's own, within 10 s and 1 GB for the whole
-process tree, while health checks of a site are answered within 1 s and an ordinary page within 3 times its usual time;
-of damaged files, nothing but an error of the program's own is raised. Under load, kills and outages of databases,
+process tree, while health checks of a site are answered within 1 s and an ordinary page within 3 times its typical
+time; of damaged files, nothing but an error of the program's own is raised. Under load, kills and outages of databases,
 nothing that was accepted is lost or read twice, and others are served meanwhile (``attack_load.py``).
 
 The hostile files are those of ``tests/support/hostile``, eight of each kind; each is read in a process of its own by
@@ -48,7 +48,7 @@ from hostile import KINDS, HostileFile, hostile_files
 from live_site import Person, Site
 
 PAGE = ROOT / "tests" / "data" / "MI_26.jpg"
-SECONDS_BAR, MEMORY_BAR_MB = 10.0, 1000.0
+SECONDS_BAR, MEMORY_BAR_MB = 10.0, 1024**3 / 1e6
 HEALTH_BAR_S, SLOWDOWN_BAR = 1.0, 3.0
 STOP_AFTER_S = 60.0
 """Time after which a file is stopped, in s: it has failed long before."""
@@ -58,13 +58,13 @@ STOP_ABOVE_MB = 3000.0
 """Memory above which a file is stopped, in MB, so that the machine lives on."""
 SAMPLE_S = 0.02
 """Time between two looks at the memory of a process tree, in s."""
-SHOWN_CHARS = 160
+MOST_CHARS = 160
 """Longest answer in a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a file.
+    """Outcome of reading a file.
 
     Attributes:
         name: Name of the file.
@@ -221,7 +221,7 @@ class TreeWatch:
         self._thread.start()
 
     def stop(self) -> tuple[float, float]:
-        """End, and return the most memory that the whole tree took at a time in MB, and its computing time in s.
+        """Return the most memory that the whole tree took at a time in MB and its computing time in s, and end.
 
         Libraries that were loaded before it began do not count.
         """
@@ -271,7 +271,7 @@ def shorten(text: str) -> str:
     """Return a text on one line that fits into a table."""
     plain = " ".join(text.replace("|", "/").split())
     plain = re.sub(r"[^\x20-\x7e]", "?", plain)
-    return plain if len(plain) <= SHOWN_CHARS else f"{plain[:SHOWN_CHARS]} ..."
+    return plain if len(plain) <= MOST_CHARS else f"{plain[:MOST_CHARS]} ..."
 
 
 def tabulate_files(results: Sequence[Result]) -> list[str]:
@@ -418,17 +418,17 @@ def attack_site(options: argparse.Namespace) -> list[str]:
         try:
             ordinary = Person(site.address, "ordinary@example.org").sign_up()
             attackers = [Person(site.address, f"attacker{number}@example.org").sign_up() for number in range(3)]
-            usual = measure_usual(ordinary)
+            typical = measure_typical(ordinary)
             files = [file for file in draw_files(options) if file.entry in {"page", "archive"}]
             with Watch(site.address, ordinary) as watch:
                 answers = send_all(files, attackers, Person(site.address, ""))
         finally:
             site.stop()
         log = site.log()
-    return tabulate_site(answers, usual, watch, log)
+    return tabulate_site(answers, typical, watch, log)
 
 
-USUAL_UPLOADS = 10
+TYPICAL_UPLOADS = 10
 """Number of ordinary uploads before the attack; the first ones load libraries and do not count."""
 PAUSE_S = 3.0
 """Time between two ordinary uploads, in s."""
@@ -440,10 +440,10 @@ AFTER_S = 30.0
 """Time after the last hostile file in which health and ordinary uploads are watched, in s."""
 
 
-def measure_usual(person: Person) -> float:
+def measure_typical(person: Person) -> float:
     """Return the median time of an ordinary upload in s."""
-    seconds = [upload_page(person) for _ in range(USUAL_UPLOADS)]
-    return statistics.median(seconds[USUAL_UPLOADS // 2 :])
+    seconds = [upload_page(person) for _ in range(TYPICAL_UPLOADS)]
+    return statistics.median(seconds[TYPICAL_UPLOADS // 2 :])
 
 
 def upload_page(person: Person) -> float:
@@ -538,7 +538,7 @@ def send_file(person: Person, file: HostileFile) -> str:
 
 
 def tabulate_site(
-    answers: Sequence[tuple[HostileFile, str, float]], usual_s: float, watch: Watch, log: str
+    answers: Sequence[tuple[HostileFile, str, float]], typical_s: float, watch: Watch, log: str
 ) -> list[str]:
     """Return the counts of answers of the site, and how it served others meanwhile."""
     lines = ["| kind | files | statuses | slowest, s |", "|---|---|---|---|"]
@@ -549,7 +549,7 @@ def tabulate_site(
         lines.append(f"| {kind} | {len(of_kind)} | {statuses} | {max(seconds for _, seconds in of_kind):.1f} |")
     slow = [(file.name, seconds) for file, _, seconds in answers if seconds > SECONDS_BAR]
     errors = [(file.name, status) for file, status, _ in answers if not status.isdigit() or status >= "500"]
-    ratio, slowest_health = statistics.median(watch.uploads_s) / usual_s, max(watch.health_s)
+    ratio, slowest_health = statistics.median(watch.uploads_s) / typical_s, max(watch.health_s)
     tracebacks = log.count("Traceback (most recent call last)")
     bars = [
         (f"answers with a server's error: {len(errors)}", not errors),
@@ -557,11 +557,11 @@ def tabulate_site(
         (f"tracebacks in the log: {tracebacks}", not tracebacks),
         (f"slowest of {len(watch.health_s)} health checks: {slowest_health:.2f} s, bar {HEALTH_BAR_S:g} s",
          slowest_health <= HEALTH_BAR_S),
-        (f"median of {len(watch.uploads_s)} ordinary uploads: {ratio:.1f} times the usual {usual_s:.2f} s, bar "
+        (f"median of {len(watch.uploads_s)} ordinary uploads: {ratio:.1f} times the typical {typical_s:.2f} s, bar "
          f"{SLOWDOWN_BAR:g}", ratio <= SLOWDOWN_BAR),
     ]  # fmt: skip
     lines += ["", *(f"- {text}: **{'met' if is_met else 'missed'}**." for text, is_met in bars)]
-    return [*lines, *(f"- {name}: {what}" for name, what in [*errors, *slow])]
+    return [*lines, *(f"- {name}: {cause}" for name, cause in [*errors, *slow])]
 
 
 STAGES: dict[str, Callable[[argparse.Namespace], list[str]]] = {

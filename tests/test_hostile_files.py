@@ -85,7 +85,7 @@ def test_thousands_of_damaged_files_are_read_or_refused(read, count):
 
 
 def test_a_damaged_file_is_drawn_again_from_its_number():
-    drawn = [mutations.draw_mutation(number) for number in (3, 4, 3)]
-    assert drawn[0] == drawn[2]
-    assert drawn[0] != drawn[1]
-    assert drawn[0].data != mutations.seeds()[drawn[0].seed]
+    first, other, again = map(mutations.draw_mutation, (3, 4, 3))
+    assert first == again
+    assert first != other
+    assert first.data != mutations.seeds()[first.seed]

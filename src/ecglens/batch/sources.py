@@ -35,7 +35,7 @@ _UNPACKERS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\0": lzma.open,
 }
-"""How files of gzip, bzip2 and xz are unpacked, by their first bytes; tarfile takes seconds for zeros that pack well."""
+"""Openers of gzip, bzip2 and xz by first bytes; tarfile's own unpacking takes seconds for zeros, which pack well."""
 _WILDCARDS = frozenset("*?[")
 _OnSkip = Callable[[str], None]
 

@@ -18,7 +18,7 @@ from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 __all__ = ["Runtime", "compute_class_map"]
 
 _LOAD_MB, _LOAD_PER_FILE = 500.0, 5.0
-"""Memory that a graph may take while it is loaded and tried out: some MB, and a multiple of its file for its weights."""
+"""Memory for loading and trying out a graph: some MB, and a multiple of the size of its file for the weights."""
 _RUN_SECONDS, _ROW_SECONDS = 5.0, 1.0
 """Time after which a graph is stopped: some seconds, and one for each row, of which the slowest model takes 0.2 s."""
 

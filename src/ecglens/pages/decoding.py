@@ -51,8 +51,8 @@ class DecodingLimits:
         "Time for a file, so that its sender has an answer within 10 s; a busy machine gives a process a part of a "
         "processor.",
         low="Large scans are refused on busy machines.",
-        high="The sender of a hostile file waits longer.",
-        evidence=_BENCHMARK,
+        high="The sender of a hostile file waits longer than 10 s on a busy machine.",
+        evidence="`python benchmarks/attack.py files`: benchmarks/attack.md",
     )
     memory_mb: int = threshold(
         1000,

@@ -54,7 +54,7 @@ def _zip_of_zeros(names: list[bytes], size: int, stated: int | None = None) -> b
     return local + index + _END + struct.pack("<HHHHIIH", 0, 0, len(names), len(names), len(index), len(local), 0)
 
 
-def _numbered(count: int) -> list[bytes]:
+def _name_members(count: int) -> list[bytes]:
     return [b"%d.png" % number for number in range(count)]
 
 
@@ -70,7 +70,7 @@ def member_larger_than_stated(random: np.random.Generator) -> bytes:
 
 def members_that_share_their_bytes(random: np.random.Generator) -> bytes:
     """Return a ZIP of hundreds of members of 20 MB, all of them the same bytes of the file."""
-    return _zip_of_zeros(_numbered(int(random.integers(300, 900))), 20_000_000)
+    return _zip_of_zeros(_name_members(int(random.integers(300, 900))), 20_000_000)
 
 
 def archive_within_archive(random: np.random.Generator) -> bytes:
@@ -83,7 +83,7 @@ def archive_within_archive(random: np.random.Generator) -> bytes:
 
 def members_by_the_thousand(random: np.random.Generator) -> bytes:
     """Return a ZIP whose index lists as many members as it can without fields of 64 bits."""
-    return _zip_of_zeros(_numbered(int(random.integers(60_000, 65_535))), 1_000_000)
+    return _zip_of_zeros(_name_members(int(random.integers(60_000, 65_535))), 1_000_000)
 
 
 def paths_out_of_the_folder(random: np.random.Generator) -> bytes:

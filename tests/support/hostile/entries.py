@@ -1,4 +1,4 @@
-"""How the program reads hostile files, by the part of it that they reach."""
+"""Readers of hostile files: the parts of the program that people reach with them."""
 
 import os
 from collections.abc import Callable, Mapping

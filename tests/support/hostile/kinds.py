@@ -1,4 +1,4 @@
-"""What a hostile file is, and a kind of them."""
+"""Classes of a hostile file and of a kind of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,8 +67,8 @@ class Kind:
     def draw(self, number: int, random: np.random.Generator) -> HostileFile:
         """Draw the file of a number; after the last maker the first follows, with other sizes."""
         maker = self.makers[number % len(self.makers)]
-        made = maker(random)
-        files = {self.target: made} if isinstance(made, bytes) else made
+        content = maker(random)
+        files = {self.target: content} if isinstance(content, bytes) else content
         target = self.target if self.target in files or not self.target else next(iter(files))
         name = f"{self.name} {number + 1}: {maker.__name__.strip('_').replace('_', ' ')}"
         return HostileFile(name, self.name, self.entry, files, target)

@@ -135,8 +135,8 @@ def weights_of_elsewhere(random: np.random.Generator) -> Mapping[str, bytes]:
     weights.name, weights.data_type = "weights", TensorProto.FLOAT
     weights.dims.extend([int(np.prod(_SHAPE)), 2])
     weights.data_location = TensorProto.EXTERNAL
-    where = ("/dev/zero", "../../../../../../../etc/passwd", "/etc/passwd", "model.json")[int(random.integers(4))]
-    entries = {"location": where, "offset": "0", "length": str(4 * int(np.prod(weights.dims)))}
+    location = ("/dev/zero", "../../../../../../../etc/passwd", "/etc/passwd", "model.json")[int(random.integers(4))]
+    entries = {"location": location, "offset": "0", "length": str(4 * int(np.prod(weights.dims)))}
     for key, value in entries.items():
         entry = weights.external_data.add()
         entry.key, entry.value = key, value
@@ -152,7 +152,7 @@ def weights_larger_than_the_file(random: np.random.Generator) -> Mapping[str, by
     return _folder(_graph(_flat_product(), [weights]))
 
 
-def _filled(size: int) -> list[Any]:
+def _fill_constant(size: int) -> list[Any]:
     """Return nodes that fill a constant of so many numbers, sum it up, and add it to the page."""
     filled = helper.make_node("ConstantOfShape", ["size"], ["filled"])
     total = helper.make_node("ReduceSum", ["filled"], ["total"], keepdims=0)
@@ -162,7 +162,9 @@ def _filled(size: int) -> list[Any]:
 def constant_of_gigabytes(random: np.random.Generator) -> Mapping[str, bytes]:
     """Return a graph that fills a constant of gigabytes while it is loaded."""
     size = int(random.integers(5 * 10**8, 2 * 10**9))
-    return _folder(_graph(_filled(size), [_weights(), numpy_helper.from_array(np.array([size], np.int64), "size")]))
+    return _folder(
+        _graph(_fill_constant(size), [_weights(), numpy_helper.from_array(np.array([size], np.int64), "size")])
+    )
 
 
 def loop_that_never_ends(random: np.random.Generator) -> Mapping[str, bytes]:

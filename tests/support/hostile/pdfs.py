@@ -181,7 +181,7 @@ def picture_mask_of_one_bit(random: np.random.Generator) -> bytes:
     return make_pdf([*page_objects(content, b"/XObject << /P5 5 0 R >>"), mask])
 
 
-def _filtered(name: bytes, head: bytes, random: np.random.Generator) -> bytes:
+def _apply_filter(name: bytes, head: bytes, random: np.random.Generator) -> bytes:
     entries = b"/Width 4000 /Height 3000 /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /%s" % name
     return _picture(entries, head + random.bytes(4000))
 
@@ -189,14 +189,14 @@ def _filtered(name: bytes, head: bytes, random: np.random.Generator) -> bytes:
 def jbig2_of_noise(random: np.random.Generator) -> bytes:
     """Return a picture in JBIG2 whose segments are noise behind a valid header."""
     page = b"\0\0\0\0\x30\0\1\0\0\0\x13" + b"\xff\xff\xff\xff" * 2 + bytes(11)
-    return _filtered(b"JBIG2Decode", page, random)
+    return _apply_filter(b"JBIG2Decode", page, random)
 
 
 def jpeg_2000_of_noise(random: np.random.Generator) -> bytes:
     """Return a picture in JPEG 2000 that states billions of pixels in tiles of one pixel."""
     sizes = np.array([2**31 - 1, 2**31 - 1, 0, 0, 1, 1, 0, 0], ">u4").tobytes()
     head = b"\xff\x4f\xff\x51\0\x29\0\0" + sizes + b"\0\1\7\1\1"
-    return _filtered(b"JPXDecode", head, random)
+    return _apply_filter(b"JPXDecode", head, random)
 
 
 def filters_within_filters(random: np.random.Generator) -> bytes:

@@ -124,17 +124,17 @@ def attack_slow(options: argparse.Namespace) -> list[str]:
     """Connect 200 clients that send headers or bodies slowly or do not read, and serve others meanwhile."""
     with started_site() as site:
         person = Person(site.address, "ordinary@example.org").sign_up()
-        usual_s = time_uploads(person, 10)
+        typical_s = time_uploads(person, 10)
         with Health(site.address) as health, slow_clients(site.port, options.clients):
             slow_s = time_uploads(person, 10)
             after_s = [time_get(person) for _ in range(20)]
-    ratio = slow_s / usual_s
+    ratio = slow_s / typical_s
     return [
         f"{options.clients} clients that send headers, small bodies or large bodies slowly, or do not read a response:",
         "",
         f"- {health.line}.",
         f"- slowest of {len(after_s)} pages of the history: {max(after_s):.2f} s.",
-        f"- median of 10 ordinary uploads: {ratio:.1f} times the usual {usual_s:.2f} s, bar 3: "
+        f"- median of 10 ordinary uploads: {ratio:.1f} times the typical {typical_s:.2f} s, bar 3: "
         f"**{judge(ratio <= 3)}**.",
     ]
 
@@ -211,6 +211,8 @@ def attack_kills(options: argparse.Namespace) -> list[str]:
                     generator.choice(victims).kill()
         stopped.set()
         uploader.join()
+        if program.statuses["500"]:
+            print(site.log()[-5000:], file=sys.stderr)
         return judge_keys(program, keys, f"{options.rounds} rounds of `kill -9`, every fifth of the whole site")
 
 

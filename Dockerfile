@@ -7,9 +7,10 @@ ARG EXTRAS=web,mysql,postgresql,s3,openid
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends gcc libc6-dev libmariadb-dev pkg-config \
  && rm -rf /var/lib/apt/lists/*
-RUN pip install --no-cache-dir --disable-pip-version-check uv
 WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$/ { exit }' constraints.txt > uv.txt \
+ && pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement uv.txt
 COPY src src
 COPY deploy/slim.py deploy/slim.py
 RUN uv venv --quiet --python /usr/local/bin/python /opt/ecglens \

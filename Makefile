@@ -89,7 +89,8 @@ clean: ## Remove .venv and caches
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "ecglens needs Python 3.11 to 3.13, but $(PYTHON) is %d.%d; set PYTHON=" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$$/ { exit }' constraints.txt > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
 
 $(VENV)/.serving: $(BIN)/uv pyproject.toml constraints.txt
 	$(UV) --editable '.[web]'

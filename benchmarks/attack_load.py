@@ -32,7 +32,7 @@ __all__ = ["attack_databases", "attack_kills", "attack_people", "attack_slow", "
 
 PAGE = ROOT / "tests" / "data" / "MI_26.jpg"
 HEALTH_BAR_S = 1.0
-SETTLE_S = 240.0
+SETTLE_S = 900.0
 """Time after a stage in which all accepted pages have to be finished, in s."""
 
 
@@ -77,12 +77,12 @@ class Program:
     def list_states(self) -> Counter[str]:
         """Return the number of readings in each state."""
         counts: Counter[str] = Counter()
-        offset, count = 0, 1
-        while offset < count:
-            address = f"{self.address}/api/v1/readings?limit=100&offset={offset}"
+        number, count = 1, 1
+        while sum(counts.values()) < count:
+            address = f"{self.address}/api/v1/readings?limit=100&page={number}"
             page = requests.get(address, headers=self._headers, timeout=60).json()
             counts.update(row["state"] for row in page["items"])
-            offset, count = offset + 100, page["count"]
+            number, count = number + 1, page["count"]
         return counts
 
 

@@ -87,11 +87,18 @@ def test_a_pdf_that_takes_minutes_to_draw_is_ended_and_the_next_file_is_read(fre
 
 @pytest.mark.slow
 def test_a_picture_that_needs_gigabytes_is_refused(fresh):
-    data = hostile_files.large_png(9900, 10_000, alpha=True)
+    data = hostile_files.large_png(12_000, 13_500, alpha=True)
     assert len(data) < 1_000_000
     with pytest.raises(EcgReadError, match=r"1000 MB of memory, found one that needs more") as refusal:
-        read_page(data, decode=decode_apart)
+        read_page(data, max_megapixels=200, decode=decode_apart)
     assert refusal.value.code == "too_costly"
+
+
+@pytest.mark.slow
+def test_a_page_of_99_megapixels_with_transparency_is_read(fresh):
+    page = read_page(hostile_files.large_png(9900, 10_000, alpha=True), decode=decode_apart)
+    assert page.pixels.shape == (10_000, 9900, 3)
+    assert (page.pixels[::1000] == 255).all()
 
 
 def test_a_process_that_is_killed_costs_one_file(fresh, monkeypatch):

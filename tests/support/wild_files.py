@@ -84,6 +84,35 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+def png(
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+    *,
+    depth: int,
+    color: int,
+    extra: bytes = b"",
+    rows: int | None = None,
+) -> bytes:
+    """Return a PNG of random values, of a depth and a type of color that Pillow may not write.
+
+    Args:
+        width: In px.
+        height: In px.
+        rng: Draws the values.
+        depth: Bits of a sample.
+        color: Type of color: 0 gray, 2 color, 3 palette, 4 gray and alpha, 6 color and alpha.
+        extra: Chunks before the values.
+        rows: Number of rows that differ; all by default.
+    """
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+    values = rng.integers(0, 256, (rows or height, (width * samples * depth + 7) // 8), dtype=np.uint8)
+    lines = [b"\0" + row.tobytes() for row in values]
+    body = b"".join(lines[number % len(lines)] for number in range(height))
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + extra + png_chunk(b"IDAT", zlib.compress(body, 1)) + png_chunk(b"IEND", b"")
+
+
 def png_bomb(width: int, height: int, body: bytes = b"") -> bytes:
     head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + png_chunk(b"IDAT", body or zlib.compress(bytes(10))) + png_chunk(b"IEND", b"")

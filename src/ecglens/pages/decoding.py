@@ -57,7 +57,7 @@ class DecodingLimits:
     memory_mb: int = threshold(
         1000,
         "MB",
-        "Memory for a file; a page of 100 megapixels takes 600 MB, with transparency more.",
+        "Memory for a file; a page of 100 megapixels takes 400 to 800 MB beside its file.",
         low="Large scans are refused.",
         high="A few hostile files at once exhaust the machine.",
         evidence=_BENCHMARK,

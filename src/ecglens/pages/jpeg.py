@@ -111,9 +111,11 @@ def _pixels(file: SourceFile, header: _Header) -> NDArray[np.uint8]:
             return decoded.astype(np.uint8, copy=False)
     from PIL import JpegImagePlugin  # needed by few files, and slow to import
 
+    from ecglens.pages.raster import convert_to_rgb
+
     with JpegImagePlugin.JpegImageFile(io.BytesIO(header.plain)) as image:
         file.check_size(*image.size)
-        return np.array(image.convert("RGB"))
+        return convert_to_rgb(image)
 
 
 def _missing_rows(pixels: NDArray[np.uint8]) -> int:

@@ -3,7 +3,8 @@
 import io
 import struct
 import zlib
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,19 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+def noise(shape: tuple[int, ...], rng: np.random.Generator, value: int | None = None) -> np.ndarray:
+    """Return random bytes, or bytes of one value."""
+    return rng.integers(0, 256, shape, dtype=np.uint8) if value is None else np.full(shape, value, np.uint8)
+
+
+def picture(width: int, height: int, rng: np.random.Generator, *, mode: str, value: int | None = None) -> Image.Image:
+    """Return a picture of random bytes, or of bytes of one value, in a mode of Pillow."""
+    if mode in ("1", "P"):
+        return picture(width, height, rng, mode="L", value=value).convert(mode)
+    bands = 2 if mode == "I;16" else len(Image.new(mode, (1, 1)).getbands())
+    return Image.frombytes(mode, (width, height), noise((height, width, bands), rng, value).tobytes())
+
+
 def png(
     width: int,
     height: int,
@@ -93,8 +107,9 @@ def png(
     color: int,
     extra: bytes = b"",
     rows: int | None = None,
+    value: int | None = None,
 ) -> bytes:
-    """Return a PNG of random values, of a depth and a type of color that Pillow may not write.
+    """Return a PNG of random bytes, of a depth and a type of color that Pillow may not write.
 
     Args:
         width: In px.
@@ -104,9 +119,10 @@ def png(
         color: Type of color: 0 gray, 2 color, 3 palette, 4 gray and alpha, 6 color and alpha.
         extra: Chunks before the values.
         rows: Number of rows that differ; all by default.
+        value: Value of every byte; random by default.
     """
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
-    values = rng.integers(0, 256, (rows or height, (width * samples * depth + 7) // 8), dtype=np.uint8)
+    values = noise((rows or height, (width * samples * depth + 7) // 8), rng, value)
     lines = [b"\0" + row.tobytes() for row in values]
     body = b"".join(lines[number % len(lines)] for number in range(height))
     head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
@@ -148,6 +164,46 @@ def jpeg_sized(width: int, height: int) -> bytes:
     data[place + 5 : place + 9] = struct.pack(">HH", height, width)
     return bytes(data)
 
+
+_PALETTE = png_chunk(b"PLTE", bytes(range(256)) * 3)
+_PNGS = {
+    "gray of 1 bit": {"depth": 1, "color": 0},
+    "gray of 4 bits": {"depth": 4, "color": 0},
+    "gray": {"depth": 8, "color": 0},
+    "gray of 16 bits": {"depth": 16, "color": 0},
+    "gray with a transparent value": {"depth": 8, "color": 0, "extra": png_chunk(b"tRNS", b"\0\7")},
+    "gray and alpha": {"depth": 8, "color": 4},
+    "gray and alpha of 16 bits": {"depth": 16, "color": 4},
+    "color": {"depth": 8, "color": 2},
+    "color of 16 bits": {"depth": 16, "color": 2},
+    "color with a transparent value": {"depth": 8, "color": 2, "extra": png_chunk(b"tRNS", b"\0\1\0\2\0\3")},
+    "color and alpha": {"depth": 8, "color": 6},
+    "color and alpha of 16 bits": {"depth": 16, "color": 6},
+    "palette": {"depth": 8, "color": 3, "extra": _PALETTE},
+    "palette of 2 bits": {"depth": 2, "color": 3, "extra": png_chunk(b"PLTE", bytes(range(12)))},
+    "palette of 4 bits": {"depth": 4, "color": 3, "extra": png_chunk(b"PLTE", bytes(range(48)))},
+    "palette with transparency": {"depth": 8, "color": 3, "extra": _PALETTE + png_chunk(b"tRNS", bytes(range(256)))},
+}
+_MODES = {
+    "TIFF": ("1", "L", "I;16", "P", "LA", "RGB", "RGBA", "CMYK", "LAB"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
+    "WEBP": ("L", "RGB", "RGBA"),
+    "JPEG": ("L", "RGB", "CMYK"),
+}
+
+
+def _encode_picture(
+    width: int, height: int, rng: np.random.Generator, *, kind: str, mode: str, value: int | None = None
+) -> bytes:
+    options = {"compression": "group4" if mode == "1" else "tiff_lzw"} if kind == "TIFF" else {}
+    return encode(picture(width, height, rng, mode=mode, value=value), kind, **options)
+
+
+ODD_PICTURES: dict[str, Callable[..., bytes]] = {
+    **{f"PNG, {name}": partial(png, **options) for name, options in _PNGS.items()},
+    **{f"{kind}, {mode}": partial(_encode_picture, kind=kind, mode=mode) for kind in _MODES for mode in _MODES[kind]},
+}
+"""Functions of width, height, a generator and ``value`` that return a picture of each depth and mode of a format."""
 
 BOMBS = {
     "png": lambda: png_bomb(60_000, 60_000, zlib.compress(bytes(20_000_000), 9)),
@@ -208,3 +264,12 @@ def damaged_files(draw: st.DrawFn) -> bytes:
         elif change == "repeat":
             data[place:place] = data[place : place + draw(st.integers(1, 2000))]
     return bytes(data)
+
+
+@st.composite
+def odd_pictures(draw: st.DrawFn, sizes: st.SearchStrategy[tuple[int, int]]) -> bytes:
+    """Draw a picture of any depth and mode, of random values or of one."""
+    make = ODD_PICTURES[draw(st.sampled_from(sorted(ODD_PICTURES)))]
+    width, height = draw(sizes)
+    value = draw(st.one_of(st.none(), st.sampled_from([0, 1, 127, 254, 255])))
+    return make(width, height, np.random.default_rng(draw(st.integers(0, 1000))), value=value)

@@ -1,6 +1,7 @@
 """Entries of each kind of source, and their bytes."""
 
 import functools
+import gzip
 import http.server
 import io
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hostile.archives import packed_zeros
+from hostile.archives import packed_zeros, sums_that_are_negative
 
 from ecglens.batch.entries import Entry, FetchError, fetch
 from ecglens.batch.sources import add_data, list_entries, make_absolute
@@ -108,6 +109,16 @@ def test_a_compressed_tar_of_zeros_is_listed_at_the_speed_of_its_bytes(tmp_path)
     (entry,) = list_entries(str(archive), on_skip=print)
     assert entry.stamp.startswith("75000000")
     assert time.process_time() - start < 2.5  # tarfile's own unpacking takes 5 s
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("unpack", [gzip.decompress, bytes], ids=["TAR", "TAR in gzip"])
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_tar_whose_member_states_exabytes_is_refused_where_it_ends(tmp_path, unpack, seed):
+    archive = tmp_path / ("pages.tar" if unpack is gzip.decompress else "pages.tar.gz")
+    archive.write_bytes(unpack(sums_that_are_negative(np.random.default_rng(seed))))
+    with pytest.raises(BatchError, match="Expected a whole TAR"):
+        contents(archive)
 
 
 def test_a_zip_whose_members_share_their_bytes_is_refused(tmp_path):

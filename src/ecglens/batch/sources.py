@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from ecglens.batch.entries import LOCAL_HEADER_BYTES, Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
@@ -36,6 +36,8 @@ _UNPACKERS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\xfd7zXZ\0": lzma.open,
 }
 """Openers of gzip, bzip2 and xz by first bytes; tarfile's own unpacking takes seconds for zeros, which pack well."""
+_MAX_EMPTY_READS = 10
+"""Number of reads at the end of a TAR; an intact one needs two."""
 _WILDCARDS = frozenset("*?[")
 _OnSkip = Callable[[str], None]
 
@@ -264,6 +266,23 @@ def _read_members(address: str, *, max_bytes: int) -> Iterator[tuple[int, bytes 
         yield number, None if stream is None else stream.read()
 
 
+class _EndingStream:
+    """A stream that fails where it is read on and on behind its end.
+
+    tarfile would do so for a member that states exabytes.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._empty_reads = stream, 0
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._empty_reads = 0 if data else self._empty_reads + 1
+        if self._empty_reads > _MAX_EMPTY_READS:
+            raise EOFError("it ends within a file")
+        return data
+
+
 def _members(address: str) -> Iterator[tuple[int, bool, tarfile.TarInfo, tarfile.TarFile]]:
     """Yield the number of each member, whether the archive is compressed, the member and the archive."""
     with open_file(address) as stream:
@@ -273,7 +292,10 @@ def _members(address: str) -> Iterator[tuple[int, bool, tarfile.TarInfo, tarfile
         try:
             with (
                 nullcontext(stream) if unpack is None else unpack(stream) as content,
-                tarfile.open(fileobj=content, mode="r:" if unpack is None else "r|") as archive,
+                tarfile.open(
+                    fileobj=content if unpack is None else cast("IO[bytes]", _EndingStream(content)),
+                    mode="r:" if unpack is None else "r|",
+                ) as archive,
             ):
                 for number in itertools.count():
                     member = archive.next()
@@ -281,7 +303,7 @@ def _members(address: str) -> Iterator[tuple[int, bool, tarfile.TarInfo, tarfile
                         return
                     yield number, unpack is not None, member, archive
                     archive.members = []  # type: ignore[attr-defined]  # tarfile would collect all of them
-        except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
+        except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, zlib.error, lzma.LZMAError) as error:
             raise BatchError(
                 f"Expected a whole TAR at {address}, but it cannot be read: {_end_sentence(error)}"
             ) from error

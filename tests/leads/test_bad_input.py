@@ -15,9 +15,8 @@ from read_against_truth import compute_snr_by_lead
 from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.formats.csv import read_csv
-from ecglens.leads.layout import find_layout
 from ecglens.pages import read_page
-from ecglens.records import EcgRecord, NotFound, Page, Tracing
+from ecglens.records import EcgRecord, Page, Tracing
 from ecglens.render import damage_page, render_page
 from ecglens.tracing.overlay import draw_overlay
 
@@ -164,12 +163,6 @@ def test_odd_sizes_are_refused_in_a_sentence(shape: tuple[int, int], kind: str) 
     if kind == "noise":
         pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert whole_or_refused(pixels) is None
-
-
-def test_a_pile_of_pages_is_refused_by_the_size_of_its_paper() -> None:
-    result = find_layout(part(np.tile(PIXELS, (6, 1, 1))))
-    assert isinstance(result, NotFound)
-    assert "By its grid the paper would be 1.1 m long; crop the picture to one page." in result.reason
 
 
 @pytest.mark.slow

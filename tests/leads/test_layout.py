@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecglens.layouts import plan
-from ecglens.leads import crop_leads, crop_trace_area, find_layout, turn_upright
+from ecglens.leads import find_layout
 from ecglens.pages import read_page
 from ecglens.pages.preprocessing import rotate
 from ecglens.records import Layout, NotFound, Page
@@ -108,17 +108,6 @@ def test_what_is_not_the_layout_is_refused_with_the_reason(
     assert not answer
     assert isinstance(answer, NotFound)
     assert re.search(reason, answer.reason), answer.reason
-
-
-def test_crops_show_the_boxes_of_the_upright_page() -> None:
-    page = Page(rotate(read_page(DATA / "HB_1.jpg").pixels, 2.0))
-    layout = locate(page.pixels)
-    crops = crop_leads(page, layout)
-    assert [lead.lead for lead, _ in crops] == [lead.lead for lead in layout.leads]
-    assert all(crop.shape[0] > 140 and crop.shape[1] > 240 for _, crop in crops)
-    assert turn_upright(page, layout).shape == page.pixels.shape
-    area = crop_trace_area(page, layout)
-    assert area.shape[0] < 0.8 * page.height
 
 
 def test_layout_is_plain_in_json(sample: Page) -> None:

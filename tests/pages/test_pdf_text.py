@@ -9,7 +9,6 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 from tests.support.text_pdfs import text_pdf
 
-from ecglens.leads.locate import _reduce
 from ecglens.pages import pdf_text, read_page
 from ecglens.pages.geometry.orientation import turn_by_quarters
 from ecglens.pages.geometry.paper_edges import rectify
@@ -144,8 +143,6 @@ def test_views_that_move_pixels_have_no_text_in_the_wrong_place() -> None:
     page = read_page(text_pdf(names))
     corners = [(10.0, 10.0), (page.width - 10.0, 0.0), (page.width - 1.0, page.height - 1.0), (0.0, page.height - 9.0)]
     assert rectify(page, corners).texts == ()
-    huge = replace(page, pixels=np.zeros((6000, 6000, 3), np.uint8))
-    assert _reduce(huge).texts == ()
 
 
 def test_pictures_and_pdfs_of_pictures_have_no_text() -> None:

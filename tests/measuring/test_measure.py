@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from measured_values import value
 from numpy.typing import NDArray
 from synthetic_ecgs import P_MS, PR_MS, QRS_MS, QT_MS, beat, page_of, synthesize_ecg, with_own_p_waves
 
@@ -14,7 +15,7 @@ from ecglens.layouts import STANDARD_LEADS
 from ecglens.measuring.analysis import Analysis, analyze
 from ecglens.measuring.measure import measure
 from ecglens.measuring.waves import correlate_p_waves
-from ecglens.records import EcgRecord, Measured, Measurements
+from ecglens.records import EcgRecord, Measurements
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -30,11 +31,6 @@ FIGURES = (
     "qt_ms",
     "qtc_bazett_ms",
 )
-
-
-def value(figure: Measured | None) -> float:
-    assert figure is not None
-    return figure.value
 
 
 @pytest.mark.parametrize("fs_hz", [250.0, 360.0, 500.0, 1000.0])
@@ -138,13 +134,6 @@ def test_in_bigeminy_the_narrow_beats_are_measured_and_all_are_counted() -> None
     assert any(f"{len(narrow)} of {2 * len(narrow)} beats have another shape" in text for text in result.warnings)
 
 
-def test_early_beats_and_pauses_move_the_rate_but_hardly_the_basic_rate() -> None:
-    onsets = np.delete(np.arange(0.5, 9.6, 0.7), [4, 9])
-    result = measure(synthesize_ecg(onsets, p_mv=0.1))
-    assert value(result.basic_rate_bpm) == pytest.approx(60 / 0.7, abs=1)
-    assert value(result.rate_bpm) == pytest.approx(60 / np.diff(onsets).mean(), abs=1)
-
-
 @pytest.mark.parametrize("part", [0.3, 0.35, 0.4])
 def test_a_low_beat_of_a_fast_rhythm_is_not_lost_as_a_t_wave(part: float) -> None:
     onsets = np.arange(0.3, 9.5, 0.33)
@@ -191,36 +180,6 @@ def test_one_lead_is_enough_for_the_rhythm(lead: str) -> None:
         assert result.qrs_ms is None
 
 
-def test_leads_of_bad_quality_are_left_out_and_named() -> None:
-    record = synthesize_ecg()
-    signals = record.signals_mv.copy()
-    signals[3] = np.random.default_rng(0).standard_normal(signals.shape[1])
-    quality = tuple(0.2 if lead == "aVR" else 1.0 for lead in record.leads)
-    result = measure(replace(record, signals_mv=signals, quality=quality))
-    assert "aVR" not in result.st_j_mv
-    assert result.warnings == ("Left out because of low quality: aVR.",)
-
-
-def test_where_no_better_lead_is_shown_poor_ones_tell_the_beats_and_nothing_else() -> None:
-    page = page_of(synthesize_ecg())
-    poor = ("I", "II", "III", "aVR", "aVL", "aVF", "II-rhythm")
-    result = measure(replace(page, quality=tuple(0.3 if lead in poor else 1.0 for lead in page.leads)))
-    assert result.r_peaks_s == pytest.approx(measure(page).r_peaks_s, abs=0.02)
-    assert set(result.st_j_mv) == {"V1", "V2", "V3", "V4", "V5", "V6"}
-    assert result.warnings[1] == "Where no other lead is shown, their beats were counted, but not measured."
-
-
-def test_poor_leads_without_beats_tell_none() -> None:
-    page = page_of(synthesize_ecg(), strip=False)
-    poor = [number for number, lead in enumerate(page.leads) if not lead.startswith("V")]
-    signals = page.signals_mv.copy()
-    signals[poor] += 0.3 * np.random.default_rng(3).standard_normal(signals[poor].shape).astype(np.float32)
-    quality = tuple(0.3 if number in poor else 1.0 for number in range(len(page.leads)))
-    result = measure(replace(page, signals_mv=signals, quality=quality))
-    assert min(result.r_peaks_s) > 5
-    assert value(result.rate_bpm) == pytest.approx(75, abs=0.5)
-
-
 def test_a_low_pass_widens_the_error_bars_with_a_warning() -> None:
     record = synthesize_ecg()
     sharp, soft = measure(record), measure(record, low_pass_hz=25)
@@ -229,14 +188,6 @@ def test_a_low_pass_widens_the_error_bars_with_a_warning() -> None:
     assert soft.qrs_ms.error > sharp.qrs_ms.error
     assert any("25 Hz" in warning for warning in soft.warnings)
     assert measure(record, low_pass_hz=150).warnings == ()
-
-
-def test_no_distance_is_taken_over_a_stretch_that_no_lead_shows() -> None:
-    record = synthesize_ecg(seconds=10)
-    signals = record.signals_mv.copy()
-    signals[:, 2000:3200] = np.nan
-    result = measure(replace(record, signals_mv=signals))
-    assert value(result.rate_bpm) == pytest.approx(75, abs=0.3)
 
 
 def nothing(result: Measurements) -> bool:

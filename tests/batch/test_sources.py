@@ -5,6 +5,7 @@ import gzip
 import http.server
 import io
 import os
+import struct
 import tarfile
 import threading
 import time
@@ -132,6 +133,36 @@ def test_a_zip_whose_members_share_their_bytes_is_refused(tmp_path):
     assert refusal.value.code == "damaged"
 
 
+@pytest.mark.parametrize("mark", [b"PK\5\6", b"PK\6\6"])
+def test_a_zip_with_an_index_of_gigabytes_is_refused(tmp_path, mark):
+    """It is refused by the size that the end of the file states, before the index is read."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("page.jpg", b"x")
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\5\6")
+    if mark == b"PK\5\6":
+        struct.pack_into("<L", content, at + 12, 3_000_000_000)
+    else:
+        content[at:at] = mark + bytes(36) + struct.pack("<Q", 3_000_000_000) + bytes(8)
+    path.write_bytes(content)
+
+    with pytest.raises(BatchError, match="an index of at most 256 MB, got one of 3,000 MB") as error:
+        list(list_entries(str(path), on_skip=print))
+    assert error.value.code == "too_large"
+
+
+def test_the_largest_index_is_a_choice_of_the_caller(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(10):
+            archive.writestr(f"{number}.jpg", b"x")
+
+    assert len(list(list_entries(str(path), on_skip=print))) == 10
+    with pytest.raises(BatchError, match="put fewer files into it"):
+        list(list_entries(str(path), on_skip=print, max_index_bytes=100))
+
+
 def test_a_damaged_or_encrypted_zip_member_fails_alone(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("secret.jpg", "damaged.jpg", "whole.jpg"):
@@ -196,7 +227,7 @@ def server(folder: Path) -> Iterator[str]:
 
 def test_an_address_gives_a_page_a_folder_or_a_table_and_an_archive_in_parts_only(server, folder):
     with zipfile.ZipFile(folder / "z.zip", "w") as archive:
-        archive.writestr("inside.jpg", "inside")
+        archive.writestr("inside.jpg", bytes(200_000))
     (folder / "list.csv").write_text("path\na.JPG\nnowhere.jpg\n")
     assert contents(f"{server}/a.JPG") == {"a.JPG": b"a.JPG"}
     assert sorted(contents(f"{server}/").values()) == [b"a.JPG", b"sub/b \xc3\xbc.png", b"sub/deep/c.pdf"]

@@ -11,6 +11,7 @@ import io
 import itertools
 import lzma
 import os
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -24,7 +25,7 @@ from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.errors import BatchError
 from ecglens.tables import parse_cell
 
-__all__ = ["add_data", "list_entries", "make_absolute"]
+__all__ = ["MAX_INDEX_BYTES", "add_data", "list_entries", "make_absolute"]
 
 PATH_COLUMN = "path"
 """Column with the paths in a CSV file, such as those that ``ecglens audit`` writes."""
@@ -39,6 +40,12 @@ _UNPACKERS: dict[bytes, Callable[[BinaryIO], Any]] = {
 _MAX_EMPTY_READS = 10
 """Number of reads at the end of a TAR; an intact one needs two."""
 _WILDCARDS = frozenset("*?[")
+MAX_INDEX_BYTES = 256_000_000
+"""Index of a ZIP with three million pages."""
+_ZIP_END_BYTES = 22 + 65_535 + 20 + 56
+"""Length of the end of a ZIP: its last record with a comment, and the two records of ZIP64 before it."""
+_IN_ZIP64 = 0xFFFF_FFFF
+"""Size of an index that is stated in the record of ZIP64."""
 _OnSkip = Callable[[str], None]
 
 
@@ -48,7 +55,7 @@ def make_absolute(source: str | os.PathLike[str]) -> str:
     return text if is_remote(text) else os.path.abspath(text)
 
 
-def list_entries(source: str, *, on_skip: _OnSkip) -> Iterator[Entry]:
+def list_entries(source: str, *, on_skip: _OnSkip, max_index_bytes: int = MAX_INDEX_BYTES) -> Iterator[Entry]:
     """List the pages of a source.
 
     From folders and archives, files with the ending of a page are listed, except hidden ones. Patterns, tables and
@@ -58,17 +65,18 @@ def list_entries(source: str, *, on_skip: _OnSkip) -> Iterator[Entry]:
         source: Folder, pattern with ``*``, ``?`` or ``[``, CSV with a column ``path``, ZIP, TAR, page, or an fsspec
             address of any of these.
         on_skip: Called with the name of each file that is skipped because of its name.
+        max_index_bytes: Largest index of a ZIP; in memory it takes about ten times as much.
 
     Raises:
         BatchError: There is nothing, or an archive or table is not what its name says.
         FetchError: The source cannot be open_file.
     """
     if is_remote(source):
-        yield from _remote(source, on_skip)
+        yield from _remote(source, on_skip, max_index_bytes)
     elif os.path.isdir(source):
         yield from _folder(source, on_skip)
     elif os.path.lexists(source):
-        yield from _file(source, on_skip)
+        yield from _file(source, on_skip, max_index_bytes)
     elif _WILDCARDS & set(source):
         for path in glob.iglob(source, recursive=True):
             if os.path.isfile(path):
@@ -98,13 +106,13 @@ def add_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterato
         yield number, entry, data
 
 
-def _file(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+def _file(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[Entry]:
     """List a table or archive, recognized by its ending, or else a single page."""
     name = address.lower()
     if name.endswith(".csv"):
         yield from _table(address)
     elif name.endswith(".zip"):
-        yield from _zip(address, on_skip)
+        yield from _zip(address, on_skip, max_index_bytes)
     elif name.endswith(_TAR_ENDINGS):
         yield from _tar(address, on_skip)
     elif is_remote(address):
@@ -140,7 +148,7 @@ def _local(path: str, name: str) -> Entry:
     return Entry(_printable(name), path, stamp=f"{status.st_size} {status.st_mtime_ns}")
 
 
-def _remote(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+def _remote(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[Entry]:
     system, root = resolve_address(address)
     protocol = address[: len(address) - len(address.partition("://")[2])]
     if _WILDCARDS & set(root):
@@ -149,7 +157,7 @@ def _remote(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
                 yield Entry(path.rpartition("/")[2], _add_protocol(path, protocol), stamp=_stamp(details))
         return
     if root.lower().endswith((".csv", ".zip", *_TAR_ENDINGS, *IMAGE_SUFFIXES)):
-        yield from _file(address, on_skip)
+        yield from _file(address, on_skip, max_index_bytes)
         return
     try:
         for _, _, files in system.walk(root, detail=True, on_error="raise"):
@@ -200,9 +208,10 @@ def _table(address: str) -> Iterator[Entry]:
             ) from error
 
 
-def _zip(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+def _zip(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[Entry]:
     with open_file(address) as stream:
         try:
+            _check_index(stream, address, max_index_bytes)
             members = zipfile.ZipFile(stream).infolist()
         # Errors that zipfile raises for an index that is damaged or of an unknown kind.
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
@@ -222,6 +231,31 @@ def _zip(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
             numbers = (member.header_offset, member.file_size, member.compress_size, member.compress_type, member.CRC)
             place = ("zip", *numbers, member.flag_bits)
             yield Entry(_printable(member.filename), address, place, f"{member.file_size} {member.CRC}")
+
+
+def _check_index(stream: BinaryIO, address: str, max_bytes: int) -> None:
+    """Refuse a ZIP whose index takes gigabytes of memory, by the size that the end of the file states.
+
+    Raises:
+        BatchError: The index is larger.
+    """
+    stream.seek(max(0, stream.seek(0, os.SEEK_END) - _ZIP_END_BYTES))
+    end = stream.read()
+    stream.seek(0)
+    sizes = []
+    for mark, form, offset in ((b"PK\5\6", "<L", 12), (b"PK\6\6", "<Q", 40)):  # the end of the index, and that of ZIP64
+        at = end.rfind(mark)
+        if 0 <= at <= len(end) - offset - struct.calcsize(form):
+            sizes += [size for size in struct.unpack_from(form, end, at + offset) if size != _IN_ZIP64]
+    if max(sizes, default=0) > max_bytes:
+        raise BatchError(
+            f"Expected a ZIP at {address} with an index of at most {max_bytes / 1e6:,.0f} MB, got one of "
+            f"{max(sizes) / 1e6:,.0f} MB; put fewer files into it.",
+            code="too_large",
+            source=address,
+            detail=f"Expected a ZIP with an index of at most {max_bytes / 1e6:,.0f} MB, got one of "
+            f"{max(sizes) / 1e6:,.0f} MB; put fewer files into it.",
+        )
 
 
 def _check_apart(members: Iterable[zipfile.ZipInfo], address: str) -> None:

@@ -25,6 +25,7 @@ from ecglens.batch.sources import list_entries
 from ecglens.errors import BatchError, EcgLensError
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
+from ecglens.web.http.uploads import has_room
 from ecglens.web.readings.deadline import extend_deadline
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.names import clean_name
@@ -59,6 +60,8 @@ _INTERRUPTED_UNPACKING = (
 )
 _INTERNAL_ERROR = "This could not be done because of an error in ecglens, which was logged."
 NO_ROOM = "Expected room for the results, but the disk of this site is full; tell its operator."
+_INDEX_BYTES = 16_000_000
+"""Index of an archive with a hundred times as many files as a batch may have pages."""
 _NO_PAGE = (
     "No leads were located on the page, so nothing was measured; and the page was not stored, since the print on it, "
     "which may include names, could not be redacted."
@@ -129,6 +132,9 @@ def unpack(pk: str) -> str:
             skipped_files = _unpack_archive(batch, path)
     except EcgLensError as error:
         changes: dict[str, Any] = {"failure_reason": error.detail}
+    except OSError as error:
+        _LOG.error("Pages of batch %s could not be stored: %s", pk, error.strerror)
+        changes = {"failure_reason": NO_ROOM}
     else:
         changes = {"skipped_files": skipped_files}
     with transaction.atomic():
@@ -238,7 +244,7 @@ def _unpack_archive(batch: Batch, path: str) -> int:
     """
     limit = load_settings().max_batch_pages
     skipped: list[str] = []
-    entries = list(islice(list_entries(path, on_skip=skipped.append), limit + 1))
+    entries = list(islice(list_entries(path, on_skip=skipped.append, max_index_bytes=_INDEX_BYTES), limit + 1))
     if not entries:
         raise BatchError(
             "Expected a ZIP of pages, got one without files that have names of pages; put JPEG, PNG, TIFF or PDF files "
@@ -261,6 +267,8 @@ def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
         _check_size(entry)
         content = fetch(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
         check_quota(batch.owner_id, len(content))
+        if not has_room(len(content)):
+            raise BatchError(NO_ROOM)
     except EcgLensError as error:
         Reading.objects.create(
             owner_id=batch.owner_id,

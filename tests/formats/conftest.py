@@ -23,3 +23,12 @@ def whole() -> EcgRecord:
 def page(whole: EcgRecord) -> EcgRecord:
     """As a 3x4+1 page shows it: 2.5 s of each lead at its own start, the strip whole."""
     return replace(page_of(whole), quality=(0.8,) * 13, warnings=("V1 is cut off.",))
+
+
+@pytest.fixture
+def record() -> EcgRecord:
+    """Two leads of 2 s, of which one has a gap."""
+    t = np.arange(1000) / 500
+    signals = np.float32([np.sin(7 * t), 0.3 * np.cos(5 * t)])
+    signals[1, 200:210] = np.nan
+    return EcgRecord(signals, 500.0, ("II", "aVR"))

@@ -1,20 +1,13 @@
-import warnings
+"""Records as CSV, written and read back."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ecglens.errors import DatasetError
-from ecglens.formats.csv import read_csv, write_csv
-from ecglens.formats.wfdb import read_wfdb, write_wfdb
-from ecglens.records import EcgRecord
-
-
-@pytest.fixture
-def record() -> EcgRecord:
-    t = np.arange(1000) / 500
-    signals = np.float32([np.sin(7 * t), 0.3 * np.cos(5 * t)])
-    signals[1, 200:210] = np.nan
-    return EcgRecord(signals, 500.0, ("II", "aVR"))
+from ecglens.formats.csv import looks_like_record, read_csv, write_csv, write_traces
+from ecglens.records import Box, InkMap, Layout, LeadTrace, Page, Tracing
 
 
 def test_csv_keeps_signals_to_a_tenth_of_a_microvolt_and_gaps(record, tmp_path):
@@ -22,13 +15,6 @@ def test_csv_keeps_signals_to_a_tenth_of_a_microvolt_and_gaps(record, tmp_path):
     back = read_csv(tmp_path / "new" / "a.csv")
     assert (back.fs_hz, back.leads) == (500.0, ("II", "aVR"))
     np.testing.assert_allclose(back.signals_mv, record.signals_mv, atol=6e-5)
-
-
-def test_wfdb_keeps_signals_to_a_microvolt_and_gaps(record, tmp_path):
-    write_wfdb(record, tmp_path / "new" / "rec")
-    back = read_wfdb(tmp_path / "new" / "rec.hea")
-    assert (back.fs_hz, back.leads) == (500.0, ("II", "aVR"))
-    np.testing.assert_allclose(back.signals_mv, record.signals_mv, atol=6e-4)
 
 
 def test_lead_names_are_spelled_as_usual(tmp_path):
@@ -51,14 +37,6 @@ def test_a_csv_that_is_no_record_is_refused_in_one_sentence(text, message, tmp_p
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_csv(tmp_path / "a.csv")
-
-
-def test_a_wfdb_record_that_is_not_there_or_is_broken_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"Expected a WFDB header no\.hea"):
-        read_wfdb(tmp_path / "no")
-    (tmp_path / "bad.hea").write_text("bad 1 500 10\nbad.dat 16 1000/mV 16 0 0 0 0 II\n")
-    with pytest.raises(DatasetError, match="Expected a WFDB record at bad, but it cannot be read"):
-        read_wfdb(tmp_path / "bad.hea")
 
 
 def test_csv_has_a_line_of_units_and_is_read_with_and_without_it(record, tmp_path):
@@ -87,19 +65,38 @@ def test_a_csv_of_one_sample_is_refused(tmp_path):
         read_csv(tmp_path / "a.csv")
 
 
-def test_the_wfdb_package_reads_names_units_gain_and_comments(page, tmp_path):
-    wfdb = pytest.importorskip("wfdb")
-    write_wfdb(page, tmp_path / "rec.hea")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        document = wfdb.rdrecord(str(tmp_path / "rec"))
-    assert tuple(document.sig_name) == page.leads
-    assert set(document.units) == {"mV"}
-    assert set(document.adc_gain) == {1000.0}
-    assert document.comments[:2] == list(page.comments)
-    np.testing.assert_allclose(document.p_signal.T, page.on_one_clock().signals_mv, atol=6e-4)
+def test_leads_that_begin_later_are_written_on_one_clock_by_distinct_names(record, tmp_path):
+    late = replace(record, leads=("-aVR", "-aVR"), start_s=(0.0, 1.0))
+    write_csv(late, tmp_path / "a.csv")
+    back = read_csv(tmp_path / "a.csv")
+    assert back.leads == ("-aVR", "-aVR-2")
+    assert back.signals_mv.shape == (2, 1500)
+    np.testing.assert_array_equal(np.isnan(back.signals_mv[1, :500]), True)
+    np.testing.assert_allclose(back.signals_mv[1, 500:700], record.signals_mv[1, :200], atol=6e-5)
 
 
-def test_a_name_that_wfdb_does_not_allow_is_refused(record, tmp_path):
-    with pytest.raises(DatasetError, match="Expected letters, digits, - and _ .* 'my page'"):
-        write_wfdb(record, tmp_path / "my page")
+@pytest.mark.parametrize(
+    ("header", "is_record"),
+    [("time_s,II", True), ("avr,v1", True), ("II-rhythm", True), ("path,label", False), ("", False)],
+)
+def test_a_record_is_recognized_by_its_header(header, is_record, tmp_path):
+    (tmp_path / "a.csv").write_text(f"{header}\n1,2\n")
+    assert looks_like_record(tmp_path / "a.csv") is is_record
+    assert looks_like_record(tmp_path / "missing.csv")
+
+
+def test_traces_without_a_scale_are_written_in_pixels_and_mm_of_the_page(tmp_path):
+    ink = InkMap(np.zeros((1, 1), np.uint8), (1.0, 1.0), (0.0, 0.0))
+    upright = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    layout = Layout("1x1", (), Box(0, 0, 9, 9), 0.0, (4.0, 5.0), "none", None, upright, ink)
+    trace = LeadTrace("II", np.array([10.0, 15.0]), np.array([96.0, np.nan]), baseline_px=100.0)
+    page = Page(np.zeros((9, 9, 3), np.uint8))
+    tracing = Tracing(page, layout, None, (trace, trace), 25.0, None, None)
+    write_traces(tracing, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text().splitlines() == [
+        "lead,column_px,row_px,right_mm,up_mm",
+        "II,10.00,96.00,0.000,1.000",
+        "II,15.00,,1.000,",
+        "II-2,10.00,96.00,0.000,1.000",
+        "II-2,15.00,,1.000,",
+    ]

@@ -41,13 +41,15 @@ def test_a_layout_that_is_given_is_searched_for_again(sample: Page, monkeypatch:
     assert again.layout.name == "3x4+1"
 
 
-def test_text_of_the_file_turns_the_page_before_it_is_located(sample: Page) -> None:
+def test_text_of_the_file_turns_the_page_before_it_is_located(sample: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count_calls(monkeypatch)
     on_its_side = replace(
         sample,
         pixels=np.ascontiguousarray(np.rot90(sample.pixels)),
         texts=(PageText("upright letters", Box(5, 5, 90, 15), turns=3),),
     )
     located = locate_leads(on_its_side)
+    assert calls == {"find_layout": 1}
     assert isinstance(located.layout, Layout)
     np.testing.assert_array_equal(located.page.pixels, sample.pixels)
 

@@ -180,40 +180,6 @@ class TestSources:
         assert sorted(shapes) == sorted([(786, 1107, 3), (1654, 2339, 3), (HEIGHT, WIDTH, 3)] * 3)
 
 
-class TestCutJpeg:
-    @pytest.mark.parametrize("share", [0.75, 0.9, 0.99])
-    def test_missing_last_rows_are_a_warning(self, share):
-        data = PAGE.read_bytes()
-        page = read_page(data[: int(len(data) * share)])
-        missing = int(page.warnings[0].split("the last ")[1].split()[0])
-
-        assert page.warnings == (f"The file is cut short: the last {missing} of 786 rows of the page are missing.",)
-        assert missing == pytest.approx(786 * (1 - share), abs=50)
-        np.testing.assert_array_equal(page.pixels[: 786 - missing - 32], read_page(data).pixels[: 786 - missing - 32])
-
-    def test_a_missing_third_is_refused(self):
-        data = PAGE.read_bytes()
-        with pytest.raises(EcgReadError, match=r"without the lower 4\d% of its rows"):
-            read_page(data[: len(data) // 2])
-
-    def test_a_hole_that_leaves_the_end_mark_is_found(self):
-        data = PAGE.read_bytes()
-        with pytest.raises(EcgReadError, match=r"without the lower 4\d% of its rows"):
-            read_page(data[: len(data) // 2] + b"\xff\xd9")
-
-    def test_a_cut_progressive_jpeg_is_refused_since_its_detail_is_gone_everywhere(self):
-        data = encode(quarters(), "JPEG", progressive=True)
-        with pytest.raises(EcgReadError, match="expected a whole JPEG file"):
-            read_page(data[: int(len(data) * 0.9)])
-
-    def test_a_thumbnail_does_not_pass_for_the_end_of_the_page(self):
-        exif = Image.Exif()
-        exif[0x010E] = "\xff\xd9"
-        data = encode(Image.open(PAGE), "JPEG", exif=exif)
-
-        assert len(read_page(data[: int(len(data) * 0.9)]).warnings) == 1
-
-
 def test_a_file_object_that_was_read_before_is_refused_with_what_to_do(tmp_path):
     with open(DATA / "MI_26.jpg", "rb") as stream:
         assert read_page(stream).width > 0

@@ -13,8 +13,7 @@ from ecglens.formats.csv import read_csv
 from ecglens.pages.geometry.dewarping import estimate_bend
 from ecglens.pages.geometry.perspective import rectify_by_grid
 from ecglens.pages.grid import find_grid
-from ecglens.pages.grid_removal import remove_photographed_grid
-from ecglens.records import NotFound, Page
+from ecglens.records import Page
 from ecglens.render import damage, render_page
 
 RECORD = read_csv(Path(__file__).parents[2] / "data" / "ptbxl_00001.csv")
@@ -63,22 +62,9 @@ def test_pictures_without_a_grid_are_left_alone(pixels):
 )
 def test_blank_and_tiny_pictures_tell_nothing(pixels):
     assert rectify_by_grid(Page(pixels)) is None
-    assert remove_photographed_grid(Page(pixels)) is None
 
 
 @settings(max_examples=20, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 400), st.integers(1, 400), st.just(3)), elements=st.integers(0, 255)))
 def test_noise_of_any_size_tells_nothing(pixels):
     assert rectify_by_grid(Page(pixels)) is None
-
-
-def test_lifting_takes_the_grid_off_and_leaves_the_traces():
-    rendered = damage(render_page(RECORD, grid="red-lines"), kind="uneven-light", strength=0.8, seed=1)
-    clean = remove_photographed_grid(rendered.page)
-    assert not isinstance(find_grid(clean.pixels), NotFound)
-    assert 0.002 < (clean.pixels.max(axis=2) < 100).mean() < 0.05
-    assert np.median(clean.pixels) == 255
-    assert "clean paper" in clean.warnings[-1]
-    tracing = digitize_page(clean)
-    assert tracing.layout.name == "3x4+1"
-    assert np.median(list(compute_snr_by_lead(rendered, tracing).values())) > 10

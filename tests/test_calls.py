@@ -8,7 +8,6 @@ from call_counts import count_calls
 from tiny_models import write_model
 
 import ecglens
-from ecglens.explaining import explain_page
 from ecglens.leads import locate
 from ecglens.pages.read import read_page
 from ecglens.reading import load_runtime, measure_reading, read_located
@@ -46,11 +45,3 @@ def test_each_further_model_costs_its_own_prediction_only(tmp_path: Path, calls:
         write_model(tmp_path / version, (0.0, 5.0))
         assert read_located(located, load_runtime(tmp_path / version)).prediction.label == "mi"
     assert calls == {"find_layout": 1, "predict": 3}
-
-
-def test_an_explanation_uses_the_arrays_of_the_prediction(tmp_path: Path, calls: Counter[str]) -> None:
-    write_model(tmp_path / "tiny", graph={"slope": 0.01})
-    runtime = load_runtime(tmp_path / "tiny")
-    reading = read_located(locate.locate_leads(read_page(PAGE)), runtime)
-    explain_page(reading, runtime, method="occlusion_lead", checks=False)
-    assert calls == {"find_layout": 1, "predict": 1}

@@ -13,7 +13,7 @@ PX_PER_MM = 8
 
 
 def print_words(words: list[str], *, size_mm: float = 2.4, font: str = "sans") -> tuple[NDArray[np.bool_], list[Box]]:
-    """Return the ink of words that stand in one column, and their boxes."""
+    """Return the ink of words in one column, and their boxes."""
     pixels = np.full((100 * len(words), 600, 3), 255, np.uint8)
     boxes = [
         draw_text(

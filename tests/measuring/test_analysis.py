@@ -17,7 +17,7 @@ from ecglens.records import EcgRecord, NotFound
 ONSETS = np.arange(0.5, 9.55, 0.8)
 
 
-def ready(record: EcgRecord) -> Analysis:
+def analysis_of(record: EcgRecord) -> Analysis:
     analysis = analyze(record)
     assert isinstance(analysis, Analysis), analysis
     return analysis
@@ -25,7 +25,7 @@ def ready(record: EcgRecord) -> Analysis:
 
 @pytest.mark.parametrize("fs_hz", [250.0, 1000.0])
 def test_beats_are_found_at_one_rate_whatever_the_rate_of_the_record(fs_hz: float) -> None:
-    analysis = ready(synthesize_ecg(fs_hz=fs_hz))
+    analysis = analysis_of(synthesize_ecg(fs_hz=fs_hz))
     assert analysis.leads == STANDARD_LEADS
     assert analysis.signals.shape == (12, 5000)
     assert analysis.beats.samples / FS_HZ == pytest.approx(ONSETS + QRS_MS / 2000, abs=0.02)
@@ -35,7 +35,7 @@ def test_beats_are_found_at_one_rate_whatever_the_rate_of_the_record(fs_hz: floa
 
 
 def test_the_typical_beat_has_the_waves_of_all_beats() -> None:
-    analysis = ready(synthesize_ecg())
+    analysis = analysis_of(synthesize_ecg())
     waves = analysis.waves
     assert waves.qrs_on is not None
     assert waves.qrs_end is not None
@@ -46,7 +46,7 @@ def test_the_typical_beat_has_the_waves_of_all_beats() -> None:
 
 
 def test_each_lead_has_its_whole_complexes_and_a_strip_takes_the_place_of_its_lead() -> None:
-    by_lead = ready(page_of(synthesize_ecg())).by_lead()
+    by_lead = analysis_of(page_of(synthesize_ecg())).by_lead()
     assert set(by_lead) == set(STANDARD_LEADS)
     assert len(by_lead["II"]) == len(ONSETS)
     assert 2 <= len(by_lead["V5"]) <= 3
@@ -57,7 +57,7 @@ def test_short_gaps_are_bridged_and_long_ones_stay_missing() -> None:
     signals = record.signals_mv.copy()
     signals[0, 900:915] = np.nan
     signals[0, 3000:3100] = np.nan
-    analysis = ready(replace(record, signals_mv=signals))
+    analysis = analysis_of(replace(record, signals_mv=signals))
     assert not np.isnan(analysis.signals[0, :3000]).any()
     assert np.isnan(analysis.signals[0, 3000:3100]).all()
 

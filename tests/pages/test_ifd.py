@@ -22,9 +22,9 @@ def exif_block(orientation: int, *, order: str = "<") -> bytes:
 def test_the_directories_of_a_file_have_the_sizes_of_its_pages(big_tiff: bool) -> None:
     pages = [quarters(), Image.new("RGB", (50, 40))]
     data = encode(pages[0], "TIFF", big_tiff=big_tiff, save_all=True, append_images=pages[1:])
-    found = list(directories(data))
-    assert [(one.tags[WIDTH_TAG], one.tags[HEIGHT_TAG]) for one in found] == [(WIDTH, HEIGHT), (50, 40)]
-    assert found[0].tags[BITS_TAG] == 8
+    chain = list(directories(data))
+    assert [(one.tags[WIDTH_TAG], one.tags[HEIGHT_TAG]) for one in chain] == [(WIDTH, HEIGHT), (50, 40)]
+    assert chain[0].tags[BITS_TAG] == 8
 
 
 def test_bytes_outside_of_a_directory_are_counted_without_reading_them() -> None:
@@ -38,10 +38,10 @@ def test_a_chain_that_turns_back_or_never_ends_is_left() -> None:
     entry = (WIDTH_TAG, 3, 1, 400)
     assert len(list(directories(tiff(entry, following=8)))) == 1
     step = struct.calcsize("<HHHIII")
-    chain = b"II*\0\x08\0\0\0" + b"".join(
+    endless = b"II*\0\x08\0\0\0" + b"".join(
         struct.pack("<HHHIII", 1, *entry, 8 + step * (number + 1)) for number in range(MAX_FRAMES + 5)
     )
-    assert len(list(directories(chain))) == MAX_FRAMES
+    assert len(list(directories(endless))) == MAX_FRAMES
 
 
 @pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"PK\3\4" + bytes(99)])

@@ -30,8 +30,8 @@ def test_each_quarter_turn_says_how_the_page_was_and_moves_its_texts() -> None:
     np.testing.assert_array_equal(once.pixels, np.rot90(PIXELS, -1))
     np.testing.assert_array_equal(thrice.pixels, np.rot90(PIXELS))
     np.testing.assert_array_equal(twice.pixels, np.rot90(PIXELS, 2))
-    said = [view.warnings[-1] for view in (once, thrice, twice)]
-    assert [text.split(";")[0].removeprefix("The page was ") for text in said] == [
+    warnings = [view.warnings[-1] for view in (once, thrice, twice)]
+    assert [text.split(";")[0].removeprefix("The page was ") for text in warnings] == [
         "on its left side",
         "on its right side",
         "upside down",

@@ -33,9 +33,9 @@ def test_a_name_gives_rows_columns_and_strips(name: str) -> None:
 def test_each_lead_is_once_in_the_rows_in_reading_order_by_columns(name: str) -> None:
     layout = plan(name)
     order = CABRERA_LEADS if name.endswith("-cabrera") else STANDARD_LEADS
-    shown = {"limb": order[:6], "precordial": order[6:]}.get(name.rpartition("-")[2], order)
-    assert sorted(lead for row in layout.rows for lead in row) == sorted(shown)
-    assert layout.leads == shown
+    leads = {"limb": order[:6], "precordial": order[6:]}.get(name.rpartition("-")[2], order)
+    assert sorted(lead for row in layout.rows for lead in row) == sorted(leads)
+    assert layout.leads == leads
 
 
 def test_a_strip_of_a_lead_that_no_row_shows_is_a_lead_of_the_page() -> None:

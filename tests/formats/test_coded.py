@@ -1,4 +1,4 @@
-"""What DICOM, FHIR and WFDB share: numbers of leads, whole microvolts, remarks and identifiers."""
+"""Numbers of leads, whole microvolts, remarks and identifiers, which DICOM, FHIR and WFDB share."""
 
 from dataclasses import replace
 

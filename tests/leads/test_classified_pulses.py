@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_ink import draw_pulse
+from ink_lines import draw_pulse
 from numpy.typing import NDArray
 
 from ecglens.leads.classified_pulses import find_classified_pulses, find_pulses_of_lines

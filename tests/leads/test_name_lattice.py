@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_ink import draw_line
+from ink_lines import draw_line
 from numpy.typing import NDArray
 
 from ecglens.layouts import plan

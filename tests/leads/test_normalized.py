@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_ink import normalized_from
+from ink_lines import normalized_from
 
 from ecglens.formats.csv import read_csv
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale, normalize_page
@@ -16,7 +16,7 @@ RECORD = read_csv(Path(__file__).resolve().parents[1] / "data" / "ptbxl_00001.cs
 
 
 @pytest.fixture(scope="module")
-def rendered() -> RenderedPage:
+def rendering() -> RenderedPage:
     return render_page(RECORD, dpi=150)
 
 
@@ -26,20 +26,20 @@ def normalize(page: Page) -> NormalizedPage:
     return normalized
 
 
-def test_ink_is_at_one_scale_and_maps_back_to_the_page(rendered: RenderedPage) -> None:
-    normalized = normalize(rendered.page)
-    assert normalized.grid.px_per_mm == pytest.approx([rendered.truth.px_per_mm] * 2, rel=0.003)
-    assert normalized.scale == pytest.approx([rendered.truth.px_per_mm / PX_PER_MM] * 2, rel=0.003)
+def test_ink_is_at_one_scale_and_maps_back_to_the_page(rendering: RenderedPage) -> None:
+    normalized = normalize(rendering.page)
+    assert normalized.grid.px_per_mm == pytest.approx([rendering.truth.px_per_mm] * 2, rel=0.003)
+    assert normalized.scale == pytest.approx([rendering.truth.px_per_mm / PX_PER_MM] * 2, rel=0.003)
     assert normalized.rotation_deg == 0
-    zero = rendered.truth.pulses[0].bottom
+    zero = rendering.truth.pulses[0].bottom
     row = round((zero - normalized.origin[0]) / normalized.scale[0])
     assert normalized.row(row) == pytest.approx(zero, abs=normalized.scale[0])
     assert (normalized.ink[row - 4 : row + 5] > 90).any(axis=0).mean() > 0.8
 
 
 @pytest.mark.parametrize("angle", [-2.0, 1.5])
-def test_a_skewed_page_is_turned_upright(rendered: RenderedPage, angle: float) -> None:
-    skewed = Page(rotate(rendered.page.pixels, angle))
+def test_a_skewed_page_is_turned_upright(rendering: RenderedPage, angle: float) -> None:
+    skewed = Page(rotate(rendering.page.pixels, angle))
     normalized = normalize(skewed)
     assert normalized.rotation_deg == pytest.approx(angle, abs=0.1)
     middle = np.array([(skewed.width - 1) / 2, (skewed.height - 1) / 2, 1.0])
@@ -59,22 +59,22 @@ def test_boxes_are_moved_by_the_origin_and_the_scale() -> None:
     assert normalized.box(1, 2, 3, 4) == Box(12, 26, 16, 32)
 
 
-def test_a_page_without_a_grid_is_refused_and_can_be_given_its_scale(rendered: RenderedPage) -> None:
+def test_a_page_without_a_grid_is_refused_and_can_be_given_its_scale(rendering: RenderedPage) -> None:
     bare = render_page(RECORD, dpi=150, grid="none").page
     answer = normalize_page(bare)
     assert isinstance(answer, NotFound)
     assert "grid" in answer.reason
-    normalized = normalize_at_scale(bare, rendered.truth.px_per_mm)
+    normalized = normalize_at_scale(bare, rendering.truth.px_per_mm)
     assert normalized.origin == (0, 0)
     size_mm = np.array(normalized.ink.shape) / PX_PER_MM
-    assert size_mm == pytest.approx(np.array([bare.height, bare.width]) / rendered.truth.px_per_mm, abs=1)
+    assert size_mm == pytest.approx(np.array([bare.height, bare.width]) / rendering.truth.px_per_mm, abs=1)
 
 
-def test_the_classes_of_the_pixels_are_used_where_they_are_known(rendered: RenderedPage) -> None:
-    shape = rendered.page.pixels.shape[:2]
+def test_the_classes_of_the_pixels_are_used_where_they_are_known(rendering: RenderedPage) -> None:
+    shape = rendering.page.pixels.shape[:2]
     trace, pulse = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     trace[shape[0] // 2, :] = pulse[shape[0] // 4, :] = 255
-    page = Page(rendered.page.pixels, classes=PixelClasses(trace, np.zeros_like(trace), np.zeros_like(trace), pulse))
+    page = Page(rendering.page.pixels, classes=PixelClasses(trace, np.zeros_like(trace), np.zeros_like(trace), pulse))
     normalized = normalize_at_scale(page, float(PX_PER_MM))
     assert normalized.pulse is not None
     height = normalized.ink.shape[0]
@@ -82,7 +82,7 @@ def test_the_classes_of_the_pixels_are_used_where_they_are_known(rendered: Rende
     assert normalized.pulse.sum(axis=1).argmax() == pytest.approx(height / 4, abs=2)
 
 
-def test_a_pile_of_pages_is_refused_by_the_size_of_its_paper(rendered: RenderedPage) -> None:
-    result = normalize_page(Page(np.ascontiguousarray(np.tile(rendered.page.pixels, (6, 1, 1)))))
+def test_a_pile_of_pages_is_refused_by_the_size_of_its_paper(rendering: RenderedPage) -> None:
+    result = normalize_page(Page(np.ascontiguousarray(np.tile(rendering.page.pixels, (6, 1, 1)))))
     assert isinstance(result, NotFound)
     assert "By its grid the paper would be 1.1 m long; crop the picture to one page." in result.reason

@@ -1,11 +1,11 @@
-"""What is on a page instead of the leads of a known layout, in the words of the message that refuses it."""
+"""Messages that say what is on a page instead of the leads of a known layout."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_ink import draw_line, normalized_from
+from ink_lines import draw_line, normalized_from
 from numpy.typing import NDArray
 
 from ecglens.digitizing import digitize_page

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_ink import draw_line, draw_pulse
+from ink_lines import draw_line, draw_pulse
 from numpy.typing import NDArray
 
 from ecglens.leads.pulses import find_pulses
@@ -27,7 +27,7 @@ def test_the_pulses_of_a_column_are_outlined_along_the_middle_of_the_pen(left: i
 
 
 @pytest.mark.parametrize("height_mm", [5.0, 10.0, 20.0])
-def test_pulses_of_each_usual_gain_are_found_and_others_are_not(height_mm: float) -> None:
+def test_pulses_of_each_typical_gain_are_found_and_others_are_not(height_mm: float) -> None:
     ink, other = blank(), blank()
     draw_pulse(ink, zero=220, left=30, height_mm=height_mm)
     draw_pulse(other, zero=220, left=30, height_mm=1.4 * height_mm)

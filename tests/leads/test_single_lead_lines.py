@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawn_ink import draw_line, normalized_from
+from ink_lines import draw_line, normalized_from
 from numpy.typing import NDArray
 from rendered_recorders import over_several_lines
 from synthetic_ecgs import synthesize_ecg

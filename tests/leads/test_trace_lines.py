@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_ink import draw_line, normalized_from
+from ink_lines import draw_line, normalized_from
 from numpy.typing import NDArray
 
 from ecglens.layouts import plan

@@ -26,7 +26,7 @@ def test_a_page_is_decoded_upright_as_pillow_does() -> None:
         np.testing.assert_array_equal(decode_jpeg(source(PAGE.read_bytes())).pixels, np.asarray(image))
 
 
-def test_a_page_of_plain_gray_is_not_taken_for_missing_rows() -> None:
+def test_a_page_of_plain_gray_is_not_mistaken_for_missing_rows() -> None:
     gray = Image.new("RGB", (400, 400), (127, 127, 127))
     assert decode_jpeg(source(encode(gray, "JPEG", quality=100))).warnings == ()
 

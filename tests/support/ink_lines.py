@@ -1,4 +1,4 @@
-"""Ink drawn line by line on a normalized page, whose lines, pulses and scale are known."""
+"""Lines and pulses of ink on a normalized page, whose places and scale are known."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -32,6 +32,8 @@ __all__ = ["attack_databases", "attack_kills", "attack_people", "attack_slow", "
 
 PAGE = ROOT / "tests" / "data" / "MI_26.jpg"
 HEALTH_BAR_S = 1.0
+PAUSE_S = 15.0
+"""Time between two looks at what is finished, in s."""
 SETTLE_S = 900.0
 """Time after a stage in which all accepted pages have to be finished, in s."""
 
@@ -349,7 +351,7 @@ def wait_for_all(programs: Sequence[Program]) -> Counter[str]:
         except (OSError, ValueError, KeyError):
             if time.monotonic() > end:
                 raise
-        time.sleep(2.0)
+        time.sleep(PAUSE_S)
 
 
 @contextmanager

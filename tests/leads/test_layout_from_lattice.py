@@ -5,19 +5,75 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from read_against_truth import snr_db
 from rendered_recorders import BARE, as_jpeg, with_names, with_pulse_in_each_column
 
 from ecglens.digitizing import digitize_page, measure_tracing
 from ecglens.formats.csv import read_csv
-from ecglens.records import GOOD_QUALITY, Tracing
+from ecglens.layouts import plan
+from ecglens.leads.layout_from_lattice import find_lattice_layout
+from ecglens.leads.normalized import NormalizedPage, normalize_page
+from ecglens.records import GOOD_QUALITY, Layout, NotFound, Page, PixelClasses, Tracing
 from ecglens.render import RenderedPage, render_page
 from ecglens.render.paper import GridStyle
+from ecglens.vision.pixel_classes import classify_page
 
 RECORD = read_csv(Path(__file__).resolve().parents[1] / "data" / "ptbxl_00001.csv")
 GRAY = GridStyle((205, 205, 205), (130, 130, 130), 0.12, 0.25)
 BLACK = GridStyle((150, 150, 150), (40, 40, 40), 0.12, 0.25)
 RATE_BPM = 63
+
+
+@pytest.fixture(scope="module")
+def example() -> RenderedPage:
+    """Return a page whose pixels were classified."""
+    rendered = render_page(RECORD, dpi=120)
+    return replace(rendered, page=classify_page(rendered.page))
+
+
+def find_leads(page: Page, *, name: str | None = None) -> Layout | NotFound:
+    normalized = normalize_page(page)
+    assert isinstance(normalized, NormalizedPage), normalized
+    return find_lattice_layout(page, normalized, name=name)
+
+
+def without_traces(page: Page, columns: slice | NDArray[np.bool_]) -> Page:
+    """Return a classified page without traces in these columns."""
+    assert page.classes is not None
+    trace = page.classes.trace.copy()
+    trace[:, columns] = 0
+    return replace(page, classes=PixelClasses(trace, page.classes.print, page.classes.grid, page.classes.pulse))
+
+
+def test_leads_are_located_beside_their_names_by_the_classes_of_the_pixels(example: RenderedPage) -> None:
+    layout = find_leads(example.page)
+    assert isinstance(layout, Layout), layout
+    assert layout.name == "3x4+1"
+    assert (layout.px_per_mm_source, layout.unread, layout.rhythm_leads) == ("grid", 0, ("II",))
+    for box, truth in zip(layout.leads, example.truth.leads, strict=True):
+        assert box.lead == truth.lead
+        edges = (truth.box.left, truth.box.right, truth.baseline_px)
+        assert (box.box.left, box.box.right, box.baseline_px) == pytest.approx(edges, abs=1.5 * example.truth.px_per_mm)
+
+
+def test_the_layout_that_is_given_must_be_that_of_the_names(example: RenderedPage) -> None:
+    layout = find_leads(example.page, name="3x4")
+    assert isinstance(layout, Layout), layout
+    assert {lead.lead for lead in layout.leads} == set(plan("3x4").leads)
+    refused = find_leads(example.page, name="12x1")
+    assert isinstance(refused, NotFound)
+    assert "do not make up a known layout" in refused.reason
+
+
+def test_names_without_enough_traces_beside_them_are_refused(example: RenderedPage) -> None:
+    none = find_leads(without_traces(example.page, slice(None)))
+    assert isinstance(none, NotFound)
+    assert "names of 12 leads were read, but no traces were found beside them" in none.reason
+    columns_mm = np.arange(example.page.width) / example.truth.px_per_mm
+    holes = find_leads(without_traces(example.page, columns_mm % 6 < 3.5))  # each is bridged
+    assert isinstance(holes, NotFound)
+    assert "the traces beside them run over only" in holes.reason
 
 
 def good_share(tracing: Tracing) -> float:

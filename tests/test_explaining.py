@@ -56,8 +56,16 @@ def test_the_label_is_the_most_probable_one_unless_one_is_given(runtime: Runtime
         explain_page(reading, runtime, method=METHOD, label="stroke", checks=False)
 
 
-def test_without_probabilities_arrays_or_a_layout_there_is_no_scene(runtime: Runtime, reading: Reading) -> None:
-    assert build_scene(reading, runtime) is not None
+def test_a_scene_has_the_arrays_of_the_answer_and_needs_probabilities_and_a_layout(
+    runtime: Runtime, reading: Reading
+) -> None:
+    scene = build_scene(reading, runtime)
+    assert scene is not None
+    assert scene.label == "mi"
+    assert reading.prediction.inputs is not None
+    for name, array in reading.prediction.inputs.items():
+        assert array.any()
+        np.testing.assert_array_equal(scene.arrays[name].reshape(array.shape), array)
     for prediction in (replace(reading.prediction, probabilities=None), replace(reading.prediction, inputs=None)):
         assert build_scene(replace(reading, prediction=prediction), runtime) is None
     assert build_scene(replace(reading, located=Located(reading.page, NotFound("No grid."))), runtime) is None

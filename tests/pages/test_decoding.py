@@ -14,7 +14,7 @@ import pytest
 
 from ecglens.errors import EcgReadError
 from ecglens.pages import decoding, decoding_child
-from ecglens.pages.decoding import decode_apart
+from ecglens.pages.decoding import decode_apart, decode_for_sender
 from ecglens.pages.read import count_pages, decode_here, read_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -118,13 +118,14 @@ def test_a_process_that_is_killed_costs_one_file(fresh, monkeypatch):
     assert read_page(DATA / "MI_26.jpg", decode=decode_apart).width == 1107
 
 
-def test_a_process_that_does_not_answer_is_ended(fresh, monkeypatch):
+@pytest.mark.parametrize(("decode", "seconds"), [(decode_apart, "0.3"), (decode_for_sender, "0.2")])
+def test_a_process_that_does_not_answer_is_ended(fresh, monkeypatch, decode, seconds):
     read_page(DATA / "MI_26.jpg", decode=decode_apart)
     (process,) = decoding._IDLE
     os.kill(process._process.pid, signal.SIGSTOP)
-    monkeypatch.setattr(decoding, "LIMITS", decoding.DecodingLimits(wall_seconds=0.3))
-    with pytest.raises(EcgReadError, match=r"within 0.3 s, found one that takes longer"):
-        read_page(DATA / "MI_26.jpg", decode=decode_apart)
+    monkeypatch.setattr(decoding, "LIMITS", decoding.DecodingLimits(wall_seconds=0.3, sender_seconds=0.2))
+    with pytest.raises(EcgReadError, match=f"within {seconds} s, found one that takes longer"):
+        read_page(DATA / "MI_26.jpg", decode=decode)
     assert process._process.poll() == -signal.SIGKILL
 
 

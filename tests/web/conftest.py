@@ -1,5 +1,6 @@
 """Fixtures of the site's tests: an account that is logged in, a page, tasks that are run at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils.module_loading import import_string
 from django_tasks_db.models import DBTaskResult
+
+from ecglens.pages import decoding
 
 PAGES = Path(__file__).parents[1] / "data"
 PASSWORD = "correct horse battery"
@@ -67,6 +70,12 @@ def stored_files(transactional_db):
     from ecglens.web.readings.store import list_files
 
     return lambda: sorted(list_files())
+
+
+@pytest.fixture(autouse=True)
+def _patient_senders(monkeypatch):
+    """Let a busy machine take its time to decode."""
+    monkeypatch.setattr(decoding, "LIMITS", replace(decoding.LIMITS, sender_seconds=120.0))
 
 
 @pytest.fixture(autouse=True)

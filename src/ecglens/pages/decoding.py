@@ -28,7 +28,7 @@ from ecglens.limits import threshold
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.records import PageText
 
-__all__ = ["LIMITS", "DecodingLimits", "count_pages_apart", "decode_apart"]
+__all__ = ["LIMITS", "DecodingLimits", "count_pages_apart", "decode_apart", "decode_for_sender"]
 
 _BENCHMARK = "`python benchmarks/decoding.py`: benchmarks/decoding.md"
 
@@ -46,10 +46,17 @@ class DecodingLimits:
         evidence=_BENCHMARK,
     )
     wall_seconds: float = threshold(
+        60.0,
+        "s",
+        "Time for a file of the person who runs the program; a busy machine gives a process a part of a processor.",
+        low="Large scans are refused on busy machines.",
+        high="A file that waits for something without computing holds the program up for longer.",
+        evidence=_BENCHMARK,
+    )
+    sender_seconds: float = threshold(
         9.0,
         "s",
-        "Time for a file, so that its sender has an answer within 10 s; a busy machine gives a process a part of a "
-        "processor.",
+        "Time for a file that someone sends to a site, so that the sender has an answer within 10 s.",
         low="Large scans are refused on busy machines.",
         high="The sender of a hostile file waits longer than 10 s on a busy machine.",
         evidence="`python benchmarks/attack.py files`: benchmarks/attack.md",
@@ -91,8 +98,12 @@ def decode_apart(file: SourceFile, kind: str) -> Decoded:
     Raises:
         EcgReadError: As the decoder of the format, or the file takes too long or too much memory.
     """
+    return _decode(file, kind, LIMITS.wall_seconds)
+
+
+def _decode(file: SourceFile, kind: str, wall_seconds: float) -> Decoded:
     request = {"count": False, "kind": kind, "name": file.name, "page": file.page}
-    reply, body = _ask({**request, "max_megapixels": file.max_megapixels}, file.data, file.name)
+    reply, body = _ask({**request, "max_megapixels": file.max_megapixels}, file.data, file.name, wall_seconds)
     at = int(np.prod(reply["shape"]))
     pixels, curves = body[:at].reshape(reply["shape"]), []
     for shape in reply["curves"]:
@@ -103,6 +114,19 @@ def decode_apart(file: SourceFile, kind: str) -> Decoded:
     return Decoded(pixels, reply["pages"], tuple(reply["warnings"]), tuple(curves), texts)
 
 
+def decode_for_sender(file: SourceFile, kind: str) -> Decoded:
+    """Decode a file in another process, for a sender who waits for the answer.
+
+    Args:
+        file: The file.
+        kind: Its format, as ``read`` names it.
+
+    Raises:
+        EcgReadError: As :func:`decode_apart`, after a shorter time.
+    """
+    return _decode(file, kind, LIMITS.sender_seconds)
+
+
 def count_pages_apart(data: bytes) -> int:
     """Count the pages of a file in another process; 1 where its bytes do not say, or it takes too long.
 
@@ -110,13 +134,15 @@ def count_pages_apart(data: bytes) -> int:
         data: The whole file.
     """
     try:
-        reply, _ = _ask({"count": True}, data, "bytes")
+        reply, _ = _ask({"count": True}, data, "bytes", LIMITS.wall_seconds)
     except EcgReadError:
         return 1
     return int(reply["pages"])
 
 
-def _ask(request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+def _ask(
+    request: Mapping[str, Any], data: bytes, name: str, wall_seconds: float
+) -> tuple[dict[str, Any], NDArray[np.uint8]]:
     """Send a request to an idle process, and return its reply and the bytes behind it."""
     if not _SLOTS.acquire(timeout=LIMITS.wait_seconds):
         raise EcgReadError(
@@ -125,7 +151,7 @@ def _ask(request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, 
     try:
         process = _take_process()
         try:
-            answer = process.ask(request, data, name)
+            answer = process.ask(request, data, name, wall_seconds)
         except EcgReadError:
             if process.is_usable():  # it refused the file, and waits for the next one
                 _IDLE.append(process)
@@ -179,9 +205,11 @@ class _Process:
             os.close(self._pixels)
             self._pixels = -1
 
-    def ask(self, request: Mapping[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    def ask(
+        self, request: Mapping[str, Any], data: bytes, name: str, wall_seconds: float
+    ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         """Send a request, and return the reply and the bytes behind it."""
-        deadline = time.monotonic() + LIMITS.wall_seconds
+        deadline = time.monotonic() + wall_seconds
         try:
             self._send(json.dumps({**request, "bytes": len(data)}).encode() + b"\n", deadline)
             self._send(data, deadline)
@@ -198,7 +226,7 @@ class _Process:
             return reply, self._take(sum(sizes))
         except TimeoutError as error:
             self.end()
-            raise _refuse(name, f"within {LIMITS.wall_seconds:g} s, found one that takes longer", "as a PNG") from error
+            raise _refuse(name, f"within {wall_seconds:g} s, found one that takes longer", "as a PNG") from error
         except (EOFError, BrokenPipeError) as error:
             if self.end() == -signal.SIGXCPU:
                 took = f"within {LIMITS.cpu_seconds} s of computing time, found one that takes longer"

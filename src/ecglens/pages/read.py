@@ -56,7 +56,7 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
         source: Path, bytes, or a file object opened in binary mode.
         page: Which page of a TIFF or PDF, from 1.
         max_megapixels: Pages above this are refused before they are decoded.
-        decode: Decodes the file: :func:`decode_here` or :func:`ecglens.pages.decoding.decode_apart`, in a process that
+        decode: Decodes the file: :func:`decode_here` or a function of :mod:`ecglens.pages.decoding`, in a process that
             is ended when the file takes too long; by default, PDFs are decoded there and all others here.
 
     Returns:

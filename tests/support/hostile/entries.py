@@ -13,7 +13,7 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.sources import from_path, read_rules
 from ecglens.errors import BatchError, EcgLensError
 from ecglens.formats.files import read_record
-from ecglens.pages.decoding import decode_apart
+from ecglens.pages.decoding import decode_for_sender
 from ecglens.pages.read import count_pages, read_page
 from ecglens.reading import examine_page, load_runtime
 from ecglens.settings import load_settings
@@ -50,7 +50,7 @@ def prepare_reader(entry: str) -> None:
     """Load the libraries that reading takes, so that their start does not count."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     if entry in {"page", "archive", "model"}:
-        examine_page(read_page(_PAGE, decode=decode_apart), load_runtime())
+        examine_page(read_page(_PAGE, decode=decode_for_sender), load_runtime())
     for name in _LIBRARIES.get(entry, ()):
         import_module(name)
 
@@ -62,7 +62,7 @@ def _read_page(path: Path) -> str:
 def _read_bytes(data: bytes) -> str:
     """Read a page as the site does for visitors and accounts."""
     pages = count_pages(data)
-    page = read_page(data, max_megapixels=load_settings().max_megapixels, decode=decode_apart)
+    page = read_page(data, max_megapixels=load_settings().max_megapixels, decode=decode_for_sender)
     reading = examine_page(page, load_runtime(), source=data)
     answer = reading.prediction.label or "no label"
     return f"{answer}, page of {page.width} x {page.height} px, 1 of {pages}"

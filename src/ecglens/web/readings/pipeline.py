@@ -16,7 +16,7 @@ from ecglens.formats.reading_state import pack_reading, unpack_reading
 from ecglens.leads.locate import locate_flat_leads, locate_leads
 from ecglens.models.explain import default_methods
 from ecglens.models.explain.caching import CachingRuntime
-from ecglens.pages.decoding import decode_apart
+from ecglens.pages.decoding import decode_for_sender
 from ecglens.pages.read import read_page
 from ecglens.printed.facts import read_facts, read_text_facts
 from ecglens.printed.redaction import redact
@@ -114,7 +114,7 @@ def predict_page(content: bytes, number: int, options: Options) -> FirstResult:
     Raises:
         EcgLensError: The page cannot be read, or a model cannot be used.
     """
-    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels, decode=decode_apart)
+    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels, decode=decode_for_sender)
     located, printed = locate_page(page, content), read_text_facts(page)
     readings = [
         read_located(located, load_runtime(name), printed=printed or False) for name in options.models or (None,)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from ecglens.demo import demo_pages
 from ecglens.extras import is_installed
-from ecglens.pages.decoding import decode_apart
+from ecglens.pages.decoding import decode_for_sender
 from ecglens.pages.read import read_page
 from ecglens.printed.facts import read_text_facts
 from ecglens.reading import load_runtime, locate_page, read_located
@@ -44,7 +44,7 @@ def read_for_visitor(content: bytes, name: str, options: Options, *, number: int
     Raises:
         EcgLensError: It cannot be read.
     """
-    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels, decode=decode_apart)
+    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels, decode=decode_for_sender)
     return _present(clean_name(name), *_read(page, options, content))
 
 

@@ -5,6 +5,7 @@ For research and teaching; not a medical device.
 ``import ecglens`` loads the standard library only; the rest is loaded by the first use of a name.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would send facts on this machine to its maker
 
 _FUNCTIONS = {
     "digitize": "ecglens.digitizing",

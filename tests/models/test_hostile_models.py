@@ -2,6 +2,7 @@
 
 import resource
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -64,3 +65,27 @@ def test_the_limit_of_memory_ends_with_its_block():
     with limit_memory(50), pytest.raises(MemoryError):
         np.ones(100_000_000)
     assert np.ones(100_000_000).nbytes == 800_000_000
+
+
+def test_limits_of_several_threads_are_all_taken_back():
+    """Two models that are loaded at once must not leave the limit of one of them behind."""
+    before, entered, waiting = resource.getrlimit(resource.RLIMIT_DATA), threading.Event(), threading.Event()
+
+    def first():
+        with limit_memory(500):
+            entered.set()
+            waiting.wait(10)
+
+    def second():
+        entered.wait(10)
+        waiting.set()
+        with limit_memory(300):
+            pass
+
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before

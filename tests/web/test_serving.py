@@ -11,9 +11,11 @@ import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import uvicorn
 from django import db
+from live_site import Site
 from uvicorn.config import Config
 
 from ecglens.errors import SettingsError
@@ -198,7 +200,9 @@ def test_a_connection_without_a_request_is_closed(address, monkeypatch):
         assert connection.recv(100) == b""
     with connect(address) as connection:  # after a request too
         connection.sendall(b"GET /healthz HTTP/1.1\r\n" + HEAD + b"\r\n")
-        assert connection.recv(1000)
+        received = b""
+        while not received.endswith(b"ok\n"):
+            received += connection.recv(1000)
         connection.sendall(b"GET")
         assert connection.recv(100) == b""
 
@@ -392,12 +396,25 @@ class TestStart:
 
         assert [path.name for path in tmp_path.iterdir()] == ["arriving.upload"]
 
-    def test_counters_of_metrics_are_in_memory_and_empty_at_the_start(self, tmp_path, monkeypatch):
+    def test_counters_of_metrics_are_in_a_private_folder_in_memory_that_is_deleted_at_the_end(
+        self, tmp_path, monkeypatch
+    ):
         monkeypatch.setattr(server, "_MEMORY", tmp_path)
-        folder = server._create_metrics_folder(8000)
-        (folder / "counter_1.db").touch()
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "before")
+        with server._metrics_folder():
+            (folder,) = tmp_path.iterdir()
+            (folder / "counter_1.db").touch()
+            assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(folder)
+            assert folder.stat().st_mode & 0o777 == 0o700
+        assert list(tmp_path.iterdir()) == []
 
-        assert folder.parent == tmp_path
-        assert folder.stat().st_mode & 0o777 == 0o700
-        assert server._create_metrics_folder(8000) == folder
-        assert list(folder.iterdir()) == []
+    def test_nothing_runs_on_when_the_main_process_is_killed(self, tmp_path):
+        site = Site(tmp_path / "data", options=("--processes", "1", "--workers", "1")).start()
+        everyone = psutil.Process(site.process.pid).children(recursive=True)
+        assert len(everyone) >= 2
+
+        site.process.kill()
+        site.process.wait()
+        _, alive = psutil.wait_procs(everyone, timeout=120)
+
+        assert alive == []

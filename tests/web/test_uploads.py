@@ -143,3 +143,15 @@ def test_free_space_is_that_of_the_disk_of_uploads(settings):
     free = shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free
     assert limits.has_room(0) == (free > limits.RESERVE_BYTES)
     assert not limits.has_room(10**18)
+
+
+@pytest.mark.parametrize("charset", ["rot13", "hex", "idna", "undefined", "latin-1", "utf-8"])
+def test_forms_with_files_are_utf8_whatever_they_say(client, user, charset):
+    """Some names are codecs of Python, but no character sets."""
+    kind = f"multipart/form-data; boundary=B; charset={charset}"
+    body = '--B\r\nContent-Disposition: form-data; name="page"\r\n\r\nü\r\n--B--\r\n'.encode()
+    _, key = create_token(user, "script", ["write"])
+
+    assert client.generic("POST", "/disease-predict", body, kind).status_code == 400
+    program = Client(headers={"Authorization": f"Bearer {key}"})
+    assert program.generic("POST", "/api/v1/readings", body, kind).status_code == 422

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-__all__ = ["HEADERS", "add_headers"]
+__all__ = ["HEADERS", "add_headers", "decode_as_utf8"]
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -29,5 +29,19 @@ def add_headers(get_response: GetResponse) -> GetResponse:
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    return respond
+
+
+def decode_as_utf8(get_response: GetResponse) -> GetResponse:
+    """Decode forms with files as UTF-8, as browsers send them, whatever character set their header names.
+
+    Django would look the name up among Python's codecs, some of which are no character sets.
+    """
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        if request.content_type == "multipart/form-data":
+            request.encoding = "utf-8"
+        return get_response(request)
 
     return respond

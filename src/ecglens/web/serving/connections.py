@@ -1,15 +1,24 @@
 """Connections of the site: those that send no request in time are closed."""
 
 import asyncio
+import logging
+import os
+import signal
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]  # it ships no types
 
-__all__ = ["GRACE_S", "HEADERS_S", "SiteWorker"]
+from ecglens.errors import EcgLensError
+from ecglens.reading import load_runtime
 
+__all__ = ["GRACE_S", "HEADERS_S", "NOTIFY_S", "SiteWorker"]
+
+_LOG = logging.getLogger(__name__)
 HEADERS_S = 10.0
 """Time in s for the headers of a request; a phone with a bad connection sends them within 2 s."""
+NOTIFY_S = 5
+"""Time in s between two signs of life for the main process."""
 GRACE_S = 8
 """Time in s for requests that are being answered when the site is stopped; containers get 10 s."""
 
@@ -36,6 +45,9 @@ class TimedProtocol(H11Protocol):
         self._stop_timer()
         super().connection_lost(exc)
 
+    def _should_upgrade(self) -> bool:
+        return False  # there are no web sockets, and no reason to log advice on them
+
     def _is_between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
@@ -54,7 +66,7 @@ class TimedProtocol(H11Protocol):
 
 
 class SiteWorker(UvicornWorker):  # type: ignore[misc]  # uvicorn_worker ships no types
-    """Serving process of gunicorn whose connections have time limits."""
+    """Serving process of gunicorn whose connections have time limits; it ends when the main process is gone."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "http": TimedProtocol,
@@ -63,6 +75,21 @@ class SiteWorker(UvicornWorker):  # type: ignore[misc]  # uvicorn_worker ships n
         "loop": "asyncio",
         "proxy_headers": False,  # Django and allauth count the proxies of the settings
         "server_header": False,
+        "timeout_notify": NOTIFY_S,
         "timeout_graceful_shutdown": GRACE_S,
         "ws": "none",
     }
+
+    def load_wsgi(self) -> None:
+        """Load the site and its default model, before there are threads that share the memory limit of loading."""
+        super().load_wsgi()
+        try:
+            load_runtime(None)
+        except EcgLensError as error:  # whoever asks for the model is told
+            _LOG.warning("The default model cannot be used: %s", error.detail)
+
+    async def callback_notify(self) -> None:
+        """Report to the main process that this one responds, or end when that one is gone."""
+        if os.getppid() != self.ppid:
+            os.kill(os.getpid(), signal.SIGTERM)
+        self.notify()

@@ -3,13 +3,15 @@
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,6 @@ from gunicorn.app.base import BaseApplication
 
 from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
-from ecglens.web.http.keys import create_private_folder
 from ecglens.web.http.log_redaction import redact_secrets
 from ecglens.web.serving.connections import GRACE_S
 
@@ -79,44 +80,40 @@ def serve(
         SettingsError: The address cannot be listened on, or the database does not respond.
     """
     _check_address(host, port)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_create_metrics_folder(port))
-    _allow_many_connections()
-    _set_up()
-    _check_database()
-    _delete_old_uploads()
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    options = {
-        "bind": address,
-        "workers": processes or min(_MAX_PROCESSES, os.cpu_count() or 1),
-        "worker_class": "ecglens.web.serving.connections.SiteWorker",
-        "timeout": _TIMEOUT_S,
-        "keepalive": _KEEP_ALIVE_S,
-        "graceful_timeout": GRACE_S,
-        "preload_app": True,
-        "loglevel": "warning",
-        "when_ready": lambda server: ready(),
-    }
-    count = load_settings().worker_processes if workers is None else workers
-    supervisor = _start_supervisor(count) if count else None
-    try:
-        _Server(options).run()
-    finally:
-        if supervisor is not None:
-            supervisor.terminate()
-            supervisor.wait()
+    with _metrics_folder():
+        _allow_many_connections()
+        _set_up()
+        _check_database()
+        _delete_old_uploads()
+        options = {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "workers": processes or min(_MAX_PROCESSES, os.cpu_count() or 1),
+            "worker_class": "ecglens.web.serving.connections.SiteWorker",
+            "timeout": _TIMEOUT_S,
+            "keepalive": _KEEP_ALIVE_S,
+            "graceful_timeout": GRACE_S,
+            "preload_app": True,
+            "loglevel": "warning",
+            "when_ready": lambda server: ready(),
+        }
+        with _supervisor(load_settings().worker_processes if workers is None else workers):
+            _Server(options).run()
 
 
-def supervise_workers(count: int, *, patience_s: float = _STOP_S, interruptible: bool = False) -> None:
+def supervise_workers(
+    count: int, parent: int | None = None, *, patience_s: float = _STOP_S, interruptible: bool = False
+) -> None:
     """Run so many workers, each in a process of its own, until stopped or until the parent process ends.
 
     A worker that ends is replaced, so that one bad page does not stop the site.
 
     Args:
         count: Number of workers.
+        parent: Process whose end stops them; by default, the one that started this one.
         patience_s: Time that a worker has for its page when all are stopped.
         interruptible: Whether Ctrl+C stops them; otherwise another process passes it on.
     """
-    parent, workers = os.getppid(), [_start_worker() for _ in range(count)]
+    parent, workers = parent or os.getppid(), [_start_worker() for _ in range(count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, (lambda *_: sys.exit(0)) if interruptible else signal.SIG_IGN)
     try:
@@ -142,12 +139,12 @@ def run_worker() -> None:
     supervise_workers(1, patience_s=_PAGE_S, interruptible=True)
 
 
-def run_worker_process() -> None:
-    """Measure and explain until stopped, in this process."""
+def run_worker_process(parent: int) -> None:
+    """Measure and explain in this process, until it is stopped or the parent process is gone."""
     _set_up()
     from ecglens.web.operations.worker import run_tasks
 
-    run_tasks(parent=os.getppid())
+    run_tasks(parent=parent)
 
 
 def run_command(arguments: list[str]) -> None:
@@ -158,17 +155,33 @@ def run_command(arguments: list[str]) -> None:
     execute_from_command_line(["ecglens manage", *arguments])
 
 
-def _create_metrics_folder(port: int) -> Path:
-    """Create the folder in which the processes of the site add up their counts, empty at the start.
+@contextmanager
+def _metrics_folder() -> Iterator[None]:
+    """Have a folder in which the processes of the site add up their counts, with a name that nobody can foresee.
 
     Its files are mapped into memory, where a full disk would end the process that writes to them; so they are in memory
     where the system has such a folder.
     """
-    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    folder = create_private_folder(parent / f"ecglens-metrics-{os.getuid()}-{port}")
-    for old in folder.glob("*.db"):
-        old.unlink()
-    return folder
+    parent, main = _MEMORY if os.access(_MEMORY, os.W_OK) else None, os.getpid()
+    folder = tempfile.mkdtemp(prefix="ecglens-metrics-", dir=parent)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    try:
+        yield
+    finally:
+        if os.getpid() == main:  # a serving process, which was forked within the block, leaves it too
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _supervisor(count: int) -> Iterator[None]:
+    """Have so many workers, and a process that replaces those that end."""
+    process, main = _start_supervisor(count) if count else None, os.getpid()
+    try:
+        yield
+    finally:
+        if process is not None and os.getpid() == main:
+            process.terminate()
+            process.wait()
 
 
 def _allow_many_connections() -> None:
@@ -236,7 +249,7 @@ def _delete_old_uploads() -> None:
 
 def _start_supervisor(count: int) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
-    command = f"from {__name__} import supervise_workers; supervise_workers({count})"
+    command = f"from {__name__} import supervise_workers; supervise_workers({count}, {os.getpid()})"
     return subprocess.Popen([sys.executable, "-c", command], env=environment)
 
 
@@ -245,9 +258,8 @@ def _start_worker() -> "subprocess.Popen[bytes]":
 
     It has no session of its own: Linux shares the processor among sessions first, and its niceness would not count.
     """
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import run_worker_process as run; run()"], process_group=0
-    )
+    command = f"from {__name__} import run_worker_process; run_worker_process({os.getpid()})"
+    return subprocess.Popen([sys.executable, "-c", command], process_group=0)
 
 
 def _stop(worker: "subprocess.Popen[bytes]", patience_s: float) -> None:

@@ -1,5 +1,6 @@
 """Uploads of pages, and demo pages."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -15,6 +16,7 @@ from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
 from ecglens.web.accounts.audit import record
 from ecglens.web.accounts.current_user import get_user
+from ecglens.web.http.throttle import seconds_to_next_minute
 from ecglens.web.readings import flows, visitors
 from ecglens.web.readings.forms import UploadForm
 from ecglens.web.readings.pipeline import Options
@@ -110,8 +112,12 @@ def _wants_json(request: HttpRequest) -> bool:
 
 def _refuse(request: HttpRequest, message: str, status: int, lang: str = "") -> HttpResponse:
     if _wants_json(request):
-        return JsonResponse({"message": message, "lang": lang}, status=status)
-    return _render_form(request, message, status, lang)
+        response: HttpResponse = JsonResponse({"message": message, "lang": lang}, status=status)
+    else:
+        response = _render_form(request, message, status, lang)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = str(seconds_to_next_minute())
+    return response
 
 
 def _render_form(request: HttpRequest, message: str = "", status: int = 200, lang: str = "") -> HttpResponse:

@@ -85,7 +85,7 @@ class SiteWorker(UvicornWorker):  # type: ignore[misc]  # uvicorn_worker ships n
         super().load_wsgi()
         try:
             load_runtime(None)
-        except EcgLensError as error:  # whoever asks for the model is told
+        except EcgLensError as error:  # an upload that asks for it gets this error
             _LOG.warning("The default model cannot be used: %s", error.detail)
 
     async def callback_notify(self) -> None:

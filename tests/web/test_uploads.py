@@ -75,11 +75,13 @@ def test_a_program_needs_the_scope_to_write(user, scopes, status):
     assert variables.get(CALLER) == (f"account:{user.pk}" if status == 204 else None)
 
 
-def test_other_addresses_take_forms_only(client):
-    response, variables = check(client, "/account/", length=10**7)
+@pytest.mark.parametrize("path", ["/account/", "/accounts/login/"])
+def test_other_addresses_take_forms_only(path):
+    response, variables = check(Client(), path, length=10**7)
 
     assert response.status_code == 413
     assert CALLER not in variables
+    assert check(Client(), path, length=10**6)[0].status_code == 204
 
 
 @pytest.mark.parametrize("path", ["/disease-predict", "/api/v1/readings"])

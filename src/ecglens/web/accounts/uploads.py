@@ -20,6 +20,7 @@ _RETRY_S = 10
 _BEARER = "Bearer "
 _API = "/api/"
 _FOR_VISITORS = "/disease-predict"
+_FOR_ACCOUNTS = (_API, "/batches/")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -73,9 +74,8 @@ def _find_caller(request: HttpRequest) -> str | None:
         return f"account:{token.owner_id}" if token is not None and "write" in token.scopes else None
     if isinstance(request.user, User):
         return f"account:{request.user.pk}"
-    if request.path == _FOR_VISITORS and load_settings().visitors:
-        return f"address:{hash_address(request)}"
-    return None
+    is_open = load_settings().visitors if request.path == _FOR_VISITORS else not request.path.startswith(_FOR_ACCOUNTS)
+    return f"address:{hash_address(request)}" if is_open else None
 
 
 def _refuse_for_now(request: HttpRequest) -> HttpResponse:

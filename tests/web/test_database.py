@@ -36,7 +36,8 @@ def test_an_address_of_a_server_becomes_djangos_settings(address, engine, port, 
 def test_options_in_the_address_override_mysql_defaults(tmp_path):
     assert configure_database("postgresql://db/ecg?sslmode=require", tmp_path)["OPTIONS"] == {"sslmode": "require"}
     assert configure_database("postgresql://db/ecg", tmp_path)["OPTIONS"] == {}
-    defaults = {"charset": "utf8mb4", "isolation_level": "read committed"}
+    utc = "SET time_zone = '+00:00'"
+    defaults = {"charset": "utf8mb4", "isolation_level": "read committed", "init_command": utc}
     assert configure_database("mysql://db/ecg", tmp_path)["OPTIONS"] == defaults
     assert configure_database("mariadb://db/ecg?charset=utf8&connect_timeout=3", tmp_path)["OPTIONS"] == {
         **defaults,

@@ -1,6 +1,7 @@
 """The server in front of Django: connections, bodies, the queue, and what a slow or hostile client can hold."""
 
 import asyncio
+import contextlib
 import io
 import os
 import socket
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import psutil
@@ -92,7 +92,7 @@ def address(django, tmp_path):
     listener.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def connect(address):
     with socket.create_connection(address, 30) as connection:
         yield connection
@@ -361,6 +361,12 @@ class TestFairQueue:
         assert self.run(scenario) == 0
 
 
+def is_supervisor(process):
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return "supervise_workers" in " ".join(process.cmdline())
+    return False
+
+
 class TestStart:
     def test_a_server_database_without_the_tables_of_this_version_is_refused(self, monkeypatch):
         monkeypatch.setattr(db, "connection", SimpleNamespace(vendor="postgresql", ensure_connection=lambda: None))
@@ -408,8 +414,33 @@ class TestStart:
             assert folder.stat().st_mode & 0o777 == 0o700
         assert list(tmp_path.iterdir()) == []
 
-    def test_nothing_runs_on_when_the_main_process_is_killed(self, tmp_path):
+    def test_a_file_that_is_no_database_is_refused_by_its_name(self, tmp_path):
+        (tmp_path / "ecglens.sqlite3").write_bytes(b"no database" * 1000)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "ecglens", "serve", "--port", str(port)],
+            env={**clean, "ECGLENS_DATA_DIR": str(tmp_path), "ECGLENS_DATABASE_URL": ""},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"ecglens: Expected the database of ecglens in the file '{tmp_path}/ecglens.sql")
+        assert "Traceback" not in done.stderr
+
+    def test_an_unknown_host_is_refused_by_its_name(self):
+        with pytest.raises(SettingsError, match="got no-such-host.invalid, which is unknown"):
+            server._check_address("no-such-host.invalid", 8000)
+
+    def test_a_supervisor_that_was_killed_is_replaced_and_nothing_runs_on_without_the_main_process(self, tmp_path):
         site = Site(tmp_path / "data", options=("--processes", "1", "--workers", "1")).start()
+        main = psutil.Process(site.process.pid)
+        (supervisor,) = filter(is_supervisor, main.children())
+        supervisor.kill()
+        wait_until(lambda: any(is_supervisor(child) and child != supervisor for child in main.children()))
+
         everyone = psutil.Process(site.process.pid).children(recursive=True)
         assert len(everyone) >= 2
 

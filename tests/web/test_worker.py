@@ -209,3 +209,25 @@ def test_finished_tasks_are_deleted(upload, work):
 
     assert worker.delete_old_tasks() == 1
     assert not DBTaskResult.objects.exists()
+
+
+def list_turns():
+    """Return the owner of each reading that has a task, in the order of the queue."""
+    owners = {str(reading.pk): reading.owner.email[:3] for reading in Reading.objects.select_related("owner")}
+    return [owners[row.args_kwargs["args"][0]] for row in DBTaskResult.objects.ready()]
+
+
+def test_pages_of_one_user_do_not_hold_up_those_of_another(user, other, page):
+    options = flows.create_options(user)
+    for owner in (user, user, user, other):
+        flows.read_file(owner, page, "page.jpg", options=options)
+
+    assert list_turns() == ["ada", "eve", "ada", "ada"]
+
+
+def test_pages_of_a_large_batch_do_not_hold_up_those_of_a_small_one(user, other):
+    for owner, size in ((user, 25), (other, 3)):
+        batch = Batch.objects.create(owner=owner, name="batch", listed=True)
+        tasks.add_pages(batch, [tasks.WaitingPage("page.jpg", 1, "upload", 1)] * size)
+
+    assert list_turns() == ["ada"] * 10 + ["eve"] * 3 + ["ada"] * 15

@@ -29,9 +29,9 @@ from ecglens.web.operations.backup import (
     list_migrations,
     list_tables,
 )
-from ecglens.web.readings.models import Batch, Reading
+from ecglens.web.readings.models import Batch
 from ecglens.web.readings.store import pages
-from ecglens.web.readings.tasks import BATCH_PRIORITY, look_closer, read_waiting, unpack
+from ecglens.web.readings.tasks import enqueue_next, list_unfinished, unpack
 
 __all__ = ["restore"]
 
@@ -213,10 +213,8 @@ def _reset_sequences() -> None:
 
 
 def _restart_work() -> None:
-    for pk in Reading.objects.filter(state=Reading.State.WAITING).values_list("pk", flat=True).order_by("created_at"):
-        read_waiting.enqueue(str(pk))
-    for pk, batch in Reading.objects.filter(state=Reading.State.ANSWERED).values_list("pk", "batch_id"):
-        look_closer.using(priority=BATCH_PRIORITY if batch else 0).enqueue(str(pk))
+    for reading in list_unfinished():
+        enqueue_next(reading)
     for pk in Batch.objects.filter(listed=False, failure_reason="").exclude(archive="").values_list("pk", flat=True):
         unpack.enqueue(str(pk))
 

@@ -122,7 +122,7 @@ def read_file(
             fill_reading(reading, first, files)
             reading.save(force_insert=True)
             save_answers(reading, first.predictions)
-            tasks.look_closer.enqueue(str(reading.pk))
+            tasks.enqueue_next(reading)
     except IntegrityError:
         delete_files(*files)
         existing = _find_existing(owner, idempotency_key, request_sha256) if idempotency_key else None

@@ -82,11 +82,11 @@ def save_answers(reading: Reading, predictions: tuple[Prediction, ...]) -> None:
     )
 
 
-def save_first_result(claimed: Reading, first: FirstResult) -> bool:
+def save_first_result(claimed: Reading, first: FirstResult) -> Reading | None:
     """Store the first result of a page of a batch.
 
     Returns:
-        Whether it was stored; not if another worker has claimed the reading since.
+        The reading as it is stored; ``None`` if another worker has claimed it since.
     """
     files = store_page_files(first)
     with transaction.atomic():
@@ -97,7 +97,7 @@ def save_first_result(claimed: Reading, first: FirstResult) -> bool:
         )
         if reading is None:
             delete_files(*files)
-            return False
+            return None
         upload = reading.upload.name
         fill_reading(reading, first, files)
         reading.upload = ""
@@ -105,7 +105,7 @@ def save_first_result(claimed: Reading, first: FirstResult) -> bool:
         save_answers(reading, first.predictions)
         if not Reading.objects.filter(upload=upload).exists():
             delete_files(upload)
-    return True
+    return reading
 
 
 def save_details(claimed: Reading, details: Details) -> bool:

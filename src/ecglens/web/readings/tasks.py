@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import F
 from django_tasks import task
-from django_tasks.base import TaskResultStatus
+from django_tasks.base import TASK_MIN_PRIORITY, TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from ecglens.batch.entries import Entry, fetch
@@ -39,6 +39,8 @@ __all__ = [
     "NO_ROOM",
     "WaitingPage",
     "add_pages",
+    "enqueue_next",
+    "list_unfinished",
     "look_closer",
     "read_waiting",
     "requeue_unfinished",
@@ -47,7 +49,9 @@ __all__ = [
 ]
 
 BATCH_PRIORITY = -10
-"""Priority below that of pages for which a user waits."""
+"""Highest priority of pages in batches: below that of pages for which a user waits."""
+_PAGES_PER_PRIORITY = 10
+"""Pages of a batch that wait with the same priority."""
 
 _MAX_ATTEMPTS = 3
 _INTERRUPTED = (
@@ -92,7 +96,7 @@ def look_closer(pk: str) -> str:
     return "failed" if stored is None else "stored" if stored else "skipped"
 
 
-@task(priority=BATCH_PRIORITY)
+@task()
 def read_waiting(pk: str) -> str:
     """Read a page of a batch."""
     reading = claim_reading(pk, Reading.State.WAITING)
@@ -108,10 +112,10 @@ def read_waiting(pk: str) -> str:
 
     def save() -> bool:
         with transaction.atomic():
-            is_saved = save_first_result(reading, first)
-            if is_saved:
-                look_closer.using(priority=BATCH_PRIORITY).enqueue(pk)
-            return is_saved
+            saved = save_first_result(reading, first)
+            if saved is not None:
+                enqueue_next(saved)
+            return saved is not None
 
     stored = _run_stage(reading, "reading", save)
     return "failed" if stored is None else "stored" if stored else "skipped"
@@ -143,24 +147,47 @@ def unpack(pk: str) -> str:
     return "failed" if "failure_reason" in changes else "stored"
 
 
+def enqueue_next(reading: Reading) -> None:
+    """Enqueue the next step of a reading: the more earlier pages of its owner are unfinished, the later is its turn.
+
+    The pages of one user, or of a large batch, thus do not hold up those of others.
+    """
+    is_batch = reading.batch_id is not None
+    earlier = Reading.objects.filter(owner_id=reading.owner_id, created_at__lt=reading.created_at, state=reading.state)
+    ahead = earlier.filter(batch__isnull=not is_batch).count()
+    if is_batch:
+        priority = max(BATCH_PRIORITY - ahead // _PAGES_PER_PRIORITY, TASK_MIN_PRIORITY)
+    else:
+        priority = max(-ahead, BATCH_PRIORITY + 1)
+    step = look_closer if reading.state == Reading.State.ANSWERED else read_waiting
+    step.using(priority=priority).enqueue(str(reading.pk))
+
+
+def list_unfinished() -> Iterator[Reading]:
+    """Iterate over the readings for which there is work left, oldest first, without their results."""
+    unfinished = Reading.objects.filter(state__in=[Reading.State.WAITING, Reading.State.ANSWERED])
+    columns = unfinished.order_by("created_at").only("owner_id", "batch_id", "state", "created_at")
+    return columns.iterator(chunk_size=500)
+
+
 def requeue_unfinished() -> int:
     """Enqueue tasks for readings and batches that are not finished and have none, and return how many.
 
     Tasks are lost where the database fails while the end of one is recorded. A task that is enqueued twice does nothing
     the second time.
     """
-    ids = Reading.objects.values_list("pk", flat=True)
-    unfinished = {
-        look_closer: list(ids.filter(state=Reading.State.ANSWERED)),
-        read_waiting: list(ids.filter(state=Reading.State.WAITING)),
-        unpack: list(Batch.objects.exclude(archive="").filter(listed=False).values_list("pk", flat=True)),
-    }
     rows = DBTaskResult.objects.filter(status__in=[TaskResultStatus.READY, TaskResultStatus.RUNNING])
     queued = {arguments["args"][0] for arguments in rows.values_list("args_kwargs", flat=True)}
-    lost = [(each, str(pk)) for each, pks in unfinished.items() for pk in pks if str(pk) not in queued]
-    for each, pk in lost:
-        each.using(priority=BATCH_PRIORITY).enqueue(pk)
-    return len(lost)
+    lost = 0
+    for reading in list_unfinished():
+        if str(reading.pk) not in queued:
+            enqueue_next(reading)
+            lost += 1
+    for pk in Batch.objects.exclude(archive="").filter(listed=False).values_list("pk", flat=True):
+        if str(pk) not in queued:
+            unpack.enqueue(str(pk))
+            lost += 1
+    return lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +243,7 @@ def add_pages(batch: Batch, pages: Sequence[WaitingPage], *, start: int = 0, ent
         for offset, page in enumerate(pages)
     )
     for reading in waiting:
-        read_waiting.enqueue(str(reading.pk))
+        enqueue_next(reading)
 
 
 def _run_stage(reading: Reading, stage: str, work: Callable[[], T]) -> T | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
@@ -42,9 +43,12 @@ _OLD_UPLOAD_S = 3600.0
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._options = options
+    def __init__(self, options: dict[str, Any], workers: "_Workers") -> None:
+        self._options, self._workers = options, workers
         super().__init__()
+
+    def run(self) -> None:
+        _Arbiter(self, self._workers).run()
 
     def load_config(self) -> None:
         for name, value in self._options.items():
@@ -57,6 +61,36 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         from ecglens.web.serving.site import Site
 
         return Site(get_wsgi_application(), Path(settings.FILE_UPLOAD_TEMP_DIR))
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
+    """The main process of gunicorn, which also replaces the supervisor of the workers if that ends."""
+
+    def __init__(self, server: _Server, workers: "_Workers") -> None:
+        self._measuring = workers
+        super().__init__(server)
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        self._measuring.ensure()
+
+
+class _Workers:
+    """So many workers, and a process that replaces those that end."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    def ensure(self) -> None:
+        """Start the supervisor unless it runs."""
+        if self._count and (self._supervisor is None or self._supervisor.poll() is not None):
+            self._supervisor = _start_supervisor(self._count)
+
+    def stop(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.terminate()
+            self._supervisor.wait()
 
 
 def serve(
@@ -96,8 +130,8 @@ def serve(
             "loglevel": "warning",
             "when_ready": lambda server: ready(),
         }
-        with _supervisor(load_settings().worker_processes if workers is None else workers):
-            _Server(options).run()
+        with _run_workers(load_settings().worker_processes if workers is None else workers) as measuring:
+            _Server(options, measuring).run()
 
 
 def supervise_workers(
@@ -173,15 +207,14 @@ def _metrics_folder() -> Iterator[None]:
 
 
 @contextmanager
-def _supervisor(count: int) -> Iterator[None]:
-    """Have so many workers, and a process that replaces those that end."""
-    process, main = _start_supervisor(count) if count else None, os.getpid()
+def _run_workers(count: int) -> Iterator[_Workers]:
+    workers, main = _Workers(count), os.getpid()
+    workers.ensure()
     try:
-        yield
+        yield workers
     finally:
-        if process is not None and os.getpid() == main:
-            process.terminate()
-            process.wait()
+        if os.getpid() == main:
+            workers.stop()
 
 
 def _allow_many_connections() -> None:
@@ -208,18 +241,24 @@ def _check_database() -> None:
     from django.core.management import call_command
     from django.db import DatabaseError, connection, connections
 
+    is_file = connection.vendor == "sqlite"
     try:
         connection.ensure_connection()
+        if is_file:
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("createcachetable", verbosity=0)
     except DatabaseError as error:
         reason = redact_secrets(str(error).strip().splitlines()[0])
+        if is_file:
+            raise SettingsError(
+                f"Expected the database of ecglens in the file '{connection.settings_dict['NAME']}', got “{reason}”; "
+                "restore a backup, or move the file away to start an empty one."
+            ) from error
         raise SettingsError(
             f"Expected a database that responds at ECGLENS_DATABASE_URL, got “{reason}”; start it, or correct the "
             "address."
         ) from error
-    if connection.vendor == "sqlite":
-        call_command("migrate", verbosity=0, interactive=False)
-        call_command("createcachetable", verbosity=0)
-    elif not _has_tables(connection):
+    if not is_file and not _has_tables(connection):
         raise SettingsError(
             "Expected the tables of this version in the database at ECGLENS_DATABASE_URL, got none or older ones; make "
             "a backup if there is data, then run: ecglens manage migrate && ecglens manage createcachetable"
@@ -276,6 +315,11 @@ def _check_address(host: str, port: int) -> None:
         with socket.socket(family, kind, protocol) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
+    except socket.gaierror as error:
+        raise SettingsError(
+            f"Expected the name or address of this machine to listen on, got {host}, which is unknown; choose another "
+            "with --host."
+        ) from error
     except OSError as error:
         raise SettingsError(
             f"Expected a free address of this machine to listen on, got {host} port {port}, which is in use or belongs "

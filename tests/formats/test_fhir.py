@@ -51,8 +51,8 @@ def test_leads_without_text_are_named_by_their_codes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("origin", "periods", "message"),
     [
-        ({"value": 0}, (2, 2), "Expected a FHIR Observation with SampledData"),
-        ({"value": 0, "code": "mm"}, (2, 2), "Expected a FHIR Observation with SampledData"),
+        ({"value": 0}, (2, 2), "Expected samples in mV, uV or V .* got no unit; add their unit"),
+        ({"value": 0, "code": "mm"}, (2, 2), "Expected samples in mV, uV or V .* got mm; add their unit"),
         ({"value": 0, "code": "mV"}, (2, 4), "Expected leads of one rate"),
         ({"value": 0, "code": "mV"}, (), "Expected leads of one rate"),
     ],

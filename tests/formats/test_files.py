@@ -1,4 +1,5 @@
-import re
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,17 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
-from ecglens.formats.files import FORMATS, read_record, write_record
+from ecglens.formats.files import FORMATS, detect_format, read_record, write_record
+from ecglens.layouts import canonical_lead
 from ecglens.records import EcgRecord
 
+pytest.importorskip("ecgdatakit")
 pytest.importorskip("wfdb")
 pytest.importorskip("pydicom")
+
+DATA = Path(__file__).parents[1] / "data"
+SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "digital_files"
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared data is not beside the repository")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -63,11 +70,57 @@ def test_the_same_record_gives_the_same_file_without_a_name_or_a_date(
         assert path.read_bytes() == (second / path.name).read_bytes()
 
 
-def test_an_unknown_format_or_ending_is_refused_with_those_that_work(whole: EcgRecord, tmp_path: Path) -> None:
+def test_an_unknown_format_is_refused_with_those_that_work(whole: EcgRecord, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, got 'xml'"):
         write_record(whole, tmp_path / "a", "xml")
-    with pytest.raises(DatasetError, match=re.escape("ends in one of .hea, .csv, .json, .dcm, .fhir.json")):
+    (tmp_path / "a.xml").write_text("<html>\n</html>")
+    with pytest.raises(DatasetError, match=r"Expected a digital ECG at a\.xml, got a file of another kind"):
         read_record(tmp_path / "a.xml")
+    with pytest.raises(DatasetError, match=r"Expected a file at none\.xml, but it cannot be read"):
+        read_record(tmp_path / "none.xml")
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "wfdb"])
+def test_the_content_tells_the_format_whatever_the_name(form: str, page: EcgRecord, tmp_path: Path) -> None:
+    written = write_record(page, tmp_path / "page", form)
+    assert detect_format(written) == form
+    content = written.read_bytes()
+    for source in (content, io.BytesIO(content)):
+        assert read_record(source).leads == page.leads
+
+
+def test_the_parts_of_a_wfdb_record_name_it(page: EcgRecord, tmp_path: Path) -> None:
+    write_record(page, tmp_path / "page", "wfdb")
+    for name in ("page.hea", "page", "page.dat"):
+        assert read_record(tmp_path / name).leads == page.leads
+
+
+def test_pages_and_other_tables_are_no_digital_ecgs() -> None:
+    for path in (DATA / "MI_26.jpg", DATA / "00009_hr.pdf", DATA / "README.md", DATA / "keras2.h5"):
+        assert detect_format(path) is None
+
+
+@pytest.mark.shared
+@needs_samples
+def test_the_sample_files_of_recorders_have_the_samples_that_others_read() -> None:
+    with (SAMPLES / "index.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if not row["expected_first5_mV"].startswith("raw")]
+    assert len(rows) == 19
+    for row in rows:
+        record = read_record(SAMPLES / row["file"].partition(" ")[0])
+        assert record.fs_hz == pytest.approx(float(row["fs_hz"]), abs=1e-3), row["file"]
+        for part in row["expected_first5_mV"].split(";"):
+            name, _, text = part.strip().partition(": ")
+            lead = {"ch1": "channel 1", "ch2": "channel 2", "ecg": "ECG"}.get(name, name.removeprefix("EKG "))
+            samples = record.signals_mv[record.leads.index(canonical_lead(lead)), :5]
+            np.testing.assert_allclose(samples, np.float64(text.split()), atol=2e-5, err_msg=row["file"])
+
+
+@pytest.mark.shared
+@needs_samples
+def test_an_observation_without_a_unit_is_refused() -> None:
+    with pytest.raises(DatasetError, match="got no unit; add their unit"):
+        read_record(SAMPLES / "fhir_observation_ekg_hl7example.json")
 
 
 @pytest.mark.parametrize("form", ["wfdb", "dicom", "fhir"])

@@ -75,6 +75,7 @@ def read_fhir(path: str | Path) -> EcgRecord:
     try:
         observation = parse_json(path.read_text(encoding="utf-8"))
         parts = [part for part in observation["component"] if "valueSampledData" in part]
+        _check_units(parts, path.name)
         rows = [_samples(part["valueSampledData"]) for part in parts]
         periods = {float(part["valueSampledData"]["period"]) for part in parts}
         leads = tuple(map(_lead, parts))
@@ -89,6 +90,25 @@ def read_fhir(path: str | Path) -> EcgRecord:
     for line, row in zip(signals, rows, strict=True):
         line[: len(row)] = row
     return check_record(EcgRecord(signals, round(1000 / periods.pop(), 3), leads, comments=notes), path.name)
+
+
+def _check_units(parts: list[dict[str, Any]], name: str) -> None:
+    """Refuse samples without a unit of voltage, whose height could only be guessed.
+
+    Raises:
+        DatasetError: There are such samples.
+    """
+    units = {_unit(part["valueSampledData"]) for part in parts}
+    if not units <= _TO_MV.keys():
+        strange = " and ".join(sorted(units - _TO_MV.keys()))
+        raise DatasetError(
+            f"Expected samples in mV, uV or V in the Observation {name}, got {strange or 'no unit'}; add their unit."
+        )
+
+
+def _unit(data: dict[str, Any]) -> str:
+    origin = data["origin"]
+    return str(origin.get("code") or origin.get("unit") or "")
 
 
 def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
@@ -110,9 +130,8 @@ def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
 
 def _samples(data: dict[str, Any]) -> list[float]:
     """In mV; errors and values beyond the limits are NaN."""
-    origin = data["origin"]
-    scale = _TO_MV[origin["code"] if "code" in origin else origin["unit"]]
-    factor, zero = float(data.get("factor", 1)), float(origin.get("value", 0))
+    scale = _TO_MV[_unit(data)]
+    factor, zero = float(data.get("factor", 1)), float(data["origin"].get("value", 0))
     return [
         np.nan if word in {"E", "L", "U"} else (float(word) * factor + zero) * scale for word in data["data"].split()
     ]

@@ -1,21 +1,30 @@
 """Every format by its name, and a record in or out of any of them."""
 
+import codecs
 import re
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 from ecglens.errors import DatasetError
-from ecglens.formats.csv import read_csv, write_csv
+from ecglens.extras import is_installed
+from ecglens.formats.alivecor import looks_like_atc, read_atc
+from ecglens.formats.contec import looks_like_contec, read_contec
+from ecglens.formats.csv import looks_like_record, read_csv, write_csv
 from ecglens.formats.dicom import read_dicom, write_dicom
 from ecglens.formats.fhir import read_fhir, write_fhir
+from ecglens.formats.healforce import looks_like_healforce, read_healforce
 from ecglens.formats.json import read_json, write_json
+from ecglens.formats.recorders import RECORDER_FORMATS, detect_recorder_format, read_recorder_file
+from ecglens.formats.wearables import looks_like_apple_health, looks_like_polar, read_apple_health, read_polar
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
 from ecglens.records import EcgRecord
 
-__all__ = ["FORMATS", "RecordFormat", "plain_name", "read_record", "write_record"]
+__all__ = ["FORMATS", "RECORD_TITLES", "RecordFormat", "detect_format", "plain_name", "read_record", "write_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +34,84 @@ class RecordFormat:
     Attributes:
         ending: Of the file, or of the one of several that names them.
         write: Writes a record to a path with the ending, for some formats with the time of recording.
-        read: Reads one.
         dated: Whether ``write`` takes ``recorded``.
         plain: Whether its names are of ASCII letters, digits, ``-`` and ``_`` only.
     """
 
     ending: str
     write: Callable[..., None]
-    read: Callable[[Path], EcgRecord]
     dated: bool = False
     plain: bool = False
 
 
 FORMATS = MappingProxyType(
     {
-        "wfdb": RecordFormat(".hea", write_wfdb, read_wfdb, plain=True),
-        "csv": RecordFormat(".csv", write_csv, read_csv),
-        "json": RecordFormat(".json", write_json, read_json),
-        "dicom": RecordFormat(".dcm", write_dicom, read_dicom, dated=True),
-        "fhir": RecordFormat(".fhir.json", write_fhir, read_fhir, dated=True),
+        "wfdb": RecordFormat(".hea", write_wfdb, plain=True),
+        "csv": RecordFormat(".csv", write_csv),
+        "json": RecordFormat(".json", write_json),
+        "dicom": RecordFormat(".dcm", write_dicom, dated=True),
+        "fhir": RecordFormat(".fhir.json", write_fhir, dated=True),
     }
 )
+"""Formats that are written, by name."""
+
+RECORD_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "wfdb": "WFDB",
+        "dicom": "DICOM waveforms",
+        "muse": "GE MUSE XML",
+        "sierra": "Philips Sierra XML",
+        "mortara": "Mortara ELI XML",
+        "aecg": "HL7 aECG",
+        "scp": "SCP-ECG",
+        "edf": "EDF",
+        "ishne": "ISHNE",
+        "mfer": "MFER",
+        "atc": "AliveCor ATC",
+        "kardia": "Kardia JSON",
+        "apple_health": "Apple Health CSV",
+        "polar": "Polar sensor log",
+        "contec": "Contec ECG90A",
+        "healforce": "Healforce Prince 180",
+        "fhir": "FHIR Observation",
+        "json": "JSON of ecglens",
+        "csv": "CSV",
+    }
+)
+"""Titles of the formats that are read, by name."""
+
+_READERS: Mapping[str, Callable[[Path], EcgRecord]] = MappingProxyType(
+    {
+        "wfdb": read_wfdb,
+        "dicom": read_dicom,
+        "atc": read_atc,
+        "apple_health": read_apple_health,
+        "polar": read_polar,
+        "contec": read_contec,
+        "healforce": read_healforce,
+        "fhir": read_fhir,
+        "json": read_json,
+        "csv": read_csv,
+        **dict.fromkeys(RECORDER_FORMATS.values(), read_recorder_file),
+    }
+)
+
+_MARKS: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
+    {
+        "dicom": lambda head: head[128:132] == b"DICM",
+        "atc": looks_like_atc,
+        "contec": looks_like_contec,
+        "healforce": looks_like_healforce,
+        "fhir": lambda head: b'"resourceType"' in head,
+        "json": lambda head: b'"ecglens-record"' in head,
+        "polar": looks_like_polar,
+        "apple_health": looks_like_apple_health,
+    }
+)
+"""Whether a file that begins so has a format; the formats of recorders and CSV are looked for after these."""
+
+_HEAD_BYTES = 4096
+"""Part of a file in which the marks of the formats are."""
 
 
 def plain_name(name: str) -> str:
@@ -87,19 +153,69 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
     return path
 
 
-def read_record(path: str | Path) -> EcgRecord:
-    """Read a record by the ending of its file.
+def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:
+    """Read a digital ECG; its content tells which of ``RECORD_TITLES`` it is.
 
     Args:
-        path: Ends as one of ``FORMATS`` does.
+        source: Path, bytes or binary file. A WFDB record, which has several files, is given by the path of its header,
+            with or without ``.hea``.
+
+    Returns:
+        Signals in mV. Ages, sexes and recorders are in the comments where they are stated, names and dates are not.
 
     Raises:
-        DatasetError: The ending is unknown, or the file cannot be read.
+        DatasetError: The format is unknown, the file cannot be read, or it states no unit of voltage.
         MissingExtraError: What the format needs is not installed.
     """
-    path = Path(path)
-    for form in sorted(FORMATS.values(), key=lambda form: -len(form.ending)):
-        if path.name.lower().endswith(form.ending):
-            return form.read(path)
-    endings = ", ".join(form.ending for form in FORMATS.values())
-    raise DatasetError(f"Expected a file that ends in one of {endings}, got {path.name}.")
+    if isinstance(source, str | Path):
+        path = Path(source)
+        name = detect_format(path)
+        if name is None:
+            raise DatasetError(
+                f"Expected a digital ECG at {path.name}, got a file of another kind; give one of "
+                f"{', '.join(RECORD_TITLES.values())}."
+            )
+        return _READERS[name](_find_header(path) or path)
+    content = source if isinstance(source, bytes) else source.read()
+    with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
+        path = Path(folder) / "record"
+        path.write_bytes(content)
+        return read_record(path)
+
+
+def detect_format(path: Path) -> str | None:
+    """Return the format of a digital ECG, a name in ``RECORD_TITLES``; ``None`` for other files, such as pages.
+
+    Raises:
+        DatasetError: The file cannot be read.
+    """
+    if path.suffix.lower() == ".hea" or _find_header(path) is not None:
+        return "wfdb"
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError as error:
+        raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
+    found = next((name for name, matches in _MARKS.items() if matches(head)), None)
+    if found is not None:
+        return found
+    if is_installed("ecgdatakit") and (recorder := detect_recorder_format(path, head)) is not None:
+        return recorder
+    if path.suffix.lower() == ".json":
+        return "json"
+    return "csv" if _is_text(head) and looks_like_record(path) else None
+
+
+def _find_header(path: Path) -> Path | None:
+    """Return the header of a WFDB record that is named without its ending or by its signals; ``None`` for others."""
+    names = [path.with_name(f"{path.name}.hea"), *([path.with_suffix(".hea")] if path.suffix == ".dat" else [])]
+    return next((name for name in names if name.is_file()), None)
+
+
+def _is_text(head: bytes) -> bool:
+    """Return whether a file that begins so is text of several lines."""
+    decoder = codecs.getincrementaldecoder("utf-8")()  # the last character may be cut off
+    try:
+        return "\0" not in decoder.decode(head) and b"\n" in head
+    except UnicodeDecodeError:
+        return False

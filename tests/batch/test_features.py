@@ -20,6 +20,7 @@ def test_pages_and_records_are_found_below_a_folder_each_once(tmp_path):
     for name in ("b.JPG", "sub/a.hea", "sub/a.dat", "truth.json", "c.fhir.json", "d.txt", "e.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "c.fhir.json").write_text('{"resourceType": "Observation"}')
     paths = list_files([tmp_path / "e.csv", tmp_path, tmp_path / "d.txt"])
 
     assert [path.name for path in paths] == ["e.csv", "b.JPG", "c.fhir.json", "a.hea", "d.txt"]

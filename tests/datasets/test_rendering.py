@@ -43,7 +43,5 @@ def test_what_cannot_be_drawn_or_written_is_refused(tmp_path):
         draw_file(RECORD, tmp_path / "a.xyz", dpi=100)
     with pytest.raises(RenderError, match="Expected a damage as KIND or KIND:STRENGTH, got 'blur:x'"):
         draw_file(RECORD, tmp_path / "a.png", damages=["blur:x"], dpi=100)
-    with pytest.raises(
-        DatasetError, match=r"Expected a file of signals at .*none\.hea, got nothing there; check the path"
-    ):
+    with pytest.raises(DatasetError, match=r"Expected a WFDB header none\.hea in .*, but none is there"):
         draw_file(tmp_path / "none.hea", tmp_path / "a.png")

@@ -7,16 +7,12 @@ from pathlib import Path
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
-from ecglens.formats.csv import looks_like_record
-from ecglens.formats.files import FORMATS, read_record
+from ecglens.formats.files import detect_format, read_record
 from ecglens.measuring.features import FEATURES, compute_features
 from ecglens.measuring.measure import measure
 from ecglens.records import EcgRecord
 
 __all__ = ["compute_feature_row", "count_skipped", "list_files"]
-
-_FOLDER_ENDINGS = (*sorted(IMAGE_SUFFIXES), ".hea", ".dcm", ".csv", ".fhir.json")
-"""Endings of the files that are read from a folder. Other JSON files there are rarely records."""
 
 _PARTS_OF_RECORDS = frozenset({".dat", ".atr", ".xws"})
 """Files that belong to a WFDB header beside them."""
@@ -65,7 +61,7 @@ def compute_feature_row(path: Path) -> dict[str, float | str]:
     """Compute the features of a page or record.
 
     Args:
-        path: A page, or a record in one of ``ecglens.formats.files.FORMATS``.
+        path: A page, or a digital ECG in one of ``ecglens.formats.files.RECORD_TITLES``.
 
     Returns:
         ``file``, ``layout`` (empty for a record), ``error`` (empty if there is none), then every name of
@@ -90,7 +86,7 @@ def compute_feature_row(path: Path) -> dict[str, float | str]:
 
 
 def _record(path: Path) -> tuple[EcgRecord, str]:
-    if any(path.name.lower().endswith(form.ending) for form in FORMATS.values()):
+    if detect_format(path) is not None:
         return read_record(path), ""
     tracing = digitize(path)
     if tracing.record is None:
@@ -100,9 +96,6 @@ def _record(path: Path) -> tuple[EcgRecord, str]:
 
 
 def _is_page_or_record(path: Path) -> bool:
-    is_table = path.suffix.lower() == ".csv"
-    return (
-        path.name.lower().endswith(_FOLDER_ENDINGS)
-        and path.is_file()
-        and not (is_table and not looks_like_record(path))
-    )
+    if not path.is_file() or path.suffix.lower() in _PARTS_OF_RECORDS:
+        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES or detect_format(path) is not None

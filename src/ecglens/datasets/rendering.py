@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from ecglens.datasets.recordings import Recordings
-from ecglens.errors import DatasetError, RenderError
+from ecglens.errors import RenderError
 from ecglens.formats.csv import read_csv
-from ecglens.formats.files import FORMATS, read_record
+from ecglens.formats.files import read_record
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.pages.read import read_page
 from ecglens.records import EcgRecord, Page
@@ -28,26 +28,14 @@ def read_signals(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     """Read a record from a file of signals.
 
     Args:
-        path: A ``.csv``, a WFDB header with or without ``.hea``, or a file of another format in
-            ``ecglens.formats.files.FORMATS``.
+        path: A digital ECG in one of ``ecglens.formats.files.RECORD_TITLES``; a WFDB header with or without ``.hea``.
         fs_hz: Sampling rate of a CSV without a column of time.
 
     Raises:
-        DatasetError: The file does not exist, or cannot be read as such.
+        DatasetError: The file cannot be read as such.
     """
     path = Path(path)
-    if path.suffix.lower() != ".hea" and path.with_name(f"{path.name}.hea").is_file():
-        return read_wfdb(path)
-    if not path.exists():
-        raise DatasetError(f"Expected a file of signals at {path}, got nothing there; check the path.")
-    if path.suffix.lower() == ".csv":
-        return read_csv(path, fs_hz=fs_hz)
-    if not any(path.name.lower().endswith(form.ending) for form in FORMATS.values()):
-        raise DatasetError(
-            f"Expected signals in a file that ends in {', '.join(form.ending for form in FORMATS.values())}, got "
-            f"{path.name}; digitize a page to get such a file."
-        )
-    return read_record(path)
+    return read_csv(path, fs_hz=fs_hz) if fs_hz is not None and path.suffix.lower() == ".csv" else read_record(path)
 
 
 def draw_file(

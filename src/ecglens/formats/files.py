@@ -102,7 +102,7 @@ _MARKS: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
         "atc": looks_like_atc,
         "contec": looks_like_contec,
         "healforce": looks_like_healforce,
-        "fhir": lambda head: b'"resourceType"' in head,
+        "fhir": lambda head: b'"resourceType"' in head and b'"Observation"' in head,
         "json": lambda head: b'"ecglens-record"' in head,
         "polar": looks_like_polar,
         "apple_health": looks_like_apple_health,
@@ -201,8 +201,6 @@ def detect_format(path: Path) -> str | None:
         return found
     if is_installed("ecgdatakit") and (recorder := detect_recorder_format(path, head)) is not None:
         return recorder
-    if path.suffix.lower() == ".json":
-        return "json"
     return "csv" if _is_text(head) and looks_like_record(path) else None
 
 

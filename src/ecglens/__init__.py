@@ -14,6 +14,7 @@ from ecglens.errors import EcgLensError, EcgReadError
 if TYPE_CHECKING:
     from ecglens.digitizing import digitize
     from ecglens.explaining import explain
+    from ecglens.formats.files import read_record
     from ecglens.joining import digitize_joined
     from ecglens.reading import examine, read
     from ecglens.records import (
@@ -52,6 +53,7 @@ __all__ = [
     "examine",
     "explain",
     "read",
+    "read_record",
 ]
 
 __version__ = "0.1.0"
@@ -64,6 +66,7 @@ _FUNCTIONS = {
     "examine": "ecglens.reading",
     "explain": "ecglens.explaining",
     "read": "ecglens.reading",
+    "read_record": "ecglens.formats.files",
 }
 """Modules of the functions; the other names are of ``ecglens.records``."""
 

@@ -69,15 +69,28 @@ def test_uids_follow_from_the_content(whole: EcgRecord, tmp_path: Path) -> None:
     assert uids[0] == uids[1] != uids[2]
 
 
-@pytest.mark.parametrize(("fs_hz", "message"), [(100.0, "got 100 Hz"), (2000.0, "got 2000 Hz")])
-def test_a_rate_beyond_the_standard_is_refused(fs_hz: float, message: str, whole: EcgRecord, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=message):
-        write_dicom(replace(whole, fs_hz=fs_hz), tmp_path / "a.dcm")
+@pytest.mark.parametrize(("fs_hz", "leads"), [(49.0, 12), (2000.0, 12), (100.0, 13), (500.0, 25)])
+def test_what_no_kind_of_file_may_hold_is_refused(fs_hz: float, leads: int, tmp_path: Path) -> None:
+    record = EcgRecord(np.zeros((leads, 100), np.float32), fs_hz, tuple(f"lead {number}" for number in range(leads)))
+    with pytest.raises(DatasetError, match=f"got {leads} leads of 100 samples at {fs_hz:g} Hz"):
+        write_dicom(record, tmp_path / "a.dcm")
 
 
-def test_a_recording_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="got 1 leads of 20000"):
-        write_dicom(EcgRecord(np.zeros((1, 20000), np.float32), 500.0, ("II",)), tmp_path / "a.dcm")
+@pytest.mark.parametrize(
+    ("samples", "fs_hz", "name"),
+    [
+        (16384, 500.0, "12-lead ECG Waveform Storage"),
+        (16385, 500.0, "General ECG Waveform Storage"),
+        (100, 130.0, "Ambulatory ECG Waveform Storage"),
+    ],
+)
+def test_a_record_becomes_the_first_kind_of_file_that_can_hold_it(
+    samples: int, fs_hz: float, name: str, tmp_path: Path
+) -> None:
+    write_dicom(EcgRecord(np.ones((1, samples), np.float32), fs_hz, ("II",)), tmp_path / "a.dcm")
+    assert pydicom.dcmread(tmp_path / "a.dcm").SOPClassUID.name == name
+    back = read_dicom(tmp_path / "a.dcm")
+    assert (back.signals_mv.shape, back.fs_hz, back.leads) == ((1, samples), fs_hz, ("II",))
 
 
 def test_files_of_other_makers_are_read(whole: EcgRecord, tmp_path: Path) -> None:

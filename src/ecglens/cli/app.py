@@ -56,6 +56,11 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "digitize": CommandEntry(
             "digitize", _READ, "Digitize ECG pages: signals in mV for each lead, with their quality."
         ),
+        "convert": CommandEntry(
+            "convert",
+            _READ,
+            "Convert digital ECGs of recorders and wearables into other formats; a file's content tells its format.",
+        ),
         "batch": CommandEntry(
             "batch",
             _READ,

@@ -1,4 +1,4 @@
-"""Records as DICOM 12-lead ECG waveforms (PS3.3 A.34.3) in and out, by pydicom.
+"""Records as DICOM ECG waveforms (PS3.3 A.34) in and out, by pydicom.
 
 The rows of a page and its rhythm strips are multiplex groups of their own; in each, column 0 is the start of the
 recording. A file says nothing of a person: the patient is ``Anonymous``, and times are those that the caller gives.
@@ -7,6 +7,7 @@ recording. A file says nothing of a person: the patient is ``Anonymous``, and ti
 import warnings
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -35,10 +36,35 @@ __all__ = ["UNKNOWN_TIME", "read_dicom", "write_dicom"]
 UNKNOWN_TIME = datetime(1900, 1, 1)
 """Stands for a time that nobody gave, where DICOM wants one."""
 
-_TWELVE_LEAD = "1.2.840.10008.5.1.4.1.1.9.1.1"
-_RATES_HZ = (200, 1000)
-_CHANNELS, _SAMPLES = 13, 16384
-"""Limits of a multiplex group of this kind (PS3.3 A.34.3.4)."""
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of waveform file and what its multiplex groups may hold (PS3.3 A.34).
+
+    Attributes:
+        uid: Its SOP class.
+        title: For errors.
+        rates_hz: Lowest and highest sampling rate.
+        channels: Number of channels of a group at most.
+        samples: Number of samples of a channel at most.
+        groups: Number of groups at most.
+    """
+
+    uid: str
+    title: str
+    rates_hz: tuple[int, int]
+    channels: int
+    samples: int
+    groups: int
+
+
+_MAX_SAMPLES = 2**31 - 1
+_KINDS = (
+    _Kind("1.2.840.10008.5.1.4.1.1.9.1.1", "DICOM 12-lead ECG", (200, 1000), 13, 16384, 5),
+    _Kind("1.2.840.10008.5.1.4.1.1.9.1.2", "DICOM general ECG", (200, 1000), 24, _MAX_SAMPLES, 4),
+    _Kind("1.2.840.10008.5.1.4.1.1.9.1.3", "DICOM ambulatory ECG", (50, 1000), 12, _MAX_SAMPLES, 1),
+)
+"""The first one that can hold a record is written."""
 
 _META_START = 144
 """Preamble, mark and the element that tells the length of the file's meta information (PS3.10, 7.1)."""
@@ -51,10 +77,12 @@ _TO_MV = {"uv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
 def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | None = None) -> None:
     """Write a record, one microvolt a step; unknown samples have the padding value.
 
+    It becomes a 12-lead ECG where it fits, otherwise a general or an ambulatory one.
+
     UIDs follow from the content, so that the same record gives the same file.
 
     Args:
-        record: Signals in mV, at 200 to 1000 Hz.
+        record: Signals in mV, at 50 to 1000 Hz.
         path: Where to write; its folder is made where it is missing.
         recorded: When the recording began; ``UNKNOWN_TIME`` is written where it is not given.
 
@@ -67,10 +95,10 @@ def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | Non
     strips = [row for row, lead in enumerate(placed.leads) if is_rhythm_strip(lead)]
     rows = [row for row in range(len(placed.leads)) if row not in strips]
     groups = [(label, chosen) for label, chosen in (("RHYTHM", rows), ("RHYTHM STRIPS", strips)) if chosen]
-    _check(placed, groups)
+    kind = _choose_kind(placed, groups)
     when = recorded or UNKNOWN_TIME
     dataset = pydicom.Dataset()
-    _describe(dataset, record, when, recorded is not None)
+    _describe(dataset, record, kind, when, recorded is not None)
     dataset.WaveformSequence = [_group(placed, label, chosen) for label, chosen in groups]
     dataset.WaveformAnnotationSequence = [_note(text) for text in remarks(record)]
     if not dataset.WaveformAnnotationSequence:
@@ -154,26 +182,34 @@ def _combine(groups: Sequence[Any], annotations: Sequence[Any]) -> EcgRecord:
     return EcgRecord(signals, rates[0], tuple(leads), start_s=starts if any(starts) else (), comments=comments)
 
 
-def _check(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> None:
-    low, high = _RATES_HZ
-    if not low <= record.fs_hz <= high:
-        raise DatasetError(f"Expected {low} to {high} Hz for a DICOM 12-lead ECG, got {record.fs_hz:g} Hz.")
-    most = max((len(rows) for _, rows in groups), default=0)
-    length = record.signals_mv.shape[1]
-    if not 1 <= most <= _CHANNELS or not 1 <= length <= _SAMPLES:
-        raise DatasetError(
-            f"Expected at most {_CHANNELS} leads of {_SAMPLES} samples for a DICOM 12-lead ECG, got {most} leads "
-            f"of {length}."
-        )
+def _choose_kind(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> _Kind:
+    """Return the first kind of file that can hold a record.
+
+    Raises:
+        DatasetError: There is none.
+    """
+    most, length = max((len(rows) for _, rows in groups), default=0), record.signals_mv.shape[1]
+    for kind in _KINDS:
+        low, high = kind.rates_hz
+        is_short = 1 <= most <= kind.channels and 1 <= length <= kind.samples and len(groups) <= kind.groups
+        if is_short and low <= record.fs_hz <= high:
+            return kind
+    titles = "; ".join(
+        f"{kind.title}: {kind.rates_hz[0]} to {kind.rates_hz[1]} Hz and {kind.channels} leads" for kind in _KINDS
+    )
+    raise DatasetError(
+        f"Expected a record that DICOM can hold ({titles}), got {most} leads of {length} samples at "
+        f"{record.fs_hz:g} Hz."
+    )
 
 
-def _describe(dataset: Any, record: EcgRecord, when: datetime, has_date: bool) -> None:
+def _describe(dataset: Any, record: EcgRecord, kind: _Kind, when: datetime, has_date: bool) -> None:
     """Everything but the waveforms: file, patient, study, series, equipment, acquisition."""
     pydicom = _pydicom()
     uids = {purpose: f"2.25.{content_uuid(record, purpose).int}" for purpose in ("instance", "series", "study")}
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    dataset.SOPClassUID, dataset.SOPInstanceUID = _TWELVE_LEAD, uids["instance"]
+    dataset.SOPClassUID, dataset.SOPInstanceUID = kind.uid, uids["instance"]
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = uids["study"], uids["series"]
     dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = "Anonymous", "", "", ""
     dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Holds signals only"

@@ -24,7 +24,16 @@ from ecglens.formats.wearables import looks_like_apple_health, looks_like_polar,
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
 from ecglens.records import EcgRecord
 
-__all__ = ["FORMATS", "RECORD_TITLES", "RecordFormat", "detect_format", "plain_name", "read_record", "write_record"]
+__all__ = [
+    "FORMATS",
+    "RECORD_TITLES",
+    "RecordFormat",
+    "detect_format",
+    "place_record",
+    "plain_name",
+    "read_record",
+    "write_record",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +149,26 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
         DatasetError: There is no such format, or it cannot hold this record.
         MissingExtraError: What the format needs is not installed.
     """
-    if form not in FORMATS:
-        raise DatasetError(f"Expected one of the formats {', '.join(FORMATS)}, got '{form}'.")
+    path = place_record(stem, form)
     chosen = FORMATS[form]
-    stem = Path(stem)
-    name = plain_name(stem.name) if chosen.plain else stem.name
-    path = stem.with_name(f"{name}{chosen.ending}")
     if chosen.dated:
         chosen.write(record, path, recorded=recorded)
     else:
         chosen.write(record, path)
     return path
+
+
+def place_record(stem: str | Path, form: str) -> Path:
+    """Return the file to which :func:`write_record` writes.
+
+    Raises:
+        DatasetError: There is no such format.
+    """
+    if form not in FORMATS:
+        raise DatasetError(f"Expected one of the formats {', '.join(FORMATS)}, got '{form}'.")
+    stem = Path(stem)
+    name = plain_name(stem.name) if FORMATS[form].plain else stem.name
+    return stem.with_name(f"{name}{FORMATS[form].ending}")
 
 
 def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:

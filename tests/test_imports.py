@@ -20,7 +20,7 @@ MODULES = sorted(
 EXPORTED = [
     *("Abstention", "Box", "EcgLensError", "EcgReadError", "EcgRecord", "Explanation", "Layout", "LeadBox", "Located"),
     *("NotFound", "Page", "Prediction", "Reading", "Tracing", "__version__", "digitize", "digitize_joined"),
-    *("examine", "explain", "read"),
+    *("examine", "explain", "read", "read_record"),
 ]
 
 

@@ -68,7 +68,7 @@ def test_a_pdf_s_page_is_chosen_by_its_number(model):
 @pytest.mark.slow
 def test_what_is_no_ecg_is_abstained_on_and_never_labelled(model):
     kinds = set()
-    for kind, pixels in generate_not_ecgs(np.random.default_rng(3), 16):
+    for kind, pixels in generate_not_ecgs(np.random.default_rng(3), 8):
         stream = io.BytesIO()
         Image.fromarray(pixels).save(stream, "PNG")
         reading = ecglens.examine(stream.getvalue(), model=model)

@@ -10,7 +10,7 @@ __all__ = ["aecg", "edf", "ishne", "kardia", "mfer", "muse", "sierra"]
 
 
 def muse(leads, *, rate=500, step_uv=4.88, unit="MICROVOLTS"):
-    """GE MUSE XML, a median block first; leads are whole steps by name."""
+    """Make GE MUSE XML, a median block first; leads are whole steps by name."""
 
     def block(kind, rows):
         parts = "".join(
@@ -34,7 +34,7 @@ def muse(leads, *, rate=500, step_uv=4.88, unit="MICROVOLTS"):
 
 
 def sierra(leads, *, rate=500, step_uv=5):
-    """Philips Sierra XML without compression; leads are whole steps by name."""
+    """Make Philips Sierra XML without compression; leads are whole steps by name."""
     count = len(next(iter(leads.values())))
     raw = b"".join(np.array(row, "<i2").tobytes() for row in leads.values())
     return (
@@ -50,7 +50,7 @@ def sierra(leads, *, rate=500, step_uv=5):
 
 
 def aecg(leads, *, increment_s="0.002", step=2.5, unit="uV"):
-    """HL7 aECG; leads are whole steps by name."""
+    """Make HL7 aECG; leads are whole steps by name."""
     sequences = "".join(
         f"<component><sequence><code code='MDC_ECG_LEAD_{name.upper()}' codeSystem='2.16.840.1.113883.6.24'/>"
         f"<value xsi:type='SLIST_PQ'><origin value='0' unit='{unit}'/><scale value='{step}' unit='{unit}'/>"
@@ -69,7 +69,7 @@ def aecg(leads, *, increment_s="0.002", step=2.5, unit="uV"):
 
 
 def edf(leads, *, per_record=250, record_s="1", unit="uV"):
-    """EDF, one microvolt a step; leads are whole steps by name, of whole records."""
+    """Make EDF, one microvolt a step; leads are whole steps by name, of whole records."""
     count, records = len(leads), len(next(iter(leads.values()))) // per_record
 
     def fields(width, values):
@@ -86,7 +86,7 @@ def edf(leads, *, per_record=250, record_s="1", unit="uV"):
 
 
 def ishne(leads, *, rate=200, step_nv=2500):
-    """ISHNE; leads are whole steps by the codes of the standard, 5 to 16 for I to V6."""
+    """Make ISHNE; leads are whole steps by the codes of the standard, 5 to 16 for I to V6."""
     codes, rows = list(leads), np.array(list(leads.values()), "<i2")
     count = len(codes)
     header = bytearray(512)
@@ -101,7 +101,7 @@ def ishne(leads, *, rate=200, step_nv=2500):
 
 
 def crc_ccitt(content):
-    """Checksum of ISHNE: CRC-CCITT from 0xFFFF."""
+    """Compute the checksum of ISHNE: CRC-CCITT from 0xFFFF."""
     crc = 0xFFFF
     for byte in content:
         crc ^= byte << 8
@@ -111,7 +111,7 @@ def crc_ccitt(content):
 
 
 def mfer(leads, *, interval_us=4000, step_nv=1000):
-    """MFER, little-endian, 16 bits; leads are whole steps by the codes of the standard, 1 for I, 2 for II."""
+    """Make MFER, little-endian, 16 bits; leads are whole steps by the codes of the standard, 1 for I, 2 for II."""
     rows = np.array(list(leads.values()), "<i2")
 
     def tag(number, data):
@@ -128,7 +128,7 @@ def mfer(leads, *, interval_us=4000, step_nv=1000):
 
 
 def kardia(leads, *, rate=300, step_nv=500):
-    """Kardia's JSON; leads are whole steps by name, such as ``leadI``."""
+    """Make Kardia's JSON; leads are whole steps by name, such as ``leadI``."""
     data = {"frequency": rate, "amplitudeResolution": step_nv, "numLeads": len(leads), "samples": leads}
     whole = {
         "id": "abc",

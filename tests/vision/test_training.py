@@ -87,7 +87,7 @@ def test_a_short_training_of_pixel_classes_writes_a_graph_for_any_page(tmp_path,
         assert answer_of(graph, "pixels", planes).shape == (1, len(CLASSES), height, width)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_short_training_of_lead_names_learns_and_writes_a_graph(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "_HELD_WORDS", 400)
     plan = train.TrainingPlan(60, rate=2e-3, every=20)

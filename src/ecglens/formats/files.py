@@ -214,9 +214,9 @@ def detect_format(path: Path) -> str | None:
             head = stream.read(_HEAD_BYTES)
     except OSError as error:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
-    found = next((name for name, matches in _MARKS.items() if matches(head)), None)
-    if found is not None:
-        return found
+    marked = next((name for name, matches in _MARKS.items() if matches(head)), None)
+    if marked is not None:
+        return marked
     if is_installed("ecgdatakit") and (recorder := detect_recorder_format(path, head)) is not None:
         return recorder
     return "csv" if _is_text(head) and looks_like_record(path) else None

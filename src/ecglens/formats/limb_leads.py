@@ -26,7 +26,7 @@ _PAIRS: Mapping[tuple[str, str], Callable[[_Signal, _Signal], tuple[_Signal, _Si
 def derive_limb_leads(record: EcgRecord) -> EcgRecord:
     """Return a record with all six limb leads, where two of I, II and III are there and were recorded at once.
 
-    Leads that the record has are kept as they are; the twelve standard leads come first, in their usual order. A record
+    Leads that the record has do not change; the twelve standard leads come first, in their usual order. A record
     without two such leads, with repeated names or with qualities, is returned unchanged.
 
     >>> two = EcgRecord(np.array([[1.0], [3.0]], np.float32), 500.0, ("I", "II"))

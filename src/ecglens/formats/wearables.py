@@ -23,7 +23,7 @@ _LEAD = re.compile(r"\b(I{1,3}|aV[RLF]|V[1-6])\b")
 _POLAR_COLUMNS = ("sensor timestamp [ns]", "ecg [uV]")
 _RATES_HZ = (50.0, 2000.0)
 _MAX_GAP_S = 600.0
-"""Longest gap that is kept in a record; a longer one separates two recordings."""
+"""Longest gap within a record; a longer one separates two recordings."""
 
 
 def looks_like_apple_health(head: bytes) -> bool:

@@ -99,6 +99,7 @@ def test_a_training_that_was_killed_in_mid_epoch_ends_with_the_same_bits(table, 
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
 
 
+@pytest.mark.nightly
 def test_two_processes_train_what_one_does(table, tmp_path):
     options = ["--folds", "2", "--seeds", "0"]
     one = run(command(WITHOUT_STATISTICS, table, tmp_path / "one", *options))

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -151,6 +152,17 @@ class Measurements:
     r_peaks_s: tuple[float, ...] = ()
     edges_s: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return str(import_module("ecglens.notebooks.html").show_measurements(self))
+
+    def to_frame(self) -> Any:
+        """Return the measurements as a ``pandas.DataFrame``; see :func:`ecglens.notebooks.frames.frame_measurements`.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return import_module("ecglens.notebooks.frames").frame_measurements(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the measurements in plain types."""

@@ -5,11 +5,15 @@ Measurements are defined in ``measurements`` and explanations in ``explanations`
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
+from os import PathLike
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.errors import EcgLensError
 from ecglens.explanations import Check, Explanation, ModelChecks, Segment
 from ecglens.measurements import Measured, Measurements, PrintedFacts
 
@@ -39,6 +43,11 @@ __all__ = [
     "Tracing",
     "distinct_names",
 ]
+
+
+def _notebooks(module: str) -> ModuleType:
+    """Load a module of ``ecglens.notebooks`` by name: it imports this one, and only its caller needs it."""
+    return import_module(f"ecglens.notebooks.{module}")
 
 
 def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -298,7 +307,7 @@ GOOD_QUALITY = 0.5
 """Quality of a lead from which it passed its checks."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EcgRecord:
     """Signals of one recording.
 
@@ -322,6 +331,53 @@ class EcgRecord:
     comments: tuple[str, ...] = ()
     confidence: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        leads = "1 lead" if len(self.leads) == 1 else f"{len(self.leads)} leads"
+        return f"EcgRecord({leads} at {self.fs_hz:g} Hz, {self.duration_s:.1f} s: {' '.join(self.leads)})"
+
+    def _repr_html_(self) -> str:
+        return str(_notebooks("html").show_record(self))
+
+    def __getitem__(self, lead: str) -> NDArray[np.float32]:
+        """Return the samples of a lead in mV, by the name of its row.
+
+        Raises:
+            KeyError: There is no such row.
+        """
+        if lead not in self.leads:
+            raise KeyError(f"Expected one of the leads {', '.join(self.leads)}, got {lead!r}.")
+        samples: NDArray[np.float32] = self.signals_mv[self.leads.index(lead)]
+        return samples
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the signals, ``(leads, samples)`` in mV, for NumPy."""
+        return np.array(self.signals_mv, dtype=dtype, copy=copy)
+
+    def to_dataframe(self) -> Any:
+        """Return the signals in mV as a ``pandas.DataFrame``, a column for each lead, by time in s.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return _notebooks("frames").frame_record(self)
+
+    def plot(self, *, start_s: float = 0.0, seconds: float = 10.0, ax: Any = None) -> Any:
+        """Plot the signals on ECG paper, and return the axes; see :func:`ecglens.notebooks.plots.plot_record`.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        return _notebooks("plots").plot_record(self, start_s=start_s, seconds=seconds, ax=ax)
+
+    def to_wfdb(self, path: str | PathLike[str]) -> None:
+        """Write the record as WFDB; see :func:`ecglens.formats.wfdb.write_wfdb`.
+
+        Raises:
+            DatasetError: WFDB cannot store the record.
+            MissingExtraError: wfdb is not installed.
+        """
+        import_module("ecglens.formats.wfdb").write_wfdb(self, path)
 
     def with_distinct_leads(self) -> "EcgRecord":
         """Return the record with a different name for each row, as files that store leads by name need it.
@@ -530,7 +586,7 @@ class Prediction:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading:
     """A page with everything that was read from it.
 
@@ -545,6 +601,28 @@ class Reading:
     prediction: Prediction
     tracing: Tracing | None = None
     measurements: Measurements | None = None
+
+    def __repr__(self) -> str:
+        answer = self.prediction.label or "no label"
+        return f"Reading({self.page.source}, page {self.page.number} of {self.page.count}: {answer})"
+
+    def _repr_html_(self) -> str:
+        return str(_notebooks("html").show_reading(self))
+
+    def plot(self, *, seconds: float = 10.0, ax: Any = None) -> Any:
+        """Plot the signals of the page on ECG paper, as :meth:`EcgRecord.plot` does.
+
+        Raises:
+            EcgLensError: The page was not digitized, or its scale is unknown.
+            MissingExtraError: matplotlib is not installed.
+        """
+        record = None if self.tracing is None else self.tracing.record
+        if record is None:
+            raise EcgLensError(
+                source=self.page.source,
+                detail="Expected signals, but the page was not digitized; read it with measure=True.",
+            )
+        return record.plot(seconds=seconds, ax=ax)
 
     @property
     def page(self) -> Page:

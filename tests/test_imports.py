@@ -21,6 +21,8 @@ EXPORTED = [
     *("Abstention", "Box", "EcgLensError", "EcgReadError", "EcgRecord", "Explanation", "Layout", "LeadBox", "Located"),
     *("NotFound", "Page", "Prediction", "Reading", "Tracing", "__version__", "digitize", "digitize_joined"),
     *("examine", "explain", "read", "read_record"),
+    *("iterate_pages", "list_models", "read_many", "BatchError", "DatasetError", "MissingExtraError"),
+    *("MissingFileError", "ModelError", "RenderError", "SettingsError", "TrainingError"),
 ]
 
 

@@ -9,13 +9,27 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ecglens.errors import EcgLensError, EcgReadError
+from ecglens.errors import (
+    BatchError,
+    DatasetError,
+    EcgLensError,
+    EcgReadError,
+    MissingExtraError,
+    MissingFileError,
+    ModelError,
+    RenderError,
+    SettingsError,
+    TrainingError,
+)
 
 if TYPE_CHECKING:
+    from ecglens.batch.frame import read_many
     from ecglens.digitizing import digitize
     from ecglens.explaining import explain
     from ecglens.formats.files import read_record
     from ecglens.joining import digitize_joined
+    from ecglens.models.registry import list_models
+    from ecglens.pages.read import iterate_pages
     from ecglens.reading import examine, read
     from ecglens.records import (
         Abstention,
@@ -34,7 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abstention",
+    "BatchError",
     "Box",
+    "DatasetError",
     "EcgLensError",
     "EcgReadError",
     "EcgRecord",
@@ -42,17 +58,26 @@ __all__ = [
     "Layout",
     "LeadBox",
     "Located",
+    "MissingExtraError",
+    "MissingFileError",
+    "ModelError",
     "NotFound",
     "Page",
     "Prediction",
     "Reading",
+    "RenderError",
+    "SettingsError",
     "Tracing",
+    "TrainingError",
     "__version__",
     "digitize",
     "digitize_joined",
     "examine",
     "explain",
+    "iterate_pages",
+    "list_models",
     "read",
+    "read_many",
     "read_record",
 ]
 
@@ -65,7 +90,10 @@ _FUNCTIONS = {
     "digitize_joined": "ecglens.joining",
     "examine": "ecglens.reading",
     "explain": "ecglens.explaining",
+    "iterate_pages": "ecglens.pages.read",
+    "list_models": "ecglens.models.registry",
     "read": "ecglens.reading",
+    "read_many": "ecglens.batch.frame",
     "read_record": "ecglens.formats.files",
 }
 """Modules of the functions; the other names are of ``ecglens.records``."""

@@ -7,6 +7,7 @@ what to do. Callers decide by the error's type and its ``code``, never by its te
 
     EcgLensError
      ├── EcgReadError        bytes that cannot become a page
+     │    └── MissingFileError   no file at all; a FileNotFoundError too
      ├── ModelError          a model folder that cannot be used
      ├── DatasetError        a folder or table of recordings that cannot be used
      ├── RenderError         a page that cannot be drawn as asked
@@ -27,6 +28,7 @@ __all__ = [
     "EcgReadError",
     "ErrorCode",
     "MissingExtraError",
+    "MissingFileError",
     "ModelError",
     "RenderError",
     "SettingsError",
@@ -71,6 +73,10 @@ class EcgLensError(Exception):
 
 class EcgReadError(EcgLensError):
     """The file is not a page that can be read."""
+
+
+class MissingFileError(EcgReadError, FileNotFoundError):
+    """There is no file at the path of a page."""
 
 
 class ModelError(EcgLensError):

@@ -15,7 +15,7 @@ from ecglens.digitizing import digitize_page, measure_tracing
 from ecglens.errors import EcgReadError
 from ecglens.layouts import STANDARD_LEADS, canonical_lead
 from ecglens.limits import threshold
-from ecglens.pages.read import Source, read_page
+from ecglens.pages.read import Source, load_file, read_page
 from ecglens.printed.facts import text_lines
 from ecglens.records import EcgRecord, Measurements, PageText, Tracing
 from ecglens.settings import load_settings
@@ -110,7 +110,7 @@ def digitize_joined(
         MissingExtraError: As for :func:`ecglens.digitize`.
     """
     if not isinstance(source, str | os.PathLike | bytes):
-        source = source.read()
+        source, _ = load_file(source)
     options: dict[str, Any] = {"speed_mm_s": speed_mm_s, "gain_mm_mv": gain_mm_mv, "fs_hz": fs_hz, "printed": printed}
     max_megapixels = load_settings().max_megapixels
     first = digitize_page(read_page(source, page=page, max_megapixels=max_megapixels), source=source, **options)

@@ -15,7 +15,7 @@ from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
 from ecglens.pages.grid import find_grid
 from ecglens.pages.preprocessing import extract_ink
-from ecglens.pages.read import Source, read_page
+from ecglens.pages.read import Source, load_file, read_page
 from ecglens.records import Page
 
 __all__ = ["LIMITS", "ContentLimits", "describe_contents"]
@@ -137,9 +137,9 @@ def _find_traces(page: Page, source: Source, max_megapixels: float) -> list[int]
     """Numbers of the other pages of a file that show traces, as far as they are looked at."""
     if not isinstance(source, str | os.PathLike | bytes):
         try:
-            source.seek(0)
-            source = source.read()
-        except (OSError, ValueError):  # a stream that can be read once only
+            getattr(source, "seek", lambda start: None)(0)
+            source, _ = load_file(source)
+        except (OSError, ValueError, EcgReadError):  # a stream that can be read once only
             return []
     started, numbers = time.monotonic(), []
     others = [number for number in range(1, page.count + 1) if number != page.number]

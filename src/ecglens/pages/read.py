@@ -6,22 +6,36 @@ them end here as ``EcgReadError``.
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, Union
 
-from ecglens.errors import EcgReadError
+from ecglens.errors import EcgReadError, MissingFileError
 from ecglens.pages.ifd import directories
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.records import Page
 
-__all__ = ["MAX_FILE_BYTES", "Decode", "Source", "count_pages", "decode_here", "read_page"]
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Decode",
+    "Source",
+    "count_pages",
+    "decode_here",
+    "iterate_pages",
+    "load_file",
+    "read_page",
+]
 
 Decode: TypeAlias = Callable[[SourceFile, str], Decoded]
 """Decodes a file of a format."""
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
-"""Source of the bytes of a file: its path, the bytes, or a binary stream."""
+Source = Union[str, os.PathLike[str], bytes, BinaryIO, "np.ndarray[Any, Any]", "Image"]
+"""A file by its path, its bytes or a binary stream, or a picture in memory as an array or an image of Pillow."""
 
 MAX_FILE_BYTES = 512 * 1024**2
 """Files above this are refused unread: a page of 100 megapixels needs less in every format."""
@@ -53,7 +67,8 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
     orientation; 16-bit, CMYK and palette pixels become 8-bit RGB, and what is transparent becomes white paper.
 
     Args:
-        source: Path, bytes, or a file object opened in binary mode.
+        source: Path, bytes, a file object opened in binary mode, an array (``(height, width)`` gray or
+            ``(height, width, 3)`` RGB, uint8), or an image of Pillow.
         page: Which page of a TIFF or PDF, from 1.
         max_megapixels: Pages above this are refused before they are decoded.
         decode: Decodes the file: :func:`decode_here` or a function of :mod:`ecglens.pages.decoding`, in a process that
@@ -71,7 +86,7 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
             f"Expected a whole number as the page, found {type(page).__name__}; count pages from 1.",
             code="invalid_argument",
         )
-    data, name = _bytes_and_name(source)
+    data, name = load_file(source)
     file = SourceFile(data, name, page, max_megapixels)
     kind = _file_kind(file)
     decoded = (decode or _decode_by_kind)(file, kind)
@@ -137,16 +152,18 @@ def count_pages(data: bytes, *, apart: bool = True) -> int:
         return 1
 
 
-def _bytes_and_name(source: Source) -> tuple[bytes, str]:
+def load_file(source: Source) -> tuple[bytes, str]:
+    """Return the bytes of a file and its name without folders.
+
+    Raises:
+        EcgReadError: The file is missing, empty or too large, or the source is none.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         return _check_bytes(bytes(source), "bytes")
     if isinstance(source, str | os.PathLike):
         return _from_path(source)
-    if not hasattr(source, "read"):
-        raise EcgReadError(
-            f"Expected a path, bytes or an open file, found {type(source).__name__}; give one of these.",
-            code="invalid_argument",
-        )
+    if not _is_stream(source):
+        return _from_picture(source)
     name = getattr(source, "name", None)
     name = Path(name).name if isinstance(name, str) and name else "bytes"
     try:
@@ -170,6 +187,46 @@ def _bytes_and_name(source: Source) -> tuple[bytes, str]:
             detail="expected a file that was not read, found one at its end; call seek(0) before it is read again.",
         )
     return _check_bytes(data, name)
+
+
+def _is_stream(source: object) -> TypeGuard[BinaryIO]:
+    return hasattr(source, "read")
+
+
+def _from_picture(source: object) -> tuple[bytes, str]:
+    """Return the file of a picture in memory.
+
+    Raises:
+        EcgReadError: It is no picture.
+    """
+    import numpy as np  # a path needs neither of these
+    from PIL.Image import Image
+
+    from ecglens.pages.arrays import encode_array, encode_image
+
+    if isinstance(source, np.ndarray):
+        return _check_bytes(encode_array(source), "array")
+    if isinstance(source, Image):
+        return _check_bytes(*encode_image(source))
+    raise EcgReadError(
+        f"Expected a path, bytes, an open file, an array or an image, found {type(source).__name__}; give one of them.",
+        code="invalid_argument",
+    )
+
+
+def iterate_pages(source: Source, *, max_megapixels: float = 100.0) -> Iterator[Page]:
+    """Iterate over the pages of a file, one in memory at a time.
+
+    Args:
+        source: As for :func:`read_page`; a stream is read once.
+        max_megapixels: As for :func:`read_page`.
+
+    Raises:
+        EcgReadError: As for :func:`read_page`, when the page is reached.
+    """
+    data, name = load_file(source)
+    for number in range(1, count_pages(data) + 1):
+        yield replace(read_page(data, page=number, max_megapixels=max_megapixels), source=name)
 
 
 def _position(stream: BinaryIO) -> int:
@@ -197,7 +254,7 @@ def _from_path(source: str | os.PathLike[str]) -> tuple[bytes, str]:
         with open(source, "rb") as stream:
             return _check_bytes(stream.read(MAX_FILE_BYTES + 1), name)
     except FileNotFoundError as error:
-        raise EcgReadError(
+        raise MissingFileError(
             code="missing", source=name, detail="expected a file, found nothing at that path; check the path."
         ) from error
     except PermissionError as error:

@@ -1,0 +1,97 @@
+"""Read many pages into a data frame: a run of a batch whose result is returned and not stored."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ecglens.batch.job import Options
+from ecglens.batch.runs import Progress, run
+from ecglens.batch.sources import PATH_COLUMN
+from ecglens.errors import BatchError
+from ecglens.extras import require
+from ecglens.tables import write_rows
+
+__all__ = ["read_many"]
+
+
+def read_many(
+    source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    measure: bool = False,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Any:
+    """Read many pages in processes of their own into a ``pandas.DataFrame``, a row for each page.
+
+    Each file is read once, under limits on memory and time: one that cannot be read has a row with the reason, and the
+    others go on. To store results and resume, use ``ecglens batch``.
+
+    Args:
+        source: Folder, pattern, ZIP, TAR or CSV of paths, or the paths themselves.
+        model: Name or folder of a model; the model of the settings when ``None``.
+        measure: Also digitize and measure the pages.
+        workers: Number of processes; one for each core if ``None``.
+        progress: Show a bar on stderr; by default in a terminal only.
+
+    Returns:
+        The columns that ``ecglens batch`` writes to ``pages.parquet``, sorted by file and page.
+
+    Raises:
+        BatchError: There is no page, or the source cannot be used.
+        ModelError: The model does not exist.
+        MissingExtraError: The extras ``batch`` and ``table`` are not installed.
+    """
+    pandas = require("pandas", extra="table")
+    require("pyarrow", extra="table")
+    parts = ("label", "measurements") if measure else ("label",)
+    with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
+        location = source if isinstance(source, str | os.PathLike) else _write_list(source, Path(folder))
+        with _show_bar(sys.stderr.isatty() if progress is None else progress) as listener:
+            result = run(
+                location,
+                Path(folder) / "result",
+                options=Options(parts=parts, model=model),
+                workers=workers,
+                listener=listener,
+                pictures=False,
+            )
+        frame = pandas.read_parquet(result.folder / "pages.parquet")
+    return frame.sort_values(["file", "page"], ignore_index=True)
+
+
+def _write_list(paths: Iterable[str | os.PathLike[str]], folder: Path) -> Path:
+    """Write the table of paths that a run lists.
+
+    Raises:
+        BatchError: There are none.
+    """
+    absolute = [os.path.abspath(path) for path in paths]
+    if not absolute:
+        raise BatchError("Expected paths of pages, got none.")
+    table = folder / "paths.csv"
+    with table.open("w", newline="", encoding="utf-8") as stream:
+        write_rows(stream, [[PATH_COLUMN], *([path] for path in absolute)])
+    return table
+
+
+@contextmanager
+def _show_bar(is_shown: bool) -> Iterator[Callable[[Progress], None] | None]:
+    if not is_shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Reading", total=None)
+
+        def show(progress: Progress) -> None:
+            total = None if progress.state == "listing" else progress.files
+            bar.update(task, completed=progress.done, total=total)
+
+        yield show

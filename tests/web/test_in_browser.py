@@ -131,9 +131,8 @@ def test_a_person_from_sign_up_to_the_history(site, window, width):
     assert page.locator("figure").count() == 13
     assert page.locator(".bar").count() == 4
     assert "Not a diagnosis." in page.inner_text("main")
-    page.get_by_text("Digitized traces over the page").click()
-    assert page.get_by_alt_text("Digitized traces over the page").is_visible()
     explained_with_controls(page)
+    viewer(page)
     calipers(page)
     page.fill("#note", "after lunch")
     page.select_option("#corrected", "normal")
@@ -174,6 +173,47 @@ def explained_with_controls(page):
     controls.get_by_label("Label").select_option(index=0)
     page.locator(".checks:visible > summary").first.click()
     assert page.locator(".checks dl:visible dt").first.inner_text().startswith("Deletion: ")
+
+
+def viewer(page):
+    """Look at the signals: arrangements, zoom, cursor, calipers and waves, by mouse and by keys."""
+    canvas, readout = page.locator(".viewer canvas"), page.locator(".viewer-readout")
+    canvas.scroll_into_view_if_needed()
+    if page.viewport_size["width"] >= 1000:
+        page.evaluate("scrollTo(0, 0)")
+        assert canvas.bounding_box()["y"] < 400
+    height = canvas.bounding_box()["height"]
+    page.select_option("[data-arrangement]", "rows")
+    assert canvas.bounding_box()["height"] > 1.5 * height
+    page.select_option("[data-arrangement]", "V3")
+    assert canvas.bounding_box()["height"] < height
+    canvas.scroll_into_view_if_needed()
+    frame = canvas.bounding_box()
+    page.mouse.move(frame["x"] + 60, frame["y"] + frame["height"] / 2)
+    assert re.fullmatch(r"V3 · \d+ ms · \S+ mV", readout.inner_text())
+    canvas.focus()
+    before = readout.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert readout.inner_text() != before
+    mm = page.evaluate("document.querySelector('.viewer canvas').clientHeight")
+    page.keyboard.press("+")
+    assert page.evaluate("document.querySelector('.viewer canvas').clientHeight") == pytest.approx(1.25 * mm, abs=2)
+    page.get_by_role("button", name="Fit").click()
+    page.locator("[data-toggle=calipers]").click()
+    assert "500 ms · 0.00 mV · 120/min" in readout.inner_text()
+    page.locator("[data-toggle=march]").click()
+    page.locator("[data-toggle=waves]").click()
+    shot(page, "viewer")
+    canvas.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    assert "520 ms" in readout.inner_text()
+    page.locator("[data-toggle=calipers]").click()
+    accessible(page, "viewer")
+    page.locator("[data-pane=page]").click()
+    assert canvas.is_hidden()
+    page.get_by_label("Show the digitized traces").check()
+    page.wait_for_function("document.querySelector('.caliper-stage .sheet').src.endsWith('pictures/traced')")
+    page.get_by_label("Show the digitized traces").uncheck()
 
 
 def calipers(page):

@@ -16,6 +16,7 @@ __all__ = [
     "list_figures",
     "list_missing",
     "list_st_leads",
+    "show_figure",
 ]
 
 Translate = Callable[[str], str]
@@ -111,6 +112,17 @@ def list_figures(measurements: Measurements, *, translate: Translate = str) -> t
     if rate is not None and basic is not None and abs(rate.value - basic.value) < _SAME_RATE_BPM:
         figures["basic_rate_bpm"] = None
     return tuple(figure for figure in figures.values() if figure is not None)
+
+
+def show_figure(measurements: Measurements, name: str, *, translate: Translate = str) -> Figure | None:
+    """Return a figure of the whole record as it is shown; ``None`` where it could not be measured.
+
+    Args:
+        measurements: Figures of a record.
+        name: Its name in ``FIGURES``.
+        translate: Translates texts into another language.
+    """
+    return _show(FIGURES[name].title, getattr(measurements, name), translate)
 
 
 def list_st_leads(measurements: Measurements, *, translate: Translate = str) -> tuple[StLead, ...]:

@@ -155,16 +155,13 @@ def measure_page(page: bytes, state: bytes, facts: Mapping[str, Any], options: O
     return collect_details(reading, facts, explain_prediction(reading, options) if options.explain else [])
 
 
-def collect_details(
-    reading: Reading, facts: Mapping[str, Any], explanations: Iterable[Explanation], *, signals: bool = True
-) -> Details:
+def collect_details(reading: Reading, facts: Mapping[str, Any], explanations: Iterable[Explanation]) -> Details:
     """Collect what is displayed of a measured and explained reading.
 
     Args:
         reading: The reading, with measurements.
         facts: Result of ``facts.describe_page``.
         explanations: Explanations of its prediction.
-        signals: Whether the signals are included, for storage.
     """
     pictures: dict[str, PictureFile] = dict(render_steps(reading.page))
     pictures.update(render_lead_crops(reading))
@@ -175,7 +172,7 @@ def collect_details(
         pictures[f"heat:{number}"] = render_heat_map(explanation)
         plain.append({name: value for name, value in explanation.to_dict().items() if name != "heat"})
     record = None if reading.tracing is None else reading.tracing.record
-    packed = _encode_signals(record) if record is not None and signals else None
+    packed = None if record is None else _encode_signals(record)
     return Details(add_measurements(facts, reading), plain, pictures, packed)
 
 

@@ -5,19 +5,42 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from ecglens.labels import format_probability
-from ecglens.measuring.presentation import Figure, StLead, describe_print, list_figures, list_missing, list_st_leads
+from ecglens.measurements import Measurements
+from ecglens.measuring.presentation import (
+    Figure,
+    StLead,
+    describe_print,
+    list_figures,
+    list_missing,
+    list_st_leads,
+    show_figure,
+)
 from ecglens.web.readings.conditions import Condition, find_condition
 from ecglens.web.readings.explanations import ExplanationView, present_explanations
 from ecglens.web.readings.facts import read_measurements, read_print
 from ecglens.web.readings.pictures import STEPS, name_lead_crops
 from ecglens.web.readings.titles import lead_position, lead_title, translate_label
+from ecglens.web.readings.viewer import describe_signals
 
-__all__ = ["Bar", "LeadQuality", "LeadRow", "Picture", "PredictionView", "ReadingView", "Scale", "present_reading"]
+__all__ = [
+    "Bar",
+    "LeadQuality",
+    "LeadRow",
+    "Picture",
+    "PredictionView",
+    "ReadingView",
+    "Scale",
+    "StripItem",
+    "present_reading",
+]
 
 _GOOD_QUALITY = 0.5
 """Quality below which a lead failed its own checks, see ``EcgRecord.quality``."""
+_MOST_LEADS = 4
+"""Number of leads that the strip names."""
 
 _STEP_TITLES = {
     "gray": "Gray",
@@ -116,6 +139,23 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class StripItem:
+    """A fact of the strip at the top of a reading.
+
+    Attributes:
+        title: Title of the fact.
+        value: The fact, or a dash.
+        unit: Its unit.
+        state: ``"plain"``, or ``"attention"`` where it lies outside its reference range or is poor.
+    """
+
+    title: str
+    value: str
+    unit: str = ""
+    state: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingView:
     """Everything that the template renders.
 
@@ -140,6 +180,8 @@ class ReadingView:
         facts: Facts about the page, as titles and texts.
         warnings: Contradictions and defects.
         explanations: Explanations of the prediction.
+        strip: The result and the most important figures.
+        signals: Signals for the viewer, a result of ``describe_signals``; ``None`` where there are none.
     """
 
     name: str
@@ -162,6 +204,8 @@ class ReadingView:
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     explanations: tuple[ExplanationView, ...]
+    strip: tuple[StripItem, ...]
+    signals: Mapping[str, Any] | None
 
     @property
     def first(self) -> PredictionView | None:
@@ -176,6 +220,7 @@ def present_reading(
     explanations: Sequence[Mapping[str, Any]],
     pictures: Pictures,
     *,
+    signals: bytes | None = None,
     is_pending: bool = False,
     stage: str = "",
     failure_reason: str = "",
@@ -189,6 +234,7 @@ def present_reading(
         predictions: ``Prediction.to_dict`` of each model, the first one's first.
         explanations: ``Explanation.to_dict`` of each, without heat map.
         pictures: Function that returns a picture by its name.
+        signals: The record, as ``ecglens.formats.json`` writes it.
         is_pending: Whether further results follow.
         stage: Stage of the work that failed.
         failure_reason: Why it failed.
@@ -196,9 +242,11 @@ def present_reading(
     """
     measurements = read_measurements(facts)
     label = predictions[0]["label"] if predictions else None
+    presented = tuple(_present_prediction(prediction) for prediction in predictions)
+    quality = _list_quality(facts["quality"]) if facts else ()
     return ReadingView(
         name=name,
-        predictions=tuple(_present_prediction(prediction) for prediction in predictions),
+        predictions=presented,
         condition=find_condition(label) if label else None,
         is_pending=is_pending,
         stage={"reading": _("Reading the page"), "measuring": _("Measuring")}.get(stage, ""),
@@ -211,7 +259,7 @@ def present_reading(
         leads=_list_lead_pictures(facts, pictures),
         traced=pictures("traced"),
         scale=_find_scale(facts),
-        quality=_list_quality(facts["quality"]) if facts else (),
+        quality=quality,
         is_measured=measurements is not None,
         figures=() if measurements is None else list_figures(measurements, translate=_),
         st=() if measurements is None else list_st_leads(measurements, translate=_),
@@ -219,7 +267,47 @@ def present_reading(
         facts=_list_facts(facts) if facts else (),
         warnings=tuple(facts.get("warnings", ())),
         explanations=present_explanations(explanations, pictures),
+        strip=_list_strip(presented, measurements, quality),
+        signals=None if signals is None else describe_signals(signals, measurements),
     )
+
+
+_STRIP = (
+    ("rate_bpm", gettext_noop("Rate")),
+    ("pr_ms", "PR"),
+    ("qrs_ms", "QRS"),
+    ("qtc_fridericia_ms", "QTc"),
+    ("axis_deg", gettext_noop("Axis")),
+)
+"""Measurements of the strip, with short titles."""
+
+
+def _list_strip(
+    predictions: Sequence[PredictionView], measurements: Measurements | None, quality: Sequence[LeadQuality]
+) -> tuple[StripItem, ...]:
+    items = [
+        StripItem(_("Result"), each.heading, state="plain" if each.label else "attention") for each in predictions[:1]
+    ]
+    if measurements is None:
+        return tuple(items)
+    for name, title in _STRIP:
+        figure = show_figure(measurements, name, translate=_)
+        if figure is None:
+            items.append(StripItem(_(title), "–"))
+        else:
+            unit = "/min" if figure.unit == "1/min" else figure.unit
+            items.append(StripItem(_(title), figure.value, unit, _state(figure.position in {"below", "above"})))
+    outside = [lead.lead for lead in list_st_leads(measurements) if lead.is_outside]
+    shown = ", ".join(outside[:_MOST_LEADS]) + (" …" if len(outside) > _MOST_LEADS else "")
+    items.append(StripItem("ST", shown or _("within limits"), state=_state(bool(outside))))
+    good = sum(lead.is_good for lead in quality)
+    text = _("%(good)s of %(count)s leads good") % {"good": good, "count": len(quality)}
+    items.append(StripItem(_("Quality"), text, state=_state(good < len(quality))))
+    return tuple(items)
+
+
+def _state(needs_attention: bool) -> str:
+    return "attention" if needs_attention else "plain"
 
 
 def _with_title(picture: Picture, title: str, *, is_wide: bool = False) -> Picture:

@@ -73,7 +73,7 @@ def _read(
     others = [read_located(located, load_runtime(each), printed=printed) for each in names[1:]]
     explanations = explain_prediction(first, options) if options.explain else []
     facts = describe_page(first, None if first.tracing is None else first.tracing.printed)
-    details = collect_details(first, add_measurements(facts, first), explanations, signals=False)
+    details = collect_details(first, add_measurements(facts, first), explanations)
     return details, [reading.prediction.to_dict() for reading in (first, *others)], encode_jpeg(first.page.pixels)
 
 
@@ -84,7 +84,9 @@ def _present(name: str, details: Details, predictions: list[dict[str, object]], 
         file = files.get(picture_name)
         return None if file is None else Picture("", _data_address(file), file.width, file.height)
 
-    return present_reading(name, details.facts, predictions, details.explanations, find_picture)
+    return present_reading(
+        name, details.facts, predictions, details.explanations, find_picture, signals=details.signals
+    )
 
 
 def _data_address(picture: PictureFile) -> str:

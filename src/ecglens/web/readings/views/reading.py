@@ -92,11 +92,24 @@ def present_stored(reading: Reading) -> ReadingView:
         [answer.prediction for answer in reading.answers.all()],
         reading.explanations,
         find_picture,
+        signals=_load_signals(reading),
         is_pending=not reading.finished,
         stage=reading.stage,
         failure_reason=reading.failure_reason,
         redacted=reading.redacted,
     )
+
+
+def _load_signals(reading: Reading) -> bytes | None:
+    """Return the stored signals; ``None`` where there are none, or the storage does not have them."""
+    if not reading.signals:
+        return None
+    try:
+        with reading.signals.open("rb") as stream:
+            content: bytes = stream.read()
+    except OSError:
+        return None
+    return content
 
 
 def _page_picture(reading: Reading) -> Picture | None:

@@ -39,14 +39,39 @@ def test_a_csv_that_is_no_record_is_refused_in_one_sentence(text, message, tmp_p
         read_csv(tmp_path / "a.csv")
 
 
-def test_csv_has_a_line_of_units_and_is_read_with_and_without_it(record, tmp_path):
+def test_csv_is_numbers_below_the_names_and_is_read_with_a_line_of_units_too(record, tmp_path):
     write_csv(record, tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
-    assert lines[:2] == ["time_s,II,aVR", "s,mV,mV"]
-    (tmp_path / "b.csv").write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    assert lines[0] == "time_s,II_mV,aVR_mV"
+    assert [float(cell or "nan") for cell in lines[1].split(",")] == pytest.approx([0, 0, 0.3])
+    (tmp_path / "b.csv").write_text("\n".join(["time_s,II,aVR", "s,mV,mV", *lines[1:]]) + "\n")
     first, second = read_csv(tmp_path / "a.csv"), read_csv(tmp_path / "b.csv")
-    assert (first.fs_hz, first.leads) == (second.fs_hz, second.leads)
+    assert first.leads == second.leads == ("II", "aVR")
+    assert first.fs_hz == second.fs_hz
     np.testing.assert_array_equal(first.signals_mv, second.signals_mv)
+
+
+def test_a_csv_opens_in_pandas_as_numbers(record, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    write_csv(record, tmp_path / "a.csv")
+    frame = pandas.read_csv(tmp_path / "a.csv")
+    assert [kind.kind for kind in frame.dtypes] == ["f", "f", "f"]
+    np.testing.assert_allclose(frame["II_mV"], record.signals_mv[0], atol=6e-5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time_s;I [uV];-aVR_mV\n0;100;1\n0,004;-200;1,5\n",
+        "time_s\tI (µV)\t-aVR\n0\t100\t1\n0.004\t-200\t1.5\n",
+        "time_s,I uV,-aVR\n0,100,1\n0.004,-200,1.5\n",
+    ],
+)
+def test_separators_decimal_commas_and_units_in_names_of_other_programs_are_read(text, tmp_path):
+    (tmp_path / "a.csv").write_text(text)
+    other = read_csv(tmp_path / "a.csv")
+    assert (other.leads, other.fs_hz) == (("I", "-aVR"), 250.0)
+    np.testing.assert_allclose(other.signals_mv, [[0.1, -0.2], [1.0, 1.5]], atol=1e-6)
 
 
 def test_units_of_a_csv_are_heeded(tmp_path):

@@ -1,10 +1,12 @@
-"""Records as CSV: a column of time, then a column for each lead, with a line of units below the names."""
+"""Records as CSV: a column ``time_s``, then a column for each lead such as ``II_mV``; every line below is numbers."""
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
+from typing import TextIO
 
 import numpy as np
 
@@ -19,6 +21,8 @@ __all__ = ["looks_like_record", "read_csv", "write_csv", "write_traces"]
 _FORM = "a column time_s, a column in mV for each lead, and two or more rows of numbers"
 _TIME = ("time_s", "time", "t", "seconds")
 _TO_S = MappingProxyType({"s": 1.0, "ms": 1e-3})
+_WITH_UNIT = re.compile(r"(.+?)(?:_| ?[\[(]| )(mV|[uµμ]V)[\])]?", re.IGNORECASE)
+"""Name of a column with its unit, such as ``II_mV`` or ``II [mV]``."""
 _TO_MV = MappingProxyType({"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3})
 
 
@@ -26,8 +30,9 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     """Read a record from CSV.
 
     Args:
-        path: A line with lead names, if wanted a line of units (``s,mV,mV``), then numbers; in mV where no line says
-            otherwise. An empty cell is NaN.
+        path: A line with lead names, then numbers, separated by commas, semicolons or tabs. Units are part of the
+            names (``time_s,II_mV``) or a line of their own (``s,mV``); mV where neither says otherwise. An empty cell
+            is NaN.
         fs_hz: Sampling rate; needed where no column ``time_s`` tells it.
 
     Raises:
@@ -36,7 +41,7 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.reader(stream))
+            rows = list(_iterate_rows(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"Expected a CSV of signals at {path.name}, but it cannot be read.") from error
     if len(rows) < 3:
@@ -49,7 +54,7 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
         raise DatasetError(
             f"Expected {_FORM} in {path.name}, got another number of cells in line {line} than before; correct it."
         )
-    header = [parse_cell(name.strip()) for name in rows[0]]
+    header, named_units = _split_names(rows[0])
     units = [cell.strip() for cell in rows[1]]
     has_units = bool(units) and all(re.fullmatch("[a-zA-Zµμ]+", unit) and unit.lower() != "nan" for unit in units)
     try:
@@ -73,14 +78,15 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     leads = [number for number in range(len(header)) if number != clock]
     if not leads:
         raise DatasetError(f"Expected a column for each lead in {path.name}, got only time.")
-    scale = np.array([_scale(units[number], _TO_MV, path) if has_units else 1.0 for number in leads])
+    lead_units = units if has_units else named_units
+    scale = np.array([_scale(lead_units[number] or "mV", _TO_MV, path) for number in leads])
     signals = np.ascontiguousarray((values[:, leads] * scale).T, dtype=np.float32)
     names = tuple(canonical_lead(header[number]) for number in leads)
     return check_record(EcgRecord(signals, float(fs_hz), names), path.name)
 
 
 def write_csv(record: EcgRecord, path: str | Path) -> None:
-    """Write a record as CSV, column by column on one clock; unknown samples are empty cells.
+    """Write a record as CSV, column by column on one clock, in mV; unknown samples are empty cells.
 
     Args:
         record: Signals in mV.
@@ -89,8 +95,8 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
-        names = distinct_names(record.leads)
-        write_rows(stream, [["time_s", *names], ["s", *["mV"] * len(names)]], unchanged=_inverted_leads(names))
+        names = [f"{lead}_mV" for lead in distinct_names(record.leads)]
+        write_rows(stream, [["time_s", *names]], unchanged=_inverted_leads(names))
         samples = enumerate(record.on_one_clock().signals_mv.T)
         write_rows(stream, ([f"{number / record.fs_hz:.6g}", *map(_format_mv, row)] for number, row in samples))
 
@@ -124,7 +130,7 @@ def _format_mv(value: float) -> str:
 
 def _inverted_leads(names: Iterable[str]) -> set[str]:
     """Return the names of -aVR among them, which begin like a formula."""
-    return {name for name in names if lead_of_row(name) == "-aVR"}
+    return {name for name in names if lead_of_row(name.removesuffix("_mV")) == "-aVR"}
 
 
 def _first_text(rows: Iterable[Sequence[str]]) -> str:
@@ -144,11 +150,30 @@ def looks_like_record(path: Path) -> bool:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            header = [parse_cell(name.strip()).lower() for name in next(csv.reader(stream), [])]
+            header = [name.lower() for name in _split_names(next(_iterate_rows(stream), []))[0]]
     except (OSError, UnicodeDecodeError, csv.Error):
         return True  # reading the file says what is wrong with it
     leads = {lead.lower() for lead in (*STANDARD_LEADS, "-aVR")}
     return any(name in _TIME or lead_of_row(canonical_lead(name)).lower() in leads for name in header)
+
+
+def _iterate_rows(stream: TextIO) -> Iterator[list[str]]:
+    """Iterate over the rows of a table whose separator the first line shows; beside a comma, decimals have a point."""
+    first = stream.readline()
+    separator = max(",;\t", key=first.count)
+    for row in csv.reader(chain([first], stream), delimiter=separator):
+        yield row if separator == "," else [cell.replace(",", ".") for cell in row]
+
+
+def _split_names(cells: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return names and units of columns; empty units where the names have none.
+
+    >>> _split_names(["time_s", "II_mV", "V1 [uV]", "aVR"])
+    (['time_s', 'II', 'V1', 'aVR'], ['', 'mV', 'uV', ''])
+    """
+    hits = [_WITH_UNIT.fullmatch(parse_cell(cell.strip())) for cell in cells]
+    names = [hit[1] if hit else parse_cell(cell.strip()) for hit, cell in zip(hits, cells, strict=True)]
+    return names, [hit[2] if hit else "" for hit in hits]
 
 
 def _scale(unit: str, factors: Mapping[str, float], path: Path) -> float:

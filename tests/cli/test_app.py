@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import socket
@@ -245,6 +246,27 @@ def test_a_page_without_scale_is_written_in_pixels_with_a_warning(tmp_path):
     assert lines[0] == "lead,column_px,row_px,right_mm,up_mm"
     assert {line.partition(",")[0] for line in lines[1:]} == {*STANDARD_LEADS, "II-rhythm"}
     assert not list(tmp_path.glob("*.dat"))
+
+
+def test_digitize_writes_a_manifest_and_overwrites_on_request_only(tmp_path):
+    page = DATA / "HB_1.jpg"
+    assert run("digitize", page, "--out", tmp_path).exit_code == 0
+    again = run("digitize", page, "--out", tmp_path)
+    assert again.exit_code == 2
+    assert "Expected no HB_1.csv in" in again.stderr
+    assert run("digitize", page, "--out", tmp_path, "--force").exit_code == 0
+    lines = [json.loads(line) for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
+    assert len(lines) == 2
+    assert lines[0]["file"] == str(page)
+    assert lines[0]["sha256"] == hashlib.sha256(page.read_bytes()).hexdigest()
+    assert (lines[0]["pages"], lines[0]["layouts"], lines[0]["written"]) == ([1], ["3x4+1"], ["HB_1.csv"])
+
+
+@pytest.mark.parametrize("words", [("-h",), ("read", "-h"), ("models", "-h"), ("convert", "-h")])
+def test_a_short_option_shows_the_help(words):
+    done = run(*words)
+    assert done.exit_code == 0
+    assert "Usage: " in done.stdout
 
 
 @pytest.mark.parametrize("command", ["read", "digitize"])

@@ -34,6 +34,7 @@ class CommandEntry:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 _DJANGO_SETTINGS = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     "add_help_option": False,
@@ -190,9 +191,12 @@ def load_command(name: str) -> Any:
     if isinstance(function, typer.Typer):
         group = typer.main.get_command(function)
         group.name = name
+        group.context_settings = {**_HELP_OPTIONS, **group.context_settings}
         return group
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    single.command(name, **entry.settings)(function)
+    settings = dict(entry.settings)
+    settings["context_settings"] = {**_HELP_OPTIONS, **settings.get("context_settings", {})}
+    single.command(name, **settings)(function)
     return typer.main.get_command(single)
 
 
@@ -201,6 +205,7 @@ app = typer.Typer(
     cls=_LazyGroup,
     help="Read ECG pages: a photo, scan or PDF in; a label with calibrated probabilities and the leads out.",
     epilog="For research and teaching; not a medical device.",
+    context_settings=_HELP_OPTIONS,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,5 +1,6 @@
 """``ecglens digitize``: turn pages into signals in mV."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -63,8 +64,12 @@ def command(
     printed: Annotated[
         bool, typer.Option("--printed", help="Also read the print of pictures by OCR; needs the extra 'ocr'.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
-    """Digitize ECG pages: signals in mV for each lead, with their quality."""
+    """Digitize ECG pages: signals in mV for each lead, with their quality.
+
+    manifest.jsonl in the folder gets a line for each page: its file, page, SHA-256, layout, and what was written.
+    """
     from ecglens.formats.files import FORMATS, write_record
 
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -103,12 +108,15 @@ def command(
                     printed=printed,
                 )
             stem = out / own_stem(path.stem, stems)
+            if not force:
+                _check_nothing_exists(stem, selected)
             if result.record is not None:
                 written = [write_record(result.record, stem, form).name for form in selected]
             else:
                 written = [_write_traces(result, stem)]
             if with_overlay:
                 written += _write_overlays(result, stem)
+            _add_to_manifest(out, typed, result, written)
         # A page that fails, even by a bug, must not cost those after it.
         except Exception as error:
             bad += 1
@@ -168,6 +176,41 @@ def _numbers(text: str, option: str, count: int) -> list[float]:
     return values
 
 
+def _check_nothing_exists(stem: Path, forms: list[str]) -> None:
+    """Refuse to overwrite what was written before.
+
+    Raises:
+        EcgLensError: A file exists.
+    """
+    from ecglens.formats.files import place_record
+
+    paths = [*(place_record(stem, form) for form in forms), _traces_path(stem)]
+    existing = next((path for path in paths if path.exists()), None)
+    if existing is not None:
+        raise EcgLensError(f"Expected no {existing.name} in {existing.parent.name}; add --force to overwrite it.")
+
+
+def _add_to_manifest(out: Path, typed: str, result: "Tracing | Joined", written: list[str]) -> None:
+    """Add a line to the manifest of the folder, which says where its files come from."""
+    tracings = (result,) if isinstance(result, Tracing) else result.tracings
+    with Path(typed).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    line = {
+        "file": typed,
+        "sha256": digest,
+        "pages": [tracing.page.number for tracing in tracings],
+        "layouts": [tracing.layout.name for tracing in tracings],
+        "written": written,
+        "version": ecglens.__version__,
+    }
+    with (out / "manifest.jsonl").open("a", encoding="utf-8") as manifest:
+        manifest.write(json.dumps(line, ensure_ascii=True) + "\n")
+
+
+def _traces_path(stem: Path) -> Path:
+    return stem.with_name(f"{stem.name}.traces.csv")
+
+
 def _write_overlays(result: "Tracing | Joined", stem: Path) -> list[str]:
     from ecglens.tracing.overlay import draw_overlay
 
@@ -184,7 +227,7 @@ def _write_overlays(result: "Tracing | Joined", stem: Path) -> list[str]:
 def _write_traces(tracing: Tracing, stem: Path) -> str:
     from ecglens.formats.csv import write_traces
 
-    path = stem.with_name(f"{stem.name}.traces.csv")
+    path = _traces_path(stem)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_traces(tracing, path)
     return path.name

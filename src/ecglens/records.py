@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.explanations import Check, Explanation, ModelChecks, Segment
-from ecglens.measurements import Measured, Measurements, PrintedFacts
+from ecglens.measurements import LeadWaves, Measured, Measurements, PrintedFacts, Rhythm
 
 __all__ = [
     "GOOD_QUALITY",
@@ -24,6 +24,7 @@ __all__ = [
     "Layout",
     "LeadBox",
     "LeadTrace",
+    "LeadWaves",
     "Located",
     "Measured",
     "Measurements",
@@ -35,6 +36,7 @@ __all__ = [
     "Prediction",
     "PrintedFacts",
     "Reading",
+    "Rhythm",
     "Segment",
     "Tracing",
     "distinct_names",

@@ -78,6 +78,12 @@ RHYTHM_FIGURES: Mapping[str, FigureKind] = MappingProxyType(
             "1",
             "share of the normal beats before whose QRS complex the same P wave lies",
         ),
+        "pr_estimate_ms": FigureKind(
+            "PR interval, estimated",
+            "PR (estimated)",
+            "ms",
+            "PR interval, by the peak of P where its onset lies in the T wave",
+        ),
         "premature_narrow": FigureKind(
             "Premature beats, narrow", "narrow premature beats", "1", "premature beats of the shape of the normal beats"
         ),
@@ -176,6 +182,8 @@ class Rhythm:
         beats: Number of beats.
         irregularity: Median difference of successive RR intervals as a share of the median RR interval.
         p_share: Share of the normal beats before whose QRS complex the same P wave lies.
+        pr_estimate_ms: PR interval; where the onset of P could not be measured, a typical P wave around its peak gives
+            it, with a larger error.
         premature_narrow: Number of premature beats of the shape of the normal beats.
         premature_broad: Number of premature beats that are wider than the normal beats.
         longest_rr_ms: Longest RR interval.
@@ -185,6 +193,7 @@ class Rhythm:
     beats: Measured | None = None
     irregularity: Measured | None = None
     p_share: Measured | None = None
+    pr_estimate_ms: Measured | None = None
     premature_narrow: Measured | None = None
     premature_broad: Measured | None = None
     longest_rr_ms: Measured | None = None

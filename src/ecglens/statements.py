@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["ComparedFigure", "Outcome", "Source", "Statement"]
+__all__ = ["ComparedFigure", "Outcome", "Person", "Source", "Statement"]
 
 
 class Outcome(StrEnum):
@@ -15,6 +15,19 @@ class Outcome(StrEnum):
     BORDERLINE = "borderline"
     NOT_MET = "not met"
     CANNOT_BE_EVALUATED = "cannot be evaluated"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What limits depend on besides the measurements; ``None`` where it is unknown.
+
+    Attributes:
+        age: Age in years.
+        sex: ``"female"`` or ``"male"``.
+    """
+
+    age: float | None = None
+    sex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from ecglens.criteria.evaluation import Finding, Person, World, evaluate_condition
+from ecglens.criteria.evaluation import Finding, World, evaluate_condition
 from ecglens.criteria.expressions import Condition
 from ecglens.criteria.table import CriteriaTable, Criterion, load_criteria
 from ecglens.criteria.truth import Truth
 from ecglens.records import Measurements
-from ecglens.statements import Outcome, Statement
+from ecglens.statements import Outcome, Person, Statement
 
 __all__ = ["ADULT_YEARS", "evaluate_criteria"]
 

@@ -23,9 +23,9 @@ from ecglens.criteria.expressions import (
 from ecglens.criteria.figures import LEAD_NAMES, look_up, name_figure
 from ecglens.criteria.truth import BORDERLINE, NO, UNKNOWN, YES, Truth
 from ecglens.records import Measurements
-from ecglens.statements import ComparedFigure
+from ecglens.statements import ComparedFigure, Person
 
-__all__ = ["Finding", "Person", "World", "evaluate_condition"]
+__all__ = ["Finding", "World", "evaluate_condition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,6 @@ class Finding:
     truth: Truth
     values: tuple[ComparedFigure, ...] = ()
     missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Age in years and sex of a person, ``None`` where unknown; sex is ``"female"`` or ``"male"``."""
-
-    age: float | None = None
-    sex: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

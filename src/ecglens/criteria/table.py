@@ -41,6 +41,7 @@ class Criterion:
         unless: Names of earlier criteria beside which it does not hold.
         is_weak: Whether it is left out unless weak criteria are requested.
         any_age: Whether it holds for children too.
+        contradicts_normal: Whether a model's label "normal" disagrees with it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Criterion:
     unless: tuple[str, ...]
     is_weak: bool
     any_age: bool
+    contradicts_normal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +150,5 @@ def _make_criterion(
         unless=unless,
         is_weak=entry.get("weak", False),
         any_age=entry.get("any_age", False),
+        contradicts_normal=entry.get("contradicts_normal", False),
     )

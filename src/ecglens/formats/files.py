@@ -1,11 +1,12 @@
 """Every format by its name, and a record in or out of any of them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from ecglens.errors import DatasetError
 from ecglens.formats.csv import read_csv, write_csv
@@ -14,6 +15,7 @@ from ecglens.formats.fhir import read_fhir, write_fhir
 from ecglens.formats.json import read_json, write_json
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
 from ecglens.records import EcgRecord
+from ecglens.statements import Statement
 
 __all__ = ["FORMATS", "RecordFormat", "plain_name", "read_record", "write_record"]
 
@@ -27,6 +29,7 @@ class RecordFormat:
         write: Writes a record to a path with the ending, for some formats with the time of recording.
         read: Reads one.
         dated: Whether ``write`` takes ``recorded``.
+        stated: Whether ``write`` takes ``statements``.
         plain: Whether its names are of ASCII letters, digits, ``-`` and ``_`` only.
     """
 
@@ -34,6 +37,7 @@ class RecordFormat:
     write: Callable[..., None]
     read: Callable[[Path], EcgRecord]
     dated: bool = False
+    stated: bool = False
     plain: bool = False
 
 
@@ -43,7 +47,7 @@ FORMATS = MappingProxyType(
         "csv": RecordFormat(".csv", write_csv, read_csv),
         "json": RecordFormat(".json", write_json, read_json),
         "dicom": RecordFormat(".dcm", write_dicom, read_dicom, dated=True),
-        "fhir": RecordFormat(".fhir.json", write_fhir, read_fhir, dated=True),
+        "fhir": RecordFormat(".fhir.json", write_fhir, read_fhir, dated=True, stated=True),
     }
 )
 
@@ -57,7 +61,14 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^\w-]", "_", name, flags=re.ASCII)
 
 
-def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: datetime | None = None) -> Path:
+def write_record(
+    record: EcgRecord,
+    stem: str | Path,
+    form: str,
+    *,
+    recorded: datetime | None = None,
+    statements: Sequence[Statement] = (),
+) -> Path:
     """Write a record in a format.
 
     Args:
@@ -66,6 +77,7 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
             hold becomes ``_``.
         form: A name in ``FORMATS``.
         recorded: When the recording began, for the formats that say so.
+        statements: What criteria say about the record, for the formats that can say so.
 
     Returns:
         The file that was written; of WFDB, the header.
@@ -80,10 +92,8 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
     stem = Path(stem)
     name = plain_name(stem.name) if chosen.plain else stem.name
     path = stem.with_name(f"{name}{chosen.ending}")
-    if chosen.dated:
-        chosen.write(record, path, recorded=recorded)
-    else:
-        chosen.write(record, path)
+    options: dict[str, Any] = {"recorded": recorded} if chosen.dated else {}
+    chosen.write(record, path, **options, **({"statements": statements} if chosen.stated else {}))
     return path
 
 

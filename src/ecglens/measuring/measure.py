@@ -184,7 +184,7 @@ def measure_analysis(analysis: Analysis, *, step_ms: float, low_pass_hz: float |
             has_t=durations["qt"] is not None,
             is_smoothed=is_smoothed,
         ),
-        rhythm=measure_rhythm_figures(analysis),
+        rhythm=measure_rhythm_figures(analysis, durations["pr"]),
         r_peaks_s=tuple(float(second) for second in (analysis.beats.samples + peak) / FS_HZ),
         edges_s=_edges(analysis.waves, peak, durations),
         warnings=(*notes, *_warnings(analysis, durations, rhythm["rate_bpm"])),

@@ -48,6 +48,22 @@ class RhythmLimits:
         high="Low P waves in noise are overlooked.",
         evidence=_CRITERIA,
     )
+    min_p_share: float = threshold(
+        0.5,
+        "1",
+        "Share of beats with a P wave from which PR is estimated.",
+        low="Fibrillation gets a PR interval.",
+        high="Low P waves get none.",
+        evidence=_CRITERIA,
+    )
+    max_estimate_bpm: float = threshold(
+        100.0,
+        "1/min",
+        "Rate up to which PR is estimated from the peak of P.",
+        low="Long PR intervals at ordinary rates are not estimated.",
+        high="Peaks of T waves count as peaks of P waves.",
+        evidence=_CRITERIA,
+    )
     premature: float = threshold(
         0.85,
         "1",
@@ -82,21 +98,34 @@ _MIN_DIFFERENCES = 3
 """Number of successive differences that an irregularity needs."""
 _MIN_BEATS = 3
 """Number of beats that the P waves of a record need to be compared."""
+_P_HUMP_SAMPLES = 25
+"""Width of the middle of a P wave, 50 ms, against the 50 ms on either side."""
+_PEAK_REACH = 200
+"""Samples before QRS in which the peak of P is searched for."""
+_PEAK_AFTER_QRS = 60
+"""Samples after the QRS complex of the beat before, in which it is not."""
+_ONSET_TO_PEAK_MS, _ESTIMATE_ERROR_MS = 61.0, 13.0
+"""Median of PR less the time from the peak of P to QRS, and its deviation (half of the middle 68 %), on the signals of
+the odd half of the records of ``benchmarks/criteria.md`` whose PR was measured."""
 _LEVEL_AT = (-60, -50)
 """Samples from the fiducial at which the level before a broad beat is taken."""
 
 
-def measure_rhythm_figures(analysis: Analysis) -> Rhythm:
+def measure_rhythm_figures(analysis: Analysis, pr: Measured | None) -> Rhythm:
     """Measure the figures of the rhythm.
 
     Args:
         analysis: From :func:`ecglens.measuring.analysis.analyze`.
+        pr: PR interval, if it could be measured from the onset of P.
     """
     narrow, broad = _count_premature(analysis)
+    p_share = _measure_p_share(analysis)
+    has_p = p_share is not None and p_share.value >= LIMITS.min_p_share
     return Rhythm(
         beats=Measured(float(len(analysis.beats.samples)), 0.0, "1"),
         irregularity=_measure_irregularity(analysis.rr),
-        p_share=_measure_p_share(analysis),
+        p_share=p_share,
+        pr_estimate_ms=pr if pr is not None or not has_p else _estimate_pr(analysis),
         premature_narrow=Measured(float(narrow), 0.0, "1"),
         premature_broad=Measured(float(broad), 0.0, "1"),
         longest_rr_ms=_measure_longest_rr(analysis.rr),
@@ -143,6 +172,24 @@ def _measure_p_share(analysis: Analysis) -> Measured | None:
     # The variance of a share by Agresti and Coull (1998), so that no share is certain.
     plausible = (hits + 2) / (beats + 4)
     return Measured(hits / beats, (plausible * (1 - plausible) / (beats + 4)) ** 0.5, "1")
+
+
+def _estimate_pr(analysis: Analysis) -> Measured | None:
+    """PR interval by the peak of P: where the leads bend most like a P wave between T and QRS."""
+    waves, rr = analysis.waves, analysis.typical_rr
+    if waves.qrs_on is None or waves.qrs_end is None or rr < 60 / LIMITS.max_estimate_bpm * FS_HZ:
+        return None
+    last = BEFORE + waves.qrs_on
+    first = max(last - _PEAK_REACH, round(BEFORE + waves.qrs_end - rr) + _PEAK_AFTER_QRS, 0)
+    part = median_of_known(analysis.windows)[:, first:last]
+    part = part[~np.isnan(part).any(axis=1)]
+    width = _P_HUMP_SAMPLES
+    if len(part) < 2 or part.shape[1] <= 3 * width:
+        return None
+    hump = np.repeat((-0.5, 1.0, -0.5), width) / width
+    bend = np.sqrt((np.stack([np.convolve(row, hump, "valid") for row in part]) ** 2).mean(axis=0))
+    peak = first + int(bend.argmax()) + 1.5 * width
+    return Measured(_to_ms(last - peak) + _ONSET_TO_PEAK_MS, _ESTIMATE_ERROR_MS, "ms", (120.0, 200.0))
 
 
 def _correlate_with_others(slopes: NDArray[np.float64], number: int) -> float:

@@ -13,6 +13,8 @@ Translate = Callable[[str], str]
 
 _RELATIONS = {">=": "at least {limit}", ">": "above {limit}", "<=": "at most {limit}", "<": "below {limit}"}
 _DIGITS = {"ms": 0, "mV": 2, "mV ms": 1, "1/min": 0, "deg": 0, "1": 2}
+_COUNTS = ("pacing spikes", "narrow premature beats", "broad premature beats")
+"""Short names of figures that are whole numbers."""
 _MOST_FIGURES = 4
 """Figures that are shown of one statement."""
 _MET, _BORDERLINE = "met", "borderline"
@@ -79,7 +81,7 @@ def describe_figure(figure: ComparedFigure, *, translate: Translate = str) -> st
     >>> describe_figure(ComparedFigure("QRS", None, 132.0, 10.2, "ms", ">=", 120.0))
     'QRS 132 ± 10 ms, at least 120 ms'
     """
-    digits = _DIGITS.get(figure.unit, 2)
+    digits = 0 if figure.title in _COUNTS else _DIGITS.get(figure.unit, 2)
     unit = {"1": "", "deg": "°", "1/min": "/min"}.get(figure.unit, f" {figure.unit}")
     limit = translate(_RELATIONS[figure.relation]).format(limit=f"{figure.limit:.3g}{unit}")
     error = f" ± {figure.error:.{digits}f}" if figure.error > 0 else ""

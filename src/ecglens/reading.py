@@ -17,8 +17,12 @@ from ecglens.pages.contents import describe_contents
 from ecglens.pages.read import Source, read_page
 from ecglens.records import Abstention, Layout, Located, NotFound, Page, Prediction, PrintedFacts, Reading, Tracing
 from ecglens.settings import load_settings
+from ecglens.statements import Person
 
 __all__ = ["examine", "examine_page", "load_runtime", "locate_page", "measure_reading", "read", "read_located"]
+
+UNKNOWN_PERSON = Person()
+"""A person of whom neither age nor sex is known."""
 
 
 def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Prediction:
@@ -46,6 +50,8 @@ def examine(
     page: int = 1,
     measure: bool = False,
     printed: bool = False,
+    age: float | None = None,
+    sex: str | None = None,
 ) -> Reading:
     """Read one ECG page, and return the page and its layout beside the prediction.
 
@@ -55,6 +61,8 @@ def examine(
         page: As for :func:`read`.
         measure: Also digitize the page and measure its signals, which takes some ten times as long.
         printed: With ``measure``, also read what the recorder printed on a picture, as for :func:`ecglens.digitize`.
+        age: Age of the person in years, on which limits of criteria depend.
+        sex: ``"female"`` or ``"male"``, likewise.
 
     Raises:
         EcgReadError: As for :func:`read`.
@@ -63,7 +71,7 @@ def examine(
     """
     runtime = load_runtime(model)
     decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
-    return examine_page(decoded, runtime, measure=measure, printed=printed, source=source)
+    return examine_page(decoded, runtime, measure=measure, printed=printed, source=source, person=Person(age, sex))
 
 
 def examine_page(
@@ -73,6 +81,7 @@ def examine_page(
     measure: bool = False,
     printed: bool | PrintedFacts = False,
     source: Source | None = None,
+    person: Person = UNKNOWN_PERSON,
 ) -> Reading:
     """Read a page that was decoded before, with a loaded model.
 
@@ -82,8 +91,10 @@ def examine_page(
         measure: As for :func:`examine`.
         printed: As for :func:`examine`, or facts that were read from the page before it was redacted.
         source: As for :func:`locate_page`.
+        person: Age and sex, as for :func:`examine`.
     """
-    return read_located(locate_page(page, source), runtime, measure=measure, printed=_text_facts(page, printed))
+    facts = _text_facts(page, printed)
+    return read_located(locate_page(page, source), runtime, measure=measure, printed=facts, person=person)
 
 
 def locate_page(page: Page, source: Source | None = None) -> Located:
@@ -101,7 +112,12 @@ def locate_page(page: Page, source: Source | None = None) -> Located:
 
 
 def read_located(
-    located: Located, runtime: Runtime, *, measure: bool = False, printed: bool | PrintedFacts = False
+    located: Located,
+    runtime: Runtime,
+    *,
+    measure: bool = False,
+    printed: bool | PrintedFacts = False,
+    person: Person = UNKNOWN_PERSON,
 ) -> Reading:
     """Read a page whose leads were located before: each further model costs no more than its own run.
 
@@ -110,6 +126,7 @@ def read_located(
         runtime: As for :func:`examine_page`.
         measure: As for :func:`examine_page`.
         printed: As for :func:`examine_page`.
+        person: As for :func:`examine_page`.
     """
     tracing, facts = None, _text_facts(located.page, printed)
     needs_tracing = needs_record(runtime.recipe) or _has_other_speed(facts)
@@ -118,23 +135,26 @@ def read_located(
     reading = Reading(located, _predict(located, runtime, tracing), tracing)
     if not needs_record(runtime.recipe):
         reading = _without_label_at_other_speed(reading)
-    return _with_measurements(reading) if measure else replace(reading, tracing=None)
+    return _with_measurements(reading, person) if measure else replace(reading, tracing=None)
 
 
-def measure_reading(reading: Reading, *, printed: bool | PrintedFacts = False) -> Reading:
+def measure_reading(
+    reading: Reading, *, printed: bool | PrintedFacts = False, person: Person = UNKNOWN_PERSON
+) -> Reading:
     """Digitize and measure a page that a model has read before; the model does not answer again.
 
     Args:
         reading: From :func:`read_located` without measurements.
         printed: As for :func:`examine_page`.
+        person: As for :func:`examine_page`.
 
     Returns:
-        The reading with its tracing and measurements. A label is withdrawn where the page prints a paper speed that
-        the model was not trained on.
+        The reading with its tracing, measurements and statements. A label is withdrawn where the page prints a paper
+        speed that the model was not trained on.
     """
     traced = replace(reading, tracing=_try_to_trace(reading.located, printed=printed))
     reads_signals = "signal" in (reading.prediction.inputs or {})
-    return _with_measurements(traced if reads_signals else _without_label_at_other_speed(traced))
+    return _with_measurements(traced if reads_signals else _without_label_at_other_speed(traced), person)
 
 
 def load_runtime(model: str | os.PathLike[str] | None = None) -> Runtime:
@@ -191,10 +211,17 @@ def _predict(located: Located, runtime: Runtime, tracing: Tracing | None) -> Pre
     return runtime.predict(located.page, located.layout, None if tracing is None else tracing.record)
 
 
-def _with_measurements(reading: Reading) -> Reading:
+def _with_measurements(reading: Reading, person: Person) -> Reading:
+    from ecglens.criteria import evaluate_criteria  # a label alone needs neither
+    from ecglens.criteria.presentation import find_label_conflict
     from ecglens.digitizing import measure_tracing
 
-    return replace(reading, measurements=None if reading.tracing is None else measure_tracing(reading.tracing))
+    measurements = None if reading.tracing is None else measure_tracing(reading.tracing)
+    if measurements is None:
+        return reading
+    statements = evaluate_criteria(measurements, age=person.age, sex=person.sex)
+    conflicts = find_label_conflict(reading.prediction.label, statements)
+    return replace(reading, measurements=measurements, statements=statements, conflicts=conflicts)
 
 
 def _without_label_at_other_speed(reading: Reading) -> Reading:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ecglens.errors import EcgLensError
 from ecglens.explanations import Check, Explanation, ModelChecks, Segment
-from ecglens.measurements import Measured, Measurements, PrintedFacts
+from ecglens.measurements import LeadWaves, Measured, Measurements, PrintedFacts, Rhythm
+from ecglens.statements import Statement
 
 __all__ = [
     "GOOD_QUALITY",
@@ -28,6 +29,7 @@ __all__ = [
     "Layout",
     "LeadBox",
     "LeadTrace",
+    "LeadWaves",
     "Located",
     "Measured",
     "Measurements",
@@ -39,6 +41,7 @@ __all__ = [
     "Prediction",
     "PrintedFacts",
     "Reading",
+    "Rhythm",
     "Segment",
     "Tracing",
     "distinct_names",
@@ -595,12 +598,16 @@ class Reading:
         prediction: Output of a model.
         tracing: Signals of the page; ``None`` where they were not requested or could not be read.
         measurements: Measurements of the signals.
+        statements: What published criteria say about the measurements, for orientation; empty without measurements.
+        conflicts: Where the label and the statements disagree, one sentence each.
     """
 
     located: Located
     prediction: Prediction
     tracing: Tracing | None = None
     measurements: Measurements | None = None
+    statements: tuple[Statement, ...] = ()
+    conflicts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         answer = self.prediction.label or "no label"
@@ -636,18 +643,20 @@ class Reading:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings of the page, its layout, the prediction, the signals and the measurements, each once."""
+        """Warnings of the page, its layout, the prediction, the signals and the measurements, and conflicts, once."""
         parts = (self.page, self.layout, self.prediction, self.tracing, self.measurements)
-        return tuple(dict.fromkeys(text for part in parts for text in getattr(part, "warnings", ())))
+        texts = [text for part in parts for text in getattr(part, "warnings", ())]
+        return tuple(dict.fromkeys((*texts, *self.conflicts)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return page, prediction, printed facts and measurements as plain types, without the signals."""
+        """Return page, prediction, printed facts, measurements and statements as plain types, without the signals."""
         printed = None if self.tracing is None else self.tracing.printed
         return {
             **self.page.to_dict(),
             **self.prediction.to_dict(),
             "printed": None if printed is None else printed.to_dict(),
             "measurements": None if self.measurements is None else self.measurements.to_dict(),
+            "statements": [statement.to_dict() for statement in self.statements],
             "warnings": list(self.warnings),
         }
 

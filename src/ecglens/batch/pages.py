@@ -10,6 +10,7 @@ import numpy as np
 
 from ecglens.batch.job import SCHEMA_VERSION, Job, PageResult
 from ecglens.batch.rows import page_row
+from ecglens.criteria import evaluate_criteria
 from ecglens.digitizing import digitize_page, measure_tracing
 from ecglens.errors import ModelError
 from ecglens.explaining import explain_page
@@ -80,6 +81,7 @@ def _predict(page: Page, job: Job, needs_record: bool) -> tuple[dict[str, Any], 
         prediction=reading.prediction,
         tracing=reading.tracing,
         measurements=reading.measurements if "measurements" in job.parts else None,
+        statements=reading.statements if "measurements" in job.parts else (),
         explanation=explanation,
         warnings=tuple(dict.fromkeys((*reading.warnings, *explanation_warnings))),
     )
@@ -105,7 +107,14 @@ def _digitize(page: Page, job: Job) -> tuple[dict[str, Any], EcgRecord | None]:
     measuring_warnings = () if measurements is None else measurements.warnings
     warnings = (*page.warnings, *tracing.layout.warnings, *tracing.warnings, *measuring_warnings)
     warnings = tuple(dict.fromkeys(warnings))
-    row = page_row(page, layout=tracing.layout, tracing=tracing, measurements=measurements, warnings=warnings)
+    row = page_row(
+        page,
+        layout=tracing.layout,
+        tracing=tracing,
+        measurements=measurements,
+        statements=() if measurements is None else evaluate_criteria(measurements),
+        warnings=warnings,
+    )
     return row, tracing.record
 
 

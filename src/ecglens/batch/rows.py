@@ -10,6 +10,7 @@ from ecglens.explanations import Explanation
 from ecglens.extras import require
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import Layout, Measured, Measurements, NotFound, Page, Prediction, Tracing, distinct_names
+from ecglens.statements import Outcome, Statement
 
 __all__ = ["FAILURES", "MEASUREMENT_COLUMNS", "Column", "columns", "page_row", "schema"]
 
@@ -102,6 +103,11 @@ _ST = (
     Column("st_j60_mv", "leads", "the same 60 ms later"),
     Column("r_peaks_s", "doubles", "time of every beat, in s from the start of the recording"),
 )
+_STATEMENTS = (
+    Column("criteria_met", "strings", "names of the criteria that are met, see criteria.md; for orientation"),
+    Column("criteria_borderline", "strings", "names of those whose limit lies within one error bar"),
+    Column("criteria_unknown", "strings", "names of those that cannot be evaluated"),
+)
 _EXPLANATION = (
     Column("explained_label", "string", "the top label, which is explained; null if the model has not predicted"),
     Column("explanation_method", "string", "such as class_map"),
@@ -132,7 +138,7 @@ def columns(job: Job) -> tuple[Column, ...]:
     if "measurements" in job.parts:
         for name, text in MEASUREMENT_COLUMNS.items():
             selected += [Column(name, "double", text), Column(f"{name}_error", "double", "its standard uncertainty")]
-        selected += _ST
+        selected += [*_ST, *_STATEMENTS]
     if "explanation" in job.parts:
         selected += _EXPLANATION
     if "signals" in job.parts:
@@ -173,6 +179,7 @@ def page_row(
     prediction: Prediction | None = None,
     tracing: Tracing | None = None,
     measurements: Measurements | None = None,
+    statements: Sequence[Statement] = (),
     explanation: Explanation | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -184,6 +191,7 @@ def page_row(
         prediction: Prediction of the model.
         tracing: Traces and signals.
         measurements: Measurements in the signals.
+        statements: What criteria say about them.
         explanation: Explanation of the prediction.
         warnings: Warnings, one sentence each.
     """
@@ -202,6 +210,8 @@ def page_row(
         row |= _signal_cells(tracing)
     if measurements is not None:
         row |= _measurement_cells(measurements)
+    if statements:
+        row |= _statement_cells(statements)
     if explanation is not None:
         row |= _explanation_cells(explanation)
     return {name: value for name, value in row.items() if value is not None}
@@ -258,6 +268,18 @@ def _measurement_cells(measurements: Measurements) -> dict[str, Any]:
         levels = {lead: round(value.value, 4) for lead, value in by_lead.items() if value and lead in STANDARD_LEADS}
         cells[name] = levels or None
     return {**cells, "r_peaks_s": [round(second, 4) for second in measurements.r_peaks_s]}
+
+
+def _statement_cells(statements: Sequence[Statement]) -> dict[str, Any]:
+    columns = {
+        Outcome.MET: "criteria_met",
+        Outcome.BORDERLINE: "criteria_borderline",
+        Outcome.CANNOT_BE_EVALUATED: "criteria_unknown",
+    }
+    return {
+        column: [statement.name for statement in statements if statement.outcome is outcome]
+        for outcome, column in columns.items()
+    }
 
 
 def _explanation_cells(explanation: Explanation) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """Print a reading as text for people."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
 from ecglens.labels import TITLES, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.records import Layout, Measurements, Prediction, Reading
+from ecglens.statements import Statement
 
 __all__ = ["DISCLAIMER", "INTERRUPTED", "describe_error", "error_line", "print_reading", "print_table"]
 
@@ -64,6 +68,7 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
         print_table(console, _bars(prediction))
     if measured:
         _print_measurements(console, reading.measurements)
+        _print_statements(console, reading.statements)
     for title, fact in _facts(reading):
         console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
     console.print()
@@ -109,6 +114,28 @@ def _print_measurements(console: Console, measurements: Measurements | None) -> 
     missing = list_missing(measurements)
     if missing:
         console.print(Text(f"  Not measured: {', '.join(missing)}"), soft_wrap=True)
+
+
+def _print_statements(console: Console, statements: Sequence[Statement]) -> None:
+    if not statements:
+        return
+    visible = list_statements(statements)
+    table = _grid("Criteria", "", "measured, limit")
+    for statement in visible:
+        style = "bold" if statement.is_met else ""
+        first, *others = statement.figures or ("",)
+        table.add_row("", statement.title, Text(statement.outcome, style=style), first)
+        for figure in others:
+            table.add_row("", "", "", figure)
+    if visible:
+        print_table(console, table)
+    unknown = list_unknown(statements)
+    others_not_met = len(statements) - len(visible) - len(unknown)
+    console.print(
+        Text(f"  {others_not_met} other criteria are not met; for orientation, not a diagnosis"), soft_wrap=True
+    )
+    if unknown:
+        console.print(Text(f"  Cannot be evaluated: {', '.join(unknown)}"), soft_wrap=True)
 
 
 def _st(figure: Figure | None) -> tuple[str, str, Text]:

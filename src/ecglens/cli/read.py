@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,14 @@ from ecglens.extras import require
 from ecglens.records import Layout, Reading, distinct_names
 from ecglens.settings import load_settings
 
-__all__ = ["command"]
+__all__ = ["Sex", "command"]
+
+
+class Sex(StrEnum):
+    """Sexes that limits of criteria tell apart."""
+
+    FEMALE = "female"
+    MALE = "male"
 
 
 def command(
@@ -35,8 +43,13 @@ def command(
     printed: Annotated[
         bool, typer.Option("--printed", help="Also read the print of pictures by OCR; needs the extra 'ocr'.")
     ] = False,
+    age: Annotated[
+        float | None,
+        typer.Option(help="Age in years, for limits that depend on it.", min=0, max=130, show_default=False),
+    ] = None,
+    sex: Annotated[Sex | None, typer.Option(help="Sex, for limits that depend on it.", show_default=False)] = None,
 ) -> None:
-    """Read ECG pages: label or abstention, probabilities, measurements with reference ranges, layout, warnings."""
+    """Read ECG pages: label or abstention, probabilities, measurements, statements by criteria, layout, warnings."""
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     stems: set[str] = set()
     bad = 0
@@ -50,7 +63,15 @@ def command(
     for typed in _with_progress(pages, err):
         path, name = Path(typed), printable(typed)
         try:
-            reading = ecglens.examine(path, model=model, page=page, measure=not no_measure, printed=printed)
+            reading = ecglens.examine(
+                path,
+                model=model,
+                page=page,
+                measure=not no_measure,
+                printed=printed,
+                age=age,
+                sex=None if sex is None else sex.value,
+            )
             if leads is not None:
                 _write_leads(reading, leads, own_stem(path.stem, stems))
         # A page that fails, even by a bug, must not cost those after it.

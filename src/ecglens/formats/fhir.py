@@ -1,4 +1,4 @@
-"""Records as FHIR R4 Observations in and out: a component of SampledData for each lead.
+"""Records as FHIR R4 Observations in and out: a component of SampledData for each lead, and one for each statement.
 
 As the example ``observation-example-sample-data`` of the standard has it: codes of ISO/IEEE 11073 for the leads, one
 string of whole steps for the samples, ``E`` for a missing sample. Column 0 is the start of the recording.
@@ -6,6 +6,7 @@ string of whole steps for the samples, ``E`` for a missing sample. Column 0 is t
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ecglens.formats.checks import check_record
 from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, content_uuid, lead_number, microvolts, remarks
 from ecglens.layouts import lead_of_row
 from ecglens.records import EcgRecord
+from ecglens.statements import Outcome, Statement
 
 __all__ = ["read_fhir", "write_fhir"]
 
@@ -26,18 +28,28 @@ _POTENTIAL = 131328
 
 _MDC = "urn:oid:2.16.840.1.113883.6.24"
 _LOINC = "http://loinc.org"
+_SNOMED = "http://snomed.info/sct"
+_ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _UCUM = "http://unitsofmeasure.org"
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 _TO_MV = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
 
 
-def write_fhir(record: EcgRecord, path: str | Path, *, recorded: datetime | None = None) -> None:
+def write_fhir(
+    record: EcgRecord,
+    path: str | Path,
+    *,
+    recorded: datetime | None = None,
+    statements: Sequence[Statement] = (),
+) -> None:
     """Write a record as an Observation, one microvolt a step, without a subject.
 
     Args:
         record: Signals in mV.
         path: Where to write; its folder is made where it is missing.
         recorded: When the recording began; without a zone it is written as UTC. Left out where it is not given.
+        statements: What criteria say about the record. Each is a component with its codes, its outcome as text, and
+            the reason as text where it cannot be evaluated.
 
     Raises:
         DatasetError: A sample is beyond 32.7 mV.
@@ -53,7 +65,10 @@ def write_fhir(record: EcgRecord, path: str | Path, *, recorded: datetime | None
             "coding": [{"system": _LOINC, "code": "11524-6", "display": "EKG study"}],
             "text": "Electrocardiogram",
         },
-        "component": [_component(lead, row, 1000 / placed.fs_hz) for lead, row in rows],
+        "component": [
+            *(_component(lead, row, 1000 / placed.fs_hz) for lead, row in rows),
+            *map(_statement_component, statements),
+        ],
     }
     if recorded is not None:
         observation["effectiveDateTime"] = recorded.isoformat() if recorded.tzinfo else f"{recorded.isoformat()}Z"
@@ -126,6 +141,16 @@ def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
             "data": " ".join("E" if sample == HIDDEN else str(sample) for sample in row),
         },
     }
+
+
+def _statement_component(statement: Statement) -> dict[str, Any]:
+    code: dict[str, Any] = {"text": f"{statement.title} ({statement.name}); doi:{statement.source.doi}"}
+    if statement.snomed_code is not None:
+        code["coding"] = [{"system": _SNOMED, "code": statement.snomed_code}]
+    if statement.outcome is Outcome.CANNOT_BE_EVALUATED:
+        absent = {"coding": [{"system": _ABSENT, "code": "unknown"}], "text": statement.reason}
+        return {"code": code, "dataAbsentReason": absent}
+    return {"code": code, "valueCodeableConcept": {"text": statement.outcome.value}}
 
 
 def _samples(data: dict[str, Any]) -> list[float]:

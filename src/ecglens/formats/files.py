@@ -3,12 +3,12 @@
 import codecs
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ecglens.errors import DatasetError
 from ecglens.extras import is_installed
@@ -23,6 +23,7 @@ from ecglens.formats.recorders import RECORDER_FORMATS, detect_recorder_format, 
 from ecglens.formats.wearables import looks_like_apple_health, looks_like_polar, read_apple_health, read_polar
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
 from ecglens.records import EcgRecord
+from ecglens.statements import Statement
 
 __all__ = [
     "FORMATS",
@@ -44,12 +45,14 @@ class RecordFormat:
         ending: Of the file, or of the one of several that names them.
         write: Writes a record to a path with the ending, for some formats with the time of recording.
         dated: Whether ``write`` takes ``recorded``.
+        stated: Whether ``write`` takes ``statements``.
         plain: Whether its names are of ASCII letters, digits, ``-`` and ``_`` only.
     """
 
     ending: str
     write: Callable[..., None]
     dated: bool = False
+    stated: bool = False
     plain: bool = False
 
 
@@ -59,7 +62,7 @@ FORMATS = MappingProxyType(
         "csv": RecordFormat(".csv", write_csv),
         "json": RecordFormat(".json", write_json),
         "dicom": RecordFormat(".dcm", write_dicom, dated=True),
-        "fhir": RecordFormat(".fhir.json", write_fhir, dated=True),
+        "fhir": RecordFormat(".fhir.json", write_fhir, dated=True, stated=True),
     }
 )
 """Formats that are written, by name."""
@@ -132,7 +135,14 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^\w-]", "_", name, flags=re.ASCII)
 
 
-def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: datetime | None = None) -> Path:
+def write_record(
+    record: EcgRecord,
+    stem: str | Path,
+    form: str,
+    *,
+    recorded: datetime | None = None,
+    statements: Sequence[Statement] = (),
+) -> Path:
     """Write a record in a format.
 
     Args:
@@ -141,6 +151,7 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
             hold becomes ``_``.
         form: A name in ``FORMATS``.
         recorded: When the recording began, for the formats that say so.
+        statements: What criteria say about the record, for the formats that can say so.
 
     Returns:
         The file that was written; of WFDB, the header.
@@ -151,10 +162,8 @@ def write_record(record: EcgRecord, stem: str | Path, form: str, *, recorded: da
     """
     path = place_record(stem, form)
     chosen = FORMATS[form]
-    if chosen.dated:
-        chosen.write(record, path, recorded=recorded)
-    else:
-        chosen.write(record, path)
+    options: dict[str, Any] = {"recorded": recorded} if chosen.dated else {}
+    chosen.write(record, path, **options, **({"statements": statements} if chosen.stated else {}))
     return path
 
 

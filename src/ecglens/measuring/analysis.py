@@ -80,7 +80,7 @@ class Analysis:
     Attributes:
         leads: Name of each row that can be used.
         signals: ``(leads, samples)`` float64 at ``FS_HZ``, mV, on one clock, without pacing spikes.
-        is_paced: Whether there were pacing spikes.
+        spikes: Number of pacing spikes that were removed.
         beats: Beats of the signals.
         rr: RR intervals in samples, NaN over a time that no lead shows.
         windows: ``(normal beats, leads, window)``, baseline subtracted.
@@ -90,12 +90,17 @@ class Analysis:
 
     leads: tuple[str, ...]
     signals: NDArray[np.float64]
-    is_paced: bool
+    spikes: int
     beats: Beats
     rr: NDArray[np.float64]
     windows: NDArray[np.float64]
     waves: Waves
     notes: tuple[str, ...]
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether there were pacing spikes."""
+        return self.spikes > 0
 
     @property
     def typical_rr(self) -> float:
@@ -131,7 +136,7 @@ def analyze(record: EcgRecord) -> Analysis | NotFound:
     leads, signals, doubtful, notes = _prepare(record)
     if not leads:
         return _no_beats("No lead has a signal that could be measured", notes)
-    clean, is_paced = remove_spikes(signals)
+    clean, spikes = remove_spikes(signals)
     timing = clean
     if len(doubtful) and _has_beats(find_beats(doubtful)):
         timing = np.concatenate([clean, doubtful])
@@ -141,7 +146,7 @@ def analyze(record: EcgRecord) -> Analysis | NotFound:
         return _no_beats("No beats of one shape stand out from the signals", notes)
     rr = rr_intervals(timing, beats)
     windows, waves = _find_typical_beat(clean, beats, rr)
-    return Analysis(tuple(leads), clean, is_paced, beats, rr, windows, waves, tuple(notes))
+    return Analysis(tuple(leads), clean, spikes, beats, rr, windows, waves, tuple(notes))
 
 
 def _has_beats(beats: Beats) -> bool:

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 from ecglens.measuring.analysis import Analysis, analyze
+from ecglens.measuring.lead_waves import measure_lead_waves
 from ecglens.measuring.levels import frontal_axis, measure_level
 from ecglens.measuring.qtc import correct_qt
 from ecglens.measuring.rhythm import measure_rhythm
+from ecglens.measuring.rhythm_figures import measure_rhythm_figures
 from ecglens.measuring.signals import FS_HZ, median_of_known
 from ecglens.measuring.waves import BEFORE, Waves, correlate_p_waves, delineate
 from ecglens.records import EcgRecord, Measured, Measurements, NotFound
@@ -175,6 +177,14 @@ def measure_analysis(analysis: Analysis, *, step_ms: float, low_pass_hz: float |
         axis_deg=_measure_axis(by_lead, analysis.waves),
         st_j_mv=_measure_st(by_lead, analysis.waves, 0.0, is_smoothed=is_smoothed),
         st_j60_mv=_measure_st(by_lead, analysis.waves, 0.06, is_smoothed=is_smoothed),
+        leads=measure_lead_waves(
+            by_lead,
+            analysis.waves,
+            has_p=durations["pr"] is not None,
+            has_t=durations["qt"] is not None,
+            is_smoothed=is_smoothed,
+        ),
+        rhythm=measure_rhythm_figures(analysis, durations["pr"]),
         r_peaks_s=tuple(float(second) for second in (analysis.beats.samples + peak) / FS_HZ),
         edges_s=_edges(analysis.waves, peak, durations),
         warnings=(*notes, *_warnings(analysis, durations, rhythm["rate_bpm"])),

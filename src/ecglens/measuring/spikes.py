@@ -66,15 +66,15 @@ _TOGETHER_SAMPLES = 11
 """Window of 22 ms in which a spike must appear in two leads: columns of a page may be shifted by a few ms."""
 
 
-def remove_spikes(signals: NDArray[np.floating]) -> tuple[NDArray[np.float64], bool]:
+def remove_spikes(signals: NDArray[np.floating]) -> tuple[NDArray[np.float64], int]:
     """Remove the spikes of a pacemaker.
 
     Args:
         signals: ``(leads, samples)`` at ``FS_HZ``, mV.
 
     Returns:
-        The signals, and whether spikes were removed. They are removed only where several rise from a quiet line in two
-        leads (or in the only one), so that no narrow R wave counts as a spike.
+        The signals, and the number of spikes that were removed. They are removed only where several rise from a quiet
+        line in two leads (or in the only one), so that no narrow R wave counts as a spike.
     """
     out = np.array(signals, dtype=np.float64)
     filled = fill_gaps(signals)
@@ -92,9 +92,10 @@ def remove_spikes(signals: NDArray[np.floating]) -> tuple[NDArray[np.float64], b
     near = cv2.dilate(is_spike.astype(np.uint8), np.ones((1, _TOGETHER_SAMPLES), np.uint8))
     leads = np.asarray(near, dtype=np.intp).sum(axis=0)
     in_enough_leads = leads >= min(2, len(signals))
-    if (np.diff(in_enough_leads.astype(int)) == 1).sum() < LIMITS.min_spikes:
-        return out, False
+    spikes = int((np.diff(in_enough_leads.astype(int)) == 1).sum())
+    if spikes < LIMITS.min_spikes:
+        return out, 0
     for row, column in zip(*np.nonzero(is_alone), strict=True):
         first, last = max(column - 3, 0), min(column + 12, out.shape[1] - 1)
         out[row, first : last + 1] = np.linspace(out[row, first], out[row, last], last - first + 1)
-    return out, True
+    return out, spikes

@@ -18,7 +18,16 @@ from ecglens.measuring.beats import Beats
 from ecglens.measuring.filters import find_peaks, savitzky_golay
 from ecglens.measuring.signals import FS_HZ, cut_windows, median_of_known
 
-__all__ = ["BEFORE", "LIMITS", "WaveLimits", "Waves", "correlate_p_waves", "cut_normal_beats", "delineate"]
+__all__ = [
+    "BEFORE",
+    "LIMITS",
+    "WaveLimits",
+    "Waves",
+    "correlate_p_waves",
+    "cut_beats",
+    "cut_normal_beats",
+    "delineate",
+]
 
 _LUDB = "benchmarks/measure.md: errors against the marks of LUDB, odd half"
 
@@ -197,8 +206,13 @@ def cut_normal_beats(signals: NDArray[np.float64], beats: Beats, *, level_at: tu
         level_at: First and last sample from the fiducial between which the signal is at its baseline.
 
     Returns:
-        ``(beats, leads, window)``; NaN outside the record and where the window reaches into another beat.
+        ``(normal beats, leads, window)``; NaN outside the record and where the window reaches into another beat.
     """
+    return np.asarray(cut_beats(signals, beats, level_at=level_at)[beats.shapes == 0])
+
+
+def cut_beats(signals: NDArray[np.float64], beats: Beats, *, level_at: tuple[int, int]) -> NDArray[np.float64]:
+    """Cut out all beats, as :func:`cut_normal_beats` does those of the normal shape."""
     windows = cut_windows(signals, beats.samples, BEFORE, _AFTER)
     baseline = np.median(windows[:, :, BEFORE + level_at[0] : BEFORE + level_at[1]], axis=2)
     clock = np.arange(-BEFORE, _AFTER)
@@ -211,7 +225,7 @@ def cut_normal_beats(signals: NDArray[np.float64], beats: Beats, *, level_at: tu
     last_beat = 150 - np.r_[np.inf, intervals][:, None]
     is_other_beat = (clock > next_beat) | (clock < last_beat)
     windows[np.broadcast_to(is_other_beat[:, None], windows.shape)] = np.nan
-    return np.asarray(windows[beats.shapes == 0])
+    return windows
 
 
 def delineate(beat: NDArray[np.float64], rr: float) -> Waves:

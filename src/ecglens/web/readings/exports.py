@@ -16,6 +16,7 @@ from ecglens.formats.files import FORMATS, write_record
 from ecglens.formats.json import read_json
 from ecglens.labels import format_probability
 from ecglens.tables import write_rows
+from ecglens.web.readings.facts import find_statements
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.pdf_report import render_pdf
 
@@ -82,7 +83,8 @@ def export_signals(reading: Reading, form: str) -> tuple[bytes, str, str] | None
         target = Path(folder) / "export"
         stem = _ascii_name(Path(reading.name).stem[:60] or "page")
         try:
-            written = write_record(read_json(source), target / stem, form)
+            statements = find_statements(reading.facts or {})
+            written = write_record(read_json(source), target / stem, form, statements=statements)
         except EcgLensError:
             return None
         files = sorted(target.iterdir())

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ecglens.criteria import evaluate_criteria
 from ecglens.records import Layout, Measurements, PrintedFacts, Reading, Tracing
+from ecglens.statements import Statement
 
-__all__ = ["add_measurements", "describe_page", "read_measurements", "read_print"]
+__all__ = ["add_measurements", "describe_page", "find_statements", "read_measurements", "read_print"]
 
 
 def describe_page(reading: Reading, printed: PrintedFacts | None) -> dict[str, Any]:
@@ -57,6 +59,20 @@ def add_measurements(facts: Mapping[str, Any], reading: Reading) -> dict[str, An
 def read_measurements(facts: Mapping[str, Any]) -> Measurements | None:
     """Return the measurements among the facts."""
     return None if facts.get("measurements") is None else Measurements.from_dict(facts["measurements"])
+
+
+def find_statements(
+    facts: Mapping[str, Any], *, age: float | None = None, sex: str | None = None
+) -> tuple[Statement, ...]:
+    """Evaluate the criteria on the stored measurements; those of readings of earlier versions lack the waves.
+
+    Args:
+        facts: Facts of a reading.
+        age: Age in years, on which limits depend.
+        sex: ``"female"`` or ``"male"``, likewise.
+    """
+    measurements = read_measurements(facts)
+    return () if measurements is None else evaluate_criteria(measurements, age=age, sex=sex)
 
 
 def read_print(facts: Mapping[str, Any]) -> PrintedFacts | None:

@@ -498,6 +498,8 @@ class Prediction:
         warnings: Limitations of the prediction, one sentence each.
         inputs: Arrays that the model read, by input of its graph; ``None`` where the page was not given to the model.
             An explanation of the prediction uses these very arrays.
+        holds: For a model of several labels, whether each holds, by sets that contain the truth with a stated
+            probability; ``None`` for a label where the set has both answers. ``None`` for other models.
     """
 
     label: str | None
@@ -509,6 +511,7 @@ class Prediction:
     layout: Layout | None = None
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, NDArray[np.float32]] | None = field(default=None, repr=False, compare=False)
+    holds: Mapping[str, bool | None] | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -524,6 +527,7 @@ class Prediction:
             "lead_probabilities": None
             if self.lead_probabilities is None
             else {lead: _round_values(values) for lead, values in self.lead_probabilities.items()},
+            **({} if self.holds is None else {"holds": dict(self.holds)}),
             "model": {"name": self.model, "version": self.model_version},
             "layout": None if self.layout is None else self.layout.to_dict(),
             "warnings": list(self.warnings),

@@ -75,7 +75,7 @@ def read_ptbxl(root: str | Path) -> Iterator[PtbxlRecord]:
 
 
 def read_ptbxl_arrays(folder: str | Path, statements: str | Path) -> Iterator[PtbxlRecord]:
-    """Read records of PTB-XL that are stored as arrays.
+    """Read records of PTB-XL that are stored as arrays, those whose superclasses are known.
 
     Args:
         folder: With ``mv_250hz.npz``, ``z_100hz.npz``, ``superclasses.csv``, and ``statements.csv`` for some records.
@@ -86,8 +86,9 @@ def read_ptbxl_arrays(folder: str | Path, statements: str | Path) -> Iterator[Pt
     """
     folder = Path(folder)
     superclasses = {
-        int(row["ecg_id"]): frozenset(name for name in SUPERCLASSES if float(row[name] or 0) > 0)
+        int(row["ecg_id"]): frozenset(name for name in SUPERCLASSES if float(row[name]) > 0)
         for row in read_required_table(folder / "superclasses.csv", ("ecg_id", *SUPERCLASSES))
+        if all(row[name] for name in SUPERCLASSES)
     }
     rows = {int(row["ecg_id"]): row for row in read_required_table(folder / "statements.csv", ("ecg_id", "scp_codes"))}
     classes = _read_classes(Path(statements))

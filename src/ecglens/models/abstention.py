@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.labels import format_probability
-from ecglens.models.inputs import InputRecipe, compute_known_share, find_mismatch, needs_record
+from ecglens.models.inputs import InputRecipe, compute_known_share, find_mismatch, find_signal_recipe, needs_record
 from ecglens.records import Abstention, EcgRecord, Layout
 
 __all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout"]
-
-_MIN_KNOWN_SHARE = 0.5
-"""Share of known samples below which a signal model would answer on what it cannot see."""
 
 
 def no_layout(reason: str) -> Abstention:
@@ -45,17 +42,19 @@ def unfamiliar_layout(layout: Layout, recipe: InputRecipe, record: EcgRecord | N
     return None if reason is None else Abstention("unfamiliar", reason)
 
 
-def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]]) -> Abstention | None:
+def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]], recipe: InputRecipe) -> Abstention | None:
     """Abstain from signals of which too many samples are missing.
 
     Args:
         arrays: Arrays that the model would read, by input of its graph.
+        recipe: What the model reads.
     """
-    if "signal" not in arrays or compute_known_share(arrays["signal"][0]) >= _MIN_KNOWN_SHARE:
+    signals = find_signal_recipe(recipe)
+    if signals is None or compute_known_share(arrays["signal"][0], signals) >= signals.least_known:
         return None
     return Abstention(
         "unfamiliar",
-        f"The model reads signals, and less than {_MIN_KNOWN_SHARE:.0%} of those that it needs were read.",
+        f"The model reads signals, and less than {signals.least_known:.0%} of those that it needs were read.",
     )
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "compute_known_share",
     "dump_recipe",
     "find_mismatch",
+    "find_signal_recipe",
     "make_input",
     "make_lead_crops",
     "make_page_image",
@@ -86,9 +87,16 @@ def dump_recipe(recipe: InputRecipe) -> dict[str, Any]:
     return values
 
 
+def find_signal_recipe(recipe: InputRecipe) -> LeadSignals | None:
+    """Return how a model with this recipe reads signals, or ``None`` where it reads none."""
+    if isinstance(recipe, PageAndSignal):
+        return recipe.signal
+    return recipe if isinstance(recipe, LeadSignals) else None
+
+
 def needs_record(recipe: InputRecipe) -> bool:
     """Return whether a model with this recipe reads signals."""
-    return "signal" in recipe.shapes
+    return find_signal_recipe(recipe) is not None
 
 
 def find_mismatch(layout: Layout, recipe: InputRecipe) -> str | None:
@@ -101,7 +109,7 @@ def find_mismatch(layout: Layout, recipe: InputRecipe) -> str | None:
             return f"The model reads pages of the layout {' or '.join(layouts)}, and this one is {layout.name}."
     if isinstance(recipe, LeadCrops | LeadSignals):
         missing = [name for name in recipe.leads if name not in _leads(layout, recipe)]
-        if missing:
+        if len(missing) > (recipe.missing_leads if isinstance(recipe, LeadSignals) else 0):
             return f"The model reads the leads {', '.join(recipe.leads)}, and this page has no {missing[0]}."
     if recipe.known_print and not layout.known_print:
         return "The model has only learned pages of one recorder, and this one is in another print."

@@ -227,27 +227,43 @@ class LeadSignals(_Recipe, frozen=True, kw_only=True, tag="lead_signals"):
         leads: In the order of the graph's first rows; as many rows follow with 1 where a sample is known.
         fs_hz: Sampling rate of the graph's input.
         seconds: From the beginning of each lead; 2.5 is what a page of four columns shows, 10 a usual recording.
+        window_s: Length of the windows that the graph reads one by one, so that leads that fill the first are enough;
+            ``None`` where it reads all seconds at once.
+        missing_leads: Number of leads that may be missing.
+        least_known: Share of the samples of the first window that must be known.
         known_print: As for :class:`TraceCanvas`.
     """
 
     leads: Annotated[tuple[str, ...], Meta(min_length=1)] = STANDARD_LEADS
     fs_hz: Annotated[float, Meta(ge=20, le=2000)] = 100.0
     seconds: Annotated[float, Meta(ge=0.5, le=120)] = 2.5
+    window_s: Annotated[float, Meta(ge=0.5, le=120)] | None = None
+    missing_leads: Annotated[int, Meta(ge=0)] = 0
+    least_known: Annotated[float, Meta(ge=0, le=1)] = 0.5
     known_print: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that do not fit each other.
 
         Raises:
-            ValueError: A lead stands twice, or as for :class:`PageImage`.
+            ValueError: A lead stands twice, the windows do not divide the seconds, or as for :class:`PageImage`.
         """
         super().__post_init__()
         _check_different(self.leads)
+        if self.samples % self.window:
+            raise ValueError("expected windows that divide the seconds")
+        if self.missing_leads >= len(self.leads):
+            raise ValueError("expected fewer missing leads than leads")
 
     @property
     def samples(self) -> int:
         """Length of a lead."""
         return round(self.fs_hz * self.seconds)
+
+    @property
+    def window(self) -> int:
+        """Length of a window, in samples."""
+        return self.samples if self.window_s is None else round(self.fs_hz * self.window_s)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -6,16 +6,26 @@ from numpy.typing import NDArray
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.records import EcgRecord
 
-__all__ = ["compute_known_share", "make_signal_array"]
+__all__ = ["UNKNOWN_SCALE", "compute_known_share", "make_signal_array"]
+
+UNKNOWN_SCALE = 0.5
+"""Mask of samples of which only the shape is known, not the amplitude in mV."""
 
 _TURNED = {"aVR": "-aVR", "-aVR": "aVR"}
 
 
-def make_signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.float32]:
+def make_signal_array(
+    record: EcgRecord, recipe: LeadSignals, *, is_scale_known: bool = True
+) -> NDArray[np.float32]:
     """Make the array of a record: signals, then masks of the valid samples.
 
     Each lead begins where it does on its page or in its recording. Its median is subtracted; missing samples are 0, and
     so is their mask. A lead that the record lacks is missing as a whole; ``aVR`` is made from ``-aVR``.
+
+    Args:
+        record: Signals.
+        recipe: Leads, rate and length.
+        is_scale_known: Whether the signals are in mV; otherwise the masks are ``UNKNOWN_SCALE``.
 
     Returns:
         ``(2 * leads, samples)`` float32, signals in mV then masks.
@@ -25,13 +35,14 @@ def make_signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.floa
     for index, name in enumerate(recipe.leads):
         signal, valid = _resample(_lead(record, name), record.fs_hz, recipe.fs_hz)
         length = min(len(signal), recipe.samples)
-        array[index, :length], array[leads + index, :length] = signal[:length], valid[:length]
+        array[index, :length] = signal[:length]
+        array[leads + index, :length] = valid[:length] * (1.0 if is_scale_known else UNKNOWN_SCALE)
     return array
 
 
-def compute_known_share(array: NDArray[np.float32]) -> float:
-    """Compute the share of valid samples in the result of :func:`make_signal_array`."""
-    return float(array[len(array) // 2 :].mean())
+def compute_known_share(array: NDArray[np.float32], recipe: LeadSignals) -> float:
+    """Compute the share of valid samples in the first window of the result of :func:`make_signal_array`."""
+    return float((array[len(array) // 2 :, : recipe.window] > 0).mean())
 
 
 def _lead(record: EcgRecord, name: str) -> NDArray[np.float32]:

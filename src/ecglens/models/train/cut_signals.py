@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, rfft, rfftfreq
+
+from ecglens.models.inputs.signals import UNKNOWN_SCALE
 
 __all__ = ["CutLimits", "cut_records"]
 
 _SIMULTANEOUS, _FOUR_COLUMNS, _TWO_COLUMNS = 0, 1, 2
-UNKNOWN_SCALE = 0.5
-"""Mask of samples whose amplitude is unknown."""
+_SPARSE = 5
+"""Every n-th sample is enough for a median, which would take longer than all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def cut_records(
     """
     filtered = _filter(signals, fs_hz, rng, limits)
     cut = _cut(filtered, window, rng, limits)
-    cut -= np.median(cut, axis=2, keepdims=True)
+    cut -= np.median(cut[..., ::_SPARSE], axis=2, keepdims=True)
     cut *= _gains(cut.shape, rng, limits)
     unit = np.where(is_in_mv, 1.0, cut.std(axis=(1, 2)) / 0.25)[:, None, None]
     cut += (unit * _disturbances(cut.shape, fs_hz, rng, limits)).astype(np.float32)
@@ -85,15 +88,16 @@ def _filter(
 ) -> NDArray[np.float32]:
     """Filter each record by a high pass of first and a low pass of second order, with or without delay."""
     records, _, samples = signals.shape
-    frequencies = np.fft.rfftfreq(samples, 1 / fs_hz)[None]
+    frequencies = rfftfreq(samples, 1 / fs_hz)[None]
     high = np.exp(rng.uniform(*np.log(limits.high_pass_hz), (records, 1)))
     low = rng.uniform(*limits.low_pass_hz, (records, 1))
     relative = 1j * frequencies / low
     low_pass = np.where(low < fs_hz / 2, 1 / (1 + np.sqrt(2) * relative + relative**2), 1.0)
     response = (1j * frequencies / (high + 1j * frequencies)) * low_pass
     response = np.where(rng.random((records, 1)) < limits.causal, response, np.abs(response))
-    spectrum = np.fft.rfft(signals, axis=2) * response[:, None].astype(np.complex64)
-    return np.fft.irfft(spectrum, samples, axis=2).astype(np.float32)
+    spectrum = rfft(signals, axis=2, workers=1)
+    spectrum *= response[:, None].astype(np.complex64)
+    return np.asarray(irfft(spectrum, samples, axis=2, overwrite_x=True, workers=1))
 
 
 def _cut(
@@ -119,14 +123,14 @@ def _gains(shape: tuple[int, ...], rng: np.random.Generator, limits: CutLimits) 
 def _disturbances(
     shape: tuple[int, ...], fs_hz: float, rng: np.random.Generator, limits: CutLimits
 ) -> NDArray[np.float32]:
-    """Make noise, a wandering baseline and an error of the zero line, in mV."""
+    """Make noise and a wandering baseline, in mV."""
     records, leads, samples = shape
-    seconds = np.arange(samples, dtype=np.float32) / fs_hz
+    seconds = np.arange(samples, dtype=np.float32) / np.float32(fs_hz)
     noise = rng.standard_normal(shape, np.float32) * rng.uniform(0, limits.noise_mv, (records, 1, 1)).astype(np.float32)
-    amplitude = rng.uniform(0, limits.wander_mv, (records, leads, 1))
-    turns = rng.uniform(0.05, 0.4, (records, leads, 1)) * seconds + rng.random((records, leads, 1))
-    offset = rng.normal(0, 0.02, (records, leads, 1))
-    return np.asarray(noise + amplitude * np.sin(2 * np.pi * turns) + offset, dtype=np.float32)
+    amplitude = limits.wander_mv * rng.random((records, leads, 1), np.float32)
+    hertz = 0.05 + 0.35 * rng.random((records, leads, 1), np.float32)
+    phase = 6.28 * rng.random((records, leads, 1), np.float32)
+    return noise + amplitude * np.sin(6.28 * hertz * seconds + phase)
 
 
 def _masks(shape: tuple[int, ...], rng: np.random.Generator, limits: CutLimits) -> NDArray[np.float32]:

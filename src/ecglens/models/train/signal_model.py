@@ -32,11 +32,11 @@ class FitSettings:
         smoothing: Targets are this far from 0 and 1.
     """
 
-    epochs: int = 40
+    epochs: int = 16
     batch: int = 64
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
-    averaging: float = 0.998
+    averaging: float = 0.99
     digitized: float = 0.5
     smoothing: float = 0.02
 

@@ -1,9 +1,11 @@
 """A residual network over time for the signals of any recorder, in any layout and with leads missing."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["AnyRecorder", "any_recorder"]
+__all__ = ["AnyRecorder", "MeanOfNetworks", "any_recorder"]
 
 _STEM_SAMPLES, _BLOCK_SAMPLES = 11, 7
 _LEAST_RMS_MV = 0.02
@@ -98,3 +100,15 @@ class _Block(nn.Module):
         residual = self.residual(signal)
         weights = self.weigh(residual.mean(2))[..., None]
         return torch.relu(residual * weights + self.shortcut(signal))
+
+
+class MeanOfNetworks(nn.Module):
+    """The mean of the logits of several networks, as one graph."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Compute logits, ``(rows, labels)``."""
+        return torch.stack([network(signal) for network in self.networks]).mean(0)

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 
-from ecglens.datasets.ptbxl import SUPERCLASSES, read_ptbxl, read_ptbxl_arrays
+from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
 from ecglens.evaluation.several_labels import (
     calibration_error,
     cover,
@@ -34,6 +34,7 @@ from ecglens.evaluation.several_labels import (
     sigmoid,
 )
 from ecglens.formats.wfdb import read_wfdb
+from ecglens.labels import SUPERCLASSES
 from ecglens.models.inputs import make_signal_array
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
@@ -187,7 +188,7 @@ def describe_public_pages(runtime: Runtime, data: Path, pages: Path) -> Iterator
         limits = runtime.card.set_limits[column]
         covered = cover(target, probabilities[:, column], (limits.yes_from, limits.no_to))
         error = calibration_error(target, probabilities[:, column])
-        table.append([SUPERCLASSES[column], f"{error:.3f}", f"{covered.truth:.3f}", f"{covered.decided:.2f}"])
+        table.append([tuple(SUPERCLASSES)[column], f"{error:.3f}", f"{covered.truth:.3f}", f"{covered.decided:.2f}"])
     yield as_table(["with the calibration of PTB-XL alone", "calibration error", "coverage", "one answer"], table)
 
 

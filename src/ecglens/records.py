@@ -543,12 +543,14 @@ class Reading:
         prediction: Output of a model.
         tracing: Signals of the page; ``None`` where they were not requested or could not be read.
         measurements: Measurements of the signals.
+        beside: Output of a signal model beside that of a page model, or ``None`` where there is only one model.
     """
 
     located: Located
     prediction: Prediction
     tracing: Tracing | None = None
     measurements: Measurements | None = None
+    beside: Prediction | None = None
 
     @property
     def page(self) -> Page:
@@ -563,7 +565,7 @@ class Reading:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings of the page, its layout, the prediction, the signals and the measurements, each once."""
-        parts = (self.page, self.layout, self.prediction, self.tracing, self.measurements)
+        parts = (self.page, self.layout, self.prediction, self.beside, self.tracing, self.measurements)
         return tuple(dict.fromkeys(text for part in parts for text in getattr(part, "warnings", ())))
 
     def to_dict(self) -> dict[str, Any]:
@@ -572,6 +574,7 @@ class Reading:
         return {
             **self.page.to_dict(),
             **self.prediction.to_dict(),
+            **({} if self.beside is None else {"beside": {**self.beside.to_dict(), "layout": None}}),
             "printed": None if printed is None else printed.to_dict(),
             "measurements": None if self.measurements is None else self.measurements.to_dict(),
             "warnings": list(self.warnings),

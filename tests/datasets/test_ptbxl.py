@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecglens.datasets.ptbxl import SUPERCLASSES, read_ptbxl, read_ptbxl_arrays
+from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
 from ecglens.errors import DatasetError
 from ecglens.formats.wfdb import write_wfdb
+from ecglens.labels import SUPERCLASSES
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
 

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from ecglens.datasets.sources import parse_scp_codes, ptbxl_label, read_required_table
 from ecglens.errors import DatasetError
 from ecglens.formats.wfdb import read_wfdb
+from ecglens.labels import SUPERCLASSES
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
 
-__all__ = ["SUPERCLASSES", "PtbxlRecord", "read_ptbxl", "read_ptbxl_arrays"]
-
-SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
+__all__ = ["PtbxlRecord", "read_ptbxl", "read_ptbxl_arrays"]
 
 _SEXES = {"0": "male", "1": "female"}
 _FROM_I_AND_II = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}

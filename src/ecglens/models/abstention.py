@@ -5,15 +5,23 @@ read. ``models.export`` fits that threshold on out-of-fold answers.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.labels import format_probability
+from ecglens.labels import find_title, format_probability
 from ecglens.models.inputs import InputRecipe, compute_known_share, find_mismatch, find_signal_recipe, needs_record
-from ecglens.records import Abstention, EcgRecord, Layout
+from ecglens.records import Abstention, EcgRecord, Layout, Prediction
 
-__all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout"]
+__all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout", "withdraw_contradicted"]
+
+
+_IMPLIED: Mapping[str, Mapping[str, bool]] = MappingProxyType(
+    {"normal": {"NORM": True, "MI": False}, "mi": {"MI": True}, "history_mi": {"MI": True}}
+)
+"""Superclasses that hold, or do not, where a label does; an abnormal heartbeat implies none of them."""
 
 
 def no_layout(reason: str) -> Abstention:
@@ -72,3 +80,28 @@ def uncertain_answer(confidence: float, threshold: float) -> Abstention | None:
         f"No label is probable enough: the top label has {format_probability(confidence)}, and this model gives a "
         f"label from {format_probability(threshold)} on.",
     )
+
+
+def withdraw_contradicted(prediction: Prediction, beside: Prediction) -> Prediction:
+    """Withdraw the label of a page model that a signal model contradicts.
+
+    Args:
+        prediction: Of a model with one label.
+        beside: Of a model of several labels, with sets of answers.
+
+    Returns:
+        The prediction, without its label where a set excludes a superclass that the label implies, or has one that
+        the label excludes.
+    """
+    if prediction.label is None or beside.holds is None:
+        return prediction
+    implied = _IMPLIED.get(prediction.label, {})
+    against = [name for name, holds in implied.items() if beside.holds.get(name) is (not holds)]
+    if not against:
+        return prediction
+    says = " and ".join(f"{'no ' if implied[name] else ''}{find_title(name)}" for name in against)
+    reason = (
+        f"The page model {prediction.model} says {find_title(prediction.label)}, and the signal model {beside.model} "
+        f"says {says}; look at the page."
+    )
+    return replace(prediction, label=None, abstention=Abstention("uncertain", reason))

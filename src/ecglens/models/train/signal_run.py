@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from ecglens import __version__
-from ecglens.datasets.ptbxl import SUPERCLASSES
 from ecglens.errors import TrainingError
 from ecglens.evaluation.several_labels import fit_limits, fit_temperatures, sigmoid
+from ecglens.labels import SUPERCLASSES
 from ecglens.models.cards import GRAPH_FILE, ModelCard, SetLimits, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import dump_recipe, make_signal_array
@@ -172,7 +172,7 @@ def export_signal_model(data: SignalSet, run: Path, folder: Path, *, version: st
         name=folder.name,
         version=version,
         title="Residual networks over time for the signals of any recorder, in any layout",
-        labels=SUPERCLASSES,
+        labels=tuple(SUPERCLASSES),
         input=dump_recipe(RECIPE),
         temperature=1.0,
         several=True,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.datasets.ptbxl import SUPERCLASSES, PtbxlRecord
+from ecglens.datasets.ptbxl import PtbxlRecord
+from ecglens.labels import SUPERCLASSES
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.models.inputs.signals import make_signal_array
 

@@ -19,7 +19,7 @@ def any_recorder(
     labels: int = 5,
     leads: int = 12,
     window: int = 250,
-    channels: tuple[int, ...] = (48, 64, 96, 128),
+    channels: tuple[int, ...] = (32, 48, 64, 88),
     dropout: float = 0.3,
 ) -> "AnyRecorder":
     """Build the network.

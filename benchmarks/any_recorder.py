@@ -104,7 +104,13 @@ def describe_inside(data: SignalSet, answers: OutOfFold, layouts: Sequence[str |
     rows = [auroc_row(name, targets[rows], logits[rows], groups[rows]) for name, logits, rows in subsets]
     yield as_table(["", "records", "macro AUROC (95 %)", *SUPERCLASSES], rows)
     yield as_table(
-        ["out of fold", "calibration error, mean of the five", *(f"coverage {name}" for name in SUPERCLASSES), "mean coverage", "one answer"],
+        [
+            "out of fold",
+            "calibration error, mean of the five",
+            *(f"coverage {name}" for name in SUPERCLASSES),
+            "mean coverage",
+            "one answer",
+        ],
         [
             calibration_row("whole", targets, answers.whole, answers.folds),
             calibration_row("pages", targets[shown], answers.page[shown], answers.folds[shown]),
@@ -201,8 +207,8 @@ def describe_ludb(runtime: Runtime, folder: Path) -> Iterator[str]:
     targets = np.array([[name in find_ludb_superclasses(row) for name in SUPERCLASSES] for row in rows])
     yield (
         f"## Another recorder: LUDB\n\n{len(rows)} records of 10 s. Superclasses from its table: HYP any hypertrophy, "
-        "CD any conduction abnormality, MI STEMI or scar, STTC other ischemia or repolarization abnormality, NORM sinus "
-        "rhythm with none of these, no extrasystole and no pacing."
+        "CD any conduction abnormality, MI STEMI or scar, STTC other ischemia or repolarization abnormality, NORM "
+        "sinus rhythm with none of these, no extrasystole and no pacing."
     )
     table = []
     for name, target, score in zip(SUPERCLASSES, targets.T, logits.T, strict=True):

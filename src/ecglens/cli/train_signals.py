@@ -19,6 +19,10 @@ def command(
     pages: Annotated[
         Path | None, typer.Option(help="Folder of the records' digitized pages, to train on and to answer.")
     ] = None,
+    fold: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=5, help="Train this fold alone, from 1; repeat for several, so that processes share."),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Times that each record is seen.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and cuts.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Number of cores that the training may use.")] = 1,
@@ -29,7 +33,7 @@ def command(
     require("torch", extra="train").set_num_threads(threads)
     from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
     from ecglens.models.train.signal_model import FitSettings
-    from ecglens.models.train.signal_run import RECIPE, export_signal_model, load_pages, train_folds
+    from ecglens.models.train.signal_run import FOLDS, RECIPE, export_signal_model, load_pages, train_folds
     from ecglens.models.train.signal_set import make_signal_set
 
     official, *arrays = data
@@ -37,7 +41,9 @@ def command(
     signals = make_signal_set(records, RECIPE)
     typer.echo(f"{len(signals)} records, {int(signals.is_in_mv.sum())} of them in mV.")
     shown = None if pages is None else load_pages(pages, signals.ecg_ids)[0]
-    train_folds(signals, run, pages=shown, settings=FitSettings(epochs=epochs), seed=seed, report=typer.echo)
+    only = range(FOLDS) if not fold else [number - 1 for number in fold]
+    settings = FitSettings(epochs=epochs)
+    train_folds(signals, run, pages=shown, settings=settings, seed=seed, only=only, report=typer.echo)
     if out is not None:
         export_signal_model(signals, run, out)
         typer.echo(f"{out} written.")

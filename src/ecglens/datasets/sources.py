@@ -25,7 +25,9 @@ __all__ = [
     "is_ptbxl",
     "ludb",
     "pages_from_path",
+    "parse_scp_codes",
     "ptbxl_label",
+    "read_required_table",
     "read_rules",
     "records_from_path",
 ]
@@ -263,7 +265,9 @@ def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: fl
     statements = {row[""]: row for row in read_required_table(root / "scp_statements.csv", ("", "diagnostic_class"))}
     rows = []
     for row in read_required_table(root / "ptbxl_database.csv", ("ecg_id", "patient_id", "scp_codes", "filename_hr")):
-        codes = {code: share for code, share in parse_scp_codes(row).items() if share >= minimum_likelihood or share == 0}
+        codes = {
+            code: share for code, share in parse_scp_codes(row).items() if share >= minimum_likelihood or share == 0
+        }
         classes = {code: statements.get(code, {}).get("diagnostic_class", "") for code in codes}
         label = ptbxl_label(
             codes, classes, (row.get("infarction_stadium1", ""), row.get("infarction_stadium2", "")), labels
@@ -335,6 +339,11 @@ def _toml_rules(path: Path) -> dict[str, str]:
 
 
 def read_required_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
+    """Read a table that has certain columns, a dictionary for each row.
+
+    Raises:
+        DatasetError: The file cannot be read, or lacks a column.
+    """
     try:
         header, rows = read_table(path)
     except (OSError, ValueError) as error:

@@ -119,9 +119,7 @@ def fit_limits(
     return float(_rank_value(yes, coverage, worst=0.0)), float(_rank_value(no, coverage, worst=1.0))
 
 
-def cover(
-    target: NDArray[np.bool_], probability: NDArray[np.float64], limits: tuple[float, float]
-) -> Coverage:
+def cover(target: NDArray[np.bool_], probability: NDArray[np.float64], limits: tuple[float, float]) -> Coverage:
     """Compute how often the sets of one label hold the truth; a set without an answer counts as one with both."""
     yes, no = probability >= limits[0], probability <= limits[1]
     decided = yes != no
@@ -135,9 +133,7 @@ def _rank_value(ordered: NDArray[np.float64], coverage: float, worst: float) -> 
 
 
 def _rank(targets: NDArray[np.bool_], scores: NDArray[np.floating]) -> list[Ranking]:
-    return [
-        Ranking(np.asarray(score, np.float64), target) for target, score in zip(targets.T, scores.T, strict=True)
-    ]
+    return [Ranking(np.asarray(score, np.float64), target) for target, score in zip(targets.T, scores.T, strict=True)]
 
 
 def _areas(rankings: Sequence[Ranking], counts: NDArray[np.intp] | None) -> list[float | None]:

@@ -16,7 +16,16 @@ from ecglens.documents import parse_json
 from ecglens.errors import ModelError
 from ecglens.faults import describe_struct_faults
 
-__all__ = ["FINGERPRINTS_FILE", "GRAPH_FILE", "FeatureMap", "ModelCard", "SetLimits", "load_card", "save_card", "sha256_of"]
+__all__ = [
+    "FINGERPRINTS_FILE",
+    "GRAPH_FILE",
+    "FeatureMap",
+    "ModelCard",
+    "SetLimits",
+    "load_card",
+    "save_card",
+    "sha256_of",
+]
 
 CARD_FILE = "model.json"
 GRAPH_FILE = "model.onnx"

@@ -14,9 +14,7 @@ UNKNOWN_SCALE = 0.5
 _TURNED = {"aVR": "-aVR", "-aVR": "aVR"}
 
 
-def make_signal_array(
-    record: EcgRecord, recipe: LeadSignals, *, is_scale_known: bool = True
-) -> NDArray[np.float32]:
+def make_signal_array(record: EcgRecord, recipe: LeadSignals, *, is_scale_known: bool = True) -> NDArray[np.float32]:
     """Make the array of a record: signals, then masks of the valid samples.
 
     Each lead begins where it does on its page or in its recording. Its median is subtracted; missing samples are 0, and

@@ -8,7 +8,7 @@ from scipy.fft import irfft, rfft, rfftfreq
 
 from ecglens.models.inputs.signals import UNKNOWN_SCALE
 
-__all__ = ["CutLimits", "cut_records"]
+__all__ = ["CUT_LIMITS", "CutLimits", "cut_records"]
 
 _SIMULTANEOUS, _FOUR_COLUMNS, _TWO_COLUMNS = 0, 1, 2
 _SPARSE = 5
@@ -48,6 +48,9 @@ class CutLimits:
     wander_mv: float = 0.06
 
 
+CUT_LIMITS = CutLimits()
+
+
 def cut_records(
     signals: NDArray[np.float32],
     is_in_mv: NDArray[np.bool_],
@@ -55,7 +58,7 @@ def cut_records(
     window: int,
     fs_hz: float,
     rng: np.random.Generator,
-    limits: CutLimits = CutLimits(),
+    limits: CutLimits = CUT_LIMITS,
 ) -> NDArray[np.float32]:
     """Cut one window from each record, as a page of some recorder would show it.
 
@@ -100,9 +103,7 @@ def _filter(
     return np.asarray(irfft(spectrum, samples, axis=2, overwrite_x=True, workers=1))
 
 
-def _cut(
-    signals: NDArray[np.float32], window: int, rng: np.random.Generator, limits: CutLimits
-) -> NDArray[np.float32]:
+def _cut(signals: NDArray[np.float32], window: int, rng: np.random.Generator, limits: CutLimits) -> NDArray[np.float32]:
     """Cut each lead where its column of the page begins."""
     records, leads, samples = signals.shape
     kind = rng.choice(3, size=(records, 1), p=limits.columns)

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ecglens.models.train.cut_signals import CutLimits, cut_records
+from ecglens.models.train.cut_signals import CUT_LIMITS, CutLimits, cut_records
 from ecglens.models.train.signal_set import SignalSet
 
-__all__ = ["FitSettings", "compute_logits", "fit_signal_model"]
+__all__ = ["DEFAULTS", "FitSettings", "compute_logits", "fit_signal_model"]
 
 _ROWS = 64
 
@@ -41,6 +41,9 @@ class FitSettings:
     smoothing: float = 0.02
 
 
+DEFAULTS = FitSettings()
+
+
 def fit_signal_model(
     network: nn.Module,
     data: SignalSet,
@@ -48,8 +51,8 @@ def fit_signal_model(
     *,
     window: int,
     fs_hz: float,
-    settings: FitSettings = FitSettings(),
-    limits: CutLimits = CutLimits(),
+    settings: FitSettings = DEFAULTS,
+    limits: CutLimits = CUT_LIMITS,
     pages: NDArray[np.float32] | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
@@ -137,5 +140,3 @@ def _rate(done: float) -> float:
     """Return the learning rate at a share of the steps, as a part of the highest."""
     warm = 0.1
     return done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
-
-

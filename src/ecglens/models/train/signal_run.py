@@ -21,11 +21,21 @@ from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import dump_recipe, make_signal_array
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.models.train.digitized import load_page
-from ecglens.models.train.signal_model import FitSettings, compute_logits, fit_signal_model
+from ecglens.models.train.signal_model import DEFAULTS, FitSettings, compute_logits, fit_signal_model
 from ecglens.models.train.signal_set import SignalSet, assign_folds
 from ecglens.models.zoo.any_recorder import MeanOfNetworks, any_recorder
 
-__all__ = ["RECIPE", "OutOfFold", "export_signal_model", "load_out_of_fold", "load_pages", "train_folds"]
+__all__ = [
+    "FOLDS",
+    "RECIPE",
+    "OutOfFold",
+    "export_signal_model",
+    "load_network",
+    "load_out_of_fold",
+    "load_pages",
+    "make_whole_inputs",
+    "train_folds",
+]
 
 RECIPE = LeadSignals(fs_hz=100.0, seconds=10.0, window_s=2.5, missing_leads=6, least_known=0.4)
 FOLDS = 5
@@ -76,7 +86,7 @@ def train_folds(
     run: Path,
     *,
     pages: NDArray[np.float32] | None = None,
-    settings: FitSettings = FitSettings(),
+    settings: FitSettings = DEFAULTS,
     seed: int = 0,
     only: Sequence[int] = range(FOLDS),
     report: Callable[[str], None] = lambda line: None,
@@ -180,7 +190,7 @@ def export_signal_model(data: SignalSet, run: Path, folder: Path, *, version: st
         set_limits=tuple(SetLimits(yes_from=yes, no_to=no) for yes, no in limits),
         abstain_below=0.5,
         parameters=sum(weight.numel() for weight in model.parameters()),
-        trained_on=f"PTB-XL, {int(data.is_in_mv.sum())} records in mV and {int((~data.is_in_mv).sum())} of unit variance",
+        trained_on=f"PTB-XL, {int(data.is_in_mv.sum())} records in mV, {int((~data.is_in_mv).sum())} of unit variance",
         license="CC-BY-4.0",
         graph_sha256=sha256_of(folder / GRAPH_FILE),
         folder=folder,

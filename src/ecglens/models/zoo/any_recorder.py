@@ -89,9 +89,7 @@ class _Block(nn.Module):
             nn.Conv1d(after, after, _BLOCK_SAMPLES, padding=padding, bias=False),
             nn.BatchNorm1d(after),
         )
-        self.weigh = nn.Sequential(
-            nn.Linear(after, after // 4), nn.ReLU(), nn.Linear(after // 4, after), nn.Sigmoid()
-        )
+        self.weigh = nn.Sequential(nn.Linear(after, after // 4), nn.ReLU(), nn.Linear(after // 4, after), nn.Sigmoid())
         self.shortcut = nn.Sequential(
             nn.AvgPool1d(2, ceil_mode=True), nn.Conv1d(before, after, 1, bias=False), nn.BatchNorm1d(after)
         )

@@ -81,7 +81,7 @@ def describe_inside(data: SignalSet, answers: OutOfFold, layouts: Sequence[str |
     layout = np.array([layouts[row] or "" for row in answers.rows])
     sex = np.array([data.sexes[row] or "" for row in answers.rows])
     age = data.ages[answers.rows]
-    shown = ~np.isnan(answers.page[:, 0])
+    has_page = ~np.isnan(answers.page[:, 0])
     yield (
         f"## Inside: PTB-XL, out of fold\n\n{len(targets)} records in mV, "
         + ", ".join(f"{int(column.sum())} {name}" for name, column in zip(SUPERCLASSES, targets.T, strict=True))
@@ -91,14 +91,14 @@ def describe_inside(data: SignalSet, answers: OutOfFold, layouts: Sequence[str |
     )
     subsets: list[tuple[str, NDArray[np.float32], NDArray[np.bool_]]] = [
         ("whole, 10 s", answers.whole, np.ones(len(targets), np.bool_)),
-        ("digitized pages, mixed layouts", answers.page, shown),
-        ("the same records, whole", answers.whole, shown),
+        ("digitized pages, mixed layouts", answers.page, has_page),
+        ("the same records, whole", answers.whole, has_page),
     ]
-    subsets += [(f"pages {name}", answers.page, shown & (layout == name)) for name in sorted(set(layout[shown]))]
-    for name, logits, known in (("whole", answers.whole, True), ("pages", answers.page, shown)):
-        subsets += [(f"{name}, {one}", logits, known & (sex == one)) for one in ("female", "male")]
+    subsets += [(f"pages {name}", answers.page, has_page & (layout == name)) for name in sorted(set(layout[has_page]))]
+    for name, logits, selected in (("whole", answers.whole, np.ones_like(has_page)), ("pages", answers.page, has_page)):
+        subsets += [(f"{name}, {one}", logits, selected & (sex == one)) for one in ("female", "male")]
         subsets += [
-            (f"{name}, age {low} to {high - 1}", logits, known & (age >= low) & (age < high))
+            (f"{name}, age {low} to {high - 1}", logits, selected & (age >= low) & (age < high))
             for low, high in ((18, 50), (50, 65), (65, 80), (80, 301))
         ]
     rows = [auroc_row(name, targets[rows], logits[rows], groups[rows]) for name, logits, rows in subsets]
@@ -113,18 +113,18 @@ def describe_inside(data: SignalSet, answers: OutOfFold, layouts: Sequence[str |
         ],
         [
             calibration_row("whole", targets, answers.whole, answers.folds),
-            calibration_row("pages", targets[shown], answers.page[shown], answers.folds[shown]),
+            calibration_row("pages", targets[has_page], answers.page[has_page], answers.folds[has_page]),
         ],
     )
-    known = np.isfinite(age) & (sex != "")
-    persons = np.stack([age[known], age[known] ** 2 / 100, sex[known] == "male"], axis=1)
-    scores = np.stack([predict_out_of_fold(persons, column, groups[known]) for column in targets[known].T], axis=1)
+    selected = np.isfinite(age) & (sex != "")
+    persons = np.stack([age[selected], age[selected] ** 2 / 100, sex[selected] == "male"], axis=1)
+    controls = [predict_out_of_fold(persons, column, groups[selected]) for column in targets[selected].T]
     yield "Control, age and sex alone, logistic regression out of fold, where they are known:"
     yield as_table(
         ["", "records", "macro AUROC (95 %)", *SUPERCLASSES],
         [
-            auroc_row("age and sex alone", targets[known], scores, groups[known]),
-            auroc_row("the model on the same", targets[known], answers.whole[known], groups[known]),
+            auroc_row("age and sex alone", targets[selected], np.stack(controls, axis=1), groups[selected]),
+            auroc_row("the model on the same", targets[selected], answers.whole[selected], groups[selected]),
         ],
     )
 
@@ -153,9 +153,9 @@ def describe_public_pages(runtime: Runtime, data: Path, pages: Path) -> Iterator
     with (data / "mendeley" / "manifest.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     stored = [load_page(pages / f"{row['recording']}.npz").record for row in rows]
-    known = [place for place, record in enumerate(stored) if record is not None]
-    predictions = [runtime.predict_record(stored[place]) for place in known]
-    read = [place for place, one in zip(known, predictions, strict=True) if one.probabilities is not None]
+    selected = [place for place, record in enumerate(stored) if record is not None]
+    predictions = [runtime.predict_record(stored[place]) for place in selected]
+    read = [place for place, one in zip(selected, predictions, strict=True) if one.probabilities is not None]
     answered = [one for one in predictions if one.probabilities is not None]
     probabilities = np.array([[one.probabilities[name] for name in SUPERCLASSES] for one in answered])
     label = np.array([rows[place]["label"] for place in read])
@@ -172,20 +172,20 @@ def describe_public_pages(runtime: Runtime, data: Path, pages: Path) -> Iterator
         predict_out_of_fold(rate[pair], infarction[pair], groups[pair], KNeighborsClassifier(15)),
     ]
     table = []
-    for name, target, kept, column, control in (
+    for name, target, chosen, column, control in (
         ("NORM against rest", normal, np.ones(len(label), np.bool_), 0, by_rate[0]),
         ("MI (mi and history_mi) against NORM", infarction, pair, 1, by_rate[1]),
         ("mi against NORM", label == "mi", normal | (label == "mi"), 1, None),
         ("history_mi against NORM", label == "history_mi", normal | (label == "history_mi"), 1, None),
         ("MI against rest", infarction, np.ones(len(label), np.bool_), 1, None),
     ):
-        scores = probabilities[kept, column]
+        scores = probabilities[chosen, column]
         table.append(
             [
                 name,
-                f"{int(target[kept].sum())} / {int(kept.sum())}",
-                format_auroc(target[kept][:, None], scores[:, None], groups[kept]),
-                "-" if control is None else f"{macro_auroc(target[kept][:, None], control[:, None]):.3f}",
+                f"{int(target[chosen].sum())} / {int(chosen.sum())}",
+                format_auroc(target[chosen][:, None], scores[:, None], groups[chosen]),
+                "-" if control is None else f"{macro_auroc(target[chosen][:, None], control[:, None]):.3f}",
             ]
         )
     yield as_table(["", "with / all", "AUROC (95 %)", "printed rate alone"], table)
@@ -221,14 +221,14 @@ def find_ludb_superclasses(row: dict[str, str]) -> set[str]:
     """Return the superclasses of a row of LUDB's table."""
     ischemia = row["Ischemia"].lower()
     infarction = "stemi:" in ischemia or "scar formation" in ischemia
-    found = {
+    superclasses = {
         "HYP": bool(row["Hypertrophies"]),
         "CD": bool(row["Conduction abnormalities"]),
         "MI": infarction,
         "STTC": bool(row["Non-specific repolarization abnormalities"]) or "ischemia" in ischemia,
     }
     others = row["Extrasystolies"] or row["Cardiac pacing"] or not row["Rhythms"].startswith("Sinus")
-    return {name for name, holds in found.items() if holds} or (set() if others else {"NORM"})
+    return {name for name, holds in superclasses.items() if holds} or (set() if others else {"NORM"})
 
 
 def predict_out_of_fold(

@@ -76,20 +76,20 @@ def digitize_or_refuse(make_page) -> DigitizedPage:
 
 
 def public_pages(data: Path, seed: int) -> Iterator:
-    """The public pages, as they are."""
+    """Yield the public pages, as they are."""
     for path in sorted((data / "mendeley" / "pages").glob("*.jpg")):
         yield path.stem, lambda path=path: (read_page(path), "3x4+1")
 
 
 def ptbxl_pages(data: Path, seed: int) -> Iterator:
-    """A rendered page of each record of PTB-XL in mV."""
+    """Yield a rendered page of each record of PTB-XL in mV."""
     for one in chain(read_ptbxl(data / "ptbxl"), read_ptbxl_arrays(data / "ptbxl_signals", data / "ptbxl")):
         if one.is_in_mv:
             yield str(one.ecg_id), lambda one=one: render(one.record, one.ecg_id, seed)
 
 
 def ludb_pages(data: Path, seed: int) -> Iterator:
-    """A rendered page of each record of LUDB."""
+    """Yield a rendered page of each record of LUDB."""
     for header in sorted((data / "ludb" / "data").glob("*.hea"), key=lambda path: int(path.stem)):
         yield header.stem, lambda header=header: render(read_wfdb(header), 100_000 + int(header.stem), seed)
 

@@ -189,7 +189,7 @@ def read_record(
     Args:
         record: Signals, from ``ecglens.formats`` or of your own; leads may be missing and samples NaN.
         model: Name or folder of a model of signals.
-        is_scale_known: Whether the signals are in mV; otherwise the model is told that only their shape is known.
+        is_scale_known: Whether the signals are in mV; otherwise the model reads their shape alone.
 
     Raises:
         ModelError: The model cannot be used, or reads pages.

@@ -48,8 +48,8 @@ def arrays(official: Path) -> Path:
     np.savez(official / "mv_250hz.npz", ecg_id=np.array([3, 4]), uv=microvolts, leads=leads)
     scaled = rng.normal(size=(1, 1000, 12)).astype(np.float16)
     np.savez(official / "z_100hz.npz", ecg_id=np.array([5]), z=scaled, leads=np.array(STANDARD_LEADS))
-    known = {"NORM": "0.0", "MI": "1.0", "STTC": "0.0", "CD": "1.0", "HYP": "0.0"}
-    rows = [{"ecg_id": "3", **known}, {"ecg_id": "4", **dict.fromkeys(known, "")}, {"ecg_id": "5", **known}]
+    truth = {"NORM": "0.0", "MI": "1.0", "STTC": "0.0", "CD": "1.0", "HYP": "0.0"}
+    rows = [{"ecg_id": "3", **truth}, {"ecg_id": "4", **dict.fromkeys(truth, "")}, {"ecg_id": "5", **truth}]
     write_table(official / "superclasses.csv", rows)
     write_table(official / "statements.csv", [{"ecg_id": "5", "patient_id": "9.0", "scp_codes": "{'IMI': 100.0}"}])
     return official
@@ -90,10 +90,10 @@ def test_a_missing_array_is_named(official, arrays):
 @pytest.mark.shared
 def test_the_rule_gives_the_superclasses_of_the_shared_table():
     with (SHARED / "ptbxl_signals" / "superclasses.csv").open(encoding="utf-8") as stream:
-        known = {int(row["ecg_id"]): row for row in csv.DictReader(stream)}
+        by_number = {int(row["ecg_id"]): row for row in csv.DictReader(stream)}
     compared = 0
     for record in read_ptbxl(SHARED / "ptbxl"):
-        row = known.get(record.ecg_id)
+        row = by_number.get(record.ecg_id)
         if row is not None and row["NORM"]:
             assert record.superclasses == {name for name in SUPERCLASSES if float(row[name])}
             compared += 1

@@ -40,10 +40,10 @@ def command(
     records = chain(read_ptbxl(official), *(read_ptbxl_arrays(folder, official) for folder in arrays))
     signals = make_signal_set(records, RECIPE)
     typer.echo(f"{len(signals)} records, {int(signals.is_in_mv.sum())} of them in mV.")
-    shown = None if pages is None else load_pages(pages, signals.ecg_ids)[0]
+    page_arrays = None if pages is None else load_pages(pages, signals.ecg_ids)[0]
     only = range(FOLDS) if not fold else [number - 1 for number in fold]
     settings = FitSettings(epochs=epochs)
-    train_folds(signals, run, pages=shown, settings=settings, seed=seed, only=only, report=typer.echo)
+    train_folds(signals, run, pages=page_arrays, settings=settings, seed=seed, only=only, report=typer.echo)
     if out is not None:
         export_signal_model(signals, run, out)
         typer.echo(f"{out} written.")

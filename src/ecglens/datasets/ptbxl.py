@@ -69,8 +69,8 @@ def read_ptbxl(root: str | Path) -> Iterator[PtbxlRecord]:
     for row in read_required_table(root / "ptbxl_database.csv", ("ecg_id", "patient_id", "scp_codes", "filename_hr")):
         header = root / f"{row['filename_hr']}.hea"
         if header.is_file():
-            known = PtbxlRecord(int(row["ecg_id"]), read_wfdb(header), is_in_mv=True, superclasses=frozenset())
-            yield _with_row(known, row, classes)
+            bare = PtbxlRecord(int(row["ecg_id"]), read_wfdb(header), is_in_mv=True, superclasses=frozenset())
+            yield _with_row(bare, row, classes)
 
 
 def read_ptbxl_arrays(folder: str | Path, statements: str | Path) -> Iterator[PtbxlRecord]:
@@ -93,22 +93,22 @@ def read_ptbxl_arrays(folder: str | Path, statements: str | Path) -> Iterator[Pt
     classes = _read_classes(Path(statements))
     for ecg_id, record, is_in_mv in (*_read_microvolts(folder), *_read_unit_variance(folder)):
         if ecg_id in superclasses:
-            known = PtbxlRecord(ecg_id, record, is_in_mv, superclasses[ecg_id], group=f"record {ecg_id}")
+            bare = PtbxlRecord(ecg_id, record, is_in_mv, superclasses[ecg_id], group=f"record {ecg_id}")
             row = rows.get(ecg_id)
-            yield known if row is None else replace(_with_row(known, row, classes), superclasses=known.superclasses)
+            yield bare if row is None else replace(_with_row(bare, row, classes), superclasses=bare.superclasses)
 
 
-def _with_row(known: PtbxlRecord, row: Mapping[str, str], classes: Mapping[str, str]) -> PtbxlRecord:
+def _with_row(bare: PtbxlRecord, row: Mapping[str, str], classes: Mapping[str, str]) -> PtbxlRecord:
     """Return a record with what its row of PTB-XL's table says."""
     codes = parse_scp_codes(row)
     stages = (row.get("infarction_stadium1", ""), row.get("infarction_stadium2", ""))
     named = {code: share for code, share in codes.items() if share >= 50 or share == 0}
     patient = row.get("patient_id", "")
     return replace(
-        known,
+        bare,
         superclasses=frozenset(classes[code] for code in codes if classes.get(code)),
         four_label=ptbxl_label(named, {code: classes.get(code, "") for code in named}, stages),
-        group=f"patient {float(patient):.0f}" if patient else f"record {known.ecg_id}",
+        group=f"patient {float(patient):.0f}" if patient else f"record {bare.ecg_id}",
         sex=_SEXES.get(row.get("sex", "")),
         age=float(row["age"]) if row.get("age") else None,
     )

@@ -32,7 +32,7 @@ _MACRO = "macro"
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often a set of answers holds the truth, and how often it has one answer alone.
+    """Share of sets that hold the truth, and of sets with one answer alone.
 
     Attributes:
         truth: Share of answers whose set holds the truth.
@@ -141,5 +141,5 @@ def _areas(rankings: Sequence[Ranking], counts: NDArray[np.intp] | None) -> list
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known and len(known) == len(values) else None
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined and len(defined) == len(values) else None

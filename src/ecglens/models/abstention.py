@@ -83,15 +83,15 @@ def uncertain_answer(confidence: float, threshold: float) -> Abstention | None:
 
 
 def withdraw_contradicted(prediction: Prediction, beside: Prediction) -> Prediction:
-    """Withdraw the label of a page model that a signal model contradicts.
+    """Return the prediction of a page model, without its label where a signal model contradicts it.
 
     Args:
         prediction: Of a model with one label.
         beside: Of a model of several labels, with sets of answers.
 
     Returns:
-        The prediction, without its label where a set excludes a superclass that the label implies, or has one that
-        the label excludes.
+        The prediction. It has no label where a set excludes a superclass that the label implies, or has one that the
+        label excludes.
     """
     if prediction.label is None or beside.holds is None:
         return prediction

@@ -136,7 +136,7 @@ class Runtime:
 
         Args:
             record: Signals, which begin together.
-            is_scale_known: Whether they are in mV; otherwise the model is told that only their shape is known.
+            is_scale_known: Whether they are in mV; otherwise the model reads their shape alone.
 
         Raises:
             ModelError: The model reads pages.

@@ -74,16 +74,16 @@ def test_a_record_of_unknown_scale_is_marked_so():
 
 def test_missing_leads_are_zero_and_so_are_their_masks():
     array = cut(replace(PLAIN, missing_leads=1.0), records=20)
-    known = array[:, LEADS:].any(axis=2)
-    missing = (~known).sum(axis=1)
+    valid = array[:, LEADS:].any(axis=2)
+    missing = (~valid).sum(axis=1)
     assert missing.min() >= 1
     assert missing.max() <= 4
-    assert not array[:, :LEADS][~known].any()
+    assert not array[:, :LEADS][~valid].any()
 
 
 def test_a_half_has_the_limb_or_the_chest_leads_alone():
-    known = cut(replace(PLAIN, half=1.0), records=20)[:, LEADS:].any(axis=2)
-    assert {tuple(row) for row in known.tolist()} == {(True,) * 6 + (False,) * 6, (False,) * 6 + (True,) * 6}
+    valid = cut(replace(PLAIN, half=1.0), records=20)[:, LEADS:].any(axis=2)
+    assert {tuple(row) for row in valid.tolist()} == {(True,) * 6 + (False,) * 6, (False,) * 6 + (True,) * 6}
 
 
 def test_the_same_seed_gives_the_same_cuts():

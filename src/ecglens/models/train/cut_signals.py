@@ -17,7 +17,7 @@ _SPARSE = 5
 
 @dataclass(frozen=True, slots=True)
 class CutLimits:
-    """How far records are changed; shares are probabilities for each record, and ranges are drawn from.
+    """Limits of how far records are changed; shares are probabilities for each record, and ranges are drawn from.
 
     Attributes:
         columns: Shares of records cut as 12x1, 3x4 and 6x2.
@@ -109,8 +109,8 @@ def _cut(signals: NDArray[np.float32], window: int, rng: np.random.Generator, li
     kind = rng.choice(3, size=(records, 1), p=limits.columns)
     lead = np.arange(leads)[None]
     column = np.where(kind == _FOUR_COLUMNS, lead // 3, np.where(kind == _TWO_COLUMNS, 2 * (lead // 6), 0))
-    rest = samples - window
-    start = (rng.integers(0, rest + 1, (records, 1)) + column * window) % (rest + 1)
+    last_start = samples - window
+    start = (rng.integers(0, last_start + 1, (records, 1)) + column * window) % (last_start + 1)
     places = start[..., None] + np.arange(window)
     return np.take_along_axis(signals, places, axis=2)
 

@@ -12,7 +12,7 @@ __all__ = ["DigitizedPage", "load_page", "save_page"]
 
 @dataclass(frozen=True, slots=True)
 class DigitizedPage:
-    """What the digitizer read from a page.
+    """Signals that the digitizer read from a page.
 
     Attributes:
         record: Signals in mV, or ``None`` where the page was refused.

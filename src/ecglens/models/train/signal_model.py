@@ -20,10 +20,10 @@ _ROWS = 64
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """How a network is trained.
+    """Settings with which a network is trained.
 
     Attributes:
-        epochs: Times that each record is seen, each time cut anew.
+        epochs: Times that each record is seen, each time cut again.
         batch: Records of one step.
         learning_rate: Highest rate, reached after a tenth of the steps; a half cosine leads from it to 0.
         weight_decay: Of AdamW.
@@ -118,8 +118,8 @@ def _show_pages(
     """Replace some inputs by a window of the record's digitized page, with an error of its gain."""
     window, leads = inputs.shape[2], inputs.shape[1] // 2
     for row in np.flatnonzero((rng.random(len(inputs)) < share) & pages.any(axis=(1, 2))):
-        known = pages[row, leads:].any(axis=0)
-        last = max(int(np.flatnonzero(known).max(initial=0)) + 1 - window, 0)
+        valid = pages[row, leads:].any(axis=0)
+        last = max(int(np.flatnonzero(valid).max(initial=0)) + 1 - window, 0)
         start = int(rng.integers(last + 1))
         inputs[row] = pages[row, :, start : start + window]
         inputs[row, :leads] *= np.exp(rng.normal(0, 0.05))

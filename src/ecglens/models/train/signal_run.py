@@ -122,8 +122,8 @@ def train_folds(
         rows = np.flatnonzero((folds == fold) & data.is_in_mv)
         whole = compute_logits(network, make_whole_inputs(data.signals[rows]))
         page = np.full_like(whole, np.nan)
-        if pages is not None and (shown := pages[rows].any(axis=(1, 2))).any():
-            page[shown] = compute_logits(network, pages[rows[shown]])
+        if pages is not None and (has_page := pages[rows].any(axis=(1, 2))).any():
+            page[has_page] = compute_logits(network, pages[rows[has_page]])
         torch.save(network.state_dict(), run / f"fold-{fold}.pt")
         np.savez(run / f"fold-{fold}.npz", rows=rows, whole=whole, page=page)
 
@@ -172,9 +172,9 @@ def export_signal_model(data: SignalSet, run: Path, folder: Path, *, version: st
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(model, RECIPE.shapes, folder / GRAPH_FILE)
     check_graph(model, folder / GRAPH_FILE, {"signal": make_whole_inputs(data.signals[:_COMPARED])})
-    shown = ~np.isnan(answers.page[:, 0])
-    logits = np.concatenate([answers.whole, answers.page[shown]])
-    targets = data.targets[np.concatenate([answers.rows, answers.rows[shown]])] > 0
+    has_page = ~np.isnan(answers.page[:, 0])
+    logits = np.concatenate([answers.whole, answers.page[has_page]])
+    targets = data.targets[np.concatenate([answers.rows, answers.rows[has_page]])] > 0
     temperatures = fit_temperatures(targets, logits)
     probabilities = sigmoid(logits / np.array(temperatures))
     limits = [fit_limits(target, column) for target, column in zip(targets.T, probabilities.T, strict=True)]

@@ -55,16 +55,16 @@ def make_signal_set(records: Iterable[PtbxlRecord], recipe: LeadSignals) -> Sign
     for one in records:
         if one.ecg_id not in first:
             first[one.ecg_id] = (one, make_signal_array(one.record, recipe)[:leads])
-    known = [one for one, _ in first.values()]
+    records_once = [one for one, _ in first.values()]
     return SignalSet(
-        ecg_ids=np.array([one.ecg_id for one in known], np.int64),
+        ecg_ids=np.array([one.ecg_id for one in records_once], np.int64),
         signals=np.stack([array for _, array in first.values()]),
-        is_in_mv=np.array([one.is_in_mv for one in known], np.bool_),
-        targets=np.array([[name in one.superclasses for name in SUPERCLASSES] for one in known], np.float32),
-        groups=np.array([one.group for one in known], np.str_),
-        four_labels=tuple(one.four_label for one in known),
-        sexes=tuple(one.sex for one in known),
-        ages=np.array([np.nan if one.age is None else one.age for one in known], np.float64),
+        is_in_mv=np.array([one.is_in_mv for one in records_once], np.bool_),
+        targets=np.array([[name in one.superclasses for name in SUPERCLASSES] for one in records_once], np.float32),
+        groups=np.array([one.group for one in records_once], np.str_),
+        four_labels=tuple(one.four_label for one in records_once),
+        sexes=tuple(one.sex for one in records_once),
+        ages=np.array([np.nan if one.age is None else one.age for one in records_once], np.float64),
     )
 
 

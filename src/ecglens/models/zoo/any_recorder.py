@@ -67,8 +67,8 @@ class AnyRecorder(nn.Module):
     def read_windows(self, windows: Tensor) -> Tensor:
         """Compute the logits of single windows."""
         signal, mask = windows[:, : self.leads], windows[:, self.leads :]
-        known = (mask > 0).to(signal.dtype)
-        power = (signal.square() * known).sum(2, keepdim=True) / known.sum(2, keepdim=True).clamp(min=1.0)
+        valid = (mask > 0).to(signal.dtype)
+        power = (signal.square() * valid).sum(2, keepdim=True) / valid.sum(2, keepdim=True).clamp(min=1.0)
         shape = signal / power.sqrt().clamp(min=_LEAST_RMS_MV)
         in_mv = signal.clamp(-5.0, 5.0) * (mask > _KNOWN_MV).to(signal.dtype)
         features = self.blocks(self.stem(torch.cat([in_mv, shape.clamp(-10.0, 10.0), mask], dim=1)))

@@ -9,8 +9,9 @@ command can be stopped and started again: pages that are stored already are left
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -43,6 +44,9 @@ LAYOUTS = {
     "3x4+1-cabrera": 0.05,
 }
 """Share of each layout among the rendered pages."""
+MakePage = Callable[[], tuple[Page, str]]
+Job = tuple[str, MakePage]
+"""Name of the file, and what makes the page with the name of its layout."""
 DAMAGES = ("jpeg", "noise", "blur", "uneven-light", "rotation")
 
 
@@ -65,7 +69,7 @@ def main() -> None:
                 save_page(digitize_or_refuse(make_page), path)
 
 
-def digitize_or_refuse(make_page) -> DigitizedPage:
+def digitize_or_refuse(make_page: MakePage) -> DigitizedPage:
     """Digitize a page; one that is refused is stored without a record."""
     page, layout = make_page()
     try:
@@ -75,23 +79,33 @@ def digitize_or_refuse(make_page) -> DigitizedPage:
     return DigitizedPage(None if tracing is None else tracing.record, layout)
 
 
-def public_pages(data: Path, seed: int) -> Iterator:
+def public_pages(data: Path, seed: int) -> Iterator[Job]:
     """Yield the public pages, as they are."""
     for path in sorted((data / "mendeley" / "pages").glob("*.jpg")):
-        yield path.stem, lambda path=path: (read_page(path), "3x4+1")
+        yield path.stem, partial(read_public_page, path)
 
 
-def ptbxl_pages(data: Path, seed: int) -> Iterator:
-    """Yield a rendered page of each record of PTB-XL in mV."""
-    for one in chain(read_ptbxl(data / "ptbxl"), read_ptbxl_arrays(data / "ptbxl_signals", data / "ptbxl")):
-        if one.is_in_mv:
-            yield str(one.ecg_id), lambda one=one: render(one.record, one.ecg_id, seed)
+def ptbxl_pages(data: Path, seed: int) -> Iterator[Job]:
+    """Yield a rendered page of each record of PTB-XL in mV, in random order, so that a part is a sample of all."""
+    records = [
+        one
+        for one in chain(read_ptbxl(data / "ptbxl"), read_ptbxl_arrays(data / "ptbxl_signals", data / "ptbxl"))
+        if one.is_in_mv
+    ]
+    for place in np.random.default_rng(seed).permutation(len(records)):
+        one = records[place]
+        yield str(one.ecg_id), partial(render, one.record, one.ecg_id, seed)
 
 
-def ludb_pages(data: Path, seed: int) -> Iterator:
+def ludb_pages(data: Path, seed: int) -> Iterator[Job]:
     """Yield a rendered page of each record of LUDB."""
     for header in sorted((data / "ludb" / "data").glob("*.hea"), key=lambda path: int(path.stem)):
-        yield header.stem, lambda header=header: render(read_wfdb(header), 100_000 + int(header.stem), seed)
+        yield header.stem, partial(render, read_wfdb(header), 100_000 + int(header.stem), seed)
+
+
+def read_public_page(path: Path) -> tuple[Page, str]:
+    """Read a public page, all of which have one layout."""
+    return read_page(path), "3x4+1"
 
 
 def render(record: EcgRecord, number: int, seed: int) -> tuple[Page, str]:

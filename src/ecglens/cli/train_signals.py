@@ -1,5 +1,7 @@
 """``ecglens train-signals``: train the model of signals, ``any_recorder``."""
 
+import shlex
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -45,5 +47,5 @@ def command(
     settings = FitSettings(epochs=epochs)
     train_folds(signals, run, pages=page_arrays, settings=settings, seed=seed, only=only, report=typer.echo)
     if out is not None:
-        export_signal_model(signals, run, out)
+        export_signal_model(signals, run, out, command="ecglens " + shlex.join(sys.argv[1:]))
         typer.echo(f"{out} written.")

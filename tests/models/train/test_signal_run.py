@@ -90,7 +90,8 @@ def test_a_run_is_trained_continued_and_exported(tmp_path, data):
     assert macro_auroc(data.targets[answers.rows] > 0, answers.whole) > 0.9
 
     folder = tmp_path / "signals"
-    export_signal_model(data, run, folder, version="1.0")
+    export_signal_model(data, run, folder, command="ecglens train-signals", version="1.0")
+    assert "whole recordings of 10 s: macro AUROC" in (folder / "card.md").read_text(encoding="utf-8")
     card = load_card(folder)
     assert (card.labels, card.several) == (NAMES, True)
     assert len(card.label_temperatures) == len(card.set_limits) == 5

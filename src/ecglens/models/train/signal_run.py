@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 
 from ecglens import __version__
 from ecglens.errors import TrainingError
-from ecglens.evaluation.several_labels import fit_limits, fit_temperatures, sigmoid
+from ecglens.evaluation.several_labels import (
+    fit_limits,
+    fit_temperatures,
+    macro_auroc,
+    macro_auroc_interval,
+    sigmoid,
+)
 from ecglens.labels import SUPERCLASSES
+from ecglens.models.card_text import signal_card
 from ecglens.models.cards import GRAPH_FILE, ModelCard, SetLimits, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
 from ecglens.models.inputs import dump_recipe, make_signal_array
@@ -150,7 +157,9 @@ def load_out_of_fold(run: Path) -> OutOfFold:
     return OutOfFold(rows, folds, whole, page)
 
 
-def export_signal_model(data: SignalSet, run: Path, folder: Path, *, version: str = __version__) -> ModelCard:
+def export_signal_model(
+    data: SignalSet, run: Path, folder: Path, *, command: str, version: str = __version__
+) -> ModelCard:
     """Write a model folder whose graph is the mean of the networks of a run.
 
     Temperatures, limits of the sets and the threshold are fitted on the answers out of fold, of whole recordings and
@@ -160,6 +169,7 @@ def export_signal_model(data: SignalSet, run: Path, folder: Path, *, version: st
         data: The records that the run was trained on.
         run: Folder of a finished run.
         folder: Folder to write; its name is the model's.
+        command: Command line, for the card.
         version: Version of the weights.
 
     Raises:
@@ -196,7 +206,32 @@ def export_signal_model(data: SignalSet, run: Path, folder: Path, *, version: st
         folder=folder,
     )
     save_card(card, folder)
+    figures = _describe_answers(data, answers)
+    (folder / "card.md").write_text(signal_card(card, figures, command), encoding="utf-8")
     return card
+
+
+def _describe_answers(data: SignalSet, answers: OutOfFold) -> list[str]:
+    """Describe the AUROC out of fold in sentences, of whole recordings and of pages."""
+    sentences = []
+    has_page = ~np.isnan(answers.page[:, 0])
+    for name, logits, rows in (
+        ("whole recordings of 10 s", answers.whole, np.ones_like(has_page)),
+        ("digitized pages in mixed layouts", answers.page, has_page),
+    ):
+        targets, groups = data.targets[answers.rows[rows]] > 0, data.groups[answers.rows[rows]]
+        macro = macro_auroc(targets, logits[rows])
+        if macro is None:
+            continue
+        numbers = np.unique(groups, return_inverse=True)[1]
+        ends = macro_auroc_interval(targets, logits[rows], numbers, rng=np.random.default_rng(0))
+        interval = "" if ends is None else f" (95 %: {ends[0]:.3f} to {ends[1]:.3f})"
+        each = [
+            f"{label} {macro_auroc(targets[:, [place]], logits[rows][:, [place]]):.3f}"
+            for place, label in enumerate(SUPERCLASSES)
+        ]
+        sentences.append(f"{len(targets)} {name}: macro AUROC {macro:.3f}{interval}; {', '.join(each)}")
+    return sentences
 
 
 def load_network(path: Path) -> torch.nn.Module:

@@ -35,11 +35,11 @@ from ecglens.evaluation.several_labels import (
 )
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.labels import SUPERCLASSES
-from ecglens.models.inputs import make_signal_array
+from ecglens.models.inputs import make_beat_array
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.digitized import load_page
-from ecglens.models.train.signal_run import FOLDS, RECIPE, OutOfFold, load_out_of_fold, load_pages
+from ecglens.models.train.signal_run import FOLDS, OutOfFold, load_out_of_fold, load_pages
 from ecglens.models.train.signal_set import SignalSet, make_signal_set
 
 HERE = Path(__file__).resolve().parent
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="Also write any_recorder.md.")
     options = parser.parse_args()
     official, arrays = options.data / "ptbxl", options.data / "ptbxl_signals"
-    data = make_signal_set(chain(read_ptbxl(official), read_ptbxl_arrays(arrays, official)), RECIPE)
+    data = make_signal_set(chain(read_ptbxl(official), read_ptbxl_arrays(arrays, official)))
     answers = load_out_of_fold(options.run)
     layouts = load_pages(options.pages / "ptbxl", data.ecg_ids)[1]
     runtime = Runtime(find_model(options.model))
@@ -202,7 +202,7 @@ def describe_ludb(runtime: Runtime, folder: Path) -> Iterator[str]:
     """Describe the answers for the records of LUDB, whole, by what its table says of each."""
     with (folder / "ludb.csv").open(encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if (folder / "data" / f"{row['ID']}.hea").is_file()]
-    inputs = [make_signal_array(read_wfdb(folder / "data" / f"{row['ID']}.hea"), runtime.recipe) for row in rows]
+    inputs = [make_beat_array(read_wfdb(folder / "data" / f"{row['ID']}.hea"), runtime.recipe) for row in rows]
     logits = np.concatenate([runtime.logits({"signal": array[None]}) for array in inputs])
     targets = np.array([[name in find_ludb_superclasses(row) for name in SUPERCLASSES] for row in rows])
     yield (

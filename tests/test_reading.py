@@ -227,8 +227,8 @@ def write_signal_model(folder: Path, *, normal: bool) -> Runtime:
     card = write_model(
         folder,
         logits,
-        graph={"shape": (24, 250), "ends": ("signal", "logits")},
-        input={"kind": "lead_signals"},
+        graph={"shape": (27, 75), "ends": ("signal", "logits")},
+        input={"kind": "lead_beats"},
         labels=("NORM", "MI"),
         several=True,
         set_limits=limits,

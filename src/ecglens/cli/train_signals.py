@@ -25,7 +25,7 @@ def command(
         list[int] | None,
         typer.Option(min=1, max=5, help="Train this fold alone, from 1; repeat for several, so that processes share."),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Times that each record is seen.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Times that each record is seen.")] = 18,
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and cuts.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Number of cores that the training may use.")] = 1,
 ) -> None:
@@ -35,12 +35,12 @@ def command(
     require("torch", extra="train").set_num_threads(threads)
     from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
     from ecglens.models.train.signal_model import FitSettings
-    from ecglens.models.train.signal_run import FOLDS, RECIPE, export_signal_model, load_pages, train_folds
+    from ecglens.models.train.signal_run import FOLDS, export_signal_model, load_pages, train_folds
     from ecglens.models.train.signal_set import make_signal_set
 
     official, *arrays = data
     records = chain(read_ptbxl(official), *(read_ptbxl_arrays(folder, official) for folder in arrays))
-    signals = make_signal_set(records, RECIPE)
+    signals = make_signal_set(records)
     typer.echo(f"{len(signals)} records, {int(signals.is_in_mv.sum())} of them in mV.")
     page_arrays = None if pages is None else load_pages(pages, signals.ecg_ids)[0]
     only = range(FOLDS) if not fold else [number - 1 for number in fold]

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.labels import find_title, format_probability
-from ecglens.models.inputs import InputRecipe, compute_known_share, find_mismatch, find_signal_recipe, needs_record
+from ecglens.models.inputs import InputRecipe, LeadBeats, compute_known_share, find_mismatch, needs_record
 from ecglens.records import Abstention, EcgRecord, Layout, Prediction
 
 __all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout", "withdraw_contradicted"]
 
+
+_MIN_KNOWN_SHARE = 0.5
+"""Share of known samples below which a signal model would answer on what it cannot see."""
 
 _IMPLIED: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     {"normal": {"NORM": True, "MI": False}, "mi": {"MI": True}, "history_mi": {"MI": True}}
@@ -57,12 +60,18 @@ def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]], recipe: InputR
         arrays: Arrays that the model would read, by input of its graph.
         recipe: What the model reads.
     """
-    signals = find_signal_recipe(recipe)
-    if signals is None or compute_known_share(arrays["signal"][0], signals) >= signals.least_known:
+    if "signal" not in arrays:
+        return None
+    if isinstance(recipe, LeadBeats):
+        leads = len(recipe.leads)
+        valid = arrays["signal"][0, leads : 2 * leads] > 0
+        share, least = float(valid.mean()), _MIN_KNOWN_SHARE * (1 - recipe.missing_leads / leads)
+    else:
+        share, least = compute_known_share(arrays["signal"][0]), _MIN_KNOWN_SHARE
+    if share >= least:
         return None
     return Abstention(
-        "unfamiliar",
-        f"The model reads signals, and less than {signals.least_known:.0%} of those that it needs were read.",
+        "unfamiliar", f"The model reads signals, and less than {least:.0%} of those that it needs were read."
     )
 
 

@@ -11,7 +11,7 @@ from ecglens.errors import ModelError
 from ecglens.models.abstention import incomplete_signals, uncertain_answer, unfamiliar_layout
 from ecglens.models.aggregate import Aggregation, aggregate
 from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
-from ecglens.models.inputs import InputRecipe, LeadCrops, LeadSignals, make_input, make_signal_array, parse_recipe
+from ecglens.models.inputs import InputRecipe, LeadBeats, LeadCrops, make_beat_array, make_input, parse_recipe
 from ecglens.models.memory import limit_memory
 from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 
@@ -141,9 +141,9 @@ class Runtime:
         Raises:
             ModelError: The model reads pages.
         """
-        if not isinstance(self.recipe, LeadSignals):
-            raise ModelError(f"Expected a model of signals, got '{self.card.name}', which reads pages; use another.")
-        array = make_signal_array(record, self.recipe, is_scale_known=is_scale_known)
+        if not isinstance(self.recipe, LeadBeats):
+            raise ModelError(f"Expected a model of beats, got '{self.card.name}', which reads pages; use another.")
+        array = make_beat_array(record, self.recipe, is_scale_known=is_scale_known)
         return self._answer({"signal": array[None]}, None, record.warnings)
 
     def calibrate(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:

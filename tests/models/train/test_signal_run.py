@@ -8,7 +8,7 @@ from ecglens.errors import TrainingError
 from ecglens.evaluation.several_labels import macro_auroc
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.models.cards import load_card
-from ecglens.models.inputs import make_signal_array
+from ecglens.models.inputs import make_beat_array
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.digitized import DigitizedPage, load_page, save_page
 from ecglens.models.train.signal_model import FitSettings
@@ -20,7 +20,7 @@ from ecglens.models.train.signal_run import (
     load_pages,
     train_folds,
 )
-from ecglens.models.train.signal_set import SignalSet, assign_folds, make_signal_set
+from ecglens.models.train.signal_set import SIGNALS, SignalSet, assign_folds, make_signal_set
 from ecglens.records import EcgRecord
 
 NAMES = ("NORM", "MI", "STTC", "CD", "HYP")
@@ -42,12 +42,12 @@ def make_record(number: int, rng: np.random.Generator) -> PtbxlRecord:
 @pytest.fixture(scope="module")
 def data() -> SignalSet:
     rng = np.random.default_rng(0)
-    return make_signal_set((make_record(number, rng) for number in range(160)), RECIPE)
+    return make_signal_set(make_record(number, rng) for number in range(160))
 
 
 def test_a_record_that_comes_twice_is_taken_once():
     record = make_record(1, np.random.default_rng(0))
-    assert len(make_signal_set([record, record], RECIPE)) == 1
+    assert len(make_signal_set([record, record])) == 1
 
 
 def test_folds_keep_patients_together_and_records_without_amplitudes_only_train(data):
@@ -74,7 +74,8 @@ def test_a_page_comes_back_as_it_was_stored(tmp_path):
 
 def test_a_run_is_trained_continued_and_exported(tmp_path, data):
     run, lines = tmp_path / "run", []
-    pages = np.concatenate([data.signals, np.ones_like(data.signals)], axis=1)
+    records = [EcgRecord(signals, SIGNALS.fs_hz, SIGNALS.leads) for signals in data.signals]
+    pages = np.stack([make_beat_array(record, RECIPE) for record in records])
     pages[0] = 0
     settings = FitSettings(epochs=6, batch=16, learning_rate=1e-2, averaging=0.9)
     train_folds(data, run, pages=pages, settings=settings, only=[0], report=lines.append)
@@ -99,4 +100,4 @@ def test_a_run_is_trained_continued_and_exported(tmp_path, data):
     record = make_record(2, np.random.default_rng(9))
     prediction = runtime.predict_record(record.record)
     assert prediction.label == "MI"
-    np.testing.assert_array_equal(prediction.inputs["signal"][0], make_signal_array(record.record, RECIPE))
+    np.testing.assert_array_equal(prediction.inputs["signal"][0], make_beat_array(record.record, RECIPE))

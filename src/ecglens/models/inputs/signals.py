@@ -6,24 +6,16 @@ from numpy.typing import NDArray
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.records import EcgRecord
 
-__all__ = ["UNKNOWN_SCALE", "compute_known_share", "make_signal_array"]
-
-UNKNOWN_SCALE = 0.5
-"""Mask of samples of which only the shape is known, not the amplitude in mV."""
+__all__ = ["compute_known_share", "make_signal_array", "resample_lead"]
 
 _TURNED = {"aVR": "-aVR", "-aVR": "aVR"}
 
 
-def make_signal_array(record: EcgRecord, recipe: LeadSignals, *, is_scale_known: bool = True) -> NDArray[np.float32]:
+def make_signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.float32]:
     """Make the array of a record: signals, then masks of the valid samples.
 
     Each lead begins where it does on its page or in its recording. Its median is subtracted; missing samples are 0, and
     so is their mask. A lead that the record lacks is missing as a whole; ``aVR`` is made from ``-aVR``.
-
-    Args:
-        record: Signals.
-        recipe: Leads, rate and length.
-        is_scale_known: Whether the signals are in mV; otherwise the masks are ``UNKNOWN_SCALE``.
 
     Returns:
         ``(2 * leads, samples)`` float32, signals in mV then masks.
@@ -31,16 +23,25 @@ def make_signal_array(record: EcgRecord, recipe: LeadSignals, *, is_scale_known:
     array = np.zeros(recipe.shapes["signal"], np.float32)
     leads = len(recipe.leads)
     for index, name in enumerate(recipe.leads):
-        signal, valid = _resample(_lead(record, name), record.fs_hz, recipe.fs_hz)
+        signal, valid = resample_lead(record, name, recipe.fs_hz)
         length = min(len(signal), recipe.samples)
-        array[index, :length] = signal[:length]
-        array[leads + index, :length] = valid[:length] * (1.0 if is_scale_known else UNKNOWN_SCALE)
+        array[index, :length], array[leads + index, :length] = signal[:length], valid[:length]
     return array
 
 
-def compute_known_share(array: NDArray[np.float32], recipe: LeadSignals) -> float:
-    """Compute the share of valid samples in the first window of the result of :func:`make_signal_array`."""
-    return float((array[len(array) // 2 :, : recipe.window] > 0).mean())
+def compute_known_share(array: NDArray[np.float32]) -> float:
+    """Compute the share of valid samples in the result of :func:`make_signal_array`."""
+    return float(array[len(array) // 2 :].mean())
+
+
+def resample_lead(record: EcgRecord, name: str, target_hz: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Resample a lead of a record around its median.
+
+    Returns:
+        ``(samples,)`` in mV, 0 where samples are missing, and the mask of valid samples; both empty where the record
+        lacks the lead.
+    """
+    return _resample(_lead(record, name), record.fs_hz, target_hz)
 
 
 def _lead(record: EcgRecord, name: str) -> NDArray[np.float32]:

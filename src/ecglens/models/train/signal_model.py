@@ -1,4 +1,4 @@
-"""Train a network on signals that are cut as pages show them, with several labels for each record."""
+"""Train a network on beats that are cut as pages show them, with several labels for each record."""
 
 import copy
 import math
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ecglens.models.train.cut_signals import CUT_LIMITS, CutLimits, cut_records
+from ecglens.models.train.cut_beats import BeatCutter
 from ecglens.models.train.signal_set import SignalSet
 
 __all__ = ["DEFAULTS", "FitSettings", "compute_logits", "fit_signal_model"]
@@ -32,7 +32,7 @@ class FitSettings:
         smoothing: Targets are this far from 0 and 1.
     """
 
-    epochs: int = 16
+    epochs: int = 18
     batch: int = 64
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
@@ -47,12 +47,10 @@ DEFAULTS = FitSettings()
 def fit_signal_model(
     network: nn.Module,
     data: SignalSet,
+    cutter: BeatCutter,
     rows: NDArray[np.int64],
     *,
-    window: int,
-    fs_hz: float,
     settings: FitSettings = DEFAULTS,
-    limits: CutLimits = CUT_LIMITS,
     pages: NDArray[np.float32] | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
@@ -60,14 +58,12 @@ def fit_signal_model(
     """Train a network on some records.
 
     Args:
-        network: Reads ``(rows, 2 * leads, window)``; it is changed.
+        network: Reads what the cutter makes; it is changed.
         data: Records and their superclasses.
+        cutter: Cuts the beats of these records.
         rows: Which of them to train on.
-        window: Samples that the network reads.
-        fs_hz: Sampling rate.
         settings: How it is trained.
-        limits: How records are cut and disturbed.
-        pages: ``(records, 2 * leads, samples)``, each record as it was digitized from a page; zeros where it was not.
+        pages: ``(records, rows, samples)``, each record as it was digitized from a page; zeros where it was not.
         seed: Random seed of order, cuts and dropout.
         report: Takes a line after each epoch.
 
@@ -86,9 +82,7 @@ def fit_signal_model(
         order, losses = rng.permutation(rows), []
         for start in range(0, len(order) - settings.batch + 1, settings.batch):
             batch = order[start : start + settings.batch]
-            inputs = cut_records(
-                data.signals[batch], data.is_in_mv[batch], window=window, fs_hz=fs_hz, rng=rng, limits=limits
-            )
+            inputs = cutter.cut(batch, rng)
             if pages is not None:
                 _show_pages(inputs, pages[batch], settings.digitized, rng)
             targets = torch.from_numpy(data.targets[batch]) * (1 - 2 * settings.smoothing) + settings.smoothing
@@ -105,7 +99,7 @@ def fit_signal_model(
 
 
 def compute_logits(network: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the logits of whole inputs, ``(rows, 2 * leads, samples)``."""
+    """Compute the logits of some inputs."""
     network.eval()
     with torch.inference_mode():
         parts = [network(torch.from_numpy(inputs[start : start + _ROWS])) for start in range(0, len(inputs), _ROWS)]
@@ -115,14 +109,9 @@ def compute_logits(network: nn.Module, inputs: NDArray[np.float32]) -> NDArray[n
 def _show_pages(
     inputs: NDArray[np.float32], pages: NDArray[np.float32], share: float, rng: np.random.Generator
 ) -> None:
-    """Replace some inputs by a window of the record's digitized page, with an error of its gain."""
-    window, leads = inputs.shape[2], inputs.shape[1] // 2
-    for row in np.flatnonzero((rng.random(len(inputs)) < share) & pages.any(axis=(1, 2))):
-        valid = pages[row, leads:].any(axis=0)
-        last = max(int(np.flatnonzero(valid).max(initial=0)) + 1 - window, 0)
-        start = int(rng.integers(last + 1))
-        inputs[row] = pages[row, :, start : start + window]
-        inputs[row, :leads] *= np.exp(rng.normal(0, 0.05))
+    """Replace some inputs by the record's digitized page."""
+    chosen = (rng.random(len(inputs)) < share) & pages.any(axis=(1, 2))
+    inputs[chosen] = pages[chosen]
 
 
 def _average(averaged: nn.Module, network: nn.Module, share: float) -> None:

@@ -25,12 +25,13 @@ from ecglens.labels import SUPERCLASSES
 from ecglens.models.card_text import signal_card
 from ecglens.models.cards import GRAPH_FILE, ModelCard, SetLimits, save_card, sha256_of
 from ecglens.models.graph import check_graph, write_graph
-from ecglens.models.inputs import dump_recipe, make_signal_array
-from ecglens.models.inputs.recipes import LeadSignals
+from ecglens.models.inputs import LeadBeats, dump_recipe, make_beat_array
+from ecglens.models.train.cut_beats import BeatCutter
 from ecglens.models.train.digitized import load_page
 from ecglens.models.train.signal_model import DEFAULTS, FitSettings, compute_logits, fit_signal_model
-from ecglens.models.train.signal_set import SignalSet, assign_folds
+from ecglens.models.train.signal_set import SIGNALS, SignalSet, assign_folds
 from ecglens.models.zoo.any_recorder import MeanOfNetworks, any_recorder
+from ecglens.records import EcgRecord
 
 __all__ = [
     "FOLDS",
@@ -40,11 +41,10 @@ __all__ = [
     "load_network",
     "load_out_of_fold",
     "load_pages",
-    "make_whole_inputs",
     "train_folds",
 ]
 
-RECIPE = LeadSignals(fs_hz=100.0, seconds=10.0, window_s=2.5, missing_leads=6, least_known=0.4)
+RECIPE = LeadBeats()
 FOLDS = 5
 _COMPARED = 24
 
@@ -74,7 +74,7 @@ def load_pages(folder: Path, ecg_ids: NDArray[np.int64]) -> tuple[NDArray[np.flo
         ecg_ids: Numbers of the records.
 
     Returns:
-        ``(records, 2 * leads, samples)``, zeros where there is no page or it was refused; and the layout of each page,
+        ``(records, rows, samples)``, zeros where there is no page or it was refused; and the layout of each page,
         ``None`` where there is none, ``"refused"`` where it was refused.
     """
     arrays = np.zeros((len(ecg_ids), *RECIPE.shapes["signal"]), np.float32)
@@ -83,7 +83,7 @@ def load_pages(folder: Path, ecg_ids: NDArray[np.int64]) -> tuple[NDArray[np.flo
         path = folder / f"{number}.npz"
         page = load_page(path) if path.is_file() else None
         if page is not None and page.record is not None:
-            array[:] = make_signal_array(page.record, RECIPE)
+            array[:] = make_beat_array(page.record, RECIPE)
         layouts.append(None if page is None else page.layout if page.record is not None else "refused")
     return arrays, tuple(layouts)
 
@@ -111,33 +111,28 @@ def train_folds(
     """
     run.mkdir(parents=True, exist_ok=True)
     folds = assign_folds(data, folds=FOLDS, seed=seed)
+    cutter = BeatCutter(data, RECIPE, rng=np.random.default_rng(seed))
     for fold in only:
         if (run / f"fold-{fold}.npz").is_file():
             continue
         torch.manual_seed(FOLDS * seed + fold)
         network = fit_signal_model(
-            any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), window=RECIPE.window),
+            any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), samples=RECIPE.samples),
             data,
+            cutter,
             np.flatnonzero(folds != fold),
-            window=RECIPE.window,
-            fs_hz=RECIPE.fs_hz,
             settings=settings,
             pages=pages,
             seed=FOLDS * seed + fold,
             report=lambda line, fold=fold: report(f"fold {fold + 1} of {FOLDS}, {line}"),
         )
         rows = np.flatnonzero((folds == fold) & data.is_in_mv)
-        whole = compute_logits(network, make_whole_inputs(data.signals[rows]))
+        whole = compute_logits(network, cutter.cut_whole(rows))
         page = np.full_like(whole, np.nan)
         if pages is not None and (has_page := pages[rows].any(axis=(1, 2))).any():
             page[has_page] = compute_logits(network, pages[rows[has_page]])
         torch.save(network.state_dict(), run / f"fold-{fold}.pt")
         np.savez(run / f"fold-{fold}.npz", rows=rows, whole=whole, page=page)
-
-
-def make_whole_inputs(signals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return inputs of which every sample is known."""
-    return np.concatenate([signals, np.ones_like(signals)], axis=1)
 
 
 def load_out_of_fold(run: Path) -> OutOfFold:
@@ -181,7 +176,11 @@ def export_signal_model(
     model = MeanOfNetworks(networks).eval()
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(model, RECIPE.shapes, folder / GRAPH_FILE)
-    check_graph(model, folder / GRAPH_FILE, {"signal": make_whole_inputs(data.signals[:_COMPARED])})
+    compared = [
+        make_beat_array(EcgRecord(signals, SIGNALS.fs_hz, SIGNALS.leads), RECIPE)
+        for signals in data.signals[:_COMPARED]
+    ]
+    check_graph(model, folder / GRAPH_FILE, {"signal": np.stack(compared)})
     has_page = ~np.isnan(answers.page[:, 0])
     logits = np.concatenate([answers.whole, answers.page[has_page]])
     targets = data.targets[np.concatenate([answers.rows, answers.rows[has_page]])] > 0
@@ -191,7 +190,7 @@ def export_signal_model(
     card = ModelCard(
         name=folder.name,
         version=version,
-        title="Residual networks over time for the signals of any recorder, in any layout",
+        title="Residual networks over the typical beats of any recorder, in any layout",
         labels=tuple(SUPERCLASSES),
         input=dump_recipe(RECIPE),
         temperature=1.0,
@@ -236,6 +235,6 @@ def _describe_answers(data: SignalSet, answers: OutOfFold) -> list[str]:
 
 def load_network(path: Path) -> torch.nn.Module:
     """Load the network of a fold, ready to answer."""
-    network = any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), window=RECIPE.window)
+    network = any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), samples=RECIPE.samples)
     network.load_state_dict(torch.load(path, weights_only=True))
     return network.eval()

@@ -11,7 +11,10 @@ from ecglens.labels import SUPERCLASSES
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.models.inputs.signals import make_signal_array
 
-__all__ = ["SignalSet", "assign_folds", "make_signal_set"]
+__all__ = ["SIGNALS", "SignalSet", "assign_folds", "make_signal_set"]
+
+SIGNALS = LeadSignals(fs_hz=100.0, seconds=10.0)
+"""Leads, rate and length of the records."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,19 +45,18 @@ class SignalSet:
         return len(self.ecg_ids)
 
 
-def make_signal_set(records: Iterable[PtbxlRecord], recipe: LeadSignals) -> SignalSet:
-    """Resample records to the rate of a recipe and put them side by side.
+def make_signal_set(records: Iterable[PtbxlRecord]) -> SignalSet:
+    """Resample records to one rate and put them side by side.
 
     A record that comes twice, as two forms of the data hold it, is taken once.
 
     Args:
         records: Records with their superclasses.
-        recipe: Leads, rate and length.
     """
-    leads, first = len(recipe.leads), {}
+    leads, first = len(SIGNALS.leads), {}
     for one in records:
         if one.ecg_id not in first:
-            first[one.ecg_id] = (one, make_signal_array(one.record, recipe)[:leads])
+            first[one.ecg_id] = (one, make_signal_array(one.record, SIGNALS)[:leads])
     records_once = [one for one, _ in first.values()]
     return SignalSet(
         ecg_ids=np.array([one.ecg_id for one in records_once], np.int64),

@@ -1,13 +1,16 @@
-"""A residual network over time for the signals of any recorder, in any layout and with leads missing."""
+"""A small residual network over the typical beats of all leads, for the signals of any recorder."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ecglens.models.inputs.recipes import RHYTHM_ROWS
+
 __all__ = ["AnyRecorder", "MeanOfNetworks", "any_recorder"]
 
-_STEM_SAMPLES, _BLOCK_SAMPLES = 11, 7
+_STEM_SAMPLES, _BLOCK_SAMPLES = 9, 7
+_HIDDEN = 64
 _LEAST_RMS_MV = 0.02
 """Least amplitude of a lead: below it, a lead that is scaled to unit variance would be noise."""
 _KNOWN_MV = 0.75
@@ -18,61 +21,58 @@ def any_recorder(
     *,
     labels: int = 5,
     leads: int = 12,
-    window: int = 250,
-    channels: tuple[int, ...] = (32, 48, 64, 88),
-    dropout: float = 0.3,
+    samples: int = 75,
+    channels: tuple[int, ...] = (40, 48, 64),
+    dropout: float = 0.4,
 ) -> "AnyRecorder":
     """Build the network.
 
     Args:
         labels: Number of labels, each with its own probability.
         leads: Number of leads.
-        window: Samples that are read at once; a longer input is read window by window.
+        samples: Length of a beat.
         channels: Of the first convolution, and of each residual block after it.
-        dropout: Rate before the last layer.
+        dropout: Rate behind the convolutions; half of it before the last layer.
     """
-    return AnyRecorder(labels=labels, leads=leads, window=window, channels=channels, dropout=dropout)
+    return AnyRecorder(labels=labels, leads=leads, samples=samples, channels=channels, dropout=dropout)
 
 
 class AnyRecorder(nn.Module):
-    """Signals and masks to logits: the mean over windows, weighted by the square of the share that is known.
+    """Beats, masks and rhythm to logits.
 
     Each lead is read twice, in mV and scaled to unit variance, so that records whose amplitudes are unknown teach the
-    shapes of waves. A page of four columns fills the first window of 2.5 s, a recording of 10 s fills four.
+    shapes of waves. Beats are aligned, so what is left of the time axis is not pooled.
     """
 
-    def __init__(self, *, labels: int, leads: int, window: int, channels: tuple[int, ...], dropout: float) -> None:
+    def __init__(self, *, labels: int, leads: int, samples: int, channels: tuple[int, ...], dropout: float) -> None:
         super().__init__()
-        self.leads, self.window = leads, window
+        self.leads = leads
         self.stem = nn.Sequential(
-            nn.Conv1d(3 * leads, channels[0], _STEM_SAMPLES, stride=2, padding=_STEM_SAMPLES // 2, bias=False),
+            nn.Conv1d(3 * leads, channels[0], _STEM_SAMPLES, padding=_STEM_SAMPLES // 2, bias=False),
             nn.BatchNorm1d(channels[0]),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(
-            *(_Block(before, after) for before, after in zip(channels, channels[1:], strict=False))
+        ends = (*channels[1:], channels[-1])
+        self.blocks = nn.Sequential(*(_Block(before, after) for before, after in zip(channels, ends, strict=True)))
+        for _ in channels:
+            samples = -(-samples // 2)
+        self.classify = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(channels[-1] * samples + RHYTHM_ROWS, _HIDDEN),
+            nn.ReLU(),
+            nn.Dropout(dropout / 2),
+            nn.Linear(_HIDDEN, labels),
         )
-        self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * channels[-1], labels))
 
     def forward(self, signal: Tensor) -> Tensor:
-        """Compute logits, ``(rows, labels)``, from ``(rows, 2 * leads, samples)``: signals, then masks."""
-        rows, _, samples = signal.shape
-        windows = samples // self.window
-        cut = signal.reshape(rows, 2 * self.leads, windows, self.window).transpose(1, 2)
-        logits = self.read_windows(cut.reshape(rows * windows, 2 * self.leads, self.window))
-        weights = cut[:, :, self.leads :].mean(dim=(2, 3)).square()[..., None] + 1e-6
-        answer: Tensor = (logits.reshape(rows, windows, -1) * weights).sum(1) / weights.sum(1)
-        return answer
-
-    def read_windows(self, windows: Tensor) -> Tensor:
-        """Compute the logits of single windows."""
-        signal, mask = windows[:, : self.leads], windows[:, self.leads :]
-        valid = (mask > 0).to(signal.dtype)
-        power = (signal.square() * valid).sum(2, keepdim=True) / valid.sum(2, keepdim=True).clamp(min=1.0)
-        shape = signal / power.sqrt().clamp(min=_LEAST_RMS_MV)
-        in_mv = signal.clamp(-5.0, 5.0) * (mask > _KNOWN_MV).to(signal.dtype)
-        features = self.blocks(self.stem(torch.cat([in_mv, shape.clamp(-10.0, 10.0), mask], dim=1)))
-        answer: Tensor = self.classify(torch.cat([features.mean(2), features.amax(2)], dim=1))
+        """Compute logits, ``(rows, labels)``, from ``(rows, 2 * leads + 3, samples)``: beats, masks, rhythm."""
+        beats, masks = signal[:, : self.leads], signal[:, self.leads : 2 * self.leads]
+        rhythm = signal[:, 2 * self.leads :, 0]
+        rms = beats.square().mean(2, keepdim=True).sqrt()
+        shapes = (beats / rms.clamp(min=_LEAST_RMS_MV)).clamp(-10.0, 10.0)
+        in_mv = beats.clamp(-5.0, 5.0) * (masks > _KNOWN_MV).to(beats.dtype)
+        features = self.blocks(self.stem(torch.cat([in_mv, shapes, masks], dim=1)))
+        answer: Tensor = self.classify(torch.cat([features.flatten(1), rhythm], dim=1))
         return answer
 
 

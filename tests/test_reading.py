@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from not_ecgs import generate_not_ecgs
 from PIL import Image
-from tiny_models import write_graph, write_model
+from tiny_models import ecg_page, write_graph, write_model
 
 import ecglens
 from ecglens.demo import demo_pages
@@ -15,8 +15,10 @@ from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgReadError, ModelError, SettingsError
 from ecglens.formats.csv import read_csv
 from ecglens.leads import find_layout
+from ecglens.models.cards import SetLimits
+from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
-from ecglens.reading import examine_page, load_runtime
+from ecglens.reading import examine_page, is_auto, load_runtime, locate_page, read_with_both
 from ecglens.records import Layout, NotFound, Page
 from ecglens.render import render_page
 from ecglens.render.damage import damage_page
@@ -216,3 +218,60 @@ def test_a_page_of_another_recorder_is_measured_but_gets_no_label() -> None:
     assert reading.prediction.abstention.kind == "unfamiliar"
     assert reading.measurements is not None
     assert reading.measurements.rate_bpm is not None
+
+
+def write_signal_model(folder: Path, *, normal: bool) -> Runtime:
+    """Write a model of signals whose sets say that a page is normal, or that it is not."""
+    logits = (4.0, -4.0) if normal else (-4.0, 4.0)
+    limits = (SetLimits(yes_from=0.6, no_to=0.4),) * 2
+    card = write_model(
+        folder,
+        logits,
+        graph={"shape": (27, 75), "ends": ("signal", "logits")},
+        input={"kind": "lead_beats"},
+        labels=("NORM", "MI"),
+        several=True,
+        set_limits=limits,
+    )
+    return Runtime(card)
+
+
+def test_a_label_that_the_signal_model_contradicts_is_withdrawn(tmp_path, model):
+    located = locate_page(read_page(PAGE))
+    page_model = load_runtime(model)
+    agreed = read_with_both(located, page_model, write_signal_model(tmp_path / "mi", normal=False), measure=True)
+    assert agreed.prediction.label == "mi"
+    assert agreed.beside.holds == {"NORM": False, "MI": True}
+    assert agreed.to_dict()["beside"]["probabilities"]["MI"] > 0.9
+    contrary = read_with_both(located, page_model, write_signal_model(tmp_path / "normal", normal=True), measure=True)
+    assert contrary.prediction.label is None
+    assert contrary.prediction.abstention.kind == "uncertain"
+
+
+def test_a_page_of_the_page_model_s_recorder_is_not_digitized_for_its_label_alone(tmp_path, model):
+    located = locate_page(read_page(PAGE))
+    reading = read_with_both(located, load_runtime(model), write_signal_model(tmp_path / "normal", normal=True))
+    assert reading.prediction.label == "mi"
+    assert reading.beside is None
+    assert reading.tracing is None
+
+
+def test_a_page_of_another_recorder_gets_the_answer_of_the_signal_model(tmp_path, model):
+    located = locate_page(ecg_page(dpi=150))
+    reading = read_with_both(located, load_runtime(model), write_signal_model(tmp_path / "normal", normal=True))
+    assert (reading.prediction.model, reading.prediction.label) == ("normal", "NORM")
+    assert reading.beside is None
+
+
+def test_a_page_without_leads_is_refused_by_both(tmp_path, model):
+    located = locate_page(Page(np.full((400, 500, 3), 255, np.uint8)))
+    reading = read_with_both(located, load_runtime(model), write_signal_model(tmp_path / "normal", normal=True))
+    assert reading.prediction.abstention.kind == "no_layout"
+
+
+@pytest.mark.usefixtures("fresh_settings")
+def test_auto_is_a_name_or_the_model_of_the_settings(monkeypatch):
+    assert is_auto("auto")
+    assert not is_auto("compact_cnn")
+    monkeypatch.setenv("ECGLENS_MODEL", "auto")
+    assert is_auto(None)

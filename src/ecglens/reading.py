@@ -8,18 +8,40 @@ from pathlib import Path
 from ecglens.errors import EcgReadError
 from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_leads
-from ecglens.models.abstention import no_layout
+from ecglens.models.abstention import no_layout, withdraw_contradicted
 from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import needs_record
-from ecglens.models.registry import find_model
+from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model
 from ecglens.models.runtime import Runtime
 from ecglens.pages.contents import describe_contents
 from ecglens.pages.read import Source, read_page
-from ecglens.records import Abstention, Layout, Located, NotFound, Page, Prediction, PrintedFacts, Reading, Tracing
+from ecglens.records import (
+    Abstention,
+    EcgRecord,
+    Layout,
+    Located,
+    NotFound,
+    Page,
+    Prediction,
+    PrintedFacts,
+    Reading,
+    Tracing,
+)
 from ecglens.settings import load_settings
 from ecglens.statements import Person
 
-__all__ = ["examine", "examine_page", "load_runtime", "locate_page", "measure_reading", "read", "read_located"]
+__all__ = [
+    "examine",
+    "examine_page",
+    "is_auto",
+    "load_runtime",
+    "locate_page",
+    "measure_reading",
+    "predict_record",
+    "read",
+    "read_located",
+    "read_with_both",
+]
 
 UNKNOWN_PERSON = Person()
 """A person of whom neither age nor sex is known."""
@@ -30,7 +52,8 @@ def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: i
 
     Args:
         source: Path, bytes or binary file of a JPEG, PNG, TIFF, BMP, WebP, HEIC or PDF.
-        model: Name or folder of a model; the model of the settings when ``None``.
+        model: Name or folder of a model, or ``"auto"`` as for :func:`read_with_both`; the model of the settings when
+            ``None``.
         page: Number of the page in the file, from 1.
 
     Returns:
@@ -71,7 +94,12 @@ def examine(
     """
     runtime = load_runtime(model)
     decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
-    return examine_page(decoded, runtime, measure=measure, printed=printed, source=source, person=Person(age, sex))
+    person = Person(age, sex)
+    if is_auto(model):
+        located, facts = locate_page(decoded, source), _text_facts(decoded, printed)
+        signal_runtime = load_runtime(SIGNAL_MODEL)
+        return read_with_both(located, runtime, signal_runtime, measure=measure, printed=facts, person=person)
+    return examine_page(decoded, runtime, measure=measure, printed=printed, source=source, person=person)
 
 
 def examine_page(
@@ -136,6 +164,63 @@ def read_located(
     if not needs_record(runtime.recipe):
         reading = _without_label_at_other_speed(reading)
     return _with_measurements(reading, person) if measure else replace(reading, tracing=None)
+
+
+def read_with_both(
+    located: Located,
+    page_runtime: Runtime,
+    signal_runtime: Runtime,
+    *,
+    measure: bool = False,
+    printed: bool | PrintedFacts = False,
+    person: Person = UNKNOWN_PERSON,
+) -> Reading:
+    """Read a page with the page model where it is of its recorder, and with the signal model otherwise.
+
+    With ``measure``, when the signals are read anyway, the signal model also answers beside the page model, and a label
+    that it contradicts is withdrawn. Without, a page of the page model's recorder is read as fast as before.
+
+    Args:
+        located: From :func:`locate_page`.
+        page_runtime: Model of page images.
+        signal_runtime: Model of signals.
+        measure: As for :func:`examine_page`.
+        printed: As for :func:`examine_page`.
+        person: As for :func:`examine_page`.
+    """
+    reading = read_located(located, page_runtime, measure=measure, printed=printed, person=person)
+    if not isinstance(located.layout, Layout):
+        return reading
+    abstention = reading.prediction.abstention
+    is_unfamiliar = abstention is not None and abstention.kind == "unfamiliar"
+    if not measure and not is_unfamiliar:
+        return reading
+    tracing = reading.tracing or _try_to_trace(located, printed=printed)
+    prediction = signal_runtime.predict(located.page, located.layout, None if tracing is None else tracing.record)
+    if is_unfamiliar:
+        return replace(reading, prediction=prediction)
+    return replace(reading, prediction=withdraw_contradicted(reading.prediction, prediction), beside=prediction)
+
+
+def predict_record(
+    record: EcgRecord, *, model: str | os.PathLike[str] = SIGNAL_MODEL, is_scale_known: bool = True
+) -> Prediction:
+    """Read a digital recording with a model of signals.
+
+    Args:
+        record: Signals, from ``ecglens.formats`` or of your own; leads may be missing and samples NaN.
+        model: Name or folder of a model of signals.
+        is_scale_known: Whether the signals are in mV; otherwise the model reads their shape alone.
+
+    Raises:
+        ModelError: The model cannot be used, or reads pages.
+    """
+    return load_runtime(model).predict_record(record, is_scale_known=is_scale_known)
+
+
+def is_auto(model: str | os.PathLike[str] | None) -> bool:
+    """Return whether a name, or the model of the settings where it is ``None``, asks for both models."""
+    return (load_settings().model if model is None else os.fspath(model)) == AUTO
 
 
 def measure_reading(

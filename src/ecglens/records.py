@@ -557,6 +557,8 @@ class Prediction:
         warnings: Limitations of the prediction, one sentence each.
         inputs: Arrays that the model read, by input of its graph; ``None`` where the page was not given to the model.
             An explanation of the prediction uses these very arrays.
+        holds: For a model of several labels, whether each holds, by sets that contain the truth with a stated
+            probability; ``None`` for a label where the set has both answers. ``None`` for other models.
     """
 
     label: str | None
@@ -568,6 +570,7 @@ class Prediction:
     layout: Layout | None = None
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, NDArray[np.float32]] | None = field(default=None, repr=False, compare=False)
+    holds: Mapping[str, bool | None] | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -583,6 +586,7 @@ class Prediction:
             "lead_probabilities": None
             if self.lead_probabilities is None
             else {lead: _round_values(values) for lead, values in self.lead_probabilities.items()},
+            **({} if self.holds is None else {"holds": dict(self.holds)}),
             "model": {"name": self.model, "version": self.model_version},
             "layout": None if self.layout is None else self.layout.to_dict(),
             "warnings": list(self.warnings),
@@ -600,6 +604,7 @@ class Reading:
         measurements: Measurements of the signals.
         statements: What published criteria say about the measurements, for orientation; empty without measurements.
         conflicts: Where the label and the statements disagree, one sentence each.
+        beside: Output of a signal model beside that of a page model, or ``None`` where there is only one model.
     """
 
     located: Located
@@ -608,6 +613,7 @@ class Reading:
     measurements: Measurements | None = None
     statements: tuple[Statement, ...] = ()
     conflicts: tuple[str, ...] = ()
+    beside: Prediction | None = None
 
     def __repr__(self) -> str:
         answer = self.prediction.label or "no label"
@@ -643,8 +649,8 @@ class Reading:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings of the page, its layout, the prediction, the signals and the measurements, and conflicts, once."""
-        parts = (self.page, self.layout, self.prediction, self.tracing, self.measurements)
+        """Warnings of the page, its layout, the predictions, the signals and the measurements, and conflicts, once."""
+        parts = (self.page, self.layout, self.prediction, self.beside, self.tracing, self.measurements)
         texts = [text for part in parts for text in getattr(part, "warnings", ())]
         return tuple(dict.fromkeys((*texts, *self.conflicts)))
 
@@ -654,6 +660,7 @@ class Reading:
         return {
             **self.page.to_dict(),
             **self.prediction.to_dict(),
+            **({} if self.beside is None else {"beside": {**self.beside.to_dict(), "layout": None}}),
             "printed": None if printed is None else printed.to_dict(),
             "measurements": None if self.measurements is None else self.measurements.to_dict(),
             "statements": [statement.to_dict() for statement in self.statements],

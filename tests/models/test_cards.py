@@ -81,6 +81,14 @@ def test_a_card_that_is_no_card_is_refused(folder, content, reason):
         ({"labels": ["mi"]}, "labels: expected a list of at least 2, each a text that is not blank, got"),
         ({"labels": ["mi", ""]}, 'each a text that is not blank, got \\["mi", ""\\]'),
         ({"labels": ["mi", " \t"]}, "each a text that is not blank"),
+        (
+            {"label_temperatures": [1.0, 1.0]},
+            "label_temperatures must be empty, or one for each label of a model of several",
+        ),
+        (
+            {"several": True, "set_limits": [{"yes_from": 0.1, "no_to": 0.2}]},
+            "set_limits must be empty, or one for each",
+        ),
         ({"color": "red"}, "there is no 'color', expected one of name, version"),
         ({"label": ["mi"]}, "there is no 'label', did you mean 'labels'\\?"),
         ({"temperature": 0}, "temperature: expected a number of at least 0.01 and at most 100, got 0"),

@@ -6,20 +6,22 @@ import cv2
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from tiny_models import LABELS, ecg_page, write_model
 
 import ecglens
 from ecglens.errors import ModelError
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.leads import find_layout
-from ecglens.models.cards import FeatureMap, load_card, save_card, sha256_of
+from ecglens.models.cards import FeatureMap, SetLimits, load_card, save_card, sha256_of
 from ecglens.models.inputs import make_input
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.reading import load_runtime
 from ecglens.records import EcgRecord, Layout, Page
 
+BEAT_MV = np.exp(-0.5 * (((np.arange(5000) / 500 - 0.4) % 0.8 - 0.4) / 0.02) ** 2).astype(np.float32)
+RECORD = EcgRecord(np.tile(BEAT_MV, (12, 1)), 500.0, STANDARD_LEADS)
 MAP = FeatureMap(features="relu", weights="relu.weights", step=(1.0, 1.0), start=(0.0, 0.0))
 
 
@@ -218,6 +220,43 @@ def test_a_signal_model_abstains_where_there_are_no_signals(signal_model, page, 
     assert prediction.probabilities is None
     assert prediction.abstention.kind == "unfamiliar"
     assert prediction.abstention.reason.startswith("The model reads signals, and ")
+
+
+BEATS, BEATS_GRAPH = {"kind": "lead_beats"}, {"shape": (27, 75), "ends": ("signal", "logits")}
+SEVERAL = {
+    "several": True,
+    "label_temperatures": (2.0, 0.5),
+    "set_limits": (SetLimits(yes_from=0.6, no_to=0.4), SetLimits(yes_from=0.3, no_to=0.9)),
+}
+
+
+def test_a_model_of_several_labels_gives_each_its_own_probability_and_says_what_holds(tmp_path):
+    runtime = Runtime(write_model(tmp_path / "several", (3.0, 0.5), input=BEATS, graph=BEATS_GRAPH, **SEVERAL))
+    prediction = runtime.predict_record(RECORD)
+    assert prediction.probabilities == pytest.approx({"normal": expit(1.5), "mi": expit(1.0)})
+    assert prediction.holds == {"normal": True, "mi": None}
+    assert prediction.to_dict()["holds"] == {"normal": True, "mi": None}
+    assert prediction.label == "normal"
+    assert prediction.layout is None
+
+
+def test_the_model_knows_when_the_scale_of_a_record_is_unknown(tmp_path):
+    runtime = Runtime(write_model(tmp_path / "beats", input=BEATS, graph=BEATS_GRAPH))
+    in_mv = runtime.predict_record(RECORD).inputs["signal"]
+    shape_alone = runtime.predict_record(RECORD, is_scale_known=False).inputs["signal"]
+    np.testing.assert_array_equal(in_mv[:, 12:24], 2 * shape_alone[:, 12:24])
+    np.testing.assert_array_equal(in_mv[:, 24:], shape_alone[:, 24:])
+
+
+def test_a_record_with_too_few_samples_gets_no_answer(tmp_path):
+    empty = EcgRecord(np.full((12, 500), np.nan, np.float32), 500.0, STANDARD_LEADS)
+    prediction = Runtime(write_model(tmp_path / "beats", input=BEATS, graph=BEATS_GRAPH)).predict_record(empty)
+    assert (prediction.label, prediction.abstention.kind) == (None, "unfamiliar")
+
+
+def test_a_model_of_pages_refuses_a_record(tmp_path):
+    with pytest.raises(ModelError, match="Expected a model of beats, got 'tiny', which reads pages"):
+        Runtime(write_model(tmp_path / "tiny")).predict_record(RECORD)
 
 
 def test_a_graph_without_the_signals_that_its_recipe_makes_is_refused(tmp_path):

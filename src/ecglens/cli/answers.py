@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
-from ecglens.labels import TITLES, format_probability
+from ecglens.labels import find_title, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.records import Layout, Measurements, Prediction, Reading
 from ecglens.statements import Statement
@@ -20,6 +20,9 @@ DISCLAIMER = "For research and teaching; not a diagnosis."
 
 INTERRUPTED = 130
 """Exit code of a command that the user stops, as shells report it after SIGINT."""
+
+_HOLDS = {True: "yes", False: "no", None: "yes or no"}
+"""Words for whether a label of several holds."""
 
 _BAR_CELLS = 24
 _MOST_CELLS = 1000
@@ -66,6 +69,10 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
     console.print(Text("  ") + _format_prediction(prediction), soft_wrap=True)
     if prediction.probabilities:
         print_table(console, _bars(prediction))
+    if reading.beside is not None:
+        console.print(Text(f"  Signal model {reading.beside.model}: ") + _format_prediction(reading.beside))
+        if reading.beside.probabilities:
+            print_table(console, _bars(reading.beside))
     if measured:
         _print_measurements(console, reading.measurements)
         _print_statements(console, reading.statements)
@@ -76,7 +83,7 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
 
 def _format_prediction(prediction: Prediction) -> Text:
     if prediction.label is not None:
-        return Text(TITLES.get(prediction.label, prediction.label), style="bold green")
+        return Text(find_title(prediction.label), style="bold green")
     reason = prediction.abstention.reason if prediction.abstention else "no reason was given."
     unfamiliar = prediction.abstention is not None and prediction.abstention.kind == "unfamiliar"
     return Text.assemble(("No label: " if unfamiliar else "Cannot tell: ", "bold yellow"), reason)
@@ -91,7 +98,8 @@ def _bars(prediction: Prediction) -> Table:
     ranked = sorted((prediction.probabilities or {}).items(), key=lambda item: -item[1])
     for label, probability in ranked:
         bar = "█" * round(probability * _BAR_CELLS)
-        table.add_row("", TITLES.get(label, label), format_probability(probability), Text(bar, style="cyan"))
+        says = "" if prediction.holds is None else f" {_HOLDS[prediction.holds[label]]}"
+        table.add_row("", find_title(label), format_probability(probability), Text.assemble((bar, "cyan"), says))
     return table
 
 

@@ -93,6 +93,11 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             _MODELS,
             "Train a recipe: cross-validate it on held-out pages, then train one model on all recordings.",
         ),
+        "train-signals": CommandEntry(
+            "train_signals",
+            _MODELS,
+            "Train the model of signals of any recorder on PTB-XL, in five folds.",
+        ),
         "vision": CommandEntry(
             "vision",
             _MODELS,

@@ -34,7 +34,9 @@ class Sex(StrEnum):
 def command(
     pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each page, one per line.")] = False,
-    model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name or folder of a model, or auto for any recorder.", show_default=False)
+    ] = None,
     leads: Annotated[Path | None, typer.Option(help="Folder for a PNG of each lead.", show_default=False)] = None,
     page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
     no_measure: Annotated[

@@ -25,7 +25,9 @@ __all__ = [
     "is_ptbxl",
     "ludb",
     "pages_from_path",
+    "parse_scp_codes",
     "ptbxl_label",
+    "read_required_table",
     "read_rules",
     "records_from_path",
 ]
@@ -187,7 +189,7 @@ def read_rules(path: str | Path) -> tuple[tuple[str, str], ...]:
     if path.suffix.lower() == ".toml":
         rules = tuple(_toml_rules(path).items())
     else:
-        rules = tuple((row["folder"], row["label"]) for row in _table(path, ("folder", "label")))
+        rules = tuple((row["folder"], row["label"]) for row in read_required_table(path, ("folder", "label")))
     if not rules:
         raise DatasetError(f"Expected at least one rule in {path.name}, but it holds none.")
     for pattern, label in rules:
@@ -260,10 +262,12 @@ def from_ptbxl(root: str | Path, *, labels: str = "four", minimum_likelihood: fl
     root = Path(root)
     if labels not in SCHEMES:
         raise DatasetError(f"Expected labels out of {', '.join(SCHEMES)}, got '{labels}'.")
-    statements = {row[""]: row for row in _table(root / "scp_statements.csv", ("", "diagnostic_class"))}
+    statements = {row[""]: row for row in read_required_table(root / "scp_statements.csv", ("", "diagnostic_class"))}
     rows = []
-    for row in _table(root / "ptbxl_database.csv", ("ecg_id", "patient_id", "scp_codes", "filename_hr")):
-        codes = {code: share for code, share in _scp_codes(row).items() if share >= minimum_likelihood or share == 0}
+    for row in read_required_table(root / "ptbxl_database.csv", ("ecg_id", "patient_id", "scp_codes", "filename_hr")):
+        codes = {
+            code: share for code, share in parse_scp_codes(row).items() if share >= minimum_likelihood or share == 0
+        }
         classes = {code: statements.get(code, {}).get("diagnostic_class", "") for code in codes}
         label = ptbxl_label(
             codes, classes, (row.get("infarction_stadium1", ""), row.get("infarction_stadium2", "")), labels
@@ -309,7 +313,7 @@ def ptbxl_label(
     return "normal" if diagnostic == {"NORM"} else None
 
 
-def _scp_codes(row: Mapping[str, str]) -> dict[str, float]:
+def parse_scp_codes(row: Mapping[str, str]) -> dict[str, float]:
     """Read the codes of a record with their likelihoods in %, which PTB-XL writes as a Python dictionary."""
     try:
         return {str(code): float(share) for code, share in ast.literal_eval(row["scp_codes"]).items()}
@@ -334,7 +338,12 @@ def _toml_rules(path: Path) -> dict[str, str]:
     return rules
 
 
-def _table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
+def read_required_table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
+    """Read a table that has certain columns, a dictionary for each row.
+
+    Raises:
+        DatasetError: The file cannot be read, or lacks a column.
+    """
     try:
         header, rows = read_table(path)
     except (OSError, ValueError) as error:

@@ -5,18 +5,26 @@ read. ``models.export`` fits that threshold on out-of-fold answers.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.labels import format_probability
-from ecglens.models.inputs import InputRecipe, compute_known_share, find_mismatch, needs_record
-from ecglens.records import Abstention, EcgRecord, Layout
+from ecglens.labels import find_title, format_probability
+from ecglens.models.inputs import InputRecipe, LeadBeats, compute_known_share, find_mismatch, needs_record
+from ecglens.records import Abstention, EcgRecord, Layout, Prediction
 
-__all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout"]
+__all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout", "withdraw_contradicted"]
+
 
 _MIN_KNOWN_SHARE = 0.5
 """Share of known samples below which a signal model would answer on what it cannot see."""
+
+_IMPLIED: Mapping[str, Mapping[str, bool]] = MappingProxyType(
+    {"normal": {"NORM": True, "MI": False}, "mi": {"MI": True}, "history_mi": {"MI": True}}
+)
+"""Superclasses that hold, or do not, where a label does; an abnormal heartbeat implies none of them."""
 
 
 def no_layout(reason: str) -> Abstention:
@@ -45,17 +53,25 @@ def unfamiliar_layout(layout: Layout, recipe: InputRecipe, record: EcgRecord | N
     return None if reason is None else Abstention("unfamiliar", reason)
 
 
-def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]]) -> Abstention | None:
+def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]], recipe: InputRecipe) -> Abstention | None:
     """Abstain from signals of which too many samples are missing.
 
     Args:
         arrays: Arrays that the model would read, by input of its graph.
+        recipe: What the model reads.
     """
-    if "signal" not in arrays or compute_known_share(arrays["signal"][0]) >= _MIN_KNOWN_SHARE:
+    if "signal" not in arrays:
+        return None
+    if isinstance(recipe, LeadBeats):
+        leads = len(recipe.leads)
+        valid = arrays["signal"][0, leads : 2 * leads] > 0
+        share, least = float(valid.mean()), _MIN_KNOWN_SHARE * (1 - recipe.missing_leads / leads)
+    else:
+        share, least = compute_known_share(arrays["signal"][0]), _MIN_KNOWN_SHARE
+    if share >= least:
         return None
     return Abstention(
-        "unfamiliar",
-        f"The model reads signals, and less than {_MIN_KNOWN_SHARE:.0%} of those that it needs were read.",
+        "unfamiliar", f"The model reads signals, and less than {least:.0%} of those that it needs were read."
     )
 
 
@@ -73,3 +89,28 @@ def uncertain_answer(confidence: float, threshold: float) -> Abstention | None:
         f"No label is probable enough: the top label has {format_probability(confidence)}, and this model gives a "
         f"label from {format_probability(threshold)} on.",
     )
+
+
+def withdraw_contradicted(prediction: Prediction, beside: Prediction) -> Prediction:
+    """Return the prediction of a page model, without its label where a signal model contradicts it.
+
+    Args:
+        prediction: Of a model with one label.
+        beside: Of a model of several labels, with sets of answers.
+
+    Returns:
+        The prediction. It has no label where a set excludes a superclass that the label implies, or has one that the
+        label excludes.
+    """
+    if prediction.label is None or beside.holds is None:
+        return prediction
+    implied = _IMPLIED.get(prediction.label, {})
+    against = [name for name, holds in implied.items() if beside.holds.get(name) is (not holds)]
+    if not against:
+        return prediction
+    says = " and ".join(f"{'no ' if implied[name] else ''}{find_title(name)}" for name in against)
+    reason = (
+        f"The page model {prediction.model} says {find_title(prediction.label)}, and the signal model {beside.model} "
+        f"says {says}; look at the page."
+    )
+    return replace(prediction, label=None, abstention=Abstention("uncertain", reason))

@@ -7,7 +7,7 @@ from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 
 from ecglens.models.cards import ModelCard
 
-__all__ = ["data_card", "model_card"]
+__all__ = ["data_card", "model_card", "signal_card"]
 
 _TASK = "image-classification"
 _METRICS = {
@@ -81,6 +81,53 @@ def model_card(card: ModelCard, evaluation: Mapping[str, Any]) -> str:
             *by_label,
             "",
             "The performance on pages of other recorders and hospitals is not known.",
+            "",
+        ]
+    )
+
+
+def signal_card(card: ModelCard, figures: Sequence[str], command: str) -> str:
+    """Write the card of a model of signals with several labels.
+
+    Args:
+        card: The model's card.
+        figures: Sentences with the figures out of fold.
+        command: Command that trained the model and computed the figures.
+
+    Returns:
+        Markdown.
+    """
+    rows = [
+        f"| {name} | {temperature:.3f} | {limits.yes_from:.3f} | {limits.no_to:.3f} |"
+        for name, temperature, limits in zip(card.labels, card.label_temperatures, card.set_limits, strict=True)
+    ]
+    return "\n".join(
+        [
+            f"# {card.name} {card.version}",
+            "",
+            f"{card.title}; {card.parameters:,} weights. For research and teaching; not a medical device.",
+            "",
+            f"- Trained on: {card.trained_on} (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6).",
+            f"- Labels, several of which may hold: {', '.join(card.labels)}, PTB-XL's diagnostic superclasses.",
+            f"- License of the weights: {card.license}",
+            *(f"- {warning}" for warning in card.warnings),
+            "",
+            "## Out of fold",
+            "",
+            f"`{command}` printed:",
+            "",
+            *(f"- {figure}" for figure in figures),
+            "",
+            "Figures by layout, sex and age, on two other recorders and beside controls: `benchmarks/any_recorder.md`.",
+            "",
+            "## Calibration",
+            "",
+            "A label's set has 'yes' from the first limit on and 'no' up to the second; both were fitted for 90 % of "
+            "the recordings with the label, and without it, on the answers out of fold.",
+            "",
+            "| label | temperature | yes from | no up to |",
+            "|---|---|---|---|",
+            *rows,
             "",
         ]
     )

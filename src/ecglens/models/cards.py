@@ -16,7 +16,16 @@ from ecglens.documents import parse_json
 from ecglens.errors import ModelError
 from ecglens.faults import describe_struct_faults
 
-__all__ = ["FINGERPRINTS_FILE", "GRAPH_FILE", "FeatureMap", "ModelCard", "load_card", "save_card", "sha256_of"]
+__all__ = [
+    "FINGERPRINTS_FILE",
+    "GRAPH_FILE",
+    "FeatureMap",
+    "ModelCard",
+    "SetLimits",
+    "load_card",
+    "save_card",
+    "sha256_of",
+]
 
 CARD_FILE = "model.json"
 GRAPH_FILE = "model.onnx"
@@ -55,6 +64,18 @@ class FeatureMap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start: tuple[float, float]
 
 
+class SetLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of a label's conformal set (Vovk et al., DOI 10.1007/b106715), fitted with those who have it and others.
+
+    Attributes:
+        yes_from: From this probability on, "yes" is in the set.
+        no_to: Up to this probability, "no" is in the set.
+    """
+
+    yes_from: Annotated[float, Meta(ge=0, le=1)]
+    no_to: Annotated[float, Meta(ge=0, le=1)]
+
+
 class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Description of a model and of its input.
 
@@ -64,7 +85,10 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         title: Title of the model, one line.
         labels: Labels in the order of the graph's outputs.
         input: Recipe that turns a page into the graph's input; see ``ecglens.models.inputs``.
-        temperature: The logits are divided by it before the softmax.
+        temperature: The logits are divided by it before the softmax or the logistic function.
+        several: Whether several labels may hold, each with its own probability; otherwise exactly one does.
+        label_temperatures: One for each label in place of ``temperature``, for models of several labels.
+        set_limits: Limits of each label's conformal set, for models of several labels.
         abstain_below: Below this highest probability the model abstains.
         parameters: Number of trained weights.
         trained_on: Data set and number of recordings.
@@ -95,16 +119,22 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     graph_sha256: str
     warnings: tuple[str, ...] = ()
     feature_maps: tuple[FeatureMap, ...] = ()
+    several: bool = False
+    label_temperatures: tuple[Temperature, ...] = ()
+    set_limits: tuple[SetLimits, ...] = ()
     folder: Path = Path()
 
     def __post_init__(self) -> None:
-        """Refuse labels that do not differ.
+        """Refuse labels that do not differ, and temperatures or limits that do not fit them.
 
         Raises:
-            ValueError: Two labels are the same.
+            ValueError: They do not.
         """
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must differ from each other")
+        for name in ("label_temperatures", "set_limits"):
+            if len(getattr(self, name)) not in {0, len(self.labels) if self.several else 0}:
+                raise ValueError(f"{name} must be empty, or one for each label of a model of several")
 
 
 def load_card(folder: Path) -> ModelCard:

@@ -7,15 +7,22 @@ from ecglens.errors import ModelError
 from ecglens.models.cards import CARD_FILE, GRAPH_FILE, ModelCard, load_card
 from ecglens.settings import load_settings
 
-__all__ = ["explain_unusable", "find_model", "list_models"]
+__all__ = ["AUTO", "PAGE_MODEL", "SIGNAL_MODEL", "explain_unusable", "find_model", "list_models"]
+
+AUTO = "auto"
+"""Name for the page model on pages of its own recorder, and the signal model on all others."""
+PAGE_MODEL, SIGNAL_MODEL = "compact_cnn", "any_recorder"
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
-def list_models() -> list[ModelCard]:
+def list_models(*, several: bool = False) -> list[ModelCard]:
     """List the cards of all models that have a name, shipped ones first.
 
     Folders that cannot be used are left out; :func:`explain_unusable` says why.
+
+    Args:
+        several: Also list models of several labels, which batches and the web application do not show yet.
     """
     cards: dict[str, ModelCard] = {}
     for folder in _folders():
@@ -23,7 +30,8 @@ def list_models() -> list[ModelCard]:
             card = load_card(folder)
         except ModelError:
             continue
-        cards.setdefault(card.name, card)
+        if several or not card.several:
+            cards.setdefault(card.name, card)
     return list(cards.values())
 
 
@@ -42,21 +50,23 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
     """Find a model and load its card.
 
     Args:
-        model: Name, path of a model folder, or ``None`` for the default model of the settings.
+        model: Name, path of a model folder, or ``None`` for the model of the settings; ``auto`` gives the page model.
 
     Raises:
         ModelError: There is no such model, or its folder cannot be used.
     """
     requested = os.fspath(model) if model is not None else load_settings().model
+    if requested == AUTO:
+        requested = PAGE_MODEL
     for folder in _folders():
         if folder.name == requested:
             return load_card(folder)
-    for card in list_models():
+    for card in list_models(several=True):
         if card.name == requested:
             return card
     if (Path(requested) / CARD_FILE).is_file():
         return load_card(Path(requested))
-    names = ", ".join(card.name for card in list_models()) or "none"
+    names = ", ".join(card.name for card in list_models(several=True)) or "none"
     raise ModelError(f"Expected a model's name or folder, but '{requested}' is neither; installed models: {names}.")
 
 

@@ -11,7 +11,7 @@ from ecglens.errors import ModelError
 from ecglens.models.abstention import incomplete_signals, uncertain_answer, unfamiliar_layout
 from ecglens.models.aggregate import Aggregation, aggregate
 from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
-from ecglens.models.inputs import InputRecipe, LeadCrops, make_input, parse_recipe
+from ecglens.models.inputs import InputRecipe, LeadBeats, LeadCrops, make_beat_array, make_input, parse_recipe
 from ecglens.models.memory import limit_memory
 from ecglens.records import Abstention, EcgRecord, Layout, Page, Prediction
 
@@ -127,28 +127,75 @@ class Runtime:
         """
         abstention = unfamiliar_layout(layout, self.recipe, record)
         if abstention is not None:
-            return self._abstain(page, layout, abstention)
+            return self._abstain(layout, abstention, (*page.warnings, *layout.warnings))
         arrays = make_input(page, layout, self.recipe, record)
-        abstention = incomplete_signals(arrays)
+        return self._answer(arrays, layout, (*page.warnings, *layout.warnings))
+
+    def predict_record(self, record: EcgRecord, *, is_scale_known: bool = True) -> Prediction:
+        """Predict from the signals of a recording alone, for a model that reads nothing else.
+
+        Args:
+            record: Signals, which begin together.
+            is_scale_known: Whether they are in mV; otherwise the model reads their shape alone.
+
+        Raises:
+            ModelError: The model reads pages.
+        """
+        if not isinstance(self.recipe, LeadBeats):
+            raise ModelError(f"Expected a model of beats, got '{self.card.name}', which reads pages; use another.")
+        array = make_beat_array(record, self.recipe, is_scale_known=is_scale_known)
+        return self._answer({"signal": array[None]}, None, record.warnings)
+
+    def calibrate(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute calibrated probabilities.
+
+        Args:
+            logits: ``(rows, labels)`` from :meth:`logits`.
+
+        Returns:
+            ``(labels,)`` float64.
+        """
+        if self.card.several:
+            scaled = logits[0].astype(np.float64) / (self.card.label_temperatures or self.card.temperature)
+            return np.asarray(1 / (1 + np.exp(-scaled)))
+        scaled = logits.astype(np.float64) / self.card.temperature
+        return aggregate(scaled[None], _aggregation(self.recipe))[0]
+
+    def _answer(
+        self, arrays: Mapping[str, NDArray[np.float32]], layout: Layout | None, warnings: tuple[str, ...]
+    ) -> Prediction:
+        """Run the graph, unless too much of its input is missing."""
+        abstention = incomplete_signals(arrays, self.recipe)
         if abstention is not None:
-            return self._abstain(page, layout, abstention)
-        logits = self.logits(arrays).astype(np.float64) / self.card.temperature
-        probabilities = self._by_label(aggregate(logits[None], _aggregation(self.recipe))[0])
+            return self._abstain(layout, abstention, warnings)
+        logits = self.logits(arrays)
+        probabilities = self._by_label(self.calibrate(logits))
         top_label = max(probabilities, key=lambda label: probabilities[label])
         abstention = uncertain_answer(probabilities[top_label], self.card.abstain_below)
         return Prediction(
             label=None if abstention else top_label,
             probabilities=probabilities,
             abstention=abstention,
-            lead_probabilities=self._by_lead(logits),
+            lead_probabilities=self._by_lead(logits.astype(np.float64) / self.card.temperature),
             model=self.card.name,
             model_version=self.card.version,
             layout=layout,
-            warnings=(*page.warnings, *layout.warnings, *self.card.warnings),
+            warnings=(*warnings, *self.card.warnings),
             inputs=arrays,
+            holds=self._holds(probabilities),
         )
 
-    def _abstain(self, page: Page, layout: Layout, abstention: Abstention) -> Prediction:
+    def _holds(self, probabilities: Mapping[str, float]) -> Mapping[str, bool | None] | None:
+        """Return whether each label holds by its conformal set; ``None`` where the set does not say."""
+        if not self.card.set_limits:
+            return None
+        answers = {}
+        for limits, (label, probability) in zip(self.card.set_limits, probabilities.items(), strict=True):
+            yes, no = probability >= limits.yes_from, probability <= limits.no_to
+            answers[label] = yes if yes != no else None
+        return answers
+
+    def _abstain(self, layout: Layout | None, abstention: Abstention, warnings: tuple[str, ...]) -> Prediction:
         return Prediction(
             label=None,
             probabilities=None,
@@ -156,7 +203,7 @@ class Runtime:
             model=self.card.name,
             model_version=self.card.version,
             layout=layout,
-            warnings=(*page.warnings, *layout.warnings),
+            warnings=warnings,
         )
 
     def _try_out(self) -> None:

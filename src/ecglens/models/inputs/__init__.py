@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from ecglens.documents import parse_json
 from ecglens.errors import ModelError
 from ecglens.faults import describe_struct_faults
+from ecglens.models.inputs.beats import make_beat_array
 from ecglens.models.inputs.canvas import make_trace_canvas
 from ecglens.models.inputs.images import make_lead_crops, make_page_image, map_lead_boxes
 from ecglens.models.inputs.recipes import (
     CANVAS_LAYOUT,
     InputRecipe,
+    LeadBeats,
     LeadCrops,
     LeadSignals,
     PageAndSignal,
@@ -30,6 +32,7 @@ from ecglens.records import EcgRecord, Layout, Page
 
 __all__ = [
     "InputRecipe",
+    "LeadBeats",
     "LeadCrops",
     "LeadSignals",
     "PageAndSignal",
@@ -39,6 +42,7 @@ __all__ = [
     "compute_known_share",
     "dump_recipe",
     "find_mismatch",
+    "make_beat_array",
     "make_input",
     "make_lead_crops",
     "make_page_image",
@@ -95,13 +99,13 @@ def find_mismatch(layout: Layout, recipe: InputRecipe) -> str | None:
     """Return why a model with this recipe cannot read a page, or ``None`` if it can."""
     if isinstance(recipe, PageAndSignal):
         return find_mismatch(layout, recipe.page) or find_mismatch(layout, recipe.signal)
-    if not isinstance(recipe, LeadSignals):
+    if not isinstance(recipe, LeadSignals | LeadBeats):
         layouts = (CANVAS_LAYOUT,) if isinstance(recipe, TraceCanvas) else recipe.layouts
         if layout.name not in layouts:
             return f"The model reads pages of the layout {' or '.join(layouts)}, and this one is {layout.name}."
-    if isinstance(recipe, LeadCrops | LeadSignals):
+    if isinstance(recipe, LeadCrops | LeadSignals | LeadBeats):
         missing = [name for name in recipe.leads if name not in _leads(layout, recipe)]
-        if missing:
+        if len(missing) > (recipe.missing_leads if isinstance(recipe, LeadBeats) else 0):
             return f"The model reads the leads {', '.join(recipe.leads)}, and this page has no {missing[0]}."
     if recipe.known_print and not layout.known_print:
         return "The model has only learned pages of one recorder, and this one is in another print."
@@ -138,6 +142,8 @@ def make_stored_input(
         raise ModelError("Expected signals for this model, got none for this page; digitize it and pass its record.")
     if isinstance(recipe, LeadSignals):
         return {"signal": make_signal_array(record, recipe)[None]}
+    if isinstance(recipe, LeadBeats):
+        return {"signal": make_beat_array(record, recipe)[None]}
     return {**make_stored_input(page, layout, recipe.page), "signal": make_signal_array(record, recipe.signal)[None]}
 
 
@@ -171,6 +177,6 @@ def _make_error(reason: str) -> ModelError:
     return ModelError(f"The model's input recipe cannot be used: {reason}.", detail=reason)
 
 
-def _leads(layout: Layout, recipe: LeadCrops | LeadSignals) -> set[str]:
+def _leads(layout: Layout, recipe: LeadCrops | LeadSignals | LeadBeats) -> set[str]:
     names = set(map_lead_boxes(layout))
-    return names | {"aVR"} if isinstance(recipe, LeadSignals) and "-aVR" in names else names
+    return names | {"aVR"} if not isinstance(recipe, LeadCrops) and "-aVR" in names else names

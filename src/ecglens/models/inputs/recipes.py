@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from ecglens.layouts import LAYOUTS, STANDARD_LEADS
 
-__all__ = ["InputRecipe", "LeadCrops", "LeadSignals", "PageAndSignal", "PageImage", "Step", "TraceCanvas"]
+__all__ = ["InputRecipe", "LeadBeats", "LeadCrops", "LeadSignals", "PageAndSignal", "PageImage", "Step", "TraceCanvas"]
 
 CANVAS_LAYOUT = "3x4+1"
 RHYTHM_STRIP = "rhythm"
 """The upper rhythm strip of a page, whichever lead it shows: recorders choose II on one page and III on the next."""
+
+RHYTHM_ROWS = 3
+"""Rows that hold the rhythm in an array of beats: RR interval, its deviation, and whether there is one."""
 
 Step = Literal["gray", "remove_grid", "clahe", "median", "gaussian", "otsu", "canny", "edge_channel"]
 Scaling = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -265,6 +268,64 @@ class LeadSignals(_Recipe, frozen=True, kw_only=True, tag="lead_signals"):
         return np.zeros(shape, np.float32), np.ones(shape, np.float32)
 
 
+class LeadBeats(_Recipe, frozen=True, kw_only=True, tag="lead_beats"):
+    """The typical beat of each lead, aligned at the R peak, with masks and the rhythm; see ``models.inputs.beats``.
+
+    Any layout gives the same array, as a lead of 2.5 s has beats enough.
+
+    Attributes:
+        leads: In the order of the graph's first rows; as many rows follow with masks, then three that hold the rhythm.
+        fs_hz: Sampling rate of the graph's input.
+        before_s: From the beginning of a beat to its R peak.
+        after_s: From its R peak to its end.
+        missing_leads: Number of leads that may be missing.
+        known_print: As for :class:`TraceCanvas`.
+    """
+
+    leads: Annotated[tuple[str, ...], Meta(min_length=1)] = STANDARD_LEADS
+    fs_hz: Annotated[float, Meta(ge=20, le=2000)] = 100.0
+    before_s: Annotated[float, Meta(ge=0.05, le=1)] = 0.3
+    after_s: Annotated[float, Meta(ge=0.05, le=1)] = 0.45
+    missing_leads: Annotated[int, Meta(ge=0)] = 6
+    known_print: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not fit each other.
+
+        Raises:
+            ValueError: A lead stands twice, all may be missing, or as for :class:`PageImage`.
+        """
+        super().__post_init__()
+        _check_different(self.leads)
+        if self.missing_leads >= len(self.leads):
+            raise ValueError("expected fewer missing leads than leads")
+
+    @property
+    def before(self) -> int:
+        """Samples before the R peak."""
+        return round(self.fs_hz * self.before_s)
+
+    @property
+    def samples(self) -> int:
+        """Length of a beat."""
+        return self.before + round(self.fs_hz * self.after_s)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Graph inputs by name: beats, masks and rhythm, samples."""
+        return {"signal": (2 * len(self.leads) + RHYTHM_ROWS, self.samples)}
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """One row, the whole recording."""
+        return _WHOLE_PAGE
+
+    def scaling(self, name: str) -> Scaling:
+        """Return zeros and ones: signals are read in mV."""
+        shape = (2 * len(self.leads) + RHYTHM_ROWS, 1)
+        return np.zeros(shape, np.float32), np.ones(shape, np.float32)
+
+
 class PageAndSignal(_Recipe, frozen=True, kw_only=True, tag="page_and_signal"):
     """A page and the signals that were read from it, for models that take both.
 
@@ -291,7 +352,7 @@ class PageAndSignal(_Recipe, frozen=True, kw_only=True, tag="page_and_signal"):
         return (self.signal if name == "signal" else self.page).scaling(name)
 
 
-InputRecipe = TraceCanvas | PageImage | LeadCrops | LeadSignals | PageAndSignal
+InputRecipe = TraceCanvas | PageImage | LeadCrops | LeadSignals | LeadBeats | PageAndSignal
 
 
 def _pixel_scaling(mean: Sequence[float], std: Sequence[float], channels: int) -> Scaling:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.records import EcgRecord
 
-__all__ = ["compute_known_share", "make_signal_array"]
+__all__ = ["compute_known_share", "make_signal_array", "resample_lead"]
 
 _TURNED = {"aVR": "-aVR", "-aVR": "aVR"}
 
@@ -23,7 +23,7 @@ def make_signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.floa
     array = np.zeros(recipe.shapes["signal"], np.float32)
     leads = len(recipe.leads)
     for index, name in enumerate(recipe.leads):
-        signal, valid = _resample(_lead(record, name), record.fs_hz, recipe.fs_hz)
+        signal, valid = resample_lead(record, name, recipe.fs_hz)
         length = min(len(signal), recipe.samples)
         array[index, :length], array[leads + index, :length] = signal[:length], valid[:length]
     return array
@@ -32,6 +32,16 @@ def make_signal_array(record: EcgRecord, recipe: LeadSignals) -> NDArray[np.floa
 def compute_known_share(array: NDArray[np.float32]) -> float:
     """Compute the share of valid samples in the result of :func:`make_signal_array`."""
     return float(array[len(array) // 2 :].mean())
+
+
+def resample_lead(record: EcgRecord, name: str, target_hz: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Resample a lead of a record around its median.
+
+    Returns:
+        ``(samples,)`` in mV, 0 where samples are missing, and the mask of valid samples; both empty where the record
+        lacks the lead.
+    """
+    return _resample(_lead(record, name), record.fs_hz, target_hz)
 
 
 def _lead(record: EcgRecord, name: str) -> NDArray[np.float32]:

@@ -22,7 +22,15 @@ EXPORTED = [
     *("NotFound", "Page", "Prediction", "Reading", "Tracing", "__version__", "digitize", "digitize_joined"),
     *("examine", "explain", "read", "read_record"),
     *("iterate_pages", "list_models", "read_many", "BatchError", "DatasetError", "MissingExtraError"),
-    *("MissingFileError", "ModelError", "RenderError", "SettingsError", "TrainingError"),
+    *(
+        "examine_record",
+        "RecordReading",
+        "MissingFileError",
+        "ModelError",
+        "RenderError",
+        "SettingsError",
+        "TrainingError",
+    ),
 ]
 
 

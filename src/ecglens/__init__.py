@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ecglens.models.registry import list_models
     from ecglens.pages.read import iterate_pages
     from ecglens.reading import examine, read
+    from ecglens.record_reading import examine_record
     from ecglens.records import (
         Abstention,
         Box,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Page,
         Prediction,
         Reading,
+        RecordReading,
         Tracing,
     )
 
@@ -65,6 +67,7 @@ __all__ = [
     "Page",
     "Prediction",
     "Reading",
+    "RecordReading",
     "RenderError",
     "SettingsError",
     "Tracing",
@@ -73,6 +76,7 @@ __all__ = [
     "digitize",
     "digitize_joined",
     "examine",
+    "examine_record",
     "explain",
     "iterate_pages",
     "list_models",
@@ -89,6 +93,7 @@ _FUNCTIONS = {
     "digitize": "ecglens.digitizing",
     "digitize_joined": "ecglens.joining",
     "examine": "ecglens.reading",
+    "examine_record": "ecglens.record_reading",
     "explain": "ecglens.explaining",
     "iterate_pages": "ecglens.pages.read",
     "list_models": "ecglens.models.registry",

@@ -32,6 +32,7 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
     {
         "ecglens-record": 1,
         "ecglens-reading": 1,
+        "ecglens-record-reading": 1,
         "ecglens-explanation": 1,
         "ecglens-split": 1,
         "ecglens-audit": 1,

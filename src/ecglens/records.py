@@ -668,5 +668,42 @@ class Reading:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RecordReading:
+    """A digital ECG with everything that was read from it.
+
+    Attributes:
+        record: Signals in mV.
+        measurements: Measurements of the signals.
+        statements: What published criteria say about the measurements, for orientation.
+        prediction: Output of a model of signals, or ``None`` where none is installed.
+    """
+
+    record: EcgRecord
+    measurements: Measurements
+    statements: tuple[Statement, ...] = ()
+    prediction: Prediction | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings of the record, the prediction and the measurements, each once."""
+        parts = (self.record, self.prediction, self.measurements)
+        return tuple(dict.fromkeys(text for part in parts for text in getattr(part, "warnings", ())))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return prediction, measurements and statements as plain types, without the signals."""
+        record = self.record
+        return {
+            "leads": list(record.leads),
+            "fs_hz": record.fs_hz,
+            "duration_s": round(record.duration_s, 3),
+            "comments": list(record.comments),
+            **({} if self.prediction is None else self.prediction.to_dict()),
+            "measurements": self.measurements.to_dict(),
+            "statements": [statement.to_dict() for statement in self.statements],
+            "warnings": list(self.warnings),
+        }
+
+
 def _round_values(values: Mapping[str, float] | None) -> dict[str, float] | None:
     return None if values is None else {name: round(float(value), 6) for name, value in values.items()}

@@ -11,10 +11,18 @@ from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
 from ecglens.labels import find_title, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
-from ecglens.records import Layout, Measurements, Prediction, Reading
+from ecglens.records import Layout, Measurements, Prediction, Reading, RecordReading
 from ecglens.statements import Statement
 
-__all__ = ["DISCLAIMER", "INTERRUPTED", "describe_error", "error_line", "print_reading", "print_table"]
+__all__ = [
+    "DISCLAIMER",
+    "INTERRUPTED",
+    "describe_error",
+    "error_line",
+    "print_reading",
+    "print_record_reading",
+    "print_table",
+]
 
 DISCLAIMER = "For research and teaching; not a diagnosis."
 
@@ -77,6 +85,32 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
         _print_measurements(console, reading.measurements)
         _print_statements(console, reading.statements)
     for title, fact in _facts(reading):
+        console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
+    console.print()
+
+
+def print_record_reading(console: Console, name: str, reading: RecordReading) -> None:
+    """Print the prediction, measurements, statements and warnings of one digital ECG.
+
+    Args:
+        console: Console to print to.
+        name: Path of the file, as the user gave it.
+        reading: Reading of the record.
+    """
+    record, prediction = reading.record, reading.prediction
+    console.print(Text(name, style="bold"), soft_wrap=True)
+    if prediction is not None:
+        console.print(Text("  ") + _format_prediction(prediction), soft_wrap=True)
+        if prediction.probabilities:
+            print_table(console, _bars(prediction))
+    _print_measurements(console, reading.measurements)
+    _print_statements(console, reading.statements)
+    leads = "1 lead" if len(record.leads) == 1 else f"{len(record.leads)} leads"
+    signals = f"{leads} at {record.fs_hz:g} Hz, {record.duration_s:.1f} s: {' '.join(record.leads)}"
+    facts = [("Signals", signals), *(("Stated", comment) for comment in record.comments)]
+    if prediction is not None:
+        facts.append(("Model", f"{prediction.model} {prediction.model_version}"))
+    for title, fact in [*facts, *(("Warning", warning) for warning in reading.warnings)]:
         console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
     console.print()
 

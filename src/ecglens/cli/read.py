@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, describe_error, error_line, print_reading
+from ecglens.cli.answers import DISCLAIMER, describe_error, error_line, print_reading, print_record_reading
 from ecglens.cli.names import own_stem, printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
-from ecglens.records import Layout, Reading, distinct_names
+from ecglens.records import Layout, Reading, RecordReading, distinct_names
 from ecglens.settings import load_settings
 
 __all__ = ["Sex", "command"]
@@ -32,7 +32,7 @@ class Sex(StrEnum):
 
 
 def command(
-    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[list[str], typer.Argument(help="Photos, scans, PDFs or digital ECGs.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each page, one per line.")] = False,
     model: Annotated[
         str | None, typer.Option(help="Name or folder of a model, or auto for any recorder.", show_default=False)
@@ -65,17 +65,15 @@ def command(
     for typed in _with_progress(pages, err):
         path, name = Path(typed), printable(typed)
         try:
-            reading = ecglens.examine(
-                path,
-                model=model,
-                page=page,
-                measure=not no_measure,
-                printed=printed,
-                age=age,
-                sex=None if sex is None else sex.value,
-            )
-            if leads is not None:
-                _write_leads(reading, leads, own_stem(path.stem, stems))
+            reading: Reading | RecordReading
+            own_sex = None if sex is None else sex.value
+            if _is_record(path):
+                reading = ecglens.examine_record(ecglens.read_record(path), model=model, age=age, sex=own_sex)
+            else:
+                options = {"measure": not no_measure, "printed": printed}
+                reading = ecglens.examine(path, model=model, page=page, **options, age=age, sex=own_sex)
+                if leads is not None:
+                    _write_leads(reading, leads, own_stem(path.stem, stems))
         # A page that fails, even by a bug, must not cost those after it.
         except Exception as error:
             bad += 1
@@ -83,13 +81,27 @@ def command(
             print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
             continue
         if as_json:
-            print(dump_document("ecglens-reading", {"file": name, **reading.to_dict(), "source": name}))
-        else:
+            kind = "ecglens-reading" if isinstance(reading, Reading) else "ecglens-record-reading"
+            print(dump_document(kind, {"file": name, **reading.to_dict(), "source": name}))
+        elif isinstance(reading, Reading):
             print_reading(out, name, reading, measured=not no_measure)
+        else:
+            print_record_reading(out, name, reading)
     if not as_json and bad < len(pages):
         out.print(DISCLAIMER, style="dim")
     if bad:
         raise typer.Exit(2)
+
+
+def _is_record(path: Path) -> bool:
+    """Return whether a file is a digital ECG; a page is one of the formats of pictures, which need no look."""
+    from ecglens.datasets.sources import IMAGE_SUFFIXES
+
+    if path.suffix.lower() in IMAGE_SUFFIXES or not (path.is_file() or path.with_name(f"{path.name}.hea").is_file()):
+        return False
+    from ecglens.formats.files import detect_format
+
+    return detect_format(path) is not None
 
 
 def _check_printed(*, no_measure: bool) -> None:

@@ -3,7 +3,7 @@
 #   docker run -p 8000:8000 -v ecglens:/data ecglens
 
 FROM python:3.12-slim-bookworm AS build
-ARG EXTRAS=web,mysql,postgresql,s3,openid
+ARG EXTRAS=web,signal,mysql,postgresql,s3,openid
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends gcc libc6-dev libmariadb-dev pkg-config \
  && rm -rf /var/lib/apt/lists/*

@@ -26,7 +26,7 @@ FAST := tests/ci tests/datasets tests/evaluation tests/external_validation tests
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.serving ## Make .venv with what serving needs (no torch)
+setup: $(VENV)/.serving ## Make .venv with what serving and reading need (no torch)
 
 setup-dev: $(VENV)/.development ## Make .venv with everything: training, tests, linters
 
@@ -93,7 +93,7 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
 
 $(VENV)/.serving: $(BIN)/uv pyproject.toml constraints.txt
-	$(UV) --editable '.[web]'
+	$(UV) --editable '.[web,signal,batch]'
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 

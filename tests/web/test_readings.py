@@ -346,3 +346,14 @@ def test_no_export_claims_certainty(upload, client):
     assert html.count("&gt; 99.9 %") == 2, "once for the page, once for lead V1"
     for content in (text, html, client.get("/readings/").content.decode()):
         assert not re.search(r"\b(100(\.0+)?|0(\.0+)?) %", content)
+
+
+def test_an_export_that_the_installation_lacks_is_shown_without_a_link(upload, client, work, monkeypatch):
+    address = upload()["Location"]
+    work()
+    assert f"{address}signals/dicom" in client.get(address).content.decode()
+    monkeypatch.setattr("ecglens.formats.files.is_installed", lambda module: module != "pydicom")
+    html = client.get(address).content.decode()
+    assert f"{address}signals/dicom" not in html
+    assert "not installed on this site" in html
+    assert f"{address}signals/wfdb" in html

@@ -46,6 +46,7 @@ class RecordFormat:
         write: Writes a record to a path with the ending, for some formats with the time of recording.
         dated: Whether ``write`` takes ``recorded``.
         stated: Whether ``write`` takes ``statements``.
+        module: Optional dependency that writing needs; empty where it needs none.
         plain: Whether its names are of ASCII letters, digits, ``-`` and ``_`` only.
     """
 
@@ -54,14 +55,20 @@ class RecordFormat:
     dated: bool = False
     stated: bool = False
     plain: bool = False
+    module: str = ""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether this installation can write the format."""
+        return not self.module or is_installed(self.module)
 
 
 FORMATS = MappingProxyType(
     {
-        "wfdb": RecordFormat(".hea", write_wfdb, plain=True),
+        "wfdb": RecordFormat(".hea", write_wfdb, plain=True, module="wfdb"),
         "csv": RecordFormat(".csv", write_csv),
         "json": RecordFormat(".json", write_json),
-        "dicom": RecordFormat(".dcm", write_dicom, dated=True),
+        "dicom": RecordFormat(".dcm", write_dicom, dated=True, module="pydicom"),
         "fhir": RecordFormat(".fhir.json", write_fhir, dated=True, stated=True),
     }
 )

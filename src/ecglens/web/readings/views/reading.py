@@ -39,7 +39,7 @@ def show_reading(request: HttpRequest, pk: UUID) -> HttpResponse:
         "view": present_stored(reading),
         "labels": [(label, translate_label(label)) for label in flows.list_labels()],
         "corrected": translate_label(reading.corrected),
-        "formats": list(FORMATS),
+        "formats": [(name, form.is_available) for name, form in FORMATS.items()],
     }
     return render(request, "readings/reading.html", context)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from ecglens.criteria.presentation import VisibleStatement, list_statements, list_unknown
 from ecglens.labels import format_probability
 from ecglens.measuring.presentation import Figure, StLead, describe_print, list_figures, list_missing, list_st_leads
 from ecglens.web.readings.conditions import Condition, find_condition
 from ecglens.web.readings.explanations import ExplanationView, present_explanations
-from ecglens.web.readings.facts import read_measurements, read_print
+from ecglens.web.readings.facts import find_statements, read_measurements, read_print
 from ecglens.web.readings.pictures import STEPS, name_lead_crops
 from ecglens.web.readings.titles import lead_position, lead_title, translate_label
 
@@ -139,6 +140,8 @@ class ReadingView:
         missing: Measurements that could not be made, in words.
         facts: Facts about the page, as titles and texts.
         warnings: Contradictions and defects.
+        statements: Criteria that are met or borderline.
+        unknown_criteria: Criteria that cannot be evaluated, in words.
         explanations: Explanations of the prediction.
     """
 
@@ -161,6 +164,8 @@ class ReadingView:
     missing: str
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    statements: tuple[VisibleStatement, ...]
+    unknown_criteria: str
     explanations: tuple[ExplanationView, ...]
 
     @property
@@ -195,6 +200,7 @@ def present_reading(
         redacted: Whether the page was redacted.
     """
     measurements = read_measurements(facts)
+    statements = find_statements(facts)
     label = predictions[0]["label"] if predictions else None
     return ReadingView(
         name=name,
@@ -218,6 +224,8 @@ def present_reading(
         missing="" if measurements is None else ", ".join(list_missing(measurements, translate=_)),
         facts=_list_facts(facts) if facts else (),
         warnings=tuple(facts.get("warnings", ())),
+        statements=list_statements(statements, translate=_),
+        unknown_criteria=", ".join(list_unknown(statements, translate=_)),
         explanations=present_explanations(explanations, pictures),
     )
 

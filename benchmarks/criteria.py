@@ -259,20 +259,30 @@ def choose_for_pages(cases: Sequence[Case]) -> list[Case]:
     return chosen
 
 
-def digitize(case: Case, stored: Path | None) -> EcgRecord | None:
-    """Render a record as a page and digitize it; a folder stores what was digitized."""
-    path = None if stored is None else stored / f"{case.name.replace(' ', '-')}.pkl"
-    if path is not None and path.is_file():
-        digitized: EcgRecord | None = pickle.loads(path.read_bytes())
-        return digitized
+def digitize(record: EcgRecord) -> EcgRecord | None:
+    """Render a record as a page and digitize it; ``None`` if the page was refused."""
     try:
-        digitized = digitize_page(render_page(case.record, layout="3x4+1").page).record
+        return digitize_page(render_page(record, layout="3x4+1").page).record
     except EcgReadError:
-        digitized = None
+        return None
+
+
+def measure_case(case: Case, *, on_page: bool, stored: Path | None) -> Measurements | None:
+    """Measure the signals or the page of a case; a folder stores what was measured.
+
+    Returns:
+        ``None`` if the page was refused.
+    """
+    path = None if stored is None else stored / f"{case.name} {'page' if on_page else 'signals'}.pkl"
+    if path is not None and path.is_file():
+        measured: Measurements | None = pickle.loads(path.read_bytes())
+        return measured
+    record = digitize(case.record) if on_page else case.record
+    measured = None if record is None else measure(record)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pickle.dumps(digitized))
-    return digitized
+        path.write_bytes(pickle.dumps(measured))
+    return measured
 
 
 @dataclass(frozen=True)
@@ -295,10 +305,11 @@ WAYS: Mapping[str, Callable[[Answer], bool]] = {
 Answers = dict[str, list[Answer]]
 
 
-def answer(pairs: Iterable[tuple[Case, Measurements]]) -> Answers:
+def answer(pairs: Iterable[tuple[Case, Measurements | None]]) -> Answers:
     """Evaluate all criteria on each record."""
     answers: Answers = {name: [] for name in load_criteria().criteria}
-    for case, measured in pairs:
+    for case, figures_or_none in pairs:
+        measured = figures_or_none or Measurements()
         plain, exact = (
             evaluate_criteria(figures, age=case.age, sex=case.sex, include_weak=True)
             for figures in (measured, without_errors(measured))
@@ -422,16 +433,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--write", action="store_true", help="Also write the tables to benchmarks/criteria.md.")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="Folder of the data.")
-    parser.add_argument("--stored", type=Path, help="Folder that stores what was digitized.")
+    parser.add_argument("--stored", type=Path, help="Folder that stores what was measured.")
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
     cases = load_cases(chosen.data)
-    signals = answer((case, measure(case.record)) for case in cases)
-    of_pages = [(case, digitize(case, chosen.stored)) for case in choose_for_pages(cases)]
-    pages = answer((case, Measurements() if record is None else measure(record)) for case, record in of_pages)
+    signals = answer((case, measure_case(case, on_page=False, stored=chosen.stored)) for case in cases)
+    on_pages = [(case, measure_case(case, on_page=True, stored=chosen.stored)) for case in choose_for_pages(cases)]
+    pages = answer(on_pages)
     out = ["# Statements by published criteria", "", "`python benchmarks/criteria.py --write`", ""]
-    out += [__doc__.split("\n\n", 2)[2].strip(), "", f"## Pages: {len(of_pages)} of {len(cases)} records", ""]
-    out += [f"Pages that were refused: {sum(record is None for _, record in of_pages)}.", ""]
+    out += [__doc__.split("\n\n", 2)[2].strip(), "", f"## Pages: {len(on_pages)} of {len(cases)} records", ""]
+    out += [f"Pages that were refused: {sum(measured is None for _, measured in on_pages)}.", ""]
     out += [*bars_table(pages), "", *table(pages), "", f"## Signals: {len(cases)} records", "", *table(signals), ""]
     text = "\n".join([*out, *worth_lines(signals)]) + "\n"
     print(text)

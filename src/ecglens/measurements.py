@@ -81,9 +81,12 @@ RHYTHM_FIGURES: Mapping[str, FigureKind] = MappingProxyType(
         ),
         "pr_estimate_ms": FigureKind(
             "PR interval, estimated",
-            "PR (estimated)",
+            "PR",
             "ms",
             "PR interval, by the peak of P where its onset lies in the T wave",
+        ),
+        "qrs_estimate_ms": FigureKind(
+            "QRS duration, estimated", "QRS", "ms", "QRS duration, also where its error is too large for the tables"
         ),
         "premature_narrow": FigureKind(
             "Premature beats, narrow", "narrow premature beats", "1", "premature beats of the shape of the normal beats"
@@ -95,7 +98,7 @@ RHYTHM_FIGURES: Mapping[str, FigureKind] = MappingProxyType(
         "spikes": FigureKind("Pacing spikes", "pacing spikes", "1", "number of pacing spikes"),
     }
 )
-"""Figures of the rhythm by their names in :class:`Rhythm`."""
+"""Figures of rhythm and conduction by their names in :class:`Rhythm`."""
 
 LEAD_FIGURES: Mapping[str, FigureKind] = MappingProxyType(
     {
@@ -177,7 +180,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Figures of the rhythm; ``None`` for each that could not be measured.
+    """Figures of rhythm and conduction; ``None`` for each that could not be measured.
 
     Attributes:
         beats: Number of beats.
@@ -185,6 +188,7 @@ class Rhythm:
         p_share: Share of the normal beats before whose QRS complex the same P wave lies.
         pr_estimate_ms: PR interval; where the onset of P could not be measured, a typical P wave around its peak gives
             it, with a larger error.
+        qrs_estimate_ms: QRS duration, also where its error is too large for ``Measurements.qrs_ms``.
         premature_narrow: Number of premature beats of the shape of the normal beats.
         premature_broad: Number of premature beats that are wider than the normal beats.
         longest_rr_ms: Longest RR interval.
@@ -195,6 +199,7 @@ class Rhythm:
     irregularity: Measured | None = None
     p_share: Measured | None = None
     pr_estimate_ms: Measured | None = None
+    qrs_estimate_ms: Measured | None = None
     premature_narrow: Measured | None = None
     premature_broad: Measured | None = None
     longest_rr_ms: Measured | None = None

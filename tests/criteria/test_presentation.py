@@ -10,8 +10,8 @@ FIBRILLATION = {**HEALTHY, "irregularity": 0.2, "p_share": 0.0}
 
 
 def test_statements_that_are_met_come_before_borderline_ones() -> None:
-    statements = evaluate_criteria(make_measurements({**HEALTHY, "qrs_ms": 112.0}, error=0.0))
-    borderline = evaluate_criteria(make_measurements({**HEALTHY, "qrs_ms": 112.0}, error=5.0))
+    statements = evaluate_criteria(make_measurements({**HEALTHY, "qrs_estimate_ms": 112.0}, error=0.0))
+    borderline = evaluate_criteria(make_measurements({**HEALTHY, "qrs_estimate_ms": 112.0}, error=5.0))
     assert [each.title for each in list_statements(statements)][:1] == ["Sinus rhythm"]
     outcomes = [each.is_met for each in list_statements(borderline)]
     assert outcomes == sorted(outcomes, reverse=True)

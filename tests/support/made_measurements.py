@@ -12,7 +12,14 @@ UNITS = {name: kind.unit for name, kind in (*FIGURES.items(), *RHYTHM_FIGURES.it
 
 HEALTHY: Mapping[str, float] = {
     **{"rate_bpm": 70, "pr_ms": 160, "qrs_ms": 90, "p_ms": 100, "axis_deg": 45, "qtc_fridericia_ms": 415},
-    **{"beats": 11, "irregularity": 0.01, "p_share": 1, "pr_estimate_ms": 160, "longest_rr_ms": 900},
+    **{
+        "beats": 11,
+        "irregularity": 0.01,
+        "p_share": 1,
+        "pr_estimate_ms": 160,
+        "qrs_estimate_ms": 90,
+        "longest_rr_ms": 900,
+    },
     **{"premature_narrow": 0, "premature_broad": 0, "spikes": 0},
     **{f"{name}[{lead}]": 0.0 for lead in STANDARD_LEADS for name in ("q_mv", "q_ms", "r2_mv", "p_terminal_mvms")},
     **{f"{name}[{lead}]": 0.0 for lead in STANDARD_LEADS for name in ("st_j_mv", "st_j60_mv")},

@@ -19,6 +19,7 @@ from django.test import Client
 from django.utils import translation
 
 import ecglens.web
+from ecglens.criteria.presentation import TEXTS as CRITERIA_TEXTS
 from ecglens.demo import demo_pages
 from ecglens.explanations import WORDS as CHECK_WORDS
 from ecglens.labels import TITLES
@@ -126,7 +127,16 @@ def test_the_translation_has_the_texts_of_the_sources(tmp_path):
 
 
 def test_words_that_reach_gettext_as_variables_are_written_out():
-    needed = {*TITLES.values(), *figures.TEXTS, *_STEP_TITLES.values(), *SCOPES, "below", "within", "above"}
+    needed = {
+        *TITLES.values(),
+        *figures.TEXTS,
+        *CRITERIA_TEXTS,
+        *_STEP_TITLES.values(),
+        *SCOPES,
+        "below",
+        "within",
+        "above",
+    }
     needed |= (
         {"honest", "as-published"}
         | {method.title for method in METHODS.values()}

@@ -42,8 +42,8 @@ def evaluate_criteria(
         ValueError: The sex is another word.
 
     >>> from ecglens.records import Measured
-    >>> statements = evaluate_criteria(Measurements(qrs_ms=Measured(100.0, 12.0, "ms")))
-    >>> [str(statement.outcome) for statement in statements if statement.name == "qrs_prolonged"]
+    >>> statements = evaluate_criteria(Measurements(rate_bpm=Measured(59.0, 2.0, "1/min")))
+    >>> [str(statement.outcome) for statement in statements if statement.name == "bradycardia"]
     ['borderline']
     """
     if sex not in (None, *_SEXES):

@@ -202,14 +202,22 @@ def _measure_p(
     wave = wave[5:] - wave[:6].mean()
     top = int(np.abs(wave).argmax())
     error = _error_mv(rows, BEFORE + on + top, 0.0)
-    is_positive = np.flatnonzero(wave[top:] > 0) + top if wave[top] > 0 else np.flatnonzero(wave > 0)
-    tail = wave[(is_positive[-1] + 1 if len(is_positive) else 0) :]
-    depth, seconds = float(-tail.min(initial=0.0)), len(tail) / FS_HZ
-    force_error = float(np.hypot(error * seconds * 1000, depth * _DURATION_ERROR_MS))
+    depth, width_ms = _find_negative_end(wave)
+    force_error = float(np.hypot(error * width_ms, depth * _DURATION_ERROR_MS))
     return {
         "p_mv": Measured(float(wave[top]), error, "mV"),
-        "p_terminal_mvms": Measured(depth * seconds * 1000, force_error, "mV ms"),
+        "p_terminal_mvms": Measured(depth * width_ms, force_error, "mV ms"),
     }
+
+
+def _find_negative_end(wave: NDArray[np.float64]) -> tuple[float, float]:
+    """Depth in mV and duration in ms of the negative part of a P wave that follows its positive part, if any."""
+    deepest = int(wave.argmin())
+    if wave[deepest] >= 0 or (wave.max() > 0 and wave.argmax() > deepest):
+        return 0.0, 0.0
+    borders = np.r_[-1, np.flatnonzero(wave >= 0), len(wave)]
+    first, last = borders[borders < deepest][-1] + 1, borders[borders > deepest][0]
+    return float(-wave[deepest]), float(last - first) * 1000 / FS_HZ
 
 
 def _measure_t(

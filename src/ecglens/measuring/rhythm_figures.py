@@ -111,12 +111,13 @@ _LEVEL_AT = (-60, -50)
 """Samples from the fiducial at which the level before a broad beat is taken."""
 
 
-def measure_rhythm_figures(analysis: Analysis, pr: Measured | None) -> Rhythm:
-    """Measure the figures of the rhythm.
+def measure_rhythm_figures(analysis: Analysis, *, pr: Measured | None, qrs: Measured | None) -> Rhythm:
+    """Measure the figures of rhythm and conduction.
 
     Args:
         analysis: From :func:`ecglens.measuring.analysis.analyze`.
         pr: PR interval, if it could be measured from the onset of P.
+        qrs: QRS duration, with whatever error.
     """
     narrow, broad = _count_premature(analysis)
     p_share = _measure_p_share(analysis)
@@ -126,6 +127,7 @@ def measure_rhythm_figures(analysis: Analysis, pr: Measured | None) -> Rhythm:
         irregularity=_measure_irregularity(analysis.rr),
         p_share=p_share,
         pr_estimate_ms=pr if pr is not None or not has_p else _estimate_pr(analysis),
+        qrs_estimate_ms=qrs,
         premature_narrow=Measured(float(narrow), 0.0, "1"),
         premature_broad=Measured(float(broad), 0.0, "1"),
         longest_rr_ms=_measure_longest_rr(analysis.rr),

@@ -10,10 +10,11 @@ from ninja.params.functions import Query
 
 from ecglens.web.accounts.audit import record
 from ecglens.web.api.access import record_view
-from ecglens.web.api.schemas import Explanation, Measurements
+from ecglens.web.api.schemas import Explanation, Measurements, Statement
 from ecglens.web.api.serializers import serialize_explanations
 from ecglens.web.http.problems import ProblemError
 from ecglens.web.readings import exports
+from ecglens.web.readings.facts import find_statements
 from ecglens.web.readings.file_responses import respond_with_attachment, respond_with_file
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.ownership import get_own_picture, get_own_reading
@@ -23,9 +24,12 @@ __all__ = ["router"]
 router = Router(tags=["Details of a reading"])
 
 Form = Literal["json", "csv", "wfdb", "dicom", "fhir"]
+Sex = Literal["female", "male"]
 
 _RETRY_AFTER_S = 2
 _FORMAT = Query("json", description="Format of the file; wfdb is a ZIP of several files.")
+_AGE = Query(None, ge=0, le=130, description="Age in years, on which limits depend.")
+_SEX = Query(None, description="Sex, on which limits depend.")
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _PICTURE = {"responses": {200: {"content": {"image/png": _BYTES, "image/jpeg": _BYTES}}}}
 _SIGNALS = {
@@ -61,6 +65,22 @@ def show_measurements(request: HttpRequest, pk: UUID) -> Any:
         raise ProblemError(404, f"This reading has no measurements. {reading.failure_reason}".strip())
     record_view(request, reading, "measurements")
     return measurements
+
+
+@router.get("/{uuid:pk}/statements", response=list[Statement], summary="Get the statements by published criteria")
+def list_statements(
+    request: HttpRequest,
+    pk: UUID,
+    age: float | None = _AGE,
+    sex: Sex | None = _SEX,
+) -> list[dict[str, Any]]:
+    """Evaluate published criteria on the measurements, for orientation. 409 while these are measured; 404 without."""
+    reading = _get_finished(request, pk, "statements")
+    statements = find_statements(reading.facts, age=age, sex=sex)
+    if not statements:
+        raise ProblemError(404, f"This reading has no measurements. {reading.failure_reason}".strip())
+    record_view(request, reading, "statements")
+    return [statement.to_dict() for statement in statements]
 
 
 @router.get("/{uuid:pk}/signals", summary="Get the signals", openapi_extra=_SIGNALS)

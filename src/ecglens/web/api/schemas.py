@@ -170,9 +170,45 @@ class Measurements(_Open):
         description="Level at the J point against the level before QRS, by lead."
     )
     st_j60_mv: dict[str, Measured | None] = Field(description="Level 60 ms after the J point, by lead.")
+    leads: dict[str, dict[str, Measured | None]] = Field({}, description="Waves of the median beat, by lead.")
+    rhythm: dict[str, Measured | None] = Field({}, description="Figures of rhythm and conduction.")
     r_peaks_s: list[float] = Field(description="R peak of every beat, in s from the start of the recording.")
     edges_s: dict[str, float] = Field(description="Edges of the typical beat in s from its R peak.")
     warnings: list[str]
+
+
+class ComparedFigure(_Open):
+    """A measured figure, or a sum of figures, against the limit of a criterion."""
+
+    title: str = Field(examples=["QRS"])
+    lead: str | None
+    value: float
+    error: float = Field(description="One standard uncertainty, in the same unit.")
+    unit: str
+    relation: str = Field(description="<, <=, > or >=.")
+    limit: float
+
+
+class CriterionSource(_Open):
+    """Publication of a criterion."""
+
+    title: str
+    doi: str
+    place: str = Field(description="Table or section.")
+
+
+class Statement(_Open):
+    """What a published criterion says about the measurements, for orientation; not a diagnosis."""
+
+    name: str = Field(examples=["qrs_prolonged"])
+    title: str
+    outcome: str = Field(description="met, borderline, not met, or cannot be evaluated.")
+    values: list[ComparedFigure] = Field(description="Figures that decided, against their limits.")
+    leads: list[str]
+    reason: str = Field(description="Why it cannot be evaluated; empty otherwise.")
+    source: CriterionSource
+    scp_code: str | None = Field(description="Code of SCP-ECG.")
+    snomed_code: str | None = Field(description="Concept of SNOMED CT.")
 
 
 class Facts(_Open):

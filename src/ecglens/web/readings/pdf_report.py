@@ -13,9 +13,10 @@ from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
 from reportlab.platypus import Image, PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from ecglens.criteria.presentation import list_statements
 from ecglens.labels import format_probability
 from ecglens.measuring.presentation import list_figures
-from ecglens.web.readings.facts import read_measurements
+from ecglens.web.readings.facts import find_statements, read_measurements
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.titles import translate_label
 
@@ -69,6 +70,7 @@ def _lay_out(reading: Reading) -> list[Any]:
         if answer.prediction["abstention"]
     ]
     parts += [Spacer(1, 3 * mm), *_page_image(reading), *_probability_tables(reading), *_measurement_table(reading)]
+    parts += _statement_table(reading)
     warnings = (reading.facts or {}).get("warnings", [])
     if warnings:
         parts += [_line(_("Note"), _TITLE), *(_line(f"• {warning}") for warning in warnings)]
@@ -123,6 +125,21 @@ def _measurement_table(reading: Reading) -> list[Any]:
     return [
         _line(_("Measurements"), _TITLE),
         _table([head, *rows], [0.4 * _WIDTH, 0.25 * _WIDTH, 0.2 * _WIDTH, 0.15 * _WIDTH]),
+    ]
+
+
+def _statement_table(reading: Reading) -> list[Any]:
+    statements = list_statements(find_statements(reading.facts or {}), translate=_)
+    if not statements:
+        return []
+    rows = [
+        [_line(each.title), _line(each.outcome), _line("; ".join(each.figures)), _line(each.source, _SMALL)]
+        for each in statements
+    ]
+    head = [_line(each) for each in (_("Criterion"), _("Outcome"), _("Measured and limit"), _("Source"))]
+    return [
+        _line(_("Published criteria"), _TITLE),
+        _table([head, *rows], [0.25 * _WIDTH, 0.12 * _WIDTH, 0.35 * _WIDTH, 0.28 * _WIDTH]),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from ecglens.criteria.presentation import VisibleStatement, list_statements, list_unknown
 from ecglens.labels import format_probability
 from ecglens.measurements import Measurements
 from ecglens.measuring.presentation import (
@@ -20,7 +21,7 @@ from ecglens.measuring.presentation import (
 )
 from ecglens.web.readings.conditions import Condition, find_condition
 from ecglens.web.readings.explanations import ExplanationView, present_explanations
-from ecglens.web.readings.facts import read_measurements, read_print
+from ecglens.web.readings.facts import find_statements, read_measurements, read_print
 from ecglens.web.readings.pictures import STEPS, name_lead_crops
 from ecglens.web.readings.titles import lead_position, lead_title, translate_label
 from ecglens.web.readings.viewer import describe_signals
@@ -179,6 +180,8 @@ class ReadingView:
         missing: Measurements that could not be made, in words.
         facts: Facts about the page, as titles and texts.
         warnings: Contradictions and defects.
+        statements: Criteria that are met or borderline.
+        unknown_criteria: Criteria that cannot be evaluated, in words.
         explanations: Explanations of the prediction.
         strip: The result and the most important figures.
         signals: Signals for the viewer, a result of ``describe_signals``; ``None`` where there are none.
@@ -203,6 +206,8 @@ class ReadingView:
     missing: str
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    statements: tuple[VisibleStatement, ...]
+    unknown_criteria: str
     explanations: tuple[ExplanationView, ...]
     strip: tuple[StripItem, ...]
     signals: Mapping[str, Any] | None
@@ -241,6 +246,7 @@ def present_reading(
         redacted: Whether the page was redacted.
     """
     measurements = read_measurements(facts)
+    statements = find_statements(facts)
     label = predictions[0]["label"] if predictions else None
     presented = tuple(_present_prediction(prediction) for prediction in predictions)
     quality = _list_quality(facts["quality"]) if facts else ()
@@ -266,6 +272,8 @@ def present_reading(
         missing="" if measurements is None else ", ".join(list_missing(measurements, translate=_)),
         facts=_list_facts(facts) if facts else (),
         warnings=tuple(facts.get("warnings", ())),
+        statements=list_statements(statements, translate=_),
+        unknown_criteria=", ".join(list_unknown(statements, translate=_)),
         explanations=present_explanations(explanations, pictures),
         strip=_list_strip(presented, measurements, quality),
         signals=None if signals is None else describe_signals(signals, measurements),

@@ -1,4 +1,4 @@
-"""Make ``docs/criteria.md`` from the table of criteria and ``benchmarks/criteria.md``; a test checks that it is current."""
+"""Make ``docs/criteria.md`` from the table of criteria and the benchmark's; a test checks that it is current."""
 
 from pathlib import Path
 
@@ -11,22 +11,25 @@ INTRODUCTION = """# Statements by published criteria
 
 Made by `python docs/make_criteria.py`; edit `src/ecglens/criteria/criteria.toml`, not this page.
 
-ecglens compares the measurements of a record with the limits of published criteria and makes a statement for each: *met*, *borderline*
-(a limit that decides lies within one error bar of the figure), *not met*, or *cannot be evaluated*, with the reason. Each statement has the
-measured values with their errors against the limits, the leads, its source and, where they are exact, codes of SCP-ECG and SNOMED CT.
-**Statements are for orientation and never a diagnosis**; no statement says that an ECG is normal.
+ecglens compares the measurements of a record with the limits of published criteria and makes a statement for each:
+*met*, *borderline* (a limit that decides lies within one error bar of the figure), *not met*, or *cannot be
+evaluated*, with the reason. Each statement has the measured values with their errors against the limits, the leads,
+its source and, where they are exact, codes of SCP-ECG and SNOMED CT. **Statements are for orientation and never a
+diagnosis**; no statement says that an ECG is normal.
 
 - `ecglens read PAGE --age 60 --sex female` prints them; `--json` has all of them under `statements`.
-- In Python: `ecglens.examine(path, measure=True).statements`, or `ecglens.criteria.evaluate_criteria(measurements, age=60, sex="female")`.
-- Where age or sex is unknown and a limit depends on it, the criterion is evaluated for everyone who is possible, and can be evaluated where
-  all agree. Limits hold for adults.
-- Some criteria do not hold beside others, such as ST elevation beside left bundle branch block; the statement then says so.
+- In Python: `ecglens.examine(path, measure=True).statements`, or `ecglens.criteria.evaluate_criteria(measurements,
+  age=60, sex="female")`.
+- Where age or sex is unknown and a limit depends on it, the criterion is evaluated for everyone who is possible,
+  and can be evaluated where all agree. Limits hold for adults.
+- Some criteria do not hold beside others, such as ST elevation beside left bundle branch block; the statement then
+  says so.
 - A label *Normal* of a model beside a criterion that a normal ECG does not meet is reported as a warning.
 
-The last two columns are sensitivity and specificity against the diagnoses of LUDB and PTB-XL, by the figures alone (*at the limit*), on
-pages that were rendered and digitized, and on signals. [benchmarks/criteria.md](../benchmarks/criteria.md) has the counts, the intervals
-and how the truth was chosen. A criterion marked *off* agreed too little with the diagnoses and is left out unless
-`include_weak=True`."""
+The last two columns are sensitivity and specificity against the diagnoses of LUDB and PTB-XL, by the figures alone
+(*at the limit*), on pages that were rendered and digitized, and on signals.
+[benchmarks/criteria.md](../benchmarks/criteria.md) has the counts, the intervals and how the truth was chosen. A
+criterion marked *off* agreed too little with the diagnoses and is left out unless `include_weak=True`."""
 
 
 def page() -> str:

@@ -412,20 +412,22 @@ def worths(answers: Answers) -> dict[str, float | None]:
     return out
 
 
+def weak_names(answers: Answers) -> list[str]:
+    """List the statements that are off by default: their worth is known and too little."""
+    return [name for name, worth in worths(answers).items() if worth is not None and worth < LEAST_WORTH]
+
+
 def worth_lines(answers: Answers) -> list[str]:
-    """List the statements by their worth against the flags of the table."""
-    criteria = load_criteria().criteria
-    values = worths(answers)
-    weak = [name for name, worth in values.items() if worth is not None and worth < LEAST_WORTH]
-    lines = [
-        f"Worth: sensitivity plus specificity less 1 on signals, at the limit. Below {LEAST_WORTH}, a statement "
-        f"is off by default: {', '.join(f'{criteria[name].title} ({values[name]:.2f})' for name in weak) or 'none'}.",
+    """Say which statements are off by default, and which have no worth."""
+    criteria, values = load_criteria().criteria, worths(answers)
+    weak = ", ".join(f"{criteria[name].title} ({values[name]:.2f})" for name in weak_names(answers))
+    unknown = ", ".join(criteria[name].title for name, worth in values.items() if worth is None)
+    return [
+        f"Worth: sensitivity plus specificity less 1 on signals, at the limit. Below {LEAST_WORTH}, a statement is off "
+        f"by default: {weak or 'none'}.",
         "",
-        f"Without {MIN_POSITIVES} records with the diagnosis, and so without a worth: "
-        f"{', '.join(criteria[name].title for name, worth in values.items() if worth is None) or 'none'}.",
+        f"Without {MIN_POSITIVES} records with the diagnosis, and so without a worth: {unknown or 'none'}.",
     ]
-    wrong = [name for name, criterion in criteria.items() if criterion.is_weak != (name in weak)]
-    return [*lines, *([f"The flags in the table differ for: {', '.join(wrong)}."] if wrong else [])]
 
 
 def main() -> None:
@@ -446,6 +448,9 @@ def main() -> None:
     out += [*bars_table(pages), "", *table(pages), "", f"## Signals: {len(cases)} records", "", *table(signals), ""]
     text = "\n".join([*out, *worth_lines(signals)]) + "\n"
     print(text)
+    wrong = [name for name, each in load_criteria().criteria.items() if each.is_weak != (name in weak_names(signals))]
+    if wrong:
+        print(f"Mark as weak, or no longer, in criteria.toml: {', '.join(wrong)}.")
     if chosen.write:
         (HERE / "criteria.md").write_text(text, encoding="utf-8")
 

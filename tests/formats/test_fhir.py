@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecglens.criteria import evaluate_criteria
 from ecglens.errors import DatasetError
 from ecglens.formats.fhir import read_fhir, write_fhir
-from ecglens.records import EcgRecord
+from ecglens.records import EcgRecord, Measured, Measurements
 
 
 def test_the_resource_is_valid_and_holds_the_voltages(page: EcgRecord, tmp_path: Path) -> None:
@@ -67,3 +68,16 @@ def test_samples_without_a_unit_of_voltage_or_of_two_rates_are_refused(
     (tmp_path / "a.fhir.json").write_text(json.dumps({"component": parts}))
     with pytest.raises(DatasetError, match=message):
         read_fhir(tmp_path / "a.fhir.json")
+
+
+def test_statements_are_components_with_their_codes_and_are_no_leads(tmp_path: Path) -> None:
+    record = EcgRecord(np.zeros((1, 100), np.float32), 100.0, ("II",))
+    statements = evaluate_criteria(Measurements(rate_bpm=Measured(50.0, 1.0, "1/min")))
+    write_fhir(record, tmp_path / "a.fhir.json", statements=statements)
+    parts = json.loads((tmp_path / "a.fhir.json").read_text())["component"]
+    coded = {part["code"]["coding"][0]["code"]: part for part in parts if "coding" in part["code"]}
+    assert len(parts) == 1 + len(statements)
+    assert coded["426627000"]["valueCodeableConcept"] == {"text": "met"}
+    assert coded["3424008"]["valueCodeableConcept"] == {"text": "not met"}
+    assert coded["164947007"]["dataAbsentReason"]["text"].startswith("Not measured:")
+    assert read_fhir(tmp_path / "a.fhir.json").leads == ("II",)

@@ -120,6 +120,15 @@ def test_a_rate_is_not_held_against_beats_that_were_not_measured(layout: Layout)
     assert find_contradictions(PrintedFacts(rate_bpm=92), layout, speed_mm_s=25, gain_mm_mv=10, measurements=None) == ()
 
 
+@pytest.mark.parametrize(("printed_ms", "count"), [(90, 0), (120, 0), (121, 1), (59, 1)])
+def test_a_printed_qrs_that_was_measured_otherwise_is_reported(layout: Layout, printed_ms: float, count: int) -> None:
+    measured = Measurements(qrs_ms=Measured(90.0, 9.0, "ms"))
+    facts = PrintedFacts(qrs_ms=printed_ms)
+    sentences = find_contradictions(facts, layout, speed_mm_s=25, gain_mm_mv=10, measurements=measured)
+    assert len(sentences) == count
+    assert all("The page prints QRS" in sentence and "90 ms were measured" in sentence for sentence in sentences)
+
+
 def test_columns_then_the_rate_tell_whether_a_printed_speed_is_wrong(layout: Layout) -> None:
     misread = at_rate(185.0)  # 92.5/min at 25 mm/s, read as 50
     assert is_speed_contradicted(PrintedFacts(speed_mm_s=50, column_s=2.5), layout, misread)

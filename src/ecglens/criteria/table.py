@@ -64,11 +64,13 @@ class CriteriaTable:
     Attributes:
         criteria: Criteria by name; each names only earlier ones.
         definitions: Conditions that several criteria share.
+        definition_texts: The same as they are written.
         contiguous: Pairs of contiguous leads.
     """
 
     criteria: Mapping[str, Criterion]
     definitions: Mapping[str, Condition]
+    definition_texts: Mapping[str, str]
     contiguous: tuple[tuple[str, str], ...]
 
     def depends_on_sex(self, condition: Condition) -> bool:
@@ -128,7 +130,8 @@ def parse_criteria(text: str) -> CriteriaTable:
         except KeyError as error:
             raise DatasetError(f"Expected {error} in the criterion {name} or in what it names, got none.") from error
         conditions[name] = criteria[name].condition
-    return CriteriaTable(criteria, definitions, tuple((one, two) for one, two in document["contiguous"]["pairs"]))
+    contiguous = tuple((one, two) for one, two in document["contiguous"]["pairs"])
+    return CriteriaTable(criteria, definitions, document["definitions"], contiguous)
 
 
 def _make_criterion(

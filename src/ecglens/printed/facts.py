@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ecglens.extras import require
 from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.limits import threshold
-from ecglens.measurements import Measurements, PrintedFacts
+from ecglens.measurements import FIGURES, Measurements, PrintedFacts
 from ecglens.records import Layout, Page, PageText
 
 __all__ = [
@@ -137,6 +137,20 @@ class PrintLimits:
         low="Fast irregular rhythms bring a warning.",
         high="Lost beats are not noticed.",
         evidence="`python benchmarks/printed.py`: benchmarks/printed.md",
+    )
+    interval_tolerance_ms: float = threshold(
+        30.0,
+        "ms",
+        "Difference up to which a printed PR, QRS or QT agrees with the measured one.",
+        low="Differences between the definitions of recorders are reported.",
+        high="Wrong durations on one side are not reported.",
+    )
+    interval_error_bars: float = threshold(
+        3.0,
+        "1",
+        "The same as a multiple of the error bar.",
+        low="Figures of noisy pages are reported.",
+        high="Wrong durations are not reported.",
     )
     column_tolerance: float = threshold(
         0.04,
@@ -323,7 +337,24 @@ def find_contradictions(
             f"The page prints a rate of {facts.rate_bpm:.0f}/min, but {rates[0]:.0f}/min was measured: look at the "
             "overlay; beats, the recorder's count or the paper speed may be wrong."
         )
-    return tuple(warnings)
+    return (*warnings, *_find_other_intervals(facts, measurements))
+
+
+def _find_other_intervals(facts: PrintedFacts, measurements: Measurements | None) -> list[str]:
+    """Printed durations that the measured ones contradict, beyond what recorders differ by; one sentence each."""
+    sentences = []
+    for name in ("pr_ms", "qrs_ms", "qt_ms"):
+        printed, measured = getattr(facts, name), getattr(measurements, name, None)
+        if printed is None or measured is None:
+            continue
+        if abs(printed - measured.value) > max(
+            LIMITS.interval_error_bars * measured.error, LIMITS.interval_tolerance_ms
+        ):
+            sentences.append(
+                f"The page prints {FIGURES[name].short} {printed:.0f} ms, but {measured.value:.0f} ms were measured: "
+                "look at the traces; the recorder's edges of the waves or those measured may be wrong."
+            )
+    return sentences
 
 
 def _columns_fit(column_s: float, layout: Layout, speed_mm_s: float) -> bool:

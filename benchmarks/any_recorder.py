@@ -39,7 +39,7 @@ from ecglens.models.inputs import make_beat_array
 from ecglens.models.registry import find_model
 from ecglens.models.runtime import Runtime
 from ecglens.models.train.digitized import load_page
-from ecglens.models.train.signal_run import FOLDS, OutOfFold, load_out_of_fold, load_pages
+from ecglens.models.train.signal_run import FOLDS, OutOfFold, answer_out_of_fold, load_pages
 from ecglens.models.train.signal_set import SignalSet, make_signal_set
 
 HERE = Path(__file__).resolve().parent
@@ -58,8 +58,8 @@ def main() -> None:
     options = parser.parse_args()
     official, arrays = options.data / "ptbxl", options.data / "ptbxl_signals"
     data = make_signal_set(chain(read_ptbxl(official), read_ptbxl_arrays(arrays, official)))
-    answers = load_out_of_fold(options.run)
-    layouts = load_pages(options.pages / "ptbxl", data.ecg_ids)[1]
+    pages, layouts = load_pages(options.pages / "ptbxl", data.ecg_ids)
+    answers = answer_out_of_fold(data, options.run, pages=pages)
     runtime = Runtime(find_model(options.model))
     text = "\n\n".join(
         chain(

@@ -25,7 +25,7 @@ def command(
         list[int] | None,
         typer.Option(min=1, max=5, help="Train this fold alone, from 1; repeat for several, so that processes share."),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Times that each record is seen.")] = 18,
+    epochs: Annotated[int, typer.Option(min=1, help="Times that each record is seen.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and cuts.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Number of cores that the training may use.")] = 1,
 ) -> None:
@@ -35,7 +35,13 @@ def command(
     require("torch", extra="train").set_num_threads(threads)
     from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
     from ecglens.models.train.signal_model import FitSettings
-    from ecglens.models.train.signal_run import FOLDS, export_signal_model, load_pages, train_folds
+    from ecglens.models.train.signal_run import (
+        FOLDS,
+        answer_out_of_fold,
+        export_signal_model,
+        load_pages,
+        train_folds,
+    )
     from ecglens.models.train.signal_set import make_signal_set
 
     official, *arrays = data
@@ -47,5 +53,6 @@ def command(
     settings = FitSettings(epochs=epochs)
     train_folds(signals, run, pages=page_arrays, settings=settings, seed=seed, only=only, report=typer.echo)
     if out is not None:
-        export_signal_model(signals, run, out, command="ecglens " + shlex.join(sys.argv[1:]))
+        answers = answer_out_of_fold(signals, run, pages=page_arrays, seed=seed)
+        export_signal_model(signals, answers, run, out, command="ecglens " + shlex.join(sys.argv[1:]))
         typer.echo(f"{out} written.")

@@ -15,8 +15,8 @@ from ecglens.models.train.signal_model import FitSettings
 from ecglens.models.train.signal_run import (
     FOLDS,
     RECIPE,
+    answer_out_of_fold,
     export_signal_model,
-    load_out_of_fold,
     load_pages,
     train_folds,
 )
@@ -81,17 +81,17 @@ def test_a_run_is_trained_continued_and_exported(tmp_path, data):
     train_folds(data, run, pages=pages, settings=settings, only=[0], report=lines.append)
     assert lines[0].startswith("fold 1 of 5, epoch 1 of 6: loss ")
     with pytest.raises(TrainingError, match="Expected 5 finished folds in .*, but fold 2 is missing"):
-        load_out_of_fold(run)
-    before = (run / "fold-0.npz").stat().st_mtime_ns
+        answer_out_of_fold(data, run)
+    before = (run / "fold-0.pt").stat().st_mtime_ns
     train_folds(data, run, pages=pages, settings=settings)
-    assert (run / "fold-0.npz").stat().st_mtime_ns == before
-    answers = load_out_of_fold(run)
+    assert (run / "fold-0.pt").stat().st_mtime_ns == before
+    answers = answer_out_of_fold(data, run, pages=pages)
     assert sorted(answers.rows.tolist()) == np.flatnonzero(data.is_in_mv).tolist()
     assert np.isnan(answers.page).any(axis=1).sum() == 1
     assert macro_auroc(data.targets[answers.rows] > 0, answers.whole) > 0.9
 
     folder = tmp_path / "signals"
-    export_signal_model(data, run, folder, command="ecglens train-signals", version="1.0")
+    export_signal_model(data, answers, run, folder, command="ecglens train-signals", version="1.0")
     assert "whole recordings of 10 s: macro AUROC" in (folder / "card.md").read_text(encoding="utf-8")
     card = load_card(folder)
     assert (card.labels, card.several) == (NAMES, True)

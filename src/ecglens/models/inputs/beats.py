@@ -109,14 +109,18 @@ def make_typical_beat(
     if not len(peaks):
         nothing = np.zeros((len(signals), samples), np.float32)
         return nothing, nothing
-    padded = np.pad(signals, ((0, 0), (before, samples - before)), constant_values=np.nan)
+    padded = np.full((len(signals), signals.shape[1] + samples), np.nan, np.float32)
+    padded[:, before : before + signals.shape[1]] = signals
     beats = padded[:, peaks[:, None] + np.arange(samples)]
     counts = np.isfinite(beats).sum(axis=1)
     ordered = np.sort(beats, axis=1)  # NaN last
     median = (_take(ordered, np.maximum(counts - 1, 0) // 2) + _take(ordered, counts // 2)) / 2
     valid = counts > 0
-    centers = [np.median(row[mask]) if mask.any() else 0.0 for row, mask in zip(median, valid, strict=True)]
-    typical = np.where(valid, median - np.array(centers)[:, None], 0.0)
+    if valid.all():
+        centers = np.median(median, axis=1)
+    else:
+        centers = np.array([np.median(row[mask]) if mask.any() else 0 for row, mask in zip(median, valid, strict=True)])
+    typical = np.where(valid, median - centers[:, None], 0.0)
     return typical.astype(np.float32), valid.astype(np.float32)
 
 

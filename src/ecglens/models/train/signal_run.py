@@ -1,7 +1,7 @@
 """Train the model of signals fold by fold, and export it with its calibration (extra ``train``).
 
-A run folder has, for each fold, the weights and the logits of the records that were left out: whole, and as they were
-digitized from a page. A fold that is there is not trained again, so that a run can be stopped and continued.
+A run folder has the weights of each fold. A fold that is there is not trained again, so that a run can be stopped and
+continued.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,9 +37,9 @@ __all__ = [
     "FOLDS",
     "RECIPE",
     "OutOfFold",
+    "answer_out_of_fold",
     "export_signal_model",
     "load_network",
-    "load_out_of_fold",
     "load_pages",
     "train_folds",
 ]
@@ -98,12 +98,12 @@ def train_folds(
     only: Sequence[int] = range(FOLDS),
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Train a network for each fold, and store it with its answers for the records that it was not trained on.
+    """Train a network for each fold, and store it.
 
     Args:
         data: Records; those without amplitudes only train.
         run: Folder of the run.
-        pages: From :func:`load_pages`; those of the training side are trained on, the others answered.
+        pages: From :func:`load_pages`; those of the training side are trained on.
         settings: How the networks are trained.
         seed: Random seed of folds, weights and cuts.
         only: Which folds, so that several processes can share a run.
@@ -113,11 +113,11 @@ def train_folds(
     folds = assign_folds(data, folds=FOLDS, seed=seed)
     cutter = BeatCutter(data, RECIPE, rng=np.random.default_rng(seed))
     for fold in only:
-        if (run / f"fold-{fold}.npz").is_file():
+        if (run / f"fold-{fold}.pt").is_file():
             continue
         torch.manual_seed(FOLDS * seed + fold)
         network = fit_signal_model(
-            any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), samples=RECIPE.samples),
+            _build_network(),
             data,
             cutter,
             np.flatnonzero(folds != fold),
@@ -126,34 +126,41 @@ def train_folds(
             seed=FOLDS * seed + fold,
             report=lambda line, fold=fold: report(f"fold {fold + 1} of {FOLDS}, {line}"),
         )
-        rows = np.flatnonzero((folds == fold) & data.is_in_mv)
-        whole = compute_logits(network, cutter.cut_whole(rows))
-        page = np.full_like(whole, np.nan)
-        if pages is not None and (has_page := pages[rows].any(axis=(1, 2))).any():
-            page[has_page] = compute_logits(network, pages[rows[has_page]])
-        torch.save(network.state_dict(), run / f"fold-{fold}.pt")
-        np.savez(run / f"fold-{fold}.npz", rows=rows, whole=whole, page=page)
+        unfinished = run / f"fold-{fold}.part"
+        torch.save(network.state_dict(), unfinished)
+        unfinished.replace(run / f"fold-{fold}.pt")
 
 
-def load_out_of_fold(run: Path) -> OutOfFold:
-    """Load the answers of all folds of a run.
+def answer_out_of_fold(
+    data: SignalSet, run: Path, *, pages: NDArray[np.float32] | None = None, seed: int = 0
+) -> OutOfFold:
+    """Answer each record in mV by the network of the fold that was not trained on it.
+
+    Args:
+        data: The records that the run was trained on.
+        run: Folder of a finished run.
+        pages: From :func:`load_pages`, to answer the page of each record too.
+        seed: Seed of the run.
 
     Raises:
         TrainingError: A fold is missing.
     """
-    parts = []
+    folds = assign_folds(data, folds=FOLDS, seed=seed)
+    rows = np.flatnonzero(data.is_in_mv)
+    whole_inputs = np.stack([_make_whole_input(data.signals[row]) for row in rows])
+    whole = np.full((len(rows), len(SUPERCLASSES)), np.nan, np.float32)
+    page = np.full_like(whole, np.nan)
+    has_page = np.zeros(len(rows), np.bool_) if pages is None else pages[rows].any(axis=(1, 2))
     for fold in range(FOLDS):
-        path = run / f"fold-{fold}.npz"
-        if not path.is_file():
-            raise TrainingError(f"Expected {FOLDS} finished folds in {run}, but fold {fold + 1} is missing; train it.")
-        with np.load(path) as stored:
-            parts.append((stored["rows"], np.full(len(stored["rows"]), fold), stored["whole"], stored["page"]))
-    rows, folds, whole, page = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return OutOfFold(rows, folds, whole, page)
+        network, here = load_network(run, fold), folds[rows] == fold
+        whole[here] = compute_logits(network, whole_inputs[here])
+        if pages is not None and (here & has_page).any():
+            page[here & has_page] = compute_logits(network, pages[rows[here & has_page]])
+    return OutOfFold(rows, folds[rows], whole, page)
 
 
 def export_signal_model(
-    data: SignalSet, run: Path, folder: Path, *, command: str, version: str = __version__
+    data: SignalSet, answers: OutOfFold, run: Path, folder: Path, *, command: str, version: str = __version__
 ) -> ModelCard:
     """Write a model folder whose graph is the mean of the networks of a run.
 
@@ -162,6 +169,7 @@ def export_signal_model(
 
     Args:
         data: The records that the run was trained on.
+        answers: From :func:`answer_out_of_fold`.
         run: Folder of a finished run.
         folder: Folder to write; its name is the model's.
         command: Command line, for the card.
@@ -171,16 +179,11 @@ def export_signal_model(
         ModelError: The graph's outputs differ from those of the torch module.
         TrainingError: A fold is missing.
     """
-    answers = load_out_of_fold(run)
-    networks = [load_network(run / f"fold-{fold}.pt") for fold in range(FOLDS)]
-    model = MeanOfNetworks(networks).eval()
+    model = MeanOfNetworks([load_network(run, fold) for fold in range(FOLDS)]).eval()
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(model, RECIPE.shapes, folder / GRAPH_FILE)
-    compared = [
-        make_beat_array(EcgRecord(signals, SIGNALS.fs_hz, SIGNALS.leads), RECIPE)
-        for signals in data.signals[:_COMPARED]
-    ]
-    check_graph(model, folder / GRAPH_FILE, {"signal": np.stack(compared)})
+    compared = np.stack([_make_whole_input(signals) for signals in data.signals[:_COMPARED]])
+    check_graph(model, folder / GRAPH_FILE, {"signal": compared})
     has_page = ~np.isnan(answers.page[:, 0])
     logits = np.concatenate([answers.whole, answers.page[has_page]])
     targets = data.targets[np.concatenate([answers.rows, answers.rows[has_page]])] > 0
@@ -233,8 +236,24 @@ def _describe_answers(data: SignalSet, answers: OutOfFold) -> list[str]:
     return sentences
 
 
-def load_network(path: Path) -> torch.nn.Module:
-    """Load the network of a fold, ready to answer."""
-    network = any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), samples=RECIPE.samples)
+def load_network(run: Path, fold: int) -> torch.nn.Module:
+    """Load the network of a fold, ready to answer.
+
+    Raises:
+        TrainingError: The fold is not finished.
+    """
+    path = run / f"fold-{fold}.pt"
+    if not path.is_file():
+        raise TrainingError(f"Expected {FOLDS} finished folds in {run}, but fold {fold + 1} is missing; train it.")
+    network = _build_network()
     network.load_state_dict(torch.load(path, weights_only=True))
     return network.eval()
+
+
+def _build_network() -> torch.nn.Module:
+    return any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), samples=RECIPE.samples)
+
+
+def _make_whole_input(signals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Make the input of a whole record of 10 s."""
+    return make_beat_array(EcgRecord(signals, SIGNALS.fs_hz, SIGNALS.leads), RECIPE)

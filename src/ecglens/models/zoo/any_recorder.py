@@ -10,7 +10,7 @@ from ecglens.models.inputs.recipes import RHYTHM_ROWS
 __all__ = ["AnyRecorder", "MeanOfNetworks", "any_recorder"]
 
 _STEM_SAMPLES, _BLOCK_SAMPLES = 9, 7
-_HIDDEN = 64
+_HIDDEN = 40
 _LEAST_RMS_MV = 0.02
 """Least amplitude of a lead: below it, a lead that is scaled to unit variance would be noise."""
 _KNOWN_MV = 0.75

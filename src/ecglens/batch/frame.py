@@ -80,8 +80,8 @@ def _write_list(paths: Iterable[str | os.PathLike[str]], folder: Path) -> Path:
 
 
 @contextmanager
-def _show_bar(is_shown: bool) -> Iterator[Callable[[Progress], None] | None]:
-    if not is_shown:
+def _show_bar(is_visible: bool) -> Iterator[Callable[[Progress], None] | None]:
+    if not is_visible:
         yield None
         return
     from rich.console import Console

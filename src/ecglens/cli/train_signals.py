@@ -30,7 +30,8 @@ def command(
     threads: Annotated[int, typer.Option(min=1, help="Number of cores that the training may use.")] = 1,
 ) -> None:
     """Train the model of signals of any recorder on PTB-XL, in five folds."""
-    from ecglens.extras import require
+    from ecglens import __version__
+from ecglens.extras import require
 
     require("torch", extra="train").set_num_threads(threads)
     from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
@@ -54,5 +55,6 @@ def command(
     train_folds(signals, run, pages=page_arrays, settings=settings, seed=seed, only=only, report=typer.echo)
     if out is not None:
         answers = answer_out_of_fold(signals, run, pages=page_arrays, seed=seed)
-        export_signal_model(signals, answers, run, out, command="ecglens " + shlex.join(sys.argv[1:]))
+        command_line = "ecglens " + shlex.join(sys.argv[1:])
+        export_signal_model(signals, answers, run, out, command=command_line, version=__version__)
         typer.echo(f"{out} written.")

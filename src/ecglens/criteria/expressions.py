@@ -72,28 +72,28 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class IsSex:
-    """Whether the person is female or male."""
+    """Condition that the person is female or male."""
 
     sex: str
 
 
 @dataclass(frozen=True, slots=True)
 class LeadIn:
-    """Whether the lead of a condition on each lead is one of some."""
+    """Condition that the lead of a condition on each lead is one of some."""
 
     leads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Whether an earlier criterion or definition holds."""
+    """Condition that an earlier criterion or definition holds."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """Whether a condition does not hold."""
+    """Condition that another one does not hold."""
 
     part: "Condition"
 

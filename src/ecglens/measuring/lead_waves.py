@@ -142,7 +142,8 @@ def _measure_qrs(
         return Measured(samples * 1000 / FS_HZ, _DURATION_ERROR_MS, "ms")
 
     span = float(np.ptp(qrs))
-    span_error = float(np.hypot(*(_error_mv(rows, BEFORE + on + int(at), 0.0) for at in (qrs.argmax(), qrs.argmin()))))
+    top_error, bottom_error = (_error_mv(rows, BEFORE + on + int(at), 0.0) for at in (qrs.argmax(), qrs.argmin()))
+    span_error = float(np.hypot(top_error, bottom_error))
     peak = None if highest is None else Measured(_last_peak_ms(qrs, highest), _DURATION_ERROR_MS, "ms")
     return {
         "q_mv": amplitude(q),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.errors import ModelError
 from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.models.inputs.canvas import find_canvas_strips
 from ecglens.models.inputs.images import find_image_box, map_lead_boxes
@@ -97,7 +98,9 @@ def make_views(
     if isinstance(recipe, PageAndSignal):
         of_signal = make_views(page, layout, recipe.signal, speed_mm_s=speed_mm_s)
         return {**make_views(page, layout, recipe.page), **of_signal}
-    return {"signal": _signals(layout, recipe, speed_mm_s)}
+    if isinstance(recipe, LeadSignals):
+        return {"signal": _signals(layout, recipe, speed_mm_s)}
+    raise ModelError("A model of typical beats reads no part of the page alone, so that no heat map can be drawn.")
 
 
 def _canvas(layout: Layout, recipe: TraceCanvas) -> tuple[View, ...]:

@@ -38,7 +38,7 @@ def save_page(page: DigitizedPage, path: Path) -> None:
         }
     )
     unfinished = path.with_suffix(".part.npz")
-    np.savez_compressed(unfinished, layout=np.array(page.layout), **values)
+    np.savez_compressed(unfinished, **{"layout": np.array(page.layout), **values})
     unfinished.replace(path)
 
 

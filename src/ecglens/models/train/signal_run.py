@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecglens import __version__
 from ecglens.errors import TrainingError
 from ecglens.evaluation.several_labels import (
     fit_limits,
@@ -124,11 +123,15 @@ def train_folds(
             settings=settings,
             pages=pages,
             seed=FOLDS * seed + fold,
-            report=lambda line, fold=fold: report(f"fold {fold + 1} of {FOLDS}, {line}"),
+            report=_prefix_lines(report, f"fold {fold + 1} of {FOLDS}, "),
         )
         unfinished = run / f"fold-{fold}.part"
         torch.save(network.state_dict(), unfinished)
         unfinished.replace(run / f"fold-{fold}.pt")
+
+
+def _prefix_lines(report: Callable[[str], None], prefix: str) -> Callable[[str], None]:
+    return lambda line: report(prefix + line)
 
 
 def answer_out_of_fold(
@@ -160,7 +163,7 @@ def answer_out_of_fold(
 
 
 def export_signal_model(
-    data: SignalSet, answers: OutOfFold, run: Path, folder: Path, *, command: str, version: str = __version__
+    data: SignalSet, answers: OutOfFold, run: Path, folder: Path, *, command: str, version: str
 ) -> ModelCard:
     """Write a model folder whose graph is the mean of the networks of a run.
 

@@ -306,8 +306,8 @@ def _list_strip(
             unit = "/min" if figure.unit == "1/min" else figure.unit
             items.append(StripItem(_(title), figure.value, unit, _state(figure.position in {"below", "above"})))
     outside = [lead.lead for lead in list_st_leads(measurements) if lead.is_outside]
-    shown = ", ".join(outside[:_MOST_LEADS]) + (" …" if len(outside) > _MOST_LEADS else "")
-    items.append(StripItem("ST", shown or _("within limits"), state=_state(bool(outside))))
+    leads = ", ".join(outside[:_MOST_LEADS]) + (" …" if len(outside) > _MOST_LEADS else "")
+    items.append(StripItem("ST", leads or _("within limits"), state=_state(bool(outside))))
     good = sum(lead.is_good for lead in quality)
     text = _("%(good)s of %(count)s leads good") % {"good": good, "count": len(quality)}
     items.append(StripItem(_("Quality"), text, state=_state(good < len(quality))))

@@ -1,4 +1,4 @@
-"""What the viewer of a reading draws: the signals, packed, and the edges of the waves."""
+"""Signals and waves of a reading, packed for its viewer."""
 
 import base64
 from collections.abc import Mapping

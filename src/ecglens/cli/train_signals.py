@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ecglens import __version__
+
 __all__ = ["command"]
 
 
@@ -30,8 +32,7 @@ def command(
     threads: Annotated[int, typer.Option(min=1, help="Number of cores that the training may use.")] = 1,
 ) -> None:
     """Train the model of signals of any recorder on PTB-XL, in five folds."""
-    from ecglens import __version__
-from ecglens.extras import require
+    from ecglens.extras import require
 
     require("torch", extra="train").set_num_threads(threads)
     from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays

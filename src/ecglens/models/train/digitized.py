@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,8 @@ def save_page(page: DigitizedPage, path: Path) -> None:
         }
     )
     unfinished = path.with_suffix(".part.npz")
-    np.savez_compressed(unfinished, **{"layout": np.array(page.layout), **values})
+    arrays: dict[str, Any] = {"layout": np.array(page.layout), **values}
+    np.savez_compressed(unfinished, **arrays)
     unfinished.replace(path)
 
 

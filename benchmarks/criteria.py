@@ -130,7 +130,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "t_inversion": _meaning("INVT", open_to=("PACE", "CLBBB", "CRBBB", *ISCHEMIA, *INJURY, *OTHER_ST_T)),
     "pathological_q": _meaning(" ".join(("QWAVE", "SCAR", *sorted(INFARCTIONS))), open_to=("PACE", "CLBBB", "STEMI")),
 }
-"""What the codes say about each statement; statements that are not listed have no truth in these sets."""
+"""Meaning of the codes for each statement; statements that are not listed have no truth in these sets."""
 
 LUDB_CODES = {
     "sinus rhythm": "SR",

@@ -1,9 +1,9 @@
 """Statements of the criteria of the package on chosen measurements."""
 
 import pytest
+from chosen_measurements import HEALTHY, make_measurements
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_measurements import HEALTHY, make_measurements
 
 from ecglens.criteria import Outcome, Statement, evaluate_criteria
 from ecglens.records import Measurements
@@ -120,16 +120,16 @@ def test_st_elevation_in_v2_and_v3_depends_on_sex_and_age(
 
 
 def test_a_limit_that_depends_on_an_unknown_sex_is_the_reason() -> None:
-    found = statement("qtc_prolonged", {"qtc_fridericia_ms": 455}, sex=None)
-    assert found.outcome is Outcome.CANNOT_BE_EVALUATED
-    assert found.reason == "The limit depends on sex, which is unknown."
+    result = statement("qtc_prolonged", {"qtc_fridericia_ms": 455}, sex=None)
+    assert result.outcome is Outcome.CANNOT_BE_EVALUATED
+    assert result.reason == "The limit depends on sex, which is unknown."
     assert outcome("qtc_prolonged", {"qtc_fridericia_ms": 480}, sex=None) is Outcome.MET
     assert outcome("qtc_prolonged", {"qtc_fridericia_ms": 420}, sex=None) is Outcome.NOT_MET
 
 
 def test_limits_of_adults_are_not_used_for_a_child() -> None:
-    found = statement("tachycardia", {"rate_bpm": 130}, age=5)
-    assert (found.outcome, found.reason) == (
+    result = statement("tachycardia", {"rate_bpm": 130}, age=5)
+    assert (result.outcome, result.reason) == (
         Outcome.CANNOT_BE_EVALUATED,
         "The limits of this criterion hold for adults.",
     )
@@ -137,15 +137,15 @@ def test_limits_of_adults_are_not_used_for_a_child() -> None:
 
 
 def test_criteria_that_a_bundle_branch_block_invalidates_say_so() -> None:
-    found = statement("st_elevation", {**MET["complete_lbbb"], **MET["st_elevation"]})
-    assert found.outcome is Outcome.CANNOT_BE_EVALUATED
-    assert found.reason == "The criterion does not hold beside: Left bundle branch block, complete."
+    result = statement("st_elevation", {**MET["complete_lbbb"], **MET["st_elevation"]})
+    assert result.outcome is Outcome.CANNOT_BE_EVALUATED
+    assert result.reason == "The criterion does not hold beside: Left bundle branch block, complete."
 
 
 def test_a_statement_lists_the_leads_and_figures_that_decided() -> None:
-    found = statement("st_elevation", MET["st_elevation"])
-    assert found.leads == ("II", "aVF")
-    assert {(value.lead, value.relation, value.limit) for value in found.values} == {
+    result = statement("st_elevation", MET["st_elevation"])
+    assert result.leads == ("II", "aVF")
+    assert {(value.lead, value.relation, value.limit) for value in result.values} == {
         ("II", ">=", 0.1),
         ("aVF", ">=", 0.1),
     }

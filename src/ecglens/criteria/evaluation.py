@@ -12,9 +12,9 @@ from ecglens.criteria.expressions import (
     Contiguous,
     EachLead,
     Figure,
+    IsLead,
     IsSex,
     Joined,
-    LeadIn,
     Negation,
     Number,
     Quantity,
@@ -73,7 +73,7 @@ def evaluate_condition(condition: Condition, world: World, lead: str | None = No
             return _compare(condition, world, lead)
         case IsSex(sex=sex):
             return _from_person(None if world.person.sex is None else world.person.sex == sex)
-        case LeadIn(leads=leads):
+        case IsLead(leads=leads):
             return Finding(YES if lead in leads else NO)
         case Reference(name=name):
             return world.look_up_finding(name)

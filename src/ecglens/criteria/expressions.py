@@ -3,7 +3,7 @@
 A condition compares figures with limits, such as ``qrs_ms >= 120`` or ``s_mv[V1] + r_mv[V5] >= 3.5``, and joins
 comparisons with ``and``, ``or``, ``not`` and parentheses. ``any(V1, V2: r2_mv > 0.05)`` and ``all(limb: ...)`` repeat a
 condition for each of some leads, whose figures then need no brackets; ``contiguous(...)`` holds where two contiguous
-leads fulfil the condition, which may ask ``lead in (V2, V3)``. ``sex == female`` and ``age >= 40`` are about the
+leads fulfill the condition, which may ask ``lead in (V2, V3)``. ``sex == female`` and ``age >= 40`` are about the
 person, and the name of an earlier criterion is a condition too. Parentheses may begin a condition, not a quantity:
 ``qrs_ms * (s_mv[V3] + r_mv[aVL])`` is right.
 """
@@ -23,7 +23,7 @@ __all__ = [
     "Figure",
     "IsSex",
     "Joined",
-    "LeadIn",
+    "IsLead",
     "Negation",
     "Number",
     "Quantity",
@@ -72,28 +72,28 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class IsSex:
-    """Whether the person is female or male."""
+    """Condition on the sex of the person."""
 
     sex: str
 
 
 @dataclass(frozen=True, slots=True)
-class LeadIn:
-    """Whether the lead of a condition on each lead is one of some."""
+class IsLead:
+    """Condition that the lead at hand is one of some leads."""
 
     leads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Whether an earlier criterion or definition holds."""
+    """Name of an earlier criterion or definition as a condition."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """Whether a condition does not hold."""
+    """Condition that another one does not hold."""
 
     part: "Condition"
 
@@ -122,7 +122,7 @@ class Contiguous:
     part: "Condition"
 
 
-Condition = Comparison | IsSex | LeadIn | Reference | Negation | Joined | EachLead | Contiguous
+Condition = Comparison | IsSex | IsLead | Reference | Negation | Joined | EachLead | Contiguous
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class _Parser:
         if self._accept("lead"):
             self._take("in")
             self._take("(")
-            return LeadIn(self._read_leads(")"))
+            return IsLead(self._read_leads(")"))
         if token in self._vocabulary.criteria:
             return Reference(self._take())
         if self._accept("("):

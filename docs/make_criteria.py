@@ -34,7 +34,7 @@ criterion marked *off* agreed too little with the diagnoses and is left out unle
 
 def page() -> str:
     """Return the whole page."""
-    pages, signals = read_worth()
+    pages, signals = read_shares()
     lines = ["| criterion | condition | source | codes | pages | signals |", "|---|---|---|---|---|---|"]
     for criterion in load_criteria().criteria.values():
         worth = [table.get(criterion.title, "not known") for table in (pages, signals)]
@@ -44,7 +44,7 @@ def page() -> str:
     return "\n".join([INTRODUCTION, "", *lines, "", shared, "", *names]) + "\n"
 
 
-def read_worth() -> tuple[dict[str, str], dict[str, str]]:
+def read_shares() -> tuple[dict[str, str], dict[str, str]]:
     """Return sensitivity and specificity at the limit by title, on pages and on signals."""
     _, _, tables = MEASURED.read_text(encoding="utf-8").partition("## Pages")
     on_pages, _, on_signals = tables.partition("## Signals")

@@ -19,7 +19,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Age and sex, on which limits depend besides the measurements; ``None`` where it is unknown.
+    """Person whom a record is from, as far as limits depend on it; ``None`` where it is unknown.
 
     Attributes:
         age: Age in years.
@@ -74,7 +74,7 @@ class ComparedFigure:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Outcome of a criterion for a record, for orientation; not a diagnosis.
+    """Statement of a criterion about a record, for orientation; not a diagnosis.
 
     Attributes:
         name: Name of the criterion, such as ``"pr_prolonged"``.

@@ -1,7 +1,7 @@
 """Statements of the criteria of the package on chosen measurements."""
 
 import pytest
-from example_measurements import HEALTHY, make_measurements
+from chosen_measurements import HEALTHY, make_measurements
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,7 +1,7 @@
 """Conditions on chosen measurements: limits, errors, and the figures that decide."""
 
 import pytest
-from example_measurements import make_measurements
+from chosen_measurements import make_measurements
 
 from ecglens.criteria.evaluation import World, evaluate_condition
 from ecglens.criteria.expressions import Vocabulary, parse_condition

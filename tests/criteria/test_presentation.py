@@ -1,6 +1,6 @@
 """Statements as text for people."""
 
-from example_measurements import HEALTHY, make_measurements
+from chosen_measurements import HEALTHY, make_measurements
 
 from ecglens.criteria import ComparedFigure, evaluate_criteria
 from ecglens.criteria.presentation import describe_figure, find_label_conflict, list_statements, list_unknown

@@ -72,21 +72,21 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class IsSex:
-    """Condition that the person is female or male."""
+    """Condition on the sex of the person."""
 
     sex: str
 
 
 @dataclass(frozen=True, slots=True)
 class IsLead:
-    """Condition that the lead of a condition on each lead is one of some."""
+    """Condition that the lead at hand is one of some leads."""
 
     leads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Condition that an earlier criterion or definition holds."""
+    """Name of an earlier criterion or definition as a condition."""
 
     name: str
 

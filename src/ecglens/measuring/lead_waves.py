@@ -142,8 +142,9 @@ def _measure_qrs(
         return Measured(samples * 1000 / FS_HZ, _DURATION_ERROR_MS, "ms")
 
     span = float(np.ptp(qrs))
-    top_error, bottom_error = (_error_mv(rows, BEFORE + on + int(at), 0.0) for at in (qrs.argmax(), qrs.argmin()))
-    span_error = float(np.hypot(top_error, bottom_error))
+    span_error = float(
+        np.linalg.norm([_error_mv(rows, BEFORE + on + int(at), 0.0) for at in (qrs.argmax(), qrs.argmin())])
+    )
     peak = None if highest is None else Measured(_last_peak_ms(qrs, highest), _DURATION_ERROR_MS, "ms")
     return {
         "q_mv": amplitude(q),

@@ -167,10 +167,10 @@ def _measure_p_share(analysis: Analysis) -> Measured | None:
     slopes = savitzky_golay(np.nan_to_num(part), 21, derivative=1, extend=True)[:, :, ::4]
     slopes[np.isnan(part).any(axis=2)] = np.nan
     correlations = np.array([_correlate_with_others(slopes, number) for number in range(len(slopes))])
-    valid = correlations[~np.isnan(correlations)]
-    if len(valid) < _MIN_BEATS:
+    available = correlations[~np.isnan(correlations)]
+    if len(available) < _MIN_BEATS:
         return None
-    hits, beats = int((valid >= LIMITS.min_p_correlation).sum()), len(valid)
+    hits, beats = int((available >= LIMITS.min_p_correlation).sum()), len(available)
     # The variance of a share by Agresti and Coull (1998), so that no share is certain.
     plausible = (hits + 2) / (beats + 4)
     return Measured(hits / beats, (plausible * (1 - plausible) / (beats + 4)) ** 0.5, "1")

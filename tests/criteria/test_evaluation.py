@@ -67,6 +67,12 @@ def test_a_missing_lead_matters_only_where_it_could_decide() -> None:
     assert unknown.missing == ("ST at the J point in V3",)
 
 
+def test_what_is_borderline_beside_an_unknown_figure_lists_its_own() -> None:
+    finding = find("qrs_ms >= 120 or pr_ms > 200", {"qrs_ms": 118.0, "pr_ms": None}, error=5.0)
+    assert finding.truth == Truth(1, 2)
+    assert [value.title for value in finding.values] == ["QRS"]
+
+
 def test_the_figures_that_decide_are_listed_and_no_others() -> None:
     values = {"qrs_ms": 100.0, "pr_ms": 250.0}
     assert [value.title for value in find("qrs_ms >= 120 and pr_ms > 200", values).values] == ["QRS"]

@@ -236,7 +236,7 @@ def test_a_selection_is_exported_in_each_form(upload, client, work):
 
     assert "'=cmd.jpg" in exports["csv"].content.decode("utf-8-sig")
     assert json.loads(exports["json"].content)[0]["predictions"][0]["label"] == "mi"
-    assert read_page(exports["pdf"].content).count == 1
+    assert read_page(exports["pdf"].content).count == 2  # the statements of this page need a second sheet
     assert AuditEntry.objects.filter(action="export", object_id=chosen).count() == 3
 
 

@@ -101,7 +101,9 @@ def _join(quantifier: str, findings: Iterable[Finding]) -> Finding:
     for part in parts[1:]:
         truth = truth & part.truth if quantifier == "all" else truth | part.truth
     if not truth.is_known:
-        return _merge(truth, [part for part in parts if not part.truth.is_known or part.truth == truth])
+        # What is at least borderline is so by the parts that are, whatever the unknown ones would add.
+        decides = [part.truth.low == truth.low == BORDERLINE.low or not part.truth.is_known for part in parts]
+        return _merge(truth, [part for part, is_part in zip(parts, decides, strict=True) if is_part])
     # All parts decide where each must have its say; otherwise those with the degree of the result do.
     if truth == (YES if quantifier == "all" else NO):
         return _merge(truth, parts)

@@ -462,9 +462,9 @@ def amplitudes_table(pairs: Iterable[tuple[Measurements | None, Measurements | N
             for signals, page in both
             for lead in set(page.leads) & set(signals.leads)
         ]
-        known = [(page, signals) for page, signals in each if page is not None and signals is not None]
-        off = np.array([page.value - signals.value for page, signals in known])
-        bars = np.array([np.hypot(page.error, signals.error) for page, signals in known])
+        figures = [(page, signals) for page, signals in each if page is not None and signals is not None]
+        off = np.array([page.value - signals.value for page, signals in figures])
+        bars = np.array([np.hypot(page.error, signals.error) for page, signals in figures])
         half = (np.percentile(off, 84) - np.percentile(off, 16)) / 2
         inside = " | ".join(f"{100 * (np.abs(off) <= times * bars).mean():.0f} %" for times in (1, 2))
         title = LEAD_FIGURES[name].title

@@ -198,7 +198,7 @@ class CriterionSource(_Open):
 
 
 class Statement(_Open):
-    """What a published criterion says about the measurements, for orientation; not a diagnosis."""
+    """Statement of a published criterion about the measurements, for orientation; not a diagnosis."""
 
     name: str = Field(examples=["qrs_prolonged"])
     title: str

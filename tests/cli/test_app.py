@@ -16,6 +16,7 @@ import ecglens
 from ecglens.cli import main
 from ecglens.cli.app import app, load_command
 from ecglens.cli.names import own_stem
+from ecglens.criteria import evaluate_criteria
 from ecglens.datasets.sources import SCHEMES
 from ecglens.errors import EcgReadError, ModelError, SettingsError
 from ecglens.formats.csv import read_csv
@@ -86,7 +87,7 @@ def examine(monkeypatch):
     """Replace reading by results by file name: ``bad`` fails, ``unsure`` abstains, others are normal."""
     calls = []
 
-    def fake(source, *, model=None, page=1, measure=False, printed=False):
+    def fake(source, *, model=None, page=1, measure=False, printed=False, age=None, sex=None):
         calls.append((source.name, model, page, measure, printed))
         if "bad" in source.name:
             detail = "expected a page, got an empty file; export or scan it again."
@@ -102,6 +103,22 @@ def examine(monkeypatch):
 
 def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_age_and_sex_reach_the_criteria_and_statements_are_printed(monkeypatch):
+    given = {}
+
+    def fake(source, **options):
+        given.update(options)
+        statements = evaluate_criteria(FIGURES, age=options["age"], sex=options["sex"])
+        return replace(reading(source.name, measurements=FIGURES), statements=statements)
+
+    monkeypatch.setitem(ecglens.__dict__, "examine", fake)
+    result = run("read", "page.jpg", "--age", "39", "--sex", "female")
+    assert (result.exit_code, given["age"], given["sex"]) == (0, 39.0, "female")
+    assert "other criteria are not met; for orientation, not a diagnosis" in result.output
+    assert "Cannot be evaluated: " in result.output
+    assert run("read", "page.jpg", "--sex", "both").exit_code == 2
 
 
 def test_the_prediction_is_printed_for_people(examine):

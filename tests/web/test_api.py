@@ -139,7 +139,7 @@ def test_the_schema_of_a_prediction_has_all_its_fields(page):
 def test_later_results_are_available_once_they_were_measured(program, page):
     reading = upload(program, page).json()
     address = f"{API}/readings/{reading['id']}"
-    for part in ("explanations", "measurements", "signals"):
+    for part in ("explanations", "measurements", "statements", "signals"):
         response = program.get(f"{address}/{part}")
         check_problem(response, 409)
         assert int(response["Retry-After"]) > 0
@@ -152,6 +152,10 @@ def test_later_results_are_available_once_they_were_measured(program, page):
     measured = program.get(f"{address}/measurements").json()
     assert measured == after["facts"]["measurements"]
     assert measured["rate_bpm"]["unit"] == "1/min"
+    statements = program.get(f"{address}/statements?age=60&sex=male").json()
+    assert {each["outcome"] for each in statements} <= {"met", "borderline", "not met", "cannot be evaluated"}
+    assert [each["name"] for each in statements][:2] == ["pacing_spikes", "sinus_rhythm"]
+    check_problem(program.get(f"{address}/statements?sex=both"), 422)
     explanations = program.get(f"{address}/explanations").json()
     assert explanations == after["explanations"]
     assert {each["label"] for each in explanations} == {"normal", "mi"}

@@ -47,7 +47,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "read": CommandEntry(
             "read",
             _READ,
-            "Read ECG pages: label or abstention, probabilities, measurements with reference ranges, layout, warnings.",
+            "Read ECG pages: label or abstention, probabilities, measurements, statements by criteria, warnings.",
         ),
         "explain": CommandEntry(
             "explain",

@@ -51,7 +51,7 @@ def command(
     ] = None,
     sex: Annotated[Sex | None, typer.Option(help="Sex, for limits that depend on it.", show_default=False)] = None,
 ) -> None:
-    """Read ECG pages: label or abstention, probabilities, measurements, statements by criteria, layout, warnings."""
+    """Read ECG pages: label or abstention, probabilities, measurements, statements by criteria, warnings."""
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     stems: set[str] = set()
     bad = 0

@@ -198,7 +198,7 @@ class CriterionSource(_Open):
 
 
 class Statement(_Open):
-    """Outcome of a published criterion for the measurements, for orientation; not a diagnosis."""
+    """Statement of a published criterion about the measurements, for orientation; not a diagnosis."""
 
     name: str = Field(examples=["qrs_prolonged"])
     title: str

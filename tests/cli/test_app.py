@@ -398,7 +398,7 @@ def test_models_are_listed(monkeypatch):
     class Card:
         name, version, title, labels, parameters, license = "tiny", "1.0", "A tiny model", ("a", "b"), 1234, "CC-BY-4.0"
 
-    monkeypatch.setattr(registry, "list_models", lambda: [Card()])
+    monkeypatch.setattr(registry, "list_models", lambda **_: [Card()])
     result = run("models")
 
     assert result.exit_code == 0

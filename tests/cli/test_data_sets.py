@@ -113,9 +113,15 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
         (("audit", "cut.tar.gz"), "Expected a folder of pages or a CSV, got the archive cut.tar.gz; unpack it"),
         (("audit", "loose/a.png"), "got the single file a.png; put pages into a folder for each label"),
         (("evaluate", "nix", "--data", "loose"), "labeled pages at nix, got nothing there; check the path."),
-        (("render", "loose/a.png", "out.png"), "Expected signals in a file that ends in .hea, .csv, "),
+        (
+            ("render", "loose/a.png", "out.png"),
+            "Expected a digital ECG at a.png, got a file of another kind; give one of",
+        ),
         (("render", "nix.csv", "out.png"), "Expected a file of signals at nix.csv, got nothing there; check the path."),
-        (("render", "columns.csv", "out.png"), "Expected a column time_s, a column in mV for each lead"),
+        (
+            ("render", "columns.csv", "out.png"),
+            "Expected a digital ECG at columns.csv, got a file of another kind; give",
+        ),
         (
             ("render", "two.csv", "out.gif", "--layout", "6x1-limb"),
             "Expected a file ending in .png, .jpg, .tif, .bmp or",

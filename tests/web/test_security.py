@@ -83,7 +83,8 @@ def things(user, upload, page):
     upload()
     reading = Reading.objects.get()
     Picture.objects.create(reading=reading, name="gray", file=store_file(page, ".jpg"), width=10, height=10)
-    Reading.objects.update(signals=store_file(b"{}", ".json"), state=Reading.State.DONE)
+    signals = {"fs_hz": 500, "leads": ["I"], "start_s": [], "quality": [], "signals": {"I": [0.0, 0.1]}}
+    Reading.objects.update(signals=store_file(json.dumps(signals).encode(), ".json"), state=Reading.State.DONE)
     batch = flows.create_batch(user, [SimpleUploadedFile("a.jpg", page)], options=flows.create_options(user))
     token, _ = create_token(user, "script", ["read", "write"])
     return Reading.objects.get(batch=None), batch, token, Picture.objects.first()

@@ -228,6 +228,8 @@ def detect_format(path: Path) -> str | None:
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise DatasetError(f"Expected a file of signals at {path}, got nothing there; check the path.") from error
     except OSError as error:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
     marked = next((name for name, matches in _MARKS.items() if matches(head)), None)

@@ -1,5 +1,6 @@
 """A reading as a page shows it: facts in words, pictures by their addresses."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -211,6 +212,11 @@ class ReadingView:
     explanations: tuple[ExplanationView, ...]
     strip: tuple[StripItem, ...]
     signals: Mapping[str, Any] | None
+
+    @property
+    def signals_json(self) -> str:
+        """The signals as JSON, for an attribute: a block of JSON would be an inline script to a strict policy."""
+        return json.dumps(self.signals)
 
     @property
     def first(self) -> PredictionView | None:

@@ -27,7 +27,7 @@ class Viewer {
     this.pen = this.canvas.getContext("2d");
     this.tip = section.querySelector(".viewer-tip");
     this.readout = section.querySelector(".viewer-readout");
-    const plain = JSON.parse(section.querySelector("#viewer-signals").textContent);
+    const plain = JSON.parse(section.querySelector(".pane.signals").dataset.signals);
     this.rate = plain.fs_hz;
     this.peaks = plain.r_peaks_s;
     this.edges = plain.edges_s;

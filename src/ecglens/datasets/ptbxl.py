@@ -8,6 +8,7 @@ and ``z_100hz.npz``, whose leads were band-passed and scaled to unit variance so
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +142,7 @@ def _derive(own: Mapping[str, NDArray[np.float32]], lead: str) -> NDArray[np.flo
     return np.asarray(of_i * own["I"] + of_ii * own["II"], dtype=np.float32)
 
 
-def _open_arrays(path: Path) -> "np.lib.npyio.NpzFile":
+def _open_arrays(path: Path) -> Any:
     if not path.is_file():
         raise DatasetError(f"Expected the arrays {path.name} in {path.parent}, but the file is not there.")
     return np.load(path)

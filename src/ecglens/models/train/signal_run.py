@@ -6,13 +6,13 @@ continued.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecglens import __version__
 from ecglens.errors import TrainingError
 from ecglens.evaluation.several_labels import (
     fit_limits,
@@ -124,7 +124,7 @@ def train_folds(
             settings=settings,
             pages=pages,
             seed=FOLDS * seed + fold,
-            report=lambda line, fold=fold: report(f"fold {fold + 1} of {FOLDS}, {line}"),
+            report=partial(_report_fold, report, fold),
         )
         unfinished = run / f"fold-{fold}.part"
         torch.save(network.state_dict(), unfinished)
@@ -160,7 +160,7 @@ def answer_out_of_fold(
 
 
 def export_signal_model(
-    data: SignalSet, answers: OutOfFold, run: Path, folder: Path, *, command: str, version: str = __version__
+    data: SignalSet, answers: OutOfFold, run: Path, folder: Path, *, command: str, version: str = "1.0"
 ) -> ModelCard:
     """Write a model folder whose graph is the mean of the networks of a run.
 
@@ -221,6 +221,8 @@ def _describe_answers(data: SignalSet, answers: OutOfFold) -> list[str]:
         ("whole recordings of 10 s", answers.whole, np.ones_like(has_page)),
         ("digitized pages in mixed layouts", answers.page, has_page),
     ):
+        if not rows.any():
+            continue
         targets, groups = data.targets[answers.rows[rows]] > 0, data.groups[answers.rows[rows]]
         macro = macro_auroc(targets, logits[rows])
         if macro is None:
@@ -248,6 +250,10 @@ def load_network(run: Path, fold: int) -> torch.nn.Module:
     network = _build_network()
     network.load_state_dict(torch.load(path, weights_only=True))
     return network.eval()
+
+
+def _report_fold(report: Callable[[str], None], fold: int, line: str) -> None:
+    report(f"fold {fold + 1} of {FOLDS}, {line}")
 
 
 def _build_network() -> torch.nn.Module:

@@ -93,7 +93,7 @@ def fit_signal_model(
             logits = network(torch.from_numpy(inputs))
             loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(targets))
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             done += 1

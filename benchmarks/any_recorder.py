@@ -171,20 +171,22 @@ def describe_public_pages(runtime: Runtime, data: Path, pages: Path) -> Iterator
         predict_out_of_fold(rate, normal, groups, KNeighborsClassifier(15)),
         predict_out_of_fold(rate[pair], infarction[pair], groups[pair], KNeighborsClassifier(15)),
     ]
+    odds = np.log(probabilities / (1 - probabilities))
+    everyone = np.ones(len(label), np.bool_)
     table = []
-    for name, target, chosen, column, control in (
-        ("NORM against rest", normal, np.ones(len(label), np.bool_), 0, by_rate[0]),
-        ("MI (mi and history_mi) against NORM", infarction, pair, 1, by_rate[1]),
-        ("mi against NORM", label == "mi", normal | (label == "mi"), 1, None),
-        ("history_mi against NORM", label == "history_mi", normal | (label == "history_mi"), 1, None),
-        ("MI against rest", infarction, np.ones(len(label), np.bool_), 1, None),
+    for name, target, chosen, scores, control in (
+        ("NORM against rest", normal, everyone, odds[:, 0], by_rate[0]),
+        ("MI (mi and history_mi) against NORM", infarction, pair, odds[:, 1], by_rate[1]),
+        ("the same, by the odds of MI over those of NORM", infarction, pair, odds[:, 1] - odds[:, 0], None),
+        ("mi against NORM", label == "mi", normal | (label == "mi"), odds[:, 1], None),
+        ("history_mi against NORM", label == "history_mi", normal | (label == "history_mi"), odds[:, 1], None),
+        ("MI against rest", infarction, everyone, odds[:, 1], None),
     ):
-        scores = probabilities[chosen, column]
         table.append(
             [
                 name,
                 f"{int(target[chosen].sum())} / {int(chosen.sum())}",
-                format_auroc(target[chosen][:, None], scores[:, None], groups[chosen]),
+                format_auroc(target[chosen][:, None], scores[chosen, None], groups[chosen]),
                 "-" if control is None else f"{macro_auroc(target[chosen][:, None], control[:, None]):.3f}",
             ]
         )

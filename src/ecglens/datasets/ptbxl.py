@@ -142,7 +142,7 @@ def _derive(own: Mapping[str, NDArray[np.float32]], lead: str) -> NDArray[np.flo
     return np.asarray(of_i * own["I"] + of_ii * own["II"], dtype=np.float32)
 
 
-def _open_arrays(path: Path) -> "np.lib.npyio.NpzFile":
+def _open_arrays(path: Path) -> Any:
     if not path.is_file():
         raise DatasetError(f"Expected the arrays {path.name} in {path.parent}, but the file is not there.")
     arrays: np.lib.npyio.NpzFile[Any] = np.load(path)

@@ -159,8 +159,7 @@ class Runtime:
             scaled = logits[0].astype(np.float64) / (self.card.label_temperatures or self.card.temperature)
             return np.asarray(1 / (1 + np.exp(-scaled)))
         scaled = logits.astype(np.float64) / self.card.temperature
-        probabilities: NDArray[np.float64] = aggregate(scaled[None], _aggregation(self.recipe))[0]
-        return probabilities
+        return np.asarray(aggregate(scaled[None], _aggregation(self.recipe))[0], dtype=np.float64)
 
     def _answer(
         self, arrays: Mapping[str, NDArray[np.float32]], layout: Layout | None, warnings: tuple[str, ...]

@@ -148,12 +148,7 @@ def compute_heat(scene: Scene, method: str, *, module: Any = None, seed: int = 0
 
 
 def default_methods(card: ModelCard) -> tuple[str, ...]:
-    """Return the methods that are fast and need no torch: the class map if the model has one, and occlusion by lead.
-
-    There are none for a model of typical beats, which are no part of the page.
-    """
-    if card.input.get("kind") == "lead_beats":
-        return ()
+    """Return the methods that are fast and need no torch: the class map if the model has one, and occlusion by lead."""
     return ("class_map", "occlusion_lead") if card.feature_maps else ("occlusion_lead",)
 
 

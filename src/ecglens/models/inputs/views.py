@@ -11,11 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.errors import ModelError
 from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.models.inputs.canvas import find_canvas_strips
 from ecglens.models.inputs.images import find_image_box, map_lead_boxes
-from ecglens.models.inputs.recipes import InputRecipe, LeadCrops, LeadSignals, PageAndSignal, PageImage, TraceCanvas
+from ecglens.models.inputs.recipes import (
+    InputRecipe,
+    LeadBeats,
+    LeadCrops,
+    LeadSignals,
+    PageAndSignal,
+    PageImage,
+    TraceCanvas,
+)
 from ecglens.records import Box, Layout, Page
 
 __all__ = ["View", "make_views"]
@@ -87,7 +94,8 @@ def make_views(
         speed_mm_s: Paper speed, for recipes that read signals.
 
     Returns:
-        Views by input of the graph. Signals are rectangles of one row, as high on the page as their lead.
+        Views by input of the graph. Signals are rectangles of one row, as high on the page as their lead; a typical
+        beat, which has no place of its own, is as wide too.
     """
     if isinstance(recipe, TraceCanvas):
         return {"page": _canvas(layout, recipe)}
@@ -98,9 +106,9 @@ def make_views(
     if isinstance(recipe, PageAndSignal):
         of_signal = make_views(page, layout, recipe.signal, speed_mm_s=speed_mm_s)
         return {**make_views(page, layout, recipe.page), **of_signal}
-    if isinstance(recipe, LeadSignals):
-        return {"signal": _signals(layout, recipe, speed_mm_s)}
-    raise ModelError("A model of typical beats reads no part of the page alone, so that no heat map can be drawn.")
+    if isinstance(recipe, LeadBeats):
+        return {"signal": _beats(layout, recipe)}
+    return {"signal": _signals(layout, recipe, speed_mm_s)}
 
 
 def _canvas(layout: Layout, recipe: TraceCanvas) -> tuple[View, ...]:
@@ -140,6 +148,20 @@ def _signals(layout: Layout, recipe: LeadSignals, speed_mm_s: float) -> tuple[Vi
         across = speed_mm_s * layout.px_per_mm[1] / recipe.fs_hz
         for row in (index, leads + index):
             down = lead.box.height
+            whole = np.array([[across, 0.0, lead.box.left], [0.0, down, lead.box.top - row * down]])
+            views.append(View(0, row, 0, 1, recipe.samples, whole))
+    return tuple(views)
+
+
+def _beats(layout: Layout, recipe: LeadBeats) -> tuple[View, ...]:
+    boxes, leads = map_lead_boxes(layout), len(recipe.leads)
+    views = []
+    for index, name in enumerate(recipe.leads):
+        lead = boxes.get(name) or boxes.get(f"-{name}")
+        if lead is None:
+            continue
+        across, down = lead.box.width / recipe.samples, lead.box.height
+        for row in (index, leads + index):
             whole = np.array([[across, 0.0, lead.box.left], [0.0, down, lead.box.top - row * down]])
             views.append(View(0, row, 0, 1, recipe.samples, whole))
     return tuple(views)

@@ -27,20 +27,17 @@ class DigitizedPage:
 def save_page(page: DigitizedPage, path: Path) -> None:
     """Store a page; signals are rounded to half precision, some 0.5 uV at 1 mV."""
     record = page.record
-    values = (
-        {}
-        if record is None
-        else {
+    values: dict[str, Any] = {"layout": np.array(page.layout)}
+    if record is not None:
+        values |= {
             "signals_mv": record.signals_mv.astype(np.float16),
             "fs_hz": np.float64(record.fs_hz),
             "leads": np.array(record.leads),
             "start_s": np.array(record.start_s),
             "quality": np.array(record.quality),
         }
-    )
     unfinished = path.with_suffix(".part.npz")
-    arrays: dict[str, Any] = {"layout": np.array(page.layout), **values}
-    np.savez_compressed(unfinished, **arrays)
+    np.savez_compressed(unfinished, **values)
     unfinished.replace(path)
 
 

@@ -6,6 +6,7 @@ continued.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -123,15 +124,11 @@ def train_folds(
             settings=settings,
             pages=pages,
             seed=FOLDS * seed + fold,
-            report=_prefix_lines(report, f"fold {fold + 1} of {FOLDS}, "),
+            report=partial(_report_fold, report, fold),
         )
         unfinished = run / f"fold-{fold}.part"
         torch.save(network.state_dict(), unfinished)
         unfinished.replace(run / f"fold-{fold}.pt")
-
-
-def _prefix_lines(report: Callable[[str], None], prefix: str) -> Callable[[str], None]:
-    return lambda line: report(prefix + line)
 
 
 def answer_out_of_fold(
@@ -163,7 +160,7 @@ def answer_out_of_fold(
 
 
 def export_signal_model(
-    data: SignalSet, answers: OutOfFold, run: Path, folder: Path, *, command: str, version: str
+    data: SignalSet, answers: OutOfFold, run: Path, folder: Path, *, command: str, version: str = "1.0"
 ) -> ModelCard:
     """Write a model folder whose graph is the mean of the networks of a run.
 
@@ -224,6 +221,8 @@ def _describe_answers(data: SignalSet, answers: OutOfFold) -> list[str]:
         ("whole recordings of 10 s", answers.whole, np.ones_like(has_page)),
         ("digitized pages in mixed layouts", answers.page, has_page),
     ):
+        if not rows.any():
+            continue
         targets, groups = data.targets[answers.rows[rows]] > 0, data.groups[answers.rows[rows]]
         macro = macro_auroc(targets, logits[rows])
         if macro is None:
@@ -251,6 +250,10 @@ def load_network(run: Path, fold: int) -> torch.nn.Module:
     network = _build_network()
     network.load_state_dict(torch.load(path, weights_only=True))
     return network.eval()
+
+
+def _report_fold(report: Callable[[str], None], fold: int, line: str) -> None:
+    report(f"fold {fold + 1} of {FOLDS}, {line}")
 
 
 def _build_network() -> torch.nn.Module:

@@ -76,9 +76,7 @@ def test_an_unknown_format_is_refused_with_those_that_work(whole: EcgRecord, tmp
     (tmp_path / "a.xml").write_text("<html>\n</html>")
     with pytest.raises(DatasetError, match=r"Expected a digital ECG at a\.xml, got a file of another kind"):
         read_record(tmp_path / "a.xml")
-    with pytest.raises(
-        DatasetError, match=r"Expected a file of signals at .*none\.xml, got nothing there"
-    ):
+    with pytest.raises(DatasetError, match=r"Expected a file of signals at .*none\.xml, got nothing there"):
         read_record(tmp_path / "none.xml")
 
 

@@ -106,16 +106,16 @@ def run(*arguments):
 
 
 def test_age_and_sex_reach_the_criteria_and_statements_are_printed(monkeypatch):
-    options = {}
+    person = {}
 
     def fake(source, **options):
-        options.update(options)
+        person.update(options)
         statements = evaluate_criteria(FIGURES, age=options["age"], sex=options["sex"])
         return replace(reading(source.name, measurements=FIGURES), statements=statements)
 
     monkeypatch.setitem(ecglens.__dict__, "examine", fake)
     result = run("read", "page.jpg", "--age", "39", "--sex", "female")
-    assert (result.exit_code, options["age"], options["sex"]) == (0, 39.0, "female")
+    assert (result.exit_code, person["age"], person["sex"]) == (0, 39.0, "female")
     assert "other criteria are not met; for orientation, not a diagnosis" in result.output
     assert "Cannot be evaluated: " in result.output
     assert run("read", "page.jpg", "--sex", "both").exit_code == 2

@@ -10,7 +10,7 @@ from ecglens.formats.csv import read_csv
 from ecglens.labels import SUPERCLASSES
 from ecglens.models.cards import ModelCard
 from ecglens.models.registry import SHIPPED, SIGNAL_MODEL, find_model, list_models
-from ecglens.reading import load_runtime, read_record
+from ecglens.reading import load_runtime, predict_record
 
 DATA = Path(__file__).resolve().parent / "data"
 RECORD = DATA / "ptbxl_00001.csv"
@@ -52,7 +52,7 @@ def test_a_record_takes_60_ms_at_most():
 
 
 def test_a_normal_record_is_normal():
-    prediction = read_record(read_csv(RECORD))
+    prediction = predict_record(read_csv(RECORD))
     assert prediction.label == "NORM"
     assert set(prediction.holds) == set(SUPERCLASSES)
 

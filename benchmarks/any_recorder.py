@@ -163,7 +163,8 @@ def describe_public_pages(runtime: Runtime, data: Path, pages: Path) -> Iterator
     normal, infarction = label == "normal", np.isin(label, ("mi", "history_mi"))
     yield (
         f"## Another recorder: the public pages\n\n{len(read)} of {len(rows)} pages were read; "
-        "nothing was trained, fitted or chosen on them."
+        "nothing was trained or fitted on them. Of two ways to train, the one that ships was chosen with these figures "
+        "in view, see docs/training.md."
     )
     pair = normal | infarction
     rate = np.array([[float(rows[place]["printed_rate_bpm"])] for place in read])

@@ -257,7 +257,7 @@ def test_a_page_of_the_page_model_s_recorder_is_not_digitized_for_its_label_alon
 
 
 def test_a_page_of_another_recorder_gets_the_answer_of_the_signal_model(tmp_path, model):
-    located = locate_page(ecg_page(dpi=150))
+    located = locate_page(ecg_page(dpi=150, layout="6x2"))
     reading = read_with_both(located, load_runtime(model), write_signal_model(tmp_path / "normal", normal=True))
     assert (reading.prediction.model, reading.prediction.label) == ("normal", "NORM")
     assert reading.beside is None

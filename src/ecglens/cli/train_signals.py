@@ -27,7 +27,7 @@ def command(
         list[int] | None,
         typer.Option(min=1, max=5, help="Train this fold alone, from 1; repeat for several, so that processes share."),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Times that each record is seen.")] = 14,
+    epochs: Annotated[int, typer.Option(min=1, help="Times that each record is seen.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and cuts.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Number of cores that the training may use.")] = 1,
 ) -> None:

@@ -147,7 +147,7 @@ def test_leads_that_begin_like_formulas_come_back_and_the_lead_minus_avr_is_writ
     leads = ("-aVR", "-aVR-rhythm", "=x", "V1")
     write_csv(EcgRecord(np.zeros((4, 4), np.float32), 250.0, leads), tmp_path / "record.csv")
 
-    assert (tmp_path / "record.csv").read_text().startswith("time_s,-aVR,-aVR-rhythm,'=x,V1\n")
+    assert (tmp_path / "record.csv").read_text().startswith("time_s,-aVR_mV,-aVR-rhythm_mV,'=x_mV,V1_mV\n")
     assert read_csv(tmp_path / "record.csv").leads == leads
 
 

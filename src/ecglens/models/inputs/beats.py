@@ -127,7 +127,7 @@ def make_typical_beat(
 def describe_rhythm(intervals_s: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the typical RR interval from 0.8 s, its relative deviation, and whether there is any; zeros without one.
 
-    >>> describe_rhythm(np.array([1.0, 1.0])).round(2).tolist()
+    >>> describe_rhythm(np.array([1.0, 1.0])).astype(float).round(2).tolist()
     [0.2, 0.0, 1.0]
     """
     if not len(intervals_s):

@@ -98,7 +98,7 @@ $(VENV)/.serving: $(BIN)/uv pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.development: $(BIN)/uv pyproject.toml constraints.txt
-	$(UV) --editable '.[web,report,train,explain,keras,signal,table,batch,ocr,tensorboard,dev]'
+	$(UV) --editable '.[web,report,train,explain,keras,signal,table,batch,ocr,tensorboard,stream,federate,dev]'
 	@$(BIN)/python -m compileall -q src
 	@touch $@ $(VENV)/.serving
 

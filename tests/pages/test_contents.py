@@ -14,7 +14,7 @@ import ecglens
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
 from ecglens.pages import contents, read_page
-from ecglens.pages.contents import describe_contents
+from ecglens.pages.contents import describe_contents, is_blank
 from ecglens.records import Page
 from ecglens.render import render_page
 
@@ -70,3 +70,28 @@ def test_pages_with_traces_and_pictures_are_not_called_print() -> None:
     for name, pixels in generate_not_ecgs(np.random.default_rng(1), 16):
         if name not in {"text page", "form"}:
             assert describe_contents(Page(pixels)) is None, name
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_the_back_of_a_sheet_is_blank(value: int) -> None:
+    noise = np.random.default_rng(1).integers(0, 5, (900, 1200, 3))
+    pixels = np.clip(value + noise - 2, 0, 255).astype(np.uint8)
+    assert is_blank(read_page(pixels))
+    abstention = ecglens.read(pixels).abstention
+    assert abstention is not None
+    assert "The page is blank" in abstention.reason
+    with pytest.raises(EcgReadError, match="The page is blank"):
+        ecglens.digitize(pixels)
+
+
+def test_a_blank_page_of_a_file_names_the_pages_with_traces() -> None:
+    trace = page_with_text(render_page(RECORD).page)
+    abstention = ecglens.read(text_pdf(lambda canvas: None, trace)).abstention
+    assert abstention is not None
+    assert "No trace is seen on page 1 of the file; read page 2" in abstention.reason
+
+
+def test_a_faded_page_is_not_blank() -> None:
+    page = render_page(RECORD).page
+    faded = (255 - (255 - page.pixels.astype(np.float64)) * 12 / 255).round().astype(np.uint8)
+    assert not is_blank(replace(page, pixels=faded))

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ecglens.leads.layout import find_layout
+from ecglens.pages.contents import is_blank
 from ecglens.pages.geometry.dewarping import flatten
 from ecglens.pages.geometry.orientation import turn_by_quarters, turn_by_texts
 from ecglens.pages.geometry.paper_edges import rectify_by_edges
@@ -28,6 +29,7 @@ _FLAT_MM = 0.2
 """Bend from which a photograph seen from above is dewarped: no homography is exact, nor is paper flat."""
 _MIN_TURNED_LEADS = 3
 """Number of leads that a page must show on its side or upside down: one line, or one word, looks alike either way."""
+_BLANK = NotFound("The page is blank: all of it has nearly one color. Check that the printed side was scanned.")
 _MAX_PHOTO_PX = 24_000_000
 """Size to which a photograph is reduced before other views of it are tried: 280 mm of paper with 20 px/mm."""
 
@@ -44,6 +46,8 @@ def locate_leads(page: Page) -> Located:
     Returns:
         The view and its layout; the page as it came with the reason where no view shows leads.
     """
+    if is_blank(page):
+        return Located(page, _BLANK)
     page = turn_by_texts(page)
     layout = find_layout(page)
     if isinstance(layout, NotFound):
@@ -66,7 +70,10 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
         leads.
     """
     located = page if isinstance(page, Located) else None
-    photo = turn_by_texts(_reduce(page.page if isinstance(page, Located) else page))
+    original = page.page if isinstance(page, Located) else page
+    if is_blank(original):
+        return Located(original, _BLANK)
+    photo = turn_by_texts(_reduce(original))
     flat = flatten(photo)
     if flat is not photo and flat.pixels is photo.pixels and located is not None and located.layout and name is None:
         return replace(located, page=replace(located.page, bend_mm=flat.bend_mm))

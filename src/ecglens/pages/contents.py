@@ -18,7 +18,7 @@ from ecglens.pages.preprocessing import extract_ink
 from ecglens.pages.read import Source, load_file, read_page
 from ecglens.records import Page
 
-__all__ = ["LIMITS", "ContentLimits", "describe_contents"]
+__all__ = ["LIMITS", "ContentLimits", "describe_contents", "is_blank"]
 
 _EVIDENCE = "cover pages and pages with traces of `shared/data/foreign_pages`, pages that are no ECG of the tests"
 
@@ -91,6 +91,14 @@ class ContentLimits:
         high="Photographed print does not count as print.",
         evidence=_EVIDENCE,
     )
+    min_contrast: int = threshold(
+        8,
+        "gray levels",
+        "Least difference between the darkest and the brightest value of a page that is not blank.",
+        low="Blank pages are searched for leads, which takes seconds on large ones.",
+        high="Faded pages count as blank.",
+        evidence="`python -m pytest tests/pages/test_contents.py`: a faded page of 12 levels is searched",
+    )
     max_pages: int = threshold(
         10,
         "pages",
@@ -111,6 +119,12 @@ LIMITS = ContentLimits()
 
 _SPECK_PX = 5
 """Area of ink below which it is noise."""
+
+
+def is_blank(page: Page) -> bool:
+    """Return whether all pixels of a page have nearly the same color, as on the back of a scanned sheet."""
+    darkest, brightest, _, _ = cv2.minMaxLoc(page.pixels.reshape(page.height, -1))
+    return not page.curves and brightest - darkest < LIMITS.min_contrast
 
 
 def describe_contents(page: Page, source: Source | None = None, *, max_megapixels: float = 100.0) -> str | None:

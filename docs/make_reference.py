@@ -21,6 +21,14 @@ from ecglens.web.project.urls import urlpatterns  # noqa: E402
 
 TARGET = Path(__file__).resolve().parent / "reference.md"
 
+_EXIT_CODES = """\
+| code | meaning |
+|---|---|
+| 0 | Everything was done; a page without a label counts as read. |
+| 1 | The result itself says no: `ecglens audit` found copies across the data set's own split. |
+| 2 | A page or file could not be used, or an option is wrong; the other pages were done. |
+| 130 | The command was stopped by Ctrl+C; what was finished before is written. |"""
+
 
 def reference() -> str:
     """Return the whole page."""
@@ -30,12 +38,19 @@ def reference() -> str:
         "## Commands",
         "`ecglens` is the command of the environment `.venv`: run `source .venv/bin/activate` once in each shell, or "
         "write `.venv/bin/ecglens`.",
+        "Commands that read take any number of files and folders, and `-` for a file on standard input. Of a file with "
+        "several pages, all that show traces are read; those that do not are named on stderr. Results go to stdout, "
+        "errors and notes to stderr.",
+        "`ecglens --install-completion` completes commands and options in bash, zsh, fish and PowerShell.",
+        "### Exit codes",
+        _EXIT_CODES,
         *_commands(),
         "## Routes of the web application",
         "Logging in and account management are under `/accounts/`, Django's admin site under `/admin/`.",
         "\n".join(f"- `/{route}`" for route in sorted(set(_routes(urlpatterns)))),
         "## Settings",
-        "Settings are read from the environment or from a file `.env`.",
+        "Settings are read from the environment, from a file `.env` in the working folder, and from "
+        "`~/.config/ecglens/settings.env`; the first of these that sets a value counts.",
         *_settings(),
         "## Layouts",
         _layouts(),

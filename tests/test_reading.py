@@ -275,3 +275,16 @@ def test_auto_is_a_name_or_the_model_of_the_settings(monkeypatch):
     assert not is_auto("compact_cnn")
     monkeypatch.setenv("ECGLENS_MODEL", "auto")
     assert is_auto(None)
+
+
+def test_a_page_is_read_with_its_measurements_on_request() -> None:
+    reading = ecglens.read(DATA / "Normal_1.jpg", measure=True)
+    assert (reading.prediction.label, reading.measurements is not None) == ("normal", True)
+    assert ecglens.read(DATA / "Normal_1.jpg") == reading.prediction
+
+
+def test_pages_of_a_file_are_read_one_after_another() -> None:
+    (page,) = ecglens.iterate_pages(DATA / "Normal_1.jpg")
+    assert ecglens.read(page).label == "normal"
+    assert ecglens.digitize(page).page.source == "Normal_1.jpg"
+    assert list(ecglens.iterate_pages(page)) == [page]

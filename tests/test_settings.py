@@ -13,6 +13,7 @@ def empty_environment(monkeypatch, tmp_path):
         monkeypatch.delenv(f"ECGLENS_{name.upper()}", raising=False)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     load_settings.cache_clear()
     yield
     load_settings.cache_clear()
@@ -43,6 +44,15 @@ def test_the_environment_overrides_the_file(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text('# a comment\nECGLENS_MODEL="from the file"\nECGLENS_MAIL_FROM=a@b.example\n')
     monkeypatch.setenv("ECGLENS_MODEL", "from the environment")
     assert (load_settings().model, load_settings().mail_from) == ("from the environment", "a@b.example")
+
+
+def test_the_file_of_a_folder_overrides_that_of_the_user(monkeypatch, tmp_path):
+    (tmp_path / "config" / "ecglens").mkdir(parents=True)
+    (tmp_path / "config" / "ecglens" / "settings.env").write_text(
+        "ECGLENS_MODEL=auto\nECGLENS_MAIL_FROM=me@b.example\n"
+    )
+    (tmp_path / ".env").write_text("ECGLENS_MODEL=mine\n")
+    assert (load_settings().model, load_settings().mail_from) == ("mine", "me@b.example")
 
 
 def test_the_database_may_have_the_name_that_hosting_services_give_it(monkeypatch):

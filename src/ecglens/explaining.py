@@ -80,7 +80,11 @@ def explain_page(
     if scene is None:
         abstention = reading.prediction.abstention
         reason = abstention.reason if abstention else "It gave no probabilities."
-        raise EcgReadError(source=reading.page.source, detail=f"expected a page that the model answers for. {reason}")
+        raise EcgReadError(
+            code=None if reading.layout else "no_leads",
+            source=reading.page.source,
+            detail=f"expected a page that the model answers for. {reason}",
+        )
     return explain_scene(scene, reading.prediction, method, module=module, checks=checks, seed=seed)
 
 

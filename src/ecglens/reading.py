@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, overload
 
 from ecglens.errors import EcgReadError
 from ecglens.layouts import STANDARD_SPEED_MM_S
@@ -47,23 +48,41 @@ UNKNOWN_PERSON = Person()
 """A person of whom neither age nor sex is known."""
 
 
-def read(source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1) -> Prediction:
+@overload
+def read(
+    source: Source, *, model: str | os.PathLike[str] | None = ..., page: int = ..., measure: Literal[False] = ...
+) -> Prediction: ...
+
+
+@overload
+def read(
+    source: Source, *, model: str | os.PathLike[str] | None = ..., page: int = ..., measure: Literal[True]
+) -> Reading: ...
+
+
+def read(
+    source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1, measure: bool = False
+) -> Prediction | Reading:
     """Read one ECG page.
 
     Args:
-        source: Path, bytes or binary file of a JPEG, PNG, TIFF, BMP, WebP, HEIC or PDF.
+        source: Path, bytes or binary file of a JPEG, PNG, TIFF, BMP, WebP, HEIC or PDF, an array, an image of Pillow,
+            or one of :func:`ecglens.iterate_pages`.
         model: Name or folder of a model, or ``"auto"`` as for :func:`read_with_both`; the model of the settings when
             ``None``.
         page: Number of the page in the file, from 1.
+        measure: Also digitize the page and measure its signals, as :func:`examine` does.
 
     Returns:
-        Label or abstention, calibrated probabilities, layout and warnings.
+        Label or abstention, calibrated probabilities, layout and warnings; with ``measure``, the reading that has this
+        prediction beside signals, measurements and statements.
 
     Raises:
         EcgReadError: The file is not a page that can be read.
         ModelError: The model cannot be used.
     """
-    return examine(source, model=model, page=page).prediction
+    reading = examine(source, model=model, page=page, measure=measure)
+    return reading if measure else reading.prediction
 
 
 def examine(

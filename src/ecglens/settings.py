@@ -19,6 +19,8 @@ __all__ = ["Settings", "load_settings"]
 
 _PREFIX = "ECGLENS_"
 _ENV_FILE = Path(".env")
+_USER_FILE = Path("ecglens") / "settings.env"
+"""File below the user's folder of configurations, for settings of every folder that the user works in."""
 _DATABASE = "DATABASE_URL"
 """Name by which hosting services give the database, beside the one with the prefix."""
 _OTHERS = frozenset({"ECGLENS_SCREENSHOTS", "ECGLENS_TEST_DATABASE", "ECGLENS_TOKEN"})
@@ -125,17 +127,21 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """Read the settings once, from the environment and from ``.env`` in the working folder.
+    """Read the settings once: from the environment, from ``.env`` in the working folder, and from the user's file.
+
+    The user's file is ``~/.config/ecglens/settings.env``, or below ``XDG_CONFIG_HOME`` where that is set. The first of
+    the three that sets a value counts.
 
     Raises:
-        SettingsError: A variable has a value of the wrong kind or the misspelled name of a setting, or ``.env`` cannot
-            be read.
+        SettingsError: A variable has a value of the wrong kind or the misspelled name of a setting, or a file cannot be
+            read.
 
     Warns:
-        SettingsWarning: A variable with the prefix is no setting, or ``.env`` is a folder or has a line that sets
+        SettingsWarning: A variable with the prefix is no setting, or a file is a folder or has a line that sets
             nothing.
     """
-    variables = {**_read_file(_ENV_FILE), **os.environ}
+    configurations = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    variables = {**_read_file(configurations / _USER_FILE), **_read_file(_ENV_FILE), **os.environ}
     variables.setdefault(f"{_PREFIX}{_DATABASE}", variables.get(_DATABASE, ""))
     texts = {name.upper(): text for name, text in variables.items()}
     _check_names(texts)

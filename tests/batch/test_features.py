@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from ecglens.batch import compute_feature_row, list_files
+from ecglens.batch import compute_feature_rows, list_files
 from ecglens.batch.features import count_skipped
 from ecglens.errors import EcgLensError
 from ecglens.formats.csv import write_csv
@@ -46,9 +47,9 @@ def test_a_folder_without_pages_and_a_path_to_nothing_are_refused(tmp_path):
 
 
 def test_a_page_and_a_record_have_the_same_columns():
-    page, record = compute_feature_row(DATA / "MI_26.jpg"), compute_feature_row(DATA / "ptbxl_00001.csv")
+    (page,), (record,) = compute_feature_rows(DATA / "MI_26.jpg"), compute_feature_rows(DATA / "ptbxl_00001.csv")
 
-    assert list(page) == list(record) == ["file", "layout", "error", *FEATURES]
+    assert list(page) == list(record) == ["file", "page", "layout", "error", *FEATURES]
     assert (page["layout"], record["layout"]) == ("3x4+1", "")
     assert page["error"] == record["error"] == ""
     assert page["rate_bpm"] == pytest.approx(53.5, abs=1)
@@ -68,7 +69,7 @@ def test_a_page_and_a_record_have_the_same_columns():
 )
 def test_a_bad_file_is_a_row_with_its_reason(tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
-    row = compute_feature_row(tmp_path / name)
+    row = next(compute_feature_rows(tmp_path / name))
 
     assert row["error"].startswith(reason)
     assert len(row["error"]) > 10
@@ -78,14 +79,14 @@ def test_a_bad_file_is_a_row_with_its_reason(tmp_path, name, content, reason):
 def test_a_record_without_beats_says_so(tmp_path):
     write_csv(EcgRecord(np.zeros((12, 5000), np.float32), 500.0, STANDARD_LEADS), tmp_path / "flat.csv")
 
-    assert len(compute_feature_row(tmp_path / "flat.csv")["error"]) > 10
+    assert len(next(compute_feature_rows(tmp_path / "flat.csv"))["error"]) > 10
 
 
 def test_a_file_that_vanished_is_a_row_too(tmp_path):
     shutil.copy(DATA / "ptbxl_00001.csv", tmp_path)
     (tmp_path / "ptbxl_00001.csv").unlink()
 
-    assert compute_feature_row(tmp_path / "ptbxl_00001.csv")["error"]
+    assert next(compute_feature_rows(tmp_path / "ptbxl_00001.csv"))["error"]
 
 
 def test_a_file_that_triggers_a_bug_is_a_row_too(monkeypatch):
@@ -93,7 +94,20 @@ def test_a_file_that_triggers_a_bug_is_a_row_too(monkeypatch):
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr("ecglens.batch.features.compute_features", fail)
-    row = compute_feature_row(DATA / "ptbxl_00001.csv")
+    row = next(compute_feature_rows(DATA / "ptbxl_00001.csv"))
 
     assert row["error"] == "This file triggers an error in the program: ZeroDivisionError: division by zero"
     assert math.isnan(row["rate_bpm"])
+
+
+def test_each_page_of_a_file_that_shows_traces_has_a_row(tmp_path):
+    blank, *others = (
+        Image.new("RGB", (1600, 1200), "white"),
+        *map(Image.open, [DATA / "MI_26.jpg", DATA / "HB_1.jpg"]),
+    )
+    blank.save(tmp_path / "three.tif", save_all=True, append_images=[page.convert("RGB") for page in others])
+    blank.save(tmp_path / "blank.tif", save_all=True, append_images=[blank])
+    rows = list(compute_feature_rows(tmp_path / "three.tif"))
+    assert [(row["page"], row["layout"], row["error"]) for row in rows] == [(2, "3x4+1", ""), (3, "3x4+1", "")]
+    (row,) = compute_feature_rows(tmp_path / "blank.tif")
+    assert "The page is blank" in row["error"]

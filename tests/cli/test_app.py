@@ -18,7 +18,7 @@ from ecglens.cli.app import app, load_command
 from ecglens.cli.names import own_stem
 from ecglens.criteria import evaluate_criteria
 from ecglens.datasets.sources import SCHEMES
-from ecglens.errors import EcgReadError, ModelError, SettingsError
+from ecglens.errors import EcgLensError, EcgReadError, ModelError, SettingsError
 from ecglens.formats.csv import read_csv
 from ecglens.layouts import LAYOUTS, STANDARD_LEADS
 from ecglens.records import (
@@ -88,21 +88,40 @@ def examine(monkeypatch):
     calls = []
 
     def fake(source, *, model=None, page=1, measure=False, printed=False, age=None, sex=None):
-        calls.append((source.name, model, page, measure, printed))
-        if "bad" in source.name:
+        name = source.source
+        calls.append((name, model, page, measure, printed))
+        if "bad" in name:
             detail = "expected a page, got an empty file; export or scan it again."
-            raise EcgReadError(source=source.name, detail=detail)
-        if "nolayout" in source.name:
-            return reading(source.name, label=None, layout=NotFound("No grid was found."))
-        label = None if "unsure" in source.name else "normal"
-        return reading(source.name, label=label, warnings=("Look again.",), measurements=FIGURES if measure else None)
+            raise EcgReadError(source=name, detail=detail)
+        if "nolayout" in name:
+            return reading(name, label=None, layout=NotFound("No grid was found."))
+        label = None if "unsure" in name else "normal"
+        return reading(name, label=label, warnings=("Look again.",), measurements=FIGURES if measure else None)
 
-    monkeypatch.setitem(ecglens.__dict__, "examine", fake)
+    use_fake_pages(monkeypatch)
+    monkeypatch.setitem(
+        ecglens.__dict__, "examine", lambda source, **options: fake(source, page=source.number, **options)
+    )
     return calls
 
 
+def use_fake_pages(monkeypatch, count=1):
+    """Let every file be one with some empty pages."""
+    pixels = np.full((300, 400, 3), 255, np.uint8)
+    monkeypatch.setattr("ecglens.pages.read.load_file", lambda source: (b"page", Path(source).name))
+    monkeypatch.setattr("ecglens.pages.read.count_pages", lambda data: count)
+    monkeypatch.setattr(
+        "ecglens.pages.read.read_page",
+        lambda source, *, page, max_megapixels: Page(pixels, "bytes", page, max(count, page)),
+    )
+
+
 def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if isinstance(result.exception, EcgLensError):  # as ``main`` does
+        result.exit_code = 2
+        result.stderr_bytes = (result.stderr_bytes or b"") + f"ecglens: {result.exception}\n".encode()
+    return result
 
 
 def test_age_and_sex_reach_the_criteria_and_statements_are_printed(monkeypatch):
@@ -111,8 +130,9 @@ def test_age_and_sex_reach_the_criteria_and_statements_are_printed(monkeypatch):
     def fake(source, **options):
         person.update(options)
         statements = evaluate_criteria(FIGURES, age=options["age"], sex=options["sex"])
-        return replace(reading(source.name, measurements=FIGURES), statements=statements)
+        return replace(reading(source.source, measurements=FIGURES), statements=statements)
 
+    use_fake_pages(monkeypatch)
     monkeypatch.setitem(ecglens.__dict__, "examine", fake)
     result = run("read", "page.jpg", "--age", "39", "--sex", "female")
     assert (result.exit_code, person["age"], person["sex"]) == (0, 39.0, "female")
@@ -148,6 +168,7 @@ def test_a_page_of_another_print_has_measurements_and_no_label(monkeypatch):
     foreign = Reading(
         Located(Page(pixels), LAYOUT), Prediction(None, None, "tiny", "1.0", abstention=reason), measurements=FIGURES
     )
+    use_fake_pages(monkeypatch)
     monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: foreign)
     output = run("read", "page.jpg").stdout
 
@@ -200,6 +221,7 @@ def test_json_is_the_reading_with_its_file_one_object_a_line(examine):
     lines = [json.loads(line) for line in result.stdout.splitlines()]
 
     assert [line.pop("file") for line in lines] == ["a.jpg", "b.jpg"]
+    assert {line.pop("sha256") for line in lines} == {hashlib.sha256(b"page").hexdigest()}
     assert {(line.pop("format"), line.pop("format_version")) for line in lines} == {("ecglens-reading", 1)}
     assert lines[0] == reading("a.jpg", warnings=("Look again.",), measurements=FIGURES).to_dict()
     assert lines[0]["measurements"]["qrs_ms"]["position"] == "within"
@@ -212,7 +234,9 @@ def test_one_bad_page_does_not_stop_the_rest_and_shows_in_the_exit_code(examine)
     assert result.exit_code == 2
     assert first == {
         "file": "bad.jpg",
+        "page": 1,
         "error": "bad.jpg: expected a page, got an empty file; export or scan it again.",
+        "code": None,
     }
     assert second["label"] == "normal"
 
@@ -310,6 +334,7 @@ def test_leads_are_written_by_page_and_name(examine, tmp_path):
 def test_two_strips_of_one_lead_are_two_pictures(monkeypatch, tmp_path):
     strip = LeadBox("II", Box(125, 10, 128, 390), 126.0, rhythm=True)
     two = replace(LAYOUT, leads=(*LAYOUT.leads, strip))
+    use_fake_pages(monkeypatch)
     monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: reading("a.jpg", layout=two))
     run("read", "a.jpg", "--leads", tmp_path)
 
@@ -322,6 +347,7 @@ def test_a_page_that_fails_by_a_bug_does_not_stop_the_rest(command, error, monke
     def fail(*_, **__):
         raise error
 
+    use_fake_pages(monkeypatch)
     monkeypatch.setitem(ecglens.__dict__, "examine", fail)
     monkeypatch.setitem(ecglens.__dict__, "digitize", fail)
     monkeypatch.setattr("ecglens.pages.read.read_page", fail)
@@ -443,14 +469,15 @@ def feature_row(monkeypatch):
         if "stop" in path.name:
             raise KeyboardInterrupt
         bad = "bad" in path.name
-        return {
+        yield {
             "file": path.name,
+            "page": 1,
             "layout": "" if bad else "6x2",
             "error": "expected a page." if bad else "",
             "rate_bpm": float("nan") if bad else 64.0,
         }
 
-    monkeypatch.setattr(features, "compute_feature_row", fake)
+    monkeypatch.setattr(features, "compute_feature_rows", fake)
 
 
 def test_features_are_a_row_a_file_and_bad_files_do_not_stop_the_rest(feature_row, tmp_path):
@@ -462,10 +489,10 @@ def test_features_are_a_row_a_file_and_bad_files_do_not_stop_the_rest(feature_ro
     assert result.stderr == "ecglens: bad.jpg: expected a page.\n"
     assert "3 files, 1 without features; features.csv written." in result.stdout
     assert (tmp_path / "out" / "features.csv").read_text().splitlines() == [
-        "file,layout,error,rate_bpm",
-        "a.jpg,6x2,,64.0",
-        "bad.jpg,,expected a page.,",
-        "c.png,6x2,,64.0",
+        "file,page,layout,error,rate_bpm",
+        "a.jpg,1,6x2,,64.0",
+        "bad.jpg,1,,expected a page.,",
+        "c.png,1,6x2,,64.0",
     ]
 
 
@@ -475,7 +502,7 @@ def test_features_come_as_parquet_too(feature_row, tmp_path):
 
     assert run("features", tmp_path / "a.jpg", "--out", tmp_path / "f.parquet").exit_code == 0
     assert parquet.read_table(tmp_path / "f.parquet").to_pylist() == [
-        {"file": "a.jpg", "layout": "6x2", "error": "", "rate_bpm": 64.0}
+        {"file": "a.jpg", "page": 1, "layout": "6x2", "error": "", "rate_bpm": 64.0}
     ]
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from not_ecgs import generate_not_ecgs
-from reportlab.pdfgen.canvas import Canvas
-from tests.support.text_pdfs import page_with_text, text_pdf
+from tests.support.text_pdfs import draw_cover, page_with_text, text_pdf
 
 import ecglens
 from ecglens.errors import EcgReadError
@@ -22,16 +21,10 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
 
 
-def cover(canvas: Canvas) -> None:
-    canvas.setFont("Helvetica", 12)
-    for row in range(20):
-        canvas.drawString(60, 540 - 22 * row, f"Name of the patient, address and findings, line {row}")
-
-
 @pytest.fixture(scope="module")
 def file_with_cover() -> bytes:
     trace = page_with_text(render_page(RECORD).page)
-    return text_pdf(cover, trace, cover, trace, trace)
+    return text_pdf(draw_cover, trace, draw_cover, trace, trace)
 
 
 def test_a_cover_page_names_the_pages_with_traces(file_with_cover: bytes) -> None:
@@ -47,8 +40,10 @@ def test_a_cover_page_names_the_pages_with_traces(file_with_cover: bytes) -> Non
 
 
 def test_a_single_page_of_print_says_so() -> None:
-    page = read_page(text_pdf(cover))
-    assert describe_contents(page, text_pdf(cover)) == "The page shows print but no trace; read a page with traces."
+    page = read_page(text_pdf(draw_cover))
+    assert (
+        describe_contents(page, text_pdf(draw_cover)) == "The page shows print but no trace; read a page with traces."
+    )
 
 
 def test_only_some_pages_for_some_time_are_looked_at(monkeypatch: pytest.MonkeyPatch, file_with_cover: bytes) -> None:

@@ -36,3 +36,10 @@ def page_with_text(page: Page, *lines: tuple[float, float, str]) -> Callable[[Ca
             canvas.drawString(column * POINTS_PER_PX, height - row * POINTS_PER_PX, text)
 
     return draw
+
+
+def draw_cover(canvas: Canvas) -> None:
+    """Draw a page of print without a trace."""
+    canvas.setFont("Helvetica", 12)
+    for row in range(20):
+        canvas.drawString(60, 540 - 22 * row, f"Name of the patient, address and findings, line {row}")

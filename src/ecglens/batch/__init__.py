@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ecglens.batch.comparison import compare
     from ecglens.batch.entries import Entry
-    from ecglens.batch.features import compute_feature_row, list_files
+    from ecglens.batch.features import compute_feature_rows, list_files
     from ecglens.batch.job import Options
     from ecglens.batch.runs import Progress, Result, report, run
 
-__all__ = ["Entry", "Options", "Progress", "Result", "compare", "compute_feature_row", "list_files", "report", "run"]
+__all__ = ["Entry", "Options", "Progress", "Result", "compare", "compute_feature_rows", "list_files", "report", "run"]
 
 _MODULES = {
     "Entry": "entries",
@@ -23,7 +23,7 @@ _MODULES = {
     "Progress": "runs",
     "Result": "runs",
     "compare": "comparison",
-    "compute_feature_row": "features",
+    "compute_feature_rows": "features",
     "list_files": "features",
     "report": "runs",
     "run": "runs",

@@ -1,7 +1,7 @@
 """Compute the features of many files, a row for each page or record."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ecglens.datasets.sources import IMAGE_SUFFIXES
@@ -10,9 +10,11 @@ from ecglens.errors import EcgLensError
 from ecglens.formats.files import detect_format, read_record
 from ecglens.measuring.features import FEATURES, compute_features
 from ecglens.measuring.measure import measure
+from ecglens.pages.contents import shows_no_trace
+from ecglens.pages.read import count_pages, load_file, read_page
 from ecglens.records import EcgRecord
 
-__all__ = ["compute_feature_row", "count_skipped", "list_files"]
+__all__ = ["compute_feature_rows", "count_skipped", "list_files"]
 
 _PARTS_OF_RECORDS = frozenset({".dat", ".atr", ".xws"})
 """Files that belong to a WFDB header beside them."""
@@ -57,38 +59,62 @@ def count_skipped(sources: Iterable[Path], table: Path) -> int:
     )
 
 
-def compute_feature_row(path: Path) -> dict[str, float | str]:
-    """Compute the features of a page or record.
+def compute_feature_rows(path: Path) -> Iterator[dict[str, float | str]]:
+    """Compute the features of a record, or of each page of a file that shows traces.
 
     Args:
-        path: A page, or a digital ECG in one of ``ecglens.formats.files.RECORD_TITLES``.
+        path: Pages, or a digital ECG in one of ``ecglens.formats.files.RECORD_TITLES``.
 
-    Returns:
-        ``file``, ``layout`` (empty for a record), ``error`` (empty if there is none), then every name of
-        ``FEATURES``. A feature that could not be determined is NaN.
+    Yields:
+        ``file``, ``page`` (1 for a record), ``layout`` (empty for a record), ``error`` (empty if there is none), then
+        every name of ``FEATURES``. A feature that could not be determined is NaN.
     """
-    row: dict[str, float | str] = {"file": path.as_posix(), "layout": "", "error": ""}
-    row |= dict.fromkeys(FEATURES, math.nan)
+    left_out: list[dict[str, float | str]] = []
+    count = _count_pages(path)
+    for number in range(1, count + 1):
+        row: dict[str, float | str] = {"file": path.as_posix(), "page": number, "layout": "", "error": ""}
+        row |= dict.fromkeys(FEATURES, math.nan)
+        try:
+            features, row["layout"], row["error"] = _compute(path, number)
+            row |= features
+        except EcgLensError as error:
+            row["error"] = error.detail
+            if error.code == "no_leads" and count > 1 and shows_no_trace(read_page(path, page=number)):
+                left_out.append(row)
+                continue
+        except OSError as error:
+            row["error"] = f"The file cannot be read: {error.strerror or error}."
+        # A bug may cost the page that triggers it, but not those after it.
+        except Exception as error:
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            row["error"] = f"This file triggers an error in the program: {words}"
+        yield row
+    if len(left_out) == count:
+        yield left_out[0]
+
+
+def _count_pages(path: Path) -> int:
+    """Count the pages of a file; 1 for a record, and for a file that cannot be read."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return 1
     try:
-        record, row["layout"] = _record(path)
-        features = compute_features(record)
-        if all(math.isnan(value) for value in features.values()):
-            row["error"] = " ".join(measure(record).warnings) or "Expected beats, got none."
-        return {**row, **features}
-    except EcgLensError as error:
-        return {**row, "error": error.detail}
-    except OSError as error:
-        return {**row, "error": f"The file cannot be read: {error.strerror or error}."}
-    # A bug may cost the file that triggers it, but not those after it.
-    except Exception as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split())
-        return {**row, "error": f"This file triggers an error in the program: {words}"}
+        return count_pages(load_file(path)[0])
+    except EcgLensError:
+        return 1
 
 
-def _record(path: Path) -> tuple[EcgRecord, str]:
+def _compute(path: Path, number: int) -> tuple[dict[str, float], str, str]:
+    """Return the features of a record or page, its layout, and the reason where there are none."""
+    record, layout = _record(path, number)
+    features = compute_features(record)
+    is_empty = all(math.isnan(value) for value in features.values())
+    return features, layout, (" ".join(measure(record).warnings) or "Expected beats, got none.") if is_empty else ""
+
+
+def _record(path: Path, number: int) -> tuple[EcgRecord, str]:
     if detect_format(path) is not None:
         return read_record(path), ""
-    tracing = digitize(path)
+    tracing = digitize(path, page=number)
     if tracing.record is None:
         reasons = " ".join(tracing.warnings) or "The scale of the page could not be determined."
         raise EcgLensError(source=path.name, detail=reasons)

@@ -1,12 +1,16 @@
 """Print a reading as text for people."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ecglens.cli.inputs import PageResult
+from ecglens.cli.names import printable
 from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
 from ecglens.labels import find_title, format_probability
@@ -19,6 +23,7 @@ __all__ = [
     "INTERRUPTED",
     "describe_error",
     "error_line",
+    "print_page_error",
     "print_reading",
     "print_record_reading",
     "print_table",
@@ -39,6 +44,23 @@ _MOST_CELLS = 1000
 def error_line(console: Console, message: str) -> None:
     """Print one error on its own line, whatever the width of the terminal."""
     console.print(Text(f"ecglens: {message}", style="red"), soft_wrap=True)
+
+
+def print_page_error(console: Console, result: PageResult[Any], *, as_json: bool) -> None:
+    """Print why a page was not read: a line on the console, or an object on stdout.
+
+    Args:
+        console: Console of stderr.
+        result: Result with an error.
+        as_json: Whether an object is printed.
+    """
+    assert result.error is not None
+    if as_json:
+        code = getattr(result.error, "code", "") or None
+        reason = printable(describe_error(result.error, result.file))
+        print(json.dumps({"file": result.file, "page": result.number, "error": reason, "code": code}))
+    else:
+        error_line(console, printable(describe_error(result.error, result.name)))
 
 
 def describe_error(error: Exception, name: str) -> str:

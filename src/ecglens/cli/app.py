@@ -75,7 +75,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "features": CommandEntry(
             "features",
             _READ,
-            "Digitize and measure many pages or records into a table of features, a row for each file.",
+            "Digitize and measure many pages or records into a table of features, a row for each page or record.",
         ),
         "demo": CommandEntry(
             "demo",
@@ -212,7 +212,6 @@ app = typer.Typer(
     epilog="For research and teaching; not a medical device.",
     context_settings=_HELP_OPTIONS,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # typer's rich help takes longer to import than all of this command line
 )

@@ -1,10 +1,10 @@
 """``ecglens digitize``: turn pages into signals in mV."""
 
-import hashlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from PIL import Image
@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, describe_error, error_line
-from ecglens.cli.names import own_stem, printable
+from ecglens.cli.answers import DISCLAIMER, print_page_error
+from ecglens.cli.inputs import InputFile, PageNumber, Quiet, open_inputs, read_pages
+from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.measuring.presentation import describe_print
-from ecglens.records import Box, Tracing, distinct_names
+from ecglens.records import Box, Page, Tracing, distinct_names
 from ecglens.settings import load_settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ __all__ = ["command"]
 
 
 def command(
-    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[
+        list[str],
+        typer.Argument(help="Photos, scans or PDFs, folders of them, or - for standard input.", show_default=False),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
     formats: Annotated[
         str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir, separated by commas.")
@@ -54,7 +58,7 @@ def command(
         float | None, typer.Option(help="Gain in mm/mV; from the calibration pulse by default.", show_default=False)
     ] = None,
     rate: Annotated[float, typer.Option(help="Sampling rate in Hz.")] = 500.0,
-    page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
+    page: PageNumber = None,
     join: Annotated[
         bool,
         typer.Option(
@@ -65,73 +69,103 @@ def command(
         bool, typer.Option("--printed", help="Also read the print of pictures by OCR; needs the extra 'ocr'.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Digitize ECG pages: signals in mV for each lead, with their quality.
 
     manifest.jsonl in the folder gets a line for each page: its file, page, SHA-256, layout, and what was written.
     """
-    from ecglens.formats.files import FORMATS, write_record
+    from ecglens.formats.files import FORMATS
 
-    console, err = Console(highlight=False), Console(stderr=True, highlight=False)
-    stems: set[str] = set()
-    bad = 0
-    try:
-        selected = _formats(formats, tuple(FORMATS))
-        corner_points = None if corners is None else _corners(corners)
-        boxes = dict(_box(text) for text in box or ())
-        if printed:
-            require("rapidocr", extra="ocr")
-        if join and (layout or corners or box):
-            raise EcgLensError("--join: expected no --layout, --corners or --box beside it, got one; leave one out.")
-        _check_folder(out)
-    except EcgLensError as error:
-        error_line(err, printable(str(error)))
-        raise typer.Exit(2) from None
+    selected = _formats(formats, tuple(FORMATS))
+    options: dict[str, Any] = {"speed_mm_s": speed, "gain_mm_mv": gain, "fs_hz": rate, "printed": printed}
+    by_hand: dict[str, Any] = {
+        "layout": layout,
+        "corners": None if corners is None else _corners(corners),
+        "boxes": dict(_box(text) for text in box or ()),
+    }
+    if printed:
+        require("rapidocr", extra="ocr")
+    if join and any(by_hand.values()):
+        raise EcgLensError("--join: expected no --layout, --corners or --box beside it, got one; leave one out.")
+    _check_folder(out)
     load_settings()  # what is wrong with them is said once, not for each page
-    for typed in pages:
-        path, name = Path(typed), printable(typed)
-        try:
-            if join:
-                result: Tracing | Joined = ecglens.digitize_joined(
-                    path, page=page, speed_mm_s=speed, gain_mm_mv=gain, fs_hz=rate, printed=printed
-                )
-            else:
-                result = ecglens.digitize(
-                    path,
-                    page=page,
-                    layout=layout,
-                    corners=corner_points,
-                    boxes=boxes,
-                    speed_mm_s=speed,
-                    gain_mm_mv=gain,
-                    fs_hz=rate,
-                    printed=printed,
-                )
-            stem = out / own_stem(path.stem, stems)
-            if not force:
-                _check_nothing_exists(stem, selected)
-            if result.record is not None:
-                written = [write_record(result.record, stem, form).name for form in selected]
-            else:
-                written = [_write_traces(result, stem)]
-            if with_overlay:
-                written += _write_overlays(result, stem)
-            _add_to_manifest(out, typed, result, written)
-        # A page that fails, even by a bug, must not cost those after it.
-        except Exception as error:
-            bad += 1
-            reason = printable(describe_error(error, name))
-            print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
-            continue
-        if as_json:
-            names = [printable(one) for one in written]
-            print(json.dumps({"file": name, "written": names, **_without_signals(result), "source": name}))
-        else:
-            _print(console, name, result, [printable(one) for one in written])
-    if not as_json and bad < len(pages):
+    output = _Output(out, selected, with_overlay=with_overlay, force=force)
+    console, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    done = bad = 0
+
+    def note(text: str) -> None:
+        if not quiet:
+            err.print(Text(f"ecglens: {text}", style="dim"), soft_wrap=True)
+
+    with open_inputs(pages, records=False) as inputs:
+        for source in inputs:
+
+            def read(decoded: Page, stem: str, source: InputFile = source) -> _Written:
+                if join:
+                    return output.write(source, ecglens.digitize_joined(source.path, page=page or 1, **options), stem)
+                return output.write(source, ecglens.digitize(decoded, **options, **by_hand), stem)
+
+            for result in read_pages(source, (page or 1) if join else page, read, note):
+                if result.value is None:
+                    bad += 1
+                    print_page_error(err, result, as_json=as_json)
+                    continue
+                done += 1
+                if as_json:
+                    print(json.dumps(result.value.to_dict(source)))
+                else:
+                    _print(console, result.name, result.value)
+    if done and not as_json and not quiet:
         console.print(DISCLAIMER, style="dim")
     if bad:
         raise typer.Exit(2)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The signals of a page, or of two that were joined, and the names of the files that hold them."""
+
+    result: "Tracing | Joined"
+    names: list[str]
+
+    def to_dict(self, source: InputFile) -> dict[str, Any]:
+        """Return everything but the signals as plain types."""
+        first = {"file": source.name, "sha256": source.sha256, "written": self.names}
+        return {**first, **_without_signals(self.result), "source": source.name}
+
+
+@dataclass(frozen=True)
+class _Output:
+    """Where and how signals are written.
+
+    Attributes:
+        folder: Folder of the files and of the manifest.
+        formats: Formats of the signals.
+        with_overlay: Whether a picture of the traces over the page is written too.
+        force: Whether files that exist are overwritten.
+    """
+
+    folder: Path
+    formats: list[str]
+    with_overlay: bool
+    force: bool
+
+    def write(self, source: InputFile, result: "Tracing | Joined", name: str) -> _Written:
+        """Write the files of a page, and their line of the manifest."""
+        from ecglens.formats.files import write_record
+
+        stem = self.folder / name
+        if not self.force:
+            _check_nothing_exists(stem, self.formats)
+        if result.record is not None:
+            written = [write_record(result.record, stem, form).name for form in self.formats]
+        else:
+            written = [_write_traces(result, stem)]
+        if self.with_overlay:
+            written += _write_overlays(result, stem)
+        _add_to_manifest(self.folder, source, result, written)
+        return _Written(result, [printable(each) for each in written])
 
 
 def _check_folder(out: Path) -> None:
@@ -190,14 +224,12 @@ def _check_nothing_exists(stem: Path, forms: list[str]) -> None:
         raise EcgLensError(f"Expected no {existing.name} in {existing.parent.name}; add --force to overwrite it.")
 
 
-def _add_to_manifest(out: Path, typed: str, result: "Tracing | Joined", written: list[str]) -> None:
+def _add_to_manifest(out: Path, source: InputFile, result: "Tracing | Joined", written: list[str]) -> None:
     """Add a line to the manifest of the folder, which says where its files come from."""
     tracings = (result,) if isinstance(result, Tracing) else result.tracings
-    with Path(typed).open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     line = {
-        "file": typed,
-        "sha256": digest,
+        "file": source.given,
+        "sha256": source.sha256,
         "pages": [tracing.page.number for tracing in tracings],
         "layouts": [tracing.layout.name for tracing in tracings],
         "written": written,
@@ -240,7 +272,8 @@ def _without_signals(result: "Tracing | Joined") -> dict[str, object]:
     return values
 
 
-def _print(console: Console, name: str, result: "Tracing | Joined", written: list[str]) -> None:
+def _print(console: Console, name: str, written: _Written) -> None:
+    result = written.result
     console.print(Text(name, style="bold"), soft_wrap=True)
     tracings = (result,) if isinstance(result, Tracing) else result.tracings
     rows = [row for tracing in tracings for row in _page_rows(tracing, with_number=len(tracings) > 1)]
@@ -263,7 +296,7 @@ def _print(console: Console, name: str, result: "Tracing | Joined", written: lis
     if checks:
         rows.append(("Checks", f"residual: {', '.join(checks)}"))
     rows += [("Warning", warning) for warning in result.warnings]
-    rows.append(("Written", ", ".join(written) or "nothing"))
+    rows.append(("Written", ", ".join(written.names) or "nothing"))
     for title, fact in rows:
         console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
     console.print()

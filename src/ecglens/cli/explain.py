@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.cli.answers import DISCLAIMER, describe_error, error_line, print_table
-from ecglens.cli.names import own_stem, printable
+from ecglens.cli.answers import DISCLAIMER, error_line, print_page_error, print_table
+from ecglens.cli.inputs import PageNumber, open_inputs, read_pages
+from ecglens.cli.names import printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.explanations import WORDS, passed_all
@@ -25,7 +26,10 @@ _BAR_CELLS = 20
 
 
 def command(
-    pages: Annotated[list[str], typer.Argument(help="Photos, scans or PDFs.", show_default=False)],
+    pages: Annotated[
+        list[str],
+        typer.Argument(help="Photos, scans or PDFs, folders of them, or - for standard input.", show_default=False),
+    ],
     method: Annotated[
         str,
         typer.Option(
@@ -42,30 +46,37 @@ def command(
         Path | None,
         typer.Option(help="FILE.png (the page with its heat map) or FILE.json; for several pages, -NAME is added."),
     ] = None,
-    page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
+    page: PageNumber = None,
     no_checks: Annotated[bool, typer.Option("--no-checks", help="Explain without checking the explanation.")] = False,
 ) -> None:
     """Explain predictions: which places, leads and segments they depend on, and how reliable that is."""
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    from ecglens.explaining import explain_page
+    from ecglens.reading import examine_page
+
     if out is not None and out.suffix.lower() not in {".png", ".json"}:
         raise EcgLensError(f"--out: expected a file that ends in .png or .json, got {printable(out.name)}.")
     runtime, module = _model(model, run, method)
-    stems: set[str] = set()
-    bad = 0
-    for typed in pages:
-        path, name = Path(typed), printable(typed)
-        try:
-            whole, explanation = _explain(path, page, runtime, method, label, module, checks=not no_checks)
-        # A page that fails, even by a bug, must not cost those after it.
-        except Exception as error:
-            bad += 1
-            error_line(err, printable(describe_error(error, name)))
-            continue
-        _print(console, name, explanation)
+
+    def explain(decoded: Page, stem: str) -> Explanation:
+        reading = examine_page(decoded, runtime)
+        explanation = explain_page(reading, runtime, method=method, label=label, module=module, checks=not no_checks)
         if out is not None:
-            stem = out.stem if len(pages) == 1 else f"{out.stem}-{own_stem(path.stem, stems)}"
-            _write(explanation, whole, out.with_name(stem + out.suffix))
-    if bad < len(pages):
+            is_only_one = len(inputs) == 1 and (page is not None or decoded.count == 1)
+            _write(explanation, reading.page, out if is_only_one else out.with_stem(f"{out.stem}-{stem}"))
+        return explanation
+
+    bad = done = 0
+    with open_inputs(pages, records=False) as inputs:
+        for source in inputs:
+            for result in read_pages(source, page, explain, lambda text: error_line(err, text)):
+                if result.value is None:
+                    bad += 1
+                    print_page_error(err, result, as_json=False)
+                else:
+                    done += 1
+                    _print(console, result.name, result.value)
+    if done:
         console.print(DISCLAIMER, style="dim")
     if bad:
         raise typer.Exit(2)
@@ -92,19 +103,6 @@ def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime",
         return of_run, of_run.module
     runtime = load_runtime(model)
     return runtime, load_module(runtime.card)
-
-
-def _explain(
-    path: Path, page: int, runtime: "Runtime", method: str, label: str | None, module: Any, *, checks: bool
-) -> tuple[Page, Explanation]:
-    from ecglens.explaining import explain_page
-    from ecglens.pages.read import read_page
-    from ecglens.reading import examine_page
-    from ecglens.settings import load_settings
-
-    whole = read_page(path, page=page, max_megapixels=load_settings().max_megapixels)
-    reading = examine_page(whole, runtime)
-    return reading.page, explain_page(reading, runtime, method=method, label=label, module=module, checks=checks)
 
 
 def _write(explanation: Explanation, page: Page, path: Path) -> None:

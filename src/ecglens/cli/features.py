@@ -27,12 +27,12 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.", show_default=False)],
 ) -> None:
-    """Digitize and measure many pages or records into a table of features, a row for each file.
+    """Digitize and measure many pages or records into a table of features, a row for each page or record.
 
-    A file that cannot be read has a row with the reason, and the exit code is 2. After Ctrl+C, the rows so far are
-    written.
+    A page or file that cannot be read has a row with the reason, and the exit code is 2. After Ctrl+C, the rows so far
+    are written.
     """
-    from ecglens.batch.features import compute_feature_row, count_skipped, list_files
+    from ecglens.batch.features import compute_feature_rows, count_skipped, list_files
     from ecglens.formats.table import write_table
 
     _check(out)
@@ -43,7 +43,7 @@ def command(
     stopped = False
     try:
         for path in _with_progress(files, err):
-            rows.append(_printable(compute_feature_row(path)))
+            rows += map(_printable, compute_feature_rows(path))
     except KeyboardInterrupt:
         stopped = True
     finally:
@@ -51,10 +51,13 @@ def command(
             write_table(rows, out)
     bad = [row for row in rows if row["error"]]
     for row in bad:
-        error_line(err, f"{row['file']}: {row['error']}")
+        page = "" if row["page"] == 1 else f", page {row['page']}"
+        error_line(err, f"{row['file']}{page}: {row['error']}")
     console = Console(highlight=False)
-    done = f"{len(rows)} of {len(files)} files" if stopped else _format_count(len(files), "file")
-    console.print(f"{done}, {len(bad)} without features; {printable(out.name) if rows else 'nothing'} written.")
+    read = len({row["file"] for row in rows})
+    done = f"{read} of {len(files)} files" if stopped else _format_count(len(files), "file")
+    pages = "" if len(rows) == read else f" with {len(rows)} pages"
+    console.print(f"{done}{pages}, {len(bad)} without features; {printable(out.name) if rows else 'nothing'} written.")
     skipped = count_skipped(sources, out)
     if skipped:
         console.print(f"Skipped, because they are no pages and no records: {_format_count(skipped, 'other file')}.")

@@ -1,24 +1,25 @@
 """``ecglens read``: read pages and print a prediction for each."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, describe_error, error_line, print_reading, print_record_reading
-from ecglens.cli.names import own_stem, printable
+from ecglens.cli.answers import DISCLAIMER, print_page_error, print_reading, print_record_reading
+from ecglens.cli.inputs import InputFile, PageNumber, PageResult, Quiet, open_inputs, read_pages
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
-from ecglens.records import Layout, Reading, RecordReading, distinct_names
+from ecglens.records import Layout, Page, Reading, RecordReading, distinct_names
 from ecglens.settings import load_settings
 
 __all__ = ["Sex", "command"]
@@ -32,13 +33,18 @@ class Sex(StrEnum):
 
 
 def command(
-    pages: Annotated[list[str], typer.Argument(help="Photos, scans, PDFs or digital ECGs.", show_default=False)],
+    pages: Annotated[
+        list[str],
+        typer.Argument(
+            help="Photos, scans, PDFs or digital ECGs, folders of them, or - for standard input.", show_default=False
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each page, one per line.")] = False,
     model: Annotated[
         str | None, typer.Option(help="Name or folder of a model, or auto for any recorder.", show_default=False)
     ] = None,
     leads: Annotated[Path | None, typer.Option(help="Folder for a PNG of each lead.", show_default=False)] = None,
-    page: Annotated[int, typer.Option(help="Number of the page in a PDF or TIFF.")] = 1,
+    page: PageNumber = None,
     no_measure: Annotated[
         bool, typer.Option("--no-measure", help="Only predict the label, which is about ten times as fast.")
     ] = False,
@@ -50,58 +56,83 @@ def command(
         typer.Option(help="Age in years, for limits that depend on it.", min=0, max=130, show_default=False),
     ] = None,
     sex: Annotated[Sex | None, typer.Option(help="Sex, for limits that depend on it.", show_default=False)] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Read ECG pages: label or abstention, probabilities, measurements, statements by criteria, warnings."""
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
-    stems: set[str] = set()
-    bad = 0
     if printed:
-        try:
-            _check_printed(no_measure=no_measure)
-        except EcgLensError as error:
-            error_line(err, str(error))
-            raise typer.Exit(2) from None
+        _check_printed(no_measure=no_measure)
     load_settings()  # what is wrong with them is said once, not for each page
-    for typed in _with_progress(pages, err):
-        path, name = Path(typed), printable(typed)
-        try:
-            reading: Reading | RecordReading
-            own_sex = None if sex is None else sex.value
-            if _is_record(path):
-                reading = ecglens.examine_record(ecglens.read_record(path), model=model, age=age, sex=own_sex)
+    options: dict[str, Any] = {"model": model, "age": age, "sex": None if sex is None else sex.value}
+
+    def read(decoded: Page, stem: str) -> Reading:
+        reading = ecglens.examine(decoded, measure=not no_measure, printed=printed, **options)
+        if leads is not None:
+            _write_leads(reading, leads, stem)
+        return reading
+
+    output = _Output(as_json=as_json, quiet=quiet, measured=not no_measure)
+    with open_inputs(pages) as inputs:
+        for source in output.show_progress(inputs):
+            if source.is_record:
+                output.print_result(source, _read_record(source, options))
             else:
-                options = {"measure": not no_measure, "printed": printed}
-                reading = ecglens.examine(path, model=model, page=page, **options, age=age, sex=own_sex)
-                if leads is not None:
-                    _write_leads(reading, leads, own_stem(path.stem, stems))
-        # A page that fails, even by a bug, must not cost those after it.
-        except Exception as error:
-            bad += 1
-            reason = printable(describe_error(error, name))
-            print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
-            continue
-        if as_json:
+                for result in read_pages(source, page, read, output.print_note):
+                    output.print_result(source, result)
+    output.finish()
+
+
+def _read_record(source: InputFile, options: dict[str, Any]) -> PageResult[RecordReading]:
+    result: PageResult[RecordReading] = PageResult(source.name, source.stem)
+    try:
+        return replace(result, value=ecglens.examine_record(ecglens.read_record(source.path), **options))
+    except Exception as error:
+        return replace(result, error=error)
+
+
+class _Output:
+    """What is printed, one result after another."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, measured: bool) -> None:
+        self._out, self._err = Console(highlight=False), Console(stderr=True, highlight=False)
+        self._as_json, self._quiet, self._measured = as_json, quiet, measured
+        self._done = self._bad = 0
+
+    def show_progress(self, inputs: list[InputFile]) -> Iterable[InputFile]:
+        """Iterate over the inputs, with a bar where a person waits for several."""
+        if len(inputs) < 2 or self._quiet or not self._err.is_terminal:
+            return inputs
+        from rich.progress import track
+
+        return track(inputs, description="Reading", console=self._err, transient=True)
+
+    def print_result(self, source: InputFile, result: PageResult[Reading] | PageResult[RecordReading]) -> None:
+        """Print the results of a page or digital ECG, or why it was not read."""
+        reading = result.value
+        if reading is None:
+            self._bad += 1
+            print_page_error(self._err, result, as_json=self._as_json)
+            return
+        self._done += 1
+        if self._as_json:
             kind = "ecglens-reading" if isinstance(reading, Reading) else "ecglens-record-reading"
-            print(dump_document(kind, {"file": name, **reading.to_dict(), "source": name}))
+            identity = {"file": source.name, "sha256": source.sha256}
+            print(dump_document(kind, {**identity, **reading.to_dict(), "source": source.name}))
         elif isinstance(reading, Reading):
-            print_reading(out, name, reading, measured=not no_measure)
+            print_reading(self._out, result.name, reading, measured=self._measured)
         else:
-            print_record_reading(out, name, reading)
-    if not as_json and bad < len(pages):
-        out.print(DISCLAIMER, style="dim")
-    if bad:
-        raise typer.Exit(2)
+            print_record_reading(self._out, result.name, reading)
 
+    def print_note(self, text: str) -> None:
+        """Print what may surprise."""
+        if not self._quiet:
+            self._err.print(Text(f"ecglens: {text}", style="dim"), soft_wrap=True)
 
-def _is_record(path: Path) -> bool:
-    """Return whether a file is a digital ECG; a page is one of the formats of pictures, which need no look."""
-    from ecglens.datasets.sources import IMAGE_SUFFIXES
-
-    if path.suffix.lower() in IMAGE_SUFFIXES or not (path.is_file() or path.with_name(f"{path.name}.hea").is_file()):
-        return False
-    from ecglens.formats.files import detect_format
-
-    return detect_format(path) is not None
+    def finish(self) -> None:
+        """Print what holds for all results, and exit with 2 where a page or file was not read."""
+        if self._done and not self._as_json and not self._quiet:
+            self._out.print(DISCLAIMER, style="dim")
+        if self._bad:
+            raise typer.Exit(2)
 
 
 def _check_printed(*, no_measure: bool) -> None:
@@ -110,14 +141,6 @@ def _check_printed(*, no_measure: bool) -> None:
             "--printed: expected measurements to compare the print with, got --no-measure; leave one out."
         )
     require("rapidocr", extra="ocr")
-
-
-def _with_progress(pages: list[str], console: Console) -> Iterable[str]:
-    if len(pages) < 2 or not console.is_terminal:
-        return pages
-    from rich.progress import track
-
-    return track(pages, description="Reading", console=console, transient=True)
 
 
 def _write_leads(reading: Reading, folder: Path, stem: str) -> None:

@@ -18,7 +18,7 @@ from ecglens.pages.preprocessing import extract_ink
 from ecglens.pages.read import Source, load_file, read_page
 from ecglens.records import Page
 
-__all__ = ["LIMITS", "ContentLimits", "describe_contents", "is_blank"]
+__all__ = ["LIMITS", "ContentLimits", "describe_contents", "is_blank", "shows_no_trace"]
 
 _EVIDENCE = "cover pages and pages with traces of `shared/data/foreign_pages`, pages that are no ECG of the tests"
 
@@ -125,6 +125,11 @@ def is_blank(page: Page) -> bool:
     """Return whether all pixels of a page have nearly the same color, as on the back of a scanned sheet."""
     darkest, brightest, _, _ = cv2.minMaxLoc(page.pixels.reshape(page.height, -1))
     return not page.curves and brightest - darkest < LIMITS.min_contrast
+
+
+def shows_no_trace(page: Page) -> bool:
+    """Return whether a page that was refused was seen to show no trace: it is blank, or shows print alone."""
+    return is_blank(page) or describe_contents(page) is not None
 
 
 def describe_contents(page: Page, source: Source | None = None, *, max_megapixels: float = 100.0) -> str | None:

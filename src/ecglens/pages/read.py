@@ -34,8 +34,8 @@ __all__ = [
 Decode: TypeAlias = Callable[[SourceFile, str], Decoded]
 """Decodes a file of a format."""
 
-Source = Union[str, os.PathLike[str], bytes, BinaryIO, "np.ndarray[Any, Any]", "Image"]
-"""A file by its path, its bytes or a binary stream, or a picture in memory as an array or an image of Pillow."""
+Source = Union[str, os.PathLike[str], bytes, BinaryIO, "np.ndarray[Any, Any]", "Image", Page]
+"""A file by its path, its bytes or a binary stream; a picture in memory as an array or an image of Pillow; a page."""
 
 MAX_FILE_BYTES = 512 * 1024**2
 """Files above this are refused unread: a page of 100 megapixels needs less in every format."""
@@ -68,7 +68,8 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
 
     Args:
         source: Path, bytes, a file object opened in binary mode, an array (``(height, width)`` gray or
-            ``(height, width, 3)`` RGB, uint8), or an image of Pillow.
+            ``(height, width, 3)`` RGB, uint8), an image of Pillow, or a page that was read before, such as one of
+            :func:`iterate_pages`.
         page: Which page of a TIFF or PDF, from 1.
         max_megapixels: Pages above this are refused before they are decoded.
         decode: Decodes the file: :func:`decode_here` or a function of :mod:`ecglens.pages.decoding`, in a process that
@@ -86,6 +87,8 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
             f"Expected a whole number as the page, found {type(page).__name__}; count pages from 1.",
             code="invalid_argument",
         )
+    if isinstance(source, Page):
+        return source
     data, name = load_file(source)
     file = SourceFile(data, name, page, max_megapixels)
     kind = _file_kind(file)
@@ -156,7 +159,7 @@ def load_file(source: Source) -> tuple[bytes, str]:
     """Return the bytes of a file and its name without folders.
 
     Raises:
-        EcgReadError: The file is missing, empty or too large, or the source is none.
+        EcgReadError: The file is missing, empty or too large, or the source is none, such as a page without its file.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return _check_bytes(bytes(source), "bytes")
@@ -221,9 +224,15 @@ def iterate_pages(source: Source, *, max_megapixels: float = 100.0) -> Iterator[
         source: As for :func:`read_page`; a stream is read once.
         max_megapixels: As for :func:`read_page`.
 
+    Yields:
+        Each page, which :func:`ecglens.read`, :func:`ecglens.examine` and :func:`ecglens.digitize` take as it is.
+
     Raises:
         EcgReadError: As for :func:`read_page`, when the page is reached.
     """
+    if isinstance(source, Page):
+        yield source
+        return
     data, name = load_file(source)
     for number in range(1, count_pages(data) + 1):
         yield replace(read_page(data, page=number, max_megapixels=max_megapixels), source=name)

@@ -1,0 +1,223 @@
+"""Inputs of the commands that read: files, folders and standard input, and the pages of a file."""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+import typer
+
+from ecglens.cli.names import own_stem, printable
+from ecglens.errors import EcgLensError
+from ecglens.records import NotFound
+
+if TYPE_CHECKING:
+    from ecglens.records import Page
+
+__all__ = ["InputFile", "PageNumber", "PageResult", "Quiet", "open_inputs", "read_pages"]
+
+T = TypeVar("T")
+
+PageNumber = Annotated[
+    int | None,
+    typer.Option("--page", help="Number of a page in a PDF or TIFF; all pages by default.", show_default=False, min=1),
+]
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
+
+_STANDARD_INPUT = "-"
+"""Argument that stands for a file on standard input."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file to read.
+
+    Attributes:
+        given: Path as the user gave it, or below the folder that was given; ``-`` for standard input.
+        path: Where the file is.
+        stem: Name for files that are written, different for each input.
+    """
+
+    given: str
+    path: Path
+    stem: str
+
+    @property
+    def name(self) -> str:
+        """The path as it was given, without characters that could control a terminal."""
+        return printable(self.given)
+
+    @cached_property
+    def content(self) -> bytes:
+        """The whole file, which is read once.
+
+        Raises:
+            EcgReadError: The file is missing, empty, too large or may not be read.
+        """
+        from ecglens.pages.read import load_file
+
+        return load_file(self.path)[0]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def is_record(self) -> bool:
+        """Whether the file is a digital ECG; a page is one of the formats of pictures, which need no look."""
+        from ecglens.datasets.sources import IMAGE_SUFFIXES
+
+        is_file = self.path.is_file() or self.path.with_name(f"{self.path.name}.hea").is_file()
+        if self.path.suffix.lower() in IMAGE_SUFFIXES or not is_file:
+            return False
+        from ecglens.formats.files import detect_format
+
+        return detect_format(self.path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult(Generic[T]):
+    """The result of a page, or the error that it ended with.
+
+    Attributes:
+        file: Path of the file as it was given.
+        stem: Name for files that are written.
+        number: Number of the page, from 1.
+        count: Number of pages of the file.
+        value: Result; ``None`` with an ``error``.
+        error: Error; ``None`` with a ``value``.
+    """
+
+    file: str
+    stem: str
+    number: int = 1
+    count: int = 1
+    value: T | None = None
+    error: Exception | None = None
+
+    @property
+    def name(self) -> str:
+        """Path of the file, with the number of the page where there are several."""
+        return self.file if self.count == 1 else f"{self.file}, page {self.number} of {self.count}"
+
+
+def read_pages(
+    source: InputFile, page: int | None, read: Callable[["Page", str], T], on_left_out: Callable[[str], None]
+) -> Iterator[PageResult[T]]:
+    """Read the pages of a file, or one of them; pages that show no trace are left out where others show one.
+
+    Args:
+        source: The file.
+        page: Number of the page, from 1; all pages when ``None``.
+        read: Reads a page; is called with it and with a name for files that are written.
+        on_left_out: Called with a sentence where pages were left out.
+
+    Yields:
+        Result or error of each page, of the whole file where that cannot be read: one that fails, even by a bug, does
+        not cost those after it.
+    """
+    from ecglens.pages.read import count_pages, read_page
+    from ecglens.settings import load_settings
+
+    try:
+        count = count_pages(source.content)
+    except EcgLensError as error:
+        yield PageResult(source.name, source.stem, error=error)
+        return
+    left_out: list[PageResult[T]] = []
+    for number in range(1, count + 1) if page is None else [page]:
+        stem = source.stem if count == 1 else f"{source.stem}-page{number}"
+        result: PageResult[T] = PageResult(source.name, stem, number, count)
+        decoded = None
+        try:
+            decoded = read_page(source.content, page=number, max_megapixels=load_settings().max_megapixels)
+            decoded = replace(decoded, source=source.path.name)
+            result = replace(result, value=read(decoded, result.stem))
+        except Exception as error:
+            result = replace(result, error=error)
+        is_one_of_several = page is None and count > 1
+        if is_one_of_several and decoded is not None and _is_refused(result) and _shows_no_trace(decoded):
+            left_out.append(result)
+        else:
+            yield result
+    if left_out and len(left_out) == count:
+        yield left_out.pop(0)
+    if left_out:
+        on_left_out(_say_left_out(source, [result.number for result in left_out]))
+
+
+def _is_refused(result: PageResult[Any]) -> bool:
+    """Return whether the leads of a page were not found."""
+    layout = getattr(result.value, "layout", None)
+    return isinstance(layout, NotFound) or getattr(result.error, "code", "") == "no_leads"
+
+
+def _shows_no_trace(page: "Page") -> bool:
+    from ecglens.pages.contents import shows_no_trace
+
+    return shows_no_trace(page)
+
+
+def _say_left_out(source: InputFile, numbers: Sequence[int]) -> str:
+    """Return a sentence for the pages of a file that were left out.
+
+    >>> _say_left_out(InputFile("a.pdf", Path("a.pdf"), "a"), [1, 4])
+    'a.pdf: no trace is seen on pages 1 and 4, which were left out.'
+    """
+    *firsts, last = map(str, numbers)
+    pages = f"pages {', '.join(firsts)} and {last}, which were" if firsts else f"page {last}, which was"
+    return f"{source.name}: no trace is seen on {pages} left out."
+
+
+@contextmanager
+def open_inputs(given: Sequence[str], *, records: bool = True) -> Iterator[list[InputFile]]:
+    """List the files that were given; of a folder, the pages and digital ECGs in it and in its folders, by name.
+
+    Args:
+        given: Paths of files and folders, or ``-`` for standard input, which is stored until the end.
+        records: Whether digital ECGs in folders are listed too.
+
+    Raises:
+        EcgLensError: A folder holds none, or standard input is a terminal, is too large or is given twice.
+    """
+    stems: set[str] = set()
+    inputs = []
+    with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
+        for each in given:
+            if each == _STANDARD_INPUT:
+                named = [(each, _store_standard_input(Path(folder) / "standard input"))]
+            elif os.path.isdir(each):
+                named = [(str(path), path) for path in _list_folder(Path(each), records=records)]
+            else:
+                named = [(each, Path(each))]
+            inputs += [InputFile(name, path, own_stem(path.stem, stems)) for name, path in named]
+        yield inputs
+
+
+def _store_standard_input(path: Path) -> Path:
+    from ecglens.pages.read import MAX_FILE_BYTES
+
+    if path.exists():
+        raise EcgLensError("Expected - for standard input once, got it twice; leave one out.")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise EcgLensError("Expected a file on standard input, got a terminal; give it with < FILE, or name the file.")
+    path.write_bytes(sys.stdin.buffer.read(MAX_FILE_BYTES + 1))
+    return path
+
+
+def _list_folder(folder: Path, *, records: bool) -> list[Path]:
+    from ecglens.batch.features import list_files
+    from ecglens.datasets.sources import IMAGE_SUFFIXES
+
+    paths = [path for path in list_files([folder]) if records or path.suffix.lower() in IMAGE_SUFFIXES]
+    if not paths:
+        raise EcgLensError(f"Expected pages below {folder.name or folder}, got none.")
+    return paths

@@ -1,0 +1,118 @@
+"""Files, folders and standard input, and all pages of a file."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.support.text_pdfs import draw_cover, page_with_text, text_pdf
+from typer.testing import CliRunner
+
+from ecglens.cli.app import app
+from ecglens.formats.csv import read_csv, write_csv
+from ecglens.render import render_page
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
+
+
+@pytest.fixture(scope="module")
+def file_of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cover page and two pages with traces."""
+    trace = page_with_text(render_page(RECORD).page)
+    path = tmp_path_factory.mktemp("pages") / "three.pdf"
+    path.write_bytes(text_pdf(draw_cover, trace, trace))
+    return path
+
+
+def run(*words: object, content: bytes | None = None):
+    return CliRunner().invoke(app, [str(word) for word in words], input=content)
+
+
+def read_lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_all_pages_that_show_an_ecg_are_read_and_the_others_named(file_of_three: Path) -> None:
+    done = run("read", file_of_three, "--json", "--no-measure")
+    lines = read_lines(done.stdout)
+    assert done.exit_code == 0
+    assert [(line["page"], line["pages"]) for line in lines] == [(2, 3), (3, 3)]
+    assert {line["file"] for line in lines} == {str(file_of_three)}
+    assert {line["sha256"] for line in lines} == {hashlib.sha256(file_of_three.read_bytes()).hexdigest()}
+    assert "three.pdf: no trace is seen on page 1, which was left out." in done.stderr
+
+
+def test_a_page_is_read_on_request_though_it_shows_no_trace(file_of_three: Path) -> None:
+    (line,) = read_lines(run("read", file_of_three, "--json", "--page", 1).stdout)
+    assert (line["page"], line["label"]) == (1, None)
+    assert "The page shows print but no trace" in line["abstention"]["reason"]
+    beyond = run("read", file_of_three, "--page", 4)
+    assert beyond.exit_code == 2
+    assert "expected a page number from 1 to 3" in beyond.stderr
+
+
+def test_of_a_file_without_traces_the_first_page_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "covers.pdf"
+    path.write_bytes(text_pdf(draw_cover, draw_cover))
+    done = run("read", path, "--json")
+    assert [line["page"] for line in read_lines(done.stdout)] == [1]
+    assert "page 2, which was left out" in done.stderr
+    digitized = run("digitize", path, "--out", tmp_path / "out")
+    assert digitized.exit_code == 2
+    assert "covers.pdf, page 1 of 2: expected the leads of an ECG page" in digitized.stderr
+
+
+def test_each_page_is_digitized_into_files_of_its_own(file_of_three: Path, tmp_path: Path) -> None:
+    done = run("digitize", file_of_three, "--out", tmp_path, "--json", "--quiet")
+    assert [line["written"] for line in read_lines(done.stdout)] == [["three-page2.csv"], ["three-page3.csv"]]
+    assert done.stderr == ""
+    manifest = read_lines((tmp_path / "manifest.jsonl").read_text())
+    assert [line["pages"] for line in manifest] == [[2], [3]]
+    (one,) = read_lines(run("digitize", file_of_three, "--out", tmp_path, "--json", "--page", 2, "--force").stdout)
+    assert one["written"] == ["three-page2.csv"]
+
+
+def test_each_page_is_explained(tmp_path: Path) -> None:
+    blank, *others = (
+        Image.new("RGB", (1600, 1200), "white"),
+        *map(Image.open, [DATA / "MI_26.jpg", DATA / "HB_1.jpg"]),
+    )
+    blank.save(tmp_path / "three.tif", save_all=True, append_images=[page.convert("RGB") for page in others])
+    done = run("explain", tmp_path / "three.tif", "--no-checks", "--out", tmp_path / "why.json")
+    assert done.exit_code == 0
+    assert "three.tif: no trace is seen on page 1" in done.stderr
+    assert "three.tif, page 3 of 3" in done.stdout
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == ["why-three-page2.json", "why-three-page3.json"]
+
+
+def test_a_page_or_digital_ecg_is_read_from_standard_input() -> None:
+    page = run("read", "-", "--json", "--no-measure", content=(DATA / "Normal_1.jpg").read_bytes())
+    assert [(line["file"], line["label"]) for line in read_lines(page.stdout)] == [("-", "normal")]
+    record = run("read", "-", "--json", content=(DATA / "ptbxl_00001.csv").read_bytes())
+    assert read_lines(record.stdout)[0]["leads"][:2] == ["I", "II"]
+    twice = run("read", "-", "-", content=b"page")
+    assert "Expected - for standard input once, got it twice" in str(twice.exception)
+    empty = run("read", "-", content=b"")
+    assert empty.exit_code == 2
+    assert "expected a page, found an empty file" in empty.stderr
+
+
+def test_pages_and_digital_ecgs_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "page.jpg").write_bytes((DATA / "Normal_1.jpg").read_bytes())
+    write_csv(RECORD, tmp_path / "record.csv")
+    (tmp_path / "notes.txt").write_text("no ECG")
+    lines = read_lines(run("read", tmp_path, "--json", "--no-measure").stdout)
+    assert [line["file"] for line in lines] == [str(tmp_path / "below" / "page.jpg"), str(tmp_path / "record.csv")]
+    pages = read_lines(run("digitize", tmp_path, "--out", tmp_path / "out", "--json").stdout)
+    assert [line["file"] for line in pages] == [str(tmp_path / "below" / "page.jpg")]
+    (tmp_path / "below" / "page.jpg").unlink()
+    assert "Expected pages below" in str(run("digitize", tmp_path, "--out", tmp_path / "out").exception)
+
+
+def test_only_results_and_errors_are_printed_on_request(file_of_three: Path) -> None:
+    done = run("read", file_of_three, "missing.jpg", "--no-measure", "--quiet")
+    assert "not a diagnosis" not in done.stdout
+    assert done.stderr == "ecglens: missing.jpg: expected a file, found nothing at that path; check the path.\n"

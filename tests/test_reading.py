@@ -19,7 +19,7 @@ from ecglens.models.cards import SetLimits
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reading import examine_page, is_auto, load_runtime, locate_page, read_with_both
-from ecglens.records import Layout, NotFound, Page
+from ecglens.records import Layout, Located, NotFound, Page
 from ecglens.render import render_page
 from ecglens.render.damage import damage_page
 from ecglens.settings import load_settings
@@ -233,7 +233,7 @@ def write_signal_model(folder: Path, *, normal: bool) -> Runtime:
         several=True,
         set_limits=limits,
     )
-    return Runtime(card)
+    return lambda: Runtime(card)
 
 
 def test_a_label_that_the_signal_model_contradicts_is_withdrawn(tmp_path, model):
@@ -273,8 +273,20 @@ def test_a_page_without_leads_is_refused_by_both(tmp_path, model):
 def test_auto_is_a_name_or_the_model_of_the_settings(monkeypatch):
     assert is_auto("auto")
     assert not is_auto("compact_cnn")
-    monkeypatch.setenv("ECGLENS_MODEL", "auto")
     assert is_auto(None)
+    monkeypatch.setenv("ECGLENS_MODEL", "compact_cnn")
+    load_settings.cache_clear()
+    assert not is_auto(None)
+
+
+def test_a_page_whose_signals_alone_were_read_gets_the_answer_of_the_signal_model(tmp_path, model):
+    page = ecg_page(dpi=150, layout="6x2")
+    nothing = Located(page, NotFound("No lead names were read."))
+    reading = read_with_both(nothing, load_runtime(model), write_signal_model(tmp_path / "normal", normal=True))
+    assert reading.prediction.abstention.kind == "no_layout"
+    load_signal_runtime = write_signal_model(tmp_path / "other", normal=True)
+    reading = read_with_both(nothing, load_runtime(model), load_signal_runtime, measure=True)
+    assert (reading.prediction.label, reading.layout.name) == ("NORM", "6x2")
 
 
 def test_a_page_is_read_with_its_measurements_on_request() -> None:

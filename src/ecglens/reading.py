@@ -1,6 +1,7 @@
 """Reading: the whole path from the file of an ECG page to a model's prediction, and the measurements beside it."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,10 +33,12 @@ from ecglens.settings import load_settings
 from ecglens.statements import Person
 
 __all__ = [
+    "add_signal_answer",
     "examine",
     "examine_page",
     "is_auto",
     "load_runtime",
+    "load_signal_model",
     "locate_page",
     "measure_reading",
     "predict_record",
@@ -116,8 +119,7 @@ def examine(
     person = Person(age, sex)
     if is_auto(model):
         located, facts = locate_page(decoded, source), _text_facts(decoded, printed)
-        signal_runtime = load_runtime(SIGNAL_MODEL)
-        return read_with_both(located, runtime, signal_runtime, measure=measure, printed=facts, person=person)
+        return read_with_both(located, runtime, load_signal_model, measure=measure, printed=facts, person=person)
     return examine_page(decoded, runtime, measure=measure, printed=printed, source=source, person=person)
 
 
@@ -188,7 +190,7 @@ def read_located(
 def read_with_both(
     located: Located,
     page_runtime: Runtime,
-    signal_runtime: Runtime,
+    load_signal_runtime: Callable[[], Runtime],
     *,
     measure: bool = False,
     printed: bool | PrintedFacts = False,
@@ -197,28 +199,52 @@ def read_with_both(
     """Read a page with the page model where it is of its recorder, and with the signal model otherwise.
 
     With ``measure``, when the signals are read anyway, the signal model also answers beside the page model, and a label
-    that it contradicts is withdrawn. Without, a page of the page model's recorder is read as fast as before.
+    that it contradicts is withdrawn. Without, pages of the page model's recorder, and pages on which it finds no leads,
+    are not digitized, so that they are read as fast as by the page model alone.
 
     Args:
         located: From :func:`locate_page`.
         page_runtime: Model of page images.
-        signal_runtime: Model of signals.
+        load_signal_runtime: Loads the model of signals, where it is needed.
         measure: As for :func:`examine_page`.
         printed: As for :func:`examine_page`.
         person: As for :func:`examine_page`.
     """
     reading = read_located(located, page_runtime, measure=measure, printed=printed, person=person)
-    if not isinstance(located.layout, Layout):
+    if measure:
+        return add_signal_answer(reading, load_signal_runtime)
+    if reading.prediction.probabilities is not None or not reading.layout:
         return reading
-    abstention = reading.prediction.abstention
-    is_unfamiliar = abstention is not None and abstention.kind == "unfamiliar"
-    if not measure and not is_unfamiliar:
+    traced = replace(reading, tracing=_try_to_trace(located, printed=printed))
+    return replace(add_signal_answer(traced, load_signal_runtime), tracing=None)
+
+
+def add_signal_answer(reading: Reading, load_signal_runtime: Callable[[], Runtime]) -> Reading:
+    """Let the signal model answer for a page that was digitized.
+
+    Args:
+        reading: With its tracing; without signals, it is returned as it is.
+        load_signal_runtime: As for :func:`read_with_both`.
+
+    Returns:
+        The reading with the signal model's prediction: in place of the page model's where that did not run, otherwise
+        beside it, and without a label that the signal model contradicts.
+    """
+    tracing = reading.tracing
+    if tracing is None or tracing.record is None:
         return reading
-    tracing = reading.tracing or _try_to_trace(located, printed=printed)
-    prediction = signal_runtime.predict(located.page, located.layout, None if tracing is None else tracing.record)
-    if is_unfamiliar:
-        return replace(reading, prediction=prediction)
-    return replace(reading, prediction=withdraw_contradicted(reading.prediction, prediction), beside=prediction)
+    prediction = load_signal_runtime().predict(tracing.page, tracing.layout, tracing.record)
+    if prediction.probabilities is None:
+        return reading
+    if reading.prediction.probabilities is not None:
+        return replace(reading, prediction=withdraw_contradicted(reading.prediction, prediction), beside=prediction)
+    located = reading.located if reading.layout else Located(tracing.page, tracing.layout)
+    return replace(reading, located=located, prediction=prediction)
+
+
+def load_signal_model() -> Runtime:
+    """Load the model that reads signals of any recorder."""
+    return load_runtime(SIGNAL_MODEL)
 
 
 def predict_record(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ecglens.errors import EcgLensError
 from ecglens.explanations import Check, Explanation, ModelChecks, Segment
 from ecglens.measurements import LeadWaves, Measured, Measurements, PrintedFacts, Rhythm
+from ecglens.outcomes import Outcome, find_outcome
 from ecglens.statements import Statement
 
 __all__ = [
@@ -577,16 +578,22 @@ class Prediction:
         """Probability of the most probable label, or ``None`` where the page was not given to the model."""
         return max(self.probabilities.values()) if self.probabilities else None
 
+    @property
+    def outcome(self) -> Outcome:
+        """What reading the page came to: a label, or the kind of reason why there is none."""
+        return find_outcome(self.label, None if self.abstention is None else self.abstention.kind)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the prediction as plain types."""
         return {
+            "outcome": self.outcome.value,
             "label": self.label,
             "abstention": None if self.abstention is None else self.abstention.to_dict(),
             "probabilities": _round_values(self.probabilities),
             "lead_probabilities": None
             if self.lead_probabilities is None
             else {lead: _round_values(values) for lead, values in self.lead_probabilities.items()},
-            **({} if self.holds is None else {"holds": dict(self.holds)}),
+            "holds": None if self.holds is None else dict(self.holds),
             "model": {"name": self.model, "version": self.model_version},
             "layout": None if self.layout is None else self.layout.to_dict(),
             "warnings": list(self.warnings),

@@ -34,8 +34,8 @@ _SWITCHES = {"yes": True, "on": True, "no": False, "off": False}
 class Settings(Struct, frozen=True, kw_only=True):
     """Every setting of ecglens, with its default; no setting is read anywhere else."""
 
-    model: str = "compact_cnn"
-    """Name or folder of the model that answers when none is named."""
+    model: str = "auto"
+    """Name or folder of the model that answers when none is named; auto for any recorder."""
 
     models_dir: Path = Path.home() / ".local" / "share" / "ecglens" / "models"
     """Folder whose subfolders are models that can be used by name, beside the shipped ones."""

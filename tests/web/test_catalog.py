@@ -8,7 +8,6 @@ from django.test import Client
 
 from ecglens.models import registry
 from ecglens.settings import Settings
-from ecglens.web.catalog import views
 from ecglens.web.catalog.card_html import render_html
 from ecglens.web.catalog.evaluations import load_as_published, load_evaluation, load_explanation_evaluation
 from ecglens.web.catalog.plots import plot_coverage, plot_reliability, plot_roc
@@ -27,9 +26,8 @@ def text_of(response):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder of models beside the shipped one, with a second model in it."""
-    settings = Settings(models_dir=tmp_path)
+    settings = Settings(models_dir=tmp_path, model="compact_cnn")
     monkeypatch.setattr(registry, "load_settings", lambda: settings)
-    monkeypatch.setattr(views, "load_settings", lambda: settings)
     model_folder = tmp_path / "other+net"
     shutil.copytree(SHIPPED, model_folder, ignore=shutil.ignore_patterns("as_published.json"))
     change(model_folder / "model.json", name="other+net", title="Another <network>", version="2.0", parameters=1234567)
@@ -48,7 +46,11 @@ def test_every_installed_model_is_shown_to_everybody_with_its_figures(folder):
     response = Client().get("/models")
     assert response.status_code == 200
     text = text_of(response)
+    assert "Several labels may hold; its figures are on its card." in text
+    assert Client().get("/models/any_recorder").status_code == 200
     for each in registry.list_models():
+        if each.several:
+            continue
         evaluation = json.loads((each.folder / "evaluation.json").read_text())
         assert f"{each.name} {each.version}" in text
         assert f"{evaluation['summary']['accuracy']['mean']:.3f}" in text
@@ -212,9 +214,9 @@ def test_with_fewer_than_two_models_the_page_offers_a_choice(folder):
         response = Client().get(address)
         assert response.status_code == 200
         assert "Choose two or more." in text_of(response)
-        assert response.content.decode().count('type="checkbox" name="with"') == 2
+        assert response.content.decode().count('type="checkbox" name="with"') == 3
     shutil.rmtree(folder)
-    assert "nothing to compare it with" in text_of(Client().get("/models/compare"))
+    assert Client().get("/models/compare").content.decode().count('type="checkbox" name="with"') == 2
 
 
 @pytest.mark.parametrize(

@@ -22,17 +22,18 @@ import ecglens.web
 from ecglens.criteria.presentation import TEXTS as CRITERIA_TEXTS
 from ecglens.demo import demo_pages
 from ecglens.explanations import WORDS as CHECK_WORDS
-from ecglens.labels import TITLES
+from ecglens.labels import SUPERCLASSES, TITLES
 from ecglens.measuring import presentation as figures
 from ecglens.models.explain import METHODS
 from ecglens.models.registry import list_models
+from ecglens.outcomes import OUTCOME_TITLES
 from ecglens.records import Measured, Measurements, PrintedFacts
 from ecglens.web.accounts.models import SCOPES
 from ecglens.web.accounts.tokens import create_token
 from ecglens.web.catalog.evaluations import load_explanation_evaluation
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.pictures import STEPS
-from ecglens.web.readings.presentation import _STEP_TITLES
+from ecglens.web.readings.presentation import _STEP_TITLES, WORDS
 from ecglens.web.readings.translations import ALLAUTH, CHECK_RESULTS, TEXTS
 
 WEB = Path(ecglens.web.__file__).parent
@@ -129,6 +130,9 @@ def test_the_translation_has_the_texts_of_the_sources(tmp_path):
 def test_words_that_reach_gettext_as_variables_are_written_out():
     needed = {
         *TITLES.values(),
+        *SUPERCLASSES.values(),
+        *OUTCOME_TITLES.values(),
+        *WORDS.values(),
         *figures.TEXTS,
         *CRITERIA_TEXTS,
         *_STEP_TITLES.values(),
@@ -317,6 +321,7 @@ def test_a_batch_is_german(client, user):
             position=position,
             name=f"{position}.jpg",
             state=state,
+            outcome="" if state == "waiting" else "answered" if label else "not_sure",
             label=label,
             probability=0.9,
         )
@@ -329,7 +334,7 @@ def test_a_batch_is_german(client, user):
     assert "2 von 5 Seiten fertig, 1 fehlgeschlagen." in texts
     assert "wird vermessen" in texts
     german(client.get("/batches/", **GERMAN))
-    assert "Nicht zu entscheiden" in german(client.get("/readings/", **GERMAN))
+    assert "Nicht sicher" in german(client.get("/readings/", **GERMAN))
 
 
 @pytest.mark.django_db

@@ -14,7 +14,8 @@ def test_an_upload_is_located_and_predicted_once(page, monkeypatch):
     details = measure_page(first.page[0], first.state, first.facts, options)
     assert details.facts["measurements"] is not None
     assert details.explanations
-    assert calls == {"find_layout": 1, "predict": 1}
+    assert details.beside is not None
+    assert calls == {"find_layout": 1, "predict": 2}, "each of the two models predicts once"
 
 
 def test_two_rhythm_strips_of_one_lead_have_pictures_and_titles_of_their_own():

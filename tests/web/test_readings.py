@@ -106,7 +106,8 @@ def test_a_page_without_located_leads_is_predicted_and_not_stored(upload, client
     assert (reading.state, reading.label, reading.page.name) == (Reading.State.DONE, "", "")
     assert stored_files() == []
     html = client.get(reading.get_absolute_url()).content.decode()
-    assert "Cannot tell" in html
+    assert "Not readable" in html
+    assert reading.outcome == "not_readable"
     assert "the page was not stored" in html
 
 

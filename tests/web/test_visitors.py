@@ -42,6 +42,9 @@ def read_pages_with(monkeypatch, fake):
     """Replace locating and reading by a function of the page and the model."""
     monkeypatch.setattr(visitors, "locate_page", lambda page, content: page)
     monkeypatch.setattr(visitors, "read_located", fake)
+    monkeypatch.setattr(
+        visitors, "read_with_both", lambda located, runtime, load, **options: fake(located, runtime, **options)
+    )
 
 
 def layout():
@@ -191,7 +194,9 @@ def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatc
     response = upload()
     html_text = text(response)
 
-    assert f"No label {reason} The signals were digitized and measured nevertheless" in html_text
+    assert (
+        f"Outside what the model has learned {reason} The signals were digitized and measured nevertheless" in html_text
+    )
     assert "QRS duration 102 ± 10 ms" in html_text
     assert "Calibrated probabilities" not in html_text
     assert len(re.findall("<figure", response.content.decode())) == 13
@@ -207,7 +212,7 @@ def test_signals_are_shown_if_only_the_digitizer_located_the_leads(monkeypatch):
     assert len(re.findall("<figure", upload().content.decode())) == 13
 
 
-def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
+def test_an_abstention_says_its_outcome_with_its_reason(monkeypatch):
     def unsure(located, runtime, *, measure=False, printed=False):
         reason = Abstention("no_layout", "This is not recognized as an ECG page.")
         return Reading(
@@ -217,7 +222,7 @@ def test_an_abstention_says_cannot_tell_with_its_reason(monkeypatch):
     read_pages_with(monkeypatch, unsure)
     html_text = text(upload())
 
-    assert "Cannot tell This is not recognized as an ECG page." in html_text
+    assert "Not readable This is not recognized as an ECG page. Next: take the picture again" in html_text
     assert "Calibrated probabilities" not in html_text
     assert "Nothing could be measured on this page: its signals or their scale could not be read." in html_text
 

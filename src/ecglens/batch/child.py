@@ -25,7 +25,7 @@ from ecglens.batch.job import Job
 from ecglens.documents import parse_json
 from ecglens.errors import BatchError, EcgLensError, EcgReadError
 from ecglens.models.cards import CARD_FILE, sha256_of
-from ecglens.models.registry import find_model
+from ecglens.models.registry import SIGNAL_MODEL, find_model
 from ecglens.pages.ifd import MAX_FRAMES
 from ecglens.pages.read import count_pages
 
@@ -141,10 +141,11 @@ def _load_page_function(job: Job) -> _PageFunction:
     if "label" in job.parts:
         from ecglens.reading import load_runtime
 
-        card_sha256 = sha256_of(find_model(job.model).folder / CARD_FILE)
-        if card_sha256 != job.model_sha256:
-            raise BatchError(f"Expected the same model '{job.model}' on every machine, got another on one; copy it.")
-        load_runtime(job.model)
+        hashes = {job.model: job.model_sha256, **({SIGNAL_MODEL: job.signal_sha256} if job.signal_sha256 else {})}
+        for model, expected in hashes.items():
+            if sha256_of(find_model(model).folder / CARD_FILE) != expected:
+                raise BatchError(f"Expected the same model '{model}' on every machine, got another on one; copy it.")
+            load_runtime(model)
     return page_function
 
 

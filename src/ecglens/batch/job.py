@@ -14,7 +14,7 @@ from typing import Any
 from ecglens import __version__
 from ecglens.errors import BatchError
 from ecglens.models.cards import CARD_FILE, sha256_of
-from ecglens.models.registry import find_model
+from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model
 from ecglens.settings import load_settings
 
 __all__ = ["PARTS", "SCHEMA_VERSION", "SIGNAL_FORMATS", "Job", "Options", "PageResult", "make_job"]
@@ -62,11 +62,12 @@ class Job:
         model_name: Name of the model.
         model_version: Version of the model.
         model_sha256: Hash of the model's card, which contains the hash of its graph.
-        labels: Labels of the model.
+        labels: Labels of the model, and those of the signal model where both answer.
         signal_format: As in :class:`Options`.
         memory_mb: As in :class:`Options`.
         page_seconds: As in :class:`Options`.
         max_megapixels: Larger pages are refused before they are decoded.
+        signal_sha256: Hash of the signal model's card; empty where the page model answers alone.
         version: Version of ecglens.
         answer: Function that reads a page from the bytes of a file, as ``module:name``. Tests and benchmarks replace
             it.
@@ -82,6 +83,7 @@ class Job:
     memory_mb: int
     page_seconds: float
     max_megapixels: float
+    signal_sha256: str = ""
     version: str = __version__
     answer: str = "ecglens.batch.pages:answer"
 
@@ -156,4 +158,9 @@ def make_job(options: Options) -> Job:
     model = os.fspath(options.model or load_settings().model)
     if card.folder == Path(model):
         model = str(card.folder.resolve())
-    return Job(parts, model, card.name, card.version, sha256_of(card.folder / CARD_FILE), card.labels, *limits)
+    labels, signal_sha256 = card.labels, ""
+    if model == AUTO:
+        signal_card = find_model(SIGNAL_MODEL)
+        labels, signal_sha256 = (*labels, *signal_card.labels), sha256_of(signal_card.folder / CARD_FILE)
+    model_sha256 = sha256_of(card.folder / CARD_FILE)
+    return Job(parts, model, card.name, card.version, model_sha256, labels, *limits, signal_sha256)

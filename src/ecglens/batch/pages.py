@@ -18,7 +18,7 @@ from ecglens.explanations import Explanation
 from ecglens.extras import require
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import decode_here, read_page
-from ecglens.reading import examine_page, load_runtime
+from ecglens.reading import examine_page, load_runtime, load_signal_model, locate_page, read_with_both
 from ecglens.records import EcgRecord, Page, Reading, distinct_names
 
 __all__ = ["answer", "picture"]
@@ -72,13 +72,19 @@ def picture(data: bytes, number: int, stem: str, job: Job) -> PageResult:
 
 
 def _predict(page: Page, job: Job, needs_record: bool) -> tuple[dict[str, Any], EcgRecord | None]:
-    runtime = load_runtime(job.model)
-    reading = examine_page(page, runtime, measure=needs_record)
+    page_runtime = load_runtime(job.model)
+    if job.signal_sha256:
+        reading = read_with_both(locate_page(page), page_runtime, load_signal_model, measure=needs_record)
+    else:
+        reading = examine_page(page, page_runtime, measure=needs_record)
+    is_page_model = reading.prediction.model == page_runtime.card.name
+    runtime = page_runtime if is_page_model else load_signal_model()
     explanation, explanation_warnings = _explain(reading, runtime) if "explanation" in job.parts else (None, ())
     row = page_row(
         reading.page,
         layout=reading.layout,
         prediction=reading.prediction,
+        beside=reading.beside,
         tracing=reading.tracing,
         measurements=reading.measurements if "measurements" in job.parts else None,
         statements=reading.statements if "measurements" in job.parts else (),

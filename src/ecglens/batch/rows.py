@@ -85,6 +85,7 @@ _LABEL = (
     Column("abstention", "string", "no_layout, unfamiliar or uncertain; null if there is a label"),
     Column("abstention_reason", "string", "the same in a sentence"),
     Column("confidence", "double", "probability of the top label; null if the model has not predicted"),
+    Column("holds", "strings", "labels of the signal model that hold, by sets with a stated coverage; null without it"),
 )
 _SIGNALS = (
     Column("speed_mm_s", "double", "paper speed"),
@@ -177,6 +178,7 @@ def page_row(
     *,
     layout: Layout | NotFound | None,
     prediction: Prediction | None = None,
+    beside: Prediction | None = None,
     tracing: Tracing | None = None,
     measurements: Measurements | None = None,
     statements: Sequence[Statement] = (),
@@ -189,6 +191,7 @@ def page_row(
         page: The page as it was read.
         layout: Layout of its leads, or the reason why they were not located.
         prediction: Prediction of the model.
+        beside: Prediction of the signal model beside it.
         tracing: Traces and signals.
         measurements: Measurements in the signals.
         statements: What criteria say about them.
@@ -206,6 +209,8 @@ def page_row(
         row |= _layout_cells(layout)
     if prediction is not None:
         row |= _label_cells(prediction)
+    if beside is not None:
+        row |= _probability_cells(beside)
     if tracing is not None:
         row |= _signal_cells(tracing)
     if measurements is not None:
@@ -237,8 +242,17 @@ def _label_cells(prediction: Prediction) -> dict[str, Any]:
         "abstention": None if abstention is None else abstention.kind,
         "abstention_reason": None if abstention is None else abstention.reason,
         "confidence": None if prediction.confidence is None else round(prediction.confidence, 6),
-        **{f"probability_{label}": round(value, 6) for label, value in (prediction.probabilities or {}).items()},
+        **_probability_cells(prediction),
     }
+
+
+def _probability_cells(prediction: Prediction) -> dict[str, Any]:
+    cells: dict[str, Any] = {
+        f"probability_{label}": round(value, 6) for label, value in (prediction.probabilities or {}).items()
+    }
+    if prediction.holds is not None:
+        cells["holds"] = [label for label, holds in prediction.holds.items() if holds]
+    return cells
 
 
 def _signal_cells(tracing: Tracing) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
 from ecglens.labels import find_title, format_probability
 from ecglens.measuring.presentation import Figure, describe_print, list_figures, list_missing, list_st_leads
+from ecglens.outcomes import OUTCOME_TITLES
 from ecglens.records import Layout, Measurements, Prediction, Reading, RecordReading
 from ecglens.statements import Statement
 
@@ -140,9 +141,8 @@ def print_record_reading(console: Console, name: str, reading: RecordReading) ->
 def _format_prediction(prediction: Prediction) -> Text:
     if prediction.label is not None:
         return Text(find_title(prediction.label), style="bold green")
-    reason = prediction.abstention.reason if prediction.abstention else "no reason was given."
-    unfamiliar = prediction.abstention is not None and prediction.abstention.kind == "unfamiliar"
-    return Text.assemble(("No label: " if unfamiliar else "Cannot tell: ", "bold yellow"), reason)
+    reason = prediction.abstention.reason if prediction.abstention else "No reason was given."
+    return Text.assemble((f"{OUTCOME_TITLES[prediction.outcome]}: ", "bold yellow"), reason)
 
 
 def _bars(prediction: Prediction) -> Table:

@@ -164,7 +164,7 @@ def _list_installed() -> Table:
     table.add_column("Parameters", justify="right", no_wrap=True)
     for number in (0, 1, 3):  # only a title and a license are texts that may be broken into lines
         table.columns[number].no_wrap = True
-    for card in list_models(several=True):
+    for card in list_models():
         labels = "\n".join(card.labels)
         table.add_row(card.name, card.version, card.title, labels, card.license, f"{card.parameters:,}")
     return table

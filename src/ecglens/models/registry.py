@@ -7,7 +7,7 @@ from ecglens.errors import ModelError
 from ecglens.models.cards import CARD_FILE, GRAPH_FILE, ModelCard, load_card
 from ecglens.settings import load_settings
 
-__all__ = ["AUTO", "PAGE_MODEL", "SIGNAL_MODEL", "explain_unusable", "find_model", "list_models"]
+__all__ = ["AUTO", "PAGE_MODEL", "SIGNAL_MODEL", "explain_unusable", "find_model", "list_default_models", "list_models"]
 
 AUTO = "auto"
 """Name for the page model on pages of its own recorder, and the signal model on all others."""
@@ -16,13 +16,10 @@ PAGE_MODEL, SIGNAL_MODEL = "compact_cnn", "any_recorder"
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
-def list_models(*, several: bool = False) -> list[ModelCard]:
+def list_models() -> list[ModelCard]:
     """List the cards of all models that have a name, shipped ones first.
 
     Folders that cannot be used are left out; :func:`explain_unusable` says why.
-
-    Args:
-        several: Also list models of several labels, which batches and the web application do not show yet.
     """
     cards: dict[str, ModelCard] = {}
     for folder in _folders():
@@ -30,9 +27,14 @@ def list_models(*, several: bool = False) -> list[ModelCard]:
             card = load_card(folder)
         except ModelError:
             continue
-        if several or not card.several:
-            cards.setdefault(card.name, card)
+        cards.setdefault(card.name, card)
     return list(cards.values())
+
+
+def list_default_models() -> tuple[str, ...]:
+    """Return the names of the models that answer when none is named."""
+    model = load_settings().model
+    return (PAGE_MODEL, SIGNAL_MODEL) if model == AUTO else (model,)
 
 
 def explain_unusable() -> list[str]:
@@ -61,12 +63,12 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
     for folder in _folders():
         if folder.name == requested:
             return load_card(folder)
-    for card in list_models(several=True):
+    for card in list_models():
         if card.name == requested:
             return card
     if (Path(requested) / CARD_FILE).is_file():
         return load_card(Path(requested))
-    names = ", ".join(card.name for card in list_models(several=True)) or "none"
+    names = ", ".join(card.name for card in list_models()) or "none"
     raise ModelError(f"Expected a model's name or folder, but '{requested}' is neither; installed models: {names}.")
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ecglens.outcomes import Outcome
+
 __all__ = [
     "Batch",
     "Batches",
@@ -51,6 +53,7 @@ class SearchQuery(Pagination):
     label: str = Field(
         "", max_length=60, description="The label, yours before the model's; cannot-tell for readings without one."
     )
+    outcome: Outcome | None = Field(None, description="What reading the page came to.")
     state: State | None = Field(None, description=_STATE)
     start: date | None = Field(None, description="First day of upload, UTC.")
     end: date | None = Field(None, description="Last day of upload, UTC.")
@@ -125,7 +128,8 @@ class Layout(_Open):
 class Prediction(_Open):
     """Prediction of a model for a page, the same as ``Prediction.to_dict()`` of the Python package."""
 
-    label: str | None = Field(description="null if the model cannot tell.", examples=["normal"])
+    outcome: Outcome = Field(Outcome.ANSWERED, description="A label, or one of three reasons why there is none.")
+    label: str | None = Field(description="null if the model gives none.", examples=["normal"])
     abstention: Abstention | None = Field(description="Why there is no label.")
     probabilities: dict[str, float] | None = Field(
         description="Calibrated probabilities by label; null if the model did not run on the page.",
@@ -133,6 +137,9 @@ class Prediction(_Open):
     )
     lead_probabilities: dict[str, dict[str, float]] | None = Field(
         description="Probabilities by lead, then label, of models that predict for each lead."
+    )
+    holds: dict[str, bool | None] | None = Field(
+        None, description="For the model of signals, whether each label holds; null for both answers."
     )
     model: ModelName
     layout: Layout | None = Field(description="Positions of the leads.")
@@ -280,7 +287,8 @@ class ReadingRow(_Open):
     created_at: datetime
     state: State = Field(description=_STATE)
     batch: UUID | None
-    label: str | None = Field(description="The first model's label; null if it cannot tell, or while the page waits.")
+    outcome: Outcome | None = Field(description="What reading the page came to; null while it waits.")
+    label: str | None = Field(description="The first model's label; null if it gives none, or while the page waits.")
     probability: float | None = Field(description="Calibrated probability of the top label.")
     corrected: str | None = Field(description="The label that you assigned.")
     note: str

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from ecglens.documents import parse_json
 from ecglens.models.cards import ModelCard
-from ecglens.settings import load_settings
+from ecglens.models.registry import list_default_models
 from ecglens.web.api.schemas import Pagination
 from ecglens.web.readings.exports import describe_failure, to_dict
 from ecglens.web.readings.models import Batch, Reading
@@ -62,6 +62,7 @@ def serialize_row(reading: Reading) -> dict[str, Any]:
         **{name: getattr(reading, name) for name in _ROW_FIELDS},
         "page": reading.page_number,
         "batch": reading.batch_id,
+        "outcome": reading.outcome or None,
         "label": reading.label or None,
         "corrected": reading.corrected or None,
         "failure": describe_failure(reading),
@@ -110,7 +111,7 @@ def serialize_model(card: ModelCard) -> dict[str, Any]:
         "license": card.license,
         "labels": list(card.labels),
         "warnings": list(card.warnings),
-        "default": card.name == load_settings().model,
+        "default": card.name in list_default_models(),
     }
 
 

@@ -177,7 +177,7 @@ class Comparison:
     same_data: bool
 
 
-def summarize_model(card: ModelCard, default: str) -> ModelSummary:
+def summarize_model(card: ModelCard, default: Sequence[str]) -> ModelSummary:
     """Summarize a model in a few lines."""
     evaluation = load_evaluation(card)
     data = evaluation.data if evaluation is not None else None
@@ -185,14 +185,14 @@ def summarize_model(card: ModelCard, default: str) -> ModelSummary:
         card,
         tuple(map(translate_label, card.labels)),
         _format_count(card.parameters),
-        card.name == default,
+        card.name in default,
         _list_figures(evaluation, _ON_CARDS) if evaluation is not None else (),
         data.recordings if data is not None else None,
         evaluation.protocol if evaluation is not None else "",
     )
 
 
-def present_model(card: ModelCard, default: str) -> ModelView:
+def present_model(card: ModelCard, default: Sequence[str]) -> ModelView:
     """Prepare a model, with everything in its folder, for the template."""
     evaluation, explanations = load_evaluation(card), load_explanation_evaluation(card)
     published = load_as_published(card)
@@ -202,7 +202,7 @@ def present_model(card: ModelCard, default: str) -> ModelView:
         labels=tuple(names.values()),
         parameters=_format_count(card.parameters),
         input=str(_INPUTS.get(str(card.input.get("kind")), card.input.get("kind", _MISSING))),
-        is_default=card.name == default,
+        is_default=card.name in default,
         evaluation=evaluation,
         figures=_list_figures(evaluation, _HEADLINES) if evaluation is not None else (),
         references=tuple(str(_REFERENCES.get(name, name)) for name in evaluation.references) if evaluation else (),
@@ -227,7 +227,7 @@ def present_model(card: ModelCard, default: str) -> ModelView:
     )
 
 
-def compare_models(cards: Sequence[ModelCard], default: str) -> Comparison:
+def compare_models(cards: Sequence[ModelCard], default: Sequence[str]) -> Comparison:
     """Compare models by the evaluations in their folders."""
     evaluations = [load_evaluation(card) for card in cards]
     labels = tuple(dict.fromkeys(label for card in cards for label in card.labels))
@@ -242,7 +242,7 @@ def compare_models(cards: Sequence[ModelCard], default: str) -> Comparison:
         (_("Labels"), [", ".join(map(translate_label, card.labels)) for card in cards], ""),
         (_("Trained on"), [card.trained_on for card in cards], "en"),
         (_("Evaluated on"), [_describe_data(each) for each in evaluations], ""),
-        (_("Cannot tell below"), [f"{card.abstain_below:.3f}" for card in cards], ""),
+        (_("Not sure below"), [f"{card.abstain_below:.3f}" for card in cards], ""),
         (_("Coverage at this threshold"), [_at_threshold(each, "answered") for each in evaluations], ""),
         (_("Accuracy when it answers"), [_at_threshold(each, "right_when_answered") for each in evaluations], ""),
         (_("License"), [card.license for card in cards], "en"),

@@ -5,8 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from ecglens.models.cards import ModelCard
-from ecglens.models.registry import list_models
-from ecglens.settings import load_settings
+from ecglens.models.registry import list_default_models, list_models
 from ecglens.web.catalog.presentation import compare_models, present_model, summarize_model
 
 __all__ = ["compare", "model", "models"]
@@ -17,7 +16,7 @@ _MIN_COMPARED = 2
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
     """Show every installed model, the default first."""
-    default = load_settings().model
+    default = list_default_models()
     summaries = sorted((summarize_model(card, default) for card in list_models()), key=lambda each: not each.is_default)
     return render(request, "catalog/models.html", {"models": summaries, "several": len(summaries) >= _MIN_COMPARED})
 
@@ -28,14 +27,14 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     cards = _cards_by_name()
     if name not in cards:
         raise Http404
-    view = present_model(cards[name], load_settings().model)
+    view = present_model(cards[name], list_default_models())
     return render(request, "catalog/model.html", {"view": view, "others": [other for other in cards if other != name]})
 
 
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Show models side by side; with fewer than two, only the form to select them."""
-    cards, default = _cards_by_name(), load_settings().model
+    cards, default = _cards_by_name(), list_default_models()
     names = list(dict.fromkeys(request.GET.getlist("with")))
     if not set(names) <= cards.keys():
         raise Http404

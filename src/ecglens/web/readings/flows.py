@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from ecglens.errors import EcgLensError
 from ecglens.labels import LABELS
-from ecglens.models.registry import list_models
+from ecglens.models.registry import AUTO, list_models
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import User
@@ -57,7 +57,7 @@ def create_options(
         Refused: A model is not installed, or there are too many.
     """
     selected = tuple(dict.fromkeys(models or [load_settings().model]))
-    installed = {card.name for card in list_models()}
+    installed = {AUTO, *(card.name for card in list_models())}
     unknown = [name for name in selected if name not in installed]
     if unknown:
         raise Refused(

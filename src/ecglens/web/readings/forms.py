@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from ecglens.extras import is_installed
-from ecglens.models.registry import list_models
+from ecglens.models.registry import AUTO, list_models
 
 __all__ = ["BatchForm", "ChangeForm", "FilesField", "SearchForm", "UploadForm"]
 
@@ -50,7 +50,7 @@ class UploadForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         models: Any = self.fields["models"]
-        models.choices = [(card.name, card.title) for card in list_models()]
+        models.choices = [(AUTO, AUTO), *((card.name, card.title) for card in list_models())]
         models.error_messages["invalid_choice"] = _("Expected an installed model, got “%(value)s”; choose another.")
 
     def clean_file(self) -> list[Any]:
@@ -99,6 +99,7 @@ class SearchForm(forms.Form):
 
     q = forms.CharField(required=False, max_length=200)
     label = forms.CharField(required=False, max_length=60)
+    outcome = forms.CharField(required=False, max_length=20)
     state = forms.CharField(required=False, max_length=10)
     start = forms.DateField(required=False)
     end = forms.DateField(required=False)

@@ -125,6 +125,8 @@ class Reading(models.Model):
     label = models.CharField(_("label"), max_length=60, blank=True, db_index=True)
     """Label of the first model; empty if it cannot tell."""
     probability = models.FloatField(_("probability"), null=True)
+    outcome = models.CharField(_("result"), max_length=20, blank=True, db_index=True)
+    """A value of :class:`ecglens.outcomes.Outcome`; empty while the page waits."""
     corrected = models.CharField(_("label by you"), max_length=60, blank=True)
     """Label that the user assigned; the model's is stored beside it."""
     note = models.TextField(_("note"), blank=True, max_length=4000)

@@ -18,7 +18,7 @@ from ecglens.labels import format_probability
 from ecglens.measuring.presentation import list_figures
 from ecglens.web.readings.facts import find_statements, read_measurements
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.titles import translate_label
+from ecglens.web.readings.titles import describe_result, translate_label
 
 __all__ = ["render_pdf"]
 
@@ -55,7 +55,7 @@ def render_pdf(readings: Sequence[Reading]) -> bytes:
 def _lay_out(reading: Reading) -> list[Any]:
     uploaded = timezone.localtime(reading.created_at).strftime("%Y-%m-%d %H:%M %Z")
     page = _("page %(number)s") % {"number": reading.page_number}
-    heading = translate_label(reading.label) if reading.label else _("Cannot tell")
+    heading = describe_result(reading)
     parts: list[Any] = [
         _line(f"{reading.name} · {page} · {uploaded}", _SMALL),
         _line(_("Failed") if reading.state == Reading.State.FAILED else heading, _HEAD),

@@ -16,11 +16,20 @@ from ecglens.formats.reading_state import pack_reading, unpack_reading
 from ecglens.leads.locate import locate_flat_leads, locate_leads
 from ecglens.models.explain import default_methods
 from ecglens.models.explain.caching import CachingRuntime
+from ecglens.models.registry import SIGNAL_MODEL
 from ecglens.pages.decoding import decode_for_sender
 from ecglens.pages.read import read_page
 from ecglens.printed.facts import read_facts, read_text_facts
 from ecglens.printed.redaction import redact
-from ecglens.reading import load_runtime, locate_page, measure_reading, read_located
+from ecglens.reading import (
+    add_signal_answer,
+    is_auto,
+    load_runtime,
+    load_signal_model,
+    locate_page,
+    measure_reading,
+    read_located,
+)
 from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
 from ecglens.settings import load_settings
 from ecglens.tracing.overlay import draw_overlay
@@ -90,6 +99,9 @@ class Details:
     """Results that take longer.
 
     Attributes:
+        prediction: The first model's prediction, which the signals may have changed: the signal model answers where a
+            page model cannot, and withdraws a label that it contradicts.
+        beside: The signal model's prediction beside it, or ``None``.
         facts: All facts.
         explanations: ``Explanation.to_dict`` of each, without its heat map; the picture of the heat map of the n-th is
             ``heat:n``.
@@ -97,6 +109,8 @@ class Details:
         signals: Signals as ``ecglens.formats.json`` writes them, where there are any.
     """
 
+    prediction: Prediction
+    beside: Prediction | None
     facts: dict[str, Any]
     explanations: list[dict[str, Any]]
     pictures: dict[str, PictureFile] = field(repr=False)
@@ -152,6 +166,8 @@ def measure_page(page: bytes, state: bytes, facts: Mapping[str, Any], options: O
     model = options.models[0] if options.models else None
     reading = unpack_reading(state, stored) if state else read_located(locate_leads(stored), load_runtime(model))
     reading = measure_reading(reading, printed=read_print(facts) or False)
+    if is_auto(model):
+        reading = add_signal_answer(reading, load_signal_model)
     return collect_details(reading, facts, explain_prediction(reading, options) if options.explain else [])
 
 
@@ -173,7 +189,7 @@ def collect_details(reading: Reading, facts: Mapping[str, Any], explanations: It
         plain.append({name: value for name, value in explanation.to_dict().items() if name != "heat"})
     record = None if reading.tracing is None else reading.tracing.record
     packed = None if record is None else _encode_signals(record)
-    return Details(add_measurements(facts, reading), plain, pictures, packed)
+    return Details(reading.prediction, reading.beside, add_measurements(facts, reading), plain, pictures, packed)
 
 
 def explain_prediction(reading: Reading, options: Options) -> list[Explanation]:
@@ -184,7 +200,9 @@ def explain_prediction(reading: Reading, options: Options) -> list[Explanation]:
     probabilities = reading.prediction.probabilities
     if probabilities is None:
         return []
-    runtime = CachingRuntime(load_runtime(options.models[0] if options.models else None))
+    is_by_signals = reading.prediction.model == SIGNAL_MODEL
+    model = SIGNAL_MODEL if is_by_signals else options.models[0] if options.models else None
+    runtime = CachingRuntime(load_runtime(model))
     ranked = sorted(probabilities, key=lambda label: -probabilities[label])
     methods = default_methods(runtime.card)
     return [

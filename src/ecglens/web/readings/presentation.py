@@ -20,11 +20,12 @@ from ecglens.measuring.presentation import (
     list_st_leads,
     show_figure,
 )
+from ecglens.outcomes import find_outcome
 from ecglens.web.readings.conditions import Condition, find_condition
 from ecglens.web.readings.explanations import ExplanationView, present_explanations
 from ecglens.web.readings.facts import find_statements, read_measurements, read_print
 from ecglens.web.readings.pictures import STEPS, name_lead_crops
-from ecglens.web.readings.titles import lead_position, lead_title, translate_label
+from ecglens.web.readings.titles import lead_position, lead_title, translate_label, translate_outcome
 from ecglens.web.readings.viewer import describe_signals
 
 __all__ = [
@@ -43,6 +44,9 @@ _GOOD_QUALITY = 0.5
 """Quality below which a lead failed its own checks, see ``EcgRecord.quality``."""
 _MOST_LEADS = 4
 """Number of leads that the strip names."""
+
+WORDS = {True: gettext_noop("yes"), False: gettext_noop("no"), None: gettext_noop("yes or no")}
+"""Words for whether a label of several holds."""
 
 _STEP_TITLES = {
     "gray": "Gray",
@@ -69,11 +73,19 @@ Pictures = Callable[[str], Picture | None]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One label with its calibrated probability."""
+    """One label with its calibrated probability.
+
+    Attributes:
+        title: Title of the label.
+        probability: Its calibrated probability.
+        is_top: Whether it is the prediction.
+        says: Whether it holds, in a word, for a model of several labels.
+    """
 
     title: str
     probability: float
     is_top: bool
+    says: str = ""
 
     @property
     def percent(self) -> float:
@@ -99,9 +111,11 @@ class PredictionView:
     """Prediction of one model.
 
     Attributes:
+        outcome: A value of :class:`ecglens.outcomes.Outcome`.
         label: Title of the label; ``None`` if the model abstains.
-        heading: The label, or why there is none in a few words.
+        heading: The label, those of several that hold, or the title of the outcome.
         reason: Why there is no label, in a sentence.
+        is_of_signals: Whether it is of a model of signals, several labels of which may hold.
         bars: Labels with their probabilities.
         labels: Titles of the labels, for the table of leads.
         leads: Rows of the table of leads.
@@ -109,9 +123,11 @@ class PredictionView:
         version: Version of the model.
     """
 
+    outcome: str
     label: str | None
     heading: str
     reason: str
+    is_of_signals: bool
     bars: tuple[Bar, ...]
     labels: tuple[str, ...]
     leads: tuple[LeadRow, ...]
@@ -333,12 +349,18 @@ def _present_prediction(prediction: Mapping[str, Any]) -> PredictionView:
     abstention, by_lead = prediction["abstention"], prediction["lead_probabilities"] or {}
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])
     labels = [each for each, _share in ranked] or sorted({each for shares in by_lead.values() for each in shares})
-    unfamiliar = abstention is not None and abstention["kind"] == "unfamiliar"
+    outcome = find_outcome(label, abstention["kind"] if abstention else None)
+    holds = prediction.get("holds")
     return PredictionView(
+        outcome=outcome.value,
         label=translate_label(label) if label else None,
-        heading=translate_label(label) if label else _("No label") if unfamiliar else _("Cannot tell"),
+        heading=_name_labels(label, holds) if label else translate_outcome(outcome),
         reason=abstention["reason"] if abstention else "",
-        bars=tuple(Bar(translate_label(each), probability, each == label) for each, probability in ranked),
+        is_of_signals=holds is not None,
+        bars=tuple(
+            Bar(translate_label(each), probability, each == label, "" if holds is None else _(WORDS[holds[each]]))
+            for each, probability in ranked
+        ),
         labels=tuple(translate_label(each) for each in labels),
         leads=tuple(
             LeadRow(lead_title(lead), tuple(format_probability(shares.get(each, 0.0)) for each in labels))
@@ -347,6 +369,12 @@ def _present_prediction(prediction: Mapping[str, Any]) -> PredictionView:
         model=prediction["model"]["name"],
         version=prediction["model"]["version"],
     )
+
+
+def _name_labels(label: str, holds: Mapping[str, bool | None] | None) -> str:
+    """Return the title of a label, or of all that hold by a model of several labels."""
+    names = [name for name, is_true in (holds or {}).items() if is_true] or [label]
+    return ", ".join(map(translate_label, sorted(names, key=lambda name: name != label)))
 
 
 def _list_lead_pictures(facts: Mapping[str, Any], pictures: Pictures) -> tuple[Picture, ...]:

@@ -1,10 +1,12 @@
 """Results of a reading in the database: the reading is claimed by a worker, and its results or its failure stored."""
 
 import uuid
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from ecglens.outcomes import Outcome
 from ecglens.records import Prediction
 from ecglens.web.readings.models import Answer, Picture, Reading
 from ecglens.web.readings.pipeline import Details, FirstResult
@@ -32,9 +34,10 @@ def save_failure(reading: Reading, stage: str, reason: str) -> None:
     """Store why no further results follow: a reading without a prediction has failed, one with a prediction is done."""
     state = Reading.State.DONE if reading.state == Reading.State.ANSWERED else Reading.State.FAILED
     size = F("stored_bytes") if state == Reading.State.DONE else 0
+    outcome = {} if state == Reading.State.DONE else {"outcome": Outcome.NOT_READABLE.value}
     with transaction.atomic():
         changed = Reading.objects.filter(pk=reading.pk, lease=reading.lease, state=reading.state).update(
-            state=state, stage=stage, failure_reason=reason, upload="", stored_bytes=size
+            state=state, stage=stage, failure_reason=reason, upload="", stored_bytes=size, **outcome
         )
         upload = reading.upload.name
         if changed and upload and not Reading.objects.filter(upload=upload).exists():
@@ -61,25 +64,44 @@ def fill_reading(reading: Reading, first: FirstResult, files: tuple[str, str]) -
     reading.redacted = first.redacted
     reading.page_count = first.facts["page"]["count"]
     reading.facts = first.facts
-    reading.label = prediction.label or ""
-    reading.probability = max(prediction.probabilities.values()) if prediction.probabilities else None
+    for name, value in _describe(prediction).items():
+        setattr(reading, name, value)
     reading.state = Reading.State.ANSWERED
     reading.attempts = 0
+
+
+def _describe(prediction: Prediction) -> dict[str, Any]:
+    """Return the fields of a reading that repeat its first prediction."""
+    return {
+        "label": prediction.label or "",
+        "probability": prediction.confidence,
+        "outcome": prediction.outcome.value,
+    }
 
 
 def save_answers(reading: Reading, predictions: tuple[Prediction, ...]) -> None:
     """Store the prediction of each model."""
     Answer.objects.bulk_create(
-        Answer(
-            reading=reading,
-            position=position,
-            model=prediction.model,
-            version=prediction.model_version,
-            label=prediction.label or "",
-            prediction=prediction.to_dict(),
-        )
+        Answer(reading=reading, position=position, **_describe_answer(prediction))
         for position, prediction in enumerate(predictions)
     )
+
+
+def _describe_answer(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "model": prediction.model,
+        "version": prediction.model_version,
+        "label": prediction.label or "",
+        "prediction": prediction.to_dict(),
+    }
+
+
+def _add_answers(pk: uuid.UUID, details: Details) -> None:
+    """Store what the signals changed: the first prediction, and that of the signal model behind all others."""
+    answers = Answer.objects.filter(reading_id=pk)
+    answers.filter(position=0).update(**_describe_answer(details.prediction))
+    if details.beside is not None:
+        Answer.objects.create(reading_id=pk, position=answers.count(), **_describe_answer(details.beside))
 
 
 def save_first_result(claimed: Reading, first: FirstResult) -> Reading | None:
@@ -130,10 +152,12 @@ def save_details(claimed: Reading, details: Details) -> bool:
             signals=signals,
             stage="",
             failure_reason="",
+            **_describe(details.prediction),
         )
         if not changed:
             delete_files(signals, *files.values())
             return False
+        _add_answers(claimed.pk, details)
         Picture.objects.bulk_create(
             Picture(
                 reading_id=claimed.pk,

@@ -20,8 +20,8 @@ def search_readings(user: User, query: Mapping[str, Any]) -> Readings:
 
     Args:
         user: Owner of the readings.
-        query: ``q`` in name or note, ``label`` (the user's own before the model's) or ``NO_LABEL``, ``state``,
-            ``start`` and ``end`` as dates, ``batch``; missing and empty values are ignored.
+        query: ``q`` in name or note, ``label`` (the user's own before the model's) or ``NO_LABEL``, ``outcome``,
+            ``state``, ``start`` and ``end`` as dates, ``batch``; missing and empty values are ignored.
     """
     readings = Reading.objects.of(user)
     if text := query.get("q"):
@@ -30,6 +30,8 @@ def search_readings(user: User, query: Mapping[str, Any]) -> Readings:
         readings = readings.filter(label="", corrected="", state__in=[Reading.State.ANSWERED, Reading.State.DONE])
     elif label:
         readings = readings.filter(Q(corrected=label) | Q(corrected="", label=label))
+    if outcome := query.get("outcome"):
+        readings = readings.filter(outcome=outcome)
     if state := query.get("state"):
         readings = readings.filter(state=state)
     if start := query.get("start"):

@@ -23,6 +23,7 @@ from django_tasks_db.models import DBTaskResult
 from ecglens.batch.entries import Entry, fetch
 from ecglens.batch.sources import list_entries
 from ecglens.errors import BatchError, EcgLensError
+from ecglens.outcomes import Outcome
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
 from ecglens.web.http.uploads import has_room
@@ -305,6 +306,7 @@ def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
             name=clean_name(entry.name),
             options=batch.options,
             state=Reading.State.FAILED,
+            outcome=Outcome.NOT_READABLE.value,
             stage="reading",
             failure_reason=error.detail,
         )

@@ -11,7 +11,7 @@ from ecglens.extras import is_installed
 from ecglens.pages.decoding import decode_for_sender
 from ecglens.pages.read import read_page
 from ecglens.printed.facts import read_text_facts
-from ecglens.reading import load_runtime, locate_page, read_located
+from ecglens.reading import is_auto, load_runtime, load_signal_model, locate_page, read_located, read_with_both
 from ecglens.records import Page
 from ecglens.settings import load_settings
 from ecglens.web.http.throttle import count_request, hash_address
@@ -69,12 +69,17 @@ def _read(
     names = options.models or (None,)
     located = locate_page(page, content)
     printed = read_text_facts(page) or (options.printed and is_installed("rapidocr"))
-    first = read_located(located, load_runtime(names[0]), measure=True, printed=printed)
+    runtime = load_runtime(names[0])
+    if is_auto(names[0]):
+        first = read_with_both(located, runtime, load_signal_model, measure=True, printed=printed)
+    else:
+        first = read_located(located, runtime, measure=True, printed=printed)
     others = [read_located(located, load_runtime(each), printed=printed) for each in names[1:]]
     explanations = explain_prediction(first, options) if options.explain else []
     facts = describe_page(first, None if first.tracing is None else first.tracing.printed)
     details = collect_details(first, add_measurements(facts, first), explanations)
-    return details, [reading.prediction.to_dict() for reading in (first, *others)], encode_jpeg(first.page.pixels)
+    predictions = [reading.prediction for reading in (first, *others)] + ([first.beside] if first.beside else [])
+    return details, [prediction.to_dict() for prediction in predictions], encode_jpeg(first.page.pixels)
 
 
 def _present(name: str, details: Details, predictions: list[dict[str, object]], page: PictureFile) -> ReadingView:

@@ -19,7 +19,7 @@ from ecglens.web.readings import flows
 from ecglens.web.readings.forms import BatchForm
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.ownership import get_own_batch
-from ecglens.web.readings.titles import translate_label
+from ecglens.web.readings.titles import describe_result, translate_label, translate_outcome
 from ecglens.web.readings.views.predict import form_context
 
 __all__ = ["batches", "delete_batch", "show_batch"]
@@ -66,7 +66,7 @@ def show_batch(request: HttpRequest, pk: UUID) -> HttpResponse:
         "percent": round(100 * done / counts["pages"]) if counts["pages"] else 0,
         "page": page,
         "state": state,
-        "rows": [(reading, translate_label(reading.label)) for reading in page],
+        "rows": [(reading, describe_result(reading)) for reading in page],
         "labels": _count_labels(batch),
     }
     part = "readings/batch_part.html" if request.headers.get("HX-Request") else "readings/batch.html"
@@ -88,9 +88,9 @@ def delete_batch(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _count_labels(batch: Batch) -> list[tuple[str, int]]:
     states = [Reading.State.ANSWERED, Reading.State.DONE]
-    rows = batch.readings.filter(state__in=states).order_by().values_list("label").annotate(Count("id"))
-    ranked = sorted(rows, key=lambda row: -row[1])
-    return [(translate_label(label) or _("Cannot tell"), count) for label, count in ranked]
+    rows = batch.readings.filter(state__in=states).order_by().values_list("label", "outcome").annotate(Count("id"))
+    ranked = sorted(rows, key=lambda row: -row[2])
+    return [(translate_label(label) or translate_outcome(outcome), count) for label, outcome, count in ranked]
 
 
 def _render_form(request: HttpRequest, message: str = "", status: int = 200, lang: str = "") -> HttpResponse:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from ecglens.outcomes import Outcome
 from ecglens.web.accounts.audit import record
 from ecglens.web.accounts.current_user import get_user
 from ecglens.web.readings import exports, flows
@@ -20,7 +21,7 @@ from ecglens.web.readings.forms import SearchForm
 from ecglens.web.readings.models import Reading
 from ecglens.web.readings.ownership import get_own_reading
 from ecglens.web.readings.search import NO_LABEL, search_readings
-from ecglens.web.readings.titles import translate_label
+from ecglens.web.readings.titles import describe_result, translate_label, translate_outcome
 from ecglens.web.readings.views.reading import present_stored
 
 __all__ = ["compare", "export", "history"]
@@ -42,11 +43,12 @@ def history(request: HttpRequest) -> HttpResponse:
     query.pop("p", None)
     context = {
         "page": page,
-        "rows": [(reading, translate_label(reading.label), translate_label(reading.corrected)) for reading in page],
+        "rows": [(reading, describe_result(reading), translate_label(reading.corrected)) for reading in page],
         "criteria": {name: request.GET.get(name, "") for name in form.fields},
         "is_search": any(criteria.get(name) for name in form.fields),
         "labels": [(label, translate_label(label)) for label in flows.list_labels()],
         "no_label": NO_LABEL,
+        "outcomes": [(outcome.value, translate_outcome(outcome)) for outcome in Outcome],
         "states": Reading.State.choices,
         "query": query.urlencode(),
     }

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ecglens.demo import demo_pages
 from ecglens.errors import EcgLensError
 from ecglens.extras import is_installed
-from ecglens.models.registry import list_models
+from ecglens.models.registry import list_default_models, list_models
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
 from ecglens.web.accounts.audit import record
@@ -20,7 +20,7 @@ from ecglens.web.http.throttle import seconds_to_next_minute
 from ecglens.web.readings import flows, visitors
 from ecglens.web.readings.forms import UploadForm
 from ecglens.web.readings.pipeline import Options
-from ecglens.web.readings.titles import translate_label
+from ecglens.web.readings.titles import describe_result
 
 __all__ = ["demo_page", "disease_predict", "form_context", "try_demo"]
 
@@ -65,7 +65,7 @@ def demo_page(request: HttpRequest, name: str) -> FileResponse:
 def form_context() -> dict[str, Any]:
     """Return the models and options that the form offers."""
     default = load_settings().model
-    cards = sorted(list_models(), key=lambda card: card.name != default)
+    cards = sorted(list_models(), key=lambda card: card.name not in list_default_models())
     return {"reads_print": is_installed("rapidocr"), "cards": cards, "default_model": default}
 
 
@@ -83,7 +83,7 @@ def _read_and_store(request: HttpRequest, fields: dict[str, Any]) -> HttpRespons
             continue
         reading, _is_new = flows.read_file(user, content, file.name, options=options, number=fields["page"] or 1)
         record(request, "upload", reading)
-        results.append((reading.get_absolute_url(), reading.name, translate_label(reading.label) or _("Cannot tell")))
+        results.append((reading.get_absolute_url(), reading.name, describe_result(reading)))
     if _wants_json(request):
         return JsonResponse({"results": [{"url": url, "name": name, "heading": head} for url, name, head in results]})
     return HttpResponseRedirect(results[0][0]) if len(results) == 1 else redirect("history")

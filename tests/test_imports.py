@@ -31,6 +31,7 @@ EXPORTED = [
         "SettingsError",
         "TrainingError",
     ),
+    *("Model", "create_model", "fine_tune", "load_model"),
 ]
 
 

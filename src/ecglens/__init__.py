@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from ecglens.batch.frame import read_many
     from ecglens.digitizing import digitize
     from ecglens.explaining import explain
+    from ecglens.fine_tuning import fine_tune
     from ecglens.formats.files import read_record
     from ecglens.joining import digitize_joined
+    from ecglens.model import Model, load_model
+    from ecglens.models.create import create_model
     from ecglens.models.registry import list_models
     from ecglens.pages.read import iterate_pages
     from ecglens.reading import examine, read
@@ -62,6 +65,7 @@ __all__ = [
     "Located",
     "MissingExtraError",
     "MissingFileError",
+    "Model",
     "ModelError",
     "NotFound",
     "Page",
@@ -73,13 +77,16 @@ __all__ = [
     "Tracing",
     "TrainingError",
     "__version__",
+    "create_model",
     "digitize",
     "digitize_joined",
     "examine",
     "examine_record",
     "explain",
+    "fine_tune",
     "iterate_pages",
     "list_models",
+    "load_model",
     "read",
     "read_many",
     "read_record",
@@ -90,23 +97,31 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would send facts on this machine to its maker
 
 _FUNCTIONS = {
+    "Model": "ecglens.model",
+    "create_model": "ecglens.models.create",
     "digitize": "ecglens.digitizing",
     "digitize_joined": "ecglens.joining",
     "examine": "ecglens.reading",
     "examine_record": "ecglens.record_reading",
     "explain": "ecglens.explaining",
+    "fine_tune": "ecglens.fine_tuning",
     "iterate_pages": "ecglens.pages.read",
     "list_models": "ecglens.models.registry",
+    "load_model": "ecglens.model",
     "read": "ecglens.reading",
     "read_many": "ecglens.batch.frame",
     "read_record": "ecglens.formats.files",
 }
-"""Modules of the functions; the other names are of ``ecglens.records``."""
+"""Modules of the functions and of the model; the other names are of ``ecglens.records``."""
+
+_NEED_TORCH = frozenset({"create_model", "fine_tune"})
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'ecglens' has no attribute {name!r}")
+    if name in _NEED_TORCH:
+        import_module("ecglens.extras").require("torch", extra="train")
     return getattr(import_module(_FUNCTIONS.get(name, "ecglens.records")), name)
 
 

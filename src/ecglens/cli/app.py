@@ -93,6 +93,11 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             _MODELS,
             "Train a recipe: cross-validate it on held-out pages, then train one model on all recordings.",
         ),
+        "fine-tune": CommandEntry(
+            "fine_tune",
+            _MODELS,
+            "Fine-tune a model on pages of one's own, with their own labels, and evaluate it on held-out pages.",
+        ),
         "train-signals": CommandEntry(
             "train_signals",
             _MODELS,

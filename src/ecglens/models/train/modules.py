@@ -1,17 +1,15 @@
 """Load models as torch modules, for explanations that follow gradients."""
 
-import json
 from pathlib import Path
 
-from pydantic import ValidationError
 from torch import nn
 
-from ecglens.errors import ModelError, TrainingError
+from ecglens.errors import ModelError
 from ecglens.models.cards import GRAPH_FILE, ModelCard
 from ecglens.models.explain import ModuleRuntime
 from ecglens.models.inputs import dump_recipe
-from ecglens.models.train.recipe import Recipe
 from ecglens.models.train.run import load_final
+from ecglens.models.train.start import read_run_recipe
 from ecglens.models.zoo.compact_cnn import load_compact_cnn
 
 __all__ = ["load_module", "load_run_model"]
@@ -25,10 +23,7 @@ def load_run_model(run: Path) -> ModuleRuntime:
     Raises:
         TrainingError: The folder is not a run folder, or the run has no such model.
     """
-    try:
-        recipe = Recipe.model_validate_json((run / "recipe.json").read_bytes())
-    except (OSError, ValidationError, json.JSONDecodeError) as error:
-        raise TrainingError(f"Expected a run folder of ecglens train with its recipe.json, got '{run}'.") from error
+    recipe = read_run_recipe(run)
     module = load_final(recipe, run)
     card = ModelCard(
         name=recipe.model.replace(":", "-"),

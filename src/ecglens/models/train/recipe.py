@@ -180,6 +180,7 @@ class Recipe(_Section):
         title: One-line description.
         labels: Labels in the order of the model's outputs.
         options: Keyword arguments of the model.
+        start: Model or run whose weights the training starts from; random or pretrained ones where it is empty.
         test_fraction: Share of the files that the as-published protocol holds out.
         input: Input recipe, from page to array.
         optimization: Settings of the optimization.
@@ -193,6 +194,7 @@ class Recipe(_Section):
     title: str
     labels: Annotated[tuple[str, ...], Field(min_length=2)]
     options: dict[str, Any] = {}
+    start: str = ""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     input: Annotated[InputRecipe, PlainValidator(_parse_input), PlainSerializer(dump_recipe)] = TraceCanvas()
     optimization: Optimization = Optimization()

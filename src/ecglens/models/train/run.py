@@ -27,6 +27,7 @@ from ecglens.models.train.history import Figures, History, draw_curves, open_ten
 from ecglens.models.train.loop import BEST, LAST, compute_logits, train
 from ecglens.models.train.prepared import Prepared, prepare
 from ecglens.models.train.recipe import Recipe
+from ecglens.models.train.start import load_start
 from ecglens.models.zoo import build, check_weights
 
 __all__ = [
@@ -398,6 +399,8 @@ def build_model(recipe: Recipe, *, seed: int, initial: bool = True) -> nn.Module
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         model = build(recipe.model, labels=len(recipe.labels), shapes=recipe.input.shapes, **options)
+    if recipe.start and initial:
+        load_start(recipe.start, model)
     return model.to(memory_format=torch.channels_last)
 
 

@@ -67,6 +67,11 @@ class CompactCNN(nn.Module):
         self.place = _Tower(channels, _CHANNELS[-1] * _CELLS**2, labels, dropout)
         self.presence = _Tower(channels, _CHANNELS[-1] * 2, labels, dropout)
 
+    @property
+    def trunk(self) -> nn.ModuleList:
+        """Convolutions of both towers, which stay as they are where only the last layers are trained."""
+        return nn.ModuleList([self.place.features, self.presence.features])
+
     def towers(self, pages: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the logits of each tower, ``(pages, labels)``; each is trained by its own loss."""
         by_place = self.place.features(pages)

@@ -1,0 +1,106 @@
+"""A model as an object: loaded once by its name or folder, it reads pages and digital ECGs."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.models.cards import ModelCard
+from ecglens.models.runtime import Runtime
+from ecglens.pages.read import Source, read_page
+from ecglens.reading import examine_page, load_runtime
+from ecglens.records import EcgRecord, Prediction, Reading
+from ecglens.settings import load_settings
+
+__all__ = ["Model", "load_model"]
+
+
+class Model:
+    """A model that was loaded, from :func:`load_model`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | os.PathLike[str]) -> "Model":
+        """Load a model; the same as :func:`load_model`."""
+        return load_model(name_or_folder)
+
+    def __repr__(self) -> str:
+        return f"Model({self.card.name} {self.card.version}: {', '.join(self.labels)})"
+
+    @property
+    def card(self) -> ModelCard:
+        """Facts about the model: title, version, input, labels, temperature, license."""
+        return self._runtime.card
+
+    @property
+    def folder(self) -> Path:
+        """Folder with its graph and card."""
+        return self.card.folder
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels in the order of the columns of :meth:`predict_proba`."""
+        return self.card.labels
+
+    def read(self, source: Source, *, page: int = 1) -> Prediction:
+        """Read a page, as :func:`ecglens.read` does.
+
+        Raises:
+            EcgReadError: The file is not a page that can be read.
+        """
+        return self.examine(source, page=page).prediction
+
+    def examine(self, source: Source, *, page: int = 1, measure: bool = False) -> Reading:
+        """Read a page with its layout, and on request with measurements, as :func:`ecglens.examine` does.
+
+        Raises:
+            EcgReadError: The file is not a page that can be read.
+        """
+        decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+        return examine_page(decoded, self._runtime, measure=measure, source=source)
+
+    def read_record(self, record: EcgRecord) -> Prediction:
+        """Read a digital ECG, with a model of signals.
+
+        Raises:
+            ModelError: The model reads pages.
+        """
+        return self._runtime.predict_record(record)
+
+    def predict_proba(self, sources: Iterable[Source | EcgRecord]) -> NDArray[np.float64]:
+        """Compute calibrated probabilities of pages or digital ECGs.
+
+        Args:
+            sources: Pages, as for :meth:`read`, or records, as for :meth:`read_record`.
+
+        Returns:
+            ``(sources, labels)``; a row of NaN where the model was not run, because it cannot read the page.
+
+        Raises:
+            EcgReadError: A file is not a page that can be read.
+            ModelError: There is a record, and the model reads pages.
+        """
+        predictions = [self.read_record(one) if isinstance(one, EcgRecord) else self.read(one) for one in sources]
+        unknown = dict.fromkeys(self.labels, float("nan"))
+        rows = [[(one.probabilities or unknown)[label] for label in self.labels] for one in predictions]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.labels))
+
+
+def load_model(name_or_folder: str | os.PathLike[str] | None = None) -> Model:
+    """Load a model; each folder is loaded once in a process.
+
+    Args:
+        name_or_folder: Name of a model of :func:`ecglens.list_models`, or a model folder; the page model of the
+            settings when ``None``.
+
+    Raises:
+        ModelError: There is no such model, or it cannot be used.
+
+    >>> load_model("compact_cnn").labels
+    ('normal', 'mi', 'history_mi', 'abnormal_heartbeat')
+    """
+    return Model(load_runtime(name_or_folder))

@@ -7,7 +7,9 @@ import pytest
 from measured_values import value
 from synthetic_ecgs import add_to_leads, hump, synthesize_ecg
 
+from ecglens.measuring.analysis import analyze
 from ecglens.measuring.measure import measure
+from ecglens.measuring.rhythm_figures import measure_rhythm_figures
 from ecglens.records import EcgRecord, Rhythm
 
 
@@ -78,3 +80,12 @@ def with_wide_beat(record: EcgRecord, at_s: float) -> EcgRecord:
     """Add one beat of another shape, 180 ms wide."""
     t = np.arange(record.signals_mv.shape[1]) / record.fs_hz
     return add_to_leads(record, 1.5 * hump(t, at_s, 0.18) - 0.5 * hump(t, at_s + 0.25, 0.2))
+
+
+@pytest.mark.parametrize("qrs_on", [-60, -100, -180])
+def test_a_qrs_complex_that_begins_long_before_its_peak_leaves_less_room_for_p(qrs_on: int) -> None:
+    analysis = analyze(synthesize_ecg(np.arange(0.5, 9.5, 0.8)))
+    early = replace(analysis, waves=replace(analysis.waves, qrs_on=qrs_on))
+    rhythm = measure_rhythm_figures(early, pr=None, qrs=None)
+    assert rhythm.p_share is None or 0 <= rhythm.p_share.value <= 1
+    assert (rhythm.p_share is None) == (qrs_on == -180)

@@ -257,7 +257,7 @@ def test_fusion_averages_what_page_and_signal_say():
     expected = (answers(model.of_page, page) + answers(model.of_signal, signal)) / 2
     torch.testing.assert_close(answers(model, page, signal), expected)
     assert len(model.towers(page, signal)) == 3
-    assert not hasattr(model, "trunk")
+    assert len(list(model.trunk.parameters())) == len(list(model.of_page.trunk.parameters()))
 
 
 def test_fusion_takes_a_backbone_for_the_page():

@@ -160,7 +160,7 @@ def _measure_p_share(analysis: Analysis) -> Measured | None:
     if on is None or len(windows) < _MIN_BEATS:
         return None
     # The windows are unknown up to 300 ms after the beat before.
-    reach = min(LIMITS.p_reach_s * FS_HZ, analysis.typical_rr - 0.3 * FS_HZ + on)
+    reach = min(LIMITS.p_reach_s * FS_HZ, analysis.typical_rr - 0.3 * FS_HZ + on, BEFORE + on)
     if reach < LIMITS.min_p_reach_s * FS_HZ:
         return None
     part = windows[:, :, BEFORE + on - round(reach) : BEFORE + on - 2]

@@ -238,7 +238,8 @@ def test_what_cannot_be_trained_is_found_before_any_work(recordings):
     few = recordings.subset(range(4))
     with pytest.raises(TrainingError, match="The training side of fold 0 cannot be split again to select an epoch"):
         check_run(few, choosing, TWO, [0])
-    frozen = RECIPE.model_copy(update={"phases": (Phase(epochs=1, trunk=0),)})
+    plain = {"model": "cnn_224", "options": {}}
+    frozen = RECIPE.model_copy(update={**plain, "phases": (Phase(epochs=1, trunk=0),)})
     with pytest.raises(TrainingError, match="A phase freezes the trunk, but this model has none"):
         check_run(recordings, frozen, TWO, [0])
 

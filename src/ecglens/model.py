@@ -46,6 +46,11 @@ class Model:
         """Labels in the order of the columns of :meth:`predict_proba`."""
         return self.card.labels
 
+    @property
+    def rows_of_a_page(self) -> tuple[str, ...]:
+        """Names of the rows that it reads of one page: one, or one for each lead."""
+        return tuple(self._runtime.recipe.rows)
+
     def read(self, source: Source, *, page: int = 1) -> Prediction:
         """Read a page, as :func:`ecglens.read` does.
 

@@ -98,6 +98,11 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             _MODELS,
             "Fine-tune a model on pages of one's own, with their own labels, and evaluate it on held-out pages.",
         ),
+        "calibrate": CommandEntry(
+            "calibrate",
+            _MODELS,
+            "Calibrate a model on a site's own labeled pages: temperature, sets and threshold; its weights stay.",
+        ),
         "train-signals": CommandEntry(
             "train_signals",
             _MODELS,

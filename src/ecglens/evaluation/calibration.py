@@ -1,11 +1,25 @@
 """Calibration of probabilities: the calibration error, and temperature scaling (Guo et al., arXiv 1706.04599)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-__all__ = ["BINS", "bins_of", "calibration_gap", "cross_fit", "fit_temperature"]
+__all__ = [
+    "BINS",
+    "RIGHT_WHEN_ANSWERED",
+    "Threshold",
+    "bins_of",
+    "calibration_gap",
+    "choose_threshold",
+    "cross_fit",
+    "fit_temperature",
+]
+
+RIGHT_WHEN_ANSWERED = 0.98
+"""Share of right labels that a model's threshold aims at."""
 
 BINS = 15
 """Number of bins of confidence, over [0, 1], in the calibration error and in every plot of reliability."""
@@ -40,6 +54,45 @@ def fit_temperature(targets: NDArray[np.intp], logits: NDArray[np.float32]) -> f
         return float(-scaled[np.arange(len(targets)), targets].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Threshold below which a model gives no label.
+
+    Attributes:
+        abstain_below: Least probability of the top label with which it answers; 1 where none is enough.
+        answered: Share of pages that it answers.
+        right: Share of right answers among them.
+    """
+
+    abstain_below: float
+    answered: float
+    right: float
+
+
+def choose_threshold(targets: NDArray[np.intp], probabilities: NDArray[np.float64], *, least_right: float) -> Threshold:
+    """Choose the threshold at which most pages are answered, of which a share is right.
+
+    Args:
+        targets: ``(pages,)``, index of the true label.
+        probabilities: ``(pages, labels)``.
+        least_right: Least share of right answers.
+
+    >>> sure = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    >>> choose_threshold(np.array([0, 1, 0]), sure, least_right=0.98).abstain_below
+    0.8
+    """
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(-confidence)
+    right = np.cumsum((probabilities.argmax(axis=1) == targets)[order]) / np.arange(1, len(order) + 1)
+    ranked = confidence[order]
+    is_last_of_equals = np.append(ranked[1:] < ranked[:-1], True)  # pages of one confidence are answered all or none
+    enough = np.flatnonzero((right >= least_right) & is_last_of_equals)
+    if not enough.size:
+        return Threshold(1.0, 0.0, 0.0)
+    last = int(enough[-1])
+    return Threshold(float(ranked[last]), (last + 1) / len(order), float(right[last]))
 
 
 def cross_fit(targets: NDArray[np.intp], logits: NDArray[np.float32], folds: NDArray[np.intp]) -> NDArray[np.float64]:

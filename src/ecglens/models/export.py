@@ -22,7 +22,7 @@ from ecglens.datasets.duplicates.fingerprints import TrainingPages
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import AS_PUBLISHED
 from ecglens.errors import TrainingError
-from ecglens.evaluation.calibration import cross_fit, fit_temperature
+from ecglens.evaluation.calibration import RIGHT_WHEN_ANSWERED, choose_threshold, cross_fit, fit_temperature
 from ecglens.evaluation.evaluate import evaluate
 from ecglens.evaluation.points import curve_points
 from ecglens.evaluation.predictions import Predictions
@@ -41,7 +41,6 @@ __all__ = ["collect_predictions", "evaluate_run", "export"]
 
 _HEADLINES = ("accuracy", "macro_f1", "macro_auroc", "expected_calibration_error", "right_at_coverage")
 _PAGES_COMPARED = 24
-_RIGHT_WHEN_ANSWERED = 0.98
 
 
 def evaluate_run(
@@ -238,16 +237,12 @@ def _calibrate(recordings: Recordings, run: Path, recipe: Recipe, seeds: Sequenc
     targets = np.concatenate([_targets(recordings, part.rows, recipe.labels) for part in parts])
     temperature = 1.0 if _votes(recipe) else fit_temperature(targets, logits)
     probabilities = softmax(logits.astype(np.float64) / temperature, axis=1)
-    confidence = probabilities.max(axis=1)
-    order = np.argsort(-confidence)
-    right = np.cumsum((probabilities.argmax(axis=1) == targets)[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(right >= _RIGHT_WHEN_ANSWERED)
-    last = int(enough[-1]) if enough.size else -1
+    threshold = choose_threshold(targets, probabilities, least_right=RIGHT_WHEN_ANSWERED)
     return {
         "temperature": temperature,
-        "abstain_below": float(confidence[order][last]) if enough.size else 1.0,
-        "answered": (last + 1) / len(order),
-        "right_when_answered": float(right[last]) if enough.size else 0.0,
+        "abstain_below": threshold.abstain_below,
+        "answered": threshold.answered,
+        "right_when_answered": threshold.right,
     }
 
 

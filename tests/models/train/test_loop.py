@@ -218,8 +218,8 @@ def test_a_frozen_trunk_stays_as_it_is_its_statistics_too_until_a_later_phase(tm
 
 
 def test_a_model_without_a_trunk_has_none_to_freeze(tmp_path):
+    plain = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2))
     with pytest.raises(TrainingError, match="A phase freezes the trunk, but this model has none"):
-        plain = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2))
         train(plain, easy_pages(16), None, recipe(phases=(Phase(epochs=1, trunk=0),)), seed=0, folder=tmp_path)
 
 

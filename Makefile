@@ -14,7 +14,7 @@ LANGUAGE_PATHS := .ci .github README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev serve test test-fast test-databases nightly lint language accuracy thresholds audit release \
-  constraints format bench docs clean
+  constraints format bench docs pictures clean
 # Without compiled files each of the many processes of the tests would compile torch and all others again.
 unexport PYTHONDONTWRITEBYTECODE
 # Each test process has one core, so that the processes do not wait for each other's threads.
@@ -80,7 +80,11 @@ format: setup-dev ## Put the code into its form
 bench: setup-dev ## Run the benchmarks and print their tables
 	@for script in $(filter-out %/scoring.py %/threshold_sweep.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-docs: setup-dev ## Make the pictures of the docs again
+docs: $(VENV)/.docs ## Build the documentation site in build/docs, with its tutorials run (warnings are errors)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "Built build/docs/index.html."
+
+pictures: setup-dev ## Make the pictures and generated pages of the docs again
 	@for script in docs/make_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## Remove .venv and caches
@@ -109,6 +113,10 @@ $(VENV)/.mysql: $(VENV)/.development
 	else \
 	  echo "mysqlclient is not installed: it needs a C compiler, pkg-config and MariaDB's or MySQL's library (libmariadb-dev)."; \
 	fi
+
+$(VENV)/.docs: $(VENV)/.development
+	$(UV) --editable '.[docs]'
+	@touch $@
 
 $(VENV)/.release: $(BIN)/uv pyproject.toml constraints.txt
 	$(UV) --editable '.[release]'

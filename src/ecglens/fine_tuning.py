@@ -120,7 +120,7 @@ def make_recipe(model: str, labels: tuple[str, ...], *, all_layers: bool = False
     if is_run(model):
         recipe = read_run_recipe(Path(model))
         options = {name: value for name, value in recipe.options.items() if name != "weights"}
-        changes = {"labels": labels, "start": model, "title": title, "options": options}
+        changes = {"input.known_print": False, "labels": labels, "start": model, "title": title, "options": options}
         return change_recipe(recipe, changes).model_copy(update={"phases": phases})
     if all_layers:
         raise TrainingError("Expected the run that trained the model, to train all of its layers, got a model folder.")
@@ -132,7 +132,7 @@ def make_recipe(model: str, labels: tuple[str, ...], *, all_layers: bool = False
         title=title,
         labels=labels,
         start=model,
-        input=parse_recipe(card.input),
+        input=parse_recipe({**card.input, "known_print": False}),  # the site's recorder is another
         optimization=Optimization(learning_rate=_LEARNING_RATE),
         phases=phases,
     )

@@ -104,3 +104,19 @@ def test_wild_signals_give_a_whole_row(signals: NDArray[np.float32], fs_hz: floa
     row = compute_features(EcgRecord(signals, fs_hz, STANDARD_LEADS[: len(signals)]))
     assert list(row) == list(FEATURES)
     assert not any(np.isinf(value) for value in row.values())
+
+
+@pytest.mark.parametrize(
+    ("first_s", "last_s", "unknown"), [(-0.2, -0.09, "p_mv"), (-0.03, 0.03, "r_mv"), (0.1, 0.3, "t_mv")]
+)
+def test_a_wave_that_is_unknown_in_all_beats_of_a_lead_has_no_features(
+    first_s: float, last_s: float, unknown: str
+) -> None:
+    record = synthesize_ecg(np.arange(0.5, 9.5, 0.8))
+    signals = record.signals_mv.copy()
+    for peak_s in measure(record).r_peaks_s:
+        first, last = (max(0, round((peak_s + at) * record.fs_hz)) for at in (first_s, last_s))
+        signals[record.leads.index("V2"), first:last] = np.nan
+    row = compute_features(replace(record, signals_mv=signals))
+    assert np.isnan(row[f"V2_{unknown}"])
+    assert not np.isnan(row[f"V3_{unknown}"])

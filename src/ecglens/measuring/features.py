@@ -112,12 +112,17 @@ def _global_features(analysis: Analysis, figures: Measurements) -> dict[str, flo
 
 
 def _shape_features(beat: NDArray[np.float64], waves: Waves, reliable_edges: set[str]) -> dict[str, float]:
-    """Amplitudes, times and areas of the waves of one lead's median beat; of P and T only with a reliable edge."""
+    """Amplitudes, times and areas of the waves of one lead's median beat; of P and T only with a reliable edge.
+
+    A wave of which a part is unknown, as between the traces of short columns, has none.
+    """
     if waves.qrs_on is None or waves.qrs_end is None:
         return {}
     on, end = BEFORE + waves.qrs_on, BEFORE + waves.qrs_end
     step_ms = 1000 / FS_HZ
     qrs = beat[on : end + 1]
+    if np.isnan(qrs).any():
+        return {}
     top = int(qrs.argmax())
     r = max(float(qrs[top]), 0.0)
     q, s = (min(float(part.min(initial=0.0)), 0.0) for part in (qrs[:top], qrs[top:]))
@@ -136,13 +141,16 @@ def _shape_features(beat: NDArray[np.float64], waves: Waves, reliable_edges: set
     values["st_slope_mvs"] = (values["st_j60_mv"] - values["st_j_mv"]) / 0.06
     if waves.t_end is not None and "t_end" in reliable_edges:
         stretch = beat[end : BEFORE + waves.t_end + 1]
-        after_j = round(0.04 * FS_HZ)
-        peak = after_j + int(np.abs(_smooth(stretch)[after_j:]).argmax())
-        values |= {"t_mv": float(_smooth(stretch)[peak]), "t_area_mvms": float(stretch.sum()) * step_ms}
-        values["t_at_ms"] = peak * step_ms
+        if not np.isnan(stretch).any():
+            after_j = round(0.04 * FS_HZ)
+            peak = after_j + int(np.abs(_smooth(stretch)[after_j:]).argmax())
+            values |= {"t_mv": float(_smooth(stretch)[peak]), "t_area_mvms": float(stretch.sum()) * step_ms}
+            values["t_at_ms"] = peak * step_ms
     if waves.p_on is not None and "p_on" in reliable_edges:
-        p_wave = _smooth(beat[BEFORE + waves.p_on : on])
-        values["p_mv"] = float(p_wave[np.abs(p_wave).argmax()])
+        stretch = beat[BEFORE + waves.p_on : on]
+        if not np.isnan(stretch).any():
+            p_wave = _smooth(stretch)
+            values["p_mv"] = float(p_wave[np.abs(p_wave).argmax()])
     return values
 
 

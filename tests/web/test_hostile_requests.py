@@ -4,13 +4,16 @@ import base64
 import csv
 import io
 import json
+import logging
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from ecglens.web.accounts.models import User
 from ecglens.web.accounts.tokens import create_token
+from ecglens.web.http.log_redaction import SecretsFilter
 from ecglens.web.readings.models import Reading
 
 pytestmark = pytest.mark.django_db
@@ -109,3 +112,31 @@ def test_no_cell_of_an_export_is_a_formula(client, user):
     assert (cells["file"], cells["note"], cells["label_by_user"]) == ("'＝cmd.jpg", "\n '=1+1", "'-x")
     assert cells["page"] == "1"
     assert text.endswith("\r\n")
+
+
+def test_head_of_the_api_is_get_without_the_body(program):
+    for path in ("/api/v1/readings", "/api/v1/models", "/api/v1/openapi.json"):
+        got, head = program.get(path), program.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers["Content-Length"] == str(len(got.content))
+    assert program.head("/api/v1/nothing").status_code == 404
+
+
+def test_a_second_file_is_not_dropped_silently(program):
+    files = [SimpleUploadedFile(f"{number}.png", b"page", "image/png") for number in range(2)]
+    refused = program.post("/api/v1/readings", {"file": files})
+    assert refused.status_code == 422
+    assert "Expected one file, got 2" in refused.json()["detail"]
+
+
+def test_a_log_message_is_short_and_only_errors_have_tracebacks():
+    try:
+        raise ValueError("broken")
+    except ValueError as error:
+        fault = (type(error), error, error.__traceback__)
+    for level, has_traceback in ((logging.WARNING, False), (logging.ERROR, True)):
+        record = logging.LogRecord("django.request", level, "", 0, "Not Found: /%s", ("x" * 60_000,), fault)
+        assert SecretsFilter().filter(record)
+        assert len(record.getMessage()) < 2100
+        assert "60012 characters" in record.getMessage()
+        assert bool(record.exc_text) is has_traceback

@@ -58,6 +58,9 @@ def create_reading(
     same key with another request is refused with 409.
     """
     user = get_user(request)
+    sent = len(request.FILES.getlist("file"))
+    if sent > 1:
+        raise flows.Refused(f"Expected one file, got {sent}; send a batch, or a request for each file.")
     options = flows.create_options(user, models, printed=printed, explain=explain)
     content = file.read()
     key = hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else None

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ecglens.web.http.guards.add_headers",
     "ecglens.web.http.guards.decode_as_utf8",
+    "ecglens.web.http.guards.answer_head",
     "ecglens.web.http.metrics.count_requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -80,3 +80,11 @@ def test_a_fold_trained_on_one_label_predicts_that_label():
     labels, fold = np.array([0, 0, 0, 0, 1]), np.arange(5)
     answers = label_answers([np.arange(5.0)[:, None].astype(np.float32)], labels, fold, seed=0)
     assert answers[4].tolist() == [1.0, 0.0]
+
+
+def test_a_classifier_that_has_not_learned_the_labels_accuses_nobody(pages, monkeypatch):
+    recordings, signatures, beats = pages
+    wrong = 1 - recordings.codes("label")
+    answers = np.where(np.eye(2)[wrong] > 0, 0.99, 0.01)
+    monkeypatch.setattr("ecglens.datasets.label_errors.label_answers", lambda *_, **__: answers)
+    assert find_label_errors(recordings, signatures, beats, seed=0) == ()

@@ -127,3 +127,17 @@ def test_a_file_name_that_no_table_can_hold_is_refused(name, load, tmp_path):
     (tmp_path / "mi" / name).touch()
     with pytest.raises(DatasetError, match=r"Expected file names in UTF-8, got '.*a\\udcff\..*'.*; rename the file"):
         load(tmp_path)
+
+
+def test_a_folder_of_pages_without_folders_by_label_has_no_labels(tmp_path):
+    for name in ("a.jpg", "b.PNG", "notes.txt"):
+        (tmp_path / name).touch()
+    recordings = sources.from_flat_folder(tmp_path)
+    assert [(row.path.name, row.label) for row in recordings] == [
+        ("a.jpg", sources.NO_LABEL),
+        ("b.PNG", sources.NO_LABEL),
+    ]
+    (tmp_path / "mi").mkdir()
+    (tmp_path / "mi" / "c.jpg").touch()
+    assert sources.from_flat_folder(tmp_path) is None
+    assert sources.from_flat_folder(tmp_path / "a.jpg") is None

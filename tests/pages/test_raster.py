@@ -149,3 +149,14 @@ def test_a_page_takes_little_memory_whatever_its_mode(tmp_path):
     assert len(peaks) == len(files)
     # libwebp takes 4 bytes a pixel beside the picture, and some megabytes for any picture.
     assert {name: peak for name, peak in peaks.items() if peak > (12 if name.endswith("WebP") else 9.5)} == {}
+
+
+@pytest.mark.parametrize("suffix", ["webp", "png"])
+def test_an_animation_says_that_its_first_picture_was_read(tmp_path, suffix):
+    frames = [Image.new("RGB", (400, 400), color) for color in ("white", "red")]
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / f"one.{suffix}")
+    assert "is an animation, of which the first picture was read" in " ".join(
+        read_page(tmp_path / f"a.{suffix}").warnings
+    )
+    assert read_page(tmp_path / f"one.{suffix}").warnings == ()

@@ -14,7 +14,10 @@ __all__ = ["command"]
 
 
 def command(
-    data: Annotated[Path, typer.Argument(help="Folder by label, a CSV of recordings, or PTB-XL.", show_default=False)],
+    data: Annotated[
+        Path,
+        typer.Argument(help="Folder of pages, by label or without, a CSV, or PTB-XL.", show_default=False),
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder for index.html and PNGs.", show_default=False)] = None,
     labels: Rules = None,
     scheme: Scheme = None,
@@ -24,13 +27,15 @@ def command(
 ) -> None:
     """Describe a data set: labels, splits, sizes, brightness and printed rates."""
     from ecglens.datasets.explore import explore
-    from ecglens.datasets.sources import from_path, read_rules
+    from ecglens.datasets.sources import from_flat_folder, from_path, read_rules
 
     for module in ("jinja2", "matplotlib") if plots else ("jinja2",):
         if out is not None:
             require(module, extra="report")
     check_outside(out, data)
-    recordings = from_path(data, rules=None if labels is None else read_rules(labels), scheme=scheme)
+    recordings = from_flat_folder(data) if labels is None and scheme is None else None
+    if recordings is None:
+        recordings = from_path(data, rules=None if labels is None else read_rules(labels), scheme=scheme)
     with bar("Opening pages") as progress:
         overview = explore(recordings, samples=samples, seed=seed, progress=progress)
     if out is not None:

@@ -25,7 +25,10 @@ def command(
     license: Annotated[str, typer.Option(help="License of the weights.")],
     labels: Rules = None,
     scheme: Scheme = None,
-    seeds: Annotated[str, typer.Option(help="Seeds whose folds are finished, separated by commas.")] = "0,1,2",
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Seeds, separated by commas; those of the run by default.", show_default=False),
+    ] = None,
     explained: Annotated[
         int,
         typer.Option(min=0, help="Number of pages to check explanations on, for the card; 1.5 s each."),
@@ -37,8 +40,10 @@ def command(
 
     require("torch", extra="train")
     from ecglens.models.export import evaluate_run, export
+    from ecglens.models.train.folder import list_seeds
 
-    recordings, numbers = load_training(data, labels, scheme, signals=True), parse_seeds(seeds)
+    recordings = load_training(data, labels, scheme, signals=True)
+    numbers = list_seeds(run) if seeds is None else parse_seeds(seeds)
     command_line = "ecglens " + shlex.join(sys.argv[1:])
     evaluation = evaluate_run(recordings, run, seeds=numbers, command=command_line)
     export(

@@ -18,7 +18,9 @@ __all__ = [
     "AAMI",
     "FOLDER_RULES",
     "IMAGE_SUFFIXES",
+    "NO_LABEL",
     "SCHEMES",
+    "from_flat_folder",
     "from_folders",
     "from_path",
     "from_ptbxl",
@@ -33,6 +35,9 @@ __all__ = [
 ]
 
 _ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
+
+NO_LABEL = "no label"
+"""Label of pages that have none."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".pdf"})
 """Suffixes of files that are read as pages."""
@@ -233,6 +238,21 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
         problem = "got images in no folder; make one for each label, or give a CSV" if loose else "got none"
         raise DatasetError(f"Expected images in folders by label below {root}, {problem}.")
     return _with_names_of_text(rows)
+
+
+def from_flat_folder(root: str | Path) -> Recordings | None:
+    """Load the pages of a folder that has no folders by label; ``None`` for any other source.
+
+    Args:
+        root: The folder.
+    """
+    root = Path(root)
+    if not root.is_dir() or is_ptbxl(root):
+        return None
+    pages = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    if not pages or any(path.parent != root for path in pages):
+        return None
+    return _with_names_of_text([Recording(page, NO_LABEL, page.name, page.name, None, "folder") for page in pages])
 
 
 def _with_names_of_text(rows: Sequence[Recording]) -> Recordings:

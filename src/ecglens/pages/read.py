@@ -49,6 +49,9 @@ _STARTS = {
     "BMP": (b"BM",),
 }
 _PDF_SEARCH_BYTES = 1024
+_ANIMATION_BYTES = 1024
+"""Part of a file in which WebP and PNG say that they are animations."""
+_ANIMATION = "The file is an animation, of which the first picture was read; save others as files of their own."
 _OTHER_FORMATS = {
     b"GIF8": "a GIF",
     b"PK\x03\x04": "a ZIP or Office file",
@@ -93,7 +96,8 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
     file = SourceFile(data, name, page, max_megapixels)
     kind = _file_kind(file)
     decoded = (decode or _decode_by_kind)(file, kind)
-    return Page(decoded.pixels, name, page, decoded.pages, decoded.warnings, decoded.curves, texts=decoded.texts)
+    warnings = (*decoded.warnings, *((_ANIMATION,) if _is_animation(data, kind) else ()))
+    return Page(decoded.pixels, name, page, decoded.pages, warnings, decoded.curves, texts=decoded.texts)
 
 
 def decode_here(file: SourceFile, kind: str) -> Decoded:
@@ -310,6 +314,13 @@ def _file_kind(file: SourceFile) -> str:
         source=file.name,
         detail=f"expected {_EXPECTED}, found {_describe_bytes(file.data)}; save the page as one of these.",
     )
+
+
+def _is_animation(data: bytes, kind: str) -> bool:
+    """Return whether a file shows several pictures one after another."""
+    if kind == "WebP":
+        return b"ANIM" in data[:_ANIMATION_BYTES]
+    return kind == "PNG" and b"acTL" in data[:_ANIMATION_BYTES].partition(b"IDAT")[0]
 
 
 def _load_decoder(kind: str) -> Callable[[SourceFile], Decoded]:

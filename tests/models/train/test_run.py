@@ -15,7 +15,7 @@ from ecglens.datasets.splits import Split
 from ecglens.errors import DatasetError, TrainingError
 from ecglens.models.inputs import LeadCrops
 from ecglens.models.train import cache, run
-from ecglens.models.train.folder import Plan, load_run, lock_run, start_run
+from ecglens.models.train.folder import Plan, list_seeds, load_run, lock_run, start_run
 from ecglens.models.train.recipe import Damage, Phase, Selection
 from ecglens.models.train.run import check_run, cross_validate, fit_all, load_answers, make_split, page_logits
 
@@ -253,3 +253,9 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
         pass
     with lock_run(tmp_path / "run"):
         assert (tmp_path / "run" / "lock").exists()
+
+
+def test_the_seeds_of_a_run_are_those_of_its_folders(finished_run, tmp_path):
+    assert list_seeds(finished_run) == [0]
+    with pytest.raises(TrainingError, match="with folds of a seed"):
+        list_seeds(tmp_path)

@@ -36,7 +36,7 @@ from ecglens.models.train.origin import describe_origin
 from ecglens.models.train.recipe import Recipe
 from ecglens.tables import parse_cell, write_rows
 
-__all__ = ["Plan", "check_labels", "list_rows", "load_run", "lock_run", "start_run", "table_hash"]
+__all__ = ["Plan", "check_labels", "list_rows", "list_seeds", "load_run", "lock_run", "start_run", "table_hash"]
 
 _COLUMNS = ("file", "label", "recording", "group")
 
@@ -136,6 +136,19 @@ def load_run(recordings: Recordings, out: Path) -> tuple[Recipe, Plan]:
             f"The run in '{out}' was trained on other recordings; use the table that it was trained on."
         )
     return recipe, plan
+
+
+def list_seeds(run: Path) -> list[int]:
+    """List the seeds that a run was started with.
+
+    Raises:
+        TrainingError: The run has none.
+    """
+    names = (path.name.removeprefix("seed") for path in run.glob("seed*") if path.is_dir())
+    seeds = sorted(int(name) for name in names if name.isdecimal())
+    if not seeds:
+        raise TrainingError(f"Expected a run folder of ecglens train with folds of a seed, got '{run}'.")
+    return seeds
 
 
 def check_labels(recordings: Recordings, recipe: Recipe) -> None:

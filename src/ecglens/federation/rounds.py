@@ -18,7 +18,7 @@ from torch import Tensor
 from ecglens.errors import TrainingError
 from ecglens.federation.client import ARRAYS, COUNTS, EXAMPLES, METRICS
 from ecglens.federation.local import Order
-from ecglens.federation.local_grid import count_message_bytes
+from ecglens.federation.local_grid import CountingGrid
 from ecglens.federation.weights import make_record, read_record
 from ecglens.models.train.checkpoint import load_state, save_state
 
@@ -113,11 +113,11 @@ def run_rounds(
         for _ in range(plan.attempts):
             begun, config = clock(), _make_config(order, start)
             record = make_record(current)
+            counted, left_out = CountingGrid(grid), list[str]()
             if combine is None:
-                result, used, left_out, traffic = _run_strategy(grid, strategy, record, config, order, plan, shapes)
+                result, used, left_out = _run_strategy(counted, strategy, record, config, order, plan, shapes)
             else:
-                result, used = combine(order.round, grid, record, config)
-                left_out, traffic = (), (0, 0)
+                result, used = combine(order.round, counted, record, config)
             if result is not None and used >= plan.min_sites:
                 break
             _log.warning("Round %d had %d sites of %d; it is repeated.", order.round, used, plan.min_sites)
@@ -128,7 +128,8 @@ def run_rounds(
             )
         assert result is not None
         current = read_record(result)
-        figures.append(RoundFigures(order.round, used, tuple(left_out), *traffic, clock() - begun))
+        seconds = clock() - begun
+        figures.append(RoundFigures(order.round, used, tuple(left_out), counted.sent, counted.received, seconds))
         _store(folder / STATE, strategy, current, figures)
         on_round(figures[-1])
     return current, figures
@@ -136,7 +137,7 @@ def run_rounds(
 
 def check_replies(
     replies: Iterable[Message], shapes: Mapping[str, tuple[int, ...]]
-) -> tuple[list[Message], list[str], int]:
+) -> tuple[list[Message], list[str]]:
     """Separate the replies that can be combined from those that cannot.
 
     Args:
@@ -144,18 +145,17 @@ def check_replies(
         shapes: Shape of each weight.
 
     Returns:
-        The usable replies in the order of their nodes, so that sums do not depend on who replied first; the reasons of
-        the others; and the bytes of all.
+        The usable replies in the order of their nodes, so that sums do not depend on who replied first; and the reasons
+        of the others.
     """
-    usable, reasons, received = [], [], 0
+    usable, reasons = [], []
     for reply in sorted(replies, key=lambda message: message.metadata.src_node_id):
-        received += count_message_bytes(reply)
         reason = _find_fault(reply, shapes)
         if reason is None:
             usable.append(reply)
         else:
             reasons.append(f"node {reply.metadata.src_node_id}: {reason}")
-    return usable, reasons, received
+    return usable, reasons
 
 
 def ask_sites(
@@ -180,18 +180,18 @@ def _run_strategy(
     order: Order,
     plan: RoundPlan,
     shapes: Mapping[str, tuple[int, ...]],
-) -> tuple[ArrayRecord | None, int, list[str], tuple[int, int]]:
+) -> tuple[ArrayRecord | None, int, list[str]]:
     """Send the order of a round, and combine the replies that can be used."""
     messages = list(strategy.configure_train(order.round, record, config, grid))
-    sent, nodes = sum(map(count_message_bytes, messages)), {message.metadata.dst_node_id for message in messages}
+    nodes = {message.metadata.dst_node_id for message in messages}
     replies = list(grid.send_and_receive(messages, timeout=plan.timeout_s))
     silent = sorted(nodes - {reply.metadata.src_node_id for reply in replies})
-    usable, reasons, received = check_replies(replies, shapes)
+    usable, reasons = check_replies(replies, shapes)
     left_out = [*reasons, *(f"node {node}: no reply in {plan.timeout_s:g} s" for node in silent)]
     if len(usable) < plan.min_sites:
-        return None, len(usable), left_out, (sent, received)
+        return None, len(usable), left_out
     result, _ = strategy.aggregate_train(order.round, usable)
-    return result, len(usable), left_out, (sent, received)
+    return result, len(usable), left_out
 
 
 def _find_fault(reply: Message, shapes: Mapping[str, tuple[int, ...]]) -> str | None:

@@ -55,13 +55,22 @@ def spoil(runner, site, change):
     return run
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name != "fedbn"])
 def test_every_strategy_learns_over_sites(tmp_path, name):
     orders = tuple(Order(round=number, epochs=5, learning_rate=0.1) for number in range(1, 21))
     network, _, figures = train(tmp_path, name, orders=orders)
     assert accuracy(TinyTask(2, seed=0).build()) < 0.7
     assert accuracy(network) > 0.85
     assert [each.sites for each in figures] == [SITES] * 20
+
+
+def test_with_local_normalizations_each_site_answers_by_its_own(tmp_path):
+    orders = tuple(Order(round=number, epochs=5, learning_rate=0.1) for number in range(1, 21))
+    _, weights, _ = train(tmp_path, "fedbn", orders=orders)
+    _, strategy, _ = begin(StrategySettings("fedbn"))
+    grid = LocalGrid(tiny_runner(tasks(), tmp_path), SITES)
+    counts = sum(ask_sites(grid, strategy, weights, orders[-1], timeout_s=60, labels=2).values())
+    assert counts.trace() / counts.sum() > 0.85
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

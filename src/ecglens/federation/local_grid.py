@@ -164,14 +164,18 @@ def count_message_bytes(message: Message) -> int:
         return len(message.error.reason or "")
     total = 0
     for record in message.content.values():
-        total += (
-            sum(len(array.data) for array in record.values()) if isinstance(record, ArrayRecord) else _plain(record)
-        )
+        if isinstance(record, ArrayRecord):
+            total += sum(len(array.data) for array in record.values())
+        else:
+            total += sum(len(name) + _count_bytes(value) for name, value in record.items())
     return total
 
 
-def _plain(record: Any) -> int:
-    return int(record.count_bytes())
+def _count_bytes(value: Any) -> int:
+    """Count the bytes of a setting or count: 8 for a number, as Flower sends it."""
+    if isinstance(value, list):
+        return sum(map(_count_bytes, value))
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 def _run_timed(

@@ -6,7 +6,7 @@ and the server adds noise to the mean.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from flwr.serverapp import Grid
 from ecglens.errors import TrainingError
 from ecglens.extras import require
 from ecglens.federation.client import ARRAYS, CONFIG, EXAMPLES, METRICS
+from ecglens.federation.local_grid import CountingGrid
 from ecglens.federation.strategies import StrategySettings
 
 __all__ = ["SecureLimits", "client_mods", "compute_epsilon", "make_secure_combination"]
@@ -82,37 +83,50 @@ def make_secure_combination(
     )
 
     def combine(number: int, grid: Grid, arrays: ArrayRecord, config: ConfigRecord) -> tuple[ArrayRecord | None, int]:
-        names = list(arrays)
-        strategy = _SumStrategy({**config, _NAMES: "\n".join(names)})
-        manager = SimpleClientManager()
-        for node in grid.get_node_ids():
-            manager.register(GridClientProxy(node, grid, 1))
-        context = LegacyContext(
-            Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={}),
-            config=ServerConfig(),
-            strategy=strategy,
-            client_manager=manager,
-        )
-        context.state.config_records["config"] = ConfigRecord({"current_round": number})
-        start = [array.numpy() for array in arrays.values()]
-        context.state.array_records["parameters"] = compat.parameters_to_arrayrecord(
-            ndarrays_to_parameters(start), keep_input=True
-        )
-        workflow(grid, context)
-        if strategy.mean is None:
-            return None, 0
-        changed = (value + change for value, change in zip(start, strategy.mean, strict=True))
-        return (
-            ArrayRecord(
-                {
-                    name: Array(np.asarray(value, np.float32).reshape(old.shape))
-                    for name, value, old in zip(names, changed, start, strict=True)
-                }
-            ),
-            strategy.sites,
-        )
+        nodes = list(grid.get_node_ids())
+        result, used, answered = _run_exchanges(workflow, number, grid, arrays, config, nodes)
+        if result is None and 2 <= len(answered) < len(nodes):
+            # Flower's protocol replaces sites that are lost after their keys were shared, but none before
+            result, used, _ = _run_exchanges(workflow, number, grid, arrays, config, sorted(answered))
+        return result, used
 
     return combine
+
+
+def _run_exchanges(
+    workflow: SecAggPlusWorkflow,
+    number: int,
+    grid: Grid,
+    arrays: ArrayRecord,
+    config: ConfigRecord,
+    nodes: list[int],
+) -> tuple[ArrayRecord | None, int, set[int]]:
+    """Run the exchanges with some sites; return weights, number of sites, and the sites that sent their keys."""
+    names = list(arrays)
+    strategy, manager = _SumStrategy({**config, _NAMES: "\n".join(names)}), SimpleClientManager()
+    for node in nodes:
+        manager.register(GridClientProxy(node, grid, 1))
+    context = LegacyContext(
+        Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={}),
+        config=ServerConfig(),
+        strategy=strategy,
+        client_manager=manager,
+    )
+    context.state.config_records["config"] = ConfigRecord({"current_round": number})
+    start = [array.numpy() for array in arrays.values()]
+    context.state.array_records["parameters"] = compat.parameters_to_arrayrecord(
+        ndarrays_to_parameters(start), keep_input=True
+    )
+    noted = _FirstReplies(grid)
+    workflow(noted, context)
+    if strategy.mean is None:
+        return None, 0, noted.answered
+    changed = (value + change for value, change in zip(start, strategy.mean, strict=True))
+    weights = {
+        name: Array(np.asarray(value, np.float32).reshape(old.shape))
+        for name, value, old in zip(names, changed, start, strict=True)
+    }
+    return ArrayRecord(weights), strategy.sites, noted.answered
 
 
 def compute_epsilon(noise: float, rounds: int, *, delta: float) -> float:
@@ -126,6 +140,21 @@ def compute_epsilon(noise: float, rounds: int, *, delta: float) -> float:
     accountant = require("opacus.accountants", extra="federate").RDPAccountant()
     accountant.history = [(noise, 1.0, rounds)]
     return float(accountant.get_epsilon(delta))
+
+
+class _FirstReplies(CountingGrid):
+    """Another grid, of which it is noted which sites answered the first messages."""
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__(grid)
+        self.answered: set[int] = set()
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
+        """Send messages and return the replies."""
+        replies = list(super().send_and_receive(messages, timeout=timeout))
+        if not self.answered:
+            self.answered = {reply.metadata.src_node_id for reply in replies if not reply.has_error()}
+        return replies
 
 
 class _SumStrategy(FedAvg):

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -207,7 +207,8 @@ def _run_fold(
     recipe, listener = prepared.recipe, context.listener
     learning = _training_sites(prepared.recordings, sites, fold, listener)
     _write_sites(folder, prepared.recordings, learning)
-    world = _World(prepared.recordings, recipe, context.cache, learning, folder, plan, faults)
+    plain = Recordings(tuple(replace(row, extra={}) for row in prepared.recordings))  # worker processes get it
+    world = _World(plain, recipe, context.cache, learning, folder, plan, faults)
     network = _initial_network(prepared, plan, fold, folder, seed)
     names = list_shared(network, local_norms=plan.strategy.local_norms)
     own = tuple(name for name in list_shared(network) if name not in names)

@@ -64,6 +64,7 @@ METHODS: Mapping[str, dict[str, Any]] = {
     "central": {},
     "local": {},
     "fedavg": {"strategy": StrategySettings("fedavg")},
+    "double": {"strategy": StrategySettings("fedavg"), "rounds": 30, "epochs": 2},
     "fedprox": {"strategy": StrategySettings("fedprox")},
     "fedadam": {"strategy": StrategySettings("fedadam")},
     "fedyogi": {"strategy": StrategySettings("fedyogi")},

@@ -20,7 +20,7 @@ ORDERS = tuple(Order(round=number, epochs=2, learning_rate=0.1) for number in (1
 def train(folder, *, secure, sizes=(20, 30, 40), silent=(), log=None, min_sites=2, fails=None):
     tasks = [TinyTask(size, seed=number, fails=fails or "") for number, size in enumerate(sizes)]
     settings = StrategySettings("fedbn")
-    mods = client_mods(settings, secure=secure)
+    mods = client_mods(secure=secure, clips=False)
     network = tasks[0].build()
     weights = get_arrays(network, list_shared(network, local_norms=True))
     grid = LocalGrid(tiny_runner(tasks, folder, mods=tuple(mods), secure=secure, log=log), len(sizes), silent=silent)
@@ -83,7 +83,7 @@ def test_clipping_and_noise_hide_a_site(tmp_path):
         network = tasks[0].build()
         weights = get_arrays(network, list_shared(network, local_norms=True))
         folder, log = tmp_path / f"{noise}-{clip}", []
-        mods = tuple(client_mods(settings, secure=False))
+        mods = tuple(client_mods(secure=False, clips=True))
         grid = LocalGrid(tiny_runner(tasks, folder, mods=mods, log=log), 3)
         strategy = make_strategy(settings, list_parameters(network), sites=3)
         result, _ = run_rounds(grid, strategy, weights, RoundPlan(ORDERS[:1]), folder)

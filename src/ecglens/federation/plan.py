@@ -3,14 +3,15 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ecglens.documents import parse_json
 from ecglens.errors import TrainingError
 from ecglens.federation.local import Order
 from ecglens.federation.sites import SitePlan
-from ecglens.federation.strategies import StrategySettings
+from ecglens.federation.strategies import StrategyLimits, StrategySettings
 from ecglens.models.train.fitter import compute_learning_rates
 from ecglens.models.train.recipe import Optimization, Recipe
 
-__all__ = ["FederationPlan", "make_orders", "make_tuning_order"]
+__all__ = ["FederationPlan", "make_orders", "make_tuning_order", "parse_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class FederationPlan:
         start: Run folder whose final weights are the initial ones, or ``None``.
         secure: Whether sites send masked updates of which the server only learns the sum (SecAgg+).
         timeout_s: Time in s after which the server does not wait for a site any more.
+        compare_pages: Whether a deployment stops if several sites have the same page, by keyed fingerprints.
     """
 
     sites: SitePlan = field(default_factory=lambda: SitePlan("batch"))
@@ -40,6 +42,7 @@ class FederationPlan:
     start: str | None = None
     secure: bool = False
     timeout_s: float = 3600.0
+    compare_pages: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan in plain types."""
@@ -66,6 +69,22 @@ class FederationPlan:
                 f"Expected the strategy fedavg or fedbn without noise for secure aggregation, got "
                 f"'{self.strategy.name}': the server sees only the sum of the updates."
             )
+
+
+def parse_plan(text: str) -> FederationPlan:
+    """Parse what ``json.dumps(plan.to_dict())`` wrote.
+
+    Raises:
+        TrainingError: The text is no such plan.
+    """
+    try:
+        fields = dict(parse_json(text))
+        strategy = dict(fields.pop("strategy"))
+        limits = StrategyLimits(**strategy.pop("limits"))
+        settings = StrategySettings(**strategy, limits=limits)
+        return FederationPlan(**{**fields, "sites": SitePlan(**fields["sites"]), "strategy": settings})
+    except (ValueError, TypeError, KeyError) as error:
+        raise TrainingError("Expected the settings of a federated training as JSON, got something else.") from error
 
 
 def make_orders(recipe: Recipe, plan: FederationPlan, *, seed: int) -> tuple[Order, ...]:

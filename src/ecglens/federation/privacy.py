@@ -29,7 +29,6 @@ from ecglens.errors import TrainingError
 from ecglens.extras import require
 from ecglens.federation.client import ARRAYS, CONFIG, EXAMPLES, METRICS
 from ecglens.federation.local_grid import CountingGrid
-from ecglens.federation.strategies import StrategySettings
 
 __all__ = ["SecureLimits", "client_mods", "compute_epsilon", "make_secure_combination"]
 
@@ -58,11 +57,11 @@ class SecureLimits:
 SECURE_LIMITS = SecureLimits()
 
 
-def client_mods(strategy: StrategySettings, *, secure: bool) -> list[Mod]:
-    """Return the Flower mods of a site for the requested protection."""
+def client_mods(*, secure: bool, clips: bool) -> list[Mod]:
+    """Return the Flower mods of a site for the requested protection: masks of updates, or their clipping."""
     if secure:
         return [secaggplus_mod, _translate]
-    return [fixedclipping_mod] if strategy.noise else []
+    return [fixedclipping_mod] if clips else []
 
 
 def make_secure_combination(

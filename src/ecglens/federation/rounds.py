@@ -9,20 +9,21 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from safetensors.torch import save
 from torch import Tensor
 
 from ecglens.errors import TrainingError
-from ecglens.federation.client import ARRAYS, COUNTS, EXAMPLES, METRICS
+from ecglens.federation.client import ARRAYS, COPIES, COUNTS, EXAMPLES, METRICS
+from ecglens.federation.copies import match_fingerprints
 from ecglens.federation.local import Order
 from ecglens.federation.local_grid import CountingGrid
 from ecglens.federation.weights import make_record, read_record
 from ecglens.models.train.checkpoint import load_state, save_state
 
-__all__ = ["STATE", "RoundFigures", "RoundPlan", "ask_sites", "check_replies", "run_rounds"]
+__all__ = ["STATE", "RoundFigures", "RoundPlan", "ask_sites", "check_replies", "find_copies", "run_rounds"]
 
 STATE = "rounds.safetensors"
 
@@ -135,9 +136,7 @@ def run_rounds(
     return current, figures
 
 
-def check_replies(
-    replies: Iterable[Message], shapes: Mapping[str, tuple[int, ...]]
-) -> tuple[list[Message], list[str]]:
+def check_replies(replies: Iterable[Message], shapes: Mapping[str, tuple[int, ...]]) -> tuple[list[Message], list[str]]:
     """Separate the replies that can be combined from those that cannot.
 
     Args:
@@ -170,6 +169,18 @@ def ask_sites(
         if isinstance(values, list) and len(values) == labels**2:
             counts[reply.metadata.src_node_id] = np.array(values, np.int64).reshape(labels, labels)
     return counts
+
+
+def find_copies(grid: Grid, *, timeout_s: float) -> list[dict[str, object]]:
+    """Ask every site for the keyed fingerprints of its pages, and return those of pages at several sites."""
+    nodes = list(grid.get_node_ids())
+    messages = [Message(RecordDict(), dst_node_id=node, message_type=MessageType.QUERY) for node in nodes]
+    prints: dict[int, list[bytes]] = {}
+    for reply in grid.send_and_receive(messages, timeout=timeout_s):
+        record = None if reply.has_error() else reply.content.config_records.get(COPIES)
+        values = None if record is None else record.get("fingerprints")
+        prints[reply.metadata.src_node_id] = [value for value in values or [] if isinstance(value, bytes)]  # type: ignore[union-attr]  # a list by agreement
+    return match_fingerprints(prints)
 
 
 def _run_strategy(

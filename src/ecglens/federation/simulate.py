@@ -332,7 +332,10 @@ class _SiteRunner:
     def __init__(self, world: _World, prepared: Prepared) -> None:
         self._world, self._prepared = world, prepared
         self._states = [RecordDict() for _ in world.sites]
-        mods: list[Mod] = [*client_mods(world.plan.strategy, secure=world.plan.secure), _make_fault_mod(world.faults)]
+        mods: list[Mod] = [
+            *client_mods(secure=world.plan.secure, clips=world.plan.strategy.noise > 0),
+            _make_fault_mod(world.faults),
+        ]
         self._app = make_client_app(self._open, mods=mods, secure=world.plan.secure)
 
     def __call__(self, index: int, message: Message) -> Message:

@@ -3,6 +3,7 @@
 The run folder is that of :mod:`ecglens.models.train.folder`, so that reports and exports read it. In addition::
 
     RUN/federation.json                          settings of the federated training
+    RUN/seed0/calibration.json                   accuracy and calibration of each site
     RUN/seed0/fold3/sites.json                   rows of each site
     RUN/seed0/fold3/rounds.safetensors           state after the last finished round
     RUN/seed0/fold3/rounds.json                  figures of the rounds
@@ -32,6 +33,7 @@ from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.splits import Fold
 from ecglens.documents import parse_json
 from ecglens.errors import TrainingError
+from ecglens.federation.calibration import SiteCalibration, calibrate_sites
 from ecglens.federation.client import OpenSite, make_client_app
 from ecglens.federation.local import PageTask, fit_site, open_network
 from ecglens.federation.local_grid import LocalGrid
@@ -54,6 +56,7 @@ from ecglens.models.train.run import (
     RunContext,
     build_model,
     fold_folder,
+    load_answers,
     load_final,
     make_split,
     page_logits,
@@ -61,7 +64,7 @@ from ecglens.models.train.run import (
     write_answers,
 )
 
-__all__ = ["Faults", "check_federation", "divide", "simulate", "start_federation"]
+__all__ = ["Faults", "calibrate_run", "check_federation", "divide", "simulate", "start_federation"]
 
 SETTINGS = "federation.json"
 
@@ -189,6 +192,31 @@ def simulate(
         context.listener.stage(title)
         sites = divide(recordings, plan, recordings.canonical_indices(), seed=site_seed)
         _run_fold(prepared, fold, folder, plan, sites, context, title, seed, workers, faults or Faults())
+
+
+def calibrate_run(
+    recordings: Recordings, recipe: Recipe, out: Path, plan: FederationPlan, *, seed: int
+) -> tuple[SiteCalibration, ...]:
+    """Compute accuracy and calibration of each site's test pages in a finished run, and store them with it.
+
+    Args:
+        recordings: Table that the run was trained on.
+        recipe: Recipe of the run.
+        out: Run folder.
+        plan: Settings of the federated training.
+        seed: Seed of the folds.
+
+    Raises:
+        TrainingError: The run is not finished for this seed.
+    """
+    answers = load_answers(recordings, out, seed=seed)
+    targets = np.array([recipe.labels.index(recordings[int(row)].label) for row in answers.rows], dtype=np.intp)
+    sites = divide(recordings, plan, recordings.canonical_indices(), seed=seed)
+    places = {site.name: np.isin(answers.rows, site.rows) for site in sites}
+    figures = calibrate_sites(targets, page_logits(answers.logits, recipe.input), answers.folds, places)
+    content = json.dumps([each.to_dict() for each in figures], indent=1).encode()
+    write_whole(out / f"seed{seed}" / "calibration.json", content)
+    return figures
 
 
 def _run_fold(

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
@@ -153,7 +154,15 @@ def check_site_data(data: Recordings, folder: Path, *, workers: int = 1) -> str:
 
 
 def run_site(
-    folder: Path, server: str, ca: Path, key: Path, *, port: int = 9094, fingerprint_key: Path | None = None
+    folder: Path,
+    server: str,
+    ca: Path,
+    key: Path,
+    *,
+    port: int = 9094,
+    fingerprint_key: Path | None = None,
+    attempts: int | None = None,
+    pause_s: float = 5.0,
 ) -> None:
     """Run a site until it is stopped.
 
@@ -164,9 +173,11 @@ def run_site(
         key: Private key of the site.
         port: Port on the loopback interface by which the processes of this site talk to each other.
         fingerprint_key: File with the key of the sites, to find pages that several sites have.
+        attempts: Number of times that the site tries to reach the server; ``None`` tries until it is stopped.
+        pause_s: Time in s between two attempts.
 
     Raises:
-        TrainingError: A file is missing, or Flower stops.
+        TrainingError: A file is missing, or the last attempt failed.
     """
     _check_files([ca, key, *([] if fingerprint_key is None else [fingerprint_key])])
     settings = {"folder": str(folder.resolve())}
@@ -177,9 +188,17 @@ def run_site(
         *("--node-config", " ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())),
         *("--host", "127.0.0.1", "--port", str(port)),
     ]
-    with _running("flower-supernode", command, folder / "flower", folder / "site.log") as node:
-        code = node.wait()
-    raise TrainingError(f"Flower's SuperNode stopped with exit code {code}; '{folder / 'site.log'}' has the reason.")
+    for attempt in count(1):
+        with _running("flower-supernode", command, folder / "flower", folder / "site.log") as node:
+            code = node.wait()
+        if code == 0:
+            return
+        if attempts is not None and attempt >= attempts:
+            raise TrainingError(
+                f"Flower's SuperNode stopped with exit code {code}; '{folder / 'site.log'}' has the reason."
+            )
+        _log.warning("The server cannot be reached or does not know this site; trying again in %g s.", pause_s)
+        time.sleep(pause_s)
 
 
 def _write_app(folder: Path, recipe: Recipe, plan: FederationPlan, out: Path, seed: int) -> None:

@@ -13,6 +13,7 @@ what is there. What was not run is listed with its command.
 import argparse
 import json
 import os
+import resource
 import shutil
 import time
 from collections.abc import Mapping
@@ -29,15 +30,16 @@ import numpy as np
 import torch
 
 from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.splits import Split
 from ecglens.federation.local import PageTask
 from ecglens.federation.plan import FederationPlan
-from ecglens.federation.simulate import divide, simulate
+from ecglens.federation.simulate import Faults, divide, simulate
 from ecglens.federation.sites import parse_site_plan
 from ecglens.federation.strategies import StrategySettings
 from ecglens.models.train.devices import ALONE
 from ecglens.models.train.folder import Plan, start_run
 from ecglens.models.train.loop import train
-from ecglens.models.train.recipe import Recipe, load_recipe
+from ecglens.models.train.recipe import Recipe, change_recipe, load_recipe
 from ecglens.models.train.run import (
     Listener,
     RunContext,
@@ -62,6 +64,7 @@ SITES = {
 }
 METHODS: Mapping[str, dict[str, Any]] = {
     "central": {},
+    "central-60": {},
     "local": {},
     "fedavg": {"strategy": StrategySettings("fedavg")},
     "double": {"strategy": StrategySettings("fedavg"), "rounds": 30, "epochs": 2},
@@ -98,17 +101,26 @@ def main() -> None:
     for row in options.rows.split(","):
         for seed in map(int, options.seeds.split(",")):
             for method in options.methods.split(","):
-                run_pages(row, method, seed, options.data, options.runs)
+                if row in SITES:
+                    run_pages(row, method, seed, options.data, options.runs)
+        if row == "faults":
+            run_faults(options.data, options.runs, ["trimmed-mean", "fedavg", "krum"])
+        elif row == "privacy":
+            run_privacy(options.data, options.runs)
+        elif row == "scale":
+            run_scale(options.data, options.runs)
 
 
 def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
     """Run one method on the public pages, unless its result is there."""
-    name = f"{method}-{seed}" if method == "central" else f"{row}-{method}-{seed}"
+    name = f"{method}-{seed}" if method.startswith("central") else f"{row}-{method}-{seed}"
     path = runs / "results" / f"{name}.json"
     if path.exists():
         return
     recordings = Recordings.from_csv(data / "mendeley" / "manifest.csv")
     recipe = load_recipe(HERE.parent / "recipes" / "compact_cnn.toml", changes=CHANGES)
+    if method == "central-60":
+        recipe = change_recipe(recipe, {"optimization.epochs": 60})
     plan = FederationPlan(sites=parse_site_plan(SITES[row]), **METHODS[method])
     context = RunContext(ALONE, runs / "cache", Quiet())
     print(f"{name}", flush=True)
@@ -118,7 +130,7 @@ def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
     else:
         out, protocol = runs / name, Plan(folds=FOLDS)
         start_run(recordings, recipe, out, protocol)
-        if method == "central":
+        if method.startswith("central"):
             cross_validate(recordings, recipe, out, protocol, seeds=[seed], context=context)
         else:
             if method == "tuned":
@@ -130,6 +142,97 @@ def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"  {json.dumps(result)[:300]}", flush=True)
+
+
+def run_on_one_fold(name: str, plan: FederationPlan, data: Path, runs: Path, *, faults: Faults | None = None) -> None:
+    """Run one plan on the first fold of seed 0 of the public pages, unless its result is there."""
+    path = runs / "results" / f"{name}.json"
+    if path.exists():
+        return
+    print(name, flush=True)
+    recordings = Recordings.from_csv(data / "mendeley" / "manifest.csv")
+    recipe = load_recipe(HERE.parent / "recipes" / "compact_cnn.toml", changes=CHANGES)
+    split = make_split(recordings, recipe, Plan(folds=FOLDS), seed=0)
+    one = runs / "first-fold.json"
+    Split(split.protocol, split.seed, split.folds[:1]).save(one, recordings)
+    protocol, out = Plan(str(one)), runs / name
+    context = RunContext(ALONE, runs / "cache", Quiet())
+    begun, cpu = time.perf_counter(), time.process_time()
+    start_run(recordings, recipe, out, protocol)
+    simulate(recordings, recipe, out, protocol, plan, seeds=[0], context=context, faults=faults)
+    result = score_run(recordings, recipe, out, 0) | count_traffic(out)
+    result |= {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
+    result["left_out"] = json.loads(next(out.rglob("rounds.json")).read_text())[0]["left_out"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"  {json.dumps(result)[:300]}", flush=True)
+
+
+def run_faults(data: Path, runs: Path, methods: list[str]) -> None:
+    """Run ten sites of like labels, without faults and with a dead, a late and a poisoned site."""
+    for method in methods:
+        for name, faults in (("clean", None), ("faults", Faults(dead=(0,), late=(1,), poisoned=(2,)))):
+            settings = StrategySettings(method)
+            plan = FederationPlan(sites=parse_site_plan("label-skew:100:10"), strategy=settings, rounds=20, epochs=2)
+            run_on_one_fold(f"{name}-{method}", plan, data, runs, faults=faults)
+
+
+def run_privacy(data: Path, runs: Path) -> None:
+    """Run three sites by month without protection, with secure aggregation, and with noise of several sizes."""
+    for name, secure, noise in (
+        ("plain", False, 0.0),
+        ("secure", True, 0.0),
+        ("noise-0.01", False, 0.01),
+        ("noise-0.1", False, 0.1),
+        ("noise-1", False, 1.0),
+    ):
+        settings = StrategySettings("fedbn", noise=noise, clip=1.0)
+        run_on_one_fold(f"privacy-{name}", FederationPlan(strategy=settings, rounds=30, secure=secure), data, runs)
+
+
+def run_scale(data: Path, runs: Path) -> None:
+    """Run three rounds of 20 sites with the recipe's own page size; measure memory, and time beside the trainings."""
+    path = runs / "results" / "scale.json"
+    if path.exists():
+        return
+    print("scale", flush=True)
+    recordings = Recordings.from_csv(data / "mendeley" / "manifest.csv")
+    recipe = load_recipe(HERE.parent / "recipes" / "compact_cnn.toml")
+    plan = FederationPlan(sites=parse_site_plan("label-skew:100:20"), rounds=3)
+    split = make_split(recordings, recipe, Plan(folds=FOLDS), seed=0)
+    one = runs / "first-fold.json"
+    Split(split.protocol, split.seed, split.folds[:1]).save(one, recordings)
+    protocol, context = Plan(str(one)), RunContext(ALONE, runs / "cache", Quiet())
+    prepare_rows(recordings, recipe, recordings.canonical_indices(), context)
+    spent, fit = [], PageTask.fit
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        begun = time.process_time(), time.perf_counter()
+        result = fit(*arguments, **options)
+        spent.append((time.process_time() - begun[0], time.perf_counter() - begun[1]))
+        return result
+
+    PageTask.fit = timed  # type: ignore[method-assign]
+    out = runs / "scale"
+    shutil.rmtree(out, ignore_errors=True)
+    start_run(recordings, recipe, out, protocol)
+    begun = time.process_time()
+    simulate(recordings, recipe, out, protocol, plan, seeds=[0], context=context)
+    whole = time.process_time() - begun
+    rounds = json.loads(next(out.rglob("rounds.json")).read_text())
+    cpu, wall = (float(sum(column)) for column in zip(*spent, strict=True))
+    result = {
+        "sites": rounds[0]["sites"],
+        "trainings": len(spent),
+        "training_cpu_s": cpu,
+        "training_s": wall,
+        "rounds_s": sum(each["seconds"] for each in rounds),
+        "whole_cpu_s": whole,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"  {json.dumps(result)}", flush=True)
 
 
 def take_rounds(source: Path, out: Path) -> None:
@@ -210,11 +313,11 @@ def train_alone(
     everywhere = {}
     for name, (rows, answers) in parts.items():
         if len(rows) == FOLDS:
-            tested, given = np.concatenate(rows), np.concatenate(answers)
-            everywhere[name] = score(prepared.targets[tested], given, groups[tested], len(recipe.labels))
+            tested, answered = np.concatenate(rows), np.concatenate(answers)
+            everywhere[name] = score(prepared.targets[tested], answered, groups[tested], len(recipe.labels))
     best = max(everywhere.values(), key=lambda figures: figures["accuracy"])
-    tested, given = np.concatenate(own[0]), np.concatenate(own[1])
-    at_home = score(prepared.targets[tested], given, groups[tested], len(recipe.labels))
+    tested, answered = np.concatenate(own[0]), np.concatenate(own[1])
+    at_home = score(prepared.targets[tested], answered, groups[tested], len(recipe.labels))
     return {**best, "sites": everywhere, "own_pages": at_home}
 
 

@@ -1,4 +1,4 @@
-"""What leaves a site: weights and counts, and nothing else."""
+"""Tests that weights and counts leave a site, and nothing else does."""
 
 import numpy as np
 import pytest

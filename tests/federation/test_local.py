@@ -12,21 +12,21 @@ from ecglens.models.train.recipe import Optimization, Phase, Recipe, Selection
 ORDER = Order(round=1, epochs=3, learning_rate=0.1)
 
 
-def shared(task, *, local_norms=False):
+def begin(task, *, local_norms=False):
     network = task.build()
     return get_arrays(network, list_shared(network, local_norms=local_norms))
 
 
 def test_training_changes_the_weights_and_sends_those_that_came(tmp_path):
     task = TinyTask(20, seed=0)
-    before = shared(task)
+    before = begin(task)
     after = fit_site(task, before, ORDER, tmp_path)
     assert list(after) == list(before)
     assert not torch.equal(after["0.weight"], before["0.weight"])
 
 
 def test_the_proximal_term_holds_a_site_near_the_weights_that_came(tmp_path):
-    task, before = TinyTask(20, seed=0), shared(TinyTask(20, seed=0))
+    task, before = TinyTask(20, seed=0), begin(TinyTask(20, seed=0))
 
     def distance(proximal):
         order = Order(round=1, epochs=20, learning_rate=0.1, proximal=proximal)
@@ -38,7 +38,7 @@ def test_the_proximal_term_holds_a_site_near_the_weights_that_came(tmp_path):
 
 def test_normalizations_stay_at_the_site_and_are_used_in_the_next_round(tmp_path):
     task = TinyTask(20, seed=0)
-    sent = fit_site(task, shared(task, local_norms=True), ORDER, tmp_path)
+    sent = fit_site(task, begin(task, local_norms=True), ORDER, tmp_path)
     assert not any(name.startswith("1.") for name in sent)
     network = open_network(task, sent, 2, tmp_path)
     assert not torch.equal(network.state_dict()["1.running_mean"], torch.zeros(4))
@@ -46,7 +46,7 @@ def test_normalizations_stay_at_the_site_and_are_used_in_the_next_round(tmp_path
 
 def test_a_round_that_is_repeated_begins_with_the_weights_before_it(tmp_path):
     task = TinyTask(20, seed=0)
-    first = fit_site(task, shared(task, local_norms=True), ORDER, tmp_path)
+    first = fit_site(task, begin(task, local_norms=True), ORDER, tmp_path)
     second = fit_site(task, first, Order(round=2, epochs=3, learning_rate=0.1), tmp_path)
     again = fit_site(task, first, Order(round=2, epochs=3, learning_rate=0.1), tmp_path)
     assert all(torch.equal(second[name], again[name]) for name in second)
@@ -55,7 +55,7 @@ def test_a_round_that_is_repeated_begins_with_the_weights_before_it(tmp_path):
 def test_a_new_site_begins_with_the_normalizations_of_the_server(tmp_path):
     task = TinyTask(20, seed=0)
     start = {"1.running_mean": torch.full((4,), 5.0)}
-    network = open_network(task, shared(task, local_norms=True), 1, tmp_path, start=start)
+    network = open_network(task, begin(task, local_norms=True), 1, tmp_path, start=start)
     assert torch.equal(network.state_dict()["1.running_mean"], start["1.running_mean"])
 
 
@@ -70,12 +70,12 @@ def test_only_the_last_two_rounds_are_stored(tmp_path):
 
 def test_a_site_without_rows_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="at least 2 recordings to train on, got 1"):
-        fit_site(TinyTask(1, seed=0), shared(TinyTask(1, seed=0)), ORDER, tmp_path)
+        fit_site(TinyTask(1, seed=0), begin(TinyTask(1, seed=0)), ORDER, tmp_path)
 
 
 def test_only_the_last_layers_change_in_fine_tuning(tmp_path):
     task = TinyTask(20, seed=0)
-    before = shared(task)
+    before = begin(task)
     after = fit_site(task, before, Order(round=1, epochs=3, learning_rate=0.1, last_layers=True), tmp_path)
     assert torch.equal(after["0.weight"], before["0.weight"])
     assert not torch.equal(after["3.weight"], before["3.weight"])

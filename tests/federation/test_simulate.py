@@ -50,27 +50,27 @@ def same(first, second):
 
 
 @pytest.fixture(scope="module")
-def finished(recordings, tmp_path_factory):
+def whole_run(recordings, tmp_path_factory):
     return run(recordings, tmp_path_factory.mktemp("runs") / "whole")
 
 
-def test_each_recording_is_answered_once_by_a_model_that_was_not_trained_on_it(recordings, finished):
-    answers = load_answers(recordings, finished, seed=0)
+def test_each_recording_is_answered_once_by_a_model_that_was_not_trained_on_it(recordings, whole_run):
+    answers = load_answers(recordings, whole_run, seed=0)
     assert answers.rows.tolist() == list(range(16))
     assert np.isfinite(answers.logits).all()
 
 
-def test_a_site_trains_on_its_own_rows_of_the_training_side(recordings, finished):
-    split = parse_json((finished / "seed0" / "split.json").read_bytes())
+def test_a_site_trains_on_its_own_rows_of_the_training_side(recordings, whole_run):
+    split = parse_json((whole_run / "seed0" / "split.json").read_bytes())
     for number, fold in enumerate(split["folds"]):
-        sites = parse_json((finished / "seed0" / f"fold{number}" / "sites.json").read_bytes())
+        sites = parse_json((whole_run / "seed0" / f"fold{number}" / "sites.json").read_bytes())
         assert [site["name"] for site in sites] == ["north", "south"]
         assert sorted(file for site in sites for file in site["files"]) == sorted(fold["train"])
         clinics = dict(zip(recordings.keys(), recordings.column("clinic"), strict=True))
         assert all(clinics[file] == site["name"] for site in sites for file in site["files"])
 
 
-def test_a_run_that_was_killed_gives_the_same_weights(recordings, finished, tmp_path, monkeypatch):
+def test_a_run_that_was_killed_gives_the_same_weights(recordings, whole_run, tmp_path, monkeypatch):
     calls, fit_site = [], local.fit_site
 
     def die(*arguments, **options):
@@ -84,23 +84,23 @@ def test_a_run_that_was_killed_gives_the_same_weights(recordings, finished, tmp_
         with pytest.raises(KeyboardInterrupt):
             run(recordings, tmp_path / "parts")
     run(recordings, tmp_path / "parts")
-    assert same(weights(finished), weights(tmp_path / "parts"))
+    assert same(weights(whole_run), weights(tmp_path / "parts"))
 
 
 @pytest.mark.slow
-def test_worker_processes_give_the_same_weights(recordings, finished, tmp_path):
+def test_worker_processes_give_the_same_weights(recordings, whole_run, tmp_path):
     run(recordings, tmp_path / "two", workers=2)
-    assert same(weights(finished), weights(tmp_path / "two"))
+    assert same(weights(whole_run), weights(tmp_path / "two"))
 
 
-def test_a_finished_run_is_not_trained_again(recordings, finished, monkeypatch):
+def test_a_finished_run_is_not_trained_again(recordings, whole_run, monkeypatch):
     monkeypatch.setattr("ecglens.federation.client.fit_site", None)
-    run(recordings, finished)
+    run(recordings, whole_run)
 
 
-def test_a_run_with_other_settings_is_refused(recordings, finished):
+def test_a_run_with_other_settings_is_refused(recordings, whole_run):
     with pytest.raises(TrainingError, match="other settings"):
-        run(recordings, finished, replace(PLAN, epochs=2))
+        run(recordings, whole_run, replace(PLAN, epochs=2))
 
 
 def test_the_model_of_all_recordings_can_be_loaded(recordings, tmp_path):
@@ -124,10 +124,10 @@ def test_every_kind_of_plan_answers_all_pages(recordings, tmp_path, plan):
     assert len(load_answers(recordings, out, seed=0).rows) == 16
 
 
-def test_fine_tuning_changes_the_answers_of_a_site(recordings, finished, tmp_path):
+def test_fine_tuning_changes_the_answers_of_a_site(recordings, whole_run, tmp_path):
     out = run(recordings, tmp_path / "tuned", replace(PLAN, tune_epochs=2))
-    common, tuned = (load_answers(recordings, folder, seed=0).logits for folder in (finished, out))
-    assert same(weights(finished), weights(out))
+    common, tuned = (load_answers(recordings, folder, seed=0).logits for folder in (whole_run, out))
+    assert same(weights(whole_run), weights(out))
     assert not np.allclose(common, tuned)
 
 

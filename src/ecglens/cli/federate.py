@@ -224,8 +224,8 @@ def _settings(
 ) -> "StrategySettings":
     from ecglens.federation.strategies import StrategyLimits, StrategySettings
 
-    given = {"proximal": proximal, "server_rate": server_rate, "trim": trim, "poisoned": poisoned}
-    limits = StrategyLimits(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]  # each has its type
+    changed = {"proximal": proximal, "server_rate": server_rate, "trim": trim, "poisoned": poisoned}
+    limits = StrategyLimits(**{key: value for key, value in changed.items() if value is not None})  # type: ignore[arg-type]  # each has its type
     return StrategySettings(name, min_sites, limits, noise, clip)
 
 

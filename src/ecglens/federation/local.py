@@ -44,7 +44,7 @@ _FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a site does in one round.
+    """Order of a server to a site for one round.
 
     Attributes:
         round: Number of the round, from 1.
@@ -170,16 +170,16 @@ class SignalTask:
 
     def fit(self, network: nn.Module, order: Order, folder: Path, penalty: Callable[[], Tensor] | None) -> nn.Module:
         """Train the network for one round; the result has averaged weights."""
-        given = self.settings
+        defaults = self.settings
         settings = FitSettings(
             epochs=order.epochs,
-            batch=min(given.batch, len(self.learn)),
+            batch=min(defaults.batch, len(self.learn)),
             learning_rate=order.learning_rate,
-            weight_decay=given.weight_decay,
-            averaging=given.averaging,
-            digitized=given.digitized,
-            smoothing=given.smoothing,
-            mixing=given.mixing,
+            weight_decay=defaults.weight_decay,
+            averaging=defaults.averaging,
+            digitized=defaults.digitized,
+            smoothing=defaults.smoothing,
+            mixing=defaults.mixing,
         )
         with torch.random.fork_rng([]):
             return fit_signal_model(
@@ -212,7 +212,7 @@ class LocalWeights:
         self._folder = folder
 
     def load(self, before: int) -> dict[str, Tensor]:
-        """Load the weights after the last round before a given one; empty if there is none.
+        """Load the weights after the last round before another one; empty if there is none.
 
         Raises:
             TrainingError: The file cannot be read.

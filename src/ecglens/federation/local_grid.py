@@ -51,7 +51,7 @@ class LocalGrid(Grid):
         TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, _SERVER, 1
 
     def set_run(self, run: Run) -> None:
-        """Do nothing: there is one run."""
+        """Accept any run, as there is one."""
 
     @property
     def run(self) -> Run:
@@ -139,9 +139,9 @@ class CountingGrid(Grid):
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Send messages and return their identifiers."""
-        given = list(messages)
-        self.sent += sum(map(count_message_bytes, given))
-        return self._grid.push_messages(given)
+        outgoing = list(messages)
+        self.sent += sum(map(count_message_bytes, outgoing))
+        return self._grid.push_messages(outgoing)
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """Return the replies to some messages."""
@@ -151,9 +151,9 @@ class CountingGrid(Grid):
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
         """Send messages and return the replies."""
-        given = list(messages)
-        self.sent += sum(map(count_message_bytes, given))
-        replies = list(self._grid.send_and_receive(given, timeout=timeout))
+        outgoing = list(messages)
+        self.sent += sum(map(count_message_bytes, outgoing))
+        replies = list(self._grid.send_and_receive(outgoing, timeout=timeout))
         self.received += sum(map(count_message_bytes, replies))
         return replies
 

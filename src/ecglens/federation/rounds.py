@@ -114,11 +114,11 @@ def run_rounds(
         for _ in range(plan.attempts):
             begun, config = clock(), _make_config(order, start)
             record = make_record(current)
-            counted, left_out = CountingGrid(grid), list[str]()
+            counting, left_out = CountingGrid(grid), list[str]()
             if combine is None:
-                result, used, left_out = _run_strategy(counted, strategy, record, config, order, plan, shapes)
+                result, used, left_out = _run_strategy(counting, strategy, record, config, order, plan, shapes)
             else:
-                result, used = combine(order.round, counted, record, config)
+                result, used = combine(order.round, counting, record, config)
             if result is not None and used >= plan.min_sites:
                 break
             _log.warning("Round %d had %d sites of %d; it is repeated.", order.round, used, plan.min_sites)
@@ -130,7 +130,7 @@ def run_rounds(
         assert result is not None
         current = read_record(result)
         seconds = clock() - begun
-        figures.append(RoundFigures(order.round, used, tuple(left_out), counted.sent, counted.received, seconds))
+        figures.append(RoundFigures(order.round, used, tuple(left_out), counting.sent, counting.received, seconds))
         _store(folder / STATE, strategy, current, figures)
         on_round(figures[-1])
     return current, figures

@@ -23,9 +23,11 @@ import tomli_w
 
 from ecglens.datasets.audit import audit
 from ecglens.datasets.recordings import Recordings
+from ecglens.documents import parse_json
 from ecglens.errors import TrainingError
 from ecglens.federation.apps import CHECKED, TABLE
 from ecglens.federation.plan import FederationPlan
+from ecglens.models.cards import sha256_of
 from ecglens.models.train.checkpoint import write_whole
 from ecglens.models.train.folder import table_hash
 from ecglens.models.train.loop import LAST
@@ -37,6 +39,8 @@ __all__ = ["ServerAddress", "check_site_data", "run_site", "serve_federation"]
 _log = logging.getLogger(__name__)
 _CONNECTION = "ecglens"
 _READY_S = 60.0
+_RETRIES = 8
+"""Attempts of Flower to reach a server that is away, some minutes; then the site starts Flower again."""
 _APP = '''"""Apps of a federated training of ecglens; the code is in the package that is installed at the site."""
 
 from ecglens.federation.apps import make_site_app, server_app
@@ -111,7 +115,7 @@ def serve_federation(
     command = [
         *("--ssl-ca-certfile", str(address.ca), "--ssl-certfile", str(address.certificate)),
         *("--ssl-keyfile", str(address.key), "--enable-supernode-auth", "--disable-runtime-dependency-installation"),
-        *("--host", address.host, "--port", str(address.port)),
+        *("--host", address.host, "--port", str(address.port), "--database", str(home / "superlink.db")),
     ]
     with _running("flower-superlink", command, home, out / "superlink.log") as link:
         _register(sites, home, link, out / "superlink.log")
@@ -186,7 +190,7 @@ def run_site(
     command = [
         *("--superlink", server, "--root-certificates", str(ca), "--auth-supernode-private-key", str(key)),
         *("--node-config", " ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())),
-        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--host", "127.0.0.1", "--port", str(port), "--max-retries", str(_RETRIES)),
     ]
     for attempt in count(1):
         with _running("flower-supernode", command, folder / "flower", folder / "site.log") as node:
@@ -237,16 +241,24 @@ def _write_app(folder: Path, recipe: Recipe, plan: FederationPlan, out: Path, se
 
 
 def _register(sites: Mapping[str, Path], home: Path, link: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Register the public keys of the sites, as soon as the server answers."""
-    begun = time.monotonic()
+    """Wait until the server answers, and register the public keys of sites that it does not know yet."""
+    begun, known = time.monotonic(), home / "registered.json"
+    while _run("flwr", ["supernode", "list", _CONNECTION], home) != 0:
+        if link.poll() is not None or time.monotonic() - begun > _READY_S:
+            raise TrainingError(f"Flower's SuperLink does not answer; '{log}' has the reason.")
+        time.sleep(1.0)
+    registered = dict(parse_json(known.read_bytes())) if known.exists() else {}
     for name, key in sites.items():
-        while True:
-            done = _run("flwr", ["supernode", "register", str(key), _CONNECTION, "--name", name], home)
-            if done == 0:
-                break
-            if link.poll() is not None or time.monotonic() - begun > _READY_S:
-                raise TrainingError(f"The site '{name}' could not be registered; '{log}' has the reason.")
-            time.sleep(1.0)
+        digest = sha256_of(key)
+        if registered.get(name) == digest:
+            continue
+        if _run("flwr", ["supernode", "register", str(key), _CONNECTION, "--name", name], home) != 0:
+            raise TrainingError(
+                f"The key '{key}' of the site '{name}' could not be registered; expected a public key of ssh-keygen "
+                f"-t ecdsa -b 384 that no other site has. '{log}' has the reason."
+            )
+        registered[name] = digest
+        write_whole(known, json.dumps(registered).encode())
 
 
 def _check_files(paths: Sequence[Path]) -> None:

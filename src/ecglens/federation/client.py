@@ -76,8 +76,8 @@ def make_client_app(
         secure: Whether the mods mask the update, so that a reply has the masked update and no weights.
     """
     app = ClientApp()
-    around = [hide_reasons, refuse_unmasked_content if secure else refuse_other_content, *mods]
-    alone = [hide_reasons, refuse_other_content]
+    around: list[Mod] = [hide_reasons, refuse_unmasked_content if secure else refuse_other_content, *mods]
+    alone: list[Mod] = [hide_reasons, refuse_other_content]
 
     @app.train(mods=around)
     def fit(message: Message, context: Context) -> Message:

@@ -178,7 +178,8 @@ def _translate(message: Message, context: Context, call_next: ClientAppCallable)
     before = parameters_to_ndarrays(order.parameters)
     arrays = ArrayRecord({name: Array(value) for name, value in zip(names, before, strict=True)})
     content = RecordDict({ARRAYS: arrays, CONFIG: ConfigRecord(dict(order.config))})
-    reply = call_next(Message(content, metadata=message.metadata), context)
+    inner = Message(content, metadata=message.metadata)  # type: ignore[call-overload]  # as Flower itself does
+    reply = call_next(inner, context)
     counts = cast(MetricRecord, reply.content[METRICS])
     examples = cast(int, counts[EXAMPLES])
     if examples > SECURE_LIMITS.recordings:

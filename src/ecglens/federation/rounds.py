@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from safetensors.torch import save
@@ -211,7 +211,7 @@ def _find_fault(reply: Message, shapes: Mapping[str, tuple[int, ...]]) -> str | 
     arrays, metrics = reply.content.array_records.get(ARRAYS), reply.content.metric_records.get(METRICS)
     if arrays is None or metrics is None or {name: tuple(array.shape) for name, array in arrays.items()} != shapes:
         return "other weights than those of the model"
-    examples = cast(MetricRecord, metrics).get(EXAMPLES)
+    examples = metrics.get(EXAMPLES)
     if not isinstance(examples, int) or examples < 1:
         return "no number of recordings"
     if not all(np.isfinite(array.numpy()).all() for array in arrays.values()):

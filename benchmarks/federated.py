@@ -15,8 +15,10 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 import time
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,20 @@ import logging
 import numpy as np
 import torch
 
+from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
 from ecglens.datasets.recordings import Recordings
+from ecglens.datasets.sources import read_required_table
 from ecglens.datasets.splits import Split
-from ecglens.federation.local import PageTask
+from ecglens.errors import TrainingError
+from ecglens.evaluation.several_labels import macro_auroc, macro_auroc_interval
+from ecglens.federation.local import PageTask, SignalTask
 from ecglens.federation.plan import FederationPlan
+from ecglens.federation.privacy import compute_epsilon
 from ecglens.federation.simulate import Faults, divide, simulate
+from ecglens.federation.simulate_signals import place_groups, simulate_signals
 from ecglens.federation.sites import parse_site_plan
 from ecglens.federation.strategies import StrategySettings
+from ecglens.models.train.cut_beats import BeatCutter
 from ecglens.models.train.devices import ALONE
 from ecglens.models.train.folder import Plan, start_run
 from ecglens.models.train.loop import train
@@ -50,11 +59,17 @@ from ecglens.models.train.run import (
     page_logits,
     prepare_rows,
 )
+from ecglens.models.train.signal_model import FitSettings, fit_signal_model
+from ecglens.models.train.signal_run import RECIPE, build_network
+from ecglens.models.train.signal_set import assign_folds, make_signal_set
 
 HERE = Path(__file__).resolve().parent
 FOLDS = 3
 CHANGES = ["input.width=192", "input.height=114", "optimization.epochs=30"]
 """A smaller page than the recipe's, so that a run takes minutes on one core."""
+
+SMALL = ["input.width=128", "input.height=76", "optimization.epochs=30"]
+"""A page that is smaller still, for faults and privacy, where a run is compared with its own kind on one fold."""
 
 SITES = {
     "month": "batch",
@@ -79,6 +94,11 @@ METHODS: Mapping[str, dict[str, Any]] = {
 }
 
 
+DEVICE_METHODS = ("central", "local", "fedavg", "fedprox", "fedbn")
+DEVICE_EPOCHS = 8
+"""Epochs, or rounds of one epoch, of the model of signals; ``ecglens train-signals`` takes 20."""
+
+
 class Quiet(Listener):
     """Listener that prints finished parts only."""
 
@@ -95,12 +115,16 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
     parser.add_argument("--runs", type=Path, default=HERE.parents[1] / "runs" / "federated")
+    parser.add_argument("--table", action="store_true", help="Run nothing, and print the table of what is there.")
+    parser.add_argument("--write", action="store_true", help="Also write federated.md.")
     options = parser.parse_args()
     torch.set_num_threads(1)
     logging.getLogger("flwr").setLevel(logging.WARNING)
-    for row in options.rows.split(","):
+    logging.getLogger("ecglens.federation").setLevel(logging.CRITICAL)  # faults are on purpose here
+    methods = options.methods.split(",")
+    for row in options.rows.split(",") if not options.table else ():
         for seed in map(int, options.seeds.split(",")):
-            for method in options.methods.split(","):
+            for method in methods:
                 if row in SITES:
                     run_pages(row, method, seed, options.data, options.runs)
         if row == "faults":
@@ -109,6 +133,66 @@ def main() -> None:
             run_privacy(options.data, options.runs)
         elif row == "scale":
             run_scale(options.data, options.runs)
+        elif row == "devices":
+            run_devices(options.data, options.runs, [name for name in DEVICE_METHODS if name in methods])
+    stored = sorted((options.runs / "results").glob("*.json"))
+    page = make_table({path.stem: json.loads(path.read_text(encoding="utf-8")) for path in stored})
+    print(page)
+    if options.write:
+        (HERE / "federated.md").write_text(page, encoding="utf-8")
+
+
+def run_devices(data: Path, runs: Path, methods: list[str]) -> None:
+    """Run the model of signals on the records of PTB-XL whose device is known, a site for each kind of device."""
+    names = [name for name in methods if not (runs / "results" / f"devices-{name}-0.json").exists()]
+    if not names:
+        return
+    official, arrays = data / "ptbxl", data / "ptbxl_signals"
+    records = list(chain(read_ptbxl(official), read_ptbxl_arrays(arrays, official)))
+    devices = {}
+    for table in (official / "ptbxl_database.csv", arrays / "statements.csv"):
+        for line in read_required_table(table, ("ecg_id", "device")):
+            devices[int(float(line["ecg_id"]))] = line["device"].split()[0]
+    signals = make_signal_set(record for record in records if record.ecg_id in devices)
+    sites = place_groups([devices[number] for number in signals.ecg_ids.tolist()], signals.groups.tolist())
+    for name in names:
+        print(f"devices-{name}-0", flush=True)
+        begun, cpu, out = time.perf_counter(), time.process_time(), runs / f"devices-{name}-0"
+        epochs = {"central": DEVICE_EPOCHS, "local": DEVICE_EPOCHS}.get(name)
+        fold_of = assign_folds(signals, folds=FOLDS, seed=0)
+        test = np.flatnonzero((fold_of == 0) & np.isin(np.array(sites), sorted(set(sites))))
+        if epochs is None:
+            plan = FederationPlan(strategy=StrategySettings(name))
+            answers = simulate_signals(signals, sites, out, plan, rounds=DEVICE_EPOCHS, folds=FOLDS, only=[0])
+            test, logits = answers.rows, answers.logits
+            result: dict[str, Any] = count_traffic(out)
+        else:
+            cutter = BeatCutter(signals, RECIPE, rng=np.random.default_rng(0))
+            places = sorted(set(sites)) if name == "local" else [None]
+            best: tuple[float, Any] = (-1.0, None)
+            for place in places:
+                here = np.ones(len(signals), bool) if place is None else np.array(sites) == place
+                learn = np.flatnonzero((fold_of != 0) & here)
+                settings = FitSettings(epochs=epochs, batch=min(64, len(learn)))
+                torch.manual_seed(0)
+                network = fit_signal_model(build_network(), signals, cutter, learn, settings=settings)
+                answered = SignalTask(signals, cutter, learn, test).compute_logits(network, test)
+                score_of = macro_auroc(signals.targets[test] > 0, answered) or 0.0
+                best = max(best, (score_of, answered), key=lambda each: each[0])
+            logits, result = best[1], {}
+        targets = signals.targets[test] > 0
+        result |= {
+            "macro_auroc": macro_auroc(targets, logits),
+            "interval": macro_auroc_interval(
+                targets, logits, np.unique(signals.groups[test], return_inverse=True)[1], rng=np.random.default_rng(0)
+            ),
+            "records": len(test),
+            "sites": {site: int((np.array(sites) == site).sum()) for site in sorted(set(sites))},
+            "seconds": time.perf_counter() - begun,
+            "cpu_seconds": time.process_time() - cpu,
+        }
+        (runs / "results" / f"devices-{name}-0.json").write_text(json.dumps(result, indent=1) + "\n")
+        print(f"  {json.dumps(result)[:300]}", flush=True)
 
 
 def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
@@ -151,7 +235,7 @@ def run_on_one_fold(name: str, plan: FederationPlan, data: Path, runs: Path, *, 
         return
     print(name, flush=True)
     recordings = Recordings.from_csv(data / "mendeley" / "manifest.csv")
-    recipe = load_recipe(HERE.parent / "recipes" / "compact_cnn.toml", changes=CHANGES)
+    recipe = load_recipe(HERE.parent / "recipes" / "compact_cnn.toml", changes=SMALL)
     split = make_split(recordings, recipe, Plan(folds=FOLDS), seed=0)
     one = runs / "first-fold.json"
     Split(split.protocol, split.seed, split.folds[:1]).save(one, recordings)
@@ -159,7 +243,11 @@ def run_on_one_fold(name: str, plan: FederationPlan, data: Path, runs: Path, *, 
     context = RunContext(ALONE, runs / "cache", Quiet())
     begun, cpu = time.perf_counter(), time.process_time()
     start_run(recordings, recipe, out, protocol)
-    simulate(recordings, recipe, out, protocol, plan, seeds=[0], context=context, faults=faults)
+    try:
+        simulate(recordings, recipe, out, protocol, plan, seeds=[0], context=context, faults=faults)
+    except TrainingError as error:
+        path.write_text(json.dumps({"failed": str(error)}) + "\n", encoding="utf-8")
+        return
     result = score_run(recordings, recipe, out, 0) | count_traffic(out)
     result |= {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
     result["left_out"] = json.loads(next(out.rglob("rounds.json")).read_text())[0]["left_out"]
@@ -171,9 +259,9 @@ def run_on_one_fold(name: str, plan: FederationPlan, data: Path, runs: Path, *, 
 def run_faults(data: Path, runs: Path, methods: list[str]) -> None:
     """Run ten sites of like labels, without faults and with a dead, a late and a poisoned site."""
     for method in methods:
-        for name, faults in (("clean", None), ("faults", Faults(dead=(0,), late=(1,), poisoned=(2,)))):
+        for name, faults in (("clean", None), ("faulty", Faults(dead=(0,), late=(1,), poisoned=(2,)))):
             settings = StrategySettings(method)
-            plan = FederationPlan(sites=parse_site_plan("label-skew:100:10"), strategy=settings, rounds=20, epochs=2)
+            plan = FederationPlan(sites=parse_site_plan("label-skew:100:10"), strategy=settings, rounds=15, epochs=2)
             run_on_one_fold(f"{name}-{method}", plan, data, runs, faults=faults)
 
 
@@ -187,7 +275,9 @@ def run_privacy(data: Path, runs: Path) -> None:
         ("noise-1", False, 1.0),
     ):
         settings = StrategySettings("fedbn", noise=noise, clip=1.0)
-        run_on_one_fold(f"privacy-{name}", FederationPlan(strategy=settings, rounds=30, secure=secure), data, runs)
+        run_on_one_fold(
+            f"privacy-{name}", FederationPlan(strategy=settings, rounds=15, epochs=2, secure=secure), data, runs
+        )
 
 
 def run_scale(data: Path, runs: Path) -> None:
@@ -233,6 +323,208 @@ def run_scale(data: Path, runs: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"  {json.dumps(result)}", flush=True)
+
+
+TITLES = {
+    "central": "in one place",
+    "central-60": "in one place, 60 epochs",
+    "local": "the best of the sites that train alone",
+    "fedavg": "FedAvg",
+    "double": "FedAvg, two epochs in a round",
+    "fedprox": "FedProx",
+    "fedadam": "FedAdam",
+    "fedyogi": "FedYogi",
+    "fedbn": "FedBN, each site's own model",
+    "tuned": "FedAvg, then each site fits its last layers",
+    "shared": "FedAvg after training on a shared tenth",
+}
+ROW_TITLES = {
+    "month": "Public pages, three sites by printed month (44, 79 and 270 recordings)",
+    "skew-0.1": "Public pages, five sites by label skew, Dirichlet 0.1",
+    "skew-0.3": "Public pages, five sites by label skew, Dirichlet 0.3",
+    "skew-1": "Public pages, five sites by label skew, Dirichlet 1",
+}
+
+
+def make_table(results: Mapping[str, dict[str, Any]]) -> str:
+    """Make the page of all results, with a command beside what was not run."""
+    lines = [
+        "# Federated training",
+        "",
+        f"`python benchmarks/federated.py --table --write` at commit {describe_commit()}. The compact CNN on",
+        f"393 public pages of 192 x 114 px, 30 epochs or rounds of one epoch, honest protocol with {FOLDS} folds; one",
+        "thread of two cores that other programs used too. Accuracy and macro-F1 are those of all test pages out of",
+        "fold; in brackets the 95 % interval by bootstrap over groups of the first seed, and the range where there are",
+        "several seeds. Bytes are those of all messages of one fold, in both directions. CPU time is that of all folds.",
+        "",
+    ]
+    for row, title in ROW_TITLES.items():
+        lines += [f"## {title}", "", "| training | seeds | accuracy | macro-F1 | rounds | MB a fold | CPU s |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        lines += [make_line(results, row, method) for method in TITLES]
+        lines.append("")
+    return "\n".join([*lines, *make_other_tables(results), *make_bars(results), ""])
+
+
+def make_line(results: Mapping[str, dict[str, Any]], row: str, method: str) -> str:
+    """Make the line of one method, over its seeds."""
+    names = [f"{method}-{seed}" if method.startswith("central") else f"{row}-{method}-{seed}" for seed in range(3)]
+    found = [results[name] for name in names if name in results]
+    if not found:
+        command = f"`python benchmarks/federated.py --rows {row} --methods {method} --seeds 0`"
+        return f"| {TITLES[method]} | not run: {command} | | | | | |"
+    first = found[0]
+    cells = [
+        f"{np.mean([each[key] for each in found]):.3f} ({first[f'{key}_interval'][0]:.3f} to "
+        f"{first[f'{key}_interval'][1]:.3f})"
+        + (f", {min(e[key] for e in found):.3f} to {max(e[key] for e in found):.3f}" if len(found) > 1 else "")
+        for key in ("accuracy", "macro_f1")
+    ]
+    traffic = f"{first['bytes'] / first['folds'] / 1e6:.0f}" if first.get("folds") else "-"
+    rounds = str(first.get("rounds") or "-")
+    return (
+        f"| {TITLES[method]} | {len(found)} | {' | '.join(cells)} | {rounds} | {traffic} | {first['cpu_seconds']:.0f} |"
+    )
+
+
+def make_other_tables(results: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Make the tables of faults, privacy, scale, devices and recorders."""
+    lines = ["## Ten sites: one dead, one late, one poisoned", ""]
+    lines += [
+        "One fold, pages of 128 x 76 px, 15 rounds of two epochs. The poisoned site sends ten times its update with the"
+    ]
+    lines += ["opposite sign.", "", "| strategy | accuracy, no faults | accuracy, faults |", "|---|---|---|"]
+    for method in ("trimmed-mean", "krum", "fedavg"):
+        cells = [say_accuracy(results.get(f"{kind}-{method}")) for kind in ("clean", "faulty")]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "`python benchmarks/federated.py --rows faults`",
+        "",
+        "## Secure aggregation and differential privacy",
+        "",
+    ]
+    lines += [
+        "Three sites by month, FedBN, one fold, pages of 128 x 76 px, 15 rounds of two epochs; clipped at 1. Epsilon"
+    ]
+    lines += ["is that of all rounds for a whole site, at delta 1e-3.", ""]
+    lines += ["| protection | epsilon | accuracy | macro-F1 | MB | CPU s |", "|---|---|---|---|---|---|"]
+    for name, title, noise in (
+        ("plain", "none", 0.0),
+        ("secure", "SecAgg+", 0.0),
+        ("noise-0.01", "noise 0.01", 0.01),
+        ("noise-0.1", "noise 0.1", 0.1),
+        ("noise-1", "noise 1", 1.0),
+    ):
+        result = results.get(f"privacy-{name}")
+        epsilon = f"{compute_epsilon(noise, 15, delta=1e-3):.3g}" if noise else "-"
+        figures = (
+            " | | | |"
+            if result is None
+            else (f" {result['macro_f1']:.3f} | {result['bytes'] / 1e6:.0f} | {result['cpu_seconds']:.0f} |")
+        )
+        lines.append(
+            f"| {title} | {epsilon} | {'not run' if result is None else format(result['accuracy'], '.3f')} |{figures}"
+        )
+    lines += ["", "`python benchmarks/federated.py --rows privacy`", "", "## 20 sites on this machine", ""]
+    scale = results.get("scale")
+    if scale is None:
+        lines.append("Not run: `python benchmarks/federated.py --rows scale`")
+    else:
+        overhead = scale["rounds_s"] / scale["training_s"] - 1
+        lines.append(
+            f"{scale['sites']} sites, pages of 512 x 304 px, {scale['trainings']} trainings in one process: memory at most "
+            f"{scale['memory_mb']:.0f} MB with the mapped pages; the rounds took {overhead:.1%} longer than the trainings."
+        )
+    lines += ["", "## PTB-XL signals, a site for each device", ""]
+    lines += [
+        f"One fold of three, {DEVICE_EPOCHS} epochs or rounds, the model of signals of any recorder, whole recordings.",
+        "",
+    ]
+    lines += ["| training | macro AUROC | MB | CPU s |", "|---|---|---|---|"]
+    for method in DEVICE_METHODS:
+        result = results.get(f"devices-{method}-0")
+        if result is None:
+            lines.append(
+                f"| {TITLES[method]} | not run: `python benchmarks/federated.py --rows devices --methods {method}` "
+                "| | |"
+            )
+        else:
+            ends, size = result["interval"], f"{result['bytes'] / 1e6:.0f}" if "bytes" in result else "-"
+            interval = f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
+            lines.append(
+                f"| {TITLES[method]} | {result['macro_auroc']:.3f}{interval} | {size} | {result['cpu_seconds']:.0f} |"
+            )
+    lines += ["", "## Pages of two recorders as two sites", ""]
+    lines += [
+        "Not run: render PTB-XL with `ecglens render`, put both tables into one with a column `recorder`, and run"
+    ]
+    lines += ["`ecglens federate simulate recipes/compact_cnn.toml --sites recorder --set input.known_print=false`."]
+    lines.append("")
+    return lines
+
+
+def make_bars(results: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Compare the results with what was to be reached."""
+    lines = ["## What was to be reached", "", "| bar | measured | reached |", "|---|---|---|"]
+    central, local = results.get("central-0"), results.get("month-local-0")
+    for method in ("fedavg", "double"):
+        result = results.get(f"month-{method}-0")
+        if central and local and result:
+            gap, gain = result["accuracy"] - central["accuracy"], result["accuracy"] - local["accuracy"]
+            lines.append(
+                f"| month, {TITLES[method]}: within 0.02 accuracy of one place | {gap:+.3f} | {_say(gap >= -0.02)} |"
+            )
+            lines.append(
+                f"| month, {TITLES[method]}: at least 0.03 above the best alone | {gain:+.3f} | {_say(gain >= 0.03)} |"
+            )
+    skewed = {
+        method: results[f"skew-0.3-{method}-0"]["macro_f1"]
+        for method in TITLES
+        if f"skew-0.3-{method}-0" in results and method != "local"
+    }
+    if central and skewed:
+        best = max(skewed, key=lambda method: skewed[method])
+        share = skewed[best] / central["macro_f1"]
+        lines.append(
+            f"| label skew 0.3: 90 % of the macro-F1 of one place by the best strategy, {TITLES[best]} | {share:.1%} "
+            "| "
+            f"{_say(share >= 0.9)} |"
+        )
+    else:
+        lines.append("| label skew 0.3: 90 % of the macro-F1 of one place by the best strategy | not run | - |")
+    if (scale := results.get("scale")) is not None:
+        overhead = scale["rounds_s"] / scale["training_s"] - 1
+        lines.append(
+            f"| 20 sites: memory of at most 4 GB | {scale['memory_mb']:.0f} MB | {_say(scale['memory_mb'] < 4096)} |"
+        )
+        lines.append(f"| 20 sites: overhead of at most 15 % | {overhead:.1%} | {_say(overhead <= 0.15)} |")
+    for method in ("trimmed-mean", "krum"):
+        clean, faulty = results.get(f"clean-{method}"), results.get(f"faulty-{method}")
+        if clean and faulty and "failed" not in faulty:
+            gap = faulty["accuracy"] - clean["accuracy"]
+            lines.append(
+                f"| dead, late and poisoned site of ten, {method}: within 0.02 of no faults | {gap:+.3f} | "
+                f"{_say(gap >= -0.02)} |"
+            )
+    return lines
+
+
+def say_accuracy(result: dict[str, Any] | None) -> str:
+    """Return the accuracy of a result, or why there is none."""
+    if result is None:
+        return "not run"
+    return "the training ended, as weights grew without bound" if "failed" in result else f"{result['accuracy']:.3f}"
+
+
+def describe_commit() -> str:
+    """Return the short name of the commit of this code."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _say(is_reached: bool) -> str:
+    return "yes" if is_reached else "**no**"
 
 
 def take_rounds(source: Path, out: Path) -> None:

@@ -31,9 +31,8 @@ import logging
 import numpy as np
 import torch
 
-from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
+from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays, read_ptbxl_column
 from ecglens.datasets.recordings import Recordings
-from ecglens.datasets.sources import read_required_table
 from ecglens.datasets.splits import Split
 from ecglens.errors import TrainingError
 from ecglens.evaluation.several_labels import macro_auroc, macro_auroc_interval
@@ -149,10 +148,8 @@ def run_devices(data: Path, runs: Path, methods: list[str]) -> None:
         return
     official, arrays = data / "ptbxl", data / "ptbxl_signals"
     records = list(chain(read_ptbxl(official), read_ptbxl_arrays(arrays, official)))
-    devices = {}
-    for table in (official / "ptbxl_database.csv", arrays / "statements.csv"):
-        for line in read_required_table(table, ("ecg_id", "device")):
-            devices[int(float(line["ecg_id"]))] = line["device"].split()[0]
+    # "AT-6 C 5.5" and "AT-6     6" are versions of one device
+    devices = {number: name.split()[0] for number, name in read_ptbxl_column([official, arrays], "device").items()}
     signals = make_signal_set(record for record in records if record.ecg_id in devices)
     sites = place_groups([devices[number] for number in signals.ecg_ids.tolist()], signals.groups.tolist())
     for name in names:
@@ -355,7 +352,7 @@ def make_table(results: Mapping[str, dict[str, Any]]) -> str:
         f"393 public pages of 192 x 114 px, 30 epochs or rounds of one epoch, honest protocol with {FOLDS} folds; one",
         "thread of two cores that other programs used too. Accuracy and macro-F1 are those of all test pages out of",
         "fold; in brackets the 95 % interval by bootstrap over groups of the first seed, and the range where there are",
-        "several seeds. Bytes are those of all messages of one fold, in both directions. CPU time is that of all folds.",
+        "several seeds. Bytes are those of all messages of one fold, both ways. CPU time is that of all folds.",
         "",
     ]
     for row, title in ROW_TITLES.items():
@@ -433,8 +430,8 @@ def make_other_tables(results: Mapping[str, dict[str, Any]]) -> list[str]:
     else:
         overhead = scale["rounds_s"] / scale["training_s"] - 1
         lines.append(
-            f"{scale['sites']} sites, pages of 512 x 304 px, {scale['trainings']} trainings in one process: memory at most "
-            f"{scale['memory_mb']:.0f} MB with the mapped pages; the rounds took {overhead:.1%} longer than the trainings."
+            f"{scale['sites']} sites, pages of 512 x 304 px, {scale['trainings']} trainings in one process: at most "
+            f"{scale['memory_mb']:.0f} MB with the mapped pages; {overhead:.1%} more time than the trainings alone."
         )
     lines += ["", "## PTB-XL signals, a site for each device", ""]
     lines += [

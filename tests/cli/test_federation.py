@@ -1,11 +1,16 @@
+import csv
 from importlib import import_module
 
+import numpy as np
 import pytest
 from tiny_runs import write_recordings
 from typer.testing import CliRunner
 
 from ecglens.cli.app import app
 from ecglens.errors import MissingExtraError, TrainingError
+from ecglens.formats.wfdb import write_wfdb
+from ecglens.layouts import STANDARD_LEADS
+from ecglens.records import EcgRecord
 
 TINY = """
 model = "compact_cnn"
@@ -92,3 +97,30 @@ def test_without_flower_one_sentence_names_the_extra(data, tmp_path, monkeypatch
     assert "This needs flwr, which is not installed; install it with: pip install 'ecglens[federate]'" in str(
         answer.exception
     )
+
+
+@pytest.fixture
+def ptbxl(tmp_path):
+    """Write 12 records of two devices in PTB-XL's official form."""
+    time = np.arange(5000) / 500
+    rng, rows = np.random.default_rng(0), []
+    (tmp_path / "records500").mkdir()
+    for number in range(12):
+        beat = np.exp(-(((time % 0.8) - 0.3) ** 2) / 2e-4) * (1 if number % 2 else -1)
+        signals = (beat + rng.normal(0, 0.02, (12, 5000))).astype(np.float32)
+        write_wfdb(EcgRecord(signals, 500.0, STANDARD_LEADS), tmp_path / "records500" / f"{number}.hea")
+        code = "{'NORM': 100.0}" if number % 2 else "{'IMI': 100.0}"
+        rows.append([number, number // 2, code, f"records500/{number}", "CS-12" if number < 6 else "AT-6"])
+    statements = [["", "diagnostic", "diagnostic_class"], ["NORM", "1.0", "NORM"], ["IMI", "1.0", "MI"]]
+    table = [["ecg_id", "patient_id", "scp_codes", "filename_hr", "device"], *rows]
+    for name, lines in (("scp_statements", statements), ("ptbxl_database", table)):
+        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows(lines)
+    return tmp_path
+
+
+def test_the_model_of_signals_is_trained_over_devices(ptbxl):
+    answer = call("simulate-signals", ptbxl, "--out", ptbxl / "run", "--rounds", 1, "--folds", 2)
+    assert answer.exit_code == 0, answer.output
+    assert "fold 2 of 2: 2 sites, 1 rounds" in answer.output
+    assert "12 whole recordings out of fold, 2 sites: macro AUROC " in answer.output

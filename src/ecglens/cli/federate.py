@@ -123,6 +123,52 @@ def simulate_sites(
     _print_end(out)
 
 
+@app.command("simulate-signals")
+def simulate_signal_sites(
+    data: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of PTB-XL: the official one first, then any with its records as arrays."),
+    ],
+    out: Annotated[Path, typer.Option(help="Run folder; finished folds and rounds in it are not trained again.")],
+    sites: Annotated[str, typer.Option(help="Column of PTB-XL's tables, such as device or site.")] = "device",
+    strategy: Strategy = "fedavg",
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 20,
+    epochs: Epochs = 1,
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds; patients stay together.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and cuts.")] = 0,
+    min_sites: MinSites = 2,
+    proximal: Proximal = None,
+    server_rate: ServerRate = None,
+    trim: Trim = None,
+    poisoned: Poisoned = None,
+    secure: Secure = False,
+    noise: Noise = 0.0,
+    clip: Clip = 1.0,
+) -> None:
+    """Train the model of signals at simulated sites on this machine, on records whose site is known."""
+    _prepare()
+    from itertools import chain
+
+    from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays, read_ptbxl_column
+    from ecglens.evaluation.several_labels import macro_auroc
+    from ecglens.federation.plan import FederationPlan
+    from ecglens.federation.simulate_signals import place_groups, simulate_signals
+    from ecglens.models.train.signal_set import make_signal_set
+
+    official, *arrays = data
+    place_of = read_ptbxl_column(data, sites)
+    records = chain(read_ptbxl(official), *(read_ptbxl_arrays(folder, official) for folder in arrays))
+    signals = make_signal_set(record for record in records if place_of.get(record.ecg_id))
+    places = place_groups([place_of[number] for number in signals.ecg_ids.tolist()], signals.groups.tolist())
+    settings = _settings(strategy, min_sites, proximal, server_rate, trim, poisoned, noise, clip)
+    plan = FederationPlan(strategy=settings, epochs=epochs, secure=secure)
+    answers = simulate_signals(signals, places, out, plan, rounds=rounds, folds=folds, seed=seed, report=typer.echo)
+    macro = macro_auroc(signals.targets[answers.rows] > 0, answers.logits)
+    figure = "not defined" if macro is None else f"{macro:.3f}"
+    typer.echo(f"{len(answers.rows)} whole recordings out of fold, {len(set(places))} sites: macro AUROC {figure}")
+    _print_end(out)
+
+
 @app.command("server")
 def serve_sites(
     recipe: Annotated[Path, typer.Argument(help="Recipe, a TOML file.")],

@@ -11,7 +11,7 @@ from tiny_runs import RECIPE, write_recordings
 from ecglens.datasets.recordings import Recordings
 from ecglens.documents import parse_json
 from ecglens.errors import TrainingError
-from ecglens.federation.apps import make_site_app, open_site, run_server
+from ecglens.federation.apps import _wait_for_sites, make_site_app, open_site, run_server
 from ecglens.federation.deployment import check_site_data
 from ecglens.federation.local_grid import LocalGrid
 from ecglens.federation.plan import FederationPlan
@@ -29,6 +29,7 @@ def config(out, plan=PLAN, recipe=RECIPE):
         "out": str(out),
         "name": "run",
         "seed": 0,
+        "sites": 2,
     }
 
 
@@ -59,6 +60,16 @@ def test_the_server_stores_the_weights_and_the_counts_of_the_sites(tmp_path, tab
     counts = parse_json((out / "answers.json").read_bytes())
     assert set(counts) == {"1", "2"}
     assert parse_json((out / "rounds.json").read_bytes())[0]["sites"] == 2
+
+
+def test_the_server_does_not_wait_forever_for_a_site_that_never_comes(tmp_path, monkeypatch):
+    ticks, asked = iter(range(0, 1000, 10)), []
+    monkeypatch.setattr("ecglens.federation.apps.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("ecglens.federation.apps.time.sleep", asked.append)
+    _wait_for_sites(LocalGrid(lambda index, message: message, 2), 3, 55.0)
+    assert asked == [1.0] * 5
+    _wait_for_sites(LocalGrid(lambda index, message: message, 3), 3, 55.0)
+    assert asked == [1.0] * 5
 
 
 def test_a_site_holds_out_whole_groups_and_trains_on_no_copy(tmp_path, tables):

@@ -32,6 +32,11 @@ def test_fedavg_is_the_mean_by_recordings():
     assert combine(StrategySettings("fedavg"), [(0, 1, 10), (4, 5, 30)]) == {"weight": 3.0, "variance": 4.0}
 
 
+def test_a_large_site_counts_no_more_than_others_under_differential_privacy():
+    settings = StrategySettings("fedbn", noise=1e-9, clip=100.0)
+    assert combine(settings, [(0, 1, 1), (4, 5, 1000)])["weight"] == pytest.approx(2.0)
+
+
 @pytest.mark.parametrize("name", ["fedadam", "fedyogi"])
 def test_the_server_steps_parameters_and_averages_statistics(name):
     settings = StrategySettings(name, limits=StrategyLimits(server_rate=0.01))

@@ -6,6 +6,7 @@ Flower loads ``server_app`` and ``client_app`` in processes of their own, by the
 
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def run_server(grid: Grid, config: Any) -> None:
 
     Args:
         grid: Flower grid to the sites.
-        config: Settings of the run: ``out``, the run folder; ``recipe`` and ``plan``, JSON; ``seed``.
+        config: Settings of the run: ``out``, the run folder; ``recipe`` and ``plan``, JSON; ``seed``; and ``sites``, the
+            number of sites that may join, for all of which the server waits as long as for a reply.
 
     Raises:
         TrainingError: Too few sites reply.
@@ -74,6 +76,7 @@ def run_server(grid: Grid, config: Any) -> None:
     own = tuple(name for name in list_shared(network) if name not in names)
     strategy = make_strategy(plan.strategy, list_parameters(network), sites=plan.strategy.min_sites)
     orders = make_orders(recipe, plan, seed=seed)
+    _wait_for_sites(grid, int(config["sites"]), plan.timeout_s)
     copies = find_copies(grid, timeout_s=plan.timeout_s) if plan.compare_pages else []
     if copies:
         write_whole(out / "copies.json", json.dumps(copies, indent=1).encode())
@@ -96,6 +99,13 @@ def run_server(grid: Grid, config: Any) -> None:
     write_whole(out / ANSWERS, json.dumps({str(node): each.tolist() for node, each in counts.items()}).encode())
     load_tensors(network, weights)
     save_weights(out / FINAL / LAST, network)
+
+
+def _wait_for_sites(grid: Grid, count: int, timeout_s: float, *, pause_s: float = 1.0) -> None:
+    """Wait until all sites are connected, but no longer than for a reply."""
+    begun = time.monotonic()
+    while len(list(grid.get_node_ids())) < count and time.monotonic() - begun < timeout_s:
+        time.sleep(pause_s)
 
 
 def make_site_app(secure: bool, noise: bool) -> Any:

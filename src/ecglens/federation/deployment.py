@@ -101,7 +101,7 @@ def serve_federation(
     if (out / FINAL / LAST).exists():
         raise TrainingError(f"'{out}' already has the weights of a finished run; choose another folder.")
     home = out / "flower"
-    _write_app(home / "app", recipe, plan, out.resolve(), seed)
+    _write_app(home / "app", recipe, plan, out.resolve(), seed=seed, sites=len(sites))
     connection = {
         "default": _CONNECTION,
         _CONNECTION: {
@@ -205,7 +205,7 @@ def run_site(
         time.sleep(pause_s)
 
 
-def _write_app(folder: Path, recipe: Recipe, plan: FederationPlan, out: Path, seed: int) -> None:
+def _write_app(folder: Path, recipe: Recipe, plan: FederationPlan, out: Path, *, seed: int, sites: int) -> None:
     """Write the bundle that Flower sends to the sites: settings, and an import of the installed package."""
     project = {
         "build-system": {"requires": ["hatchling"], "build-backend": "hatchling.build"},
@@ -230,6 +230,7 @@ def _write_app(folder: Path, recipe: Recipe, plan: FederationPlan, out: Path, se
                         "out": str(out),
                         "name": out.name,
                         "seed": seed,
+                        "sites": sites,
                     },
                 }
             }

@@ -134,10 +134,24 @@ def make_strategy(settings: StrategySettings, parameters: frozenset[str], *, sit
     if settings.name == "krum":
         select = max(1, sites - 2 * limits.poisoned - 1)
         return MultiKrum(**common, num_malicious_nodes=limits.poisoned, num_nodes_to_select=select)
-    average = FedAvg(**common)
     if settings.noise:
-        return DifferentialPrivacyClientSideFixedClipping(average, settings.noise, settings.clip, sites)
-    return average
+        equal = _EqualAverage(**common)
+        return DifferentialPrivacyClientSideFixedClipping(equal, settings.noise, settings.clip, sites)
+    return FedAvg(**common)
+
+
+class _EqualAverage(FedAvg):
+    """Flower's FedAvg with one weight for all sites, so that clipping bounds what a site adds to the mean."""
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Combine the replies of a round."""
+        received = list(replies)
+        for reply in received:
+            for record in reply.content.metric_records.values():
+                record[EXAMPLES] = 1
+        return super().aggregate_train(server_round, received)
 
 
 class _StatisticsAveragedAdam(FedAdam):

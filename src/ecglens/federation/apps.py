@@ -63,7 +63,7 @@ def run_server(grid: Grid, config: Any) -> None:
 
     Args:
         grid: Flower grid to the sites.
-        config: Settings of the run: ``out``, the run folder; ``recipe`` and ``plan``, JSON; ``seed``; and ``sites``, the
+        config: Settings of the run: ``out``, the run folder; ``recipe`` and ``plan``, JSON; ``seed``; ``sites``, the
             number of sites that may join, for all of which the server waits as long as for a reply.
 
     Raises:

@@ -293,13 +293,13 @@ def run_scale(data: Path, runs: Path) -> None:
     prepare_rows(recordings, recipe, recordings.canonical_indices(), context)
     spent, fit = [], PageTask.fit
 
-    def timed(*arguments: Any, **options: Any) -> Any:
+    def measure_fit(*arguments: Any, **options: Any) -> Any:
         begun = time.process_time(), time.perf_counter()
         result = fit(*arguments, **options)
         spent.append((time.process_time() - begun[0], time.perf_counter() - begun[1]))
         return result
 
-    PageTask.fit = timed  # type: ignore[method-assign]
+    PageTask.fit = measure_fit  # type: ignore[method-assign]
     out = runs / "scale"
     shutil.rmtree(out, ignore_errors=True)
     start_run(recordings, recipe, out, protocol)
@@ -366,21 +366,21 @@ def make_table(results: Mapping[str, dict[str, Any]]) -> str:
 def make_line(results: Mapping[str, dict[str, Any]], row: str, method: str) -> str:
     """Make the line of one method, over its seeds."""
     names = [f"{method}-{seed}" if method.startswith("central") else f"{row}-{method}-{seed}" for seed in range(3)]
-    found = [results[name] for name in names if name in results]
-    if not found:
+    stored = [results[name] for name in names if name in results]
+    if not stored:
         command = f"`python benchmarks/federated.py --rows {row} --methods {method} --seeds 0`"
         return f"| {TITLES[method]} | not run: {command} | | | | | |"
-    first = found[0]
+    first = stored[0]
     cells = [
-        f"{np.mean([each[key] for each in found]):.3f} ({first[f'{key}_interval'][0]:.3f} to "
+        f"{np.mean([each[key] for each in stored]):.3f} ({first[f'{key}_interval'][0]:.3f} to "
         f"{first[f'{key}_interval'][1]:.3f})"
-        + (f", {min(e[key] for e in found):.3f} to {max(e[key] for e in found):.3f}" if len(found) > 1 else "")
+        + (f", {min(e[key] for e in stored):.3f} to {max(e[key] for e in stored):.3f}" if len(stored) > 1 else "")
         for key in ("accuracy", "macro_f1")
     ]
     traffic = f"{first['bytes'] / first['folds'] / 1e6:.0f}" if first.get("folds") else "-"
     rounds = str(first.get("rounds") or "-")
     return (
-        f"| {TITLES[method]} | {len(found)} | {' | '.join(cells)} | {rounds} | {traffic} | {first['cpu_seconds']:.0f} |"
+        f"| {TITLES[method]} | {len(stored)} | {' | '.join(cells)} | {rounds} | {traffic} | {first['cpu_seconds']:.0f} |"
     )
 
 

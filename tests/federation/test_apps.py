@@ -63,13 +63,13 @@ def test_the_server_stores_the_weights_and_the_counts_of_the_sites(tmp_path, tab
 
 
 def test_the_server_does_not_wait_forever_for_a_site_that_never_comes(tmp_path, monkeypatch):
-    ticks, asked = iter(range(0, 1000, 10)), []
+    ticks, pauses = iter(range(0, 1000, 10)), []
     monkeypatch.setattr("ecglens.federation.apps.time.monotonic", lambda: next(ticks))
-    monkeypatch.setattr("ecglens.federation.apps.time.sleep", asked.append)
+    monkeypatch.setattr("ecglens.federation.apps.time.sleep", pauses.append)
     _wait_for_sites(LocalGrid(lambda index, message: message, 2), 3, 55.0)
-    assert asked == [1.0] * 5
+    assert pauses == [1.0] * 5
     _wait_for_sites(LocalGrid(lambda index, message: message, 3), 3, 55.0)
-    assert asked == [1.0] * 5
+    assert pauses == [1.0] * 5
 
 
 def test_a_site_holds_out_whole_groups_and_trains_on_no_copy(tmp_path, tables):

@@ -243,12 +243,12 @@ def _write_app(folder: Path, recipe: Recipe, plan: FederationPlan, out: Path, *,
 
 def _register(sites: Mapping[str, Path], home: Path, link: "subprocess.Popen[bytes]", log: Path) -> None:
     """Wait until the server answers, and register the public keys of sites that it does not know yet."""
-    begun, known = time.monotonic(), home / "registered.json"
+    begun, path = time.monotonic(), home / "registered.json"
     while _run("flwr", ["supernode", "list", _CONNECTION], home) != 0:
         if link.poll() is not None or time.monotonic() - begun > _READY_S:
             raise TrainingError(f"Flower's SuperLink does not answer; '{log}' has the reason.")
         time.sleep(1.0)
-    registered = dict(parse_json(known.read_bytes())) if known.exists() else {}
+    registered = dict(parse_json(path.read_bytes())) if path.exists() else {}
     for name, key in sites.items():
         digest = sha256_of(key)
         if registered.get(name) == digest:
@@ -259,7 +259,7 @@ def _register(sites: Mapping[str, Path], home: Path, link: "subprocess.Popen[byt
                 f"-t ecdsa -b 384 that no other site has. '{log}' has the reason."
             )
         registered[name] = digest
-        write_whole(known, json.dumps(registered).encode())
+        write_whole(path, json.dumps(registered).encode())
 
 
 def _check_files(paths: Sequence[Path]) -> None:

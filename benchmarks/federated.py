@@ -204,7 +204,8 @@ def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
         recipe = change_recipe(recipe, {"optimization.epochs": 60})
     plan = FederationPlan(sites=parse_site_plan(SITES[row]), **METHODS[method])
     context = RunContext(ALONE, runs / "cache", Quiet())
-    print(f"{name}", flush=True)
+    print(name, flush=True)
+    is_resumed = (runs / name).exists()  # then the time of this process is not that of the run
     begun, cpu = time.perf_counter(), time.process_time()
     if method == "local":
         result = train_alone(recordings, recipe, plan, seed, context, runs / name)
@@ -219,7 +220,8 @@ def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
             simulate(recordings, recipe, out, protocol, plan, seeds=[seed], context=context)
         result = score_run(recordings, recipe, out, seed)
         result |= count_traffic(out)
-    result |= {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
+    spent = None if is_resumed else time.process_time() - cpu
+    result |= {"seconds": time.perf_counter() - begun, "cpu_seconds": spent}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"  {json.dumps(result)[:300]}", flush=True)
@@ -379,9 +381,8 @@ def make_line(results: Mapping[str, dict[str, Any]], row: str, method: str) -> s
     ]
     traffic = f"{first['bytes'] / first['folds'] / 1e6:.0f}" if first.get("folds") else "-"
     rounds = str(first.get("rounds") or "-")
-    return (
-        f"| {TITLES[method]} | {len(stored)} | {' | '.join(cells)} | {rounds} | {traffic} | {first['cpu_seconds']:.0f} |"
-    )
+    spent = "stopped and continued" if first["cpu_seconds"] is None else f"{first['cpu_seconds']:.0f}"
+    return f"| {TITLES[method]} | {len(stored)} | {' | '.join(cells)} | {rounds} | {traffic} | {spent} |"
 
 
 def make_other_tables(results: Mapping[str, dict[str, Any]]) -> list[str]:

@@ -88,6 +88,7 @@ METHODS: Mapping[str, dict[str, Any]] = {
     "fedbn": {"strategy": StrategySettings("fedbn")},
     "tuned": {"strategy": StrategySettings("fedavg"), "tune_epochs": 5},
     "shared": {"strategy": StrategySettings("fedavg"), "shared": 0.1},
+    "shared-double": {"strategy": StrategySettings("fedavg"), "shared": 0.1, "rounds": 30, "epochs": 2},
     "trimmed-mean": {"strategy": StrategySettings("trimmed-mean")},
     "krum": {"strategy": StrategySettings("krum")},
 }
@@ -336,6 +337,7 @@ TITLES = {
     "fedbn": "FedBN, each site's own model",
     "tuned": "FedAvg, then each site fits its last layers",
     "shared": "FedAvg after training on a shared tenth",
+    "shared-double": "the same, two epochs in a round",
 }
 ROW_TITLES = {
     "month": "Public pages, three sites by printed month (44, 79 and 270 recordings)",

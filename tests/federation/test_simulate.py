@@ -12,9 +12,11 @@ from ecglens.documents import parse_json
 from ecglens.errors import TrainingError
 from ecglens.federation import local
 from ecglens.federation.plan import FederationPlan
-from ecglens.federation.simulate import Faults, check_federation, simulate, start_federation
+from ecglens.federation.simulate import Faults, calibrate_run, check_federation, simulate, start_federation
 from ecglens.federation.sites import SitePlan
 from ecglens.federation.strategies import StrategySettings
+from ecglens.models.cards import load_card
+from ecglens.models.export import evaluate_run, export
 from ecglens.models.train.folder import Plan, start_run
 from ecglens.models.train.recipe import change_recipe
 from ecglens.models.train.run import load_answers, load_final
@@ -175,3 +177,29 @@ def test_settings_are_stored_with_the_run(tmp_path):
     start_federation(tmp_path, PLAN)
     with pytest.raises(TrainingError, match="other settings"):
         start_federation(tmp_path, replace(PLAN, secure=True))
+
+
+@pytest.mark.slow
+def test_a_federated_run_is_evaluated_and_exported_as_any_other(recordings, tmp_path):
+    out = run(recordings, tmp_path / "run", replace(PLAN, rounds=1), fit=True)
+    evaluation = evaluate_run(recordings, out, seeds=[0], command="ecglens export run", draws=20)
+    export(
+        recordings,
+        out,
+        tmp_path / "tiny",
+        evaluation=evaluation,
+        seeds=[0],
+        version="1",
+        trained_on="16 made-up pages at two sites",
+        license="CC0-1.0",
+    )
+    card = load_card(tmp_path / "tiny")
+    assert card.labels == RECIPE.labels
+    assert card.trained_on == "16 made-up pages at two sites"
+
+
+def test_calibration_by_site_is_stored_with_the_run(recordings, whole_run):
+    figures = calibrate_run(recordings, RECIPE, whole_run, PLAN, seed=0)
+    assert [(each.site, each.pages) for each in figures] == [("north", 8), ("south", 8)]
+    stored = parse_json((whole_run / "seed0" / "calibration.json").read_bytes())
+    assert stored == [each.to_dict() for each in figures]

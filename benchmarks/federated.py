@@ -87,6 +87,7 @@ METHODS: Mapping[str, dict[str, Any]] = {
     "fedyogi": {"strategy": StrategySettings("fedyogi")},
     "fedbn": {"strategy": StrategySettings("fedbn")},
     "tuned": {"strategy": StrategySettings("fedavg"), "tune_epochs": 5},
+    "tuned-double": {"strategy": StrategySettings("fedavg"), "tune_epochs": 5, "rounds": 30, "epochs": 2},
     "shared": {"strategy": StrategySettings("fedavg"), "shared": 0.1},
     "shared-double": {"strategy": StrategySettings("fedavg"), "shared": 0.1, "rounds": 30, "epochs": 2},
     "trimmed-mean": {"strategy": StrategySettings("trimmed-mean")},
@@ -97,6 +98,10 @@ METHODS: Mapping[str, dict[str, Any]] = {
 DEVICE_METHODS = ("central", "local", "fedavg", "fedprox", "fedbn")
 DEVICE_EPOCHS = 8
 """Epochs, or rounds of one epoch, of the model of signals; ``ecglens train-signals`` takes 20."""
+
+
+SOURCES = {"tuned": "fedavg", "tuned-double": "double"}
+"""Methods that begin with the finished rounds of another one."""
 
 
 class Quiet(Listener):
@@ -206,7 +211,7 @@ def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
     plan = FederationPlan(sites=parse_site_plan(SITES[row]), **METHODS[method])
     context = RunContext(ALONE, runs / "cache", Quiet())
     print(name, flush=True)
-    is_resumed = (runs / name).exists()  # then the time of this process is not that of the run
+    is_resumed = (runs / name).exists() or method in SOURCES  # then the time of this process is not that of the run
     begun, cpu = time.perf_counter(), time.process_time()
     if method == "local":
         result = train_alone(recordings, recipe, plan, seed, context, runs / name)
@@ -216,8 +221,8 @@ def run_pages(row: str, method: str, seed: int, data: Path, runs: Path) -> None:
         if method.startswith("central"):
             cross_validate(recordings, recipe, out, protocol, seeds=[seed], context=context)
         else:
-            if method == "tuned":
-                take_rounds(runs / f"{row}-fedavg-{seed}", out)
+            if method in SOURCES:
+                take_rounds(runs / f"{row}-{SOURCES[method]}-{seed}", out)
             simulate(recordings, recipe, out, protocol, plan, seeds=[seed], context=context)
         result = score_run(recordings, recipe, out, seed)
         result |= count_traffic(out)
@@ -336,8 +341,9 @@ TITLES = {
     "fedyogi": "FedYogi",
     "fedbn": "FedBN, each site's own model",
     "tuned": "FedAvg, then each site fits its last layers",
+    "tuned-double": "FedAvg, two epochs in a round, then each site fits its last layers",
     "shared": "FedAvg after training on a shared tenth",
-    "shared-double": "the same, two epochs in a round",
+    "shared-double": "FedAvg, two epochs in a round, after training on a shared tenth",
 }
 ROW_TITLES = {
     "month": "Public pages, three sites by printed month (44, 79 and 270 recordings)",
@@ -383,7 +389,7 @@ def make_line(results: Mapping[str, dict[str, Any]], row: str, method: str) -> s
     ]
     traffic = f"{first['bytes'] / first['folds'] / 1e6:.0f}" if first.get("folds") else "-"
     rounds = str(first.get("rounds") or "-")
-    spent = "stopped and continued" if first["cpu_seconds"] is None else f"{first['cpu_seconds']:.0f}"
+    spent = "of a part only" if first["cpu_seconds"] is None else f"{first['cpu_seconds']:.0f}"
     return f"| {TITLES[method]} | {len(stored)} | {' | '.join(cells)} | {rounds} | {traffic} | {spent} |"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays
+from ecglens.datasets.ptbxl import read_ptbxl, read_ptbxl_arrays, read_ptbxl_column
 from ecglens.errors import DatasetError
 from ecglens.formats.wfdb import write_wfdb
 from ecglens.labels import SUPERCLASSES
@@ -98,3 +98,17 @@ def test_the_rule_gives_the_superclasses_of_the_shared_table():
             assert record.superclasses == {name for name in SUPERCLASSES if float(row[name])}
             compared += 1
     assert compared > 150
+
+
+def test_a_column_of_the_tables_is_read_by_record(tmp_path: Path) -> None:
+    (tmp_path / "official").mkdir()
+    (tmp_path / "arrays").mkdir()
+    write_table(tmp_path / "official" / "ptbxl_database.csv", [{"ecg_id": "1", "device": "CS-12   E"}])
+    rows = [{"ecg_id": "2.0", "device": " AT-6"}, {"ecg_id": "3", "device": ""}]
+    write_table(tmp_path / "arrays" / "statements.csv", rows)
+    folders = [tmp_path / "official", tmp_path / "arrays"]
+    assert read_ptbxl_column(folders, "device") == {1: "CS-12   E", 2: "AT-6"}
+    with pytest.raises(DatasetError, match="Expected the column 'nurse' in ptbxl_database.csv"):
+        read_ptbxl_column(folders, "nurse")
+    with pytest.raises(DatasetError, match="but there is neither"):
+        read_ptbxl_column([tmp_path], "device")

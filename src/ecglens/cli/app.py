@@ -108,6 +108,12 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             _MODELS,
             "Train the model of signals of any recorder on PTB-XL, in five folds.",
         ),
+        "federate": CommandEntry(
+            "federate",
+            _MODELS,
+            "Train one model at many sites, whose pages stay where they are.",
+            function="app",
+        ),
         "vision": CommandEntry(
             "vision",
             _MODELS,

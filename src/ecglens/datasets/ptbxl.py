@@ -5,7 +5,7 @@ Two forms are read: the official one (``ptbxl_database.csv``, ``scp_statements.c
 and ``z_100hz.npz``, whose leads were band-passed and scaled to unit variance so that their amplitudes are lost.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ecglens.labels import SUPERCLASSES
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
 
-__all__ = ["PtbxlRecord", "read_ptbxl", "read_ptbxl_arrays"]
+__all__ = ["PtbxlRecord", "read_ptbxl", "read_ptbxl_arrays", "read_ptbxl_column"]
 
 _SEXES = {"0": "male", "1": "female"}
 _FROM_I_AND_II = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}
@@ -97,6 +97,28 @@ def read_ptbxl_arrays(folder: str | Path, statements: str | Path) -> Iterator[Pt
             bare = PtbxlRecord(ecg_id, record, is_in_mv, superclasses[ecg_id], group=f"record {ecg_id}")
             row = rows.get(ecg_id)
             yield bare if row is None else replace(_with_row(bare, row, classes), superclasses=bare.superclasses)
+
+
+def read_ptbxl_column(folders: Sequence[str | Path], column: str) -> dict[int, str]:
+    """Read a column of PTB-XL's tables, such as ``device``, for the records that have a value there.
+
+    Args:
+        folders: Folders with ``ptbxl_database.csv`` or ``statements.csv``.
+        column: Name of the column.
+
+    Returns:
+        The value of each record by its number.
+
+    Raises:
+        DatasetError: A table cannot be read or lacks the column, or there is no table.
+    """
+    paths = [Path(folder) / name for folder in folders for name in ("ptbxl_database.csv", "statements.csv")]
+    tables = [read_required_table(path, ("ecg_id", column)) for path in paths if path.is_file()]
+    if not tables:
+        raise DatasetError(
+            f"Expected ptbxl_database.csv or statements.csv in {', '.join(map(str, folders))}, but there is neither."
+        )
+    return {int(float(row["ecg_id"])): row[column].strip() for table in tables for row in table if row[column].strip()}
 
 
 def _with_row(bare: PtbxlRecord, row: Mapping[str, str], classes: Mapping[str, str]) -> PtbxlRecord:

@@ -277,3 +277,27 @@ def test_history_is_plain_numbers(tmp_path):
 
 def test_the_progress_in_a_checkpoint_of_0_1_0_is_read():
     assert loop._read_progress({"epoch": 1, "step": 2, "seen": 16}) == loop._Progress(epoch=1, step=2, rows=16)
+
+
+def test_a_penalty_is_added_to_the_loss_of_each_step(tmp_path):
+    def distance(weight: float) -> float:
+        trained = model()
+        pairs = [(value, value.detach().clone()) for value in trained.parameters()]
+
+        def penalty() -> torch.Tensor:
+            return weight * torch.stack([(value - start).square().sum() for value, start in pairs]).sum()
+
+        folder = tmp_path / str(weight)
+        train(trained, easy_pages(), None, recipe(epochs=3), seed=0, folder=folder, penalty=penalty)
+        return sum(float((value.detach() - start).square().sum()) for value, start in pairs)
+
+    assert distance(100.0) < 0.5 * distance(0.0)
+
+
+def test_no_penalty_and_a_penalty_of_zero_give_the_same_weights(tmp_path):
+    first, second = model(), model()
+    train(first, easy_pages(), None, recipe(epochs=2), seed=0, folder=tmp_path / "none")
+    train(
+        second, easy_pages(), None, recipe(epochs=2), seed=0, folder=tmp_path / "zero", penalty=lambda: torch.zeros(())
+    )
+    assert same(first, second)

@@ -12,7 +12,7 @@ from ecglens.models.train.checkpoint import match_memory_order
 from ecglens.models.train.devices import World, choose_forward_dtype
 from ecglens.models.train.recipe import Optimization, Phase, Recipe
 
-__all__ = ["Fitter", "check_phases", "compute_loss"]
+__all__ = ["Fitter", "check_phases", "compute_learning_rates", "compute_loss"]
 
 
 class Fitter:
@@ -117,6 +117,24 @@ def compute_loss(answers: tuple[Tensor, ...], targets: Tensor, weights: Tensor |
         for answer in answers
     ]
     return torch.stack(losses).mean()
+
+
+def compute_learning_rates(plan: Optimization, rate: float, steps: int) -> list[float]:
+    """Compute the learning rate of each step of a schedule, without training.
+
+    Args:
+        plan: Settings of the optimization.
+        rate: Highest learning rate.
+        steps: Number of steps.
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], rate)
+    schedule = _schedule(plan, optimizer, rate, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        schedule.step()
+    return rates
 
 
 class _Heads(nn.Module):

@@ -57,6 +57,7 @@ def train(
     clock: Callable[[], float] = time.monotonic,
     on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
     on_epoch: Callable[[History], None] = lambda history: None,
+    penalty: Callable[[], Tensor] | None = None,
 ) -> list[dict[str, float | None]]:
     """Train a model, which gets the weights that the recipe selects, and store the last and the best weights.
 
@@ -75,6 +76,7 @@ def train(
         on_step: Function called now and then with the number of finished steps, the largest number of steps, and the
             mean loss of the epoch so far.
         on_epoch: Function called after each epoch with the figures of all finished epochs.
+        penalty: Function that returns a scalar tensor on the weights, which is added to the loss of each step.
 
     Returns:
         Figures of each epoch, by the names in ``history.COLUMNS``.
@@ -108,7 +110,7 @@ def train(
         state = None
         while progress.epoch < end and not _is_finished(progress, recipe.selection):
             start, saved = clock() - progress.seconds, clock()
-            for loss in _steps(fitter, learn, progress, recipe, seed, world):
+            for loss in _steps(fitter, learn, progress, recipe, seed, world, penalty):
                 progress.seconds = clock() - start
                 on_step(progress.epoch * per_epoch + progress.step, ends[-1] * per_epoch, loss)
                 if clock() - saved > _CHECKPOINT_EVERY_S and progress.step < per_epoch:
@@ -150,7 +152,13 @@ def compute_logits(
 
 
 def _steps(
-    fitter: Fitter, learn: Samples, progress: _Progress, recipe: Recipe, seed: int, world: World
+    fitter: Fitter,
+    learn: Samples,
+    progress: _Progress,
+    recipe: Recipe,
+    seed: int,
+    world: World,
+    penalty: Callable[[], Tensor] | None,
 ) -> Iterator[float]:
     """Run the remaining steps of the current epoch, and now and then yield its mean loss so far."""
     plan, device = recipe.optimization, world.device
@@ -169,7 +177,7 @@ def _steps(
             rng = torch.manual_seed(_seed(seed, 1, progress.epoch, progress.step, world.rank))
             answers = fitter.answers(*(augment(values, recipe.augmentation, rng, levels=white) for values in inputs))
             loss = compute_loss(answers, targets, device_weights, plan.label_smoothing) / weight
-            fitter.step(loss * world.size)
+            fitter.step(loss * world.size if penalty is None else loss * world.size + penalty())
             right = torch.stack([answer.detach().float() for answer in answers]).mean(0).argmax(1) == targets
             recent += torch.stack([loss.detach().double() * count, right.sum().double()])
             progress.step, progress.rows = progress.step + 1, progress.rows + count

@@ -31,6 +31,8 @@ from ecglens.models.train.start import load_start
 from ecglens.models.zoo import build, check_weights
 
 __all__ = [
+    "ANSWERS",
+    "FINAL",
     "Answers",
     "Listener",
     "RunContext",
@@ -40,11 +42,13 @@ __all__ = [
     "check_run",
     "cross_validate",
     "fit_all",
+    "fold_folder",
     "load_answers",
     "load_final",
     "make_split",
     "page_logits",
     "prepare_rows",
+    "write_answers",
 ]
 
 ANSWERS, FINAL = "answers.npz", "final"
@@ -217,7 +221,7 @@ def cross_validate(
         (seed, number, fold)
         for seed, split in splits_by_seed.items()
         for number, fold in enumerate(split.folds)
-        if not (_fold_folder(out, seed, number) / ANSWERS).exists()
+        if not (fold_folder(out, seed, number) / ANSWERS).exists()
     ]
     if not pending:
         return
@@ -229,14 +233,14 @@ def cross_validate(
     for seed, number, fold in pending:
         if splits_by_seed[seed].protocol != splits.AS_PUBLISHED:
             _check_copies(prepared, fold)
-        folder = _fold_folder(out, seed, number)
+        folder = fold_folder(out, seed, number)
         of = f"seed {seed}, fold {number + 1} of {len(splits_by_seed[seed].folds)}"
         by_file = splits_by_seed[seed].protocol == splits.AS_PUBLISHED
         model = _fit(prepared, fold, folder, context, seed=1000 * seed + number, of=of, by_file=by_file)
         logits = compute_logits(model, prepared.samples(fold.test), device=context.world.device)
         logits = logits.reshape(len(fold.test), len(recipe.input.rows), -1)
         if context.world.is_first:
-            _write_answers(folder / ANSWERS, rows=fold.test, logits=logits)
+            write_answers(folder / ANSWERS, rows=fold.test, logits=logits)
         context.world.wait()
         right = float((page_logits(logits, recipe.input).argmax(1) == prepared.targets[fold.test]).mean())
         context.listener.line(f"{of}: {right:.1%} of {len(fold.test)} test pages correct")
@@ -408,13 +412,24 @@ def _weights_file(recipe: Recipe) -> str:
     return BEST if recipe.selection.keep == "best" else LAST
 
 
-def _fold_folder(out: Path, seed: int, number: int) -> Path:
+def fold_folder(out: Path, seed: int, number: int) -> Path:
+    """Return the folder of a fold in a run folder."""
     return out / f"seed{seed}" / f"fold{number}"
 
 
-def _write_answers(path: Path, **arrays: NDArray[np.generic]) -> None:
+def write_answers(path: Path, *, rows: NDArray[np.intp], logits: NDArray[np.float32]) -> None:
+    """Store the logits of a fold's test pages.
+
+    Args:
+        path: File to write, :data:`ANSWERS` in the fold's folder.
+        rows: ``(pages,)``, rows of the table.
+        logits: ``(pages, rows of a page, labels)``.
+
+    Raises:
+        TrainingError: The file cannot be written.
+    """
     stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **arrays)
+    np.savez(stream, allow_pickle=False, rows=rows, logits=logits)
     write_whole(path, stream.getvalue())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ecglens.models.inputs.recipes import RHYTHM_ROWS
 from ecglens.models.train.cut_beats import BeatCutter
@@ -57,6 +57,7 @@ def fit_signal_model(
     pages: NDArray[np.float32] | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
+    penalty: Callable[[], Tensor] | None = None,
 ) -> nn.Module:
     """Train a network on some records.
 
@@ -69,6 +70,7 @@ def fit_signal_model(
         pages: ``(records, rows, samples)``, each record as it was digitized from a page; zeros where it was not.
         seed: Random seed of order, cuts and dropout.
         report: Takes a line after each epoch.
+        penalty: Returns a scalar tensor on the weights, which is added to the loss of each step.
 
     Returns:
         The network with averaged weights, ready to answer.
@@ -92,6 +94,8 @@ def fit_signal_model(
             inputs, targets = _mix(inputs, targets, settings.mixing, rng)
             logits = network(torch.from_numpy(inputs))
             loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(targets))
+            if penalty is not None:
+                loss = loss + penalty()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

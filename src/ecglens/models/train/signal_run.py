@@ -38,9 +38,11 @@ __all__ = [
     "RECIPE",
     "OutOfFold",
     "answer_out_of_fold",
+    "build_network",
     "export_signal_model",
     "load_network",
     "load_pages",
+    "make_whole_input",
     "train_folds",
 ]
 
@@ -117,7 +119,7 @@ def train_folds(
             continue
         torch.manual_seed(FOLDS * seed + fold)
         network = fit_signal_model(
-            _build_network(),
+            build_network(),
             data,
             cutter,
             np.flatnonzero(folds != fold),
@@ -147,7 +149,7 @@ def answer_out_of_fold(
     """
     folds = assign_folds(data, folds=FOLDS, seed=seed)
     rows = np.flatnonzero(data.is_in_mv)
-    whole_inputs = np.stack([_make_whole_input(data.signals[row]) for row in rows])
+    whole_inputs = np.stack([make_whole_input(data.signals[row]) for row in rows])
     whole = np.full((len(rows), len(SUPERCLASSES)), np.nan, np.float32)
     page = np.full_like(whole, np.nan)
     has_page = np.zeros(len(rows), np.bool_) if pages is None else pages[rows].any(axis=(1, 2))
@@ -182,7 +184,7 @@ def export_signal_model(
     model = MeanOfNetworks([load_network(run, fold) for fold in range(FOLDS)]).eval()
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(model, RECIPE.shapes, folder / GRAPH_FILE)
-    compared = np.stack([_make_whole_input(signals) for signals in data.signals[:_COMPARED]])
+    compared = np.stack([make_whole_input(signals) for signals in data.signals[:_COMPARED]])
     check_graph(model, folder / GRAPH_FILE, {"signal": compared})
     has_page = ~np.isnan(answers.page[:, 0])
     logits = np.concatenate([answers.whole, answers.page[has_page]])
@@ -247,7 +249,7 @@ def load_network(run: Path, fold: int) -> torch.nn.Module:
     path = run / f"fold-{fold}.pt"
     if not path.is_file():
         raise TrainingError(f"Expected {FOLDS} finished folds in {run}, but fold {fold + 1} is missing; train it.")
-    network = _build_network()
+    network = build_network()
     network.load_state_dict(torch.load(path, weights_only=True))
     return network.eval()
 
@@ -256,10 +258,11 @@ def _report_fold(report: Callable[[str], None], fold: int, line: str) -> None:
     report(f"fold {fold + 1} of {FOLDS}, {line}")
 
 
-def _build_network() -> torch.nn.Module:
+def build_network() -> torch.nn.Module:
+    """Build the network of the model of signals, with random weights."""
     return any_recorder(labels=len(SUPERCLASSES), leads=len(RECIPE.leads), samples=RECIPE.samples)
 
 
-def _make_whole_input(signals: NDArray[np.float32]) -> NDArray[np.float32]:
+def make_whole_input(signals: NDArray[np.float32]) -> NDArray[np.float32]:
     """Make the input of a whole record of 10 s."""
     return make_beat_array(EcgRecord(signals, SIGNALS.fs_hz, SIGNALS.leads), RECIPE)

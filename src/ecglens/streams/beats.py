@@ -204,9 +204,9 @@ class BeatDetector:
                 are a gap: no beat has samples on both sides of it.
             samples: ``(leads, samples)`` in mV; NaN where nothing is known.
         """
-        state = self.state
-        if first != state.next:
+        if first != self.state.next:
             self._pass_gap(first)
+        state = self.state
         state.next = first + samples.shape[1]
         block = np.asarray(samples, dtype=np.float64)
         if not state.has_learned:

@@ -18,6 +18,7 @@ from ecglens.streams.packets import (
     Gap,
     Message,
     Packet,
+    Refused,
     RrIntervals,
     Stretch,
     StreamInfo,
@@ -182,17 +183,12 @@ class Monitor:
                     "battery", "Battery", self.now_s, self.now_s, values={"battery_percent": float(message.percent)}
                 )
                 return [], [event]
-            case _:
+            case Refused():
+                self._assembler.count_refused()
+                event = StreamEvent("refused", "Message refused", self.now_s, self.now_s, detail=message.reason)
+                return [], [event]
+            case StreamInfo():
                 return [], []
-
-    def refuse(self, reason: str) -> StreamEvent:
-        """Count a message that could not be read, and return the event of it.
-
-        Args:
-            reason: What was wrong, in one sentence.
-        """
-        self._assembler.count_refused()
-        return StreamEvent("refused", "Message refused", self.now_s, self.now_s, detail=reason)
 
     def finish(self) -> tuple[list[Stretch], list[Result]]:
         """Return what is left as the stream ends."""

@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Battery", "Connection", "Faults", "Gap", "Message", "Packet", "RrIntervals", "Stretch", "StreamInfo"]
+__all__ = [
+    "Battery",
+    "Connection",
+    "Faults",
+    "Gap",
+    "Message",
+    "Packet",
+    "Refused",
+    "RrIntervals",
+    "StreamInfo",
+    "Stretch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,18 @@ class Connection:
     detail: str = ""
 
 
-Message = StreamInfo | Packet | RrIntervals | Battery | Connection
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message could not be read; the stream goes on.
+
+    Attributes:
+        reason: What was wrong, in one sentence.
+    """
+
+    reason: str
+
+
+Message = StreamInfo | Packet | RrIntervals | Battery | Connection | Refused
 """What a source yields; the first message of a stream is its ``StreamInfo``."""
 
 

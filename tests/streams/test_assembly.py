@@ -5,7 +5,7 @@ import pytest
 
 from ecglens.errors import StreamError
 from ecglens.streams.assembly import Assembler
-from ecglens.streams.packets import Connection, Gap, Packet, Stretch, StreamInfo
+from ecglens.streams.packets import Connection, Gap, Packet, StreamInfo, Stretch
 
 INFO = StreamInfo("strap", ("I",), 130.0)
 N = 73

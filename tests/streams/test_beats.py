@@ -12,7 +12,9 @@ from ecglens.streams.beats import BeatDetector, DetectedBeat
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
-def detect(signals: np.ndarray, fs: float, block: int = 20, skip: tuple[int, int] | None = None) -> list[tuple[int, DetectedBeat]]:
+def detect(
+    signals: np.ndarray, fs: float, block: int = 20, skip: tuple[int, int] | None = None
+) -> list[tuple[int, DetectedBeat]]:
     """Return each beat with the number of the sample after which it was reported."""
     detector, out = BeatDetector(len(signals), fs), []
     for first in range(0, signals.shape[1], block):

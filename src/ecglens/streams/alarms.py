@@ -157,7 +157,7 @@ def load_alarms(path: str | Path | None = None) -> tuple[AlarmRule, ...]:
 
 
 def parse_alarms(text: str) -> tuple[AlarmRule, ...]:
-    """Parse rules.
+    r"""Parse rules.
 
     Args:
         text: TOML with tables ``alarm``.
@@ -165,7 +165,8 @@ def parse_alarms(text: str) -> tuple[AlarmRule, ...]:
     Raises:
         StreamError: A rule is incomplete, has an unknown figure or name, or ends on the side on which it begins.
 
-    >>> [rule.name for rule in parse_alarms('[[alarm]]\\nname="fast"\\ntitle="Fast"\\nfigure="rate_bpm"\\nabove=100\\nclear=90')]
+    >>> text = '[[alarm]]\nname="fast"\ntitle="Fast"\nfigure="rate_bpm"\nabove=100\nclear=90'
+    >>> [rule.name for rule in parse_alarms(text)]
     ['fast']
     """
     try:
@@ -173,9 +174,13 @@ def parse_alarms(text: str) -> tuple[AlarmRule, ...]:
         rules = tuple(msgspec.convert(entry, AlarmRule) for entry in entries)
         unknown = [key for entry in entries for key in entry if key not in AlarmRule.__slots__]
     except (ValueError, msgspec.ValidationError, TypeError, AttributeError) as error:
-        raise StreamError(f"Expected alarms as TOML tables 'alarm', got something else: {error}; correct it.") from error
+        raise StreamError(
+            f"Expected alarms as TOML tables 'alarm', got something else: {error}; correct it."
+        ) from error
     if unknown:
-        raise StreamError(f"Expected the keys {', '.join(AlarmRule.__slots__)} of an alarm, got '{unknown[0]}'; correct it.")
+        raise StreamError(
+            f"Expected the keys {', '.join(AlarmRule.__slots__)} of an alarm, got '{unknown[0]}'; correct it."
+        )
     for rule in rules:
         _check(rule)
     names = [rule.name for rule in rules]
@@ -186,14 +191,20 @@ def parse_alarms(text: str) -> tuple[AlarmRule, ...]:
 
 def _check(rule: AlarmRule) -> None:
     if rule.figure not in FIGURES:
-        raise StreamError(f"Expected one of the figures {', '.join(sorted(FIGURES))} in the alarm {rule.name}, got '{rule.figure}'.")
+        raise StreamError(
+            f"Expected one of the figures {', '.join(sorted(FIGURES))} in the alarm {rule.name}, got '{rule.figure}'."
+        )
     if (rule.above is None) == (rule.below is None):
         raise StreamError(f"Expected either 'above' or 'below' in the alarm {rule.name}, got both or none; correct it.")
     limit = rule.above if rule.above is not None else rule.below
     if rule.begins_at(rule.clear) or limit is None:
-        raise StreamError(f"Expected a limit 'clear' that is not beyond {limit:g} in the alarm {rule.name}, got {rule.clear:g}.")
+        raise StreamError(
+            f"Expected a limit 'clear' that is not beyond {limit:g} in the alarm {rule.name}, got {rule.clear:g}."
+        )
     if rule.priority not in _PRIORITIES or rule.after_s < 0 or rule.clear_after_s < 0:
-        raise StreamError(f"Expected a priority of {', '.join(_PRIORITIES)} and times from 0 s on in the alarm {rule.name}.")
+        raise StreamError(
+            f"Expected a priority of {', '.join(_PRIORITIES)} and times from 0 s on in the alarm {rule.name}."
+        )
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ecglens.errors import StreamError
 from ecglens.limits import threshold
 from ecglens.streams.clock import ClockState, SampleClock
-from ecglens.streams.packets import Faults, Gap, Packet, Stretch, StreamInfo
+from ecglens.streams.packets import Faults, Gap, Packet, StreamInfo, Stretch
 
 __all__ = ["LIMITS", "Assembler", "AssemblyLimits", "AssemblyState"]
 
@@ -158,7 +158,9 @@ class Assembler:
             return state.next
         by_time = self._place_by_time(packet, length)
         if packet.sequence is None or state.sequence is None:
-            return state.ahead + self._measure_silence(packet, length) if by_time is None else self._snap(by_time, length)
+            return (
+                state.ahead + self._measure_silence(packet, length) if by_time is None else self._snap(by_time, length)
+            )
         steps = packet.sequence - state.sequence
         if steps < -_RESTART or (state.is_disconnected and steps <= 0):
             return max(by_time or 0, state.ahead + self._measure_silence(packet, length))
@@ -204,7 +206,7 @@ class Assembler:
             self.clock.update(end - 1, time_s)
 
     def _release(self, *, is_final: bool) -> list[Stretch | Gap]:
-        """Return what follows the samples before; over a hole only at the end, or when it was waited for long enough."""
+        """Return what follows the samples before; over a hole only at the end or after a long wait."""
         out: list[Stretch | Gap] = []
         while self._waiting:
             first, samples = self._waiting[0]

@@ -321,7 +321,7 @@ class BeatDetector:
         is_unknown = np.isnan(ratio)
         if not is_unknown.any():
             total = float(weights.sum())
-            return weights @ ratio / total if total > 0 else np.full(slopes.shape[1], np.nan)
+            return np.asarray(weights @ ratio / total) if total > 0 else np.full(slopes.shape[1], np.nan)
         weight = weights @ ~is_unknown
         power = weights @ np.where(is_unknown, 0.0, ratio)
         return np.divide(power, weight, out=np.full(slopes.shape[1], np.nan), where=weight > 0)
@@ -373,9 +373,7 @@ class BeatDetector:
             since = (sample - before) / self._fs_hz
             if since < LIMITS.refractory_s:
                 return self._replace(sample, height)
-            is_t_wave = (
-                since < RECORD_LIMITS.t_wave_s and height < RECORD_LIMITS.max_t_wave_height * before_height
-            )
+            is_t_wave = since < RECORD_LIMITS.t_wave_s and height < RECORD_LIMITS.max_t_wave_height * before_height
             if is_t_wave:
                 return []
         if height < LIMITS.min_height * typical or height < LIMITS.min_stand_out * state.floor:
@@ -420,7 +418,7 @@ class BeatDetector:
 
 @lru_cache(maxsize=16)
 def _make_kernel(fs_hz: float) -> NDArray[np.float64]:
-    """Weights of slopes by parabolas over a short window, less those over a long one, in mV/s; reversed for convolving."""
+    """Weights of slopes by parabolas over a short window, less those over a long one, in mV/s, for convolving."""
 
     def weigh(seconds: float) -> NDArray[np.float64]:
         places = np.arange(max(round(seconds * fs_hz), 3) | 1, dtype=np.float64)

@@ -94,7 +94,9 @@ class LineParser:
         """
         try:
             if line is None:
-                raise StreamError(f"Expected a line of at most {MAX_LINE_BYTES} bytes, got a longer one; cut the packets.")
+                raise StreamError(
+                    f"Expected a line of at most {MAX_LINE_BYTES} bytes, got a longer one; cut the packets."
+                )
             return self.parse(line)
         except StreamError as error:
             return Refused(str(error))
@@ -109,7 +111,9 @@ class LineParser:
             StreamError: The line is too long, no JSON, or breaks a rule of its type; the sentence says which.
         """
         if len(line) > MAX_LINE_BYTES:
-            raise StreamError(f"Expected a line of at most {MAX_LINE_BYTES} bytes, got {len(line)}; send shorter packets.")
+            raise StreamError(
+                f"Expected a line of at most {MAX_LINE_BYTES} bytes, got {len(line)}; send shorter packets."
+            )
         if not line.strip():
             return None
         try:
@@ -131,7 +135,9 @@ class LineParser:
             case "connection":
                 return Connection(bool(document.get("is_connected")), str(document.get("detail", ""))[:200])
             case _:
-                raise StreamError(f"Expected the type info, samples, rr, battery or connection, got {str(kind)[:40]!r}.")
+                raise StreamError(
+                    f"Expected the type info, samples, rr, battery or connection, got {str(kind)[:40]!r}."
+                )
 
     def _take_info(self, document: dict[str, Any]) -> StreamInfo | None:
         leads = document.get("leads")
@@ -151,7 +157,9 @@ class LineParser:
 
     def _read_samples(self, document: dict[str, Any]) -> Packet:
         if self.info is None:
-            raise StreamError("Expected a line of type info before the first samples, got samples; describe the stream.")
+            raise StreamError(
+                "Expected a line of type info before the first samples, got samples; describe the stream."
+            )
         rows = document.get("mv")
         if not isinstance(rows, list) or len(rows) != len(self.info.leads) or not rows:
             got = len(rows) if isinstance(rows, list) else "no list"
@@ -193,7 +201,9 @@ def check_info(info: StreamInfo) -> StreamInfo:
     if len(info.leads) > MAX_LEADS or len(set(info.leads)) != len(info.leads):
         raise StreamError(f"Expected at most {MAX_LEADS} leads of different names, got other ones; rename them.")
     if any(not lead or len(lead) > MAX_NAME or not lead.isprintable() for lead in (*info.leads, info.device)):
-        raise StreamError(f"Expected printable names of 1 to {MAX_NAME} characters, got others; rename device and leads.")
+        raise StreamError(
+            f"Expected printable names of 1 to {MAX_NAME} characters, got others; rename device and leads."
+        )
     if info.leads and not MIN_FS_HZ <= info.fs_hz <= MAX_FS_HZ:
         raise StreamError(f"Expected a sampling rate of {MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz, got {info.fs_hz:g} Hz.")
     return StreamInfo(info.device, tuple(map(canonical_lead, info.leads)), info.fs_hz)

@@ -20,8 +20,8 @@ from ecglens.streams.packets import (
     Packet,
     Refused,
     RrIntervals,
-    Stretch,
     StreamInfo,
+    Stretch,
 )
 from ecglens.streams.quality import rate_lead
 from ecglens.streams.results import LeadQuality, LiveBeat, Result, StreamEvent
@@ -292,7 +292,11 @@ class Monitor:
         if minute is None:
             return []
         met = {each.name for each in minute.statements if each.outcome is Outcome.MET}
-        return [minute, *([five] if five is not None and now >= 120 else []), *self._change_statements(met, minute.start_s, now)]
+        return [
+            minute,
+            *([five] if five is not None and now >= 120 else []),
+            *self._change_statements(met, minute.start_s, now),
+        ]
 
     def _change_statements(self, met: set[str], start_s: float, now: float) -> list[StreamEvent]:
         """Report criteria that are met from now on, or not met any more."""
@@ -312,7 +316,11 @@ class Monitor:
         if rate is not None:
             figures["rate_bpm"] = rate.figures["rate_bpm"].value
         last = self._rhythm.last
-        if last is not None and self._detector is not None and self._detector.is_continuous(round(last.at_s * self.info.fs_hz)):
+        if (
+            last is not None
+            and self._detector is not None
+            and self._detector.is_continuous(round(last.at_s * self.info.fs_hz))
+        ):
             figures["since_beat_s"] = now - last.at_s
         if self._state.quality:
             figures["quality"] = max(self._state.quality.values())
@@ -346,4 +354,3 @@ class Monitor:
 
 def _next_time(now: float, interval_s: float) -> float:
     return (now // interval_s + 1) * interval_s
-

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ecglens.measurements import Measured
+from ecglens.records import Prediction
 from ecglens.statements import Statement
 from ecglens.streams.packets import Gap
 
-__all__ = ["LeadQuality", "LiveBeat", "LiveFigures", "Result", "StreamEvent"]
+__all__ = ["LeadQuality", "LiveBeat", "LiveFigures", "LivePrediction", "Result", "StreamEvent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,27 @@ class StreamEvent:
         )
 
 
-Result = LiveBeat | LeadQuality | LiveFigures | StreamEvent
+@dataclass(frozen=True, slots=True)
+class LivePrediction:
+    """Answer of a model of signals about the last seconds.
+
+    Attributes:
+        start_s: Start of the seconds that it comes from.
+        end_s: Their end.
+        prediction: The answer, with the reason where there is no label.
+    """
+
+    start_s: float
+    end_s: float
+    prediction: Prediction
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as plain types."""
+        times = {"start_s": round(self.start_s, 3), "end_s": round(self.end_s, 3)}
+        return {"type": "prediction", **times, "prediction": self.prediction.to_dict()}
+
+
+Result = LiveBeat | LeadQuality | LiveFigures | StreamEvent | LivePrediction
 """What a monitor returns."""
 
 

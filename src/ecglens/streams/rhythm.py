@@ -21,7 +21,7 @@ from ecglens.measuring.beats import Beats
 from ecglens.measuring.rhythm import measure_rhythm
 from ecglens.measuring.rhythm_figures import measure_rhythm_figures
 from ecglens.measuring.signals import FS_HZ
-from ecglens.records import EcgRecord
+from ecglens.records import EcgRecord, NotFound
 from ecglens.statements import Outcome
 from ecglens.streams.results import LiveFigures
 
@@ -150,7 +150,7 @@ class RhythmHistory:
             end_s: Their end, in s from the start of the stream.
         """
         analysis = analyze(record)
-        if not analysis:
+        if isinstance(analysis, NotFound):
             return
         rhythm = measure_rhythm_figures(analysis, pr=None, qrs=None)
         spikes = 0.0 if rhythm.spikes is None else rhythm.spikes.value
@@ -172,11 +172,7 @@ class RhythmHistory:
             rate_bpm=figures.figures.get("rate_bpm"), rr_ms=figures.figures.get("rr_ms"), rhythm=rhythm
         )
         statements = evaluate_criteria(measurements, table=_table())
-        met = tuple(
-            statement
-            for statement in statements
-            if statement.outcome in (Outcome.MET, Outcome.BORDERLINE)
-        )
+        met = tuple(statement for statement in statements if statement.outcome in (Outcome.MET, Outcome.BORDERLINE))
         more = {
             name: value
             for name in ("irregularity", "p_share", "premature_narrow", "premature_broad", "longest_rr_ms")
@@ -198,7 +194,9 @@ class RhythmHistory:
         # An interval belongs to a window that shows all of it.
         rr = np.where([beat.at_s - beat.rr_s >= start for beat in beats], rr, np.nan) if len(beats) else rr
         known = rr[~np.isnan(rr)]
-        if len(known) < 2 or known.sum() < LIMITS.min_share * min(length_s, LIMITS.minute_s if window != "rate" else length_s):
+        if len(known) < 2 or known.sum() < LIMITS.min_share * min(
+            length_s, LIMITS.minute_s if window != "rate" else length_s
+        ):
             return None
         shapes = np.array([int(beat.is_broad or beat.is_early) for beat in beats], dtype=np.intp)
         samples = np.array([beat.at_s for beat in beats]) * FS_HZ
@@ -256,4 +254,3 @@ def _measure_irregularity(rr: NDArray[np.float64], is_broad: NDArray[np.bool_]) 
 def _table() -> CriteriaTable:
     table = load_criteria()
     return replace(table, criteria={name: table.criteria[name] for name in CRITERIA})
-

@@ -41,7 +41,7 @@ class ShapeLimits:
     broader_s: float = threshold(
         0.008,
         "s",
-        "Spread of a broad shape's energy beyond the normal shape's, about a quarter of the difference of QRS durations.",
+        "Spread of a broad shape's energy beyond the normal shape's, a quarter of the difference of QRS durations.",
         low="Narrow beats of changing shape count as ventricular.",
         high="Ventricular beats from near the septum count as supraventricular.",
         evidence=_CLASSES,
@@ -146,7 +146,10 @@ class ShapeTracker:
                 continue
             part = template[known]
             products = np.array(
-                [float((slopes[known, lag : lag + width] * part).sum()) for lag in range(0, 2 * self._lag + 1, self._step)]
+                [
+                    float((slopes[known, lag : lag + width] * part).sum())
+                    for lag in range(0, 2 * self._lag + 1, self._step)
+                ]
             )
             place = int(products.argmax())
             lag = place * self._step

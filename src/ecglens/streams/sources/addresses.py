@@ -5,7 +5,7 @@ from types import MappingProxyType
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from ecglens.errors import StreamError
-from ecglens.formats import read_record
+from ecglens.formats.files import read_record
 from ecglens.streams.packets import Message
 from ecglens.streams.replay import replay
 from ecglens.streams.sources.bluetooth import read_bluetooth
@@ -21,7 +21,7 @@ SCHEMES: Mapping[str, str] = MappingProxyType(
         "-": "JSON lines from stdin",
         "tcp://HOST:PORT": "JSON lines from a TCP server",
         "ws://HOST:PORT/PATH": "JSON lines from a WebSocket server, wss:// with encryption",
-        "mqtt://HOST:PORT/TOPIC": "JSON lines from a topic of an MQTT broker, with USER:PASSWORD@ before the host if needed",
+        "mqtt://HOST:PORT/TOPIC": "JSON lines from a topic of an MQTT broker, USER:PASSWORD@ before the host if needed",
         "serial:DEVICE": "JSON lines from a serial line, ?baud=115200 for its speed",
         "ble:ADDRESS": "Polar H10, Movesense, or any strap with the heart rate service",
         "lsl:NAME": "a stream of the Lab Streaming Layer, type=ECG for the first one of a type",
@@ -84,7 +84,9 @@ def _open_network(address: str, url: SplitResult, retries: Retries | None) -> As
         return read_tcp(host, port, retries=retries)
     topic = unquote(url.path.removeprefix("/"))
     if not topic or "+" in topic or "#" in topic:
-        raise StreamError(f"Expected the topic of one device behind the broker's address, got '{topic}'; name one topic.")
+        raise StreamError(
+            f"Expected the topic of one device behind the broker's address, got '{topic}'; name one topic."
+        )
     user, password = (None if part is None else unquote(part) for part in (url.username, url.password))
     return read_mqtt(host, port or 1883, topic, user=user, password=password, retries=retries)
 

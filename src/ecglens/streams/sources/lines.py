@@ -137,5 +137,3 @@ def _read(parser: LineParser, line: bytes | None) -> list[Message]:
     """Return the message of a line; the description first where a line of samples needs it."""
     message = parser.read(line)
     return [] if message is None else [message]
-
-

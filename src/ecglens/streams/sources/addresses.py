@@ -83,7 +83,7 @@ def _open_network(address: str, url: SplitResult, retries: Retries | None) -> As
             raise _refuse(address)
         return read_tcp(host, port, retries=retries)
     topic = unquote(url.path.removeprefix("/"))
-    if not topic or "+" in topic or "#" in topic:
+    if not topic or "+" in topic or "#" in address:
         raise StreamError(
             f"Expected the topic of one device behind the broker's address, got '{topic}'; name one topic."
         )

@@ -26,9 +26,11 @@ from ecglens.streams.results import Result
 
 __all__ = [
     "RESULTS",
+    "SEGMENT_S",
     "SESSION",
     "Recorder",
     "Session",
+    "list_segments",
     "name_session",
     "read_results",
     "read_session",
@@ -38,11 +40,12 @@ __all__ = [
 SESSION, RESULTS = "session.json", "results.jsonl"
 _MAX_FILLED_S = 10.0
 """Longest gap that is written as missing samples."""
-_SEGMENT_S = 3600.0
+SEGMENT_S = 3600.0
 """Length after which the next segment begins, so that no file grows without end."""
 _SYNC_S = 10.0
 """Interval at which the disk is asked to have written, for a power cut; a killed process loses nothing either way."""
 _GAIN = 1000
+_MAX_KEPT_RESULTS = 1 << 20
 _MAX_SAMPLES = 60_000_000
 _SEGMENT = re.compile(r"segment-(\d{4,})")
 _START = re.compile(r"# first sample: (\d+)")
@@ -74,13 +77,25 @@ class Recorder:
         folder: Folder of the session; it is made where it is missing.
         info: The stream.
         clock: Function for the time in s since 1970.
+        segment_s: Length after which the next segment begins.
+        keep_segments: Number of segments that stay, of which the last is being written; all by default. The file of
+            results then begins anew at a megabyte.
 
     Raises:
         StreamError: The folder has a session of another stream, or cannot be written to.
     """
 
-    def __init__(self, folder: str | Path, info: StreamInfo, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        info: StreamInfo,
+        *,
+        clock: Callable[[], float] = time.time,
+        segment_s: float = SEGMENT_S,
+        keep_segments: int | None = None,
+    ) -> None:
         self.folder, self.info, self._clock = Path(folder), info, clock
+        self._segment_s, self._keep = segment_s, keep_segments
         self._file: int | None = None
         self._results: int | None = None
         self._next = self._segment_first = 0
@@ -105,7 +120,7 @@ class Recorder:
                 f"Expected a folder to record into at {self.folder}, but it cannot be written to: "
                 f"{error.strerror or error}; choose another one."
             ) from error
-        self._number = max((number for number, _ in _list_segments(self.folder)), default=0)
+        self._number = max((number for number, _ in list_segments(self.folder)), default=0)
 
     def write(self, stretches: Iterable[Stretch], results: Iterable[Result] = ()) -> None:
         """Append samples and results.
@@ -122,6 +137,8 @@ class Recorder:
                 self._append(stretch)
             lines = "".join(f"{json.dumps(result.to_dict(), allow_nan=False)}\n" for result in results)
             if lines and self._results is not None:
+                if self._keep is not None and os.fstat(self._results).st_size > _MAX_KEPT_RESULTS:
+                    os.ftruncate(self._results, 0)
                 _write_all(self._results, lines.encode())
             self._sync()
         except OSError as error:
@@ -144,7 +161,7 @@ class Recorder:
         fs = self.info.fs_hz
         missing = stretch.first - self._next
         length = self._next - self._segment_first
-        if self._file is None or missing > _MAX_FILLED_S * fs or missing < 0 or length > _SEGMENT_S * fs:
+        if self._file is None or missing > _MAX_FILLED_S * fs or missing < 0 or length > self._segment_s * fs:
             self._end_segment()
             self._begin_segment(stretch.first)
             missing = 0
@@ -163,6 +180,10 @@ class Recorder:
         self._header, self._segment_first, self._next = self.folder / f"{name}.hea", first, first
         self._write_header(None)
         self._file = os.open(self.folder / f"{name}.dat", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if self._keep is not None:
+            for number, _ in list_segments(self.folder)[: -self._keep]:
+                for ending in ("hea", "dat"):
+                    (self.folder / f"segment-{number:04d}.{ending}").unlink(missing_ok=True)
 
     def _end_segment(self) -> None:
         if self._file is None:
@@ -220,7 +241,7 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
     """
     folder = Path(folder)
     info = read_session_info(folder).info
-    parts = [(first, folder / f"segment-{number:04d}.dat") for number, first in _list_segments(folder)]
+    parts = [(first, folder / f"segment-{number:04d}.dat") for number, first in list_segments(folder)]
     size = 2 * max(len(info.leads), 1)
     spans = [(first, first + path.stat().st_size // size, path) for first, path in parts if path.is_file()]
     low = round(start_s * info.fs_hz)
@@ -275,11 +296,15 @@ def name_session(info: StreamInfo, began_s: float) -> str:
     return f"{plain_name(info.device) or 'stream'}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(began_s))}"
 
 
-def _list_segments(folder: Path) -> list[tuple[int, int]]:
+def list_segments(folder: Path) -> list[tuple[int, int]]:
     """Return number and first sample of each segment, in their order."""
     out = []
     for path in sorted(folder.glob("segment-*.hea")):
-        name, start = _SEGMENT.fullmatch(path.stem), _START.search(path.read_text(encoding="utf-8"))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:  # its recorder keeps only the last segments
+            continue
+        name, start = _SEGMENT.fullmatch(path.stem), _START.search(text)
         if name and start:
             out.append((int(name[1]), int(start[1])))
     return out

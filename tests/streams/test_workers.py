@@ -151,7 +151,7 @@ def test_one_worker_gives_the_results_of_one_monitor(server: Server) -> None:
     results = read_results(server.url, "bed")
     assert count_samples(results) == 5000
     assert keys_of(results) == keys_of(expected_results("bed", 20.0))
-    assert broker.xpending(f"ecglens:streams:packets:bed", "workers")["pending"] == 0
+    assert broker.xpending("ecglens:streams:packets:bed", "workers")["pending"] == 0
     broker.close()
 
 

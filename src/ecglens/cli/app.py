@@ -96,7 +96,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "replay": CommandEntry(
             "stream",
             _LIVE,
-            "Replay a digital ECG as a live stream of JSON lines, to stdout or to a TCP client, with faults on request.",
+            "Replay a digital ECG as a live stream of JSON lines to stdout or to a TCP client, with faults on request.",
             function="replay_command",
         ),
         "models": CommandEntry("models", _MODELS, "List the models that can be used by name.", function="app"),

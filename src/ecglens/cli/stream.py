@@ -219,7 +219,7 @@ def replay_command(
         ),
     ] = None,
 ) -> None:
-    """Replay a digital ECG as a live stream of JSON lines, to stdout or to a TCP client, with faults on request."""
+    """Replay a digital ECG as a live stream of JSON lines to stdout or to a TCP client, with faults on request."""
     import numpy as np
 
     from ecglens.formats.files import read_record
@@ -231,9 +231,7 @@ def replay_command(
 
     def open_stream() -> "AsyncIterator[Message]":
         rng, name = np.random.default_rng(seed), printable(Path(file).name)[:80]
-        return replay(
-            record, device=name, speed=speed, packet_s=packet, repeat=repeat, faults=faults, rng=rng
-        )
+        return replay(record, device=name, speed=speed, packet_s=packet, repeat=repeat, faults=faults, rng=rng)
 
     async def print_lines() -> None:
         async for message in open_stream():

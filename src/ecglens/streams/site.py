@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ecglens.documents import parse_json
 from ecglens.errors import StreamError
 from ecglens.streams.json_lines import write_line
-from ecglens.streams.packets import Packet, Stretch, StreamInfo
+from ecglens.streams.packets import Packet, StreamInfo, Stretch
 from ecglens.streams.results import Result
 
 __all__ = ["SiteOutput"]

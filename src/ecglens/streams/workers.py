@@ -23,7 +23,7 @@ from ecglens.errors import StreamError
 from ecglens.extras import require
 from ecglens.streams.json_lines import LineParser, write_line
 from ecglens.streams.monitor import Monitor
-from ecglens.streams.packets import Message, Packet, RrIntervals, Stretch, StreamInfo
+from ecglens.streams.packets import Message, Packet, RrIntervals, StreamInfo, Stretch
 
 __all__ = ["Broker", "StreamWorker", "connect_broker", "feed_broker", "results_key"]
 
@@ -91,7 +91,9 @@ def connect_broker(url: str) -> Broker:
         broker = redis.Redis.from_url(url, socket_timeout=10, health_check_interval=5)
         broker.ping()
     except (redis.RedisError, ValueError, OSError) as error:
-        raise StreamError(f"Expected a Redis server at {url.rpartition('@')[2][:120]}, but there is none: {error}.") from error
+        raise StreamError(
+            f"Expected a Redis server at {url.rpartition('@')[2][:120]}, but there is none: {error}."
+        ) from error
     return broker
 
 
@@ -100,9 +102,7 @@ def results_key(device: str) -> str:
     return f"{_PREFIX}:results:{device}"
 
 
-async def feed_broker(
-    broker: Broker, source: AsyncIterator[Message], *, clock: Callable[[], float] = time.time
-) -> int:
+async def feed_broker(broker: Broker, source: AsyncIterator[Message], *, clock: Callable[[], float] = time.time) -> int:
     """Put the messages of a source into the broker, and return their number; a broker that is away is waited for.
 
     Args:
@@ -243,9 +243,7 @@ class StreamWorker:
         for device in names:
             if len(self._devices) >= share:
                 return
-            if device not in self._devices and self._broker.set(
-                _lease_key(device), self._token, nx=True, px=_LEASE_MS
-            ):
+            if device not in self._devices and self._broker.set(_lease_key(device), self._token, nx=True, px=_LEASE_MS):
                 self._devices[device] = _Device()
                 self._restore(device)
 

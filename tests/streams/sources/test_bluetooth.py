@@ -28,7 +28,9 @@ def frame(samples_mv: np.ndarray, last_s: float) -> bytearray:
 class Peripheral:
     """A strap: each connection sends some frames, then the strap goes out of reach."""
 
-    def __init__(self, connections: list[list[tuple[str, bytearray]]], offered: list[str], *, failures: int = 0) -> None:
+    def __init__(
+        self, connections: list[list[tuple[str, bytearray]]], offered: list[str], *, failures: int = 0
+    ) -> None:
         self.connections, self.offered, self.failures = connections, offered, failures
         self.commands: list[tuple[str, bytes]] = []
         self.connected = 0

@@ -35,7 +35,9 @@ def polar_frame(microvolts: list[int], ns: int, kind: int = 0, frame: int = 0) -
         (bytes((0x16, 0)) + struct.pack("<H", 0), None, (), True),
     ],
 )
-def test_a_heart_rate_is_read_by_its_flags(value: bytes, rate: int | None, rr: tuple[float, ...], contact: bool) -> None:
+def test_a_heart_rate_is_read_by_its_flags(
+    value: bytes, rate: int | None, rr: tuple[float, ...], contact: bool
+) -> None:
     message = parse_heart_rate(value)
     assert (message.rate_bpm, message.rr_s, message.has_contact) == (rate, rr, contact)
 

@@ -115,7 +115,9 @@ class LiveStreams:
             if not is_ended:
                 return  # the sender is gone; it may come back
             await self._ask(scope, event="ends")
-            await send_response(Response(200, [*_TEXT, (b"content-type", b"application/json")], io.BytesIO(b"{}")), send)
+            await send_response(
+                Response(200, [*_TEXT, (b"content-type", b"application/json")], io.BytesIO(b"{}")), send
+            )
         except SessionBusyError:
             await send_response(_problem(409, "Another connection sends this stream; wait until it has ended."), send)
         except EcgLensError as error:

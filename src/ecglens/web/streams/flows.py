@@ -45,13 +45,15 @@ def begin_session(owner: User, pk: str, info: StreamInfo) -> StreamSession:
     if session.owner_id != owner.pk or session.ended_at is not None:
         raise flows.Refused("Expected a number of a stream that goes on, got another one; begin a new stream.", 403)
     if tuple(session.leads) != info.leads or session.fs_hz != info.fs_hz:
-        raise flows.Refused("Expected the same leads and rate as before the break, got others; begin a new stream.", 422)
+        raise flows.Refused(
+            "Expected the same leads and rate as before the break, got others; begin a new stream.", 422
+        )
     return session
 
 
-def end_session(pk: str) -> None:
-    """Store that a session has ended."""
-    StreamSession.objects.filter(pk=pk, ended_at=None).update(ended_at=timezone.now())
+def end_session(owner: User, pk: str) -> None:
+    """Store that a session of a user has ended."""
+    StreamSession.objects.filter(pk=pk, owner=owner, ended_at=None).update(ended_at=timezone.now())
 
 
 def is_recording(session: StreamSession) -> bool:

@@ -62,7 +62,7 @@ def lock_session(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise SessionBusyError from error
+            raise SessionBusyError("another connection sends this session") from error
         yield
     finally:
         os.close(file)

@@ -173,7 +173,7 @@ def receive(request: HttpRequest, pk: UUID) -> HttpResponse:
         record(request, "stream", session)
         request.META[FOLDER] = str(find_folder(session.pk))
     elif ask["event"] == "ends":
-        flows.end_session(str(pk))
+        flows.end_session(token.owner, str(pk))
     return HttpResponse(status=204)
 
 

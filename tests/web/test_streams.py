@@ -5,7 +5,7 @@ import uuid
 import pytest
 from streams_help import make_record
 
-from ecglens.streams import Recorder, Stretch, StreamInfo
+from ecglens.streams import Recorder, StreamInfo, Stretch
 from ecglens.web.accounts.tokens import create_token
 from ecglens.web.readings.models import Reading
 from ecglens.web.streams import flows

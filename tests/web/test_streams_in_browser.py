@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from live_site import Person, Site
+from browsing import CHROMIUM, accessible, shot, until
+from live_site import PASSWORD, Person, Site
 from streams_help import make_record
-from test_in_browser import CHROMIUM, accessible, shot, until
 
 from ecglens.formats.files import write_record
 
@@ -31,6 +31,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ada(site):
     person = Person(site.address, "ada@example.org").sign_up()
+    person.post("/accounts/reauthenticate/", {"password": PASSWORD})
     answer = person.post("/account/tokens", {"name": "strap", "scopes": ["read", "write"], "days": "30"})
     person.token = re.search(r"ecgl_[\w-]{43}", answer.text)[0]
     return person
@@ -131,8 +132,7 @@ def test_a_person_watches_a_replayed_stream_live(site, window, ada, sender, widt
     accessible(page, "stream")
     # What is on the paper moves, and is not blank.
     first = page.evaluate("document.getElementById('paper').toDataURL()")
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.getElementById('paper').toDataURL()") != first
+    until(page, f"document.getElementById('paper').toDataURL() !== '{first}'")
     page.get_by_role("button", name="Start recording").click()
     page.wait_for_selector("text=Stop recording")
     page.wait_for_timeout(4000)
@@ -187,5 +187,3 @@ def test_a_wrong_token_is_refused_with_one_sentence(site, tmp_path):
     output, _ = one.process.communicate(timeout=60)
     assert "The site refuses the stream: Expected a valid token with the scope write" in output
     assert one.process.returncode == 2
-
-

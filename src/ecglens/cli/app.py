@@ -99,6 +99,12 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             "Replay a digital ECG as a live stream of JSON lines to stdout or to a TCP client, with faults on request.",
             function="replay_command",
         ),
+        "stream-worker": CommandEntry(
+            "stream",
+            _LIVE,
+            "Monitor streams that ecglens stream --broker feeds; several workers share them, one for each stream.",
+            function="worker_command",
+        ),
         "models": CommandEntry("models", _MODELS, "List the models that can be used by name.", function="app"),
         "train": CommandEntry(
             "train",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ecglens.streams.outputs import Output
     from ecglens.streams.recording import Recorder
 
-__all__ = ["command", "replay_command"]
+__all__ = ["command", "replay_command", "worker_command"]
 
 _STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"}
 _RATE_S = 10.0
@@ -47,6 +47,13 @@ def command(
     site: Annotated[
         str, typer.Option(help="Address of the web application; the variable ECGLENS_TOKEN holds your token.")
     ] = "http://127.0.0.1:8000",
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            help="Redis server, redis://HOST:PORT, whose workers monitor the stream in place of this process.",
+            show_default=False,
+        ),
+    ] = None,
     to: Annotated[
         list[str] | None,
         typer.Option(help="Further output: mqtt://HOST/TOPIC or lsl:NAME; may be repeated.", show_default=False),
@@ -77,6 +84,9 @@ def command(
 
     if fhir and record is None:
         raise EcgLensError("Expected a folder to record into beside --fhir, got none; add --record DIR.")
+    if broker is not None:
+        _feed(broker, open_source(source, retries=Retries(attempts=attempts)))
+        return
     err = Console(stderr=True, highlight=False)
     outputs = [open_output(address) for address in to or ()]
     if serve:
@@ -99,6 +109,34 @@ def command(
         print(DISCLAIMER)
     if code:
         raise typer.Exit(code)
+
+
+def worker_command(
+    broker: Annotated[
+        str, typer.Option(help="Redis server that holds the streams, redis://HOST:PORT.")
+    ] = "redis://127.0.0.1:6379",
+) -> None:
+    """Monitor streams that ecglens stream --broker feeds; several workers share them, one for each stream."""
+    import signal
+
+    from ecglens.streams.workers import StreamWorker, connect_broker
+
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda code, _: stopped.append(code))
+    worker = StreamWorker(connect_broker(broker))
+    print(f"{worker.name} is ready.  Ctrl+C stops it.", flush=True)
+    worker.run(is_stopped=lambda: bool(stopped))
+
+
+def _feed(url: str, messages: "AsyncIterator[Message]") -> None:
+    from ecglens.streams.workers import connect_broker, feed_broker
+
+    try:
+        count = asyncio.run(feed_broker(connect_broker(url), messages))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    print(f"{count} messages were fed to the broker.")
 
 
 class _Session:

@@ -324,7 +324,7 @@ class BeatDetector:
             return np.asarray(weights @ ratio / total) if total > 0 else np.full(slopes.shape[1], np.nan)
         weight = weights @ ~is_unknown
         power = weights @ np.where(is_unknown, 0.0, ratio)
-        return np.divide(power, weight, out=np.full(slopes.shape[1], np.nan), where=weight > 0)
+        return np.asarray(np.divide(power, weight, out=np.full(slopes.shape[1], np.nan), where=weight > 0))
 
     def _measure_tops(self) -> None:
         """Measure how high the energy of beats is and how low it is between them."""

@@ -99,7 +99,10 @@ class SiteOutput:
         while self.refusal is None:
             ended = threading.Event()
             try:
-                status, reason = self._request(ended)
+                # A refusal in the middle of a body would be lost with the connection, so the site is asked before it.
+                status, reason = self._request(None)
+                if status == 204:
+                    status, reason = self._request(ended)
             except (OSError, http.client.HTTPException) as error:
                 _LOG.warning("The site is away: %s", error)
                 if ended.is_set():
@@ -113,7 +116,8 @@ class SiteOutput:
                 continue
             self.refusal = f"The site refuses the stream: {reason}"
 
-    def _request(self, ended: threading.Event) -> tuple[int, str]:
+    def _request(self, ended: threading.Event | None) -> tuple[int, str]:
+        """Send the stream, or ask whether it may be sent where ``ended`` is ``None``, and return status and reason."""
         host, port = self._url.hostname or "", self._url.port
         connection: http.client.HTTPConnection = (
             http.client.HTTPSConnection(host, port, timeout=_CONNECT_S, context=ssl.create_default_context())
@@ -121,14 +125,13 @@ class SiteOutput:
             else http.client.HTTPConnection(host, port, timeout=_CONNECT_S)
         )
         try:
-            headers = {
-                "Authorization": f"Bearer {self._token}",
-                "Content-Type": "application/x-ndjson",
-                "Transfer-Encoding": "chunked",
-            }
-            connection.request(
-                "POST", f"/streams/{self.session}/live", body=self._body(ended), headers=headers, encode_chunked=True
-            )
+            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/x-ndjson"}
+            path = f"/streams/{self.session}/live"
+            if ended is None:
+                connection.request("POST", path, body=b"", headers=headers)
+            else:
+                headers["Transfer-Encoding"] = "chunked"
+                connection.request("POST", path, body=self._body(ended), headers=headers, encode_chunked=True)
             response = connection.getresponse()
             return response.status, _read_reason(response)
         finally:

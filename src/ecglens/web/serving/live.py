@@ -97,8 +97,8 @@ class LiveStreams:
 
     async def _receive(self, scope: Mapping[str, Any], receive: Receive, send: Send, pk: UUID) -> None:
         response, _ = await self._ask(scope, event="check")
-        if response.status != 204:
-            await send_response(response, send)
+        if response.status != 204 or dict(scope["headers"]).get(b"content-length") == b"0":
+            await send_response(response, send)  # a refusal, or the answer to who only asks
             return
         response.body.close()
         lines = _Lines(receive)

@@ -20,6 +20,8 @@ __all__ = ["begin_session", "create_reading", "end_session", "is_recording", "sw
 
 READING_S = 10.0
 """Length of the page that is made of a session."""
+_LAYOUTS = {"3x4+1": frozenset(STANDARD_LEADS), "6x1-limb": frozenset({"I", "II"})}
+"""Layouts of the page by the leads that they need, the limb leads from I and II; else the first lead or II alone."""
 MAX_SESSIONS = 500
 """Sessions that an account may have."""
 
@@ -77,7 +79,7 @@ def create_reading(session: StreamSession) -> Reading:
         Refused: Too little has arrived, or the page cannot be read.
     """
     record = _cut_record(session)
-    layout = "3x4+1" if set(STANDARD_LEADS) <= set(record.leads) else "1x1"
+    layout = next((name for name, leads in _LAYOUTS.items() if leads <= set(record.leads)), "1x1")
     try:
         page = render_page(record, layout=layout, dpi=200).page
     except EcgLensError as error:

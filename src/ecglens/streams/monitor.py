@@ -1,6 +1,7 @@
 """A monitor: samples of a stream in, beats, figures, events and alarms out. It knows no clock but the stream's own."""
 
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class MonitorState:
         window_first: Number of the first sample of ``window``.
         window: ``(leads, samples)``, the last samples.
         next_figures_s: When the rate is due.
-        next_minute_s: When the figures of a minute are due.
+        next_minute_s: When the figures of a minute are due; 0 before the first time was chosen.
         next_quality_s: When the quality is due.
         statements: Criteria that are met, and since when.
         battery: Charge in percent, or ``None``.
@@ -69,7 +70,7 @@ class MonitorState:
     window_first: int = 0
     window: np.ndarray | None = None
     next_figures_s: float = 1.0
-    next_minute_s: float = 10.0
+    next_minute_s: float = 0.0
     next_quality_s: float = 2.0
     statements: dict[str, float] = field(default_factory=dict)
     battery: int | None = None
@@ -111,6 +112,9 @@ class Monitor:
         self.info = info
         stored: MonitorState = MonitorState() if state is None else load_state(state, _STATES)
         self._state = stored
+        # Many streams that begin together would all look for P waves in the same moment.
+        self._phase_s = crc32(info.device.encode()) % 100 * _MINUTE_S / 100
+        stored.next_minute_s = stored.next_minute_s or _MINUTE_S + self._phase_s
         self._assembler = Assembler(info, stored.assembly)
         self._detector = BeatDetector(len(info.leads), info.fs_hz, stored.detector) if info.leads else None
         self._shapes = ShapeTracker(info.fs_hz, stored.shapes) if info.leads else None
@@ -226,7 +230,7 @@ class Monitor:
             state.next_quality_s = _next_time(now, _QUALITY_S)
             results.append(self._measure_quality(now))
         if now >= state.next_minute_s:
-            state.next_minute_s = _next_time(now, _MINUTE_S)
+            state.next_minute_s = self._phase_s + _next_time(now - self._phase_s, _MINUTE_S)
             self._rhythm.look_for_p_waves(self._window.to_record(P_WINDOW_S), now)
             results += self._measure_minute(now)
         if now >= state.next_figures_s:
@@ -344,7 +348,7 @@ class Monitor:
             results.append(LiveBeat(at, message.received_s, None, rr))
         now, state = self.now_s, self._state
         if now >= state.next_minute_s:
-            state.next_minute_s = _next_time(now, _MINUTE_S)
+            state.next_minute_s = self._phase_s + _next_time(now - self._phase_s, _MINUTE_S)
             results += self._measure_minute(now)
         if now >= state.next_figures_s:
             state.next_figures_s = _next_time(now, _FIGURES_S)

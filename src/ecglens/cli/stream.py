@@ -245,7 +245,7 @@ def replay_command(
     file: Annotated[str, typer.Argument(help="Digital ECG in any format that ecglens reads.", show_default=False)],
     speed: Annotated[float, typer.Option(min=0, help="Multiple of real time; 0 for as fast as it is read.")] = 1.0,
     repeat: Annotated[int, typer.Option(min=1, help="How often the recording is replayed.")] = 1,
-    packet: Annotated[float, typer.Option(min=0.004, max=10, help="Length of a packet, in s.")] = 0.1,
+    packet: Annotated[float, typer.Option(min=0.004, max=10, help="Length of a packet, in s.")] = 0.05,
     lost: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that do not arrive.")] = 0.0,
     doubled: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that arrive twice.")] = 0.0,
     swapped: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that the next one overtakes.")] = 0.0,

@@ -1,6 +1,6 @@
 """Beats while they happen: the detector of ``measuring.beats``, with nothing but the past to look at.
 
-A beat is reported when its energy has passed its peak, about 0.2 s after its R peak. What the detector of records
+A beat is reported when its energy has passed its peak, about 0.17 s after its R peak. What the detector of records
 takes from the whole record, such as how steep a lead ever is, comes from the last seconds here.
 """
 
@@ -39,7 +39,7 @@ class LiveBeatLimits:
         evidence=_BEATS,
     )
     confirm_s: float = threshold(
-        0.1,
+        0.05,
         "s",
         "Time after a peak of the energy in which no higher one follows.",
         low="The first half of wide QRS complexes counts as the beat.",

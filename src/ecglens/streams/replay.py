@@ -35,7 +35,7 @@ class ReplayFaults:
 def cut_packets(
     record: EcgRecord,
     *,
-    packet_s: float = 0.1,
+    packet_s: float = 0.05,
     repeat: int = 1,
     faults: ReplayFaults | None = None,
     rng: np.random.Generator | None = None,
@@ -85,7 +85,7 @@ async def replay(
     *,
     device: str = "replay",
     speed: float = 1.0,
-    packet_s: float = 0.1,
+    packet_s: float = 0.05,
     repeat: int = 1,
     faults: ReplayFaults | None = None,
     rng: np.random.Generator | None = None,

@@ -65,9 +65,9 @@ class ShapeLimits:
 
 
 LIMITS = ShapeLimits()
-BEFORE_S, AFTER_S = 0.1, 0.14
-"""Part of a beat around its fiducial that is compared."""
-_LAG_S = 0.04
+BEFORE_S, AFTER_S = 0.1, 0.115
+"""Part of a beat around its fiducial that is compared; with the lag, it has arrived when the beat is reported."""
+_LAG_S = 0.03
 _MAX_SHAPES = 8
 _UPDATE = 0.15
 """Weight of a beat in its template."""

@@ -36,7 +36,7 @@ _PATH = re.compile(r"/streams/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[
 _SILENCE_S = 30.0
 """Time without a byte after which a sender is gone; senders give a sign of life every 5 s."""
 _SAVE_S = 2.0
-_LOOK_S = 0.1
+_LOOK_S = 0.05
 """Interval at which viewers get what is new."""
 _CHECK_S = 30.0
 """Interval at which Django is asked whether a viewer still may."""

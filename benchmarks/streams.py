@@ -99,7 +99,7 @@ def load_mitbih(data: Path) -> list[Annotated]:
 
 
 def detect_live(record: EcgRecord) -> tuple[np.ndarray, np.ndarray, Counter[str]]:
-    """Return the beats that stand at the end, the delay of each in s of signal, and how many came late or went."""
+    """Return the beats at the end, the delay of each in s of signal, and how many came late or went."""
     detector, fs = BeatDetector(len(record.leads), record.fs_hz), record.fs_hz
     length, beats, counts = round(PACKET_S * fs), {}, Counter[str]()
     for first in range(0, record.signals_mv.shape[1], length):
@@ -178,8 +178,9 @@ def measure_beats(data: Path) -> list[str]:
         places, delays, counts = detect_live(each.record)
         live = compare(each.samples, places, tolerance)
         offline = compare(each.samples, detect_offline(each.record), tolerance)
-        known = 1000 * delays[~np.isnan(delays)]
-        more = f"{np.median(known):.0f} / {np.percentile(known, 95):.0f} | {counts['late']} | {counts['withdrawn']} |"
+        measured = 1000 * delays[~np.isnan(delays)]
+        more = f"{np.median(measured):.0f} / {np.percentile(measured, 95):.0f}"
+        more += f" | {counts['late']} | {counts['withdrawn']} |"
         out.append(row(f"MIT-BIH {each.name}", live, offline, more))
         for name in ("all of MIT-BIH", *(["MIT-BIH without " + ", ".join(HARD)] if each.name not in HARD else [])):
             before = totals.get(name, ((0, 0, 0), (0, 0, 0)))
@@ -474,7 +475,7 @@ def measure_faults(data: Path) -> list[str]:
 
 
 def final_beats(results: list[Any]) -> list[LiveBeat]:
-    """Return the beats that stand at the end."""
+    """Return the beats at the end, without those that were replaced."""
     beats: dict[float, LiveBeat] = {}
     for beat in (result for result in results if isinstance(result, LiveBeat)):
         if beat.replaces_s is not None:

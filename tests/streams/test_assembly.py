@@ -48,8 +48,8 @@ def test_a_lost_packet_is_a_gap_of_its_length_and_nothing_is_glued(kind: dict[st
     samples, gaps, assembler = assemble([packet(n, **kind) for n in range(10) if n != 4])
     assert [(gap.first, gap.samples, gap.reason) for gap in gaps] == [(4 * N, N, "lost")]
     assert np.isnan(samples[4 * N : 5 * N]).all()
-    known = ~np.isnan(samples)
-    assert (samples[known] == np.flatnonzero(known)).all()
+    valid = ~np.isnan(samples)
+    assert (samples[valid] == np.flatnonzero(valid)).all()
     assert assembler.faults.lost_samples == N
 
 
@@ -86,9 +86,9 @@ def test_random_faults_never_move_a_sample() -> None:
                 order[place], order[place + 1] = order[place + 1], order[place]
         packets = [packet(n, **kind) for n in order for _ in range(1 + (rng.random() < 0.05))]
         samples, gaps, assembler = assemble(packets)
-        known = ~np.isnan(samples)
-        assert (samples[known] == np.flatnonzero(known)).all()
-        assert sum(gap.samples for gap in gaps) == (~known).sum() == assembler.faults.lost_samples
+        valid = ~np.isnan(samples)
+        assert (samples[valid] == np.flatnonzero(valid)).all()
+        assert sum(gap.samples for gap in gaps) == (~valid).sum() == assembler.faults.lost_samples
 
 
 def test_jitter_of_device_times_is_no_gap() -> None:
@@ -101,7 +101,7 @@ def test_jitter_of_device_times_is_no_gap() -> None:
     assert len(samples) == 2000 * N
 
 
-def test_a_reconnected_device_that_counts_anew_leaves_a_gap_by_the_time_of_arrival() -> None:
+def test_a_reconnected_device_that_counts_from_the_start_leaves_a_gap_by_the_time_of_arrival() -> None:
     assembler = Assembler(INFO)
     items: list[object] = []
     for number in range(10):

@@ -140,8 +140,8 @@ def test_a_killed_process_loses_less_than_a_second(tmp_path: Path) -> None:
             end = int(process.stdout.readline().split()[0])
             assert time.time() - began < 120
         os.kill(process.pid, signal.SIGKILL)
-        rest = process.stdout.read().split("\n")
-    end = max([end, *(int(line.split()[0]) for line in rest if len(line.split()) == 2)])
+        remaining = process.stdout.read().split("\n")
+    end = max([end, *(int(line.split()[0]) for line in remaining if len(line.split()) == 2)])
     back = read_session(tmp_path / "a")
     assert back.signals_mv.shape[1] >= end, "a sample that was written is gone"
     assert back.signals_mv.shape[1] <= end + 250

@@ -34,10 +34,10 @@ def test_other_bytes_are_refused(content: bytes) -> None:
     if content == b"\x00":
         assert load_state(content, ()) == 0
         return
-    with pytest.raises(StreamError, match="delete it to start anew"):
+    with pytest.raises(StreamError, match="delete it to start again"):
         load_state(content, (State, Part))
 
 
 def test_a_class_that_is_not_listed_is_refused() -> None:
-    with pytest.raises(StreamError, match="delete it to start anew"):
+    with pytest.raises(StreamError, match="delete it to start again"):
         load_state(dump_state(State(np.zeros(3), [Part()])), (State,))

@@ -70,7 +70,11 @@ def command(
     ] = None,
     attempts: Annotated[
         int | None,
-        typer.Option(min=0, help="How often a lost connection is made again; for ever by default.", show_default=False),
+        typer.Option(
+            min=0,
+            help="Number of times that a lost connection is tried again; without end by default.",
+            show_default=False,
+        ),
     ] = None,
     fhir: Annotated[
         bool, typer.Option("--fhir", help="Also write the recorded stream as FHIR at its end; needs --record.")
@@ -244,7 +248,7 @@ def _report_recording(console: Console, folder: Path, *, fhir: bool) -> None:
 def replay_command(
     file: Annotated[str, typer.Argument(help="Digital ECG in any format that ecglens reads.", show_default=False)],
     speed: Annotated[float, typer.Option(min=0, help="Multiple of real time; 0 for as fast as it is read.")] = 1.0,
-    repeat: Annotated[int, typer.Option(min=1, help="How often the recording is replayed.")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, help="Number of times that the recording is replayed.")] = 1,
     packet: Annotated[float, typer.Option(min=0.004, max=10, help="Length of a packet, in s.")] = 0.05,
     lost: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that do not arrive.")] = 0.0,
     doubled: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that arrive twice.")] = 0.0,

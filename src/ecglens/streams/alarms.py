@@ -72,7 +72,7 @@ class AlarmRule:
 
 @dataclass
 class AlarmState:
-    """What a rule remembers.
+    """State of a rule.
 
     Attributes:
         is_active: Whether the alarm rings.

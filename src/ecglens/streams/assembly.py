@@ -44,7 +44,7 @@ class AssemblyLimits:
     max_gap_s: float = threshold(
         7 * 24 * 3600.0,
         "s",
-        "Longest gap that is believed; a longer one is a clock that was set anew.",
+        "Longest gap that is believed; a longer one is a clock that was set again.",
         low="Streams that pause for long lose their time.",
         high="A wrong time stamp moves the stream by years.",
         evidence="benchmarks/streams.md: faults",
@@ -53,12 +53,12 @@ class AssemblyLimits:
 
 LIMITS = AssemblyLimits()
 _RESTART = 1000
-"""Number of packets by which a sequence number goes back that begins anew, and not late."""
+"""Number of packets by which a sequence number goes back that begins again, and is not late."""
 
 
 @dataclass
 class AssemblyState:
-    """What an assembler remembers between packets.
+    """State of an assembler between packets.
 
     Attributes:
         next: Number of the sample that is expected next.
@@ -172,7 +172,7 @@ class Assembler:
         return by_sequence if is_equal else by_time or by_sequence
 
     def _place_by_time(self, packet: Packet, length: int) -> int | None:
-        """Return the place by the device's time; ``None`` where it has none, or one that was set anew."""
+        """Return the place by the device's time; ``None`` where it has none, or one that was set again."""
         state, fs = self.state, self._info.fs_hz
         if packet.time_s is None or state.time_s is None or abs(packet.time_s - state.time_s) > LIMITS.max_gap_s:
             return None

@@ -131,7 +131,7 @@ class DetectedBeat:
 
 @dataclass
 class DetectorState:
-    """What a detector remembers.
+    """State of a detector.
 
     Attributes:
         next: Number of the sample that is expected next.
@@ -330,15 +330,15 @@ class BeatDetector:
         """Measure how high the energy of beats is and how low it is between them."""
         state = self.state
         last = state.energy[-round(_TOP_S * self._fs_hz) :]
-        known = last[~np.isnan(last)]
-        if not len(known):
+        valid = last[~np.isnan(last)]
+        if not len(valid):
             return
         if not state.tops:  # just learned: all windows that there are
             step = round(_TOP_S * self._fs_hz)
             windows = [state.energy[start : start + step] for start in range(0, len(state.energy), step)]
             state.tops = [float(np.nanmax(part)) for part in windows if not np.isnan(part).all()]
         else:
-            state.tops = [*state.tops, float(known.max())][-_TOPS:]
+            state.tops = [*state.tops, float(valid.max())][-_TOPS:]
         state.floor = float(np.nanpercentile(state.energy, 30))
 
     def _scan(self) -> list[DetectedBeat]:

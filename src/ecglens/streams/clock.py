@@ -54,7 +54,7 @@ _MIN_BLOCKS = 4
 
 @dataclass
 class ClockState:
-    """What a clock remembers: the blocks that are complete, the one that is not, and the line.
+    """State of a clock: the blocks that are complete, the one that is not, and the line.
 
     Attributes:
         origin_s: Time of the first packet; offsets are relative to it.
@@ -147,7 +147,7 @@ class SampleClock:
         return state.origin_s + position_s + state.offset_s + state.drift * (position_s - state.center_s)
 
     def shift(self, seconds: float) -> None:
-        """Move the clock, as the device began to count anew.
+        """Move the clock, as the device began to count from the start again.
 
         Args:
             seconds: By how much later each sample is.

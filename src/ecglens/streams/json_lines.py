@@ -35,7 +35,7 @@ MAX_SAMPLES = 20_000
 """Samples of each lead that a packet may have."""
 MAX_FS_HZ = 20_000.0
 MIN_FS_HZ = 60.0
-"""Lowest rate at which QRS complexes can be told from T waves."""
+"""Lowest rate at which QRS complexes are distinguished from T waves."""
 MAX_NAME = 80
 _MAX_MV = 1000.0
 """Largest voltage; more is another unit."""

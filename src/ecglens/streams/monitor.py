@@ -43,7 +43,7 @@ _QUALITY_S = 2.0
 
 @dataclass
 class MonitorState:
-    """What a monitor remembers beside its parts.
+    """State of a monitor beside that of its parts.
 
     Attributes:
         assembly: State of the packets.

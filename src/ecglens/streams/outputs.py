@@ -1,4 +1,4 @@
-"""Where results go while a stream runs: JSON lines, an MQTT topic, a stream of the Lab Streaming Layer."""
+"""Outputs for results while a stream runs: JSON lines, an MQTT topic, a stream of the Lab Streaming Layer."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What comes from a device, and what the stream makes of it: packets in, samples on one count with gaps out."""
+"""Messages of a device, and what the stream makes of them: packets in, samples on one count with gaps out."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -105,7 +105,7 @@ class Refused:
 
 
 Message = StreamInfo | Packet | RrIntervals | Battery | Connection | Refused
-"""What a source yields; the first message of a stream is its ``StreamInfo``."""
+"""Messages of a source; the first message of a stream is its ``StreamInfo``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +153,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How many packets were not what they should be.
+    """Counts of packets that were not what they should be.
 
     Attributes:
         lost_samples: Samples that never arrived.

@@ -63,11 +63,11 @@ def rate_lead(samples: NDArray[np.floating], stand_out: float) -> tuple[float, s
     missing = float(np.isnan(samples).mean()) if samples.size else 1.0
     if missing > LIMITS.max_missing:
         return 0.5 * (1 - missing), "samples are missing"
-    known = samples[~np.isnan(samples)]
-    low, high = float(known.min()), float(known.max())
+    valid = samples[~np.isnan(samples)]
+    low, high = float(valid.min()), float(valid.max())
     if high - low < LIMITS.min_span_mv:
         return 0.0, "the lead is flat"
-    clipped = max(float((known == high).mean()), float((known == low).mean()))
+    clipped = max(float((valid == high).mean()), float((valid == low).mean()))
     if clipped > LIMITS.max_clipped:
         return 0.2, "the amplifier is saturated"
     if np.isnan(stand_out):

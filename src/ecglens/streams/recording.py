@@ -45,7 +45,7 @@ SEGMENT_S = 3600.0
 _SYNC_S = 10.0
 """Interval at which the disk is asked to have written, for a power cut; a killed process loses nothing either way."""
 _GAIN = 1000
-_MAX_KEPT_RESULTS = 1 << 20
+_MAX_RESULTS_BYTES = 1 << 20
 _MAX_SAMPLES = 60_000_000
 _SEGMENT = re.compile(r"segment-(\d{4,})")
 _START = re.compile(r"# first sample: (\d+)")
@@ -79,7 +79,7 @@ class Recorder:
         clock: Function for the time in s since 1970.
         segment_s: Length after which the next segment begins.
         keep_segments: Number of segments that stay, of which the last is being written; all by default. The file of
-            results then begins anew at a megabyte.
+            results is emptied at a megabyte.
 
     Raises:
         StreamError: The folder has a session of another stream, or cannot be written to.
@@ -137,7 +137,7 @@ class Recorder:
                 self._append(stretch)
             lines = "".join(f"{json.dumps(result.to_dict(), allow_nan=False)}\n" for result in results)
             if lines and self._results is not None:
-                if self._keep is not None and os.fstat(self._results).st_size > _MAX_KEPT_RESULTS:
+                if self._keep is not None and os.fstat(self._results).st_size > _MAX_RESULTS_BYTES:
                     os.ftruncate(self._results, 0)
                 _write_all(self._results, lines.encode())
             self._sync()
@@ -263,8 +263,8 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
             file.seek((start - first) * size)
             digital = np.frombuffer(file.read((stop - start) * size), dtype="<i2").reshape(-1, len(info.leads)).T
         signals[:, start - low : stop - low] = np.where(digital == HIDDEN, np.nan, digital / np.float32(_GAIN))
-    known = float((~np.isnan(signals)).any(axis=0).mean())
-    warnings = () if known > 0.999 else (f"{100 * (1 - known):.1f} % of the stream never arrived.",)
+    valid = float((~np.isnan(signals)).any(axis=0).mean())
+    warnings = () if valid > 0.999 else (f"{100 * (1 - valid):.1f} % of the stream never arrived.",)
     return EcgRecord(signals, info.fs_hz, info.leads, warnings=warnings)
 
 

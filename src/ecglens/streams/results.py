@@ -1,4 +1,4 @@
-"""What a monitor says while a stream runs; each result names the seconds of the stream that it comes from."""
+"""Results of a monitor while a stream runs; each names the seconds of the stream that it comes from."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -172,7 +172,7 @@ class LivePrediction:
 
 
 Result = LiveBeat | LeadQuality | LiveFigures | StreamEvent | LivePrediction
-"""What a monitor returns."""
+"""Results of a monitor."""
 
 
 def _round(plain: dict[str, Any]) -> dict[str, Any]:

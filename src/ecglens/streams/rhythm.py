@@ -103,7 +103,7 @@ class TimedBeat:
 
 @dataclass
 class RhythmState:
-    """What a history remembers: the beats of five minutes, and when P waves were looked for, with what result."""
+    """State of a history: the beats of five minutes, and when P waves were looked for, with what result."""
 
     beats: list[TimedBeat] = field(default_factory=list)
     p_shares: list[tuple[float, float, float]] = field(default_factory=list)
@@ -128,8 +128,8 @@ class RhythmHistory:
     def typical_rr_s(self) -> float | None:
         """Return the median of the last RR intervals, ``None`` where fewer than four are known."""
         recent = np.array([beat.rr_s for beat in self.state.beats[-16:]])
-        known = recent[~np.isnan(recent)]
-        return float(np.median(known)) if len(known) >= 4 else None
+        valid = recent[~np.isnan(recent)]
+        return float(np.median(valid)) if len(valid) >= 4 else None
 
     def add(self, beat: TimedBeat) -> None:
         """Add a beat in the order of time."""
@@ -193,8 +193,8 @@ class RhythmHistory:
         rr = np.array([beat.rr_s for beat in beats])
         # An interval belongs to a window that shows all of it.
         rr = np.where([beat.at_s - beat.rr_s >= start for beat in beats], rr, np.nan) if len(beats) else rr
-        known = rr[~np.isnan(rr)]
-        if len(known) < 2 or known.sum() < LIMITS.min_share * min(
+        valid = rr[~np.isnan(rr)]
+        if len(valid) < 2 or valid.sum() < LIMITS.min_share * min(
             length_s, LIMITS.minute_s if window != "rate" else length_s
         ):
             return None

@@ -75,7 +75,7 @@ _UPDATE = 0.15
 
 @dataclass
 class ShapeState:
-    """What a tracker remembers.
+    """State of a tracker.
 
     Attributes:
         templates: ``(leads, samples)`` slopes of each shape.
@@ -141,19 +141,19 @@ class ShapeTracker:
         for number, template in enumerate(state.templates):
             own = float((template**2).sum())
             # A lead that is not known now says nothing.
-            known = center.any(axis=1)
-            if own <= 0 or not known.any():
+            valid = center.any(axis=1)
+            if own <= 0 or not valid.any():
                 continue
-            part = template[known]
+            part = template[valid]
             products = np.array(
                 [
-                    float((slopes[known, lag : lag + width] * part).sum())
+                    float((slopes[valid, lag : lag + width] * part).sum())
                     for lag in range(0, 2 * self._lag + 1, self._step)
                 ]
             )
             place = int(products.argmax())
             lag = place * self._step
-            beat = slopes[known, lag : lag + width]
+            beat = slopes[valid, lag : lag + width]
             scale = float(np.sqrt((beat**2).sum() * (part**2).sum()))
             correlation = products[place] / scale if scale > 0 else 0.0
             ratio = float((beat**2).sum() / max(float((part**2).sum()), 1e-12)) ** 0.5
@@ -162,9 +162,9 @@ class ShapeTracker:
                 best, best_correlation, best_lag = number, correlation, lag
         if best is not None:
             beat = slopes[:, best_lag : best_lag + width]
-            known = center.any(axis=1)
+            valid = center.any(axis=1)
             template = state.templates[best].copy()
-            template[known] += _UPDATE * (beat[known] - template[known])
+            template[valid] += _UPDATE * (beat[valid] - template[valid])
             state.templates[best] = template
             state.widths[best] = self._measure_width(template)
         return best

@@ -1,4 +1,4 @@
-"""States of a stream as bytes and back, so that another process can go on where one has died.
+"""States of a stream as bytes and back, so that another process can resume where one has died.
 
 Only the classes that are listed are restored, and nothing in the bytes is run.
 """
@@ -32,11 +32,11 @@ def load_state(content: bytes, kinds: tuple[type, ...]) -> Any:
         StreamError: The bytes are no such state.
     """
     if len(content) > _MAX_BYTES:
-        raise StreamError(f"Expected a state of at most {_MAX_BYTES >> 20} MB, got more; delete it to start anew.")
+        raise StreamError(f"Expected a state of at most {_MAX_BYTES >> 20} MB, got more; delete it to start again.")
     try:
         return _build(msgspec.msgpack.decode(content), {kind.__name__: kind for kind in kinds})
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-        raise StreamError("Expected the state of a stream, got other bytes; delete it to start anew.") from error
+        raise StreamError("Expected the state of a stream, got other bytes; delete it to start again.") from error
 
 
 def _flatten(value: Any) -> Any:

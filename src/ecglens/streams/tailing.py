@@ -28,7 +28,7 @@ class TailedSamples:
 
 
 class Tail:
-    """What is appended to a session.
+    """Reader of what is appended to a session.
 
     Args:
         folder: Folder of the session.
@@ -69,7 +69,7 @@ class Tail:
         path = self._folder / RESULTS
         if not path.is_file():
             return []
-        if path.stat().st_size < self._results_offset:  # it began anew
+        if path.stat().st_size < self._results_offset:  # it was emptied
             self._results_offset, self._is_line_start = 0, True
         content = self._read(path, self._results_offset)
         end = content.rfind(b"\n") + 1

@@ -23,7 +23,7 @@ _MODEL_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one message led to.
+    """Results of one message.
 
     Attributes:
         monitor: The monitor of the stream.

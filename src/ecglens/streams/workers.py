@@ -196,7 +196,7 @@ class StreamWorker:
         self.stop()
 
     def work(self) -> int:
-        """Renew leases, take free devices, read once, and return the number of packets."""
+        """Return the number of packets of one round: leases are renewed, free devices taken, packets read once."""
         if self._clock() - self._renewed_s >= _RENEW_S:
             self._renewed_s = self._clock()
             self._renew_leases()

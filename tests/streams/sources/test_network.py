@@ -40,7 +40,7 @@ def signals_of(messages: list[object]) -> np.ndarray:
 
 
 def check_all(messages: list[object], refused: int = len(HOSTILE)) -> None:
-    """Every packet arrived once, and every hostile line was refused."""
+    """Check that every packet arrived once and every hostile line was refused."""
     assert messages[0] == INFO
     np.testing.assert_allclose(signals_of(messages), RECORD.signals_mv, atol=6e-5)
     assert sum(isinstance(message, Refused) for message in messages) == refused

@@ -71,10 +71,10 @@ def parse_heart_rate(value: bytes, *, received_s: float | None = None) -> RrInte
     rate = int.from_bytes(value[at : at + size], "little")
     at += size + (2 if flags & 0x08 else 0)
     _check_size(value, at)
-    rest = value[at:] if flags & 0x10 else b""
-    if len(rest) % 2:
-        raise StreamError(f"Expected whole RR intervals of 2 bytes each, got {len(rest)} bytes.")
-    rr = tuple(ticks / 1024 for (ticks,) in struct.iter_unpack("<H", rest))
+    intervals = value[at:] if flags & 0x10 else b""
+    if len(intervals) % 2:
+        raise StreamError(f"Expected whole RR intervals of 2 bytes each, got {len(intervals)} bytes.")
+    rr = tuple(ticks / 1024 for (ticks,) in struct.iter_unpack("<H", intervals))
     has_contact = bool(flags & 0x02) if flags & 0x04 else None
     return RrIntervals(
         tuple(interval for interval in rr if interval > 0),

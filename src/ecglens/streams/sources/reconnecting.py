@@ -14,7 +14,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How a lost connection is made again.
+    """Rules for making a lost connection again.
 
     Attributes:
         attempts: How often it is tried after a loss before the stream ends; ``None`` for ever.

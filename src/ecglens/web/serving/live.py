@@ -236,7 +236,7 @@ class _Receiver:
         try:
             self._monitor = Monitor(info, state=state.read_bytes() if state.is_file() else None)
         except StreamError:
-            _LOG.warning("The state of the stream %s cannot be read; it starts anew", folder.name)
+            _LOG.warning("The state of the stream %s cannot be read; it starts again", folder.name)
             self._monitor = Monitor(info)
         self._live = Recorder(folder / LIVE, info, segment_s=_SEGMENT_S, keep_segments=_SEGMENTS)
         self._recording: Recorder | None = None

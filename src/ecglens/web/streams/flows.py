@@ -105,8 +105,8 @@ def _cut_record(session: StreamSession) -> EcgRecord:
             continue
         length = round(READING_S * whole.fs_hz)
         signals = whole.signals_mv
-        known = np.flatnonzero(~np.isnan(signals).all(axis=0))
-        if len(known) >= length // 2:
-            end = int(known[-1]) + 1
+        valid = np.flatnonzero(~np.isnan(signals).all(axis=0))
+        if len(valid) >= length // 2:
+            end = int(valid[-1]) + 1
             return EcgRecord(signals[:, max(end - length, 0) : end], whole.fs_hz, whole.leads)
     raise flows.Refused(f"Expected at least {READING_S / 2:g} s of signal, got less; wait until more has arrived.")

@@ -52,7 +52,7 @@ def is_live(pk: UUID | str) -> bool:
 
 @contextmanager
 def lock_session(folder: Path) -> Iterator[None]:
-    """Be the only connection that sends a session; the lock ends with the process that has it.
+    """Hold the lock of the only connection that sends a session; the lock ends with the process that has it.
 
     Raises:
         SessionBusyError: Another one does.

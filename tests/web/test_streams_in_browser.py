@@ -162,7 +162,9 @@ def test_two_viewers_see_the_same_stream_and_another_person_sees_nothing(site, w
     assert eve.get(f"{address}download").status_code == 404
     assert "two" not in eve.get("/streams/").text
     stranger = ada.session.__class__()
-    assert stranger.get(f"{site.address}{address}events", timeout=60).status_code == 404
+    answer = stranger.get(f"{site.address}{address}events", timeout=60, allow_redirects=False)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/accounts/login/")
 
 
 def test_a_stream_that_ends_says_so_and_can_be_looked_at_again(site, window, ada, sender):

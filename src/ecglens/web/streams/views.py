@@ -19,7 +19,6 @@ from ecglens.streams.json_lines import check_info
 from ecglens.streams.recording import SESSION
 from ecglens.web.accounts.audit import record
 from ecglens.web.accounts.current_user import get_user
-from ecglens.web.accounts.models import User
 from ecglens.web.accounts.tokens import find_token
 from ecglens.web.http.problems import problem
 from ecglens.web.http.throttle import count_request, hash_address
@@ -134,12 +133,13 @@ def delete_stream(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("streams")
 
 
+@login_required
 @require_safe
 def events(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Answer the server whether the sender of a request may watch a stream."""
-    if not isinstance(request.user, User) or request.META.get(ASK) is None:
-        raise Http404
     session = _get_own(request, pk)
+    if request.META.get(ASK) is None:
+        raise Http404
     request.META[FOLDER] = str(find_folder(session.pk) / LIVE)
     return HttpResponse(status=204)
 
@@ -148,16 +148,15 @@ def events(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def receive(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Answer the server whether the sender of a request may send a stream; store that it begins or ends."""
-    ask = request.META.get(ASK)
-    if not isinstance(ask, dict):
-        return problem(400, "Expected a stream at an address that ecglens serve answers, got a plain request.")
     authorization = request.headers.get("Authorization", "")
     token = find_token(authorization.removeprefix("Bearer ")) if authorization.startswith("Bearer ") else None
     if token is None or "write" not in token.scopes:
         if not count_request(f"streams:refused:{hash_address(request)}", _REFUSED_A_MINUTE):
             return problem(429, "Too many requests; try again in a minute.")
-        status = 401 if token is None else 403
-        return problem(status, "Expected a valid token with the scope write; create one on your account page.")
+        return problem(403, "Expected a valid token with the scope write; create one on your account page.")
+    ask = request.META.get(ASK)
+    if not isinstance(ask, dict):
+        return problem(404, "Expected a stream at an address that ecglens serve answers, got a plain request.")
     if not has_room(_RESERVE_BYTES):
         return problem(507, "Expected room for the stream, but the disk of this site is full; tell its operator.")
     request.user = token.owner

@@ -293,17 +293,20 @@ def measure_delay(data: Path, hours: float) -> list[str]:
         "its results were there, by the wall clock. *Signal*: end of the packet less the time of the beat, in time of "
         "the stream; packets of 0.2 s add up to 0.2 s to it.",
         "",
-        "| hour | beats | behind p50 / p95 ms | signal p50 / p95 ms | memory MB |",
-        "|---|---|---|---|---|",
+        "| hour | beats | behind p50 / p95 ms | signal p50 / p95 ms | memory MB | CPU s of 18 | load of the machine |",
+        "|---|---|---|---|---|---|---|",
     ]
     for each in rows[:: max(len(rows) // 12, 1)]:
         out.append(
             f"| {each['hour']} | {each['beats']} | {each['behind50']:.2f} / {each['behind95']:.2f} | "
-            f"{each['signal50']:.0f} / {each['signal95']:.0f} | {each['memory_mb']:.1f} |"
+            f"{each['signal50']:.0f} / {each['signal95']:.0f} | {each['memory_mb']:.1f} | "
+            f"{each['cpu_s']:.1f} | {each['load']:.1f} |"
         )
     change = 100 * (last["memory_mb"] / first["memory_mb"] - 1)
     out += [
         "",
+        f"An hour of signal lasts 18 s, so that a core that has less than that for this process falls behind, as where "
+        f"other work runs beside ({os.cpu_count()} cores here; the load says how many processes want one). "
         f"Memory from the first hour to the last: {change:+.1f} %. Behind, p95, first and last hour: "
         f"{first['behind95']:.2f} and {last['behind95']:.2f} ms.",
         "",
@@ -323,7 +326,7 @@ def replay_long() -> None:
     repeat = int(np.ceil(hours * 3600 / record.duration_s))
 
     async def run() -> None:
-        began, hour = 0.0, 0
+        began, hour, used = 0.0, 0, time.process_time()
         behind: list[float] = []
         signal: list[float] = []
         async for step in watch(replay(record, speed=speed, packet_s=0.2, repeat=repeat)):
@@ -343,11 +346,14 @@ def replay_long() -> None:
                     "signal50": np.median(signal),
                     "signal95": np.percentile(signal, 95),
                     "memory_mb": _memory_mb(),
+                    "cpu_s": time.process_time() - used,
+                    "load": os.getloadavg()[0],
                 }
                 print(
                     json.dumps({"hour": hour, "beats": len(signal), **{k: float(v) for k, v in numbers.items()}}),
                     flush=True,
                 )
+                used = time.process_time()
                 behind.clear()
                 signal.clear()
             if position >= hours * 3600:

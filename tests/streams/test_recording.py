@@ -103,6 +103,18 @@ def test_a_session_is_gone_on_with_in_a_new_segment(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.signals_mv[:, 1500:], record.signals_mv[:, 1500:], atol=5.1e-4)
 
 
+def test_a_stream_that_begins_again_does_not_write_over_another_one(tmp_path: Path) -> None:
+    record = make_record()
+    first = Recorder(tmp_path, INFO)
+    first.write(stretches(record)[:50])
+    first.close()
+    again = Recorder(tmp_path, INFO)
+    with pytest.raises(StreamError, match="got a stream that begins again; choose another folder"):
+        again.write(stretches(record)[:1])
+    again.close()
+    np.testing.assert_allclose(read_session(tmp_path).signals_mv, record.signals_mv[:, :1250], atol=5.1e-4)
+
+
 def test_a_folder_of_another_stream_is_refused(tmp_path: Path) -> None:
     Recorder(tmp_path, INFO).close()
     with pytest.raises(StreamError, match="choose another folder"):

@@ -127,6 +127,31 @@ def test_a_stream_of_a_second_gives_no_reading_but_one_sentence(client, session)
     assert not Reading.objects.exists()
 
 
+def test_old_streams_are_deleted_as_readings_are(session, monkeypatch):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from ecglens.settings import Settings
+    from ecglens.web.operations import worker
+
+    monkeypatch.setattr(worker, "load_settings", lambda: Settings(retention_days=30))
+    worker.delete_expired()
+    assert StreamSession.objects.exists()
+    StreamSession.objects.update(created_at=timezone.now() - timedelta(days=31))
+    worker.delete_expired()
+    assert not StreamSession.objects.exists()
+
+
+def test_the_data_of_an_account_names_its_streams(session, user):
+    import zipfile
+
+    from ecglens.web.accounts.data_export import export_user_data
+
+    with export_user_data(user) as file, zipfile.ZipFile(file) as archive:
+        assert str(session.pk) in archive.read("streams.json").decode()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_deleted_stream_leaves_no_file(client, user):
     session = flows.begin_session(user, str(uuid.uuid4()), INFO)

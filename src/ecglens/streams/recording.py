@@ -71,7 +71,7 @@ class Session:
 
 
 class Recorder:
-    """Writer of one session into a folder; a folder with a session of the same stream is gone on with.
+    """Writer of one session into a folder; of a session that was interrupted, the next segment is begun.
 
     Args:
         folder: Folder of the session; it is made where it is missing.
@@ -120,7 +120,9 @@ class Recorder:
                 f"Expected a folder to record into at {self.folder}, but it cannot be written to: "
                 f"{error.strerror or error}; choose another one."
             ) from error
-        self._number = max((number for number, _ in list_segments(self.folder)), default=0)
+        segments = list_segments(self.folder)
+        self._number = max((number for number, _ in segments), default=0)
+        self._recorded_end = max((end for _, end, _ in _list_spans(self.folder, info, segments)), default=0)
 
     def write(self, stretches: Iterable[Stretch], results: Iterable[Result] = ()) -> None:
         """Append samples and results.
@@ -161,6 +163,11 @@ class Recorder:
         fs = self.info.fs_hz
         missing = stretch.first - self._next
         length = self._next - self._segment_first
+        if self._file is None and stretch.first < self._recorded_end:
+            raise StreamError(
+                f"Expected samples that follow those in {self.folder.name}, got a stream that begins again; choose "
+                "another folder."
+            )
         if self._file is None or missing > _MAX_FILLED_S * fs or missing < 0 or length > self._segment_s * fs:
             self._end_segment()
             self._begin_segment(stretch.first)
@@ -241,9 +248,8 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
     """
     folder = Path(folder)
     info = read_session_info(folder).info
-    parts = [(first, folder / f"segment-{number:04d}.dat") for number, first in list_segments(folder)]
     size = 2 * max(len(info.leads), 1)
-    spans = [(first, first + path.stat().st_size // size, path) for first, path in parts if path.is_file()]
+    spans = _list_spans(folder, info, list_segments(folder))
     low = round(start_s * info.fs_hz)
     high = max((end for _, end, _ in spans), default=0)
     high = high if seconds is None else min(high, low + round(seconds * info.fs_hz))
@@ -308,6 +314,13 @@ def list_segments(folder: Path) -> list[tuple[int, int]]:
         if name and start:
             out.append((int(name[1]), int(start[1])))
     return out
+
+
+def _list_spans(folder: Path, info: StreamInfo, segments: list[tuple[int, int]]) -> list[tuple[int, int, Path]]:
+    """Return first sample, end and file of each segment."""
+    size = 2 * max(len(info.leads), 1)
+    parts = [(first, folder / f"segment-{number:04d}.dat") for number, first in segments]
+    return [(first, first + path.stat().st_size // size, path) for first, path in parts if path.is_file()]
 
 
 def _replace(path: Path, text: str) -> None:

@@ -240,7 +240,7 @@ class _Receiver:
             self._monitor = Monitor(info)
         self._live = Recorder(folder / LIVE, info, segment_s=_SEGMENT_S, keep_segments=_SEGMENTS)
         self._recording: Recorder | None = None
-        self._saved_s = self._looked_s = time.monotonic()
+        self._saved_s, self._looked_s = float("-inf"), time.monotonic()
         self._switch()
 
     def take(self, messages: list[Message]) -> None:
@@ -260,7 +260,7 @@ class _Receiver:
         if now - self._looked_s > 1:
             self._looked_s = now
             self._switch()
-        if now - self._saved_s > _SAVE_S:
+        if now - self._saved_s > _SAVE_S:  # at once the first time, so that the count never starts again
             self._saved_s = now
             self._save()
 

@@ -1,4 +1,4 @@
-"""Without the extra, everything that needs none of it works, and the others say what to install."""
+"""Streams where the extra is not installed: each part that needs it says what to install."""
 
 import asyncio
 import subprocess

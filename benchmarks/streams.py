@@ -2,10 +2,12 @@
 
 python benchmarks/streams.py [--write] [--data ../shared/data] [--only NAME ...] [--hours 24]
 
-Sections: beats, classes, delay, core, faults, workers, fibrillation, clocks. The thresholds of beats and classes were
-set on the records of MIT-BIH in the table and on no LUDB record; there is no further set at hand that was kept apart,
-so the figures of MIT-BIH are those of training. The limits of fibrillation are those of ``benchmarks/criteria.md``, set
-on the odd records of LUDB and PTB-XL; nothing was changed for streams, and the even records are printed apart.
+Sections: beats, classes, delay, core, faults, workers, fibrillation, clocks; each can be run alone and is stored, and
+--write puts the latest of each together. The thresholds of live beats and of classes were set on the records of MIT-BIH
+in the tables, those that live beats take over from records on the odd records of LUDB; no other annotated set was at
+hand, so that these are no figures of unseen records. The limits of fibrillation are those of
+``benchmarks/criteria.md``, set on the odd records of LUDB and PTB-XL; a stream applies them to the irregularity of a minute without the intervals
+beside broad extrasystoles. The even records are printed apart.
 """
 
 import argparse
@@ -646,11 +648,12 @@ def suspect_in_record(record: EcgRecord) -> bool:
 def suspect_in_minutes(each: Annotated) -> Iterator[tuple[bool, bool]]:
     """Yield truth and answer of each minute of one rhythm; paced minutes and flutter are left out."""
     results, _ = run_monitor(each.record, each.name)
-    starts = np.array([at / each.record.fs_hz for at, _ in each.rhythms])
+    starts, due = np.array([at / each.record.fs_hz for at, _ in each.rhythms]), 60.0
     for result in results:
-        is_whole = isinstance(result, LiveFigures) and result.window == "minute" and result.end_s >= 60
-        if not is_whole or result.end_s % 60 > 9.9:
+        is_whole = isinstance(result, LiveFigures) and result.window == "minute" and result.end_s >= due
+        if not is_whole:
             continue
+        due = result.end_s + 59.5  # figures come every 10 s, and those of the next minute share no second with these
         first = int(np.searchsorted(starts, result.start_s + 0.5, side="right")) - 1
         names = {each.rhythms[max(first, 0)][1]}
         names |= {

@@ -19,6 +19,8 @@ STEPS = {
     "ecglens.joining": "Joining pages",
 }
 """Packages and modules with thresholds, in the order in which a page passes through them."""
+LIVE = "ecglens.streams"
+"""Package whose thresholds `benchmarks/streams.py` measures, and no page passes through."""
 
 
 def page() -> str:
@@ -39,6 +41,10 @@ def page() -> str:
         parts.append(f"## {title}")
         for limits in steps[package]:
             parts += [f"### `{type(limits).__module__}`", _table(limits)]
+    parts.append("## Live ECGs")
+    parts.append("`python benchmarks/streams.py` measures what these change; `make thresholds` does not move them.")
+    for limits in find_limits(LIVE):
+        parts += [f"### `{type(limits).__module__}`", _table(limits)]
     return "\n\n".join(parts) + "\n"
 
 

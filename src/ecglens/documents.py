@@ -38,6 +38,7 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
         "ecglens-audit": 1,
         "ecglens-evaluation": 1,
         "ecglens-comparison": 1,
+        "ecglens-session": 1,
     }
 )
 """Current version of each format."""

@@ -13,6 +13,7 @@ what to do. Callers decide by the error's type and its ``code``, never by its te
      ├── RenderError         a page that cannot be drawn as asked
      ├── TrainingError       a training run that cannot go on
      ├── BatchError          a source, result folder or cluster that many pages cannot be read with
+     ├── StreamError         a source, message or broker of a live stream that cannot be used
      ├── SettingsError       a setting with a wrong value
      └── MissingExtraError   an optional dependency that is not installed
 
@@ -33,6 +34,7 @@ __all__ = [
     "RenderError",
     "SettingsError",
     "SettingsWarning",
+    "StreamError",
     "TrainingError",
 ]
 
@@ -97,6 +99,10 @@ class TrainingError(EcgLensError):
 
 class BatchError(EcgLensError):
     """The source, the result folder or the cluster is not what reading many pages needs."""
+
+
+class StreamError(EcgLensError):
+    """The source, a message or the broker of a live stream is not what was expected."""
 
 
 class SettingsError(EcgLensError):

@@ -52,7 +52,7 @@ SPOKEN |= {"data-large", "data-ask", "data-confirm", "data-hidden"}
 OPEN = ["/", "/disease-predict", "/models", "/models/compare", "/models/compare?with=cpcb4", "/offline"]
 OPEN += [f"/accounts/{name}/" for name in ("login", "signup", "password/reset", "password/reset/done")]
 OPEN += ["/accounts/password/reset/key/done/", "/accounts/inactive/", "/nothing/here"]
-OWN = ["/disease-predict", "/readings/", "/readings/?q=nothing", "/batches/", "/account/", "/models"]
+OWN = ["/disease-predict", "/readings/", "/readings/?q=nothing", "/batches/", "/streams/", "/account/", "/models"]
 OWN += ["/account/delete", "/account/data", "/accounts/reauthenticate/", "/accounts/email/", "/accounts/logout/"]
 OWN += ["/accounts/password/change/", "/accounts/2fa/", "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/"]
 OWN += ["/accounts/2fa/webauthn/add/", "/accounts/confirm-email/"]

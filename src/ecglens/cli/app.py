@@ -40,7 +40,8 @@ _DJANGO_SETTINGS = {
     "add_help_option": False,
 }
 
-_READ, _MODELS, _DATA, _WEB = "Read pages", "Models", "Data sets", "Web application"
+_READ, _LIVE, _MODELS, _DATA = "Read pages", "Live ECGs", "Models", "Data sets"
+_WEB = "Web application"
 
 COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
     {
@@ -86,6 +87,23 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
             "render",
             _READ,
             "Render a page from signals, or from a folder a page for each record or beat, with recordings.csv.",
+        ),
+        "stream": CommandEntry(
+            "stream",
+            _LIVE,
+            "Monitor a live ECG: beats, rate, rhythm, signal quality and alarms; record it, and show it on the web.",
+        ),
+        "replay": CommandEntry(
+            "stream",
+            _LIVE,
+            "Replay a digital ECG as a live stream of JSON lines to stdout or to a TCP client, with faults on request.",
+            function="replay_command",
+        ),
+        "stream-worker": CommandEntry(
+            "stream",
+            _LIVE,
+            "Monitor streams that ecglens stream --broker feeds; several workers share them, one for each stream.",
+            function="worker_command",
         ),
         "models": CommandEntry("models", _MODELS, "List the models that can be used by name.", function="app"),
         "train": CommandEntry(

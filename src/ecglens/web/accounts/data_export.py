@@ -17,6 +17,7 @@ _README = """The data that ecglens stores about this account.
 account.json        the account and its tokens, without their keys, which are not stored
 readings.json       every reading: predictions, measurements, explanations, notes, corrections
 batches.json        every batch
+streams.json        every live ECG; its recording is downloaded from its own page
 audit.json          who viewed or changed your data
 readings/ID/        page, pictures and signals of each reading
 
@@ -39,6 +40,8 @@ def export_user_data(user: User) -> IO[bytes]:
         tokens = [_to_dict(token, {"sha256"}) for token in Token.objects.filter(owner=user)]
         _write_json(archive, "account.json", {**_to_dict(user, {"password"}), "tokens": tokens})
         _write_json(archive, "batches.json", [_to_dict(batch, {"archive"}) for batch in user.batches.all()])
+        streams = [_to_dict(session, set()) for session in user.stream_sessions.all()]
+        _write_json(archive, "streams.json", streams)
         readings = []
         for reading in user.readings.prefetch_related("answers", "pictures").iterator(chunk_size=50):
             predictions = [answer.prediction for answer in reading.answers.all()]

@@ -27,6 +27,7 @@ from ecglens.web.readings.deadline import limit_task
 from ecglens.web.readings.models import Batch, Picture, Reading, WorkerLife
 from ecglens.web.readings.store import list_files, pages
 from ecglens.web.readings.tasks import requeue_unfinished
+from ecglens.web.streams.models import StreamSession
 
 __all__ = [
     "delete_expired",
@@ -119,7 +120,7 @@ def requeue_lost_tasks() -> int:
 
 
 def delete_expired() -> int:
-    """Delete readings that are older than the settings allow, and return how many."""
+    """Delete readings and streams that are older than the settings allow, and return how many readings."""
     days = load_settings().retention_days
     if not days:
         return 0
@@ -128,6 +129,7 @@ def delete_expired() -> int:
     for pk in old:
         Reading.objects.filter(pk=pk).delete()
     Batch.objects.filter(created_at__lt=before, readings=None).delete()
+    StreamSession.objects.filter(created_at__lt=before).delete()
     return len(old)
 
 

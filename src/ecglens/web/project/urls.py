@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.start, name="start"),
     path("", include("ecglens.web.readings.urls")),
     path("", include("ecglens.web.catalog.urls")),
+    path("", include("ecglens.web.streams.urls")),
     path("account/", include("ecglens.web.accounts.urls")),
     path("accounts/email/", change_addresses, name="account_email"),
     path("accounts/", include("allauth.urls")),

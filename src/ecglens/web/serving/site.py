@@ -23,6 +23,7 @@ from ecglens.web.serving.bodies import (
     receive_body,
 )
 from ecglens.web.serving.bridge import Response, Send, WsgiApp, build_environ, run_wsgi, send_response
+from ecglens.web.serving.live import LiveStreams
 
 __all__ = ["Site"]
 
@@ -71,9 +72,13 @@ class Site:
         self._upload_threads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, "upload")
         self._threads = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "request")
         self._check_threads = ThreadPoolExecutor(_CHECKS_AT_ONCE, "check")
+        self._live = LiveStreams(django, self._check_threads)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if self._live.matches(scope):
+            await self._live.answer(scope, receive, send)
+            return
         try:
             response = await self._respond(scope, receive)
         except SenderLeftError:

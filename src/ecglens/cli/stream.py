@@ -1,0 +1,303 @@
+"""``ecglens stream`` and ``ecglens replay``: live ECGs."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
+from ecglens.cli.names import printable
+from ecglens.errors import EcgLensError
+
+if TYPE_CHECKING:
+    from ecglens.streams import Message, Result, Step, StreamInfo
+    from ecglens.streams.outputs import Output
+    from ecglens.streams.recording import Recorder
+
+__all__ = ["command", "replay_command", "worker_command"]
+
+_STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"}
+_RATE_S = 10.0
+"""Interval of the lines with the rate."""
+
+
+def command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Source: ble:ADDRESS, lsl:NAME, mqtt://HOST/TOPIC, ws://HOST/PATH, tcp://HOST:PORT, serial:DEVICE, "
+            "replay:FILE, or - for JSON lines from stdin.",
+            show_default=False,
+        ),
+    ],
+    record: Annotated[
+        Path | None, typer.Option(help="Folder to record into, as WFDB segments and JSON lines.", show_default=False)
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show the stream live on the web application at --site, under your account.")
+    ] = False,
+    site: Annotated[
+        str, typer.Option(help="Address of the web application; the variable ECGLENS_TOKEN holds your token.")
+    ] = "http://127.0.0.1:8000",
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            help="Redis server, redis://HOST:PORT, whose workers monitor the stream in place of this process.",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Further output: mqtt://HOST/TOPIC or lsl:NAME; may be repeated.", show_default=False),
+    ] = None,
+    alarms: Annotated[
+        Path | None, typer.Option(help="TOML file with alarm rules in place of the default ones.", show_default=False)
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model of signals that reads every 10 s of a stream with twelve leads.", show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many seconds of signal.", show_default=False)
+    ] = None,
+    attempts: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Number of times that a lost connection is tried again; without end by default.",
+            show_default=False,
+        ),
+    ] = None,
+    fhir: Annotated[
+        bool, typer.Option("--fhir", help="Also write the recorded stream as FHIR at its end; needs --record.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every result as a JSON line, beats too.")] = False,
+) -> None:
+    """Monitor a live ECG: beats, rate, rhythm, signal quality and alarms; record it, and show it on the web."""
+    from ecglens.streams import load_alarms, open_source
+    from ecglens.streams.outputs import open_output
+    from ecglens.streams.sources.reconnecting import Retries
+
+    if fhir and record is None:
+        raise EcgLensError("Expected a folder to record into beside --fhir, got none; add --record DIR.")
+    if broker is not None:
+        _feed(broker, open_source(source, retries=Retries(attempts=attempts)))
+        return
+    err = Console(stderr=True, highlight=False)
+    outputs = [open_output(address) for address in to or ()]
+    if serve:
+        from ecglens.streams.site import SiteOutput
+
+        outputs.append(SiteOutput(site, os.environ.get("ECGLENS_TOKEN", "")))
+    rules = load_alarms(alarms)
+    messages = open_source(source, retries=Retries(attempts=attempts))
+    printer = _Printer(as_json=as_json)
+    session = _Session(messages, outputs, record, printer, seconds)
+    code = 0
+    try:
+        asyncio.run(session.run(rules, model))
+    except KeyboardInterrupt:
+        error_line(err, "Stopped.")
+        code = INTERRUPTED
+    if session.recorder is not None and record is not None:
+        _report_recording(err, record, fhir=fhir)
+    if not as_json:
+        print(DISCLAIMER)
+    if code:
+        raise typer.Exit(code)
+
+
+def worker_command(
+    broker: Annotated[
+        str, typer.Option(help="Redis server that holds the streams, redis://HOST:PORT.")
+    ] = "redis://127.0.0.1:6379",
+) -> None:
+    """Monitor streams that ecglens stream --broker feeds; several workers share them, one for each stream."""
+    import signal
+
+    from ecglens.streams.workers import StreamWorker, connect_broker
+
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda code, _: stopped.append(code))
+    worker = StreamWorker(connect_broker(broker))
+    print(f"{worker.name} is ready.  Ctrl+C stops it.", flush=True)
+    worker.run(is_stopped=lambda: bool(stopped))
+
+
+def _feed(url: str, messages: "AsyncIterator[Message]") -> None:
+    from ecglens.streams.workers import connect_broker, feed_broker
+
+    try:
+        count = asyncio.run(feed_broker(connect_broker(url), messages))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    print(f"{count} messages were fed to the broker.")
+
+
+class _Session:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        messages: "AsyncIterator[Message]",
+        outputs: "list[Output]",
+        folder: Path | None,
+        printer: "_Printer",
+        seconds: float | None,
+    ) -> None:
+        self._messages, self._outputs, self._folder = messages, outputs, folder
+        self._printer, self._seconds = printer, seconds
+        self.recorder: Recorder | None = None
+
+    async def run(self, rules: object, model: str | None) -> None:
+        from ecglens.streams import watch
+
+        try:
+            async with aclosing(watch(self._messages, rules=rules, model=model)) as steps:  # type: ignore[arg-type, type-var]
+                async for step in steps:
+                    await self._take(step)
+                    if self._seconds is not None and step.monitor.now_s >= self._seconds:
+                        break
+        finally:
+            if self.recorder is not None:
+                self.recorder.close()
+            for output in self._outputs:
+                await output.close()
+
+    async def _take(self, step: "Step") -> None:
+        from ecglens.streams import Recorder
+
+        if self._folder is not None and self.recorder is None:
+            self.recorder = Recorder(self._folder, step.info)
+        if self.recorder is not None:
+            self.recorder.write(step.stretches, step.results)
+        for output in self._outputs:
+            await output.write(step.info, step.stretches, step.results)
+        self._printer.show(step)
+
+
+class _Printer:
+    """Results on stdout: as JSON lines, or events and the rate in words."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json, self._console = as_json, Console(highlight=False)
+        self._is_introduced, self._due_s = False, 0.0
+
+    def show(self, step: "Step") -> None:
+        if self._as_json:
+            for result in step.results:
+                print(json.dumps(result.to_dict(), allow_nan=False), flush=bool(step.results))
+            return
+        if not self._is_introduced:
+            self._is_introduced = True
+            self._print(f"{printable(step.info.device)}: {_describe(step.info)}", "bold")
+        for result in step.results:
+            self._show_result(result)
+
+    def _show_result(self, result: "Result") -> None:
+        from ecglens.streams import LiveFigures, StreamEvent
+
+        if isinstance(result, StreamEvent):
+            state = "" if result.state == "once" else f" {result.state}"
+            detail = f": {printable(result.detail)}" if result.detail else ""
+            figures = "".join(f", {name} {value:g}" for name, value in result.values.items() if name != "samples")
+            span = f"{result.start_s:9.1f} s  "
+            self._print(f"{span}{printable(result.title)}{state}{detail}{figures}", _STYLES[result.priority])
+        elif isinstance(result, LiveFigures) and result.window == "rate" and result.end_s >= self._due_s:
+            self._due_s = result.end_s + _RATE_S
+            rate = result.figures["rate_bpm"]
+            self._print(f"{result.end_s:9.1f} s  {rate.value:.0f}/min", "")
+
+    def _print(self, text: str, style: str) -> None:
+        self._console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _describe(info: "StreamInfo") -> str:
+    if not info.leads:
+        return "RR intervals without an ECG"
+    leads = "1 lead" if len(info.leads) == 1 else f"{len(info.leads)} leads"
+    return f"{leads} at {info.fs_hz:g} Hz: {printable(' '.join(info.leads))}"
+
+
+def _report_recording(console: Console, folder: Path, *, fhir: bool) -> None:
+    from datetime import UTC, datetime
+
+    from ecglens.formats.files import write_record
+    from ecglens.streams.recording import read_session, read_session_info
+
+    session = read_session_info(folder)
+    if not session.info.leads:
+        console.print(f"Recorded: {printable(str(folder))}", soft_wrap=True, markup=False)
+        return
+    record = read_session(folder)
+    console.print(f"Recorded: {printable(str(folder))}, {record.duration_s:.1f} s", soft_wrap=True, markup=False)
+    if fhir:
+        path = write_record(record, folder / "session", "fhir", recorded=datetime.fromtimestamp(session.began_s, UTC))
+        console.print(f"Written: {printable(str(path))}", soft_wrap=True, markup=False)
+
+
+def replay_command(
+    file: Annotated[str, typer.Argument(help="Digital ECG in any format that ecglens reads.", show_default=False)],
+    speed: Annotated[float, typer.Option(min=0, help="Multiple of real time; 0 for as fast as it is read.")] = 1.0,
+    repeat: Annotated[int, typer.Option(min=1, help="Number of times that the recording is replayed.")] = 1,
+    packet: Annotated[float, typer.Option(min=0.004, max=10, help="Length of a packet, in s.")] = 0.05,
+    lost: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that do not arrive.")] = 0.0,
+    doubled: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that arrive twice.")] = 0.0,
+    swapped: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that the next one overtakes.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Random seed of these faults.")] = 0,
+    listen: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port on this machine at which a TCP client gets the stream.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Replay a digital ECG as a live stream of JSON lines to stdout or to a TCP client, with faults on request."""
+    import numpy as np
+
+    from ecglens.formats.files import read_record
+    from ecglens.streams import ReplayFaults, replay
+    from ecglens.streams.json_lines import write_line
+
+    record = read_record(file)
+    faults = ReplayFaults(lost=lost, doubled=doubled, swapped=swapped)
+
+    def open_stream() -> "AsyncIterator[Message]":
+        rng, name = np.random.default_rng(seed), printable(Path(file).name)[:80]
+        return replay(record, device=name, speed=speed, packet_s=packet, repeat=repeat, faults=faults, rng=rng)
+
+    async def print_lines() -> None:
+        async for message in open_stream():
+            sys.stdout.write(f"{write_line(message)}\n")
+            sys.stdout.flush()
+
+    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async for message in open_stream():
+                writer.write(f"{write_line(message)}\n".encode())
+                await writer.drain()
+        except OSError:
+            return  # the client has left
+        finally:
+            writer.close()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(send, "127.0.0.1", listen)
+        port = server.sockets[0].getsockname()[1]
+        print(f"ecglens replays at tcp://127.0.0.1:{port}  Ctrl+C stops it.", file=sys.stderr, flush=True)
+        async with server:
+            await server.serve_forever()
+
+    try:
+        asyncio.run(print_lines() if listen is None else serve())
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None

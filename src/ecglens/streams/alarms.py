@@ -1,0 +1,212 @@
+"""Alarm rules as data: each has two limits and two times, so that a figure at a limit does not ring again and again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from ecglens.documents import parse_toml
+from ecglens.errors import StreamError
+from ecglens.streams.results import StreamEvent
+
+__all__ = ["FIGURES", "AlarmRule", "AlarmState", "Alarms", "load_alarms", "parse_alarms"]
+
+FIGURES = frozenset(
+    {
+        "rate_bpm",
+        "since_beat_s",
+        "gap_s",
+        "quality",
+        "battery_percent",
+        "bradycardia",
+        "tachycardia",
+        "irregular_rhythm",
+        "atrial_fibrillation",
+        "narrow_extrasystoles",
+        "broad_extrasystoles",
+        "pause",
+    }
+)
+"""Figures that a rule may watch."""
+
+_PRIORITIES = ("high", "medium", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """A rule.
+
+    Attributes:
+        name: Name of the alarm.
+        title: Title for people.
+        figure: One of :data:`FIGURES`.
+        clear: Limit beyond which the alarm ends.
+        above: Limit above which it begins, or ``None``.
+        below: Limit below which it begins, or ``None``.
+        after_s: How long the figure must be beyond the limit.
+        clear_after_s: How long it must be back.
+        priority: ``"high"``, ``"medium"`` or ``"low"``.
+    """
+
+    name: str
+    title: str
+    figure: str
+    clear: float
+    above: float | None = None
+    below: float | None = None
+    after_s: float = 0.0
+    clear_after_s: float = 0.0
+    priority: str = "medium"
+
+    def begins_at(self, value: float) -> bool:
+        """Return whether a value is beyond the limit."""
+        return (self.above is not None and value > self.above) or (self.below is not None and value < self.below)
+
+    def ends_at(self, value: float) -> bool:
+        """Return whether a value is back."""
+        return value <= self.clear if self.above is not None else value >= self.clear
+
+
+@dataclass
+class AlarmState:
+    """State of a rule.
+
+    Attributes:
+        is_active: Whether the alarm rings.
+        since_s: When the figure went to the other side, or ``None``.
+        began_s: When the alarm began.
+    """
+
+    is_active: bool = False
+    since_s: float | None = None
+    began_s: float = 0.0
+
+
+class Alarms:
+    """The rules of a stream.
+
+    Args:
+        rules: The rules.
+        states: States of the rules by name, to go on with.
+    """
+
+    def __init__(self, rules: tuple[AlarmRule, ...], states: dict[str, AlarmState] | None = None) -> None:
+        self._rules = rules
+        self.states = {rule.name: (states or {}).get(rule.name, AlarmState()) for rule in rules}
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Names of the alarms that ring."""
+        return tuple(name for name, state in self.states.items() if state.is_active)
+
+    def update(self, now_s: float, figures: Mapping[str, float]) -> list[StreamEvent]:
+        """Compare figures with the rules, and return the alarms that begin or end.
+
+        Args:
+            now_s: Time in s from the start of the stream; it never goes back.
+            figures: Figures by name; a rule whose figure is missing stays as it is.
+        """
+        events = []
+        for rule in self._rules:
+            value = figures.get(rule.figure)
+            if value is not None and (event := _update(rule, self.states[rule.name], now_s, value)) is not None:
+                events.append(event)
+        return events
+
+
+def _update(rule: AlarmRule, state: AlarmState, now_s: float, value: float) -> StreamEvent | None:
+    turns = rule.ends_at(value) if state.is_active else rule.begins_at(value)
+    if not turns:
+        state.since_s = None
+        return None
+    state.since_s = now_s if state.since_s is None else state.since_s
+    if now_s - state.since_s < (rule.clear_after_s if state.is_active else rule.after_s):
+        return None
+    start, state.since_s, state.is_active = state.since_s, None, not state.is_active
+    if state.is_active:
+        state.began_s = start
+    return StreamEvent(
+        rule.name,
+        rule.title,
+        start if state.is_active else state.began_s,
+        now_s,
+        state="begins" if state.is_active else "ends",
+        priority=rule.priority,
+        values={rule.figure: value},
+    )
+
+
+def load_alarms(path: str | Path | None = None) -> tuple[AlarmRule, ...]:
+    """Return the rules of a file.
+
+    Args:
+        path: TOML in the form of ``ecglens/streams/alarms.toml``; that file by default.
+
+    Raises:
+        StreamError: The file cannot be read, or a rule is wrong.
+    """
+    if path is None:
+        return _load_default()
+    try:
+        return parse_alarms(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StreamError(f"Expected alarms as TOML at {path}, but the file cannot be read; check it.") from error
+
+
+def parse_alarms(text: str) -> tuple[AlarmRule, ...]:
+    r"""Parse rules.
+
+    Args:
+        text: TOML with tables ``alarm``.
+
+    Raises:
+        StreamError: A rule is incomplete, has an unknown figure or name, or ends on the side on which it begins.
+
+    >>> text = '[[alarm]]\nname="fast"\ntitle="Fast"\nfigure="rate_bpm"\nabove=100\nclear=90'
+    >>> [rule.name for rule in parse_alarms(text)]
+    ['fast']
+    """
+    try:
+        entries = parse_toml(text).get("alarm", [])
+        rules = tuple(msgspec.convert(entry, AlarmRule) for entry in entries)
+        unknown = [key for entry in entries for key in entry if key not in AlarmRule.__slots__]
+    except (ValueError, msgspec.ValidationError, TypeError, AttributeError) as error:
+        raise StreamError(
+            f"Expected alarms as TOML tables 'alarm', got something else: {error}; correct it."
+        ) from error
+    if unknown:
+        raise StreamError(
+            f"Expected the keys {', '.join(AlarmRule.__slots__)} of an alarm, got '{unknown[0]}'; correct it."
+        )
+    for rule in rules:
+        _check(rule)
+    names = [rule.name for rule in rules]
+    if len(set(names)) != len(names):
+        raise StreamError("Expected a different name for each alarm, got one twice; rename it.")
+    return rules
+
+
+def _check(rule: AlarmRule) -> None:
+    if rule.figure not in FIGURES:
+        raise StreamError(
+            f"Expected one of the figures {', '.join(sorted(FIGURES))} in the alarm {rule.name}, got '{rule.figure}'."
+        )
+    if (rule.above is None) == (rule.below is None):
+        raise StreamError(f"Expected either 'above' or 'below' in the alarm {rule.name}, got both or none; correct it.")
+    limit = rule.above if rule.above is not None else rule.below
+    if rule.begins_at(rule.clear) or limit is None:
+        raise StreamError(
+            f"Expected a limit 'clear' that is not beyond {limit:g} in the alarm {rule.name}, got {rule.clear:g}."
+        )
+    if rule.priority not in _PRIORITIES or rule.after_s < 0 or rule.clear_after_s < 0:
+        raise StreamError(
+            f"Expected a priority of {', '.join(_PRIORITIES)} and times from 0 s on in the alarm {rule.name}."
+        )
+
+
+@lru_cache(maxsize=1)
+def _load_default() -> tuple[AlarmRule, ...]:
+    return parse_alarms(resources.files("ecglens.streams").joinpath("alarms.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,432 @@
+"""Beats while they happen: the detector of ``measuring.beats``, with nothing but the past to look at.
+
+A beat is reported when its energy has passed its peak, about 0.17 s after its R peak. What the detector of records
+takes from the whole record, such as how steep a lead ever is, comes from the last seconds here.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecglens.limits import threshold
+from ecglens.measuring.beats import LIMITS as RECORD_LIMITS
+
+__all__ = ["LIMITS", "BeatDetector", "DetectedBeat", "DetectorState", "LiveBeatLimits"]
+
+_BEATS = "benchmarks/streams.md: beats"
+
+
+@dataclass(frozen=True)
+class LiveBeatLimits:
+    """Thresholds of live beat detection beside those of ``measuring.beats``."""
+
+    fast_s: float = threshold(
+        0.022,
+        "s",
+        "Window of the slopes.",
+        low="Noise counts as slopes.",
+        high="Narrow QRS complexes lose their slopes against T waves.",
+        evidence=_BEATS,
+    )
+    slow_s: float = threshold(
+        0.15,
+        "s",
+        "Window of the slow slopes that are subtracted; half of it delays every beat.",
+        low="Wide QRS complexes are subtracted too.",
+        high="Steep T waves count as beats, and results are later.",
+        evidence=_BEATS,
+    )
+    confirm_s: float = threshold(
+        0.05,
+        "s",
+        "Time after a peak of the energy in which no higher one follows.",
+        low="The first half of wide QRS complexes counts as the beat.",
+        high="Results are later.",
+        evidence=_BEATS,
+    )
+    replacing_height: float = threshold(
+        1.3,
+        "1",
+        "Height of a peak too close behind a beat, as a part of that beat's, from which it takes its place.",
+        low="The second half of wide QRS complexes moves the beat.",
+        high="Noise shortly before a beat counts in place of the beat.",
+        evidence=_BEATS,
+    )
+    refractory_s: float = threshold(
+        0.25,
+        "s",
+        "Least time between two beats.",
+        low="Both halves of wide QRS complexes and noise beside beats count as beats.",
+        high="Beats of rates above 240/min are lost.",
+        evidence=_BEATS,
+    )
+    min_height: float = threshold(
+        0.5,
+        "1",
+        "Least energy of a beat as a part of the typical beat's of the last seconds.",
+        low="T waves and artifacts count as beats.",
+        high="Low beats between high ones are lost.",
+        evidence=_BEATS,
+    )
+    history_s: float = threshold(
+        8.0,
+        "s",
+        "Time over which the steepness of a lead is measured.",
+        low="One steep beat makes the next ones invisible.",
+        high="Beats are lost for long after the amplitude has fallen.",
+        evidence=_BEATS,
+    )
+    learn_s: float = threshold(
+        2.5,
+        "s",
+        "Signal that is collected before the first beat is reported; its beats are reported then.",
+        low="The first beats are measured against noise.",
+        high="The first results are later.",
+        evidence=_BEATS,
+    )
+    min_stand_out: float = threshold(
+        3.0,
+        "1",
+        "Least energy of a beat over the energy between beats.",
+        low="Noise without beats counts as beats.",
+        high="Beats in noise are lost.",
+        evidence=_BEATS,
+    )
+
+
+LIMITS = LiveBeatLimits()
+_TOPS = 10
+"""Number of windows of 2 s whose highest peaks give the typical height of a beat."""
+_UPDATE_S = 0.5
+_STRIDE_S = 0.008
+"""Interval at which slopes are sampled for their percentiles."""
+_MIN_KNOWN_S = 1.0
+_MEMORY_S = 6.0
+"""Energy that is stored, for the floor and for beats that were passed over."""
+_TOP_S = 2.0
+_MAX_GAP_S = 60.0
+"""Longest gap after which the leads are as steep as before."""
+_LATEST = 9
+"""Number of beats whose RR intervals say when one is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedBeat:
+    """A beat.
+
+    Attributes:
+        sample: Number of the sample at its fiducial, the center of the energy of its QRS complex.
+        height: Energy of its slopes as a part of the steepest ones.
+        is_late: Whether it was first passed over and searched for again.
+        replaces: Sample of the beat before, which was none, or ``None``.
+    """
+
+    sample: int
+    height: float
+    is_late: bool = False
+    replaces: int | None = None
+
+
+@dataclass
+class DetectorState:
+    """State of a detector.
+
+    Attributes:
+        next: Number of the sample that is expected next.
+        collected: ``(leads, samples)``, samples that were not filtered yet, as the detector learns.
+        tail: ``(leads, samples)``, the last samples, as far as the filter needs them; NaN where unknown.
+        power: Power of the last slopes, as far as the average needs it.
+        energy: Energy of the last seconds; NaN where unknown.
+        steepness: ``(leads, samples)``, thinned out slopes of the last seconds, NaN where unknown.
+        typical: Median steepness of each lead.
+        largest: Steepness of each lead that only QRS complexes reach.
+        tops: Highest energies of the last windows.
+        floor: Energy between beats.
+        since_update: Samples since steepness and tops were measured.
+        phase: Samples to the next one that goes into ``steepness``.
+        has_learned: Whether steepness was measured.
+        scanned: Number of the sample up to which peaks were looked for.
+        beats: Sample and height of the latest beats.
+        passed_over: Sample and height of the latest peaks that were too low.
+        barrier: Number of the first sample after the last gap.
+    """
+
+    next: int
+    collected: NDArray[np.float64]
+    tail: NDArray[np.float64]
+    power: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    steepness: NDArray[np.float64]
+    typical: NDArray[np.float64]
+    largest: NDArray[np.float64]
+    tops: list[float] = field(default_factory=list)
+    floor: float = 0.0
+    since_update: int = 0
+    phase: int = 0
+    has_learned: bool = False
+    scanned: int = 0
+    beats: list[tuple[int, float]] = field(default_factory=list)
+    passed_over: list[tuple[int, float]] = field(default_factory=list)
+    barrier: int = 0
+
+
+class BeatDetector:
+    """Beats of a stream, each reported once.
+
+    Args:
+        leads: Number of leads.
+        fs_hz: Sampling rate, from 60 Hz on.
+        state: State of a detector before, to go on with.
+    """
+
+    def __init__(self, leads: int, fs_hz: float, state: DetectorState | None = None) -> None:
+        self._fs_hz, self._leads = fs_hz, leads
+        self._kernel = _make_kernel(fs_hz)
+        self._half = len(self._kernel) // 2
+        self._box = max(round(RECORD_LIMITS.energy_s * fs_hz), 1) | 1
+        self._confirm = max(round(LIMITS.confirm_s * fs_hz), 1)
+        self._stride = max(round(_STRIDE_S * fs_hz), 1)
+        self._memory = round(_MEMORY_S * fs_hz)
+        self.state = state or self._start(0)
+
+    @property
+    def delay_s(self) -> float:
+        """Time from a beat to its report, without that of the packets."""
+        return (self._half + self._box // 2 + self._confirm) / self._fs_hz
+
+    def feed(self, first: int, samples: NDArray[np.floating]) -> list[DetectedBeat]:
+        """Take samples, and return the beats that they confirm.
+
+        Args:
+            first: Number of the first sample. Where it is beyond the sample that is expected next, the samples between
+                are a gap: no beat has samples on both sides of it.
+            samples: ``(leads, samples)`` in mV; NaN where nothing is known.
+        """
+        if first != self.state.next:
+            self._pass_gap(first)
+        state = self.state
+        state.next = first + samples.shape[1]
+        block = np.asarray(samples, dtype=np.float64)
+        if not state.has_learned:
+            state.collected = np.concatenate([state.collected, block], axis=1)
+            if state.collected.shape[1] < LIMITS.learn_s * self._fs_hz:
+                return []
+            block, state.collected = state.collected, np.empty((self._leads, 0))
+        self._filter(block)
+        return self._scan()
+
+    def finish(self) -> list[DetectedBeat]:
+        """Return the beats of the last samples, as the stream ends; nothing can be fed afterwards."""
+        state = self.state
+        end, width = state.next, round(self.delay_s * self._fs_hz) + 1
+        before = state.tail if state.has_learned else state.collected
+        if not before.shape[1]:
+            return []
+        lasts = np.repeat(before[:, -1:], width, axis=1)
+        if not state.has_learned:  # a short record: what there is must do
+            missing = round(LIMITS.learn_s * self._fs_hz) - state.collected.shape[1]
+            unknown = np.full((self._leads, max(missing - width, 0)), np.nan)
+            lasts = np.concatenate([lasts, unknown], axis=1)
+        return [beat for beat in self.feed(end, lasts) if beat.sample < end]
+
+    def is_continuous(self, sample: int) -> bool:
+        """Return whether there was no gap between a sample and now."""
+        return sample >= self.state.barrier
+
+    def _start(self, first: int) -> DetectorState:
+        leads, nothing = self._leads, np.empty(0)
+        return DetectorState(
+            next=first,
+            collected=np.empty((leads, 0)),
+            tail=np.full((leads, len(self._kernel) - 1), np.nan),
+            power=np.full(self._box - 1, np.nan),
+            energy=nothing,
+            steepness=np.full((leads, round(LIMITS.history_s * self._fs_hz / self._stride)), np.nan),
+            typical=np.zeros(leads),
+            largest=np.zeros(leads),
+            scanned=first,
+            barrier=first,
+        )
+
+    def _pass_gap(self, first: int) -> None:
+        """Forget everything that lies before a gap, except how steep the leads are where the gap is short."""
+        before, fresh = self.state, self._start(first)
+        is_short = first - before.next <= _MAX_GAP_S * self._fs_hz
+        if is_short and before.has_learned:
+            for name in ("steepness", "typical", "largest", "tops", "floor", "has_learned"):
+                setattr(fresh, name, getattr(before, name))
+        self.state = fresh
+
+    def _filter(self, block: NDArray[np.float64]) -> None:
+        """Append the energy that a block of samples completes."""
+        state = self.state
+        signals = np.concatenate([state.tail, block], axis=1)
+        state.tail = signals[:, signals.shape[1] - len(self._kernel) + 1 :].copy()
+        slopes = np.abs(self._differentiate(signals))
+        self._remember_steepness(slopes)
+        if not state.has_learned or state.since_update >= _UPDATE_S * self._fs_hz:
+            self._measure_steepness()
+        power = np.concatenate([state.power, self._combine(slopes)])
+        state.power = power[len(power) - self._box + 1 :].copy()
+        total = np.cumsum(np.concatenate([[0.0], power]))
+        energy = np.sqrt(np.maximum(total[self._box :] - total[: -self._box], 0) / self._box)
+        if np.isnan(power).any():
+            energy = np.sqrt(np.convolve(power, np.full(self._box, 1 / self._box), "valid"))
+        state.energy = np.concatenate([state.energy, energy])[-self._memory :]
+        if state.since_update == 0:
+            self._measure_tops()
+        state.since_update += block.shape[1]
+
+    def _differentiate(self, signals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Slopes less slow slopes, ``(leads, samples)``; NaN where a sample that they need is unknown."""
+        if not np.isnan(signals[:, -1]).any() and not np.isnan(signals).any():
+            return np.stack([np.convolve(row, self._kernel, "valid") for row in signals])
+        slopes = np.empty((len(signals), signals.shape[1] - len(self._kernel) + 1))
+        box = np.ones(len(self._kernel))
+        for row, out in zip(signals, slopes, strict=True):
+            is_unknown = np.isnan(row)
+            out[:] = np.convolve(np.where(is_unknown, 0.0, row), self._kernel, "valid")
+            out[np.convolve(is_unknown, box, "valid") > 0.5] = np.nan
+        return slopes
+
+    def _remember_steepness(self, slopes: NDArray[np.float64]) -> None:
+        state = self.state
+        thin = slopes[:, state.phase :: self._stride]
+        state.phase = (state.phase - slopes.shape[1]) % self._stride
+        width = state.steepness.shape[1]
+        state.steepness = np.concatenate([state.steepness, thin], axis=1)[:, -width:]
+
+    def _measure_steepness(self) -> None:
+        """Measure what is typical for each lead, and what only QRS complexes reach."""
+        state = self.state
+        ordered = np.sort(state.steepness, axis=1)  # NaN come last
+        counts = (~np.isnan(ordered)).sum(axis=1)
+        is_enough = counts >= _MIN_KNOWN_S * self._fs_hz / self._stride
+        rows = np.arange(len(ordered))
+        typical = ordered[rows, np.maximum(counts * 0.5, 0).astype(int).clip(0, ordered.shape[1] - 1)]
+        largest = ordered[rows, np.maximum(counts * 0.985, 0).astype(int).clip(0, ordered.shape[1] - 1)]
+        state.typical = np.where(is_enough, typical, 0.0)
+        state.largest = np.where(is_enough, largest, 0.0)
+        state.since_update, state.has_learned = 0, True
+
+    def _combine(self, slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One curve for all leads: 1 where each lead is as steep as it ever is; NaN where no lead is known."""
+        state = self.state
+        is_usable = state.largest > 0
+        scale = np.where(is_usable, state.largest, 1.0)
+        weights = np.clip((scale / np.maximum(state.typical, 1e-9) - 4) / 8, 0.02, 1) * is_usable
+        ratio = np.minimum(slopes / scale[:, None], 1.5) ** 2
+        is_unknown = np.isnan(ratio)
+        if not is_unknown.any():
+            total = float(weights.sum())
+            return np.asarray(weights @ ratio / total) if total > 0 else np.full(slopes.shape[1], np.nan)
+        weight = weights @ ~is_unknown
+        power = weights @ np.where(is_unknown, 0.0, ratio)
+        return np.asarray(np.divide(power, weight, out=np.full(slopes.shape[1], np.nan), where=weight > 0))
+
+    def _measure_tops(self) -> None:
+        """Measure how high the energy of beats is and how low it is between them."""
+        state = self.state
+        last = state.energy[-round(_TOP_S * self._fs_hz) :]
+        valid = last[~np.isnan(last)]
+        if not len(valid):
+            return
+        if not state.tops:  # just learned: all windows that there are
+            step = round(_TOP_S * self._fs_hz)
+            windows = [state.energy[start : start + step] for start in range(0, len(state.energy), step)]
+            state.tops = [float(np.nanmax(part)) for part in windows if not np.isnan(part).all()]
+        else:
+            state.tops = [*state.tops, float(valid.max())][-_TOPS:]
+        state.floor = float(np.nanpercentile(state.energy, 30))
+
+    def _scan(self) -> list[DetectedBeat]:
+        """Look for peaks in the energy that was not scanned yet."""
+        state = self.state
+        # The energy ends where filter and average are complete.
+        end = state.next - self._half - self._box // 2
+        start = end - len(state.energy)
+        first, last = max(state.scanned, start + 1), end - self._confirm
+        if last <= first or not state.tops:
+            return []
+        energy = state.energy
+        part = energy[first - start : last - start]
+        rises = part > energy[first - start - 1 : last - start - 1]
+        falls = part >= energy[first - start + 1 : last - start + 1]
+        typical = float(np.median(state.tops))
+        is_high = part >= RECORD_LIMITS.min_searchback_height * typical
+        out: list[DetectedBeat] = []
+        for place in np.flatnonzero(rises & falls & is_high):
+            at = place + first - start
+            around = energy[max(at - self._confirm, 0) : at + self._confirm + 1]
+            if energy[at] >= np.nanmax(around):
+                out += self._judge(int(at + start), float(energy[at]), typical)
+        state.scanned = last
+        return out + self._search_back(last, typical)
+
+    def _judge(self, sample: int, height: float, typical: float) -> list[DetectedBeat]:
+        """Return the beat that a peak is, after one before it that was passed over."""
+        state = self.state
+        if state.beats:
+            before, before_height = state.beats[-1]
+            since = (sample - before) / self._fs_hz
+            if since < LIMITS.refractory_s:
+                return self._replace(sample, height)
+            is_t_wave = since < RECORD_LIMITS.t_wave_s and height < RECORD_LIMITS.max_t_wave_height * before_height
+            if is_t_wave:
+                return []
+        if height < LIMITS.min_height * typical or height < LIMITS.min_stand_out * state.floor:
+            state.passed_over = [*state.passed_over, (sample, height)][-20:]
+            return []
+        out = self._search_back(sample, typical)
+        self._accept(sample, height)
+        return [*out, DetectedBeat(sample, height)]
+
+    def _replace(self, sample: int, height: float) -> list[DetectedBeat]:
+        """Return the peak as the beat in place of the last one, where it is much higher and too close to be another."""
+        before, before_height = self.state.beats[-1]
+        if height < LIMITS.replacing_height * before_height:
+            return []
+        self.state.beats.pop()
+        self._accept(sample, height)
+        return [DetectedBeat(sample, height, replaces=before)]
+
+    def _search_back(self, now: int, typical: float) -> list[DetectedBeat]:
+        """Return the highest peak that was passed over well inside an RR interval that is too long."""
+        state = self.state
+        if len(state.beats) < 3:
+            return []
+        samples = [sample for sample, _ in state.beats]
+        median = float(np.median(np.diff(samples)))
+        if now - samples[-1] <= RECORD_LIMITS.gap_of_median * median:
+            return []
+        margin = RECORD_LIMITS.searchback_margin * median
+        inside = [peak for peak in state.passed_over if samples[-1] + margin < peak[0] < now - margin]
+        inside = [peak for peak in inside if peak[1] >= LIMITS.min_stand_out * state.floor]
+        if not inside:
+            return []
+        sample, height = max(inside, key=lambda peak: peak[1])
+        self._accept(sample, height)
+        return [DetectedBeat(sample, height, is_late=True)]
+
+    def _accept(self, sample: int, height: float) -> None:
+        state = self.state
+        state.beats = [*state.beats, (sample, height)][-_LATEST:]
+        state.passed_over = [peak for peak in state.passed_over if peak[0] > sample]
+
+
+@lru_cache(maxsize=16)
+def _make_kernel(fs_hz: float) -> NDArray[np.float64]:
+    """Weights of slopes by parabolas over a short window, less those over a long one, in mV/s, for convolving."""
+
+    def weigh(seconds: float) -> NDArray[np.float64]:
+        places = np.arange(max(round(seconds * fs_hz), 3) | 1, dtype=np.float64)
+        places -= places.mean()
+        return np.asarray(places / float(places @ places) * fs_hz)
+
+    fast, slow = weigh(LIMITS.fast_s), weigh(LIMITS.slow_s)
+    kernel = -slow
+    side = (len(slow) - len(fast)) // 2
+    kernel[side : side + len(fast)] += fast
+    return kernel[::-1].copy()

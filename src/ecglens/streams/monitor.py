@@ -1,0 +1,360 @@
+"""A monitor: samples of a stream in, beats, figures, events and alarms out. It knows no clock but the stream's own."""
+
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import numpy as np
+
+from ecglens.criteria.table import load_criteria
+from ecglens.measuring.rhythm_figures import LIMITS as RECORD_LIMITS
+from ecglens.statements import Outcome
+from ecglens.streams.alarms import AlarmRule, Alarms, AlarmState, load_alarms
+from ecglens.streams.assembly import Assembler, AssemblyState
+from ecglens.streams.beats import BeatDetector, DetectedBeat, DetectorState
+from ecglens.streams.clock import ClockState
+from ecglens.streams.packets import (
+    Battery,
+    Connection,
+    Faults,
+    Gap,
+    Message,
+    Packet,
+    Refused,
+    RrIntervals,
+    StreamInfo,
+    Stretch,
+)
+from ecglens.streams.quality import rate_lead
+from ecglens.streams.results import LeadQuality, LiveBeat, Result, StreamEvent
+from ecglens.streams.rhythm import CRITERIA, P_WINDOW_S, RhythmHistory, RhythmState, TimedBeat
+from ecglens.streams.shapes import ShapeState, ShapeTracker
+from ecglens.streams.states import dump_state, load_state
+from ecglens.streams.window import Window
+
+__all__ = ["Monitor", "MonitorState"]
+
+_WINDOW_S = 12.0
+_FIGURES_S = 1.0
+"""Interval of the rate and the alarms."""
+_MINUTE_S = 10.0
+"""Interval of the figures of a minute and of looking for P waves."""
+_QUALITY_S = 2.0
+
+
+@dataclass
+class MonitorState:
+    """State of a monitor beside that of its parts.
+
+    Attributes:
+        assembly: State of the packets.
+        detector: State of the beats; ``None`` before the first samples.
+        shapes: State of the shapes.
+        rhythm: State of the rhythm.
+        alarms: States of the alarms by name.
+        window_first: Number of the first sample of ``window``.
+        window: ``(leads, samples)``, the last samples.
+        next_figures_s: When the rate is due.
+        next_minute_s: When the figures of a minute are due; 0 before the first time was chosen.
+        next_quality_s: When the quality is due.
+        statements: Criteria that are met, and since when.
+        battery: Charge in percent, or ``None``.
+        gap_from_s: Where the samples ended before a gap that still lasts.
+        device_s: End of the RR intervals of a device without samples.
+    """
+
+    assembly: AssemblyState = field(default_factory=AssemblyState)
+    detector: DetectorState | None = None
+    shapes: ShapeState = field(default_factory=ShapeState)
+    rhythm: RhythmState = field(default_factory=RhythmState)
+    alarms: dict[str, AlarmState] = field(default_factory=dict)
+    window_first: int = 0
+    window: np.ndarray | None = None
+    next_figures_s: float = 1.0
+    next_minute_s: float = 0.0
+    next_quality_s: float = 2.0
+    statements: dict[str, float] = field(default_factory=dict)
+    battery: int | None = None
+    quality: dict[str, float] = field(default_factory=dict)
+    device_s: float = 0.0
+
+
+_STATES = (
+    MonitorState,
+    AssemblyState,
+    ClockState,
+    Faults,
+    DetectorState,
+    ShapeState,
+    RhythmState,
+    TimedBeat,
+    AlarmState,
+)
+
+
+class Monitor:
+    """Results of one stream while it runs.
+
+    Args:
+        info: The stream.
+        rules: Alarm rules; those of the package by default.
+        state: Result of :meth:`save` of a monitor of the same stream, to go on with.
+
+    >>> info = StreamInfo("demo", ("I",), 250.0)
+    >>> monitor = Monitor(info)
+    >>> stretches, results = monitor.feed(Packet(np.zeros((1, 25), np.float32), sequence=0))
+    >>> len(stretches), results
+    (1, [])
+    """
+
+    def __init__(
+        self, info: StreamInfo, *, rules: tuple[AlarmRule, ...] | None = None, state: bytes | None = None
+    ) -> None:
+        self.info = info
+        stored: MonitorState = MonitorState() if state is None else load_state(state, _STATES)
+        self._state = stored
+        # Many streams that begin together would all look for P waves in the same moment.
+        self._phase_s = crc32(info.device.encode()) % 100 * _MINUTE_S / 100
+        stored.next_minute_s = stored.next_minute_s or _MINUTE_S + self._phase_s
+        self._assembler = Assembler(info, stored.assembly)
+        self._detector = BeatDetector(len(info.leads), info.fs_hz, stored.detector) if info.leads else None
+        self._shapes = ShapeTracker(info.fs_hz, stored.shapes) if info.leads else None
+        self._rhythm = RhythmHistory(stored.rhythm)
+        self._alarms = Alarms(load_alarms() if rules is None else rules, stored.alarms)
+        self._window = Window(info, _WINDOW_S)
+        if stored.window is not None and stored.window.shape[1]:
+            self._window.append(stored.window_first, stored.window)
+
+    @property
+    def now_s(self) -> float:
+        """End of the samples so far, in s from the start of the stream."""
+        return self._window.end / self.info.fs_hz if self.info.leads else self._state.device_s
+
+    @property
+    def faults(self) -> Faults:
+        """Counts of what was wrong with the packets."""
+        return self._assembler.faults
+
+    @property
+    def drift(self) -> float:
+        """Drift of the device's clock against the times of its packets, as a part of its rate."""
+        return self._assembler.clock.drift
+
+    @property
+    def window(self) -> Window:
+        """The last seconds of the stream."""
+        return self._window
+
+    @property
+    def active_alarms(self) -> tuple[str, ...]:
+        """Names of the alarms that ring."""
+        return self._alarms.active
+
+    def save(self) -> bytes:
+        """Return the state, from which another monitor can go on."""
+        state = self._state
+        state.assembly, state.rhythm, state.alarms = self._assembler.state, self._rhythm.state, self._alarms.states
+        if self._detector is not None and self._shapes is not None:
+            state.detector, state.shapes = self._detector.state, self._shapes.state
+            state.window_first = self._window.start
+            state.window = self._window.cut(self._window.start, self._window.end)
+        return dump_state(state)
+
+    def feed(self, message: Message) -> tuple[list[Stretch], list[Result]]:
+        """Take a message of the source.
+
+        Args:
+            message: Packets, RR intervals and whatever else the source yields.
+
+        Returns:
+            The samples that follow those before, each once, and the results that they complete.
+
+        Raises:
+            StreamError: A packet has other leads than the stream.
+        """
+        match message:
+            case Packet():
+                return self._advance(self._assembler.feed(message))
+            case Connection():
+                stretches, results = self._advance([] if message.is_connected else self._assembler.disconnect())
+                title = "Connected" if message.is_connected else "Connection lost"
+                now = self.now_s
+                return stretches, [*results, StreamEvent("connection", title, now, now, detail=message.detail)]
+            case RrIntervals():
+                return [], self._take_intervals(message)
+            case Battery():
+                self._state.battery = message.percent
+                event = StreamEvent(
+                    "battery", "Battery", self.now_s, self.now_s, values={"battery_percent": float(message.percent)}
+                )
+                return [], [event]
+            case Refused():
+                self._assembler.count_refused()
+                event = StreamEvent("refused", "Message refused", self.now_s, self.now_s, detail=message.reason)
+                return [], [event]
+            case StreamInfo():
+                return [], []
+
+    def finish(self) -> tuple[list[Stretch], list[Result]]:
+        """Return what is left as the stream ends."""
+        stretches, results = self._advance(self._assembler.finish())
+        if self._detector is not None:
+            results += self._report(self._detector.finish())
+        return stretches, results
+
+    def wait(self, seconds: float) -> list[Result]:
+        """Return the alarms of a stream from which nothing has come for some time.
+
+        Args:
+            seconds: Time since its last message.
+        """
+        return [*self._alarms.update(self.now_s + seconds, {"gap_s": seconds})]
+
+    def _advance(self, items: list[Stretch | Gap]) -> tuple[list[Stretch], list[Result]]:
+        stretches: list[Stretch] = []
+        results: list[Result] = []
+        for item in items:
+            if isinstance(item, Gap):
+                results.append(StreamEvent.of_gap(item))
+                continue
+            stretches.append(item)
+            results += self._take(item)
+        return stretches, results
+
+    def _take(self, stretch: Stretch) -> list[Result]:
+        if self._detector is None:
+            return []
+        self._window.append(stretch.first, stretch.samples_mv)
+        results = self._report(self._detector.feed(stretch.first, stretch.samples_mv))
+        now, state = self.now_s, self._state
+        if now >= state.next_quality_s:
+            state.next_quality_s = _next_time(now, _QUALITY_S)
+            results.append(self._measure_quality(now))
+        if now >= state.next_minute_s:
+            state.next_minute_s = self._phase_s + _next_time(now - self._phase_s, _MINUTE_S)
+            self._rhythm.look_for_p_waves(self._window.to_record(P_WINDOW_S), now)
+            results += self._measure_minute(now)
+        if now >= state.next_figures_s:
+            state.next_figures_s = _next_time(now, _FIGURES_S)
+            results += self._measure_figures(now)
+        return results
+
+    def _report(self, beats: list[DetectedBeat]) -> list[Result]:
+        return [self._describe(beat) for beat in beats]
+
+    def _describe(self, beat: DetectedBeat) -> LiveBeat:
+        """Name a beat by its shape and its time, and add it to the history."""
+        assert self._detector is not None
+        assert self._shapes is not None
+        fs, at_s = self.info.fs_hz, beat.sample / self.info.fs_hz
+        replaced = None if beat.replaces is None else beat.replaces / fs
+        if replaced is not None:
+            self._rhythm.remove(replaced)
+        before = self._rhythm.last
+        is_joined = before is not None and self._detector.is_continuous(round(before.at_s * fs))
+        rr_s = at_s - before.at_s if before is not None and is_joined else float("nan")
+        is_normal, is_broad = self._shapes.classify(
+            self._window.cut(beat.sample - self._shapes.before, beat.sample + self._shapes.after)
+        )
+        kind = self._name(is_normal, is_broad, rr_s, before)
+        self._rhythm.add(TimedBeat(at_s, rr_s, kind == "V", kind == "S"))
+        clock = self._assembler.clock
+        return LiveBeat(
+            at_s,
+            clock.time_at(beat.sample) if clock.is_set else None,
+            kind,
+            None if np.isnan(rr_s) else rr_s,
+            beat.is_late,
+            replaced,
+        )
+
+    def _name(self, is_normal: bool | None, is_broad: bool, rr_s: float, before: TimedBeat | None) -> str | None:
+        if is_normal is None:
+            return None
+        typical = self._rhythm.typical_rr_s()
+        ratio = 1.0 if typical is None or np.isnan(rr_s) else rr_s / typical
+        if is_broad and ratio <= RECORD_LIMITS.max_broad_rr:
+            return "V"
+        # As in measuring.rhythm_figures: an early beat after an early one is a run or a step of the rate.
+        is_after_early = before is not None and typical is not None and before.rr_s <= RECORD_LIMITS.premature * typical
+        return "S" if not is_broad and ratio <= RECORD_LIMITS.premature and not is_after_early else "N"
+
+    def _measure_quality(self, now: float) -> LeadQuality:
+        assert self._detector is not None
+        fs, detector = self.info.fs_hz, self._detector.state
+        samples = self._window.cut(self._window.end - round(_QUALITY_S * fs), self._window.end)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            stand_out = np.where(detector.largest > 0, detector.largest / detector.typical, np.nan)
+        rated = [rate_lead(row, float(ratio)) for row, ratio in zip(samples, stand_out, strict=True)]
+        quality = {lead: value for lead, (value, _) in zip(self.info.leads, rated, strict=True)}
+        reasons = {lead: reason for lead, (_, reason) in zip(self.info.leads, rated, strict=True) if reason}
+        self._state.quality = quality
+        return LeadQuality(max(now - _QUALITY_S, 0.0), now, quality, reasons)
+
+    def _measure_minute(self, now: float) -> list[Result]:
+        minute = self._rhythm.measure_minute(now)
+        five = self._rhythm.measure_five_minutes(now)
+        if minute is None:
+            return []
+        met = {each.name for each in minute.statements if each.outcome is Outcome.MET}
+        return [
+            minute,
+            *([five] if five is not None and now >= 120 else []),
+            *self._change_statements(met, minute.start_s, now),
+        ]
+
+    def _change_statements(self, met: set[str], start_s: float, now: float) -> list[StreamEvent]:
+        """Report criteria that are met from now on, or not met any more."""
+        table, active, events = load_criteria().criteria, self._state.statements, []
+        for name in sorted(met - set(active)):
+            active[name] = start_s
+            events.append(StreamEvent(name, table[name].title, start_s, now, state="begins"))
+        for name in sorted(set(active) - met):
+            events.append(StreamEvent(name, table[name].title, active.pop(name), now, state="ends"))
+        return events
+
+    def _measure_figures(self, now: float) -> list[Result]:
+        """Measure the rate, and compare everything that is measured with the alarm rules."""
+        rate = self._rhythm.measure_rate(now)
+        figures: dict[str, float] = {"gap_s": 0.0}
+        figures |= {name: float(name in self._state.statements) for name in CRITERIA}
+        if rate is not None:
+            figures["rate_bpm"] = rate.figures["rate_bpm"].value
+        last = self._rhythm.last
+        if (
+            last is not None
+            and self._detector is not None
+            and self._detector.is_continuous(round(last.at_s * self.info.fs_hz))
+        ):
+            figures["since_beat_s"] = now - last.at_s
+        if self._state.quality:
+            figures["quality"] = max(self._state.quality.values())
+        if self._state.battery is not None:
+            figures["battery_percent"] = float(self._state.battery)
+        return [*([rate] if rate is not None else []), *self._alarms.update(now, figures)]
+
+    def _take_intervals(self, message: RrIntervals) -> list[Result]:
+        """Take beats that the device detected itself; with samples at hand, its rate is only reported."""
+        if self.info.leads:
+            values = {} if message.rate_bpm is None else {"rate_bpm": message.rate_bpm}
+            return [StreamEvent("device_rate", "Rate by the device", self.now_s, self.now_s, values=values)]
+        results: list[Result] = []
+        for rr in message.rr_s:
+            at = self._state.device_s + rr
+            typical = self._rhythm.typical_rr_s()
+            is_early = typical is not None and rr <= RECORD_LIMITS.premature * typical
+            before = self._rhythm.last
+            self._rhythm.add(TimedBeat(at, rr if before is not None else float("nan"), False, is_early))
+            self._state.device_s = at
+            results.append(LiveBeat(at, message.received_s, None, rr))
+        now, state = self.now_s, self._state
+        if now >= state.next_minute_s:
+            state.next_minute_s = self._phase_s + _next_time(now - self._phase_s, _MINUTE_S)
+            results += self._measure_minute(now)
+        if now >= state.next_figures_s:
+            state.next_figures_s = _next_time(now, _FIGURES_S)
+            results += self._measure_figures(now)
+        return results
+
+
+def _next_time(now: float, interval_s: float) -> float:
+    return (now // interval_s + 1) * interval_s

@@ -1,0 +1,139 @@
+"""JSON lines from TCP, WebSocket, serial lines and stdin."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from typing import IO
+
+from ecglens.extras import require
+from ecglens.streams.json_lines import MAX_LINE_BYTES, LineParser, LineSplitter
+from ecglens.streams.packets import Message
+from ecglens.streams.sources.reconnecting import Retries, keep_connected
+
+__all__ = ["read_file", "read_serial", "read_tcp", "read_websocket"]
+
+_CHUNK_BYTES = 1 << 16
+_CONNECT_S = 10.0
+
+
+async def read_tcp(host: str, port: int, *, retries: Retries | None = None) -> AsyncIterator[Message]:
+    """Yield the messages that a TCP server sends as JSON lines.
+
+    Args:
+        host: Name or address of the server.
+        port: Its port.
+        retries: How a lost connection is made again; for ever by default.
+    """
+    parser = LineParser()
+
+    async def connect() -> AsyncIterator[Message]:
+        async with asyncio.timeout(_CONNECT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+        try:
+            splitter = LineSplitter()
+            while part := await reader.read(_CHUNK_BYTES):
+                for line in splitter.feed(part):
+                    for message in _read(parser, line):
+                        yield message
+            for line in splitter.finish():
+                for message in _read(parser, line):
+                    yield message
+        finally:
+            writer.close()
+
+    async for message in keep_connected(
+        connect, name=f"{host}:{port}", losses=(OSError, TimeoutError), retries=retries or Retries()
+    ):
+        yield message
+
+
+async def read_websocket(url: str, *, retries: Retries | None = None) -> AsyncIterator[Message]:
+    """Yield the messages that a WebSocket server sends, each of one or more JSON lines.
+
+    Args:
+        url: Address, ``ws://`` or ``wss://``.
+        retries: How a lost connection is made again; for ever by default.
+
+    Raises:
+        MissingExtraError: websockets is not installed.
+    """
+    client = require("websockets.asyncio.client", extra="stream")
+    errors = require("websockets.exceptions", extra="stream")
+    parser = LineParser()
+
+    async def connect() -> AsyncIterator[Message]:
+        async with client.connect(url, max_size=4 * MAX_LINE_BYTES, open_timeout=_CONNECT_S) as connection:
+            async for content in connection:
+                data = content.encode() if isinstance(content, str) else content
+                for line in _split(data):
+                    for message in _read(parser, line):
+                        yield message
+
+    losses = (OSError, TimeoutError, errors.WebSocketException)
+    async for message in keep_connected(connect, name=url, losses=losses, retries=retries or Retries()):
+        yield message
+
+
+async def read_serial(path: str, baud: int = 115_200, *, retries: Retries | None = None) -> AsyncIterator[Message]:
+    """Yield the messages of a serial line, as JSON lines.
+
+    Args:
+        path: Device, such as ``/dev/ttyUSB0`` or ``COM3``.
+        baud: Speed in bits a second.
+        retries: How a lost line is opened again; for ever by default.
+
+    Raises:
+        MissingExtraError: pyserial is not installed.
+    """
+    serial = require("serial", extra="stream")
+    parser = LineParser()
+
+    async def connect() -> AsyncIterator[Message]:
+        port = await asyncio.to_thread(serial.Serial, path, baud, timeout=0.2)
+        splitter = LineSplitter()
+        try:
+            while True:
+                part = await asyncio.to_thread(_read_port, port)
+                for line in splitter.feed(part) if part else ():
+                    for message in _read(parser, line):
+                        yield message
+        finally:
+            port.close()
+
+    async for message in keep_connected(
+        connect, name=path, losses=(OSError, serial.SerialException), retries=retries or Retries()
+    ):
+        yield message
+
+
+async def read_file(stream: IO[bytes] | None = None) -> AsyncIterator[Message]:
+    """Yield the messages of a file or of stdin, as JSON lines, until its end.
+
+    Args:
+        stream: An open binary file; stdin by default.
+    """
+    source, parser, splitter = stream or sys.stdin.buffer, LineParser(), LineSplitter()
+    reader = getattr(source, "read1", source.read)
+    while part := await asyncio.to_thread(reader, _CHUNK_BYTES):
+        for line in splitter.feed(part):
+            for message in _read(parser, line):
+                yield message
+    for line in splitter.finish():
+        for message in _read(parser, line):
+            yield message
+
+
+def _read_port(port: "object") -> bytes:
+    waiting = getattr(port, "in_waiting", 0) or 1
+    return bytes(port.read(min(waiting, _CHUNK_BYTES)))  # type: ignore[attr-defined]  # pyserial ships no types
+
+
+def _split(data: bytes) -> list[bytes | None]:
+    splitter = LineSplitter()
+    return [*splitter.feed(data), *splitter.finish()]
+
+
+def _read(parser: LineParser, line: bytes | None) -> list[Message]:
+    """Return the message of a line; the description first where a line of samples needs it."""
+    message = parser.read(line)
+    return [] if message is None else [message]

@@ -1,0 +1,76 @@
+"""Connections that are made again when they are lost, with a longer pause after each failure."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from ecglens.errors import StreamError
+from ecglens.streams.packets import Connection, Message, StreamInfo
+
+__all__ = ["Retries", "keep_connected"]
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """Rules for making a lost connection again.
+
+    Attributes:
+        attempts: How often it is tried after a loss before the stream ends; ``None`` for ever.
+        first_s: Pause before the first attempt; it doubles after each failure.
+        longest_s: Longest pause.
+    """
+
+    attempts: int | None = None
+    first_s: float = 0.5
+    longest_s: float = 30.0
+
+
+async def keep_connected(
+    connect: Callable[[], AsyncIterator[Message]],
+    *,
+    name: str,
+    losses: tuple[type[Exception], ...],
+    retries: Retries,
+    sleep: Sleep = asyncio.sleep,
+) -> AsyncIterator[Message]:
+    """Yield the messages of a connection, and connect again when it is lost.
+
+    Args:
+        connect: Function that connects and yields messages until the connection is lost; a return is a loss too.
+        name: What is connected to, for people.
+        losses: Errors that mean a loss.
+        retries: How the connection is made again.
+        sleep: Coroutine function that waits for some seconds.
+
+    Yields:
+        The messages; the stream's description once; ``Connection`` at each loss and at each new connection.
+
+    Raises:
+        StreamError: The first connection could not be made and was not to be tried again.
+    """
+    failures, has_worked, is_described = 0, False, False
+    while True:
+        is_lost, detail = False, "the other side ended it"
+        try:
+            async for message in connect():
+                if is_lost is False and failures and has_worked:
+                    yield Connection(True, f"{name} is connected again.")
+                failures, has_worked = 0, True
+                if isinstance(message, StreamInfo):
+                    if is_described:
+                        continue
+                    is_described = True
+                yield message
+        except losses as error:
+            detail = " ".join(str(error).split())[:200] or type(error).__name__
+        is_lost = True
+        if failures == 0 and has_worked:
+            yield Connection(False, f"{name} is lost: {detail}.")
+        failures += 1
+        if retries.attempts is not None and failures > retries.attempts:
+            if not has_worked:
+                raise StreamError(f"Expected a connection to {name}, but there is none: {detail}; check the address.")
+            return
+        await sleep(min(retries.first_s * 2 ** min(failures - 1, 16), retries.longest_s))

@@ -1,0 +1,120 @@
+"""From a source to results: an async iterator over what a stream says."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from ecglens.errors import StreamError
+from ecglens.layouts import STANDARD_LEADS
+from ecglens.reading import predict_record
+from ecglens.streams.alarms import AlarmRule
+from ecglens.streams.monitor import Monitor
+from ecglens.streams.packets import Message, StreamInfo, Stretch
+from ecglens.streams.results import LivePrediction, Result
+
+__all__ = ["Step", "watch"]
+
+_SILENCE_S = 1.0
+"""Interval at which a silent stream is compared with the alarm rules."""
+_MODEL_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Results of one message.
+
+    Attributes:
+        monitor: The monitor of the stream.
+        message: The message; ``None`` while nothing arrives, and at the end.
+        stretches: Samples that follow those before, each once.
+        results: Results that they completed.
+    """
+
+    monitor: Monitor
+    message: Message | None
+    stretches: tuple[Stretch, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def info(self) -> StreamInfo:
+        """The stream."""
+        return self.monitor.info
+
+
+async def watch(
+    source: AsyncIterator[Message],
+    *,
+    rules: tuple[AlarmRule, ...] | None = None,
+    state: bytes | None = None,
+    model: str | os.PathLike[str] | None = None,
+) -> AsyncIterator[Step]:
+    """Monitor a source until it ends.
+
+    Args:
+        source: Messages, such as :func:`ecglens.streams.open_source` returns.
+        rules: Alarm rules; those of the package by default.
+        state: State of a monitor of the same stream, to go on with.
+        model: Name or folder of a model of signals that reads every 10 s of a stream with twelve leads; none by
+            default.
+
+    Yields:
+        A step for each message, one a second while none arrives, and one at the end.
+
+    Raises:
+        StreamError: Samples come before the description of the stream, or a packet has other leads.
+        ModelError: The model cannot be used.
+    """
+    monitor: Monitor | None = None
+    silence, due = 0.0, _MODEL_S
+    waiting: asyncio.Task[Message] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(_take(source))
+            done, _ = await asyncio.wait({waiting}, timeout=_SILENCE_S)
+            if not done:
+                silence += _SILENCE_S
+                if monitor is not None:
+                    yield Step(monitor, None, (), tuple(monitor.wait(silence)))
+                continue
+            silence = 0.0
+            try:
+                message = waiting.result()
+            except StopAsyncIteration:
+                break
+            finally:
+                waiting = None
+            if isinstance(message, StreamInfo):
+                if monitor is not None:
+                    continue
+                monitor = Monitor(message, rules=rules, state=state)
+            if monitor is None:
+                raise StreamError("Expected a description of the stream before its first message; send its info first.")
+            stretches, results = monitor.feed(message)
+            if model is not None and monitor.now_s >= due:
+                due = monitor.now_s // _MODEL_S * _MODEL_S + _MODEL_S
+                results = [*results, *await asyncio.to_thread(_predict, monitor, model)]
+            yield Step(monitor, message, tuple(stretches), tuple(results))
+        if monitor is not None:
+            stretches, results = monitor.finish()
+            yield Step(monitor, None, tuple(stretches), tuple(results))
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _take(source: AsyncIterator[Message]) -> Message:
+    return await anext(source)
+
+
+def _predict(monitor: Monitor, model: Any) -> list[LivePrediction]:
+    if not set(STANDARD_LEADS) <= set(monitor.info.leads):
+        return []
+    end = monitor.now_s
+    prediction = predict_record(monitor.window.to_record(_MODEL_S), model=model)
+    return [LivePrediction(max(end - _MODEL_S, 0.0), end, prediction)]

@@ -1,0 +1,1 @@
+"""Live ECGs under an account: sessions, their live page, recordings and readings."""

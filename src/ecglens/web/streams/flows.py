@@ -1,0 +1,112 @@
+"""Actions on sessions: begin, end, record, make a reading."""
+
+import cv2
+import numpy as np
+from django.utils import timezone
+
+from ecglens.errors import EcgLensError
+from ecglens.layouts import STANDARD_LEADS
+from ecglens.records import EcgRecord
+from ecglens.render import render_page
+from ecglens.streams import StreamInfo, read_session
+from ecglens.streams.recording import read_session_info
+from ecglens.web.accounts.models import User
+from ecglens.web.readings import flows
+from ecglens.web.readings.models import Reading
+from ecglens.web.streams.folders import LIVE, RECORDING, SWITCH, find_folder
+from ecglens.web.streams.models import DEVICE_CHARS, StreamSession
+
+__all__ = ["begin_session", "create_reading", "end_session", "is_recording", "switch_recording"]
+
+READING_S = 10.0
+"""Length of the page that is made of a session."""
+_LAYOUTS = {"3x4+1": frozenset(STANDARD_LEADS), "6x1-limb": frozenset({"I", "II"})}
+"""Layouts of the page by the leads that they need, the limb leads from I and II; else the first lead or II alone."""
+MAX_SESSIONS = 500
+"""Sessions that an account may have."""
+
+
+def begin_session(owner: User, pk: str, info: StreamInfo) -> StreamSession:
+    """Create a session, or go on with one of the same owner that was broken off.
+
+    Args:
+        owner: User who becomes the owner.
+        pk: Number of the session, as the sender chose it.
+        info: The stream.
+
+    Raises:
+        Refused: The number belongs to another user's session, the session has ended, or there are too many.
+    """
+    session = StreamSession.objects.filter(pk=pk).first()
+    if session is None:
+        if StreamSession.objects.filter(owner=owner).count() >= MAX_SESSIONS:
+            raise flows.Refused(f"Expected at most {MAX_SESSIONS} streams in an account; delete some of them.", 507)
+        return StreamSession.objects.create(
+            pk=pk, owner=owner, device=info.device[:DEVICE_CHARS], leads=list(info.leads), fs_hz=info.fs_hz
+        )
+    if session.owner_id != owner.pk or session.ended_at is not None:
+        raise flows.Refused("Expected a number of a stream that goes on, got another one; begin a new stream.", 403)
+    if tuple(session.leads) != info.leads or session.fs_hz != info.fs_hz:
+        raise flows.Refused(
+            "Expected the same leads and rate as before the break, got others; begin a new stream.", 422
+        )
+    return session
+
+
+def end_session(owner: User, pk: str) -> None:
+    """Store that a session of a user has ended."""
+    StreamSession.objects.filter(pk=pk, owner=owner, ended_at=None).update(ended_at=timezone.now())
+
+
+def is_recording(session: StreamSession) -> bool:
+    """Return whether a session is being recorded."""
+    return (find_folder(session.pk) / SWITCH).exists()
+
+
+def switch_recording(session: StreamSession, *, is_on: bool) -> None:
+    """Start or stop the recording of a session; the process that receives it looks at the switch once a second."""
+    switch = find_folder(session.pk) / SWITCH
+    if is_on:
+        switch.touch(mode=0o600)
+    else:
+        switch.unlink(missing_ok=True)
+
+
+def create_reading(session: StreamSession) -> Reading:
+    """Make a reading of the last seconds of a session: a page with a report, in the history.
+
+    Raises:
+        Refused: Too little has arrived, or the page cannot be read.
+    """
+    record = _cut_record(session)
+    layout = next((name for name, leads in _LAYOUTS.items() if leads <= set(record.leads)), "1x1")
+    try:
+        page = render_page(record, layout=layout, dpi=200).page
+    except EcgLensError as error:
+        raise flows.Refused(f"{session.device}: {error}") from error
+    encoded, content = cv2.imencode(".png", cv2.cvtColor(page.pixels, cv2.COLOR_RGB2BGR))
+    if not encoded:
+        raise flows.Refused("Expected a page of the stream, but it could not be encoded.")
+    name = f"{session.device} {timezone.localtime():%Y-%m-%d %H.%M.%S}.png"
+    reading, _ = flows.read_file(
+        session.owner, content.tobytes(), name, options=flows.create_options(session.owner, explain=False)
+    )
+    return reading
+
+
+def _cut_record(session: StreamSession) -> EcgRecord:
+    """Return the last seconds that are known."""
+    folder = find_folder(session.pk)
+    for name in (LIVE, RECORDING):
+        try:
+            read_session_info(folder / name)
+            whole = read_session(folder / name)
+        except EcgLensError:
+            continue
+        length = round(READING_S * whole.fs_hz)
+        signals = whole.signals_mv
+        valid = np.flatnonzero(~np.isnan(signals).all(axis=0))
+        if len(valid) >= length // 2:
+            end = int(valid[-1]) + 1
+            return EcgRecord(signals[:, max(end - length, 0) : end], whole.fs_hz, whole.leads)
+    raise flows.Refused(f"Expected at least {READING_S / 2:g} s of signal, got less; wait until more has arrived.")

@@ -1,0 +1,171 @@
+"""A monitor: results with their seconds, gaps, events, and a state from which another monitor goes on."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from streams_help import make_record
+from synthetic_ecgs import synthesize_ecg
+
+from ecglens.streams import LeadQuality, LiveBeat, LiveFigures, Monitor, Packet, ReplayFaults, StreamEvent, StreamInfo
+from ecglens.streams.packets import Battery, Refused, RrIntervals
+from ecglens.streams.replay import cut_packets
+
+
+def run(signals: np.ndarray, fs: float, *, packets: list[Packet] | None = None) -> tuple[list[Any], Monitor]:
+    """Return all results of signals."""
+    info = StreamInfo("x", tuple(f"L{number}" for number in range(len(signals))), fs)
+    monitor, results = Monitor(info), []
+    step = round(fs / 10)
+    cut = packets or [
+        Packet(signals[:, start : start + step], number, (start + step - 1) / fs)
+        for number, start in enumerate(range(0, signals.shape[1], step))
+    ]
+    for packet in cut:
+        results += monitor.feed(packet)[1]
+    return results + monitor.finish()[1], monitor
+
+
+def of(results: list[Any], kind: type) -> list[Any]:
+    return [result for result in results if isinstance(result, kind)]
+
+
+def rhythm(onsets: np.ndarray, seconds: float, **options: float) -> np.ndarray:
+    """Return two leads with beats at these times."""
+    return synthesize_ecg(onsets, seconds=seconds, fs_hz=250.0, noise_mv=0.005, **options).signals_mv[:2]
+
+
+def statements(results: list[Any]) -> set[str]:
+    return {event.kind for event in of(results, StreamEvent) if event.state == "begins"}
+
+
+def test_every_result_names_the_seconds_that_it_comes_from() -> None:
+    record = make_record(seconds=70.0)
+    results, _ = run(record.signals_mv, 250.0)
+    for result in results:
+        assert 0 <= result.start_s <= result.end_s <= 70.0
+        assert result.to_dict()["type"] in {"beat", "figures", "quality", "event"}
+    minutes = [each for each in of(results, LiveFigures) if each.window == "minute"]
+    assert minutes[-1].end_s - minutes[-1].start_s == pytest.approx(60.0)
+    assert minutes[-1].figures["rate_bpm"].value == pytest.approx(75.0, abs=0.5)
+    assert minutes[-1].figures["rmssd_ms"].value < 10
+    assert all(each.quality["L0"] > 0.5 for each in of(results, LeadQuality)[2:])
+
+
+def test_beats_of_regular_sinus_rhythm_are_normal_and_ring_nothing() -> None:
+    results, _ = run(make_record(seconds=70.0).signals_mv, 250.0)
+    beats = of(results, LiveBeat)
+    assert {beat.kind for beat in beats[10:]} == {"N"}
+    assert all(beat.rr_s == pytest.approx(0.8, abs=0.02) for beat in beats[1:])
+    assert not statements(results)
+
+
+def test_bradycardia_and_tachycardia_are_those_of_the_criteria() -> None:
+    slow, _ = run(rhythm(np.arange(0.5, 69, 1.4), 70.0), 250.0)
+    fast, _ = run(rhythm(np.arange(0.5, 69.4, 0.48), 70.0), 250.0)
+    assert "bradycardia" in statements(slow)
+    assert "rate_low" in statements(slow)
+    assert "tachycardia" in statements(fast)
+    assert "rate_high" in statements(fast)
+
+
+def test_irregular_beats_without_p_waves_are_suspected_fibrillation_and_with_p_waves_are_not() -> None:
+    rng = np.random.default_rng(2)
+    onsets = 0.5 + np.cumsum(rng.uniform(0.45, 1.1, 130))
+    onsets = onsets[onsets < 79]
+    without, _ = run(rhythm(onsets, 80.0, p_mv=0.0), 250.0)
+    regular, _ = run(rhythm(np.arange(0.5, 79, 0.8), 80.0, p_mv=0.0), 250.0)
+    assert "atrial_fibrillation" in statements(without)
+    assert "atrial_fibrillation" not in statements(regular)
+
+
+def test_a_pause_is_an_event_and_an_asystole_rings() -> None:
+    onsets = np.r_[np.arange(0.5, 30, 0.8), np.arange(36.0, 69, 0.8)]
+    results, _ = run(rhythm(onsets, 70.0), 250.0)
+    assert "pause" in statements(results)
+    alarms = [event for event in of(results, StreamEvent) if event.kind == "asystole"]
+    assert [event.state for event in alarms] == ["begins", "ends"]
+    assert alarms[0].end_s == pytest.approx(34.0, abs=1.1)
+
+
+def test_early_narrow_beats_are_supraventricular() -> None:
+    onsets = np.arange(0.5, 69, 0.8)
+    onsets[20::15] -= 0.3
+    results, _ = run(rhythm(onsets, 70.0), 250.0)
+    early = [beat.at_s - 0.045 for beat in of(results, LiveBeat) if beat.kind == "S"]
+    assert early == pytest.approx(list(onsets[20::15]), abs=0.03)
+    assert "narrow_extrasystoles" in statements(results)
+
+
+def test_early_broad_beats_are_ventricular() -> None:
+    signals = rhythm(np.delete(np.arange(0.5, 69, 0.8), np.arange(20, 80, 15)), 70.0)
+    t = np.arange(signals.shape[1]) / 250.0
+    places = (np.arange(0.5, 69, 0.8)[np.arange(20, 80, 15)]) - 0.25
+    for place in places:
+        signals += np.float32(1.5) * np.exp(-(((t - place) / 0.06) ** 2)).astype(np.float32)
+        signals -= np.float32(1.0) * np.exp(-(((t - place - 0.14) / 0.07) ** 2)).astype(np.float32)
+    results, _ = run(signals, 250.0)
+    broad = [beat.at_s for beat in of(results, LiveBeat) if beat.kind == "V"]
+    assert broad == pytest.approx(list(places), abs=0.15)
+    assert "broad_extrasystoles" in statements(results)
+
+
+def test_no_rr_interval_spans_a_gap_and_every_gap_is_reported() -> None:
+    record = make_record(seconds=60.0)
+    faults = ReplayFaults(lost=0.05, doubled=0.05, swapped=0.05, drift=1e-4)
+    packets = list(cut_packets(record, faults=faults, rng=np.random.default_rng(4)))
+    results, monitor = run(record.signals_mv, 250.0, packets=packets)
+    gaps = [event for event in of(results, StreamEvent) if event.kind == "gap"]
+    assert sum(gap.values["samples"] for gap in gaps) == monitor.faults.lost_samples > 0
+    assert monitor.faults.duplicates > 0
+    assert monitor.faults.reordered > 0
+    for beat in of(results, LiveBeat):
+        if beat.rr_s is not None:
+            assert not [gap for gap in gaps if beat.at_s - beat.rr_s < gap.end_s and gap.start_s < beat.at_s]
+            assert beat.rr_s == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_monitor_goes_on_from_the_state_of_another() -> None:
+    record = make_record(seconds=90.0)
+    packets = list(cut_packets(record))
+    info = StreamInfo("x", record.leads, 250.0)
+    whole, first = Monitor(info), Monitor(info)
+    expected = [result.to_dict() for packet in packets for result in whole.feed(packet)[1]]
+    out = [result.to_dict() for packet in packets[:417] for result in first.feed(packet)[1]]
+    second = Monitor(info, state=first.save())
+    out += [result.to_dict() for packet in packets[417:] for result in second.feed(packet)[1]]
+    assert out == expected
+
+
+def test_a_flat_lead_fails_with_its_reason() -> None:
+    signals = make_record(seconds=20.0).signals_mv.copy()
+    signals[1, 2000:] = 0.3
+    results, _ = run(signals, 250.0)
+    last = of(results, LeadQuality)[-1]
+    assert last.quality["L1"] == 0
+    assert last.reasons["L1"] == "the lead is flat"
+    assert "L0" not in last.reasons
+
+
+def test_battery_and_refused_messages_are_events() -> None:
+    monitor = Monitor(StreamInfo("x", ("I",), 250.0))
+    assert monitor.feed(Battery(5))[1][0].values == {"battery_percent": 5.0}
+    (event,) = monitor.feed(Refused("Expected something else."))[1]
+    assert (event.kind, event.detail) == ("refused", "Expected something else.")
+    assert monitor.faults.refused == 1
+
+
+def test_a_silent_stream_rings() -> None:
+    monitor = Monitor(StreamInfo("x", ("I",), 250.0))
+    assert [event.kind for second in range(1, 6) for event in monitor.wait(float(second))] == ["no_signal"]
+
+
+def test_rr_intervals_alone_give_rate_and_variability() -> None:
+    monitor = Monitor(StreamInfo("strap", (), 1.0))
+    rng = np.random.default_rng(0)
+    results = []
+    for _ in range(200):
+        results += monitor.feed(RrIntervals((0.8 + float(rng.normal(0, 0.03)),), 75.0))[1]
+    minute = [each for each in of(results, LiveFigures) if each.window == "minute"][-1]
+    assert minute.figures["sdnn_ms"].value == pytest.approx(30, abs=8)
+    assert len(of(results, LiveBeat)) == 200

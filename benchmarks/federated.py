@@ -484,6 +484,13 @@ def make_bars(results: Mapping[str, dict[str, Any]]) -> list[str]:
             lines.append(
                 f"| month, {TITLES[method]}: at least 0.03 above the best alone | {gain:+.3f} | {_say(gain >= 0.03)} |"
             )
+    longer, double = results.get("central-60-0"), results.get("month-double-0")
+    if longer and double:
+        gap = double["accuracy"] - longer["accuracy"]
+        lines.append(
+            f"| month, {TITLES['double']}: within 0.02 accuracy of one place with as many epochs | {gap:+.3f} | "
+            f"{_say(gap >= -0.02)} |"
+        )
     skewed = {
         method: results[f"skew-0.3-{method}-0"]["macro_f1"]
         for method in TITLES

@@ -79,13 +79,13 @@ def fit_signal_model(
     torch.manual_seed(seed)
     averaged = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    steps = settings.epochs * (len(rows) // settings.batch)
+    steps = settings.epochs * max(1, len(rows) // settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps))
     done = 0
     for epoch in range(settings.epochs):
         network.train()
         order, losses = rng.permutation(rows), []
-        for start in range(0, len(order) - settings.batch + 1, settings.batch):
+        for start in range(0, max(1, len(order) - settings.batch + 1), settings.batch):
             batch = order[start : start + settings.batch]
             inputs = cutter.cut(batch, rng)
             if pages is not None:

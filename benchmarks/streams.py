@@ -3,9 +3,9 @@
 python benchmarks/streams.py [--write] [--data ../shared/data] [--only NAME ...] [--hours 24]
 
 Sections: beats, classes, delay, core, faults, workers, fibrillation, clocks; each can be run alone and is stored, and
---write puts the latest of each together. The thresholds of live beats and of classes were set on the records of MIT-
-BIH in the tables, those that live beats take over from records on the odd records of LUDB; no other annotated set was
-at hand, so that these are no figures of unseen records. The limits of fibrillation are those of
+--write puts the latest of each together. The thresholds of live beats and of classes were set on the records of MIT-BIH
+in the tables, those that live beats take over from records on the odd records of LUDB; no other annotated set was at
+hand, so that these are no figures of unseen records. The limits of fibrillation are those of
 ``benchmarks/criteria.md``, set on the odd records of LUDB and PTB-XL; a stream applies them to the irregularity of a
 minute without the intervals beside broad extrasystoles. The even records are printed apart.
 """

@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 from ecglens.datasets.ptbxl import PtbxlRecord
 from ecglens.errors import TrainingError
@@ -10,8 +11,9 @@ from ecglens.layouts import STANDARD_LEADS
 from ecglens.models.cards import load_card
 from ecglens.models.inputs import make_beat_array
 from ecglens.models.runtime import Runtime
+from ecglens.models.train.cut_beats import BeatCutter
 from ecglens.models.train.digitized import DigitizedPage, load_page, save_page
-from ecglens.models.train.signal_model import FitSettings
+from ecglens.models.train.signal_model import FitSettings, fit_signal_model
 from ecglens.models.train.signal_run import (
     FOLDS,
     RECIPE,
@@ -101,3 +103,13 @@ def test_a_run_is_trained_continued_and_exported(tmp_path, data):
     prediction = runtime.predict_record(record.record)
     assert prediction.label == "MI"
     np.testing.assert_array_equal(prediction.inputs["signal"][0], make_beat_array(record.record, RECIPE))
+
+
+def test_fewer_records_than_a_batch_are_one_step():
+    rng = np.random.default_rng(0)
+    few = make_signal_set(make_record(number, rng) for number in range(6))
+    cutter = BeatCutter(few, RECIPE, rng=rng, variants=1)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(27 * 75, len(NAMES)))
+    before = network[1].weight.detach().clone()
+    fit_signal_model(network, few, cutter, np.arange(6), settings=FitSettings(epochs=2))
+    assert not torch.equal(network[1].weight, before)

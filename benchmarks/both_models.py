@@ -72,10 +72,10 @@ def answer_signals(pages: Predictions, folder: Path) -> list[Prediction | None]:
 
 def describe_labels(pages: Predictions, signals: list[Prediction | None]) -> Iterator[str]:
     """Describe accuracy, macro-F1 and recall of infarction of each way to answer."""
-    known = np.array([answer is not None for answer in signals])
+    is_answered = np.array([answer is not None for answer in signals])
     yield (
-        f"{int(known.sum())} of {len(signals)} pages have an answer of the signal model; on the others, its log odds "
-        "count as 0. Intervals are 95 % by bootstrap over groups; one seed."
+        f"{int(is_answered.sum())} of {len(signals)} pages have an answer of the signal model; on the others, its log "
+        "odds count as 0. Intervals are 95 % by bootstrap over groups; one seed."
     )
     page_odds = np.log(np.clip(pages.probabilities, 1e-6, 1.0))
     signal_odds = np.array([compute_odds(answer) for answer in signals])
@@ -139,11 +139,11 @@ def list_cells(pages: Predictions, probabilities: NDArray[np.float64]) -> list[s
     scorer = Scorer(pages.targets, probabilities, LABELS)
 
     def compute(counts: NDArray[np.intp] | None = None) -> dict[str, float]:
-        found = scorer.figures(counts)
+        scores = scorer.figures(counts)
         return {
-            "accuracy": found["accuracy"],
-            "macro_f1": found["macro_f1"],
-            "recall": found["by_label"]["mi"]["recall"],
+            "accuracy": scores["accuracy"],
+            "macro_f1": scores["macro_f1"],
+            "recall": scores["by_label"]["mi"]["recall"],
         }
 
     values = compute()

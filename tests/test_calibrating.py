@@ -45,19 +45,19 @@ def test_a_model_that_is_too_sure_gets_a_higher_temperature(monkeypatch, tmp_pat
     card = find_model("compact_cnn")
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 4, PAGES)
-    said = np.where(rng.random(PAGES) < 0.7, truth, (truth + 1) % 4)
-    rows = [[0.97 if k == label else 0.01 for k in range(4)] for label in said]
+    answers = np.where(rng.random(PAGES) < 0.7, truth, (truth + 1) % 4)
+    rows = [[0.97 if k == label else 0.01 for k in range(4)] for label in answers]
     answer_with(monkeypatch, card, [*rows[:-1], None])
-    found = calibrate("compact_cnn", make_pages([card.labels[k] for k in truth]), tmp_path / "site")
-    assert (found.pages, found.answered) == (PAGES, PAGES - 1)
-    assert found.unread == (("59.jpg", "No grid."),)
-    assert found.model.card.temperature > 1.5 * card.temperature
-    assert found.model.card.version == f"{card.version}-site"
-    assert found.model.card.abstain_below == 1.0, "no threshold makes 98 % right"
-    assert found.before["calibration_error"] > 0.2
-    assert found.after["calibration_error"] < 0.2
-    assert "Calibrated on 59 pages" in found.model.card.warnings[-1]
-    assert found.model.card.graph_sha256 == card.graph_sha256
+    result = calibrate("compact_cnn", make_pages([card.labels[k] for k in truth]), tmp_path / "site")
+    assert (result.pages, result.answered) == (PAGES, PAGES - 1)
+    assert result.unread == (("59.jpg", "No grid."),)
+    assert result.model.card.temperature > 1.5 * card.temperature
+    assert result.model.card.version == f"{card.version}-site"
+    assert result.model.card.abstain_below == 1.0, "no threshold makes 98 % right"
+    assert result.before["calibration_error"] > 0.2
+    assert result.after["calibration_error"] < 0.2
+    assert "Calibrated on 59 pages" in result.model.card.warnings[-1]
+    assert result.model.card.graph_sha256 == card.graph_sha256
 
 
 def test_sets_of_several_labels_hold_the_truth_again(monkeypatch, tmp_path):
@@ -67,10 +67,10 @@ def test_sets_of_several_labels_hold_the_truth_again(monkeypatch, tmp_path):
     rows = np.clip(rng.normal(np.where(truth, 0.25, 0.1), 0.05), 0.01, 0.99).tolist()
     answer_with(monkeypatch, card, rows)
     labels = [";".join(np.array(card.labels)[row]) or "NORM" for row in truth]
-    found = calibrate("any_recorder", make_pages(labels), tmp_path / "site", coverage=0.9)
-    assert found.after["coverage"] >= 0.85
-    assert found.after["calibration_error"] < found.before["calibration_error"]
-    assert len(found.model.card.set_limits) == 5
+    result = calibrate("any_recorder", make_pages(labels), tmp_path / "site", coverage=0.9)
+    assert result.after["coverage"] >= 0.85
+    assert result.after["calibration_error"] < result.before["calibration_error"]
+    assert len(result.model.card.set_limits) == 5
 
 
 def test_what_cannot_be_calibrated_is_said(monkeypatch, tmp_path):

@@ -39,8 +39,8 @@ def test_the_last_layers_learn_other_labels_and_the_others_stay(own_pages, tmp_p
     from safetensors.torch import load_file
 
     tuned = load_file(tmp_path / "out" / "run" / "final" / "last.safetensors")
-    kept = "place.features.0.weight"
-    assert torch.allclose(tuned[kept], shipped[kept])
+    frozen = "place.features.0.weight"
+    assert torch.allclose(tuned[frozen], shipped[frozen])
 
 
 def test_a_recipe_starts_from_the_shipped_weights():

@@ -38,7 +38,7 @@ _FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a calibration found.
+    """Result of a calibration.
 
     Attributes:
         model: The calibrated model, in its new folder.
@@ -68,7 +68,7 @@ def calibrate(
     seed: int = 0,
     on_page: Callable[[int, int], None] = lambda done, total: None,
 ) -> Calibration:
-    """Fit a model's temperature, sets and threshold on labeled pages or recordings, and write the model anew.
+    """Fit a model's temperature, sets and threshold on labeled pages or recordings, and write the model again.
 
     Its weights stay as they are. Figures are computed by folds over groups, each with a calibration that was fitted on
     the others; the folder gets one that was fitted on all.
@@ -232,9 +232,9 @@ def _fit_several(
         here = folds == fold
         temperatures, limits = fit(~here)
         crossed[here] = sigmoid(logits[here] / temperatures)
-        found = [cover(holds[here, k], crossed[here, k], limits[k]) for k in range(len(card.labels))]
-        is_true[here] = np.mean([one.truth for one in found])
-        is_decided[here] = np.mean([one.decided for one in found])
+        coverages = [cover(holds[here, k], crossed[here, k], limits[k]) for k in range(len(card.labels))]
+        is_true[here] = np.mean([one.truth for one in coverages])
+        is_decided[here] = np.mean([one.decided for one in coverages])
     temperatures, limits = fit(np.ones(len(folds), np.bool_))
     changes = {
         "label_temperatures": temperatures,

@@ -6,7 +6,7 @@ __all__ = ["OUTCOME_TITLES", "Outcome", "find_outcome"]
 
 
 class Outcome(StrEnum):
-    """What reading a page came to."""
+    """Outcome of reading a page."""
 
     ANSWERED = "answered"
     """A model gave a label."""

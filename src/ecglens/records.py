@@ -580,7 +580,7 @@ class Prediction:
 
     @property
     def outcome(self) -> Outcome:
-        """What reading the page came to: a label, or the kind of reason why there is none."""
+        """Outcome of reading the page: a label, or the kind of reason why there is none."""
         return find_outcome(self.label, None if self.abstention is None else self.abstention.kind)
 
     def to_dict(self) -> dict[str, Any]:

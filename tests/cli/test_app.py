@@ -159,7 +159,7 @@ def test_the_prediction_is_printed_for_people(examine):
 
 
 def test_an_abstention_says_why(examine):
-    assert "Cannot tell: No label is sure enough." in run("read", "unsure.jpg").stdout
+    assert "Not sure: No label is sure enough." in run("read", "unsure.jpg").stdout
 
 
 def test_a_page_of_another_print_has_measurements_and_no_label(monkeypatch):
@@ -172,7 +172,7 @@ def test_a_page_of_another_print_has_measurements_and_no_label(monkeypatch):
     monkeypatch.setitem(ecglens.__dict__, "examine", lambda *_, **__: foreign)
     output = run("read", "page.jpg").stdout
 
-    assert f"No label: {reason.reason}" in output
+    assert f"Outside what the model has learned: {reason.reason}" in output
     assert "102 ± 10" in output
 
 

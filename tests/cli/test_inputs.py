@@ -19,7 +19,7 @@ RECORD = read_csv(DATA / "ptbxl_00001.csv")
 
 @pytest.fixture(scope="module")
 def file_of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cover page and two pages with traces."""
+    """Write a file with a cover page and two pages with traces."""
     trace = page_with_text(render_page(RECORD).page)
     path = tmp_path_factory.mktemp("pages") / "three.pdf"
     path.write_bytes(text_pdf(draw_cover, trace, trace))

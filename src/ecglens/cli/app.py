@@ -114,7 +114,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "fine-tune": CommandEntry(
             "fine_tune",
             _MODELS,
-            "Fine-tune a model on pages of one's own, with their own labels, and evaluate it on held-out pages.",
+            "Train a model further on pages of one's own, with their own labels, and evaluate it on held-out pages.",
         ),
         "calibrate": CommandEntry(
             "calibrate",

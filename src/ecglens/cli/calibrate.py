@@ -42,18 +42,18 @@ def command(
     check_outside(out, data)
     recordings = from_path(data, rules=None if labels is None else read_rules(labels))
     with bar("Reading") as show:
-        found = calibrate(model, recordings, out, right=right, coverage=coverage, on_page=show)
+        result = calibrate(model, recordings, out, right=right, coverage=coverage, on_page=show)
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
-    for name, reason in found.unread:
+    for name, reason in result.unread:
         error_line(err, printable(f"{name}: {reason}"))
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for title in ("", "before", "after"):
         table.add_column(title, justify="left" if not title else "right")
-    for name in dict.fromkeys([*found.before, *found.after]):
-        cells = (f"{figures[name]:.3f}" if name in figures else "-" for figures in (found.before, found.after))
+    for name in dict.fromkeys([*result.before, *result.after]):
+        cells = (f"{figures[name]:.3f}" if name in figures else "-" for figures in (result.before, result.after))
         table.add_row(_TITLES[name], *cells)
     print_table(console, table)
     console.print(
-        f"{found.answered} of {found.pages} pages or records were read; {printable(str(out))} is calibrated on them. "
+        f"{result.answered} of {result.pages} pages or records were read; {printable(str(out))} is calibrated on them. "
         "The figures are of pages that their calibration was not fitted on."
     )

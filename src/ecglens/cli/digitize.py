@@ -137,7 +137,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class _Output:
-    """Where and how signals are written.
+    """Folder and options of the files that are written.
 
     Attributes:
         folder: Folder of the files and of the manifest.
@@ -228,7 +228,7 @@ def _add_to_manifest(out: Path, source: InputFile, result: "Tracing | Joined", w
     """Add a line to the manifest of the folder, which says where its files come from."""
     tracings = (result,) if isinstance(result, Tracing) else result.tracings
     line = {
-        "file": source.given,
+        "file": source.argument,
         "sha256": source.sha256,
         "pages": [tracing.page.number for tracing in tracings],
         "layouts": [tracing.layout.name for tracing in tracings],

@@ -23,7 +23,7 @@ def command(
     trained_on: Annotated[str, typer.Option(help="Sentence on the pages, for the card.")] = "",
     license: Annotated[str, typer.Option(help="License of the new weights.")] = "not stated",
 ) -> None:
-    """Fine-tune a model on pages of one's own, with their own labels, and evaluate it on held-out pages."""
+    """Train a model further on pages of one's own, with their own labels, and evaluate it on held-out pages."""
     from ecglens.extras import require
 
     require("torch", extra="train")

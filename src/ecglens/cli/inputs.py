@@ -40,19 +40,19 @@ class InputFile:
     """A file to read.
 
     Attributes:
-        given: Path as the user gave it, or below the folder that was given; ``-`` for standard input.
+        argument: Path as the user gave it, or below the folder that was given; ``-`` for standard input.
         path: Where the file is.
         stem: Name for files that are written, different for each input.
     """
 
-    given: str
+    argument: str
     path: Path
     stem: str
 
     @property
     def name(self) -> str:
         """The path as it was given, without characters that could control a terminal."""
-        return printable(self.given)
+        return printable(self.argument)
 
     @cached_property
     def content(self) -> bytes:
@@ -178,11 +178,11 @@ def _say_left_out(source: InputFile, numbers: Sequence[int]) -> str:
 
 
 @contextmanager
-def open_inputs(given: Sequence[str], *, records: bool = True) -> Iterator[list[InputFile]]:
+def open_inputs(arguments: Sequence[str], *, records: bool = True) -> Iterator[list[InputFile]]:
     """List the files that were given; of a folder, the pages and digital ECGs in it and in its folders, by name.
 
     Args:
-        given: Paths of files and folders, or ``-`` for standard input, which is stored until the end.
+        arguments: Paths of files and folders, or ``-`` for standard input, which is stored until the end.
         records: Whether digital ECGs in folders are listed too.
 
     Raises:
@@ -191,7 +191,7 @@ def open_inputs(given: Sequence[str], *, records: bool = True) -> Iterator[list[
     stems: set[str] = set()
     inputs = []
     with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
-        for each in given:
+        for each in arguments:
             if each == _STANDARD_INPUT:
                 named = [(each, _store_standard_input(Path(folder) / "standard input"))]
             elif os.path.isdir(each):

@@ -90,7 +90,7 @@ def _read_record(source: InputFile, options: dict[str, Any]) -> PageResult[Recor
 
 
 class _Output:
-    """What is printed, one result after another."""
+    """Print results one after another."""
 
     def __init__(self, *, as_json: bool, quiet: bool, measured: bool) -> None:
         self._out, self._err = Console(highlight=False), Console(stderr=True, highlight=False)

@@ -81,7 +81,7 @@ class Answers:
             ["answered, on which the figures are", str(answered), _share(answered, requested)],
             ["answered and right", str(int(right.sum())), _share(int(right.sum()), requested)],
             [
-                "answered below the model's threshold, shown as 'cannot tell'",
+                "answered below the model's threshold, shown as 'not sure'",
                 str(self.below),
                 _share(self.below, requested),
             ],

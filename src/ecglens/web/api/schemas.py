@@ -358,7 +358,7 @@ class Model(BaseModel):
     trained_on: str
     license: str = Field(description="License of the weights.")
     temperature: float = Field(description="Number by which the logits are divided.")
-    abstain_below: float = Field(description="Threshold of the top label's probability below which it cannot tell.")
+    abstain_below: float = Field(description="Threshold of the top label's probability below which it gives no label.")
     warnings: list[str] = Field(description="Warnings that accompany every prediction.")
 
 

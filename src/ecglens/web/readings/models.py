@@ -123,7 +123,7 @@ class Reading(models.Model):
     """Size of all its files and of its pictures, for the quota of its owner."""
 
     label = models.CharField(_("label"), max_length=60, blank=True, db_index=True)
-    """Label of the first model; empty if it cannot tell."""
+    """Label of the first model; empty if it gives none."""
     probability = models.FloatField(_("probability"), null=True)
     outcome = models.CharField(_("result"), max_length=20, blank=True, db_index=True)
     """A value of :class:`ecglens.outcomes.Outcome`; empty while the page waits."""

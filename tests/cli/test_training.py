@@ -85,7 +85,7 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence_before_any_work(run, 
     [
         ("train", ("--set", "model=resnet5000"), "got 'resnet5000'"),
         ("train", ("--set", "labels=['mi','mi']"), "got 'mi' twice"),
-        ("train", ("--set", "phases=[{epochs=1,trunk=0}]"), "A phase freezes the trunk"),
+        ("train", ("--set", "model=cnn_224", "--set", "phases=[{epochs=1,trunk=0}]"), "A phase freezes the trunk"),
         ("search", ("--set", "model=resnet5000"), "got 'resnet5000'"),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_person_from_sign_up_to_the_history(site, window, width):
     shot(page, "reading")
     accessible(page, "reading")
     assert page.locator("figure").count() == 13
-    assert page.locator(".bar").count() == 4
+    assert page.locator(".bar").count() == 4 + 5, "labels of the page model and of the signal model"
     assert "Not a diagnosis." in page.inner_text("main")
     explained_with_controls(page)
     viewer(page)

@@ -45,7 +45,7 @@ def results() -> str:
         f"Honest protocol: {data['recordings']} recordings once each in {data['groups']} groups (exam numbers), "
         "five folds that keep groups whole, all figures out of fold, intervals by bootstrap over groups; "
         f"{data['labels']['mi']} recordings are infarctions. At the shipped threshold the model answers "
-        f'{calibration["answered"]:.0%} of the pages and is not sure on the rest. Made by '
+        f"{calibration['answered']:.0%} of the pages and is not sure on the rest. Made by "
         "`ecglens train recipes/compact_cnn.toml` and `ecglens export`; the whole command and every figure by label "
         "are in the [card](src/ecglens/weights/compact_cnn/card.md).",
     ]

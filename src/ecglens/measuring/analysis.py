@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ecglens.layouts import lead_of_row
 from ecglens.limits import threshold
 from ecglens.measuring.beats import Beats, find_beats
+from ecglens.measuring.filters import resample
 from ecglens.measuring.rhythm import rr_intervals, single_share, typical_rr
 from ecglens.measuring.signals import FS_HZ, median_of_known
 from ecglens.measuring.spikes import remove_spikes
@@ -199,13 +200,11 @@ def _resample(row: NDArray[np.float64], fs_hz: float) -> NDArray[np.float64]:
             row[start : start + gap + 1] = np.linspace(row[start], row[start + gap], gap + 1)
     if fs_hz == FS_HZ:
         return row
-    from scipy.signal import resample_poly  # takes longer to import than a page takes to measure
-
     ratio = Fraction(FS_HZ / fs_hz).limit_denominator(1000)
     out = np.full(round(len(row) * FS_HZ / fs_hz), np.nan)
     valid = np.flatnonzero(~np.isnan(row))
     for run in np.split(valid, np.flatnonzero(np.diff(valid) > 1) + 1):
-        part = resample_poly(row[run], ratio.numerator, ratio.denominator, padtype="line")
+        part = resample(row[run], ratio.numerator, ratio.denominator)
         first = round(run[0] * FS_HZ / fs_hz)
         out[first : first + len(part)] = part[: len(out) - first]
     return out

@@ -1,15 +1,23 @@
-"""Savitzky-Golay filters and peaks, as in ``scipy.signal``.
+"""Savitzky-Golay filters, averages, peaks and resampling, as in ``scipy.signal`` and ``scipy.ndimage``.
 
-Importing ``scipy.signal`` takes longer than reading and measuring a page, so that the two functions of it that every
-measurement needs are written out here; tests hold them to scipy's results.
+Importing ``scipy.signal`` takes longer than reading and measuring a page, so that the functions that every reading
+needs are written out here; tests hold them to scipy's results.
 """
 
 from functools import lru_cache
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_peaks", "savitzky_golay"]
+__all__ = ["find_peaks", "moving_average", "resample", "savitzky_golay"]
+
+_KAISER_BETA = 5.0
+"""Shape of the window of the filter that resamples, as in ``scipy.signal.resample_poly``."""
+_HALF_PERIODS = 10
+"""Length of the filter on each side, in samples at the lower of the two rates."""
+_AT_ONCE = 1 << 16
+"""Number of samples that are resampled at once, so that a recording of a day needs little memory."""
 
 
 def savitzky_golay(
@@ -76,3 +84,55 @@ def find_peaks(values: NDArray[np.float64], *, distance: int = 1) -> NDArray[np.
             is_close[number] = False
             stays[is_close] = False
     return np.asarray(peaks[stays], dtype=np.intp)
+
+
+def moving_average(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Average the samples of a window around each; beyond its ends, the signal is mirrored.
+
+    Args:
+        values: ``(samples,)``, at least ``width`` of them.
+        width: Number of samples in a window.
+    """
+    before = width // 2
+    sums = np.cumsum(np.pad(values, (before + 1, width - 1 - before), mode="symmetric"))
+    return np.asarray((sums[width:] - sums[:-width]) / width)
+
+
+def resample(values: NDArray[np.float64], up: int, down: int) -> NDArray[np.float64]:
+    """Resample by a ratio of whole numbers; beyond its ends the signal goes on along the line through both.
+
+    Args:
+        values: ``(samples,)`` without NaN, at least one.
+        up: Numerator of the ratio.
+        down: Denominator of the ratio.
+
+    Returns:
+        ``(ceil(samples * up / down),)``.
+    """
+    up, down = up // gcd(up, down), down // gcd(up, down)
+    if up == down:
+        return values.copy()
+    half, samples = _HALF_PERIODS * max(up, down), len(values)
+    weights, terms = _low_pass(up, down), 2 * half // up + 1
+    beyond = half // up + 1
+    slope = (values[-1] - values[0]) / max(1, samples - 1)
+    steps = slope * np.arange(1, beyond + 1)
+    extended = np.concatenate([values[0] - steps[::-1], values, values[-1] + steps])
+    out = np.empty(-(-samples * up // down))
+    for start in range(0, len(out), _AT_ONCE):
+        centers = np.arange(start, min(start + _AT_ONCE, len(out))) * down
+        places = -((half - centers) // up)[:, None] + np.arange(terms)
+        offsets = half + centers[:, None] - places * up
+        is_within = (offsets >= 0) & (offsets <= 2 * half)
+        parts = weights[np.where(is_within, offsets, 0)] * is_within
+        out[start : start + len(centers)] = (parts * extended[np.where(is_within, places + beyond, 0)]).sum(axis=1)
+    return out
+
+
+@lru_cache(maxsize=32)
+def _low_pass(up: int, down: int) -> NDArray[np.float64]:
+    """Weights of the low pass below half the lower rate, ``(2 * half + 1,)``, at ``up`` times the first rate."""
+    rate = max(up, down)
+    offsets = np.arange(-_HALF_PERIODS * rate, _HALF_PERIODS * rate + 1)
+    weights = np.sinc(offsets / rate) * np.kaiser(len(offsets), _KAISER_BETA)
+    return np.asarray(weights * up / weights.sum())

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.measuring.filters import find_peaks, moving_average
 from ecglens.models.inputs.recipes import LeadBeats
 from ecglens.models.inputs.signals import resample_lead
 from ecglens.records import EcgRecord
@@ -72,18 +73,16 @@ def find_r_peaks(signals: NDArray[np.float32], fs_hz: float) -> NDArray[np.intp]
     Returns:
         Samples at which the energy of the slopes is greatest, ascending.
     """
-    from scipy.ndimage import uniform_filter1d  # a label from pixels should not wait for them
-    from scipy.signal import find_peaks
-
     if signals.shape[1] < 2 * round(_REFRACTORY_S * fs_hz):
         return np.empty(0, np.intp)
     slopes = np.abs(np.diff(signals, axis=1, append=signals[:, -1:]))
     steepest = np.percentile(slopes, _STEEPEST, axis=1, keepdims=True) + 1e-4
     energy = (np.minimum(slopes / steepest, 2) ** 2).mean(axis=0)
     for seconds in _ENERGY_S:
-        energy = uniform_filter1d(energy, max(1, round(seconds * fs_hz)))
+        energy = moving_average(energy, max(1, round(seconds * fs_hz)))
     least = _LEAST_ENERGY * float(np.percentile(energy, _STEEPEST))
-    candidates, _ = find_peaks(energy, height=max(least, 1e-9), distance=round(_REFRACTORY_S * fs_hz))
+    candidates = find_peaks(energy, distance=round(_REFRACTORY_S * fs_hz))
+    candidates = candidates[energy[candidates] >= max(least, 1e-9)]
     peaks: list[int] = []
     for peak in candidates.tolist():
         is_t_wave = peaks and peak - peaks[-1] < _T_WAVE_S * fs_hz and energy[peak] < _T_WAVE_ENERGY * energy[peaks[-1]]

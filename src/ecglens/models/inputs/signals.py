@@ -1,8 +1,11 @@
 """Signals of a record as a model's array."""
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.measuring.filters import resample
 from ecglens.models.inputs.recipes import LeadSignals
 from ecglens.records import EcgRecord
 
@@ -62,12 +65,8 @@ def _resample(
     places = np.arange(len(signal))
     whole = np.interp(places, places[valid], signal[valid] - np.median(signal[valid]))
     if fs_hz != target_hz:
-        from fractions import Fraction
-
-        from scipy.signal import resample_poly  # a label from pixels should not wait for it
-
         ratio = Fraction(target_hz / fs_hz).limit_denominator(1000)
-        whole = resample_poly(whole, ratio.numerator, ratio.denominator, padtype="line")
+        whole = resample(whole, ratio.numerator, ratio.denominator)
         nearest = np.minimum(np.rint(np.arange(len(whole)) * fs_hz / target_hz).astype(np.intp), len(signal) - 1)
         valid = valid[nearest]
     return np.where(valid, whole, 0.0).astype(np.float32), valid

@@ -37,7 +37,7 @@ test: setup-dev ## Run the tests (ARGS="--cov --cov-report=term": with branch co
 	$(PYTEST) --durations=20 $(ARGS)
 
 test-fast: setup-dev ## Run the tests of reading pages, without those that are slow, in less than a minute
-	$(PYTEST) -m "not nightly and not slow" $(ARGS) $(FAST)
+	$(PYTEST) -m "not nightly and not slow and not shared" $(ARGS) $(FAST)
 
 test-databases: $(VENV)/.mysql ## Run the web application's tests on PostgreSQL and MariaDB, where they answer
 	ARGS="$(ARGS)" ./.ci/databases

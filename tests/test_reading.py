@@ -178,6 +178,7 @@ def test_a_page_that_is_turned_further_than_a_scan_keeps_its_label():
     assert any("by its grid" in warning for warning in reading.warnings)
 
 
+@pytest.mark.slow
 def test_the_signals_of_a_page_that_was_flattened_for_its_label_are_trusted_no_more_than_those_of_the_page():
     page = damage_page(read_page(PAGE), "curl", 0.75, 3, dpi=100.0)
     reading = examine_page(page, load_runtime(), measure=True)
@@ -256,6 +257,7 @@ def test_a_page_of_the_page_model_s_recorder_is_not_digitized_for_its_label_alon
     assert reading.tracing is None
 
 
+@pytest.mark.slow
 def test_a_page_of_another_recorder_gets_the_answer_of_the_signal_model(tmp_path, model):
     located = locate_page(ecg_page(dpi=150, layout="6x2"))
     reading = read_with_both(located, load_runtime(model), write_signal_model(tmp_path / "normal", normal=True))
@@ -289,6 +291,7 @@ def test_a_page_whose_signals_alone_were_read_gets_the_answer_of_the_signal_mode
     assert (reading.prediction.label, reading.layout.name) == ("NORM", "6x2")
 
 
+@pytest.mark.slow
 def test_a_page_is_read_with_its_measurements_on_request() -> None:
     reading = ecglens.read(DATA / "Normal_1.jpg", measure=True)
     assert (reading.prediction.label, reading.measurements is not None) == ("normal", True)

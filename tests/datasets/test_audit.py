@@ -187,6 +187,7 @@ def test_without_scikit_learn_the_audit_says_that_label_errors_were_not_searched
     assert "Label errors were not searched for. This needs sklearn; install it." in report.verdict()
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the repository")
 def test_near_copies_planted_among_public_pages_are_found_without_a_false_one(tmp_path):

@@ -41,6 +41,7 @@ def quality_of(tracing: Tracing) -> dict[str, float]:
     return dict(zip(tracing.record.leads, tracing.record.quality, strict=True))
 
 
+@pytest.mark.slow
 def test_without_grid_and_pulse_traces_are_in_pixels_and_no_millivolts_are_invented() -> None:
     rendered = render_page(RECORD, style="bare", pulse=None)
     tracing = digitize_page(rendered.page)
@@ -98,6 +99,7 @@ def test_a_lead_of_good_quality_is_not_warned_about() -> None:
     assert not any("May be wrong" in text for text in tracing.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [2, 3])
 def test_leads_that_run_into_their_neighbours_are_named_and_distrusted(times: int) -> None:
     rendered = render_page(replace(RECORD, signals_mv=RECORD.signals_mv * times), layout="12x1")

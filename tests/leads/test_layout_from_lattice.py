@@ -96,6 +96,7 @@ def rate_bpm(tracing: Tracing) -> float:
     return measurements.rate_bpm.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [GRAY, BLACK, "red-lines"], ids=["gray", "black", "red"])
 @pytest.mark.parametrize("quality", [98, 75])
 def test_a_page_saved_as_jpeg_keeps_its_signals(grid: str | GridStyle, quality: int) -> None:
@@ -122,6 +123,7 @@ def test_names_may_be_printed_anywhere_beside_their_leads(across_mm: float, up_m
     assert rate_bpm(tracing) == pytest.approx(RATE_BPM, abs=2)
 
 
+@pytest.mark.slow
 def test_each_column_may_begin_with_a_pulse() -> None:
     tracing = digitize_page(with_pulse_in_each_column(RECORD, dpi=130, grid=GRAY))
     assert tracing.layout.name == "6x2"
@@ -130,6 +132,7 @@ def test_each_column_may_begin_with_a_pulse() -> None:
     assert rate_bpm(tracing) == pytest.approx(RATE_BPM, abs=2)
 
 
+@pytest.mark.slow
 def test_traces_begin_after_a_pulse_and_a_name_between() -> None:
     page = with_names(RECORD, across_mm=-5.0, up_mm=2.0, layout="6x1-limb", grid=GRAY, dpi=200)
     truth = render_page(RECORD, **BARE, layout="6x1-limb", grid=GRAY, dpi=200).truth

@@ -63,6 +63,7 @@ def test_columns_of_an_unusual_duration_bring_a_warning() -> None:
     assert any("121 mm wide, 4.85 s at 25 mm/s" in warning for warning in digitize_page(page).warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the repository")
 def test_twelve_lines_with_hidden_names_are_identified_by_the_limb_leads() -> None:

@@ -86,6 +86,7 @@ def test_one_lead_over_several_lines_is_one_signal() -> None:
     assert any("does not name its lead" in warning for warning in tracing.warnings)
 
 
+@pytest.mark.slow
 def test_print_above_and_below_is_no_name_of_one_lead() -> None:
     lead = one_lead(seconds=30.0)
     page = over_several_lines(lead, lines=4, seconds=7.1, dpi=130)
@@ -95,6 +96,7 @@ def test_print_above_and_below_is_no_name_of_one_lead() -> None:
     assert digitize_page(replace(page, pixels=pixels)).layout.name == "one-lead-lines"
 
 
+@pytest.mark.slow
 def test_six_lines_that_beat_together_are_not_one_lead() -> None:
     page = render_page(RECORD, layout="6x1-limb", names=None, header=None, footer=None, dpi=120).page
     with pytest.raises(EcgReadError, match="no lead names could be read"):

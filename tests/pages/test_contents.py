@@ -27,6 +27,7 @@ def file_with_cover() -> bytes:
     return text_pdf(draw_cover, trace, draw_cover, trace, trace)
 
 
+@pytest.mark.slow
 def test_a_cover_page_names_the_pages_with_traces(file_with_cover: bytes) -> None:
     expected = "Page 1 of the file shows print but no trace; read one of the pages 2, 4 and 5, where traces are seen."
     with pytest.raises(EcgReadError, match=expected) as error:
@@ -67,6 +68,7 @@ def test_pages_with_traces_and_pictures_are_not_called_print() -> None:
             assert describe_contents(Page(pixels)) is None, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_the_back_of_a_sheet_is_blank(value: int) -> None:
     noise = np.random.default_rng(1).integers(0, 5, (900, 1200, 3))

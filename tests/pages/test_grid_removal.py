@@ -55,6 +55,7 @@ def test_a_picture_without_a_grid_is_left_alone(pixels: NDArray[np.uint8]) -> No
     assert remove_photographed_grid(Page(pixels)) is None
 
 
+@pytest.mark.slow
 def test_lifting_takes_the_grid_off_and_leaves_the_traces():
     rendered = damage(render_page(RECORD, grid="red-lines"), kind="uneven-light", strength=0.8, seed=1)
     clean = remove_photographed_grid(rendered.page)

@@ -123,6 +123,7 @@ _MEASURE = """
 """
 
 
+@pytest.mark.slow
 def test_a_page_takes_little_memory_whatever_its_mode(tmp_path):
     """A page of 100 megapixels may take 10 bytes a pixel, since a decoder has 1,000 MB."""
     side = 2000

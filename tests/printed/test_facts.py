@@ -152,6 +152,7 @@ def test_a_printed_speed_and_gain_are_used_where_nothing_else_tells_them() -> No
     assert result.to_dict()["printed"]["low_pass_hz"] == 150
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ocr")
 def test_what_is_given_by_hand_wins_over_print_and_is_contradicted_in_words() -> None:
     page = render_page(RECORD, speed_mm_s=50.0).page

@@ -47,6 +47,7 @@ def test_a_flat_gray_page_saved_as_jpeg_keeps_its_pixels(layout: str, quality: i
     assert flat.bend_mm < 1
 
 
+@pytest.mark.slow
 def test_a_slight_fold_is_dewarped() -> None:
     rendered = damage(render_page(RECORD), kind="fold", strength=0.16, seed=3)
     tracing = digitize_page(rendered.page)

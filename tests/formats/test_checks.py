@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from ecglens.errors import DatasetError
+from ecglens.formats import files
+from ecglens.formats.checks import check_record
 from ecglens.formats.files import read_record, write_record
+from ecglens.records import EcgRecord
 
 
 def test_a_deflated_data_set_that_unpacks_to_more_than_an_ecg_is_refused_unpacked(whole, tmp_path):
@@ -35,8 +38,8 @@ def test_a_deflated_data_set_that_unpacks_to_more_than_an_ecg_is_refused_unpacke
     ("changes", "message"),
     [
         ({"leads": ["I", "I"]}, "a part is missing or damaged"),
-        ({"fs_hz": 0}, "a sampling rate above 0 Hz"),
-        ({"fs_hz": float("nan")}, "a sampling rate above 0 Hz"),
+        ({"fs_hz": 0}, "a sampling rate of 10 to 100,000 Hz"),
+        ({"fs_hz": float("nan")}, "a sampling rate of 10 to 100,000 Hz"),
         ({"fs_hz": 10**400}, "a part is missing or damaged"),
         ({"leads": [], "signals": {}}, "leads of one sample or more"),
         ({"signals": {"I": [[1.0], [2.0]]}}, "leads of one sample or more"),
@@ -56,3 +59,47 @@ def test_a_record_whose_parts_do_not_fit_is_refused(changes, message, tmp_path):
     path.write_text(json.dumps({**document, **changes}), encoding="utf-8")
     with pytest.raises(DatasetError, match=message):
         read_record(path)
+
+
+@pytest.mark.parametrize("fs_hz", [1e-3, 9.9, 100_001.0, 1e9])
+def test_rates_of_no_recorder_are_refused_before_anything_is_computed(fs_hz):
+    with pytest.raises(DatasetError, match=r"Expected a sampling rate of 10 to 100,000 Hz in a\.hea"):
+        check_record(EcgRecord(np.zeros((1, 5000), np.float32), fs_hz, ("I",)), "a.hea")
+
+
+@pytest.mark.parametrize("start_s", [0.0, 1e9])
+def test_recordings_of_weeks_are_refused_also_by_a_late_start(start_s):
+    samples = 10 * 3600 * 101 if start_s == 0 else 100
+    record = EcgRecord(np.zeros((1, samples), np.float32), 10.0, ("I",), start_s=(start_s,))
+    with pytest.raises(DatasetError, match="Expected at most 100 hours over all leads in a, got"):
+        check_record(record, "a")
+
+
+def test_infinite_samples_are_missing_and_voltages_of_another_unit_are_refused():
+    signals = np.float32([[0.5, np.inf, -np.inf, np.nan, 1.0]])
+    checked = check_record(EcgRecord(signals, 500.0, ("I",)), "a")
+    np.testing.assert_array_equal(checked.signals_mv, np.float32([[0.5, np.nan, np.nan, np.nan, 1.0]]))
+    with pytest.raises(
+        DatasetError, match="Expected voltages of at most 10,000 mV in a, got 2e[+]04 mV; check its unit"
+    ):
+        check_record(EcgRecord(np.float32([[0, 20_000]]), 500.0, ("I",)), "a")
+
+
+def test_whatever_a_reader_raises_is_one_sentence(tmp_path, monkeypatch):
+    def fail(path):
+        raise OverflowError("int too large to convert to float")
+
+    monkeypatch.setattr(files, "_READERS", {**files._READERS, "json": fail})
+    (tmp_path / "a.json").write_text('{"format": "ecglens-record"}\n')
+    with pytest.raises(DatasetError, match=r"a whole file of JSON of ecglens at a\.json, .* \(OverflowError\)"):
+        read_record(tmp_path / "a.json")
+
+
+def test_a_dicom_file_that_states_more_samples_than_it_holds_says_so(whole, tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    path = write_record(whole, tmp_path / "a", "dicom")
+    dataset = pydicom.dcmread(path)
+    dataset.WaveformSequence[0].NumberOfWaveformSamples = 4_294_967_295
+    pydicom.dcmwrite(path, dataset)
+    warnings = read_record(path).warnings
+    assert "The file ends early: it states 4,294,967,295 samples of each lead and holds 5,000." in warnings

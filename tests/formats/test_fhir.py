@@ -8,6 +8,7 @@ import pytest
 from ecglens.criteria import evaluate_criteria
 from ecglens.errors import DatasetError
 from ecglens.formats.fhir import read_fhir, write_fhir
+from ecglens.formats.files import read_record
 from ecglens.records import EcgRecord, Measured, Measurements
 
 
@@ -54,11 +55,12 @@ def test_leads_without_text_are_named_by_their_codes(tmp_path: Path) -> None:
     [
         ({"value": 0}, (2, 2), "Expected samples in mV, uV or V .* got no unit; add their unit"),
         ({"value": 0, "code": "mm"}, (2, 2), "Expected samples in mV, uV or V .* got mm; add their unit"),
-        ({"value": 0, "code": "mV"}, (2, 4), "Expected leads of one rate"),
-        ({"value": 0, "code": "mV"}, (), "Expected leads of one rate"),
+        ({"value": 0, "code": "mV"}, (2, 2), "Expected each lead once in the Observation .* got I, I"),
+        ({"value": 0, "code": "mV"}, (2, -4), r"Expected periods above 0 .* got -4"),
+        ({"value": 0, "code": "mV"}, (), "Expected a FHIR Observation with SampledData"),
     ],
 )
-def test_samples_without_a_unit_of_voltage_or_of_two_rates_are_refused(
+def test_samples_whose_scale_or_time_would_be_a_guess_are_refused(
     origin: dict[str, object], periods: tuple[int, ...], message: str, tmp_path: Path
 ) -> None:
     parts = [
@@ -81,3 +83,62 @@ def test_statements_are_components_with_their_codes_and_are_no_leads(tmp_path: P
     assert coded["3424008"]["valueCodeableConcept"] == {"text": "not met"}
     assert coded["164947007"]["dataAbsentReason"]["text"].startswith("Not measured:")
     assert read_fhir(tmp_path / "a.fhir.json").leads == ("II",)
+
+
+def observation(**leads: dict[str, object]) -> dict[str, object]:
+    """Make an Observation of samples in microvolts at 500 Hz, with changes by lead."""
+    data = {"origin": {"value": 0, "code": "uV"}, "period": 2, "factor": 1000, "dimensions": 1, "data": "1 2 3"}
+    return {
+        "resourceType": "Observation",
+        "component": [{"code": {"text": lead}, "valueSampledData": data | change} for lead, change in leads.items()],
+    }
+
+
+def read_document(document: object, folder: Path) -> EcgRecord:
+    (folder / "a.json").write_text(json.dumps(document), encoding="utf-8")
+    return read_fhir(folder / "a.json")
+
+
+def test_components_of_another_unit_or_rate_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    pressure = {"origin": {"value": 0, "code": "mm[Hg]"}}
+    record = read_document(observation(ABP=pressure, Resp={}, I={}, II={}, V1={"period": 4}), tmp_path)
+    assert (record.leads, record.fs_hz) == (("I", "II"), 500.0)
+    assert record.warnings == (
+        "Left out, since the file states no voltage for them: ABP.",
+        "Left out, since they are no ECG: Resp.",
+        "Left out, since they have another sampling rate than 500 Hz: V1.",
+    )
+
+
+def test_a_bundle_an_interval_and_a_single_lead_are_read(tmp_path: Path) -> None:
+    [part] = observation(I={})["component"]
+    single = {"resourceType": "Observation", **part, "note": [{"text": "age: 40"}]}
+    data = single["valueSampledData"]
+    single["valueSampledData"] = {**data, "interval": 2000, "intervalUnit": "us"}
+    del single["valueSampledData"]["period"]
+    others = [{"resource": {"resourceType": "Patient", "name": [{"family": "Example"}]}}, {"resource": single}]
+    record = read_document({"resourceType": "Bundle", "entry": others}, tmp_path)
+    assert (record.leads, record.fs_hz, record.comments) == (("I",), 500.0, ("age: 40",))
+    np.testing.assert_allclose(record["I"], [1, 2, 3])
+    with pytest.raises(DatasetError, match="Expected one Observation with SampledData in the Bundle .* got 2"):
+        read_document({"resourceType": "Bundle", "entry": [{"resource": single}] * 2}, tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"dimensions": 2}, {"codeMap": "http://example.org/map"}])
+def test_samples_of_several_signals_in_one_are_refused(change: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="Expected plain samples of one dimension"):
+        read_document(observation(I=change), tmp_path)
+
+
+def test_a_bundle_is_recognized_where_its_observation_comes_late(tmp_path: Path) -> None:
+    patient = {"resourceType": "Patient", "text": {"div": "x" * 9000}}
+    entries = [{"resource": patient}, {"resource": observation(V1={})}]
+    (tmp_path / "a.json").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}), encoding="utf-8")
+    assert read_record(tmp_path / "a.json").leads == ("V1",)
+
+
+def test_names_are_those_of_the_text_or_of_the_code(tmp_path: Path) -> None:
+    document = observation(**{"Lead II": {}, "left arm": {}, "MLII": {}})
+    code = {"system": "urn:oid:2.16.840.1.113883.6.24", "code": "131329"}
+    document["component"][1]["code"]["coding"] = [code]
+    assert read_document(document, tmp_path).leads == ("II", "I", "MLII")

@@ -21,10 +21,12 @@ pytest.importorskip("pydicom")
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "digital_files"
+WITH_GAPS = tuple(name for name, form in FORMATS.items() if form.gaps)
+"""Formats that can hold missing samples."""
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared data is not beside the repository")
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", WITH_GAPS)
 def test_every_format_gives_back_leads_rate_places_and_gaps(form: str, page: EcgRecord, tmp_path: Path) -> None:
     path = write_record(page, tmp_path / "new" / "page one", form)
     assert path.is_file()
@@ -50,7 +52,7 @@ def test_what_wfdb_refuses_is_an_error_of_ours(whole: EcgRecord, tmp_path: Path)
         write_record(odd, tmp_path / "a", "wfdb")
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "csv"])
+@pytest.mark.parametrize("form", [form for form in WITH_GAPS if form != "csv"])
 def test_comments_quality_and_warnings_travel_along(form: str, page: EcgRecord, tmp_path: Path) -> None:
     back = read_record(write_record(page, tmp_path / "page", form))
     assert back.comments[:2] == page.comments
@@ -65,13 +67,14 @@ def test_comments_quality_and_warnings_travel_along(form: str, page: EcgRecord, 
 def test_the_same_record_gives_the_same_file_without_a_name_or_a_date(
     form: str, whole: EcgRecord, tmp_path: Path
 ) -> None:
-    first, second = (write_record(whole, tmp_path / folder / "a", form).parent for folder in ("one", "two"))
+    record = whole if FORMATS[form].gaps else _fill_gaps(whole)
+    first, second = (write_record(record, tmp_path / folder / "a", form).parent for folder in ("one", "two"))
     for path in first.iterdir():
         assert path.read_bytes() == (second / path.name).read_bytes()
 
 
 def test_an_unknown_format_is_refused_with_those_that_work(whole: EcgRecord, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, got 'xml'"):
+    with pytest.raises(DatasetError, match="formats wfdb, csv, json, dicom, fhir, edf, aecg, got 'xml'"):
         write_record(whole, tmp_path / "a", "xml")
     (tmp_path / "a.xml").write_text("<html>\n</html>")
     with pytest.raises(DatasetError, match=r"Expected a digital ECG at a\.xml, got a file of another kind"):
@@ -80,7 +83,7 @@ def test_an_unknown_format_is_refused_with_those_that_work(whole: EcgRecord, tmp
         read_record(tmp_path / "none.xml")
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "wfdb"])
+@pytest.mark.parametrize("form", [form for form in WITH_GAPS if form != "wfdb"])
 def test_the_content_tells_the_format_whatever_the_name(form: str, page: EcgRecord, tmp_path: Path) -> None:
     written = write_record(page, tmp_path / "page", form)
     assert detect_format(written) == form
@@ -123,9 +126,9 @@ def test_an_observation_without_a_unit_is_refused() -> None:
         read_record(SAMPLES / "fhir_observation_ekg_hl7example.json")
 
 
-@pytest.mark.parametrize("form", ["wfdb", "dicom", "fhir"])
+@pytest.mark.parametrize("form", ["wfdb", "dicom", "fhir", "edf", "aecg"])
 def test_a_sample_that_does_not_fit_is_refused_and_not_wrapped(form: str, whole: EcgRecord, tmp_path: Path) -> None:
-    high = whole.signals_mv.copy()
+    high = _fill_gaps(whole).signals_mv
     high[0, 0] = 40
     with pytest.raises(DatasetError, match=r"within 32\.767 mV .* got 40 mV"):
         write_record(replace(whole, signals_mv=high), tmp_path / "a", form)
@@ -153,6 +156,57 @@ def test_wild_samples_come_back_within_half_a_microvolt(
     form: str, signals: NDArray[np.float32], tmp_path: Path
 ) -> None:
     leads = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "X")[: len(signals)]
+    signals = signals if FORMATS[form].gaps else np.nan_to_num(signals)
     back = read_record(write_record(EcgRecord(signals, 250.0, leads), tmp_path / "wild", form))
     assert (back.fs_hz, back.leads) == (250.0, leads)
     np.testing.assert_allclose(back.signals_mv, signals, atol=5.1e-4)
+
+
+def _fill_gaps(record: EcgRecord) -> EcgRecord:
+    return replace(record, signals_mv=np.nan_to_num(record.signals_mv))
+
+
+def test_a_missing_file_is_a_file_not_found_error_too(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.edf", str(tmp_path / "none.dcm")):
+        with pytest.raises(FileNotFoundError, match="got nothing there; check the path"):
+            read_record(path)
+
+
+@pytest.mark.parametrize("source", [None, 3, [1], np.zeros(3), {}])
+def test_what_is_no_file_is_a_type_error_of_one_sentence(source: object) -> None:
+    with pytest.raises(
+        TypeError, match=r"^Expected a path, bytes or a binary file of a digital ECG, got \w+; give one"
+    ):
+        read_record(source)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", ["", "a\0b", Path("a\0b")])
+def test_what_is_no_path_is_refused(source: str | Path) -> None:
+    with pytest.raises(DatasetError, match="Expected a path to a digital ECG, got '.*'; give the path of a file"):
+        read_record(source)
+
+
+def test_a_folder_and_a_file_of_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="got a folder; give a file in it"):
+        read_record(tmp_path)
+    with pytest.raises(DatasetError, match="Expected a file of bytes, got one of text; open it in binary mode"):
+        read_record(io.StringIO("time_s,II_mV"))  # type: ignore[arg-type]
+    closed = io.BytesIO(b"time_s,II_mV")
+    closed.close()
+    with pytest.raises(DatasetError, match="Expected an open file of a digital ECG"):
+        read_record(closed)
+
+
+@pytest.mark.parametrize(
+    "content", [b"nonsense", b"time_s,II_mV\n0,1\n", b"1,2\n3,4\n", bytes(128) + b"DICM" + bytes(99)]
+)
+def test_bytes_are_called_the_file_in_errors(content: bytes) -> None:
+    with pytest.raises(DatasetError, match=r" the file\b") as caught:
+        read_record(content)
+    assert "at record" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ['"resourceType": "Observation"', '"ecglens-record"'])
+def test_a_text_that_mentions_a_format_is_none(word: str, tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text(f"words = {{{word}}}\n")
+    assert detect_format(tmp_path / "code.py") is None

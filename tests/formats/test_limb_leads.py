@@ -14,11 +14,14 @@ def record_of(*leads: str) -> EcgRecord:
     return EcgRecord(np.array([[LIMB.get(lead, 9.0)] for lead in leads], np.float32), 500.0, leads)
 
 
+CHEST = STANDARD_LEADS[6:]
+
+
 @pytest.mark.parametrize("pair", [("I", "II"), ("II", "III"), ("III", "I")])
 def test_each_pair_gives_the_six(pair: tuple[str, str]) -> None:
-    derived = derive_limb_leads(record_of("V1", *pair))
-    assert derived.leads == (*LIMB, "V1")
-    np.testing.assert_allclose(derived.signals_mv[:, 0], [*LIMB.values(), 9.0])
+    derived = derive_limb_leads(record_of(*CHEST, *pair))
+    assert derived.leads == STANDARD_LEADS
+    np.testing.assert_allclose(derived.signals_mv[:, 0], [*LIMB.values(), *[9.0] * 6])
     assert derived.comments[-1].endswith(f"computed from {' and '.join(sorted(pair))}")
 
 
@@ -32,10 +35,12 @@ def test_the_twelve_leads_are_put_in_order_and_none_is_changed() -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        record_of("I", "V1"),
-        record_of("I", "II", "II"),
-        replace(record_of("I", "II"), start_s=(0.0, 2.5)),
-        replace(record_of("I", "II"), quality=(1.0, 1.0)),
+        record_of("I", *CHEST),
+        record_of("I", "II", "III"),
+        record_of("I", "II", "V1", "V5"),
+        record_of("I", "II", "II", *CHEST),
+        replace(record_of("I", "II", *CHEST), start_s=(0.0, *[2.5] * 7)),
+        replace(record_of("I", "II", *CHEST), quality=(1.0,) * 8),
     ],
 )
 def test_other_records_are_returned_as_they_are(record: EcgRecord) -> None:

@@ -90,3 +90,33 @@ def test_other_columns_and_rates_are_refused(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("a;b\n1;2\n")
     with pytest.raises(DatasetError, match="Expected the columns sensor timestamp"):
         read_polar(tmp_path / "log.txt")
+
+
+def test_a_number_of_a_lead_in_a_name_is_no_lead(tmp_path: Path) -> None:
+    (tmp_path / "ecg.csv").write_text(ENGLISH.replace("Ada Example", "Elizabeth II"), "utf-8")
+    assert read_apple_health(tmp_path / "ecg.csv").leads == ("I",)
+    (tmp_path / "ecg.csv").write_text(ENGLISH.replace("Lead I", "Lead II"), "utf-8")
+    assert read_apple_health(tmp_path / "ecg.csv").leads == ("II",)
+
+
+@pytest.mark.parametrize(
+    ("rate", "lead", "unit"),
+    [
+        ("512 ヘルツ", "II誘導", "µV"),
+        ("512 герц", "Отведение II", "мкВ"),
+        ("512 hercios", "Derivación II", "μV"),
+        ("512赫兹", "II 导联", "uV"),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_languages_with_other_letters_and_separators_are_read(
+    rate: str, lead: str, unit: str, separator: str, encoding: str, tmp_path: Path
+) -> None:
+    rows = [("名前", "X"), ("Rate", rate), ("Lead", lead), ("Unit", unit), (), ("-202.5",), ("318",)]
+    content = "\n".join(separator.join(row) for row in rows).encode(encoding)
+    (tmp_path / "ecg.csv").write_bytes(content)
+    assert looks_like_apple_health(content)
+    record = read_apple_health(tmp_path / "ecg.csv")
+    assert (record.leads, record.fs_hz) == (("II",), 512.0)
+    np.testing.assert_allclose(record.signals_mv[0], [-0.2025, 0.318], atol=1e-6)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from ecglens.errors import DatasetError
+from ecglens.errors import DatasetError, MissingDataError
 from ecglens.formats.files import read_record
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
 
@@ -29,7 +29,7 @@ SIGNAL = "a.dat 16 1000/mV 16 0 0 0 0 I\n"
         (f"a 2000000000 500 10\n{SIGNAL}", "got 2,000,000,000 signals of 10"),
         ("a 1 500 1000\na.dat 16x90000 1000/mV 16 0 0 0 0 I\n", "got 90,000 signals of 1,000"),
         ("a/2 1 500 2000\na 1000\na 1000\n", "segments without segments"),
-        (f"a 1 0 1000\n{SIGNAL}", "a sampling rate above 0 Hz in a, got 0 Hz"),
+        (f"a 1 0 1000\n{SIGNAL}", "a sampling rate of 10 to 100,000 Hz in a, got 0 Hz"),
         ("a 1 500 1000\na.dat 516 1000/mV 16 0 0 0 0 I\n", "it cannot be read"),
     ],
     ids=["samples", "signals", "samples a frame", "ring of segments", "rate", "no FLAC"],
@@ -60,8 +60,30 @@ def test_a_wfdb_record_that_is_not_there_or_is_broken_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"Expected a WFDB header no\.hea"):
         read_wfdb(tmp_path / "no")
     (tmp_path / "bad.hea").write_text("bad 1 500 10\nbad.dat 16 1000/mV 16 0 0 0 0 II\n")
-    with pytest.raises(DatasetError, match="Expected a WFDB record at bad, but it cannot be read"):
+    message = (
+        r"Expected the signals of the WFDB record bad in bad\.dat beside its header, got no such file; put it there"
+    )
+    with pytest.raises(MissingDataError, match=message):
         read_wfdb(tmp_path / "bad.hea")
+    with pytest.raises(FileNotFoundError, match=message):
+        read_record(tmp_path / "bad.hea")
+
+
+@pytest.mark.parametrize("form", ["16", "212", "24", "32", "80"])
+def test_a_file_of_signals_that_is_cut_short_says_so(form, tmp_path):
+    wfdb = pytest.importorskip("wfdb")
+    digital = np.zeros((1000, 3), int) + [1, 2, 3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"fmt": [form] * 3, "adc_gain": [10.0] * 3, "baseline": [0] * 3, "write_dir": str(tmp_path)}
+        wfdb.wrsamp("a", fs=500, units=["mV"] * 3, sig_name=["I", "II", "V1"], d_signal=digital, **options)
+    assert read_wfdb(tmp_path / "a").signals_mv.shape == (3, 1000)
+    content = (tmp_path / "a.dat").read_bytes()
+    (tmp_path / "a.dat").write_bytes(content[:-100])
+    with pytest.raises(
+        DatasetError, match=r"bytes in a\.dat, as the header .* the file is cut short, so copy it again"
+    ):
+        read_wfdb(tmp_path / "a")
 
 
 def test_the_wfdb_package_reads_names_units_gain_and_comments(page, tmp_path):
@@ -91,7 +113,54 @@ def test_units_of_a_record_are_heeded(unit, in_mv, tmp_path):
     np.testing.assert_allclose(back.signals_mv, [[1 * in_mv, 2 * in_mv, np.nan]], rtol=1e-6)
 
 
-def test_a_signal_that_is_no_voltage_is_refused(tmp_path):
-    header = write_header(tmp_path, "a 1 500 1000\na.dat 16 10/mmHg 16 0 0 0 0 ABP\n")
-    with pytest.raises(DatasetError, match="Expected voltages in the WFDB record a, got the unit 'mmHg'"):
+def test_a_signal_that_is_no_voltage_is_refused_alone_and_left_out_beside_others(tmp_path):
+    pressure = "a.dat 16 10/mmHg 16 0 0 0 0 ABP\n"
+    header = write_header(tmp_path, f"a 1 500 1000\n{pressure}")
+    with pytest.raises(DatasetError, match="Expected signals whose unit is stated in a, got 1 without a voltage"):
         read_wfdb(header)
+    record = read_wfdb(write_header(tmp_path, f"a 2 500 500\n{SIGNAL}{pressure}"))
+    assert record.leads == ("I",)
+    assert record.warnings == ("Left out, since the file states no voltage for them: ABP.",)
+
+
+@pytest.mark.parametrize("gain", ["", " 0", " 0(5)/mV"])
+def test_signals_without_a_gain_are_refused_since_wfdb_would_guess_one(gain, tmp_path):
+    header = write_header(tmp_path, f"a 1 500 1000\na.dat 16{gain}\n")
+    with pytest.raises(DatasetError, match="Expected signals whose unit is stated in a, got 1 without a voltage"):
+        read_wfdb(header)
+
+
+def test_signals_of_several_samples_a_frame_are_not_averaged(tmp_path):
+    rows = np.arange(1, 301, dtype="<i2").reshape(100, 3)  # a frame: two samples of II, one of respiration
+    header = write_header(tmp_path, "a 2 250 100\na.dat 16x2 1000/mV 16 0 0 0 0 II\na.dat 16 1/mV 16 0 0 0 0 Resp\n")
+    (tmp_path / "a.dat").write_bytes(rows.tobytes())
+    record = read_wfdb(header)
+    assert (record.leads, record.fs_hz) == (("II",), 500.0)
+    np.testing.assert_allclose(record["II"], rows[:, :2].ravel() / 1000, rtol=1e-6)
+    assert record.warnings == ("Left out, since they are no ECG: Resp.",)
+
+
+def test_segments_with_gaps_between_them_are_joined_on_one_clock(tmp_path):
+    (tmp_path / "part.dat").write_bytes(np.arange(200, dtype="<i2").tobytes())
+    (tmp_path / "lay.hea").write_text("lay 2 250 0\n~ 0 1000/mV 16 0 0 0 0 II\n~ 0 1000/mV 16 0 0 0 0 V1\n")
+    (tmp_path / "both.hea").write_text(
+        "both 2 250 100\npart.dat 16 1000/mV 16 0 0 0 0 II\npart.dat 16 1000/mV 16 0 0 0 0 V1\n"
+    )
+    (tmp_path / "one.hea").write_text("one 1 250 100\npart.dat 16 1000/mV 16 0 0 0 0 V1\n")
+    (tmp_path / "whole.hea").write_text("whole/4 2 250 300\nlay 0\nboth 100\n~ 100\none 100\n")
+    record = read_wfdb(tmp_path / "whole.hea")
+    assert record.leads == ("II", "V1")
+    np.testing.assert_allclose(record["V1"], [*range(1, 200, 2), *[np.nan] * 100, *range(100)] / np.float32(1000))
+    assert np.isnan(record["II"][100:]).all()
+
+
+def test_a_header_without_a_rate_says_that_the_default_was_used(tmp_path):
+    record = read_wfdb(write_header(tmp_path, "a 1\na.dat 16 1000/mV 16 0 0 0 0 I\n"))
+    assert (record.fs_hz, record.warnings) == (
+        250.0,
+        ("The header states no sampling rate; 250 Hz was used, the default of WFDB.",),
+    )
+
+
+def test_signals_without_a_name_are_numbered(tmp_path):
+    assert read_wfdb(write_header(tmp_path, "a 1 250 1000\na.dat 16 1000/mV\n")).leads == ("channel 1",)

@@ -1,27 +1,61 @@
 """Checks of a record that came from a file, whatever its format is."""
 
 import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
+from ecglens.limits import threshold
 from ecglens.records import EcgRecord
 
-__all__ = ["check_record"]
+__all__ = ["LIMITS", "RecordLimits", "check_rate", "check_record", "check_signals"]
+
+
+@dataclass(frozen=True)
+class RecordLimits:
+    """Limits of records that come from files."""
+
+    rate_hz: tuple[float, float] = threshold(
+        (10.0, 100_000.0),
+        "Hz",
+        "Lowest and highest sampling rate; recorders have 100 to 8,000 Hz, trends of monitors fewer.",
+        low="A few samples state hours, and resampling them takes gigabytes.",
+        high="Rates of other signals pass as an ECG's.",
+    )
+    lead_hours: float = threshold(
+        100.0,
+        "h",
+        "Longest recording, over all leads: a day of three leads has 72 h, one lead over three days as well.",
+        low="Holter recordings are refused.",
+        high="Measuring takes gigabytes.",
+    )
+    max_mv: float = threshold(
+        10_000.0,
+        "mV",
+        "Highest voltage; electrodes add up to 1,000 mV to an ECG.",
+        low="Recordings with an offset are refused.",
+        high="Numbers in another unit are read as millivolts.",
+    )
+
+
+LIMITS = RecordLimits()
 
 
 def check_record(record: EcgRecord, name: str) -> EcgRecord:
-    """Return a record whose parts fit each other, as everything that works with records expects.
+    """Return a record whose parts fit each other, as everything that works with records expects; infinity becomes NaN.
 
     Args:
         record: From a file.
         name: Name of the file, for the error.
 
     Raises:
-        DatasetError: The rate is no number above 0, there is no sample, or the names do not fit the signals.
+        DatasetError: The rate, the length or a voltage is none of an ECG, there is no sample, or the names do not fit
+            the signals.
     """
-    if not (0 < record.fs_hz < math.inf):
-        raise DatasetError(f"Expected a sampling rate above 0 Hz in {name}, got {record.fs_hz:g} Hz; correct it.")
-    if record.signals_mv.ndim != 2 or not record.signals_mv.size:
-        raise DatasetError(f"Expected leads of one sample or more in {name}, got none; give a file of signals.")
+    check_rate(record.fs_hz, name)
+    check_signals(record.signals_mv, name)
     rows, *others = len(record.signals_mv), record.leads, record.start_s, record.quality
     if len(record.leads) != rows or any(len(each) not in {0, rows} for each in others):
         raise DatasetError(
@@ -32,4 +66,50 @@ def check_record(record: EcgRecord, name: str) -> EcgRecord:
         raise DatasetError(f"Expected names of leads in {name}, got other values.")
     if not all(isinstance(start, int | float) and math.isfinite(start) for start in record.start_s):
         raise DatasetError(f"Expected starts of leads in s in {name}, got other values.")
+    samples = record.signals_mv.shape[1] + max(record.start_s, default=0.0) * record.fs_hz
+    hours = rows * samples / record.fs_hz / 3600
+    if hours > LIMITS.lead_hours:
+        raise DatasetError(
+            f"Expected at most {LIMITS.lead_hours:g} hours over all leads in {name}, got {hours:,.0f}; cut the "
+            "recording into parts."
+        )
+    is_known = np.isfinite(record.signals_mv)
+    highest = float(np.abs(record.signals_mv[is_known]).max(initial=0.0))
+    if highest > LIMITS.max_mv:
+        raise DatasetError(
+            f"Expected voltages of at most {LIMITS.max_mv:,.0f} mV in {name}, got {highest:.3g} mV; check its unit."
+        )
+    if np.isinf(record.signals_mv).any():
+        return replace(record, signals_mv=np.where(is_known, record.signals_mv, np.float32(np.nan)))
     return record
+
+
+def check_rate(fs_hz: float, name: str) -> None:
+    """Check a sampling rate before anything is computed with it.
+
+    Args:
+        fs_hz: Sampling rate.
+        name: Name of the file, for the error.
+
+    Raises:
+        DatasetError: No recorder samples an ECG at this rate.
+    """
+    low, high = LIMITS.rate_hz
+    if not low <= fs_hz <= high:
+        raise DatasetError(
+            f"Expected a sampling rate of {low:g} to {high:,.0f} Hz in {name}, got {fs_hz:g} Hz; correct it."
+        )
+
+
+def check_signals(signals: NDArray[np.floating], name: str) -> None:
+    """Check that signals are leads of samples before a record is made of them.
+
+    Args:
+        signals: ``(leads, samples)``.
+        name: Name of the file, for the error.
+
+    Raises:
+        DatasetError: There is no sample.
+    """
+    if signals.ndim != 2 or not signals.size:
+        raise DatasetError(f"Expected leads of one sample or more in {name}, got none; give a file of signals.")

@@ -3,27 +3,45 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import dropwhile
 from pathlib import Path
-from types import MappingProxyType
-from typing import TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
-from ecglens.formats.checks import check_record
-from ecglens.layouts import STANDARD_LEADS, canonical_lead, lead_of_row
+from ecglens.formats.checks import check_rate, check_record
+from ecglens.formats.clock import is_clock_name, read_rate
+from ecglens.formats.coded import lead_number, plain_lead_name
+from ecglens.formats.names import names_ecg
+from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
+from ecglens.formats.texts import decode_text
+from ecglens.layouts import STANDARD_LEADS, lead_of_row
 from ecglens.records import EcgRecord, Tracing, distinct_names
 from ecglens.tables import parse_cell, write_rows
 
-__all__ = ["looks_like_record", "read_csv", "write_csv", "write_traces"]
+__all__ = ["lacks_names", "looks_like_record", "read_csv", "write_csv", "write_traces"]
 
 _FORM = "a column time_s, a column in mV for each lead, and two or more rows of numbers"
-_TIME = ("time_s", "time", "t", "seconds")
-_TO_S = MappingProxyType({"s": 1.0, "ms": 1e-3})
-_WITH_UNIT = re.compile(r"(.+?)(?:_| ?[\[(]| )(mV|[uµμ]V)[\])]?", re.IGNORECASE)
-"""Name of a column with its unit, such as ``II_mV`` or ``II [mV]``."""
-_TO_MV = MappingProxyType({"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3})
+_WITH_UNIT = re.compile(r"(.+?)(?:[ _]?[\[(]|[ _/.,:-]+(?:in[ _])?)([^\W\d_]+)[\])]?")
+"""Name of a column with what may be its unit, such as ``II_mV``, ``II [mV]`` or ``II/mV``."""
+_LEAD_V = re.compile(r"lead[ _]+V|(?:ECG|EKG) +V|.+-V", re.IGNORECASE)
+"""Names of the chest lead V, whose V is no unit."""
+_IN_BRACKETS = re.compile(r"(.+?) ?[\[(]([^\[\]()]+)[\])]")
+"""Name of a column with any unit in brackets, which is no lead if that is no voltage."""
+_UNIT = re.compile("[a-zA-Zµμ]+|[hms:.]+")
+"""Unit below the name of a column; PhysioNet's tables have ``hh:mm:ss.mmm`` below the time."""
+_MAX_SPAN_MV = 40.0
+"""Largest difference of 98 % of the numbers of a lead that may be mV; an ECG's is below 10 mV, in µV above 100."""
+_MIN_SPAN_MV = 0.02
+"""Smallest such difference of the lead where it is largest; that of an ECG in V is below 0.01."""
+_MIN_JUDGED = 50
+"""Fewest samples of a lead by which counts and normalized numbers are distinguished from mV."""
+_NORMAL = 0.01
+"""Largest difference of mean and standard deviation from 0 and 1 that are z-scores; an ECG in mV has 0.1 to 0.5."""
+_MOST_NAMED = 12
+_HEAD_BYTES = 4096
+"""Part of a file that its first line is in."""
 
 
 def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
@@ -31,58 +49,170 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
 
     Args:
         path: A line with lead names, then numbers, separated by commas, semicolons or tabs. Units are part of the
-            names (``time_s,II_mV``) or a line of their own (``s,mV``); mV where neither says otherwise. An empty cell
-            is NaN.
-        fs_hz: Sampling rate; needed where no column ``time_s`` tells it.
+            names (``time_s,II_mV``) or a line of their own (``s,mV``). Where neither states the unit of a column that
+            is named as a lead of an ECG, its numbers are read as mV, with a warning, if they can be those of an ECG in
+            mV. Other columns are left out with a warning, columns that number the lines without one. An empty cell is
+            NaN.
+        fs_hz: Sampling rate; needed where no column of times states it.
 
     Raises:
-        DatasetError: The file cannot be read, has no lead, a unit is not a voltage, or nothing tells the sampling rate.
+        DatasetError: The file cannot be read, has no lead, a unit is missing or not a voltage, or nothing states the
+            sampling rate.
     """
     path = Path(path)
+    header, units, body = _read_table(path)
+    clock = next((number for number, name in enumerate(header) if is_clock_name(name)), None)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(_iterate_rows(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        columns = {
+            number: np.array([float(row[number]) if row[number].strip() else np.nan for row in body])
+            for number in range(len(header))
+            if number != clock
+        }
+    except ValueError as error:
+        raise DatasetError(
+            f"Expected {_FORM} in {path.name}, got '{_first_text(body)}' in place of a number; give a file of signals."
+        ) from error
+    if clock is not None:
+        rate = read_rate([row[clock] for row in body], header[clock], units[clock], path.name)
+        fs_hz = fs_hz or rate
+    if fs_hz is None:
+        raise DatasetError(f"Expected a column time_s in {path.name} or a sampling rate, got neither.")
+    names = [plain_lead_name(name) for name in header]
+    chosen, warnings = _choose_columns(columns, header, names, units, path)
+    scale = np.array([find_mv_per_unit(units[number] or "mV") for number in chosen], float)
+    with np.errstate(over="ignore"):  # what no float can hold is infinite, and thus missing
+        signals = np.ascontiguousarray(np.stack([columns[n] for n in chosen]) * scale[:, None], dtype=np.float32)
+    unstated = [number for number in chosen if not units[number]]
+    if unstated:
+        rows = [signals[chosen.index(number)] for number in unstated]
+        warnings = (*warnings, _check_unstated(rows, [names[number] for number in unstated], path))
+    leads = distinct_names(names[number] for number in chosen)
+    empty = [lead for lead, row in zip(leads, signals, strict=True) if not np.isfinite(row).any()]
+    if empty:
+        warnings = (*warnings, f"The file has no number in {', '.join(empty[:_MOST_NAMED])}.")
+    check_rate(fs_hz, path.name)
+    return check_record(EcgRecord(signals, float(fs_hz), leads, warnings=warnings), path.name)
+
+
+def _read_table(path: Path) -> tuple[list[str], list[str], list[list[str]]]:
+    """Return names and units of the columns, and the rows below them.
+
+    Raises:
+        DatasetError: The file is no table of one sample a row.
+    """
+    try:
+        rows = [row for row in _iterate_rows(decode_text(path.read_bytes())) if row]
+    except (OSError, ValueError, csv.Error) as error:
         raise DatasetError(f"Expected a CSV of signals at {path.name}, but it cannot be read.") from error
     if len(rows) < 3:
         raise DatasetError(
             f"Expected {_FORM} in {path.name}, got {len(rows)} lines; add samples, or give another file."
         )
-    widths = {len(row): line for line, row in reversed(list(enumerate(rows, start=1))) if row}
+    widths = {len(row): line for line, row in reversed(list(enumerate(rows, start=1)))}
     if len(widths) != 1:
         line = max(widths.values())
         raise DatasetError(
             f"Expected {_FORM} in {path.name}, got another number of cells in line {line} than before; correct it."
         )
-    header, named_units = _split_names(rows[0])
-    units = [cell.strip() for cell in rows[1]]
-    has_units = bool(units) and all(re.fullmatch("[a-zA-Zµμ]+", unit) and unit.lower() != "nan" for unit in units)
-    try:
-        body = rows[2:] if has_units else rows[1:]
-        values = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in body if row])
-    except ValueError as error:
+    if _is_numbers(rows[0]):
         raise DatasetError(
-            f"Expected {_FORM} in {path.name}, got '{_first_text(body)}' in place of a number; give a file of signals."
-        ) from error
-    if len(values) < 2:
-        raise DatasetError(f"Expected two samples or more in {path.name}, got {len(values)}.")
-    clock = next((number for number, name in enumerate(header) if name.lower() in _TIME), None)
-    if clock is not None:
-        values[:, clock] *= _scale(units[clock], _TO_S, path) if has_units else 1.0
-        steps = np.diff(values[:, clock])
-        if not (np.all(steps > 0) and np.allclose(steps, steps.mean(), rtol=0.05)):
-            raise DatasetError(f"Expected even steps of time in {path.name}, but they differ.")
-        fs_hz = fs_hz or round(float(1 / steps.mean()), 3)
-    if fs_hz is None:
-        raise DatasetError(f"Expected a column time_s in {path.name} or a sampling rate, got neither.")
-    leads = [number for number in range(len(header)) if number != clock]
+            f"Expected names of the columns in the first line of {path.name}, such as time_s,I_mV,II_mV, got numbers; "
+            "add a line of names."
+        )
+    header, units = _split_names(rows[0])
+    below = [_strip_quotes(cell) for cell in rows[1]]
+    has_units = any(below) and all(_UNIT.fullmatch(cell) and cell.lower() != "nan" for cell in below)
+    body = rows[2:] if has_units else rows[1:]
+    if len(body) < 2:
+        raise DatasetError(f"Expected two samples or more in {path.name}, got {len(body)}.")
+    return header, below if has_units else units, body
+
+
+def _choose_columns(
+    columns: Mapping[int, NDArray[np.float64]],
+    header: Sequence[str],
+    names: Sequence[str],
+    units: Sequence[str],
+    path: Path,
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return the columns that are leads, and a sentence on others that were left out.
+
+    Raises:
+        DatasetError: There is none.
+    """
+    leads = [number for number, values in columns.items() if not _is_index(names[number], values)]
     if not leads:
         raise DatasetError(f"Expected a column for each lead in {path.name}, got only time.")
-    lead_units = units if has_units else named_units
-    scale = np.array([_scale(lead_units[number] or "mV", _TO_MV, path) for number in leads])
-    signals = np.ascontiguousarray((values[:, leads] * scale).T, dtype=np.float32)
-    names = tuple(canonical_lead(header[number]) for number in leads)
-    return check_record(EcgRecord(signals, float(fs_hz), names), path.name)
+    strange = [units[number] for number in leads if units[number] and find_mv_per_unit(units[number]) is None]
+    if strange and not any(find_mv_per_unit(units[number]) for number in leads):
+        raise DatasetError(f"Expected a unit of mV, uV, µV or V in {path.name}, got '{strange[0]}'.")
+    is_voltage = {
+        number: find_mv_per_unit(units[number]) is not None if units[number] else names_ecg(header[number])
+        for number in leads
+    }
+    if not any(is_voltage.values()):
+        listed = ", ".join(header[number] or "no name" for number in leads[:_MOST_NAMED])
+        raise DatasetError(
+            f"Expected a lead of an ECG with its unit in the header of {path.name}, such as II_mV or II_uV, got "
+            f"{listed}; name the unit of each lead."
+        )
+    signals = [Signal(header[number], names[number], is_voltage[number], 0.0) for number in leads]
+    selection = select_signals(signals, path.name)
+    return [leads[number] for number in selection.numbers], selection.warnings
+
+
+def _is_index(name: str, values: NDArray[np.float64]) -> bool:
+    """Return whether a column numbers the lines, or is empty and without a name."""
+    if not name and np.isnan(values).all():
+        return True
+    return not lead_number(name) and bool(np.all(np.diff(values) == 1))
+
+
+def _is_numbers(row: Sequence[str]) -> bool:
+    """Return whether a line has numbers only."""
+    try:
+        return bool([float(cell) for cell in row if cell.strip()])
+    except ValueError:
+        return False
+
+
+def _check_unstated(signals_mv: Sequence[NDArray[np.float32]], leads: Sequence[str], path: Path) -> str:
+    """Return the warning that numbers without a unit were taken as mV.
+
+    Raises:
+        DatasetError: They are no ECG in mV.
+    """
+    rows = [row for row in (row[np.isfinite(row)] for row in signals_mv) if row.size]
+    span = max((float(np.ptp(np.percentile(row, (1, 99)))) for row in rows), default=0.0)
+    if span > _MAX_SPAN_MV:
+        fault = f"{span:,.0f} between low and high"
+    elif 0 < span < _MIN_SPAN_MV:
+        fault = f"{span:.2g} between low and high, as of volts"
+    elif span and all(_has_whole_numbers(row) for row in rows):
+        fault = "whole numbers"
+    elif span and all(_is_normalized(row) for row in rows):
+        fault = "numbers that were normalized"
+    else:
+        fault = ""
+    if fault:
+        raise DatasetError(
+            f"Expected numbers of an ECG in mV in {path.name}, got {fault}; name their unit in the header, such as "
+            "II_mV or II_uV."
+        )
+    return f"The file names no unit of {', '.join(leads[:_MOST_NAMED])}; the numbers were taken as millivolts."
+
+
+def _has_whole_numbers(samples: NDArray[np.float32]) -> bool:
+    """Return whether samples are whole numbers, such as steps of a converter."""
+    return len(samples) >= _MIN_JUDGED and bool(np.all(samples == np.rint(samples)))
+
+
+def _is_normalized(samples: NDArray[np.float32]) -> bool:
+    """Return whether samples are z-scores, or are scaled to 0 to 1 or to -1 to 1."""
+    if len(samples) < _MIN_JUDGED:
+        return False
+    is_scored = abs(float(samples.mean())) < _NORMAL and abs(float(samples.std()) - 1) < _NORMAL
+    return is_scored or (float(samples.min()), float(samples.max())) in {(0.0, 1.0), (-1.0, 1.0)}
 
 
 def write_csv(record: EcgRecord, path: str | Path) -> None:
@@ -98,7 +228,7 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
         names = [f"{lead}_mV" for lead in distinct_names(record.leads)]
         write_rows(stream, [["time_s", *names]], unchanged=_inverted_leads(names))
         samples = enumerate(record.on_one_clock().signals_mv.T)
-        write_rows(stream, ([f"{number / record.fs_hz:.6g}", *map(_format_mv, row)] for number, row in samples))
+        write_rows(stream, ([_format_s(number / record.fs_hz), *map(_format_mv, row)] for number, row in samples))
 
 
 def write_traces(tracing: Tracing, path: str | Path) -> None:
@@ -122,6 +252,11 @@ def write_traces(tracing: Tracing, path: str | Path) -> None:
                 up = "" if hidden else f"{(trace.baseline_px - row) / down:.3f}"
                 rows.append((name, f"{column:.2f}", "" if hidden else f"{row:.2f}", right, up))
         write_rows(stream, rows, unchanged=_inverted_leads(names))
+
+
+def _format_s(value: float) -> str:
+    """Return a time with as many decimals as a rate of ten digits needs, and without those that are 0."""
+    return f"{value:.12f}".rstrip("0").rstrip(".")
 
 
 def _format_mv(value: float) -> str:
@@ -149,20 +284,47 @@ def looks_like_record(path: Path) -> bool:
     Other tables lie in the folders of signals too, such as the recordings.csv that ``ecglens render`` writes.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            header = [name.lower() for name in _split_names(next(_iterate_rows(stream), []))[0]]
-    except (OSError, UnicodeDecodeError, csv.Error):
+        header = _split_names(_first_row(path))[0]
+    except (OSError, ValueError, csv.Error):
         return True  # reading the file says what is wrong with it
     leads = {lead.lower() for lead in (*STANDARD_LEADS, "-aVR")}
-    return any(name in _TIME or lead_of_row(canonical_lead(name)).lower() in leads for name in header)
+    return any(is_clock_name(name) or lead_of_row(plain_lead_name(name)).lower() in leads for name in header)
 
 
-def _iterate_rows(stream: TextIO) -> Iterator[list[str]]:
-    """Iterate over the rows of a table whose separator the first line shows; beside a comma, decimals have a point."""
-    first = stream.readline()
-    separator = max(",;\t", key=first.count)
-    for row in csv.reader(chain([first], stream), delimiter=separator):
+def lacks_names(path: Path) -> bool:
+    """Return whether a file is a table of numbers whose first line does not name its columns."""
+    try:
+        row = _first_row(path)
+    except (OSError, ValueError, csv.Error):
+        return False
+    return len(row) > 1 and _is_numbers(row)
+
+
+def _first_row(path: Path) -> list[str]:
+    with path.open("rb") as stream:
+        head = decode_text(stream.read(_HEAD_BYTES), is_whole=False)
+    return next(_iterate_rows(head), [])
+
+
+def _iterate_rows(text: str) -> Iterator[list[str]]:
+    """Iterate over the rows of a table whose separator the first line shows; beside a comma, decimals have a point.
+
+    Comments before it, of lines that begin with ``#``, are no rows.
+    """
+    lines = list(dropwhile(lambda line: line.startswith("#") or not line.strip(), text.splitlines()))
+    separator = next((mark for mark in "\t;" if lines and mark in lines[0]), ",")  # a comma may be of a decimal
+    for row in csv.reader(lines, delimiter=separator):
         yield row if separator == "," else [cell.replace(",", ".") for cell in row]
+
+
+def _strip_quotes(cell: str) -> str:
+    """Return a cell without the single quotes that PhysioNet's tables have around texts.
+
+    >>> _strip_quotes("'Elapsed time'"), _strip_quotes("'=1")
+    ('Elapsed time', "'=1")
+    """
+    cell = cell.strip()
+    return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] == "'" else cell
 
 
 def _split_names(cells: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -171,12 +333,18 @@ def _split_names(cells: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> _split_names(["time_s", "II_mV", "V1 [uV]", "aVR"])
     (['time_s', 'II', 'V1', 'aVR'], ['', 'mV', 'uV', ''])
     """
-    hits = [_WITH_UNIT.fullmatch(parse_cell(cell.strip())) for cell in cells]
-    names = [hit[1] if hit else parse_cell(cell.strip()) for hit, cell in zip(hits, cells, strict=True)]
-    return names, [hit[2] if hit else "" for hit in hits]
+    parts = [_split_unit(parse_cell(_strip_quotes(cell))) for cell in cells]
+    return [name for name, _ in parts], [unit for _, unit in parts]
 
 
-def _scale(unit: str, factors: Mapping[str, float], path: Path) -> float:
-    if unit.lower() not in factors:
-        raise DatasetError(f"Expected a unit of {', '.join(factors)} in {path.name}, got '{unit}'.")
-    return factors[unit.lower()]
+def _split_unit(text: str) -> tuple[str, str]:
+    """Return the name of a column and its unit; no unit where the name has none.
+
+    >>> _split_unit("II_volts"), _split_unit("Lead V"), _split_unit("HR_bpm"), _split_unit("Resp [L]")
+    (('II', 'volts'), ('Lead V', ''), ('HR_bpm', ''), ('Resp', 'L'))
+    """
+    hit = _WITH_UNIT.fullmatch(text)
+    if hit and find_mv_per_unit(hit[2]) is not None and not _LEAD_V.fullmatch(text):
+        return hit[1], hit[2]
+    bracketed = _IN_BRACKETS.fullmatch(text)
+    return (bracketed[1], bracketed[2]) if bracketed else (text, "")

@@ -4,13 +4,15 @@ The rows of a page and its rhythm strips are multiplex groups of their own; in e
 recording. A file says nothing of a person: the patient is ``Anonymous``, and times are those that the caller gives.
 """
 
+import re
+import textwrap
 import warnings
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,17 @@ from ecglens.extras import require
 from ecglens.formats.checks import check_record
 from ecglens.formats.coded import (
     HIDDEN,
-    LEAD_NUMBERS,
     NUMBERED_LEADS,
+    choose_lead_name,
     content_uuid,
     lead_number,
     microvolts,
+    plain_lead_name,
     remarks,
 )
-from ecglens.layouts import RHYTHM, canonical_lead, is_rhythm_strip, lead_of_row
-from ecglens.records import EcgRecord
+from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
+from ecglens.layouts import RHYTHM, is_rhythm_strip
+from ecglens.records import EcgRecord, distinct_names
 
 __all__ = ["UNKNOWN_TIME", "read_dicom", "write_dicom"]
 
@@ -58,6 +62,8 @@ class _Kind:
     groups: int
 
 
+_MAX_TEXT = 1024
+"""Characters of an annotation at most; a longer comment takes several."""
 _MAX_SAMPLES = 2**31 - 1
 _KINDS = (
     _Kind("1.2.840.10008.5.1.4.1.1.9.1.1", "DICOM 12-lead ECG", (200, 1000), 13, 16384, 5),
@@ -66,12 +72,22 @@ _KINDS = (
 )
 """The first one that can hold a record is written."""
 
+_MEANINGS = MappingProxyType(
+    {"CC5": "Chest lead per V5 and V5R placement", "CM5": "Chest-manubrium lead per V5 placement"}
+    | {lead: f"EASI Lead {lead}" for lead in ("ES", "AS", "AI")}
+)
+"""Meanings of codes (PS3.16, CID 3001) that are not "Lead" and the name."""
 _META_START = 144
 """Preamble, mark and the element that tells the length of the file's meta information (PS3.10, 7.1)."""
 _MAX_UNPACKED = 100_000_000
 """Size of a deflated data set in bytes: 20 minutes of twelve leads at 1,000 Hz take 30 MB."""
 
-_TO_MV = {"uv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
+_SAMPLES = MappingProxyType(
+    {(8, "SB"): "i1", (8, "UB"): "u1", (16, "SS"): "i2", (16, "US"): "u2", (32, "SL"): "i4", (32, "UL"): "u4"}
+)
+"""Kinds of samples by their bits and interpretation (PS3.3 C.10.9.1.5); those of sound are no ECG's."""
+_COMPUTED = re.compile("MEDIAN|AVERAGE|REPRESENTATIVE|TEMPLATE", re.IGNORECASE)
+"""Labels of groups of beats that were computed from a recording."""
 
 
 def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | None = None) -> None:
@@ -100,7 +116,9 @@ def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | Non
     dataset = pydicom.Dataset()
     _describe(dataset, record, kind, when, recorded is not None)
     dataset.WaveformSequence = [_group(placed, label, chosen) for label, chosen in groups]
-    dataset.WaveformAnnotationSequence = [_note(text) for text in remarks(record)]
+    dataset.WaveformAnnotationSequence = [
+        _note(part) for text in remarks(record) for part in textwrap.wrap(text, _MAX_TEXT)
+    ]
     if not dataset.WaveformAnnotationSequence:
         del dataset.WaveformAnnotationSequence
     path = Path(path)
@@ -115,7 +133,7 @@ def read_dicom(path: str | Path) -> EcgRecord:
         path: A file with a waveform sequence of voltages.
 
     Returns:
-        Rows of all groups with the rate of the first; a later group's lead of the same name is a rhythm strip.
+        Rows of all groups with the rate of most standard leads; a later group's lead of a name is a rhythm strip.
 
     Raises:
         DatasetError: The file cannot be read or has no such waveform.
@@ -128,16 +146,24 @@ def read_dicom(path: str | Path) -> EcgRecord:
             warnings.simplefilter("ignore")  # pydicom warns of values that it repairs
             _check_deflated(pydicom, path)
             dataset = pydicom.dcmread(path)
-            groups = [group for group in dataset.get("WaveformSequence", ()) if _is_rhythm(group)]
-            record = None if not groups else _combine(groups, dataset.get("WaveformAnnotationSequence", ()))
+            stored = dataset.get("WaveformSequence", ())
+            groups = [group for group in stored if _is_rhythm(group, stored)]
+            notes = dataset.get("WaveformAnnotationSequence", ())
+            is_little_endian = dataset.original_encoding[1] is not False
+            record = _combine(groups, notes, is_little_endian=is_little_endian, name=path.name) if groups else None
     except DatasetError:
         raise
     # pydicom answers damage with whatever exception it leads to, RecursionError for sequences in sequences.
     except Exception as error:
         raise DatasetError(f"Expected a DICOM file with an ECG at {path.name}, but it cannot be read.") from error
     if record is None:
-        raise DatasetError(f"Expected a waveform in the DICOM file {path.name}, but it has none.")
-    return check_record(record, path.name)
+        raise DatasetError(f"Expected a waveform in {path.name}, but it has none.")
+    checked = check_record(record, path.name)
+    stated, length = int(groups[0].NumberOfWaveformSamples), _count_samples(groups[0])
+    if length < stated:
+        warning = f"The file ends early: it states {stated:,} samples of each lead and holds {length:,}."
+        return replace(checked, warnings=(*checked.warnings, warning))
+    return checked
 
 
 def _pydicom() -> ModuleType:
@@ -163,23 +189,43 @@ def _check_deflated(pydicom: ModuleType, path: Path) -> None:
         )
 
 
-def _combine(groups: Sequence[Any], annotations: Sequence[Any]) -> EcgRecord:
-    """Join the groups that have the rate of the first."""
-    parts = [_rows(group) for group in groups]
-    rates = [float(group.SamplingFrequency) for group in groups]
-    offsets = [float(group.get("MultiplexGroupTimeOffset", 0) or 0) / 1000 for group in groups]
-    selected = [number for number, rate in enumerate(rates) if rate == rates[0]]
+def _combine(groups: Sequence[Any], annotations: Sequence[Any], *, is_little_endian: bool, name: str) -> EcgRecord:
+    """Join the leads of all groups that have one rate.
+
+    Raises:
+        DatasetError: No channel is an ECG with a unit of voltage.
+    """
+    parts = [_rows(group, is_little_endian=is_little_endian) for group in groups]
+    rows = [row for part in parts for row in part]
+    channels = [(group, channel) for group in groups for channel in group.ChannelDefinitionSequence]
+    labels = [_label(channel) for _, channel in channels]
+    scales = [_find_scale(channel) for _, channel in channels]
+    selection = select_signals(
+        [
+            Signal(
+                str(channel.get("ChannelLabel", "")) or label, label, scale is not None, float(group.SamplingFrequency)
+            )
+            for (group, channel), label, scale in zip(channels, labels, scales, strict=True)
+        ],
+        name,
+    )
     leads: list[str] = []
-    for number in selected:
-        leads += [f"{lead}{RHYTHM}" if lead in leads else lead for lead in parts[number][0]]
-    rows = [row for number in selected for row in parts[number][1]]
-    signals = np.full((len(rows), max(len(row) for row in rows)), np.nan, np.float32)
-    for line, row in zip(signals, rows, strict=True):
-        line[: len(row)] = row
-    starts = tuple(offsets[number] for number in selected for _ in parts[number][0])
+    signals = np.full((len(selection.numbers), max(len(rows[n]) for n in selection.numbers)), np.nan, np.float32)
+    for line, number in zip(signals, selection.numbers, strict=True):
+        leads.append(f"{labels[number]}{RHYTHM}" if labels[number] in leads else labels[number])
+        step, zero = scales[number] or (1.0, 0.0)
+        line[: len(rows[number])] = rows[number] * step + zero
+    offsets_ms = [float(group.get("MultiplexGroupTimeOffset", 0) or 0) for group, _ in channels]
+    starts = tuple(offsets_ms[number] / 1000 for number in selection.numbers)
     notes = [item.get("UnformattedTextValue") for item in annotations]
-    comments = tuple(str(note) for note in notes if note)
-    return EcgRecord(signals, rates[0], tuple(leads), start_s=starts if any(starts) else (), comments=comments)
+    return EcgRecord(
+        signals,
+        selection.rate_hz,
+        distinct_names(leads),
+        start_s=starts if any(starts) else (),
+        comments=tuple(str(note) for note in notes if note),
+        warnings=(*selection.warnings, *_list_contradictions(channels[number][1] for number in selection.numbers)),
+    )
 
 
 def _choose_kind(record: EcgRecord, groups: Sequence[tuple[str, list[int]]]) -> _Kind:
@@ -207,12 +253,16 @@ def _describe(dataset: Any, record: EcgRecord, kind: _Kind, when: datetime, has_
     """Everything but the waveforms: file, patient, study, series, equipment, acquisition."""
     pydicom = _pydicom()
     uids = {purpose: f"2.25.{content_uuid(record, purpose).int}" for purpose in ("instance", "series", "study")}
+    dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     dataset.SOPClassUID, dataset.SOPInstanceUID = kind.uid, uids["instance"]
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = uids["study"], uids["series"]
     dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = "Anonymous", "", "", ""
-    dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Holds signals only"
+    if record.comments:  # free text, which may name somebody
+        dataset.PatientIdentityRemoved = "NO"
+    else:
+        dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", "Holds signals only"
     dataset.StudyDate = when.strftime("%Y%m%d") if has_date else ""
     dataset.StudyTime = when.strftime("%H%M%S") if has_date else ""
     dataset.StudyID, dataset.AccessionNumber, dataset.ReferringPhysicianName = "", "", ""
@@ -229,7 +279,7 @@ def _group(record: EcgRecord, label: str, rows: list[int]) -> Any:
     group.MultiplexGroupTimeOffset = 0
     group.WaveformOriginality = "DERIVED"
     group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = samples.shape
-    group.SamplingFrequency = f"{record.fs_hz:g}"
+    group.SamplingFrequency = f"{record.fs_hz:.10g}"
     group.MultiplexGroupLabel = label
     group.ChannelDefinitionSequence = [_channel(record.leads[row]) for row in rows]
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
@@ -240,9 +290,9 @@ def _group(record: EcgRecord, label: str, rows: list[int]) -> Any:
 
 def _channel(row: str) -> Any:
     channel = _pydicom().Dataset()
-    lead = lead_of_row(row)
-    meaning = f"Lead {lead}" if lead in LEAD_NUMBERS else "Unspecified lead"
-    channel.ChannelLabel = row[:16]
+    lead = NUMBERED_LEADS.get(lead_number(row), "")
+    meaning = _MEANINGS.get(lead, f"Lead {lead}" if lead else "Unspecified lead")
+    channel.ChannelLabel = row.replace("\\", "/")[:16]  # a backslash separates values
     channel.ChannelSourceSequence = [_code(f"2:{lead_number(row)}", "MDC", meaning)]
     channel.ChannelSensitivity, channel.ChannelSensitivityCorrectionFactor = "1", "1"
     channel.ChannelSensitivityUnitsSequence = [_code("uV", "UCUM", "microvolt")]
@@ -261,38 +311,70 @@ def _note(text: str) -> Any:
     """A comment on the whole first group."""
     note = _pydicom().Dataset()
     note.ReferencedWaveformChannels = [1, 0]
-    note.UnformattedTextValue = text[:1024]
+    note.UnformattedTextValue = text
     return note
 
 
-def _is_rhythm(group: Any) -> bool:
-    return "MEDIAN" not in str(group.get("MultiplexGroupLabel", "")).upper()
+def _count_samples(group: Any) -> int:
+    """Count the samples of each channel that a group holds, whatever it states."""
+    return len(group.WaveformData) // (int(group.WaveformBitsAllocated) // 8 * int(group.NumberOfWaveformChannels))
 
 
-def _rows(group: Any) -> tuple[list[str], NDArray[np.float64]]:
-    """Names and signals in mV of a group, NaN where the samples have the padding value."""
+def _is_rhythm(group: Any, groups: Sequence[Any]) -> bool:
+    """Return whether a group is no beat that was computed from others, by its label or its originality."""
+    kinds = {str(each.get("WaveformOriginality", "")) for each in groups}
+    is_derived = str(group.get("WaveformOriginality", "")) == "DERIVED" and "ORIGINAL" in kinds
+    return not is_derived and _COMPUTED.search(str(group.get("MultiplexGroupLabel", ""))) is None
+
+
+def _rows(group: Any, *, is_little_endian: bool) -> NDArray[np.float64]:
+    """Return the samples of a group as they are stored, NaN where they have the padding value."""
     count, bits = int(group.NumberOfWaveformChannels), int(group.WaveformBitsAllocated)
-    kinds = {(16, "SS"): "<i2", (16, "US"): "<u2", (8, "SB"): "i1", (8, "UB"): "u1", (32, "SL"): "<i4"}
-    kind = kinds[bits, str(group.WaveformSampleInterpretation)]
+    kind = np.dtype(_SAMPLES[bits, str(group.WaveformSampleInterpretation)]).newbyteorder(
+        "<" if is_little_endian else ">"
+    )
     raw = np.frombuffer(group.WaveformData, kind)
     raw = raw[: count * int(group.NumberOfWaveformSamples)].reshape(-1, count).T
     rows = raw.astype(float)
     padding = group.get("WaveformPaddingValue")
     if padding is not None:
-        rows[raw == np.frombuffer(padding, kind)[0]] = np.nan
-    for row, channel in zip(rows, group.ChannelDefinitionSequence, strict=True):
-        unit = str(channel.ChannelSensitivityUnitsSequence[0].CodeValue).lower()
-        step = float(channel.ChannelSensitivity) * float(channel.get("ChannelSensitivityCorrectionFactor", 1))
-        row[:] = (row * step + float(channel.get("ChannelBaseline", 0))) * _TO_MV[unit]
-    return [_lead(channel) for channel in group.ChannelDefinitionSequence], rows
+        rows[raw == (np.frombuffer(padding, kind)[0] if isinstance(padding, bytes) else padding)] = np.nan
+    return rows
 
 
-def _lead(channel: Any) -> str:
+def _find_scale(channel: Any) -> tuple[float, float] | None:
+    """Return the millivolts of a step and of the stored value 0; ``None`` where a channel states no unit of voltage."""
+    units = channel.get("ChannelSensitivityUnitsSequence") or ()
+    mv = find_mv_per_unit(str(units[0].get("CodeValue", ""))) if units else None
+    sensitivity = channel.get("ChannelSensitivity")
+    if mv is None or sensitivity is None:
+        return None
+    correction, baseline = channel.get("ChannelSensitivityCorrectionFactor"), channel.get("ChannelBaseline")
+    return float(sensitivity) * float(1 if correction is None else correction) * mv, float(baseline or 0) * mv
+
+
+def _label(channel: Any) -> str:
     """Name of a channel: its own label where that is a lead's, else by its code, ``2:61`` or ``5.6.3-9-61``."""
-    label = canonical_lead(str(channel.get("ChannelLabel", "")))
-    if lead_of_row(label) in LEAD_NUMBERS:
+    label = plain_lead_name(str(channel.get("ChannelLabel", "")))
+    if lead_number(label):
         return label
-    code = channel.ChannelSourceSequence[0]
-    number = str(code.CodeValue).replace("-", ":").rpartition(":")[2]
-    meaning = str(code.get("CodeMeaning", "")).removeprefix("Lead ")
-    return NUMBERED_LEADS.get(int(number), label or meaning) if number.isdigit() else label or meaning
+    code = next(iter(channel.get("ChannelSourceSequence") or ()), None)
+    meaning = "" if code is None else str(code.get("CodeMeaning", ""))
+    return choose_lead_name(label or meaning, _code_number(channel))
+
+
+def _code_number(channel: Any) -> int:
+    """Return the number of a channel's lead by its code; 0 where it has none."""
+    code = next(iter(channel.get("ChannelSourceSequence") or ()), None)
+    number = "" if code is None else str(code.get("CodeValue", "")).replace("-", ":").rpartition(":")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def _list_contradictions(channels: Iterable[Any]) -> tuple[str, ...]:
+    """Return a sentence for each channel whose label is a lead's and whose code is another's."""
+    pairs = ((_label(channel), NUMBERED_LEADS.get(_code_number(channel), "")) for channel in channels)
+    return tuple(
+        f"The file names a channel {name} and codes it as {coded}; the name was used."
+        for name, coded in pairs
+        if coded and lead_number(name) != lead_number(coded)
+    )

@@ -16,7 +16,18 @@ import numpy as np
 from ecglens.documents import parse_json
 from ecglens.errors import DatasetError
 from ecglens.formats.checks import check_record
-from ecglens.formats.coded import HIDDEN, NUMBERED_LEADS, content_uuid, lead_number, microvolts, remarks
+from ecglens.formats.coded import (
+    HIDDEN,
+    NUMBERED_LEADS,
+    choose_lead_name,
+    content_uuid,
+    lead_number,
+    microvolts,
+    plain_lead_name,
+    rate_of_step,
+    remarks,
+)
+from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
 from ecglens.layouts import lead_of_row
 from ecglens.records import EcgRecord
 from ecglens.statements import Outcome, Statement
@@ -32,7 +43,9 @@ _SNOMED = "http://snomed.info/sct"
 _ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _UCUM = "http://unitsofmeasure.org"
 _CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
-_TO_MV = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+"""Seconds of the units of an interval."""
+_MOST_NAMED = 12
 
 
 def write_fhir(
@@ -81,49 +94,97 @@ def write_fhir(
 
 
 def read_fhir(path: str | Path) -> EcgRecord:
-    """Read an Observation whose components are SampledData of voltages at one rate.
+    """Read an Observation whose SampledData are voltages, also the only one of a Bundle.
+
+    Returns:
+        Signals in mV at the rate of most standard leads; others are left out with a warning.
 
     Raises:
         DatasetError: The file cannot be read or holds no such Observation.
     """
     path = Path(path)
     try:
-        observation = parse_json(path.read_text(encoding="utf-8"))
-        parts = [part for part in observation["component"] if "valueSampledData" in part]
+        parts, notes = _sampled_parts(parse_json(path.read_bytes()), path.name)
         _check_units(parts, path.name)
         rows = [_samples(part["valueSampledData"]) for part in parts]
-        periods = {float(part["valueSampledData"]["period"]) for part in parts}
-        leads = tuple(map(_lead, parts))
-        notes = tuple(note["text"] for note in observation.get("note", ()))
+        steps_s = [_step_s(part["valueSampledData"]) for part in parts]
+        names = tuple(map(_lead, parts))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, got none.") from error
-    if periods and not all(0 < period < math.inf for period in periods):
-        raise DatasetError(f"Expected periods above 0 in the Observation {path.name}, got {min(periods):g}.")
-    if len(periods) != 1:
-        raise DatasetError(f"Expected leads of one rate in the Observation {path.name}, got {len(periods)}.")
-    signals = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
-    for line, row in zip(signals, rows, strict=True):
-        line[: len(row)] = row
-    return check_record(EcgRecord(signals, round(1000 / periods.pop(), 3), leads, comments=notes), path.name)
+    if not all(0 < step < math.inf for step in steps_s):
+        raise DatasetError(f"Expected periods above 0 in the Observation {path.name}, got {min(steps_s) * 1000:g}.")
+    signals = [
+        Signal(name, name, row is not None, rate_of_step(step))
+        for name, row, step in zip(names, rows, steps_s, strict=True)
+    ]
+    selection = select_signals(signals, path.name)
+    leads = tuple(names[number] for number in selection.numbers)
+    if len(set(leads)) < len(leads):
+        raise DatasetError(
+            f"Expected each lead once in the Observation {path.name}, got {', '.join(leads[:_MOST_NAMED])}; join the "
+            "parts of a lead."
+        )
+    chosen = [row for row in (rows[number] for number in selection.numbers) if row is not None]
+    samples = np.full((len(chosen), max(map(len, chosen))), np.nan, np.float32)
+    with np.errstate(over="ignore"):  # what no float can hold is infinite, and thus missing
+        for line, row in zip(samples, chosen, strict=True):
+            line[: len(row)] = row
+    record = EcgRecord(samples, selection.rate_hz, leads, comments=notes, warnings=selection.warnings)
+    return check_record(record, path.name)
+
+
+def _sampled_parts(document: dict[str, Any], name: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Return the parts of an Observation that have samples, itself or its components, and its notes.
+
+    Raises:
+        DatasetError: A Bundle has several such Observations.
+    """
+    resources = [entry.get("resource", {}) for entry in document.get("entry", ())]
+    observations = [
+        (parts, tuple(note["text"] for note in resource.get("note", ())))
+        for resource in (resources if document.get("resourceType") == "Bundle" else [document])
+        for parts in [[part for part in (resource, *resource.get("component", ())) if "valueSampledData" in part]]
+        if parts
+    ]
+    if len(observations) > 1:
+        raise DatasetError(
+            f"Expected one Observation with SampledData in the Bundle {name}, got {len(observations)}; save each as a "
+            "file of its own."
+        )
+    [only] = observations
+    return only
 
 
 def _check_units(parts: list[dict[str, Any]], name: str) -> None:
-    """Refuse samples without a unit of voltage, whose height could only be guessed.
+    """Refuse samples of which none has a unit of voltage, and those whose height or order could only be guessed.
 
     Raises:
         DatasetError: There are such samples.
     """
     units = {_unit(part["valueSampledData"]) for part in parts}
-    if not units <= _TO_MV.keys():
-        strange = " and ".join(sorted(units - _TO_MV.keys()))
+    if all(find_mv_per_unit(unit) is None for unit in units):
+        strange = " and ".join(sorted(units - {""}))
         raise DatasetError(
             f"Expected samples in mV, uV or V in the Observation {name}, got {strange or 'no unit'}; add their unit."
+        )
+    dimensions = max(int(part["valueSampledData"].get("dimensions", 1)) for part in parts)
+    if dimensions != 1 or any("codeMap" in part["valueSampledData"] for part in parts):
+        raise DatasetError(
+            f"Expected plain samples of one dimension in the Observation {name}, got {dimensions} dimensions or a "
+            "map of codes; write a component for each lead."
         )
 
 
 def _unit(data: dict[str, Any]) -> str:
     origin = data["origin"]
     return str(origin.get("code") or origin.get("unit") or "")
+
+
+def _step_s(data: dict[str, Any]) -> float:
+    """Return the time between samples in s: the period in ms of R4, or the interval of R5 with its unit."""
+    if "period" in data:
+        return float(data["period"]) / 1000
+    return float(data["interval"]) * _SECONDS[data["intervalUnit"]]
 
 
 def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
@@ -135,7 +196,7 @@ def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
         "code": {"coding": [coding], "text": lead},
         "valueSampledData": {
             "origin": {"value": 0, "unit": "mV", "system": _UCUM, "code": "mV"},
-            "period": round(period_ms, 9),
+            "period": float(f"{period_ms:.12g}"),
             "factor": 0.001,
             "dimensions": 1,
             "data": " ".join("E" if sample == HIDDEN else str(sample) for sample in row),
@@ -153,9 +214,11 @@ def _statement_component(statement: Statement) -> dict[str, Any]:
     return {"code": code, "valueCodeableConcept": {"text": statement.outcome.value}}
 
 
-def _samples(data: dict[str, Any]) -> list[float]:
-    """In mV; errors and values beyond the limits are NaN."""
-    scale = _TO_MV[_unit(data)]
+def _samples(data: dict[str, Any]) -> list[float] | None:
+    """Return samples in mV, or ``None`` if their unit is no voltage; errors and values beyond the limits are NaN."""
+    scale = find_mv_per_unit(_unit(data))
+    if scale is None:
+        return None
     factor, zero = float(data.get("factor", 1)), float(data["origin"].get("value", 0))
     return [
         np.nan if word in {"E", "L", "U"} else (float(word) * factor + zero) * scale for word in data["data"].split()
@@ -163,8 +226,14 @@ def _samples(data: dict[str, Any]) -> list[float]:
 
 
 def _lead(part: dict[str, Any]) -> str:
+    """Return the name of a part: its text where that is a lead's, else by its code, else the text."""
     code = part["code"]
-    numbers = [int(item["code"]) - _POTENTIAL for item in code.get("coding", ()) if item.get("system") == _MDC]
-    return str(
-        code.get("text") or next((NUMBERED_LEADS[number] for number in numbers if number in NUMBERED_LEADS), "?")
-    )
+    text = plain_lead_name(str(code.get("text") or ""))
+    numbers = [
+        int(str(item["code"])) - _POTENTIAL
+        for item in code.get("coding", ())
+        if item.get("system") == _MDC and str(item["code"]).isdigit()
+    ]
+    if lead_number(text):
+        return text
+    return choose_lead_name(text, next((number for number in numbers if number in NUMBERED_LEADS), 0))

@@ -1,7 +1,5 @@
 """Every format by its name, and a record in or out of any of them."""
 
-import codecs
-import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +8,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-from ecglens.errors import DatasetError
+from ecglens.errors import DatasetError, EcgLensError, MissingDataError, RecordError
 from ecglens.extras import is_installed
+from ecglens.formats.aecg import write_aecg
 from ecglens.formats.alivecor import looks_like_atc, read_atc
 from ecglens.formats.contec import looks_like_contec, read_contec
-from ecglens.formats.csv import looks_like_record, read_csv, write_csv
+from ecglens.formats.csv import lacks_names, looks_like_record, read_csv, write_csv
 from ecglens.formats.dicom import read_dicom, write_dicom
+from ecglens.formats.edf import write_edf
 from ecglens.formats.fhir import read_fhir, write_fhir
 from ecglens.formats.healforce import looks_like_healforce, read_healforce
 from ecglens.formats.json import read_json, write_json
-from ecglens.formats.recorders import RECORDER_FORMATS, detect_recorder_format, read_recorder_file
+from ecglens.formats.names import plain_name
+from ecglens.formats.recorders import (
+    RECORDER_FORMATS,
+    detect_recorder_format,
+    guess_recorder_format,
+    read_recorder_file,
+)
+from ecglens.formats.texts import decode_text
 from ecglens.formats.wearables import looks_like_apple_health, looks_like_polar, read_apple_health, read_polar
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
 from ecglens.records import EcgRecord
@@ -31,8 +38,9 @@ __all__ = [
     "RecordFormat",
     "detect_format",
     "place_record",
-    "plain_name",
     "read_record",
+    "strip_ending",
+    "write_in_formats",
     "write_record",
 ]
 
@@ -48,6 +56,7 @@ class RecordFormat:
         stated: Whether ``write`` takes ``statements``.
         module: Optional dependency that writing needs; empty where it needs none.
         plain: Whether its names are of ASCII letters, digits, ``-`` and ``_`` only.
+        gaps: Whether it can state that samples are missing, as most of a lead is on a page of 3x4.
     """
 
     ending: str
@@ -55,6 +64,7 @@ class RecordFormat:
     dated: bool = False
     stated: bool = False
     plain: bool = False
+    gaps: bool = True
     module: str = ""
 
     @property
@@ -70,6 +80,8 @@ FORMATS = MappingProxyType(
         "json": RecordFormat(".json", write_json),
         "dicom": RecordFormat(".dcm", write_dicom, dated=True, module="pydicom"),
         "fhir": RecordFormat(".fhir.json", write_fhir, dated=True, stated=True),
+        "edf": RecordFormat(".edf", write_edf, dated=True, gaps=False),
+        "aecg": RecordFormat(".aecg.xml", write_aecg, dated=True, gaps=False),
     }
 )
 """Formats that are written, by name."""
@@ -115,31 +127,31 @@ _READERS: Mapping[str, Callable[[Path], EcgRecord]] = MappingProxyType(
     }
 )
 
+
+def _is_object(head: bytes, word: bytes) -> bool:
+    """Return whether a file begins as an object of JSON that has a word in it."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and word in head
+
+
 _MARKS: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
     {
         "dicom": lambda head: head[128:132] == b"DICM",
         "atc": looks_like_atc,
         "contec": looks_like_contec,
         "healforce": looks_like_healforce,
-        "fhir": lambda head: b'"resourceType"' in head and b'"Observation"' in head,
-        "json": lambda head: b'"ecglens-record"' in head,
+        "fhir": lambda head: _is_object(head, b'"resourceType"') and (b'"Observation"' in head or b'"Bundle"' in head),
+        "json": lambda head: _is_object(head, b'"ecglens-record"'),
         "polar": looks_like_polar,
         "apple_health": looks_like_apple_health,
     }
 )
 """Whether a file that begins so has a format; the formats of recorders and CSV are looked for after these."""
 
+_UNNAMED = "the file"
+"""Name of bytes in errors."""
+
 _HEAD_BYTES = 4096
 """Part of a file in which the marks of the formats are."""
-
-
-def plain_name(name: str) -> str:
-    """Replace characters other than letters, digits, ``-`` and ``_``, for formats that allow only those.
-
-    >>> plain_name("a b")
-    'a_b'
-    """
-    return re.sub(r"[^\w-]", "_", name, flags=re.ASCII)
 
 
 def write_record(
@@ -174,6 +186,30 @@ def write_record(
     return path
 
 
+def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) -> list[Path]:
+    """Write a record in several formats, or in none of them where one cannot hold it.
+
+    Args:
+        record: As for :func:`write_record`.
+        stem: As for :func:`write_record`; files that exist are replaced.
+        forms: Names in ``FORMATS``.
+
+    Returns:
+        A file for each format, as from :func:`write_record`.
+
+    Raises:
+        DatasetError: As for :func:`write_record`.
+        MissingExtraError: As for :func:`write_record`.
+    """
+    stem = Path(stem)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".ecglens-", dir=stem.parent) as folder:
+        written = [write_record(record, Path(folder) / stem.name, form) for form in forms]
+        for path in sorted(Path(folder).iterdir()):
+            path.replace(stem.parent / path.name)
+    return [stem.parent / path.name for path in written]
+
+
 def place_record(stem: str | Path, form: str) -> Path:
     """Return the file to which :func:`write_record` writes.
 
@@ -185,6 +221,17 @@ def place_record(stem: str | Path, form: str) -> Path:
     stem = Path(stem)
     name = plain_name(stem.name) if FORMATS[form].plain else stem.name
     return stem.with_name(f"{name}{FORMATS[form].ending}")
+
+
+def strip_ending(name: str) -> str:
+    """Return the name of a file without its ending, of which some formats have one with two points.
+
+    >>> strip_ending("a.b.fhir.json"), strip_ending("a.b.csv")
+    ('a.b', 'a.b')
+    """
+    endings = [form.ending for form in FORMATS.values() if form.ending.count(".") > 1]
+    ending = next((ending for ending in endings if name.lower().endswith(ending)), Path(name).suffix)
+    return name[: len(name) - len(ending)]
 
 
 def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:
@@ -200,21 +247,87 @@ def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:
     Raises:
         DatasetError: The format is unknown, the file cannot be read, or it states no unit of voltage.
         MissingExtraError: What the format needs is not installed.
+        TypeError: The source is none of these.
     """
     if isinstance(source, str | Path):
-        path = Path(source)
+        path = _check_path(source)
         name = detect_format(path)
+        if name is None and lacks_names(path):
+            raise DatasetError(
+                f"Expected names of the columns in the first line of {path.name}, such as time_s,I_mV,II_mV, got "
+                "numbers; add a line of names."
+            )
         if name is None:
             raise DatasetError(
                 f"Expected a digital ECG at {path.name}, got a file of another kind; give one of "
                 f"{', '.join(RECORD_TITLES.values())}."
             )
-        return _READERS[name](_find_header(path) or path)
-    content = source if isinstance(source, bytes) else source.read()
+        return _read_as(name, _find_header(path) or path)
+    content = _load_bytes(source)
     with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
-        path = Path(folder) / "record"
+        path = Path(folder) / _UNNAMED
         path.write_bytes(content)
         return read_record(path)
+
+
+def _check_path(source: str | Path) -> Path:
+    """Return a path to a file.
+
+    Raises:
+        DatasetError: It is empty, or has a character that no path has.
+    """
+    if not str(source) or "\0" in str(source):
+        raise DatasetError(f"Expected a path to a digital ECG, got {ascii(str(source))}; give the path of a file.")
+    path = Path(source)
+    if path.is_dir():
+        raise DatasetError(f"Expected a file of signals at {path}, got a folder; give a file in it.")
+    return path
+
+
+def _load_bytes(source: object) -> bytes:
+    """Return the content of bytes or of a binary file.
+
+    Raises:
+        DatasetError: The file cannot be read, or was opened as text.
+        TypeError: The source is neither.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    read = getattr(source, "read", None)
+    if read is None:
+        raise TypeError(
+            f"Expected a path, bytes or a binary file of a digital ECG, got {type(source).__name__}; give one of them."
+        )
+    try:
+        content = read()
+    except (OSError, ValueError) as error:
+        raise DatasetError("Expected an open file of a digital ECG, got one that cannot be read; open it.") from error
+    if not isinstance(content, bytes):
+        raise DatasetError("Expected a file of bytes, got one of text; open it in binary mode.")
+    return content
+
+
+def _read_as(name: str, path: Path) -> EcgRecord:
+    """Read a file whose format is known.
+
+    Raises:
+        DatasetError: The file cannot be read.
+    """
+    try:
+        return _READERS[name](path)
+    except RecordError as error:
+        raise DatasetError(
+            f"Expected a whole file of {RECORD_TITLES[name]} at {path.name}, but its parts do not make a record; "
+            "export it again."
+        ) from error
+    except EcgLensError:
+        raise
+    # Hostile numbers in a file lead its reader to whatever error they can cause.
+    except Exception as error:
+        raise DatasetError(
+            f"Expected a whole file of {RECORD_TITLES[name]} at {path.name}, but it cannot be read "
+            f"({type(error).__name__}); export it again."
+        ) from error
 
 
 def detect_format(path: Path) -> str | None:
@@ -229,13 +342,14 @@ def detect_format(path: Path) -> str | None:
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
     except FileNotFoundError as error:
-        raise DatasetError(f"Expected a file of signals at {path}, got nothing there; check the path.") from error
+        raise MissingDataError(f"Expected a file of signals at {path}, got nothing there; check the path.") from error
     except OSError as error:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
     marked = next((name for name, matches in _MARKS.items() if matches(head)), None)
     if marked is not None:
         return marked
-    if is_installed("ecgdatakit") and (recorder := detect_recorder_format(path, head)) is not None:
+    recorder = detect_recorder_format(path, head) if is_installed("ecgdatakit") else guess_recorder_format(head)
+    if recorder is not None:
         return recorder
     return "csv" if _is_text(head) and looks_like_record(path) else None
 
@@ -248,8 +362,7 @@ def _find_header(path: Path) -> Path | None:
 
 def _is_text(head: bytes) -> bool:
     """Return whether a file that begins so is text of several lines."""
-    decoder = codecs.getincrementaldecoder("utf-8")()  # the last character may be cut off
     try:
-        return "\0" not in decoder.decode(head) and b"\n" in head
-    except UnicodeDecodeError:
+        return "\n" in decode_text(head, is_whole=False)
+    except ValueError:
         return False

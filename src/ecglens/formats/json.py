@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from ecglens.documents import VERSIONS, check_version, dump_document, parse_json
 from ecglens.errors import DatasetError
-from ecglens.formats.checks import check_record
+from ecglens.formats.checks import check_rate, check_record, check_signals
 from ecglens.records import EcgRecord
 
-__all__ = ["SCHEMA", "read_json", "write_json"]
+__all__ = ["SCHEMA", "parse_record", "read_json", "write_json"]
 
 _NAME = "ecglens-record"
 _NUMBERS = {"type": "array", "items": {"type": ["number", "null"]}}
@@ -51,19 +51,39 @@ def read_json(path: str | Path) -> EcgRecord:
     """
     path = Path(path)
     try:
-        document = parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise DatasetError(f"Expected a record as JSON at {path.name}, but it cannot be read.") from error
+    return parse_record(content, path.name)
+
+
+def parse_record(content: bytes, name: str = "the file") -> EcgRecord:
+    """Return the record that a file of :func:`write_json` has.
+
+    Args:
+        content: Content of the file.
+        name: Name of the file, for messages.
+
+    Raises:
+        DatasetError: The content is something else, is damaged or has a newer version.
+    """
+    try:
+        document = parse_json(content)
+    except ValueError as error:
+        raise DatasetError(f"Expected a record as JSON at {name}, but it cannot be read.") from error
     if not isinstance(document, dict) or document.get("format") != _NAME:
-        raise DatasetError(f"Expected a record with the format '{_NAME}' in {path.name}, got something else.")
-    check_version(document, _NAME, path.name)
+        raise DatasetError(f"Expected a record with the format '{_NAME}' in {name}, got something else.")
+    check_version(document, _NAME, name)
     try:
         leads = tuple(document["leads"])
         if len(set(leads)) != len(leads):
             raise ValueError("leads must differ from each other")
+        signals, fs_hz = _rows(document["signals"], leads), float(document["fs_hz"])
+        check_rate(fs_hz, name)
+        check_signals(signals, name)
         record = EcgRecord(
-            _rows(document["signals"], leads),
-            float(document["fs_hz"]),
+            signals,
+            fs_hz,
             leads,
             start_s=tuple(document["start_s"]),
             quality=tuple(document["quality"]),
@@ -72,8 +92,8 @@ def read_json(path: str | Path) -> EcgRecord:
             warnings=tuple(document["warnings"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DatasetError(f"Expected a whole record in {path.name}, but a part is missing or damaged.") from error
-    return check_record(record, path.name)
+        raise DatasetError(f"Expected a whole record in {name}, but a part is missing or damaged.") from error
+    return check_record(record, name)
 
 
 def write_json(record: EcgRecord, path: str | Path) -> None:

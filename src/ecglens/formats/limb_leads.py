@@ -1,4 +1,8 @@
-"""The limb leads that follow from two others: recorders that store eight leads leave the other four to the reader."""
+"""The limb leads that follow from two others: recorders that store eight leads leave the other four to the reader.
+
+Only a record with all six chest leads is a 12-lead ECG of which the rest was left out. One of I and II, or of I, II and
+V5, is a recording of these leads, as of a monitor: nothing is added to it, so that it is written as it was read.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,6 +16,8 @@ from ecglens.records import EcgRecord
 
 __all__ = ["derive_limb_leads"]
 
+_CHEST_LEADS = frozenset(STANDARD_LEADS[6:])
+
 _Signal = NDArray[np.float32]
 _PAIRS: Mapping[tuple[str, str], Callable[[_Signal, _Signal], tuple[_Signal, _Signal]]] = MappingProxyType(
     {
@@ -24,19 +30,20 @@ _PAIRS: Mapping[tuple[str, str], Callable[[_Signal, _Signal], tuple[_Signal, _Si
 
 
 def derive_limb_leads(record: EcgRecord) -> EcgRecord:
-    """Return a record with all six limb leads, where two of I, II and III are there and were recorded at once.
+    """Return a record with all six limb leads, where it has two of I, II and III and all chest leads, of one time.
 
     Leads that the record has do not change; the twelve standard leads come first, in their usual order. A record
-    without two such leads, with repeated names or with qualities, is returned unchanged.
+    without such leads, with repeated names or with qualities, is returned unchanged.
 
-    >>> two = EcgRecord(np.array([[1.0], [3.0]], np.float32), 500.0, ("I", "II"))
-    >>> derive_limb_leads(two).leads
+    >>> eight = EcgRecord(np.ones((8, 1), np.float32), 500.0, ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"))
+    >>> derive_limb_leads(eight).leads[:6]
     ('I', 'II', 'III', 'aVR', 'aVL', 'aVF')
     """
     rows = dict(zip(record.leads, record.signals_mv, strict=True))
     pair = next((pair for pair in _PAIRS if set(pair) <= rows.keys()), None)
     is_graded = bool(record.quality) or record.confidence is not None
-    if pair is None or len(rows) < len(record.leads) or any(record.start_s) or is_graded:
+    is_whole = rows.keys() >= _CHEST_LEADS and len(rows) == len(record.leads) and not any(record.start_s)
+    if pair is None or not is_whole or is_graded:
         return record
     one, two = _PAIRS[pair](rows[pair[0]], rows[pair[1]])
     derived = {

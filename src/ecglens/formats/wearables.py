@@ -10,6 +10,8 @@ import numpy as np
 
 from ecglens.errors import DatasetError
 from ecglens.formats.checks import check_record
+from ecglens.formats.selection import find_mv_per_unit
+from ecglens.formats.texts import decode_text
 from ecglens.layouts import canonical_lead
 from ecglens.records import EcgRecord
 
@@ -17,9 +19,11 @@ __all__ = ["looks_like_apple_health", "looks_like_polar", "read_apple_health", "
 
 _HEADER_LINES = 25
 """Lines in which the values of the export of Apple Health begin at the latest."""
-_RATE = re.compile(r"([\d.,]+)\s*(?:hertz|hz)\b", re.IGNORECASE)
-_TO_MV = MappingProxyType({"µv": 1e-3, "μv": 1e-3, "uv": 1e-3, "mv": 1.0, "v": 1e3})
-_LEAD = re.compile(r"\b(I{1,3}|aV[RLF]|V[1-6])\b")
+_RATE = re.compile(r"([\d.,]+)\s*(?:hertz|hz|herc|herts|герц|гц|ヘルツ|赫|헤르츠)", re.IGNORECASE)
+"""Rate with its unit, whose long name phones translate (CLDR, frequency-hertz)."""
+_CYRILLIC_MV = MappingProxyType({"мкв": 1e-3, "мв": 1.0})
+_UV_PER_MV = 1e3
+_LEAD = re.compile(r"(?<![A-Za-z0-9])(I{1,3}|aV[RLF]|V[1-6])(?![A-Za-z0-9])")
 _POLAR_COLUMNS = ("sensor timestamp [ns]", "ecg [uV]")
 _RATES_HZ = (50.0, 2000.0)
 _MAX_GAP_S = 600.0
@@ -29,10 +33,13 @@ _MAX_GAP_S = 600.0
 def looks_like_apple_health(head: bytes) -> bool:
     """Return whether a text that begins so is an export of Apple Health: names and values, a rate in Hz, a unit.
 
-    The names are in the language of the phone, the unit and the abbreviation of the rate are not.
+    The names are in the language of the phone; of the unit of the rate, its spellings are known.
     """
-    rows = _rows(head.decode("utf-8-sig", "ignore"))[:_HEADER_LINES]
-    return _find_rate(rows) is not None and _find_unit(rows) is not None
+    try:
+        rows = _rows(decode_text(head, is_whole=False))[:_HEADER_LINES]
+    except ValueError:
+        return False
+    return _find_rate(rows) is not None and _find_mv_per_unit(rows) is not None
 
 
 def looks_like_polar(head: bytes) -> bool:
@@ -51,8 +58,8 @@ def read_apple_health(path: str | Path) -> EcgRecord:
     rows = _rows(_read_text(path))
     start = next((number for number, row in enumerate(rows) if _is_number(row)), len(rows))
     header = rows[:start]
-    rate, unit = _find_rate(header), _find_unit(header)
-    if rate is None or unit is None:
+    rate, scale = _find_rate(header), _find_mv_per_unit(header)
+    if rate is None or scale is None:
         raise DatasetError(f"Expected a rate in Hz and a unit of voltage in {path.name}, got none; export it again.")
     try:
         values = [_number(row) for row in rows[start:] if any(row)]
@@ -60,10 +67,10 @@ def read_apple_health(path: str | Path) -> EcgRecord:
         raise DatasetError(
             f"Expected a number in each line after the header of {path.name}, got another text."
         ) from error
-    lead = next(
-        (hit[1] for row in header for hit in [_LEAD.search(row[-1] if row else "")] if hit and len(row) > 1), "I"
-    )
-    signals = np.array([values], np.float32) * np.float32(_TO_MV[unit])
+    below = header[next(number for number, row in enumerate(header) if _find_rate([row]) is not None) :]
+    # A name, which is above the rate, may have the number of a lead too: Elizabeth II.
+    lead = next((hit[1] for row in below if len(row) > 1 for hit in [_LEAD.search(row[-1])] if hit), "I")
+    signals = np.array([values], np.float32) * np.float32(scale)
     return check_record(EcgRecord(signals, rate, (canonical_lead(lead),)), path.name)
 
 
@@ -96,21 +103,22 @@ def read_polar(path: str | Path) -> EcgRecord:
         )
     places = np.rint(seconds * rate).astype(int)
     signals = np.full((1, places[-1] + 1), np.nan, np.float32)
-    signals[0, places] = values * _TO_MV["uv"]
+    signals[0, places] = values / _UV_PER_MV
     comments = ("recorder: Polar sensor, the lead depends on how it was worn",)
     return check_record(EcgRecord(signals, round(rate, 2), ("ECG",), comments=comments), path.name)
 
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return decode_text(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise DatasetError(f"Expected a text file at {path.name}, but it cannot be read as one.") from error
 
 
 def _rows(text: str) -> list[list[str]]:
+    separator = ";" if ";" in text.partition("\n")[0] else ","
     try:
-        return [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
+        return [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator)]
     except csv.Error:
         return []
 
@@ -126,9 +134,10 @@ def _find_rate(rows: Sequence[Sequence[str]]) -> float | None:
     return rate if _RATES_HZ[0] <= rate <= _RATES_HZ[1] else None
 
 
-def _find_unit(rows: Sequence[Sequence[str]]) -> str | None:
-    """Return the first unit of voltage."""
-    return next((cell.lower() for row in rows for cell in row[1:] if cell.lower() in _TO_MV), None)
+def _find_mv_per_unit(rows: Sequence[Sequence[str]]) -> float | None:
+    """Return how many millivolts the first unit of voltage is."""
+    scales = (find_mv_per_unit(cell) or _CYRILLIC_MV.get(cell.strip().lower()) for row in rows for cell in row[1:])
+    return next((scale for scale in scales if scale is not None), None)
 
 
 def _is_number(row: Sequence[str]) -> bool:

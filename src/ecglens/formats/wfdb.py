@@ -2,26 +2,33 @@
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from ecglens.errors import DatasetError
+from ecglens.errors import DatasetError, MissingDataError
 from ecglens.extras import require
-from ecglens.formats.checks import check_record
-from ecglens.formats.coded import microvolts, remarks
-from ecglens.layouts import canonical_lead
-from ecglens.records import EcgRecord
+from ecglens.formats.checks import check_rate, check_record
+from ecglens.formats.coded import microvolts, plain_lead_name, remarks
+from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
+from ecglens.records import EcgRecord, distinct_names
 
 __all__ = ["read_wfdb", "write_wfdb"]
 
-_TO_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
 _MAX_SAMPLES = 30_000_000
 """Samples of all signals together, of which wfdb takes some 20 bytes each: twelve leads at 500 Hz for 80 minutes."""
 _MAX_SIGNALS = 1000
 _NO_SEGMENT = "~"
+_BITS = MappingProxyType({"80": 8, "212": 12, "16": 16, "61": 16, "160": 16, "24": 24, "32": 32})
+"""Bits of a sample by the format of its file, where all samples have the same."""
+_RATE = 2
+"""Position of the sampling rate among the fields of the first line."""
+_GAIN, _DESCRIPTION = 2, 8
+"""Positions of the gain and of the name of a signal among the fields of its line."""
+_UNSTATED_RATE = "The header states no sampling rate; 250 Hz was used, the default of WFDB."
 
 
 def read_wfdb(path: str | Path) -> EcgRecord:
@@ -31,10 +38,11 @@ def read_wfdb(path: str | Path) -> EcgRecord:
         path: The header, with or without ``.hea``.
 
     Returns:
-        Signals in mV; samples that are marked invalid are NaN.
+        Signals in mV; samples that are marked invalid are NaN. Signals of other units or rates, and those without a
+        gain, are left out with a warning.
 
     Raises:
-        DatasetError: The record cannot be read, or a signal is not a voltage.
+        DatasetError: The record cannot be read, or no signal is an ECG whose gain and unit of voltage are stated.
         MissingExtraError: wfdb is not installed.
     """
     wfdb = _wfdb()
@@ -44,22 +52,73 @@ def read_wfdb(path: str | Path) -> EcgRecord:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wfdb warns of its own use of numpy and pandas
-            _check_header(wfdb, stem)
-            record = wfdb.rdrecord(str(stem))
+            header = _check_header(wfdb, stem)
+            _check_files(wfdb, header, stem)
+            record = wfdb.rdrecord(str(stem), smooth_frames=False)
     except DatasetError:
         raise
     # wfdb answers damage with whatever exception it leads to, soundfile among them.
     except Exception as error:
-        raise DatasetError(f"Expected a WFDB record at {stem.name}, but it cannot be read: {error}.") from error
-    if record.p_signal is None or not record.n_sig:
+        raise DatasetError(
+            f"Expected a WFDB record at {stem.name}, but it cannot be read: {str(error).rstrip('.')}."
+        ) from error
+    if record.e_p_signal is None or not record.n_sig:
         raise DatasetError(f"Expected signals in the WFDB record {stem.name}, but it has none.")
-    strange = [unit for unit in record.units if unit.lower() not in _TO_MV]
-    if strange:
-        raise DatasetError(f"Expected voltages in the WFDB record {stem.name}, got the unit '{strange[0]}'.")
-    scale = np.array([_TO_MV[unit.lower()] for unit in record.units])
-    signals = np.ascontiguousarray((record.p_signal * scale).T, dtype=np.float32)
-    leads = tuple(map(canonical_lead, record.sig_name))
-    return check_record(EcgRecord(signals, float(record.fs), leads, comments=tuple(record.comments)), stem.name)
+    labels = [label or f"channel {number}" for number, label in enumerate(record.sig_name, start=1)]
+    names = distinct_names(map(plain_lead_name, labels))
+    scales = [find_mv_per_unit(unit) for unit in record.units]
+    lines, comments = _read_lines(stem)
+    uncalibrated = _find_uncalibrated(header, stem, labels)
+    selection = select_signals(
+        [
+            Signal(label, name, scale is not None and number not in uncalibrated, float(record.fs) * count)
+            for number, (label, name, scale, count) in enumerate(
+                zip(labels, names, scales, record.samps_per_frame, strict=True)
+            )
+        ],
+        stem.name,
+    )
+    rows = [record.e_p_signal[number] * (scales[number] or 1.0) for number in selection.numbers]
+    signals = np.ascontiguousarray(rows, dtype=np.float32)
+    notes = (*selection.warnings, *([] if len(lines[0]) > _RATE else [_UNSTATED_RATE]))
+    leads = tuple(names[number] for number in selection.numbers)
+    check_rate(selection.rate_hz, stem.name)
+    read = EcgRecord(signals, selection.rate_hz, leads, comments=comments, warnings=notes)
+    return check_record(read, stem.name)
+
+
+def _find_uncalibrated(header: Any, stem: Path, labels: Sequence[str]) -> set[int]:
+    """Return the positions of signals whose gain is 0 or missing, for which wfdb assumes 200 steps a millivolt."""
+    if not hasattr(header, "seg_name"):
+        return {number for number, fields in enumerate(_signal_lines(stem)) if not _states_gain(fields)}
+    names = set(header.seg_name) - {_NO_SEGMENT}
+    lines = [fields for name in names for fields in _signal_lines(stem.with_name(name))]
+    missing = {" ".join(fields[_DESCRIPTION:]) for fields in lines if not _states_gain(fields)}
+    return {number for number, label in enumerate(labels) if label in missing}
+
+
+def _signal_lines(stem: Path) -> list[list[str]]:
+    """Return the fields of each signal of a header."""
+    first, *lines = _read_lines(stem)[0]
+    return lines[: int(first[1])]
+
+
+def _states_gain(fields: Sequence[str]) -> bool:
+    """Return whether a line of a signal has a gain, such as ``200(1024)/mV``."""
+    number = re.match(r"[-+\d.eE]+", fields[_GAIN]) if len(fields) > _GAIN else None
+    return number is not None and float(number[0]) != 0
+
+
+def _read_lines(stem: Path) -> tuple[list[list[str]], tuple[str, ...]]:
+    """Return the fields of each line of a header, and its comments, of which wfdb drops letters beyond ASCII."""
+    content = stem.with_name(f"{stem.name}.hea").read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    comments = tuple(line.strip(" \t#") for line in lines if line.startswith("#"))
+    return [line.split() for line in lines if not line.startswith("#")], comments
 
 
 def write_wfdb(record: EcgRecord, path: str | Path) -> None:
@@ -105,8 +164,8 @@ def write_wfdb(record: EcgRecord, path: str | Path) -> None:
         ) from error
 
 
-def _check_header(wfdb: ModuleType, stem: Path) -> None:
-    """Refuse a header that states more samples than a recording has, or segments without end.
+def _check_header(wfdb: ModuleType, stem: Path) -> Any:
+    """Return a header, and refuse one that states more samples than a recording has, or segments without end.
 
     Raises:
         DatasetError: It does.
@@ -114,13 +173,52 @@ def _check_header(wfdb: ModuleType, stem: Path) -> None:
     header = wfdb.rdheader(str(stem))
     if not hasattr(header, "seg_name"):
         _check_signals(header, stem.name)
-        return
+        return header
     _check_length(header.n_sig, header.sig_len, stem.name)
     for name in set(header.seg_name) - {_NO_SEGMENT}:
         segment = wfdb.rdheader(str(stem.with_name(name)))
         if hasattr(segment, "seg_name"):
             raise DatasetError(f"Expected segments without segments in the WFDB record {stem.name}, got {name}.")
         _check_signals(segment, stem.name)
+    return header
+
+
+def _check_files(wfdb: ModuleType, header: Any, stem: Path) -> None:
+    """Refuse a header whose files of signals are not beside it or are cut short.
+
+    Raises:
+        DatasetError: A file is shorter than the header states.
+        MissingDataError: A file is missing.
+    """
+    headers = [header]
+    if hasattr(header, "seg_name"):
+        names = dict.fromkeys(name for name in header.seg_name if name != _NO_SEGMENT)
+        headers = [wfdb.rdheader(str(stem.with_name(name))) for name in names]
+    for part in headers:
+        for name in dict.fromkeys(part.file_name or ()):
+            # wfdb reads, or refuses, what lies elsewhere; a name of ~ is that of a layout, which has no signals.
+            if name == _NO_SEGMENT or not re.fullmatch(r"[\w.-]+", name, flags=re.ASCII):
+                continue
+            path = stem.with_name(name)
+            if not path.is_file():
+                raise MissingDataError(
+                    f"Expected the signals of the WFDB record {stem.name} in {name} beside its header, got no such "
+                    "file; put it there."
+                )
+            stated, size = _count_bytes(part, name), path.stat().st_size
+            if size < stated:
+                raise DatasetError(
+                    f"Expected {stated:,} bytes in {name}, as the header of the WFDB record {stem.name} states, got "
+                    f"{size:,}; the file is cut short, so copy it again."
+                )
+
+
+def _count_bytes(header: Any, name: str) -> int:
+    """Return the least number of bytes that a file of signals must have by its header; 0 where that is open."""
+    rows = [row for row, file_name in enumerate(header.file_name) if file_name == name]
+    bits = _BITS.get(header.fmt[rows[0]], 0)
+    samples = sum(header.samps_per_frame[row] or 1 for row in rows) * (header.sig_len or 0)
+    return (header.byte_offset[rows[0]] or 0) + samples * bits // 8
 
 
 def _check_signals(header: Any, name: str) -> None:

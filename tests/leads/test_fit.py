@@ -18,3 +18,12 @@ def test_three_names_and_adding_leads_identify_the_layout() -> None:
     cabrera = {"12x1-cabrera": 0.7}
     assert fit_layout(words, zeros, span, adds_up=lambda plan: cabrera.get(plan.name, 0.0), pulsed=True) is None
     assert fit_layout(words, zeros, span, adds_up=lambda plan: standard.get(plan.name, 0.0)) is None
+
+
+def test_one_line_shows_the_lead_whose_name_is_at_its_head() -> None:
+    zeros, span = np.array([200.0]), (86.0, 1087.0)
+    for name in ("I", "V5"):
+        fit = fit_layout([Word(name, 0.97, 170, 95, 178, 103)], zeros, span)
+        assert fit is not None
+        assert (fit.plan.name, fit.plan.rows) == ("1x1", ((name,),))
+    assert fit_layout([], zeros, span) is None

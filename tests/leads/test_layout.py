@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,13 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ecglens.formats.csv import read_csv
 from ecglens.layouts import plan
 from ecglens.leads import find_layout
 from ecglens.pages import read_page
 from ecglens.pages.preprocessing import rotate
 from ecglens.records import Layout, NotFound, Page
+from ecglens.render import render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
+RECORD = read_csv(DATA / "ptbxl_00001.csv")
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "mendeley"
 RHYTHM = {"Normal_1.jpg": "III", "HB_1.jpg": "III", "MI_26.jpg": "II", "PMI_18.jpg": "II"}
 HEADS_PX = (75.7, 322.0, 568.3, 814.6, 1060.9)
@@ -125,3 +129,22 @@ def test_every_public_page_is_found() -> None:
     missed = [path.name for path in pages if not find_layout(read_page(path))]
     assert len(pages) == 393
     assert missed == []
+
+
+def test_a_second_strip_in_the_known_print_is_not_lost() -> None:
+    page = render_page(RECORD, layout="3x4+2", style="dotted-report", pulse=None, row_mm=None, rhythm=("V1", "II")).page
+    layout = find_layout(page, doubtful=True)
+    assert isinstance(layout, Layout)
+    assert (layout.name, layout.rhythm_leads) == ("3x4+2", ("V1", "II"))
+
+
+def test_a_doubtful_page_in_the_known_print_is_read_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = render_page(RECORD).page
+    plain = find_layout(page)
+    assert isinstance(plain, Layout)
+    doubted = replace(plain, name="3x4", doubt="Lead I has no trace over part of its length.")
+    monkeypatch.setattr("ecglens.leads.layout._known_print", lambda *_: doubted)
+    by_names = find_layout(page, doubtful=True)
+    assert isinstance(by_names, Layout)
+    assert (by_names.name, by_names.doubt) == ("3x4+1", None)
+    assert find_layout(page) == NotFound(doubted.doubt)

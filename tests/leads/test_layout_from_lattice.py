@@ -76,6 +76,24 @@ def test_names_without_enough_traces_beside_them_are_refused(example: RenderedPa
     assert "the traces beside them run over only" in holes.reason
 
 
+def test_ten_seconds_in_two_columns_are_not_stretched_to_names_that_begin_unevenly() -> None:
+    rendered = render_page(RECORD, layout="6x2", names="below", font="mono", name_mm=3.5, dpi=100)
+    layout = find_leads(classify_page(rendered.page))
+    assert isinstance(layout, Layout), layout
+    for box, truth in zip(layout.leads, rendered.truth.leads, strict=True):
+        assert box.box.right == pytest.approx(truth.box.right, abs=0.5 * rendered.truth.px_per_mm)  # 20 ms
+
+
+def test_a_dark_frame_below_the_traces_is_no_rhythm_strip() -> None:
+    dark = (60, 60, 60)
+    page = render_page(
+        RECORD, layout="3x4", dpi=140, frame=dark, grid="red-dotted", names="on-trace", pulse="right", separators=None
+    ).page
+    layout = find_leads(classify_page(page))
+    assert isinstance(layout, Layout), layout
+    assert layout.name == "3x4"
+
+
 def good_share(tracing: Tracing) -> float:
     assert tracing.record is not None
     return float(np.mean([quality >= GOOD_QUALITY for quality in tracing.record.quality]))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from call_counts import count_calls
 
+from ecglens.leads import locate, search_time
 from ecglens.leads.locate import _MAX_PHOTO_PX, _reduce, locate_by_classes, locate_flat_leads, locate_leads
 from ecglens.pages import read_page
 from ecglens.records import Box, Layout, NotFound, Page, PageText, PixelClasses
@@ -63,9 +64,58 @@ def test_blank_paper_comes_back_as_it_was_with_the_reason() -> None:
     assert locate_by_classes(replace(BLANK, classes=PixelClasses(plane, plane, plane, plane))) is None
 
 
+def test_a_picture_without_grid_and_traces_is_refused_on_its_first_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloth = np.random.default_rng(0).normal(150, 20, (900, 1200, 1)).clip(0, 255).repeat(3, axis=2)
+    calls = count_calls(monkeypatch)
+    located = locate_flat_leads(Page(np.asarray(cloth, dtype=np.uint8)))
+    assert isinstance(located.layout, NotFound)
+    assert calls == {"find_layout": 2}  # by rules and by the classes of its pixels
+
+
 def test_a_huge_photograph_is_reduced_and_has_no_text_in_the_wrong_place() -> None:
     page = replace(BLANK, texts=(PageText("aVR", Box(0, 0, 9, 9)),))
     assert _reduce(page) is page
     huge = _reduce(replace(page, pixels=np.zeros((6000, 6000, 3), np.uint8)))
     assert 0.2 * _MAX_PHOTO_PX < huge.height * huge.width <= _MAX_PHOTO_PX
     assert huge.texts == ()
+
+
+def test_leads_of_a_bent_view_and_of_a_page_that_was_bent_too_far_are_on_paper_that_is_not_flat() -> None:
+    page = Page(np.zeros((400, 400, 3), np.uint8))
+    settled = replace(page, bend_mm=3.0, residual_mm=0.02, is_settled=np.ones((2, 2), np.bool_))
+    assert locate._is_settled(settled)
+    assert not locate._is_settled(replace(settled, bend_mm=21.5))
+    assert not locate._is_settled(replace(settled, residual_mm=0.1))
+    bent = locate._keep_bent(page, settled)
+    assert bent.is_settled is not None
+    assert not bent.is_settled.any()
+    assert locate._keep_bent(page, page).is_settled is None
+    far = locate._doubt_large_bend(replace(settled, bend_mm=21.5))
+    assert far.is_settled is not None
+    assert not far.is_settled.any()
+    assert locate._doubt_large_bend(settled) is settled
+
+
+def test_the_direction_of_traces_is_found_by_how_even_their_ink_is() -> None:
+    across = np.zeros((300, 400), np.uint8)
+    across[[60, 61, 150, 151, 240, 241], 20:380] = 255
+    blank = np.zeros_like(across)
+    page = Page(np.zeros((300, 400, 3), np.uint8))
+    assert locate._find_direction(replace(page, classes=PixelClasses(across, blank, blank, blank))) is True
+    turned = np.ascontiguousarray(across.T)
+    blank = np.zeros_like(turned)
+    assert locate._find_direction(replace(page, classes=PixelClasses(turned, blank, blank, blank))) is False
+
+
+def test_a_search_that_takes_too_long_is_stopped_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.full((600, 800, 3), 255, np.uint8)
+    across = np.arange(800)
+    for row in range(40, 560, 40):
+        pixels[(row + 12 * np.sin(across / 11)).astype(int) + np.arange(3)[:, None], across] = 0
+    monkeypatch.setattr(search_time, "LIMIT_S", 0.0)
+    for search in (locate_leads, locate_flat_leads):
+        calls = count_calls(monkeypatch)
+        layout = search(Page(pixels)).layout
+        assert calls["find_layout"] == 1
+        assert isinstance(layout, NotFound)
+        assert layout.reason.endswith("The search for leads was stopped, as it took too long.")

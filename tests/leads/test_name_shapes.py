@@ -1,11 +1,14 @@
 """Lead names read by the shape of their letters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.leads.name_shapes import read_lead_names
+from ecglens.leads import name_shapes
+from ecglens.leads.name_shapes import LIMITS, read_lead_names
 from ecglens.records import Box
 from ecglens.render.ink import draw_text
 
@@ -53,3 +56,11 @@ def test_a_name_that_touches_a_trace_is_not_read_and_the_others_are() -> None:
     black, boxes = print_words(["V1", "V2"])
     black[round(boxes[0].bottom) - 4, :] = True
     assert [word.name for word in read_lead_names(black, px_per_mm=PX_PER_MM)] == ["V2"]
+
+
+def test_of_a_page_full_of_names_only_the_clearest_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    black, _ = print_words(list(STANDARD_LEADS))
+    names = read_lead_names(black, px_per_mm=PX_PER_MM)
+    monkeypatch.setattr(name_shapes, "LIMITS", replace(LIMITS, max_names=2))
+    assert read_lead_names(black, px_per_mm=PX_PER_MM) == names[:2]
+    assert names[1].score >= names[2].score

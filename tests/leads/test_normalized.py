@@ -10,7 +10,8 @@ from ecglens.formats.csv import read_csv
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale, normalize_page
 from ecglens.pages.preprocessing import rotate
 from ecglens.records import Box, NotFound, Page, PixelClasses
-from ecglens.render import RenderedPage, render_page
+from ecglens.render import RenderedPage, damage, render_page
+from ecglens.vision.pixel_classes import classify_page
 
 RECORD = read_csv(Path(__file__).resolve().parents[1] / "data" / "ptbxl_00001.csv")
 
@@ -86,3 +87,18 @@ def test_a_pile_of_pages_is_refused_by_the_size_of_its_paper(rendering: Rendered
     result = normalize_page(Page(np.ascontiguousarray(np.tile(rendering.page.pixels, (6, 1, 1)))))
     assert isinstance(result, NotFound)
     assert "By its grid the paper would be 1.1 m long; crop the picture to one page." in result.reason
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("noise", 3), ("noise", 11), ("jpeg", 3), ("jpeg", 11)])
+def test_noise_and_blocks_of_a_jpeg_are_no_grid(kind: str, seed: int) -> None:
+    page = damage(render_page(RECORD, layout="6x2", style="bare", dpi=138), kind=kind, strength=0.8, seed=seed).page
+    assert isinstance(normalize_page(page), NotFound)
+    assert isinstance(normalize_page(classify_page(page)), NotFound)
+
+
+def test_a_page_without_a_grid_is_turned_upright_by_its_lines() -> None:
+    page = render_page(RECORD, style="bare").page
+    turned = Page(rotate(page.pixels, 2.0))
+    normalized = normalize_at_scale(turned, 7.87)
+    assert abs(normalized.rotation_deg) == pytest.approx(2.0, abs=0.15)
+    assert normalize_at_scale(page, 7.87).rotation_deg == 0

@@ -198,8 +198,11 @@ class TestRefusals:
             pytest.param(lambda: b"GIF89a" + bytes(99), "found a GIF", id="gif"),
             pytest.param(lambda: bytes(128) + b"DICM" + bytes(99), "found a DICOM file", id="dicom"),
             pytest.param(lambda: b"<html><body>", "found an HTML, SVG or XML file", id="html"),
+            pytest.param(
+                lambda: b"<?xml?><RestingECG>", "found a digital ECG; read it with ecglens.read_record", id="muse"
+            ),
             pytest.param(lambda: b"%!PS-Adobe EPSF", "found a PostScript file", id="eps"),
-            pytest.param(lambda: os.urandom(7) + bytes(300), "found bytes of another kind", id="noise"),
+            pytest.param(lambda: b"\x01" + os.urandom(6) + bytes(300), "found bytes of another kind", id="noise"),
             pytest.param(lambda: PAGE.read_bytes()[:300], "expected a whole JPEG file", id="jpeg-head"),
             pytest.param(lambda: encode(quarters(), "PNG")[:300], "expected a whole PNG file", id="png-cut"),
             pytest.param(lambda: encode(quarters(), "TIFF")[:300], "expected a whole TIFF file", id="tiff-cut"),

@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
-from ecglens.records import EcgRecord
+from ecglens.records import EcgRecord, Page
 from ecglens.render import render_page
+from ecglens.tracing.quality import LIMITS, LeadFacts, PageFacts, find_effective_bend, lead_quality
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RECORD = read_csv(DATA / "ptbxl_00001.csv")
@@ -33,3 +35,20 @@ def test_a_flat_lead_gets_a_low_quality_and_a_warning() -> None:
     quality = dict(zip(tracing.record.leads, tracing.record.quality, strict=True))
     assert quality["V3"] < 0.5
     assert any("V3" in warning and "flat" in warning for warning in tracing.warnings)
+
+
+def test_a_lead_on_paper_that_was_not_flattened_well_fails() -> None:
+    signal = np.sin(np.arange(1000) / 20)[None].astype(np.float32)
+    record = EcgRecord(signal, 500.0, ("V1",))
+    page = PageFacts(0.2, 0.5, 0.0, 8.0, is_classified=False, has_grid=True)
+    facts = LeadFacts(np.ones(1000), 0.0, 0.0, 0.0)
+    good = lead_quality(record, [facts], page)[0]
+    assert good > 0.5
+    assert lead_quality(record, [replace(facts, unsettled=LIMITS.max_unsettled)], page)[0] == good
+    assert lead_quality(record, [replace(facts, unsettled=LIMITS.max_unsettled + 0.01)], page)[0] < 0.5
+
+
+def test_what_is_left_of_a_bend_counts_on_a_page_that_was_flattened() -> None:
+    page = Page(np.zeros((9, 9, 3), np.uint8), bend_mm=6.0)
+    assert find_effective_bend(page) == 6.0
+    assert find_effective_bend(replace(page, residual_mm=0.02)) == pytest.approx(0.02 * LIMITS.bend_per_residual)

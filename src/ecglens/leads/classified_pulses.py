@@ -106,7 +106,7 @@ class ClassifiedPulseLimits:
 LIMITS = ClassifiedPulseLimits()
 
 _HEIGHTS_MM = (10.0, 5.0, 20.0)
-"""1 mV at the three usual gains."""
+"""1 mV at the three standard gains."""
 _LINE_MM = 250.0
 """Length of a line of 10 s."""
 

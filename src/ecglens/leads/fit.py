@@ -1,7 +1,7 @@
 """Fitting a known layout to the lines of a page: the one whose lead names are in their positions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,9 +161,10 @@ def fit_layout(
     """
     least = 1 + _count_borders(words, zeros, span)
     plans = [
-        plan
+        variant
         for plan in LAYOUTS.values()
         if plan.lines == len(zeros) and plan.columns >= least and only in (None, plan.name)
+        for variant in _name_variants(plan, words)
     ]
     fits = [max((_fit(plan, words, zeros, span, by) for by in _STRETCHES), key=lambda fit: fit.named) for plan in plans]
     fits.sort(key=lambda fit: -fit.named)
@@ -180,6 +181,14 @@ def fit_layout(
     backed = not few or close == [summed]  # few names may still be clear: for one layout, and that which adds up
     needed = LIMITS.min_sum if backed else LIMITS.min_sum_alone
     return summed if sums[-1][0] > max(sums[-2][0] + LIMITS.min_sum_lead, needed) else None
+
+
+def _name_variants(plan: LayoutPlan, words: list[Word]) -> list[LayoutPlan]:
+    """A layout as it is; that of one line may show any lead whose name was read."""
+    if plan.lines > 1:
+        return [plan]
+    names = dict.fromkeys([*plan.leads, *(word.name for word in words)])
+    return [replace(plan, rows=((name,),)) for name in names]
 
 
 def _count_borders(words: list[Word], zeros: NDArray[np.float64], span: tuple[float, float]) -> int:
@@ -210,27 +219,19 @@ def _fit(
     reach = (
         LIMITS.max_distance_of_pitch * float(np.diff(zeros).min()) / PX_PER_MM if len(zeros) > 1 else -LIMITS.down_mm[0]
     )
-    pairs = []
-    for number, (name, row, column) in enumerate(slots):
-        for word in words:
-            right = (word.left - heads[column]) / PX_PER_MM
-            down = (word.bottom - zeros[row]) / PX_PER_MM
-            fits = LIMITS.right_mm[0] <= right <= LIMITS.right_mm[1] and max(-reach, LIMITS.down_mm[0]) <= down <= min(
-                reach, LIMITS.down_mm[1]
-            )
-            if fits and (word.name == name):
-                pairs.append((number, right, down, word))
-    best: list[tuple[int, float, float, Word]] = []
-    weight = 0.0
-    for _, right, down, _ in pairs:
-        near: dict[int, tuple[int, float, float, Word]] = {}
-        for pair in pairs:
-            apart = max(abs(pair[1] - right), abs(pair[2] - down))
-            if apart <= LIMITS.same_place_mm and (pair[0] not in near or pair[3].score > near[pair[0]][3].score):
-                near[pair[0]] = pair
-        total = sum(pair[3].score * name_weight(slots[pair[0]][0]) for pair in near.values())
-        if total > weight:
-            weight, best = total, list(near.values())
+    pairs = [
+        (number, (word.left - heads[column]) / PX_PER_MM, (word.bottom - zeros[row]) / PX_PER_MM, word)
+        for number, (name, row, column) in enumerate(slots)
+        for word in words
+        if word.name == name
+    ]
+    down_limits = max(-reach, LIMITS.down_mm[0]), min(reach, LIMITS.down_mm[1])
+    pairs = [
+        pair
+        for pair in pairs
+        if LIMITS.right_mm[0] <= pair[1] <= LIMITS.right_mm[1] and down_limits[0] <= pair[2] <= down_limits[1]
+    ]
+    weight, best = _find_common_place(pairs, [name_weight(name) for name, _, _ in slots])
     right_mm, down_mm = (float(np.median([pair[way] for pair in best])) if best else 0.0 for way in (1, 2))
     whole = max(
         sum(name_weight(name) for name, _, _ in slots),
@@ -257,6 +258,30 @@ def _fit(
         right_mm=right_mm,
         down_mm=down_mm,
     )
+
+
+def _find_common_place(
+    pairs: list[tuple[int, float, float, Word]], weights: list[float]
+) -> tuple[float, list[tuple[int, float, float, Word]]]:
+    """The names that are at one place beside most of the heads, and the sum of their weights.
+
+    Args:
+        pairs: Number of a place in the layout in rising order, distances of a name in mm from it, and the name.
+        weights: Weight of the name of each place in the layout.
+    """
+    if not pairs:
+        return 0.0, []
+    numbers = np.array([pair[0] for pair in pairs])
+    places = np.array([pair[1:3] for pair in pairs])
+    scores = np.array([pair[3].score for pair in pairs])
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    apart = np.abs(places[:, None] - places).max(axis=2)
+    near = np.where(apart <= LIMITS.same_place_mm, scores, 0.0)
+    totals = np.maximum.reduceat(near, starts, axis=1) @ np.array(weights)[numbers[starts]]
+    center = int(totals.argmax())
+    groups = np.split(near[center], starts[1:])
+    chosen = [int(start + group.argmax()) for start, group in zip(starts, groups, strict=True) if group.any()]
+    return float(totals[center]), [pairs[place] for place in chosen]
 
 
 def name_weight(name: str) -> float:

@@ -136,6 +136,21 @@ class KnownPrintLimits:
         high="Second pages are overlooked.",
     )
 
+    further_mm: float = threshold(
+        3.0,
+        "mm",
+        "Distance of a further line from its place at equal distances.",
+        low="Strips that are set less evenly are lost.",
+        high="Print beside the traces counts as a line.",
+    )
+    min_further: float = threshold(
+        0.8,
+        "1",
+        "Ink along a further line, as a part of the least along the others, from which the page has one more trace.",
+        low="Print and rules count as a line.",
+        high="Rhythm strips are lost without a word.",
+    )
+
 
 LIMITS = KnownPrintLimits()
 
@@ -179,6 +194,9 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
     if isinstance(result, NotFound):
         other = find_named_layout(page, normalized, name=name)
         result = NotFound(f"{result.reason} {other.reason}".strip()) if isinstance(other, NotFound) else other
+    elif result.doubt is not None and doubtful:
+        other = find_named_layout(page, normalized, name=name)
+        result = other if isinstance(other, Layout) else result
     if isinstance(result, Layout) and result.doubt is not None and not doubtful:
         return NotFound(result.doubt)
     return (
@@ -247,6 +265,8 @@ def _known_print(normalized: NormalizedPage, width: int) -> Layout | NotFound:
         rows = Rows(zeros=rows.zeros + down, pulses=())
     if any(cut):
         columns = _place_columns_by_names(columns, right, (np.abs(right) < reach) & (fits > LIMITS.min_name_margin))
+    elif not rows.pulses and (more := _find_further_line(ink, rows, columns)):
+        return NotFound(f"A trace more than the {layout.lines} of the layout {_PLAN} was seen {more} them.")
     curves, covered = trace_centers(ink, rows)
     doubt = check_leads(curves, covered, columns, layout)
     rhythm, warnings = _identify_rhythm_lead(ink, curves, rows, columns, layout)
@@ -312,6 +332,20 @@ def _find_span(ink: NDArray[np.uint8], rows: Rows) -> tuple[float, float] | NotF
     if whole.sum() < len(rows.zeros) - 1:
         return NotFound(f"Only {whole.sum()} of the {len(rows.zeros)} traces run unbroken from one end to the other.")
     return start, end
+
+
+def _find_further_line(ink: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64]) -> str:
+    """Say where a line as far away as the others runs as these do, ``above`` or ``below`` them; empty where none."""
+    part = ink[:, round(columns[0]) : round(columns[-1])] > LINES.black
+    along = cv2.dilate(np.asarray(part, dtype=np.uint8), np.ones((PX_PER_MM, 1), np.uint8)).mean(axis=1)
+    reach = round(LIMITS.further_mm * PX_PER_MM)
+
+    def most(zero: float) -> float:
+        return float(along[max(0, round(zero) - reach) : max(0, round(zero) + reach + 1)].max(initial=0.0))
+
+    typical = min(most(float(zero)) for zero in rows.zeros)
+    places = {"above": float(rows.zeros[0]) - rows.pitch, "below": float(rows.zeros[-1]) + rows.pitch}
+    return next((side for side, zero in places.items() if most(zero) >= LIMITS.min_further * typical), "")
 
 
 def _candidate_columns(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecglens.layouts import LAYOUTS, LayoutPlan
 from ecglens.leads.classified_pulses import find_pulses_of_lines
 from ecglens.leads.fit import Fit
+from ecglens.leads.half_pages import complete_half, describe_half
 from ecglens.leads.layout_from_names import LIMITS as NAMED
 from ecglens.leads.layout_from_names import (
     describe_odd_columns,
@@ -68,34 +69,6 @@ class LatticeLayoutLimits:
         low="Columns with names far from their pulses have none.",
         high="Pulses at the right end look like pulses of the last column.",
     )
-    min_six_mm: float = threshold(
-        180.0,
-        "mm",
-        "Least length of the lines of a page with six leads.",
-        low="Half of a page with twelve leads is read as one with six.",
-        high="Short recordings of six leads are refused.",
-    )
-    min_beside_mm: float = threshold(
-        20.0,
-        "mm",
-        "Least length of the lines beyond the place where a second column would begin that is compared.",
-        low="A part without a beat is compared.",
-        high="Two columns are read as one.",
-    )
-    max_change: float = threshold(
-        0.5,
-        "ln",
-        "Largest logarithm of the ratio of a line's heights on both sides of that place.",
-        low="Leads with a wandering baseline count as two.",
-        high="Two leads of similar height count as one.",
-    )
-    min_changed: float = threshold(
-        0.45,
-        "1",
-        "Least share of the lines whose height changes there.",
-        low="Extrasystoles make two columns.",
-        high="Two columns are read as one.",
-    )
     max_missing: float = threshold(
         0.4,
         "1",
@@ -125,10 +98,11 @@ class LatticeLayoutLimits:
         low="Columns of cut pages are placed by the letters.",
         high="Columns of other durations are read as 2.5 s.",
     )
-    names_tolerance: float = threshold(
-        0.006,
-        "1",
-        "Deviation of the names' distance from that of 10 s in equal columns up to which traces are as long as 10 s.",
+    names_mm: float = threshold(
+        1.3,
+        "mm",
+        "Deviation of a name's left edge from its place up to which traces that are not as long as the names tell are "
+        "right: an I begins elsewhere than a V.",
         low="Columns are placed by names that begin unevenly.",
         high="Columns are placed by a grid that was measured badly.",
     )
@@ -157,8 +131,6 @@ class LatticeLayoutLimits:
 
 LIMITS = LatticeLayoutLimits()
 
-_SIX = 6
-
 
 def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: str | None = None) -> Layout | NotFound:
     """Find the leads of a page whose pixels were classified.
@@ -183,7 +155,9 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
     lattice = find_lattice(words, only=name)
     if lattice is None:
         single = find_single_lead_lines(normalized, bare, words, source) if name is None else NotFound("")
-        return single if isinstance(single, Layout) else NotFound(describe_page(page, normalized, words))
+        if isinstance(single, Layout):
+            return single
+        return NotFound(describe_page(page, normalized, words), names=len({word.name for word in words}))
     zeros = find_lines_of_lattice(bare, lattice, LINES.black)
     if zeros is None:
         return NotFound(f"The names of {len(lattice.words)} leads were read, but no traces were found beside them.")
@@ -204,9 +178,13 @@ def find_lattice_layout(page: Page, normalized: NormalizedPage | None, *, name: 
         columns = np.append(heads, span[1])
     else:
         columns = _place_columns(lattice, span, tolerance, at_edge=ends_at_edge(page, normalized, span))
-    if name is None and (half := _describe_half(bare, rows, columns, fit.plan)):
-        return NotFound(half)
     curves, _ = trace_centers(bare, rows)
+    names_left = float(lattice.lefts[0])
+    if name is None and (half := describe_half(curves, columns, fit.plan, names_left)):
+        whole = complete_half(fit, columns, names_left)
+        if whole is None:
+            return NotFound(half)
+        fit, columns = whole
     plan, warnings = name_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
     unread = missing + len(warnings)
@@ -269,28 +247,6 @@ def _foot_width(covered: NDArray[np.bool_]) -> int:
     return max((int(last) for first, last in gaps if last - first >= LIMITS.min_foot_gap_mm * PX_PER_MM), default=0)
 
 
-def _describe_half(bare: NDArray[np.uint8], rows: Rows, columns: NDArray[np.float64], plan: LayoutPlan) -> str:
-    """Describe why six leads may be half of a page with twelve: too short, or two columns of which one has names."""
-    if sum(map(len, plan.rows)) != _SIX:
-        return ""
-    long_mm = float(columns[-1] - columns[0]) / PX_PER_MM
-    if long_mm < LIMITS.min_six_mm:
-        return f"The names of six leads were read, but the lines are only {long_mm:.0f} mm long: half a page?"
-    border = columns[0] + TEN_SECONDS_MM / 2 * PX_PER_MM
-    if plan.columns > 1 or columns[-1] - border < LIMITS.min_beside_mm * PX_PER_MM:
-        return ""
-    curves, _ = trace_centers(bare, rows)
-    slack = 2 * PX_PER_MM
-    heights = [
-        np.ptp(np.percentile(curves[:, first:last], (1, 99), axis=1), axis=0) + PX_PER_MM
-        for first, last in ((int(columns[0]) + slack, int(border) - slack), (int(border) + slack, int(columns[-1])))
-    ]
-    changes = np.abs(np.log(heights[0] / heights[1])) > LIMITS.max_change
-    if changes.sum() < LIMITS.min_changed * len(curves):
-        return ""
-    return "The names of six leads were read, but half way the lines go on with other complexes: half a page?"
-
-
 def _search_between(pulses: list[tuple[Pulse, ...]], lattice: Lattice, width: float) -> tuple[list[float], list[float]]:
     """Return the page columns between which the traces lie: right of pulses at the heads, left of pulses at the end.
 
@@ -327,7 +283,8 @@ def _place_columns(
     if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LIMITS.snap_mm:
         stop = start + count * nominal  # ends fade, heads do not
     in_ten_s = abs(apart / nominal - 1) < LIMITS.nominal_tolerance
-    if in_ten_s and not any(at_edge) and abs((stop - start) / (count * apart) - 1) > LIMITS.names_tolerance:
+    uneven = LIMITS.names_mm * PX_PER_MM * count / max(1, count - 1)
+    if in_ten_s and not any(at_edge) and abs(stop - start - count * apart) > uneven:
         stop = start + count * apart  # what follows the traces is the foot of a pulse, or a frame
     equal = np.linspace(start, stop, count + 1)
     fits_names = abs((stop - start) / (count * apart) - 1) < LIMITS.width_tolerance

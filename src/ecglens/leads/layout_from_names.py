@@ -15,6 +15,8 @@ from ecglens.layouts import LAYOUTS, LayoutPlan, canonical_lead
 from ecglens.leads.classified_pulses import find_classified_pulses
 from ecglens.leads.fit import LIMITS as FIT
 from ecglens.leads.fit import Fit, fit_layout, name_weight
+from ecglens.leads.half_pages import LIMITS as HALF
+from ecglens.leads.half_pages import complete_half, describe_half
 from ecglens.leads.name_recognition import recognize_lead_names
 from ecglens.leads.name_shapes import NAMES, Word, read_lead_names
 from ecglens.leads.normalized import LIMITS as NORMALIZATION
@@ -30,6 +32,7 @@ from ecglens.leads.trace_lines import (
     describe_cut,
     find_span,
     find_zero_lines,
+    remove_level_rules,
     remove_rules,
     trace_centers,
 )
@@ -167,6 +170,20 @@ class NamedLayoutLimits:
         low="Columns of cut pages are placed by the letters.",
         high="Stretched columns are placed as if they were exact.",
     )
+    min_without_rules: float = threshold(
+        0.5,
+        "1",
+        "Least share of its columns in which a line has ink that is no ruled line.",
+        low="A rule below a header counts as a line, and all leads get the names of their neighbors.",
+        high="Torn lines are refused.",
+    )
+    min_grid_mm: float = threshold(
+        0.5,
+        "mm",
+        "Length of what is left of a grid before or behind the traces from which it is left out.",
+        low="The edges of thick strokes are left out.",
+        high="Leads begin early by a foot of a pulse that the grid joins to them.",
+    )
     edge_mm: float = threshold(
         1.5,
         "mm",
@@ -195,10 +212,20 @@ class NamedLayoutLimits:
         low="Strips get the name of any lead.",
         high="Strips of noisy pages get the default name.",
     )
+    min_certain_similarity: float = threshold(
+        0.85,
+        "1",
+        "Similarity of a strip with the lead that its layout has there from which this lead outweighs another name.",
+        low="Strips are named after similar leads.",
+        high="Names that are misread, such as V6 for V5, are believed.",
+    )
 
 
 LIMITS = NamedLayoutLimits()
 
+
+_COMMON_STRIPS = ("II", "V1", "V5")
+"""Leads that recorders print as rhythm strips."""
 
 _SCALES_PX_PER_MM = np.geomspace(2.4, 26.0, 14)
 
@@ -231,10 +258,7 @@ def find_named_layout(
     unread: tuple[Fit, Rows, tuple[float, float]] | None = None
     most = 0.0
     for rows in _candidate_rows(bare, pulses, name):
-        span, through = find_span(bare, rows, ends=columns_between_pulses(rows.pulses or pulses, bare.shape[1]))
-        beside = columns_between_pulses(rows.pulses, bare.shape[1])[0]
-        if rows.pulses and 0 < beside >= span[0] - 1:
-            span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
+        span, through = _find_span(bare, rows, pulses)
         pulsed = len(rows.pulses) == len(rows.zeros)
         adds_up = partial(_limb_similarity, bare, rows, span)
         fit = fit_layout(words, rows.zeros, span, only=name, adds_up=adds_up, pulsed=pulsed)
@@ -248,7 +272,7 @@ def find_named_layout(
         share = _ink_share(bare, rows, span)
         if share < LIMITS.min_ink_share:
             continue
-        if fit is None or not through[len(fit.plan.rows) :].all():
+        if fit is None or not through[len(fit.plan.rows) :].all() or _is_line_empty(bare, rows, span):
             continue
         worth = fit.named + LIMITS.pulses_score * bool(rows.pulses) + LIMITS.line_score * len(rows.zeros) + share
         if worth > most:
@@ -257,13 +281,22 @@ def find_named_layout(
     if best is None:
         return NotFound("The lead names beside the traces could not be read, so that the leads cannot be identified.")
     fit, rows, span = best
+    span = _leave_grid_out(bare, rows, pulses, span)
+    at_edge = ends_at_edge(page, normalized, span)
     columns = _place_columns(
         fit,
         span,
         LIMITS.pitch_tolerance_grid if source == "grid" else LIMITS.pitch_tolerance_pulse,
-        at_edge=ends_at_edge(page, normalized, span),
+        at_edge=at_edge,
     )
     curves, _ = trace_centers(bare, rows)
+    names_left = columns[0] + fit.right_mm * PX_PER_MM
+    is_cut = any(at_edge) and columns[-1] - columns[0] < HALF.min_six_mm * PX_PER_MM  # brings a warning below
+    if name is None and not is_cut and (half := describe_half(curves, columns, fit.plan, names_left)):
+        whole = complete_half(fit, columns, names_left)
+        if whole is None:
+            return NotFound(half)
+        fit, columns = whole
     plan, warnings = name_strips(fit, words, rows, columns, curves)
     missing = len(fit.plan.leads) - len({word.name for word in fit.words})
     not_read = missing + len(warnings)
@@ -422,6 +455,41 @@ def _candidate_rows(bare: NDArray[np.uint8], pulses: tuple[Pulse, ...], name: st
     return candidates + [Rows(zeros=zeros, pulses=()) for zeros in lines]
 
 
+def _find_span(
+    bare: NDArray[np.uint8], rows: Rows, pulses: tuple[Pulse, ...]
+) -> tuple[tuple[float, float], NDArray[np.bool_]]:
+    """Columns at which the traces begin and end, beside the pulses, and which of the lines run through."""
+    span, through = find_span(bare, rows, ends=columns_between_pulses(rows.pulses or pulses, bare.shape[1]))
+    beside = columns_between_pulses(rows.pulses, bare.shape[1])[0]
+    if rows.pulses and 0 < beside >= span[0] - 1:
+        span = (float(beside - 2), span[1])  # the trace begins at the pulse's flank
+    return span, through
+
+
+def _is_line_empty(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -> bool:
+    """Return whether one of the lines has no trace but a ruled line, as below a header, or some print."""
+    traces = remove_level_rules(bare[:, max(0, round(span[0])) : round(span[1])]) > LINES.black
+    bands = (rows.band(line, bare.shape[0]) for line in range(len(rows.zeros)))
+    return any(traces[top:bottom].any(axis=0).mean() < LIMITS.min_without_rules for top, bottom in bands)
+
+
+def _leave_grid_out(
+    bare: NDArray[np.uint8], rows: Rows, pulses: tuple[Pulse, ...], span: tuple[float, float]
+) -> tuple[float, float]:
+    """Ends of the traces in ink so black that no grid is; the same where pale traces are torn in it.
+
+    What is left of a grid in the ink joins the foot of a pulse, or a frame, to the traces.
+    """
+    black = bare[bare > LINES.black]
+    level = cv2.threshold(black.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0]
+    clear, through = _find_span(np.where(bare > level, bare, np.uint8(0)), rows, pulses)
+    if through.sum() < max(1, LIMITS.min_through * len(through)):
+        return span
+    reach = LIMITS.min_grid_mm * PX_PER_MM
+    start, stop = (near if abs(near - far) > reach else far for near, far in zip(clear, span, strict=True))
+    return max(start, span[0]), min(stop, span[1])
+
+
 def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -> float:
     """Share of the ink between the traces' ends that lies on the lines: six lines of twelve are half a layout."""
     black = bare[:, max(0, round(span[0])) : round(span[1])] > LINES.black
@@ -516,18 +584,44 @@ def name_strips(
             or name_weight(word.name) == 1
             or (word.name == "II" and word.score > FIT.min_certain_score)
         ]
-        if sure:
-            strips[strip] = max(sure, key=lambda word: word.score).name
+        printed_name = max(sure, key=lambda word: word.score).name if sure else None
+        if printed_name == default:
             continue
-        similarities = {}
-        for line, names in enumerate(plan.rows):
-            for column, name in enumerate(names):
-                part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
-                similarities[name] = similarity(curves[row, part], curves[line, part])
-        best = max(similarities, key=lambda name: similarities[name] + 0.15 * (name == default))
-        strips[strip] = best if similarities[best] > LIMITS.min_strip_similarity else default
+        similarities = _compare_with_leads(row, plan, columns, curves)
+        others = {*strips[:strip]}
+        common = [name for name in (default, *_COMMON_STRIPS) if name not in others]
+        if printed_name is not None:
+            strips[strip] = printed_name
+            by_trace = max(common, key=lambda name: similarities.get(name, 0.0), default=printed_name)
+            is_certain = similarities.get(by_trace, 0.0) > LIMITS.min_certain_similarity
+            if (
+                (by_trace == default or printed_name not in _COMMON_STRIPS)
+                and is_certain
+                and similarities[by_trace] > similarities.get(printed_name, 1.0)
+            ):
+                strips[strip] = by_trace
+                warnings.append(
+                    f"The name of rhythm strip {strip + 1} looks like {printed_name}, but its trace is that of "
+                    f"{by_trace}; it is read as lead {by_trace}."
+                )
+            continue
+        left = [name for name in similarities if name not in others]
+        best = max(left, key=lambda name: similarities[name] + 0.15 * (name == default))
+        strips[strip] = best if similarities[best] > LIMITS.min_strip_similarity else (*common, default)[0]
         warnings.append(f"The name of rhythm strip {strip + 1} could not be read; it is read as lead {strips[strip]}.")
     return replace(plan, rhythm=tuple(strips)), tuple(warnings)
+
+
+def _compare_with_leads(
+    row: int, plan: LayoutPlan, columns: NDArray[np.float64], curves: NDArray[np.float64]
+) -> dict[str, float]:
+    """Similarity of a strip with each lead of the rows, over the same columns of the page."""
+    similarities = {}
+    for line, names in enumerate(plan.rows):
+        for column, name in enumerate(names):
+            part = slice(round(columns[column]) + 4 * PX_PER_MM, round(columns[column + 1]) - PX_PER_MM)
+            similarities[name] = similarity(curves[row, part], curves[line, part])
+    return similarities
 
 
 def _limb_similarity(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float], plan: LayoutPlan) -> float:

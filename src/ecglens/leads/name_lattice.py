@@ -109,6 +109,27 @@ class LatticeLimits:
         low="Print below the lines is a strip.",
         high="Strips with tall complexes are overlooked.",
     )
+    near_mm: float = threshold(
+        1.5,
+        "mm",
+        "Distance from the row along which most ink runs within which the flanks of a strip's complexes begin.",
+        low="Strips of low voltage are lost.",
+        high="Print below a frame looks like complexes.",
+    )
+    max_rule_mm: float = threshold(
+        1.1,
+        "mm",
+        "Thickness up to which the ink there may be that of a frame.",
+        low="Thick frames are strips.",
+        high="Strips of low voltage are lost.",
+    )
+    min_steep: int = threshold(
+        3,
+        "px of the normalized page",
+        "Least number of columns with such a flank.",
+        low="Frames with a speck are strips.",
+        high="Strips with thin flanks are lost.",
+    )
     min_covered: float = threshold(
         0.8,
         "1",
@@ -293,8 +314,15 @@ def _find_strips(ink: NDArray[np.uint8], along: NDArray[np.float64], zeros: NDAr
         row = first + int(along[first:stop].argmax())
         top, bottom = max(0, round(row - 0.5 * pitch)), round(row + 0.5 * pitch)
         covered = float(ink[top:bottom].any(axis=0).mean())
-        if along[row] < LIMITS.min_strip * typical or covered < LIMITS.min_covered:
+        if along[row] < LIMITS.min_strip * typical or covered < LIMITS.min_covered or _is_rule(ink, row):
             break
         strips.append(float(row))
         last = float(row)
     return np.array(strips)
+
+
+def _is_rule(ink: NDArray[np.uint8], row: int) -> bool:
+    """Return whether no complex leaves the ink along a row, as none leaves a frame."""
+    reach = round(LIMITS.near_mm * PX_PER_MM)
+    tall = ink[max(0, row - reach) : row + reach + 1].sum(axis=0) > LIMITS.max_rule_mm * PX_PER_MM
+    return int(tall.sum()) < LIMITS.min_steep

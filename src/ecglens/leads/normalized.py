@@ -23,6 +23,12 @@ __all__ = [
 ]
 
 
+_PAGES = (
+    "46 real and 160 rendered pages: grids have a strength of 4 or more, cover 0.19 of the page or more, or are even; "
+    "pages without a grid show patterns of up to 6 that cover at most 0.144"
+)
+
+
 @dataclass(frozen=True)
 class NormalizationLimits:
     """Thresholds of bringing a page to a common scale."""
@@ -47,6 +53,46 @@ class NormalizationLimits:
         "Skew below which a page is not turned: its edge moves by less than a pixel.",
         low="Straight pages are resampled.",
         high="Slightly turned pages lose sharpness along their lines.",
+    )
+    weak_strength: float = threshold(
+        4.0,
+        "1",
+        "Strength below which a pattern is a grid only if something else speaks for it.",
+        low="Noise and blocks of JPEGs become grids, and all lengths are wrong.",
+        high="Faint grids of photographs are not used.",
+        evidence=_PAGES,
+    )
+    max_weak_anisotropy: float = threshold(
+        0.035,
+        "1",
+        "Largest relative difference of the two pitches of a weak grid.",
+        low="Faint grids of photographs are not used.",
+        high="Noise becomes a grid.",
+        evidence=_PAGES,
+    )
+    ample_share: float = threshold(
+        0.15,
+        "1",
+        "Share of the page that the class of the grid covers from which a weak pattern is a grid.",
+        low="Blocks of JPEGs become grids.",
+        high="Faint grids of photographs are not used.",
+        evidence=_PAGES,
+    )
+    min_share: float = threshold(
+        0.125,
+        "1",
+        "Share below which only a plain pattern is a grid.",
+        low="Noise of pages without a grid becomes one.",
+        high="Dotted grids are not used.",
+        evidence=_PAGES,
+    )
+    plain_strength: float = threshold(
+        9.0,
+        "1",
+        "Strength of a plain pattern.",
+        low="Noise of pages without a grid becomes one.",
+        high="Small grids on large pages are not used.",
+        evidence=_PAGES,
     )
 
 
@@ -105,11 +151,9 @@ def normalize_page(page: Page) -> NormalizedPage | NotFound:
         The normalized, or a falsy reason.
     """
     work = _extract_work_ink(page)
-    angle = estimate_skew_from(work.lowest)
+    angle = _estimate_skew(work)
     lines = work.find_lines()
-    if abs(angle) < LIMITS.min_skew_deg:
-        angle = 0.0
-    else:
+    if angle:
         lines = np.asarray(
             _warp(lines, _rotation_back(lines.shape, angle), (lines.shape[1], lines.shape[0])), dtype=np.uint8
         )
@@ -117,6 +161,8 @@ def normalize_page(page: Page) -> NormalizedPage | NotFound:
     grid = find_grid_lines(lines, min_strength=GRID.min_classified_strength if is_classified else GRID.min_strength)
     if isinstance(grid, NotFound):
         return grid
+    if not _is_credible(grid, None if work.grid is None else float(work.grid.mean()) / 255):
+        return NotFound(f"No regular grid was found (strength {grid.strength:.2f}, but no lines of paper).")
     if is_classified:  # faint parts of the grid are paper, and traces beyond it are no dirt
         grid = replace(grid, box=Box(0.0, 0.0, float(lines.shape[0]), float(lines.shape[1])))
     longest_mm = max(
@@ -127,8 +173,30 @@ def normalize_page(page: Page) -> NormalizedPage | NotFound:
     return _build(page, work, grid, angle)
 
 
+def _estimate_skew(work: "_WorkInk") -> float:
+    """Return the angle by which a page has to be turned clockwise, 0 where that moves its edge by less than a pixel."""
+    angle = estimate_skew_from(work.lowest)
+    return 0.0 if abs(angle) < LIMITS.min_skew_deg else angle
+
+
+def _is_credible(grid: Grid, share: float | None) -> bool:
+    """Return whether a weak pattern is a grid and no noise, print or blocks of a JPEG.
+
+    Args:
+        grid: The pattern.
+        share: Share of the page that the class of the grid covers, where the pixels were classified.
+    """
+    vertical, horizontal = grid.px_per_mm
+    is_even = abs(vertical / horizontal - 1) <= LIMITS.max_weak_anisotropy
+    if share is None:
+        return grid.strength >= LIMITS.weak_strength or is_even
+    if share >= LIMITS.ample_share:
+        return True
+    return grid.strength >= (LIMITS.weak_strength if share >= LIMITS.min_share else LIMITS.plain_strength)
+
+
 def normalize_at_scale(page: Page, px_per_mm: float) -> NormalizedPage:
-    """Normalize a page without a grid, which is assumed to be upright and of a known scale.
+    """Normalize a page without a grid, of a known scale; its skew is that of its lines of print and of its traces.
 
     Args:
         page: Page as it was decoded.
@@ -137,7 +205,7 @@ def normalize_at_scale(page: Page, px_per_mm: float) -> NormalizedPage:
     work = _extract_work_ink(page)
     scale = px_per_mm / work.shrink
     whole = Box(0.0, 0.0, float(work.ink.shape[0]), float(work.ink.shape[1]))
-    return _build(page, work, Grid((scale, scale), whole, 0.0), 0.0)
+    return _build(page, work, Grid((scale, scale), whole, 0.0), _estimate_skew(work))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

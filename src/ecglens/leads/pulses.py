@@ -72,7 +72,7 @@ LIMITS = PulseLimits()
 
 
 _HEIGHTS_MM = (10.0, 5.0, 20.0)
-"""1 mV at the three usual gains."""
+"""1 mV at the three standard gains."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ __all__ = [
     "find_longest_run",
     "find_span",
     "find_zero_lines",
+    "remove_level_rules",
     "remove_rules",
     "trace_centers",
 ]
@@ -111,6 +112,13 @@ class TraceLineLimits:
         low="Slightly stretched scans bring a warning.",
         high="Stretched pages bring none.",
     )
+    min_level_rule_mm: int = threshold(
+        50,
+        "mm",
+        "Straight length from which level ink is a rule: at 30/min complexes are as far apart.",
+        low="Lines between complexes count as rules.",
+        high="Rules that a scan tore count as traces.",
+    )
     single_line_mm: float = threshold(
         40.0,
         "mm",
@@ -154,6 +162,13 @@ def remove_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
         rules[:, columns] = cv2.morphologyEx(black[:, columns], cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
         rules = np.asarray(cv2.dilate(rules, np.ones((1, 3), np.uint8)), dtype=np.uint8)
     return np.where(rules > 0, np.uint8(0), ink)
+
+
+def remove_level_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Remove level lines that are straight for longer than any trace from ink: frames, rules below a header."""
+    black = cv2.dilate(np.asarray(ink > LIMITS.black, dtype=np.uint8), np.ones((3, 1), np.uint8))  # slightly turned
+    straight = np.ones((1, LIMITS.min_level_rule_mm * PX_PER_MM), np.uint8)
+    return np.where(cv2.morphologyEx(black, cv2.MORPH_OPEN, straight) > 0, np.uint8(0), ink)
 
 
 def trace_centers(ink: NDArray[np.uint8], rows: Rows) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -16,7 +16,7 @@ from ecglens.measuring.spikes import remove_spikes
 from ecglens.measuring.waves import BEFORE, Waves, cut_normal_beats, delineate
 from ecglens.records import EcgRecord, NotFound
 
-__all__ = ["LIMITS", "Analysis", "AnalysisLimits", "analyze"]
+__all__ = ["LIMITS", "Analysis", "AnalysisLimits", "analyze", "shows_beats"]
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,19 @@ def analyze(record: EcgRecord) -> Analysis | NotFound:
     rr = rr_intervals(timing, beats)
     windows, waves = _find_typical_beat(clean, beats, rr)
     return Analysis(tuple(leads), clean, spikes, beats, rr, windows, waves, tuple(notes))
+
+
+def shows_beats(record: EcgRecord) -> bool:
+    """Return whether beats of one shape stand out from the signals of a record, as they do from an ECG's.
+
+    Args:
+        record: Signals in mV.
+    """
+    leads, signals, doubtful, _ = _prepare(record)
+    if not leads:
+        return False
+    clean, _ = remove_spikes(signals)
+    return _has_beats(find_beats(clean)) or (len(doubtful) > 0 and _has_beats(find_beats(doubtful)))
 
 
 def _has_beats(beats: Beats) -> bool:

@@ -5,11 +5,13 @@ JSON line on stdout, and never code. Pixels and curves are left in a file withou
 A file that exceeds the limits ends this process and nothing else.
 """
 
+import importlib
 import json
 import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from select import select
 from typing import Any, BinaryIO
@@ -57,13 +59,22 @@ def _serve(request: dict[str, Any], data: bytes, replies: BinaryIO, pixels: int)
             _send(replies, {"pages": count_pages(data, apart=False)})
             return
         file = SourceFile(data, request["name"], request["page"], request["max_megapixels"])
-        _send_page(replies, decode_here(file, request["kind"]), pixels)
+        _send_page(replies, _decode(file, request["kind"], request.get("decoder", "")), pixels)
     except EcgReadError as error:
         if isinstance(error.__cause__, MemoryError):
             _give_up(replies)
         _send(replies, {"error": {"code": error.code, "source": error.source, "detail": error.detail}})
     except MemoryError:
         _give_up(replies)
+
+
+def _decode(file: SourceFile, kind: str, decoder: str) -> Decoded:
+    """Decode a file of a known format, or by a function that the requesting process names as ``module:name``."""
+    if not decoder:
+        return decode_here(file, kind)
+    module, _, name = decoder.partition(":")
+    decode: Callable[[SourceFile], Decoded] = getattr(importlib.import_module(module), name)
+    return decode(file)
 
 
 def _give_up(replies: BinaryIO) -> None:

@@ -26,8 +26,10 @@ __all__ = [
     "Source",
     "count_pages",
     "decode_here",
+    "is_page",
     "iterate_pages",
     "load_file",
+    "read_chosen_page",
     "read_page",
 ]
 
@@ -49,6 +51,10 @@ _STARTS = {
     "BMP": (b"BM",),
 }
 _PDF_SEARCH_BYTES = 1024
+_RECORD_SEARCH_BYTES = 4096
+_RECORD_MARKS = (b"<RestingECG", b"<AnnotatedECG", b"<restingecgdata", b"ISHNE1.0", b"SCPECG", b"ALIVE\0")
+_EDF_START = b"0       "
+"""Beginnings of digital ECGs, which are no pages."""
 _ANIMATION_BYTES = 1024
 """Part of a file in which WebP and PNG say that they are animations."""
 _ANIMATION = "The file is an animation, of which the first picture was read; save others as files of their own."
@@ -61,6 +67,24 @@ _OTHER_FORMATS = {
     b"{": "a JSON file",
     b"\x1f\x8b": "a gzip file",
 }
+
+
+def read_chosen_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -> Page:
+    """Read one page as :func:`read_page` does; of a file with several, a warning says which one it is.
+
+    Args:
+        source: As for :func:`read_page`.
+        page: Likewise.
+        max_megapixels: Likewise.
+
+    Raises:
+        EcgReadError: As for :func:`read_page`.
+    """
+    chosen = read_page(source, page=page, max_megapixels=max_megapixels)
+    if chosen.count == 1 or isinstance(source, Page):
+        return chosen
+    words = f"The file has {chosen.count} pages, of which this is page {chosen.number}; choose others by their number."
+    return replace(chosen, warnings=(*chosen.warnings, words))
 
 
 def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, decode: Decode | None = None) -> Page:
@@ -157,6 +181,15 @@ def count_pages(data: bytes, *, apart: bool = True) -> int:
     # As in read_page; what is wrong with the file is said when its first page is read.
     except Exception:
         return 1
+
+
+def is_page(data: bytes) -> bool:
+    """Return whether a file begins as one of the formats of pages, readable or not."""
+    try:
+        _file_kind(SourceFile(data, "bytes", 1, 1.0))
+    except EcgReadError:
+        return False
+    return True
 
 
 def load_file(source: Source) -> tuple[bytes, str]:
@@ -309,6 +342,13 @@ def _file_kind(file: SourceFile) -> str:
         return "HEIC"
     if b"%PDF-" in head:
         return "PDF"
+    if any(mark in file.data[:_RECORD_SEARCH_BYTES] for mark in _RECORD_MARKS) or head.startswith(_EDF_START):
+        raise EcgReadError(
+            code="unsupported",
+            source=file.name,
+            detail=f"expected {_EXPECTED}, found a digital ECG; read it with ecglens.read_record, or on the command "
+            "line with ecglens read or ecglens convert.",
+        )
     raise EcgReadError(
         code="unsupported",
         source=file.name,

@@ -40,23 +40,21 @@ _RATE_WORDS = (
     r"|\bfr[eé][qc]\w*\.? ?-?(?:card|vent)\w*\.?)"
 )
 _RATE_UNITS = r"(?:bpm|lpm|(?:1|S|bat|batt|lat)?\s?/\s?min)\b"
-RATE = re.compile(
-    rf"{_RATE_WORDS}(?:\s?[\[(]?{_RATE_UNITS}[\])]?)?\W{{0,3}}(\d{{2,3}})(?!\d|\s*(?:mm|Hz))"
-    rf"|(?<![.,\d])\b(\d{{2,3}})\s*{_RATE_UNITS}",
-    re.IGNORECASE,
+RATE = (
+    rf"(?i){_RATE_WORDS}(?:\s?[\[(]?{_RATE_UNITS}[\])]?)?\W{{0,3}}(\d{{2,3}})(?!\d|\s*(?:mm|Hz))"
+    rf"|(?<![.,\d])\b(\d{{2,3}})\s*{_RATE_UNITS}"
 )
 """A heart rate; OCR often loses or misreads the heart between it and the layout in ``4*2.5s+1r 92``."""
 
 _NUMBER = r"(?<![\d.,/])(\d{1,3}(?:[.,]\d+)?)"
-_SPEED = re.compile(_NUMBER + r"\s*mm\s*/\s*s(?!q)", re.IGNORECASE)
-_GAIN = re.compile(_NUMBER + r"\s*mm\s*/\s*m\s*v", re.IGNORECASE)
-_COLUMN = re.compile(
-    r"\b[1-6]\s*(?:[*x\N{MULTIPLICATION SIGN}]|by)\s*(\d{1,2}(?:[.,]\d+)?)\s*s\b"
-    r"|\bRh?yth?m\w*\s+(\d{1,2}(?:[.,]\d+)?)\s*s\b(?=\W+\d+\s*mm)",
-    re.IGNORECASE,
+_SPEED = rf"(?i){_NUMBER}\s*mm\s*/\s*s(?!q)"
+_GAIN = rf"(?i){_NUMBER}\s*mm\s*/\s*m\s*v"
+_COLUMN = (
+    r"(?i)\b[1-6]\s*(?:[*x\N{MULTIPLICATION SIGN}]|by)\s*(\d{1,2}(?:[.,]\d+)?)\s*s\b"
+    r"|\bRh?yth?m\w*\s+(\d{1,2}(?:[.,]\d+)?)\s*s\b(?=\W+\d+\s*mm)"
 )
-_BAND = re.compile(_NUMBER + r"\s*(?:Hz)?\s*[~\N{EN DASH}\N{MINUS SIGN}-]\s*(\d{2,3})\s*Hz", re.IGNORECASE)
-_LIMIT = re.compile(r"(?<![\d.,~/-])\b(\d{2,3})\s*Hz", re.IGNORECASE)
+_BAND = "(?i)" + _NUMBER + r"\s*(?:Hz)?\s*[~\N{EN DASH}\N{MINUS SIGN}-]\s*(\d{2,3})\s*Hz"
+_LIMIT = r"(?i)(?<![\d.,~/-])\b(\d{2,3})\s*Hz"
 _LIMITS_HZ = frozenset({15, 20, 25, 35, 40, 45, 70, 75, 100, 150, 250, 300})
 """Upper limits that recorders offer; 50 and 60 Hz alone are the mains."""
 
@@ -69,15 +67,12 @@ _SECONDS = r"(0[.,]\d{2,3})\s*s(?:ec|ek)?\b"
 
 _INTERVALS = MappingProxyType(
     {
-        "pr_ms": re.compile(rf"{_BEFORE}P-?[RQ]{_TO_VALUE}(?:(\d{{2,3}}){_VALUE}|{_SECONDS})", re.IGNORECASE),
-        "qrs_ms": re.compile(rf"{_BEFORE}QRSD?{_TO_VALUE}(?:(\d{{2,3}}){_VALUE}|{_SECONDS})", re.IGNORECASE),
-        "qt_ms": re.compile(
-            rf"{_BEFORE}QT(?:{_WORDS}\s*/\s*QT\s?c\w*)?{_TO_VALUE}(?:(\d{{3}})(?!\d)|{_SECONDS})", re.IGNORECASE
-        ),
-        "qtc_ms": re.compile(
-            rf"(?<!/)\bQT{_WORDS}\s*/\s*QT\s?c\w*{_TO_VALUE}\d{{3}}\s*(?:ms)?\s*/\s*(\d{{3}})(?!\d)"
-            rf"|{_BEFORE}QT\s?cB?\b{_TO_VALUE}(?:(\d{{3}})(?!\d)|{_SECONDS})",
-            re.IGNORECASE,
+        "pr_ms": rf"(?i){_BEFORE}P-?[RQ]{_TO_VALUE}(?:(\d{{2,3}}){_VALUE}|{_SECONDS})",
+        "qrs_ms": rf"(?i){_BEFORE}QRSD?{_TO_VALUE}(?:(\d{{2,3}}){_VALUE}|{_SECONDS})",
+        "qt_ms": rf"(?i){_BEFORE}QT(?:{_WORDS}\s*/\s*QT\s?c\w*)?{_TO_VALUE}(?:(\d{{3}})(?!\d)|{_SECONDS})",
+        "qtc_ms": (
+            rf"(?i)(?<!/)\bQT{_WORDS}\s*/\s*QT\s?c\w*{_TO_VALUE}\d{{3}}\s*(?:ms)?\s*/\s*(\d{{3}})(?!\d)"
+            rf"|{_BEFORE}QT\s?cB?\b{_TO_VALUE}(?:(\d{{3}})(?!\d)|{_SECONDS})"
         ),
     }
 )
@@ -182,9 +177,9 @@ def parse_facts(lines: Iterable[str]) -> PrintedFacts:
     (92.0, 25.0, 10.0, 2.5, 25.0)
     """
     text = "\n".join(lines)
-    bands = [(_number(low), float(high)) for low, high in _BAND.findall(text)]
+    bands = [(_number(low), float(high)) for low, high in re.findall(_BAND, text)]
     lows = [low for low, _ in bands]
-    highs = [high for _, high in bands] or [float(one) for one in _LIMIT.findall(text) if int(one) in _LIMITS_HZ]
+    highs = [high for _, high in bands] or [float(one) for one in re.findall(_LIMIT, text) if int(one) in _LIMITS_HZ]
     values_of = {
         "rate_bpm": _numbers(RATE, text),
         "speed_mm_s": [speed for speed in _numbers(_SPEED, text) if speed in _SPEEDS_MM_S],
@@ -392,9 +387,9 @@ def _ms(duration: float) -> float:
     return 1000 * duration if duration < 1 else duration
 
 
-def _numbers(pattern: re.Pattern[str], text: str) -> list[float]:
+def _numbers(pattern: str, text: str) -> list[float]:
     """The number in the pattern's one group, or in the one of its groups that matched."""
-    return [_number(next(filter(None, match.groups()))) for match in pattern.finditer(text)]
+    return [_number(next(filter(None, match.groups()))) for match in re.finditer(pattern, text)]
 
 
 def _only(values: list[float], possible: tuple[float, float] | None) -> float | None:

@@ -3,6 +3,7 @@
 from ecglens.render.damage import DAMAGES, GEOMETRIC, damage, damage_page
 from ecglens.render.pages import render_page
 from ecglens.render.paper import GRIDS
+from ecglens.render.records import draw_record
 from ecglens.render.style import STYLES, PageStyle, random_style
 from ecglens.render.truth import LeadTruth, Mesh, PageTruth, RenderedPage, TextTruth
 
@@ -19,6 +20,7 @@ __all__ = [
     "TextTruth",
     "damage",
     "damage_page",
+    "draw_record",
     "random_style",
     "render_page",
 ]

@@ -1,6 +1,6 @@
 """Positions on a sheet in px, the leads of a layout, and the samples that each segment shows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from ecglens.render.furniture import find_template
 from ecglens.render.style import PageStyle
 from ecglens.render.truth import LeadTruth
 
-__all__ = ["PULSE_FOOT_MM", "Sheet", "find_lead_signal", "lay_out_segments", "select_layout"]
+__all__ = ["PULSE_FOOT_MM", "Sheet", "find_lead_signal", "has_leads", "lay_out_segments", "select_layout"]
 
 PULSE_FOOT_MM = 1.1
 """Length of the baseline before and after a calibration pulse."""
@@ -110,9 +110,9 @@ def select_layout(layout: str, style: PageStyle, record: EcgRecord) -> LayoutPla
         if len(style.rhythm) != len(plan.rhythm):
             raise RenderError(f"Expected {len(plan.rhythm)} rhythm leads for {layout}, got {len(style.rhythm)}.")
         plan = replace(plan, rhythm=style.rhythm)
-    missing = [lead for lead in plan.leads if not _has_lead(record, lead)]
+    missing = [lead for lead in plan.leads if not has_leads(record, [lead])]
     if missing:
-        fitting = [name for name, other in LAYOUTS.items() if all(_has_lead(record, lead) for lead in other.leads)]
+        fitting = [name for name, other in LAYOUTS.items() if has_leads(record, other.leads)]
         choices = " or ".join(dict.fromkeys([*fitting, "1x1"]))  # 1x1 shows lead II, or the first lead there is
         raise RenderError(
             f"Expected the leads of the layout {layout} in the record, got no {', '.join(missing)}; choose the layout "
@@ -140,9 +140,11 @@ def find_lead_signal(record: EcgRecord, lead: str) -> NDArray[np.float32]:
     raise RenderError(f"Expected lead {lead} in the record, but it has only {', '.join(record.leads)}.")
 
 
-def _has_lead(record: EcgRecord, lead: str) -> bool:
+def has_leads(record: EcgRecord, leads: Iterable[str]) -> bool:
+    """Return whether a record has all of some leads, or I and II to compute them."""
     try:
-        find_lead_signal(record, lead)
+        for lead in leads:
+            find_lead_signal(record, lead)
     except RenderError:
         return False
     return True

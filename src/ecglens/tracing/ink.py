@@ -1,6 +1,6 @@
 """The ink of a page's traces at full resolution, without grid dots and separators."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,7 +11,12 @@ from ecglens.limits import threshold
 from ecglens.pages.preprocessing import estimate_edge_level, extract_ink
 from ecglens.records import Layout, Page
 
-__all__ = ["LIMITS", "InkLimits", "TraceInk", "extract_trace_ink"]
+__all__ = ["LIMITS", "InkLimits", "TraceInk", "add_pale_strokes", "extract_trace_ink"]
+
+
+_REAL_PAGES = (
+    "`python benchmarks/real_pages.py`: page_013 of benchmarks/real_pages.md; no figure of `make accuracy` falls"
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,22 @@ class InkLimits:
         low="Grid dots are followed as traces.",
         high="Pieces of broken traces are removed.",
     )
+    pale_stroke: float = threshold(
+        0.35,
+        "1",
+        "Ink of a pale stroke beyond that of the grid, as a part of the level.",
+        low="Noise and the grid are added to gaps.",
+        high="Thin flanks of scans and pictures of the web stay hidden.",
+        evidence=_REAL_PAGES,
+    )
+    min_stroke_mm: float = threshold(
+        0.6,
+        "mm",
+        "Least height of a pale stroke.",
+        low="Dots of the grid are added to gaps.",
+        high="Only tall complexes are completed.",
+        evidence=_REAL_PAGES,
+    )
     classified_level: float = threshold(
         80.0,
         "share of 255",
@@ -74,6 +95,14 @@ class InkLimits:
         "tall complexes cover a third of a pixel.",
         low="Traces look wider than they are.",
         high="Thin strokes are lost.",
+    )
+    unsharp_share: float = threshold(
+        1.5,
+        "1",
+        "Share of the unsharp mask of blurred strokes.",
+        low="Blurred tips stay low.",
+        high="Noise is followed as traces.",
+        evidence="`python benchmarks/photographed.py`: blur and phone in benchmarks/photographed.md",
     )
     sharp_level: float = threshold(
         0.94,
@@ -142,13 +171,14 @@ class TraceInk:
         return (column + 0.5) * self.shrink - 0.5 + self.left
 
 
-def extract_trace_ink(page: Page, layout: Layout, *, level_share: float = 1.0) -> TraceInk:
+def extract_trace_ink(page: Page, layout: Layout, *, level_share: float = 1.0, blur_px: float = 0.0) -> TraceInk:
     """Extract the ink of the trace area of the upright page.
 
     Args:
         page: View on which the layout was located.
         layout: Positions of the leads.
         level_share: Share of the edge's level from which ink may be a trace.
+        blur_px: Standard deviation of the blur of its strokes, which is undone in part by an unsharp mask.
     """
     upright = turn_upright(page, layout) if page.classes is None else turn_map_upright(page.classes.trace, layout)
     box = layout.trace_area
@@ -166,10 +196,20 @@ def extract_trace_ink(page: Page, layout: Layout, *, level_share: float = 1.0) -
         whole = np.ascontiguousarray(area_ink[: size[1] * shrink, : size[0] * shrink])
         area_ink = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         level = estimate_edge_level(area_ink) if page.classes is None else level
+    if blur_px > 0:
+        area_ink = _sharpen(area_ink, blur_px)
+        level = estimate_edge_level(area_ink)
     sides = {side for lead in layout.leads for side in (lead.box.left, lead.box.right)}
     borders = np.array([(side - left + 0.5) / shrink - 0.5 for side in sorted(sides)])
-    black, separators = _remove_specks_and_separators(area_ink >= level_share * level, px_per_mm / shrink, borders)
+    strong = area_ink >= level_share * level
+    black, separators = _remove_specks_and_separators(strong, px_per_mm / shrink, borders)
     return TraceInk(area_ink, black, separators, level, shrink, top, left, page.classes is not None)
+
+
+def _sharpen(ink: NDArray[np.uint8], blur_px: float) -> NDArray[np.uint8]:
+    blurred = cv2.GaussianBlur(ink, (0, 0), blur_px)
+    share = LIMITS.unsharp_share
+    return np.asarray(cv2.addWeighted(ink, 1 + share, blurred, -share, 0), dtype=np.uint8)
 
 
 def _cut_ink(area: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
@@ -178,6 +218,27 @@ def _cut_ink(area: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
         return np.ascontiguousarray(area), LIMITS.classified_level
     ink = extract_ink(np.ascontiguousarray(area))
     return ink, estimate_edge_level(ink)
+
+
+def add_pale_strokes(ink: TraceInk, gaps: NDArray[np.bool_], px_per_mm: float) -> TraceInk:
+    """Add upright strokes that are paler than the level where a trace is hidden: thin flanks mix with the paper.
+
+    Args:
+        ink: Ink that was followed.
+        gaps: ``(width,)``, columns in which a line is hidden.
+        px_per_mm: Resolution of the ink, downward.
+
+    Returns:
+        The ink with the strokes that stand out from the grid lines of their column and rows and touch black ink.
+    """
+    grid = np.maximum(np.median(ink.pixels, axis=0)[None, :], np.median(ink.pixels, axis=1)[:, None])
+    is_pale = (ink.pixels - grid >= LIMITS.pale_stroke * ink.level) & gaps
+    length = max(3, round(LIMITS.min_stroke_mm * px_per_mm))
+    upright = cv2.morphologyEx(is_pale.astype(np.uint8), cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    strokes = np.asarray(ink.black | (upright > 0), dtype=np.uint8)
+    _, labels = cv2.connectedComponents(strokes, connectivity=8)
+    touching = np.unique(labels[ink.black])
+    return replace(ink, black=np.isin(labels, touching))
 
 
 def _remove_specks_and_separators(

@@ -1,6 +1,6 @@
 """Lines of traces: each followed through the ink, from the edges of its strokes to the center line of the pen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,15 @@ from ecglens.limits import threshold
 from ecglens.pages.sliding import dilate_mask
 from ecglens.records import Box, Layout, LeadBox, Page
 from ecglens.tracing.follow import HIDDEN, Runs, find_runs, follow_lines
-from ecglens.tracing.ink import TraceInk, extract_trace_ink
+from ecglens.tracing.ink import TraceInk, add_pale_strokes, extract_trace_ink
 from ecglens.tracing.pen import OVERSAMPLE, Outline, find_center_line, find_outline, find_pen_radius
 
-__all__ = ["LIMITS", "Line", "LineLimits", "TracedLines", "group_by_lines", "trace_lines"]
+__all__ = ["LIMITS", "Line", "LineLimits", "TracedLines", "group_by_lines", "is_blurred", "trace_lines"]
+
+
+_REAL_PAGES = (
+    "`python benchmarks/real_pages.py`: page_013 of benchmarks/real_pages.md; no figure of `make accuracy` falls"
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,51 @@ class LineLimits:
         "Share of hidden places from which a page is tried as a pale one.",
         low="Clean pages are followed twice, which takes time.",
         high="Pale pages lose their thin strokes.",
+    )
+    max_sharpness: float = threshold(
+        0.9,
+        "1",
+        "Sharpness of the ink below which its strokes may be blurred: 1.0 on sharp pages.",
+        low="Blurred tips stay low.",
+        high="Sharp pages are sharpened, which adds noise.",
+    )
+    min_blurred_px: float = threshold(
+        1.3,
+        "px",
+        "Radius of the pen from which pale strokes are blurred and not just thin.",
+        low="Pages of a low resolution are sharpened, which adds noise.",
+        high="Blurred tips stay low.",
+    )
+    blur_of_radius: float = threshold(
+        0.75,
+        "1",
+        "Standard deviation of the unsharp mask, as a part of the radius of blurred strokes.",
+        low="Blurred tips stay low.",
+        high="Strokes get pale borders.",
+    )
+    gap_slack_mm: float = threshold(
+        0.6,
+        "mm",
+        "Margin around hidden parts of a line within which pale strokes are added.",
+        low="A pale flank is added without its foot, and stays hidden.",
+        high="Ink beside gaps, such as grid lines, is followed too.",
+        evidence=_REAL_PAGES,
+    )
+    max_filled: float = threshold(
+        0.7,
+        "1",
+        "Share of the hidden places, as a part of that without pale strokes, up to which these are followed.",
+        low="Pale flanks stay hidden on pages that also have other gaps.",
+        high="Pages change whose gaps are no pale strokes.",
+        evidence=_REAL_PAGES,
+    )
+    max_shared_mm: float = threshold(
+        8.0,
+        "mm",
+        "Length over which complexes of two lines may share their ink.",
+        low="Lines are hidden where wide complexes overlap.",
+        high="A line that has ended runs along its neighbor's trace.",
+        evidence="`python benchmarks/real_pages.py`: page_008 of benchmarks/real_pages.md",
     )
     start_reach_mm: float = threshold(
         1.2,
@@ -141,12 +191,19 @@ class TracedLines:
         lines: One for each line of boxes.
         shift_px: How far right of the left edges of their boxes the traces begin, px of the page.
         pen_radius_px: Radius of the pen, px of the ink.
+        was_blurred: Whether the strokes were blurred, and sharpened before they were followed.
     """
 
     ink: TraceInk
     lines: list[Line]
     shift_px: float
     pen_radius_px: float
+    was_blurred: bool = False
+
+
+def is_blurred(traced: TracedLines) -> bool:
+    """Return whether strokes are wide and pale at once: thin strokes are pale without blur, thick ones are black."""
+    return traced.ink.sharpness < LIMITS.max_sharpness and traced.pen_radius_px > LIMITS.min_blurred_px
 
 
 def group_by_lines(layout: Layout) -> list[tuple[LeadBox, ...]]:
@@ -158,7 +215,7 @@ def group_by_lines(layout: Layout) -> list[tuple[LeadBox, ...]]:
 
 
 def trace_lines(page: Page, layout: Layout, boxes: list[tuple[LeadBox, ...]]) -> TracedLines:
-    """Follow every line of a page; a page whose thin strokes are pale is followed at a lower level.
+    """Follow every line of a page; one whose ink is pale is followed at a lower level, gaps with pale strokes in them.
 
     Args:
         page: View on which the layout was located.
@@ -166,11 +223,41 @@ def trace_lines(page: Page, layout: Layout, boxes: list[tuple[LeadBox, ...]]) ->
         boxes: From :func:`group_by_lines`.
     """
     traced = _trace_lines_of_ink(extract_trace_ink(page, layout), layout, boxes)
-    if _hidden_share(traced.lines) <= LIMITS.max_hidden:
+    was_blurred = is_blurred(traced)
+    if was_blurred:
+        blur_px = LIMITS.blur_of_radius * traced.pen_radius_px
+        traced = _trace_lines_of_ink(extract_trace_ink(page, layout, blur_px=blur_px), layout, boxes)
+    candidates = [traced]
+    if not traced.ink.is_classified:
+        candidates.append(_fill_gaps(traced, layout, boxes))
+    if _hidden_share(traced.lines) > LIMITS.max_hidden:
+        pale_ink = extract_trace_ink(page, layout, level_share=LIMITS.pale_level)
+        candidates.append(_trace_lines_of_ink(pale_ink, layout, boxes))
+    return replace(min(candidates, key=lambda each: _hidden_share(each.lines)), was_blurred=was_blurred)
+
+
+def _fill_gaps(traced: TracedLines, layout: Layout, boxes: list[tuple[LeadBox, ...]]) -> TracedLines:
+    """Follow the lines again with pale upright strokes where they were hidden, if that shows more of them."""
+    ink = traced.ink
+    down, across = (value / ink.shrink for value in layout.px_per_mm)
+    gaps = np.zeros(ink.pixels.shape[1], dtype=np.bool_)
+    for line in traced.lines:
+        visible = np.flatnonzero(~line.is_hidden)
+        if visible.size > 1:
+            is_inner = line.is_hidden.copy()
+            is_inner[: visible[0]] = is_inner[visible[-1] :] = False
+            gaps |= is_inner.reshape(-1, OVERSAMPLE).any(axis=1)
+    borders = ink.column(np.array([side for line in boxes for box in line for side in (box.box.left, box.box.right)]))
+    places = np.arange(len(gaps))
+    gaps &= np.abs(places[:, None] - borders).min(axis=1) > LIMITS.bar_mm[1] * across
+    if not gaps.any():
         return traced
-    pale_ink = extract_trace_ink(page, layout, level_share=LIMITS.pale_level)
-    pale = _trace_lines_of_ink(pale_ink, layout, boxes)
-    return pale if _hidden_share(pale.lines) < _hidden_share(traced.lines) else traced
+    gaps = dilate_mask(gaps, round(LIMITS.gap_slack_mm * across))
+    with_pale = add_pale_strokes(ink, gaps, down)
+    if not (with_pale.black & ~ink.black).any():
+        return traced
+    filled = _trace_lines_of_ink(with_pale, layout, boxes)
+    return filled if _hidden_share(filled.lines) < LIMITS.max_filled * _hidden_share(traced.lines) else traced
 
 
 def _trace_lines_of_ink(ink: TraceInk, layout: Layout, boxes: list[tuple[LeadBox, ...]]) -> TracedLines:
@@ -182,6 +269,7 @@ def _trace_lines_of_ink(ink: TraceInk, layout: Layout, boxes: list[tuple[LeadBox
     names = [_name_edges(ink, name, LIMITS.name_slack_mm * down) for name in layout.names] if is_roomy else []
     reach = max(LIMITS.reach_of_pitch * pitch, LIMITS.min_reach_mm * down)
     path = follow_lines(runs, zeros, px_per_mm=down, reach_px=reach, names=names)
+    path = _leave_to_nearest(runs, path, zeros, max(1, round(LIMITS.max_shared_mm * across)))
     top, bottom, shared = _split_shared_runs(runs, path, zeros)
     outlines = [find_outline(ink.pixels, a, b, level=ink.level) for a, b in zip(top, bottom, strict=True)]
     radius = float(np.median([find_pen_radius(edges) for edges in outlines if not np.isnan(edges[0]).all()] or [1.0]))
@@ -236,6 +324,33 @@ def _hidden_share(lines: list[Line]) -> float:
         visible = np.flatnonzero(~line.is_hidden)
         shares.append(float(line.is_hidden[visible[0] : visible[-1]].mean()) if visible.size > 1 else 1.0)
     return float(np.mean(shares))
+
+
+def _leave_to_nearest(
+    runs: Runs, path: NDArray[np.intp], zeros: NDArray[np.float64], max_columns: int
+) -> NDArray[np.intp]:
+    """Hide a line where it runs along a neighbor's trace for long, as one that ended or is lost does.
+
+    Args:
+        runs: Runs of the page's ink.
+        path: ``(lines, columns)``, the run of each line in each column.
+        zeros: Rows of 0 mV.
+        max_columns: Number of columns over which complexes of two lines may share their ink.
+    """
+    path = path.copy()
+    columns = np.arange(path.shape[1])
+    for upper in range(len(zeros) - 1):
+        lower = upper + 1
+        both = (path[upper] == path[lower]) & (path[upper] != HIDDEN)
+        bounds = np.flatnonzero(np.diff(np.concatenate([[False], both, [False]]).astype(np.int8)))
+        for start, stop in zip(bounds[::2], bounds[1::2], strict=True):
+            if stop - start <= max_columns:
+                continue
+            place = path[upper, start:stop]
+            middle = (runs.top[columns[start:stop], place] + runs.bottom[columns[start:stop], place]) / 2
+            away = [abs(float(np.median(middle)) - zeros[line]) for line in (upper, lower)]
+            path[upper if away[0] > away[1] else lower, start:stop] = HIDDEN
+    return path
 
 
 def _split_shared_runs(

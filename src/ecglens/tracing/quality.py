@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 from ecglens.pages.sliding import dilate_mask
-from ecglens.records import GOOD_QUALITY, Agreement, EcgRecord
+from ecglens.records import GOOD_QUALITY, Agreement, EcgRecord, Page
 from ecglens.tracing.lead_relations import relation_residuals
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "LeadFacts",
     "PageFacts",
     "QualityLimits",
+    "find_effective_bend",
     "good_share",
     "known_share",
     "lead_predictors",
@@ -175,6 +176,23 @@ class QualityLimits:
         high="Badly curled photographs are confirmed.",
         evidence=_AGREEMENT,
     )
+    bend_per_residual: float = threshold(
+        40.0,
+        "1",
+        "Bend of a page that was never flattened that is as bad as a residual of 1 mm of one that was flattened by its "
+        "grid.",
+        low="Pages whose grid was mistaken look good.",
+        high="Photographs that are flat again look bad.",
+        evidence="`python benchmarks/photographed.py`: benchmarks/photographed.md",
+    )
+    max_unsettled: float = threshold(
+        0.15,
+        "1",
+        "Share of a lead on paper that was not flattened well from which it fails.",
+        low="Leads at the edge of a photograph fail.",
+        high="Leads that are bent get a quality.",
+        evidence="photographs of `shared/data`, looked at one by one",
+    )
     max_tangled_confirmed: float = threshold(
         0.1,
         "1",
@@ -215,15 +233,15 @@ OVERLAP = "Complexes overlap those of neighboring lines"
 """Beginning of the warning that names leads whose ink cannot be distinguished from that of their neighbors."""
 
 _WEIGHTS = {
-    "constant": 9.25,
-    "residual": -4.73,
-    "bend": -3.40,
-    "shared": -33.18,
-    "torn": -11.99,
-    "jitter": -2.51,
-    "coarse": -24.72,
-    "edge": 2.49,
-    "soft": -16.95,
+    "constant": 10.57,
+    "residual": -4.15,
+    "bend": -2.75,
+    "shared": -39.22,
+    "torn": -12.55,
+    "jitter": -3.22,
+    "coarse": -36.06,
+    "edge": 2.59,
+    "soft": -17.80,
 }
 """Expected signal-to-noise ratio in dB as a sum over predictors, fitted by ``benchmarks/quality.py --fit``, which also
 prints how well it holds on other records."""
@@ -253,7 +271,7 @@ class PageFacts:
     Attributes:
         pen_mm: Radius of the pen.
         edge: Number of pixels between black and paper for each black one; 0 for a page that was thresholded.
-        bend_mm: How far the paper was bent.
+        bend_mm: How far the paper was bent, from :func:`find_effective_bend`.
         px_per_mm: Resolution at which the ink was followed.
         is_classified: Whether the ink is the share of each pixel that traces cover, by the network.
         has_grid: Whether the scale is that of the page's grid.
@@ -267,6 +285,13 @@ class PageFacts:
     has_grid: bool
 
 
+def find_effective_bend(page: Page) -> float:
+    """Return the bend of a page in mm; of one that was flattened, the bend that is as bad as what is left of it."""
+    if page.residual_mm is None:
+        return page.bend_mm
+    return LIMITS.bend_per_residual * page.residual_mm
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LeadFacts:
     """Facts of how a lead was read.
@@ -277,6 +302,7 @@ class LeadFacts:
         tangled: Share of its power (squares about the median) at or beside such ink.
         torn: Share of its power beside hidden parts.
         faint: Share of its ink that is missing along its center line, where the pixels were classified.
+        unsettled: Share of the lead on paper that was not flattened well.
     """
 
     confidence: NDArray[np.float64]
@@ -284,6 +310,7 @@ class LeadFacts:
     tangled: float
     torn: float
     faint: float = 0.0
+    unsettled: float = 0.0
 
     @classmethod
     def from_vectors(cls, rows: NDArray[np.float64]) -> "LeadFacts":
@@ -294,11 +321,11 @@ class LeadFacts:
     def join(cls, facts: "list[LeadFacts]") -> "LeadFacts":
         """Return the facts of a lead whose lines follow each other in time."""
         lengths = np.array([len(fact.confidence) for fact in facts], dtype=np.float64)
-        shared, tangled, torn, faint = (
+        shared, tangled, torn, faint, unsettled = (
             float(np.average([getattr(fact, name) for fact in facts], weights=lengths))
-            for name in ("shared", "tangled", "torn", "faint")
+            for name in ("shared", "tangled", "torn", "faint", "unsettled")
         )
-        return cls(np.concatenate([fact.confidence for fact in facts]), shared, tangled, torn, faint)
+        return cls(np.concatenate([fact.confidence for fact in facts]), shared, tangled, torn, faint, unsettled)
 
     @classmethod
     def from_ink(
@@ -361,6 +388,8 @@ def lead_quality(
         if opinion is not None and _is_confirmed(opinion, fact, page):
             quality = max(quality, LIMITS.confirmed_quality)
         if opinion is not None and opinion.on_stroke < LIMITS.min_on_stroke_passed:
+            quality = min(quality, LIMITS.tangled_quality)
+        if fact.unsettled > LIMITS.max_unsettled:
             quality = min(quality, LIMITS.tangled_quality)
         qualities.append(quality)
     return tuple(round(quality, 3) for quality in qualities)

@@ -7,7 +7,7 @@ import numpy as np
 from ecglens.limits import threshold
 from ecglens.records import Layout, LeadBox
 
-__all__ = ["DEFAULT_GAIN_MM_MV", "LIMITS", "ScaleLimits", "find_gain", "find_px_per_s"]
+__all__ = ["DEFAULT_GAIN_MM_MV", "LIMITS", "ScaleLimits", "find_gain", "find_px_per_s", "find_standard_duration"]
 
 DEFAULT_GAIN_MM_MV = 10.0
 """Gain of a page without a calibration pulse that neither prints another one nor was given one."""
@@ -27,6 +27,14 @@ class ScaleLimits:
         "Relative deviation of the calibration pulse from a given gain that brings a warning.",
         low="Pulses that are measured a pixel too high bring a warning.",
         high="A gain that is given wrongly is not noticed.",
+    )
+    pulse_tolerance: float = threshold(
+        0.15,
+        "1",
+        "Relative deviation of the calibration pulse from the nearest standard gain above which it is none.",
+        low="Pulses of blurred pages are not used.",
+        high="Bars between leads and complexes that look like pulses halve or double all amplitudes.",
+        evidence="rendered pages without pulses: bars of 4 mm between leads were read as 5 mm/mV",
     )
     duration_tolerance_grid: float = threshold(
         0.01,
@@ -64,18 +72,25 @@ def find_gain(
     pulse = layout.pulse_mm
     if layout.px_per_mm_source == "none":
         return None, None, ()
+    nearest = None if pulse is None else _find_standard_gain(pulse)
     if given_mm_mv is not None:
         if pulse is None or abs(pulse / given_mm_mv - 1) <= LIMITS.gain_tolerance:
             return given_mm_mv, "given", ()
         warning = f"The calibration pulse is {pulse:.1f} mm high, but {given_mm_mv:g} mm/mV was given."
         return given_mm_mv, "given", (warning,)
-    if pulse is None and printed_mm_mv is not None:
+    if nearest is not None:
+        return nearest, "pulse", ()
+    if printed_mm_mv is not None:
         return printed_mm_mv, "printed", ()
-    if pulse is None:
-        warning = "No calibration pulse was found: 10 mm/mV is assumed, and all amplitudes depend on this."
-        return DEFAULT_GAIN_MM_MV, "default", (warning,)
-    nearest = min(_STANDARD_GAINS_MM_MV, key=lambda gain: abs(float(np.log(gain / pulse))))
-    return nearest, "pulse", ()
+    reason = "No calibration pulse was found" if pulse is None else f"A pulse of {pulse:.1f} mm fits no standard gain"
+    warning = f"{reason}: {DEFAULT_GAIN_MM_MV:g} mm/mV is assumed, and all amplitudes depend on this."
+    return DEFAULT_GAIN_MM_MV, "default", (warning,)
+
+
+def _find_standard_gain(pulse_mm: float) -> float | None:
+    """Return the gain at which recorders print a pulse of this height, or ``None`` where there is none."""
+    nearest = min(_STANDARD_GAINS_MM_MV, key=lambda gain: abs(float(np.log(gain / pulse_mm))))
+    return nearest if abs(pulse_mm / nearest - 1) <= LIMITS.pulse_tolerance else None
 
 
 def find_px_per_s(lines: list[tuple[LeadBox, ...]], layout: Layout, speed_mm_s: float) -> float:
@@ -89,8 +104,14 @@ def find_px_per_s(lines: list[tuple[LeadBox, ...]], layout: Layout, speed_mm_s: 
         speed_mm_s: Paper speed.
     """
     by_scale = speed_mm_s * layout.px_per_mm[1]
-    has_grid = layout.px_per_mm_source == "grid"
+    has_grid = layout.px_per_mm_source in ("grid", "given")
     tolerance = LIMITS.duration_tolerance_grid if has_grid else LIMITS.duration_tolerance_pulse
     width = max(line[-1].box.right - line[0].box.left for line in lines)
-    nearest = min(_STANDARD_DURATIONS_S, key=lambda seconds: abs(width / by_scale - seconds))
-    return width / nearest if abs(width / by_scale / nearest - 1) < tolerance else by_scale
+    duration_s = find_standard_duration(width / by_scale, tolerance)
+    return by_scale if duration_s is None else width / duration_s
+
+
+def find_standard_duration(seconds: float, tolerance: float = LIMITS.duration_tolerance_grid) -> float | None:
+    """Return the duration at which recorders cut leads that is nearly the measured one, or ``None``."""
+    nearest = min(_STANDARD_DURATIONS_S, key=lambda each: abs(seconds - each))
+    return nearest if abs(seconds / nearest - 1) < tolerance else None

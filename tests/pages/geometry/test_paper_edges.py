@@ -37,7 +37,9 @@ def test_the_corners_of_a_sheet_on_a_table_are_found_clockwise(corners):
 
 def test_a_photo_is_rectified_with_a_warning():
     corners = [(60, 40), (930, 90), (900, 640), (100, 600)]
-    flat = rectify_by_edges(photo(corners))
+    flat, source = rectify_by_edges(photo(corners))
+    first = source.to_source @ (0, 0, 1)
+    assert np.abs(first[:2] / first[2] - corners[0]).max() < 6
     assert flat.pixels.mean() > 240
     assert "photographed at an angle" in flat.warnings[-1]
     assert np.abs(np.subtract(flat.pixels.shape, rectify(photo(corners), corners).pixels.shape)).max() <= 8

@@ -26,18 +26,23 @@ def photo(strength, seed=2, *, layout="3x4+1", kind="perspective"):
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "strength"), [("perspective", 1.0), ("perspective", 0.6), ("rotation", 1.0)])
 def test_a_photographed_grid_becomes_square_and_upright(kind, strength):
-    flat = rectify_by_grid(photo(strength, kind=kind).page)
+    page = photo(strength, kind=kind).page
+    flat, source = rectify_by_grid(page)
 
     grid = find_grid(flat.pixels)
     assert grid.strength > 6
     assert grid.px_per_mm[0] == pytest.approx(grid.px_per_mm[1], rel=0.01)
     assert estimate_bend(flat).most_mm < 2
     assert "photographed at an angle" in flat.warnings[-1]
+    middle = np.array([flat.width / 2, flat.height / 2, 1.0])
+    column, row, depth = source.to_source @ middle
+    there = page.pixels[round(row / depth), round(column / depth)]
+    assert np.abs(there.astype(int) - flat.pixels[flat.height // 2, flat.width // 2]).max() < 40
 
 
 def test_a_page_that_lies_flat_stays_as_large_as_it_is():
     page = render_page(RECORD).page
-    flat = rectify_by_grid(page)
+    flat, _ = rectify_by_grid(page)
     assert (flat.height, flat.width) == pytest.approx((page.height, page.width), rel=0.02)
 
 

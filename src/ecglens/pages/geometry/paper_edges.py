@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
+from ecglens.pages.geometry.paper_map import SourceView
 from ecglens.records import Page
 
 __all__ = ["LIMITS", "Corners", "PaperEdgeLimits", "find_paper_corners", "rectify", "rectify_by_edges"]
@@ -85,17 +86,23 @@ _ROUNDINGS = np.linspace(0.01, 0.08, 8)
 """Shares of the outline's length by which it may be simplified until it has four corners."""
 
 
-def rectify_by_edges(page: Page) -> Page | None:
+def rectify_by_edges(page: Page) -> tuple[Page, SourceView] | None:
     """Rectify a photograph by the corners of the paper, with a warning; ``None`` where they are not found.
 
     Args:
         page: A photograph of a sheet on something darker, turned by less than 45 degrees.
+
+    Returns:
+        The page from straight above, and the picture that it was resampled from.
     """
     corners = find_paper_corners(page)
     if corners is None:
         return None
     warning = "The page was photographed at an angle; it was rectified by the edges of the paper."
-    return replace(rectify(page, corners), warnings=(*page.warnings, warning))
+    view, matrix = _rectify(page, corners)
+    return replace(view, warnings=(*page.warnings, warning)), SourceView(
+        page.pixels, np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    )
 
 
 def rectify(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
@@ -108,6 +115,10 @@ def rectify(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
     Raises:
         EcgReadError: The corners are not a quadrangle on the page.
     """
+    return _rectify(page, corners)[0]
+
+
+def _rectify(page: Page, corners: Sequence[tuple[float, float]]) -> tuple[Page, NDArray[np.float64]]:
     points = np.array(corners, dtype=np.float32)
     inside = points.shape == (4, 2) and (points >= -0.5).all() and (points <= (page.width, page.height)).all()
     if (
@@ -124,7 +135,8 @@ def rectify(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
     target = np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(points, target)
     pixels = cv2.warpPerspective(page.pixels, matrix, (width, height), flags=cv2.INTER_CUBIC)
-    return replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=(), texts=())
+    view = replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=(), texts=())
+    return view, np.asarray(matrix, dtype=np.float64)
 
 
 def find_paper_corners(page: Page) -> Corners | None:

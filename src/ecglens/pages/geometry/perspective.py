@@ -14,6 +14,7 @@ from scipy.fft import rfft2
 from scipy.optimize import least_squares
 
 from ecglens.limits import threshold
+from ecglens.pages.geometry.paper_map import SourceView
 from ecglens.pages.preprocessing import color_extremes, extract_ink_from, extract_tint_from, local_mean
 from ecglens.records import Page
 
@@ -143,11 +144,14 @@ _FOLDS = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
 _Gradients = NDArray[np.float64]
 
 
-def rectify_by_grid(page: Page) -> Page | None:
+def rectify_by_grid(page: Page) -> tuple[Page, SourceView] | None:
     """Rectify a photograph by its grid, with a warning; ``None`` where the grid does not show the perspective.
 
     Args:
         page: A photograph, turned by at most 30 degrees.
+
+    Returns:
+        The page from straight above, and the picture that it was resampled from.
     """
     step = max(1, round(page.width / LIMITS.work_width_px))
     height, width = page.height // step, page.width // step
@@ -174,9 +178,10 @@ def rectify_by_grid(page: Page) -> Page | None:
     to_places = np.array([[1 / reach, 0, -middle[0] / reach], [0, 1 / reach, -middle[1] / reach], [0, 0, 1]])
     to_squares = np.array([[a, b, 0], [d, e, 0], [g, h, 1]]) @ to_places
     to_px = np.diag([reach * pitch * step / shrink, reach * pitch * step / shrink, 1.0])
-    flat = _warp_whole(pixels, to_px @ to_squares @ np.linalg.inv(to_work))
+    flat, matrix = _warp_whole(pixels, to_px @ to_squares @ np.linalg.inv(to_work))
     warning = "The page was photographed at an angle; it was rectified by its grid."
-    return replace(page, pixels=flat, warnings=(*page.warnings, warning), curves=(), texts=())
+    view = replace(page, pixels=flat, warnings=(*page.warnings, warning), curves=(), texts=())
+    return view, SourceView(pixels, np.asarray(np.linalg.inv(matrix), dtype=np.float64))
 
 
 def _grid_lines(work: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -308,8 +313,13 @@ def _gradients(plane: NDArray[np.float64], places: NDArray[np.float64]) -> tuple
     )
 
 
-def _warp_whole(pixels: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Warp the whole picture by a homography; what was beside it gets its median color."""
+def _warp_whole(
+    pixels: NDArray[np.uint8], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Warp the whole picture by a homography, shifted to show all of it, and return that homography too.
+
+    What was beside the picture gets its median color.
+    """
     height, width = pixels.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
     moved = cv2.perspectiveTransform(corners[None], matrix)[0]
@@ -318,4 +328,4 @@ def _warp_whole(pixels: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArr
     shifted = np.array([[1, 0, -first[0]], [0, 1, -first[1]], [0, 0, 1]]) @ matrix
     typical = np.median(pixels[::8, ::8].reshape(-1, 3), axis=0).tolist()
     flat = cv2.warpPerspective(pixels, shifted, (size[0], size[1]), flags=cv2.INTER_CUBIC, borderValue=typical)
-    return np.asarray(flat, dtype=np.uint8)
+    return np.asarray(flat, dtype=np.uint8), np.asarray(shifted, dtype=np.float64)

@@ -1,0 +1,61 @@
+"""Time that the search for the leads of a page may take: CPU time of its thread, more of it on a slower machine.
+
+What is found must not depend on how fast or how busy the machine is, and a page made to be searched for long must not
+hold it up.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from ecglens.records import Page
+
+__all__ = ["LIMIT_S", "SearchTime", "measure_slowness"]
+
+LIMIT_S = 3.0
+"""CPU time after which no further view is tried: damaged public pages need up to 1.7 s, hostile ones needed 18 s."""
+_MAX_SLOWNESS = 2.5
+"""Largest factor by which a search may take longer on a slow machine."""
+_SAMPLE_S = 0.005
+"""CPU time of the sample of work on the machine on which ``LIMIT_S`` was measured."""
+_SAMPLES = 3
+_SAMPLE_SHAPE = (600, 800)
+
+
+class SearchTime:
+    """CPU time of a search, which begins when this object is made."""
+
+    def __init__(self) -> None:
+        self._start_s = time.thread_time()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further view may be tried."""
+        spent_s = time.thread_time() - self._start_s
+        return spent_s >= LIMIT_S and spent_s >= LIMIT_S * self._slowness
+
+    def limit(self, views: Iterable[Page]) -> Iterator[Page]:
+        """Yield the views of a page until the time is over."""
+        views = iter(views)
+        while not self.is_over and (view := next(views, None)) is not None:
+            yield view
+
+    @cached_property
+    def _slowness(self) -> float:
+        return min(max(1.0, measure_slowness()), _MAX_SLOWNESS)
+
+
+def measure_slowness() -> float:
+    """Measure how many times as long as on the machine of the limits this one takes for the same work at present."""
+    pixels = np.random.default_rng(0).integers(0, 256, _SAMPLE_SHAPE, dtype=np.uint8)
+    times = []
+    for _ in range(_SAMPLES):
+        start_s = time.thread_time()
+        blurred = cv2.GaussianBlur(pixels, (0, 0), 3)
+        dark = blurred < np.median(blurred[: _SAMPLE_SHAPE[0] // 2], axis=0)
+        cv2.connectedComponentsWithStats(dark.astype(np.uint8))
+        times.append(time.thread_time() - start_s)
+    return min(times) / _SAMPLE_S

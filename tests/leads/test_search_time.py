@@ -1,0 +1,46 @@
+"""The time of a search: bounded, and not shorter on a slower machine."""
+
+import numpy as np
+import pytest
+
+from ecglens.leads import search_time
+from ecglens.leads.search_time import SearchTime, measure_slowness
+from ecglens.records import Page
+
+VIEWS = [Page(np.zeros((64, 64, 3), np.uint8))] * 4
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Replace the clock of the thread by one that is set by the test."""
+    now = {"s": 100.0}
+    monkeypatch.setattr(search_time.time, "thread_time", lambda: now["s"])
+    return now
+
+
+@pytest.mark.parametrize(("slowness", "end_s"), [(0.5, 3.0), (2.0, 6.0), (9.0, 7.5)])
+def test_a_search_ends_later_on_a_slower_machine_within_bounds(slowness, end_s, clock, monkeypatch):
+    monkeypatch.setattr(search_time, "measure_slowness", lambda: slowness)
+    search = SearchTime()
+    clock["s"] += end_s - 0.01
+    assert not search.is_over
+    clock["s"] += 0.02
+    assert search.is_over
+
+
+def test_views_are_tried_until_the_time_is_over(clock, monkeypatch):
+    monkeypatch.setattr(search_time, "measure_slowness", lambda: 1.0)
+    tried = 0
+    for _ in SearchTime().limit(VIEWS):
+        tried += 1
+        clock["s"] += 1.6
+    assert tried == 2
+
+
+def test_the_machine_is_measured_only_where_a_search_is_long(clock, monkeypatch):
+    monkeypatch.setattr(search_time, "measure_slowness", None)
+    assert len(list(SearchTime().limit(VIEWS))) == 4
+
+
+def test_the_slowness_of_a_machine_is_a_number():
+    assert 0.05 < measure_slowness() < 500

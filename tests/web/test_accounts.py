@@ -19,6 +19,7 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from ecglens.settings import load_settings
+from ecglens.web.accounts.data_export import export_user_data
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.accounts.tokens import create_token, find_token
 from ecglens.web.readings.models import Reading
@@ -352,3 +353,35 @@ def test_an_address_that_was_confirmed_becomes_the_account_s_unless_another_acco
         assert answer.status_code == 200
         assert user.email == ("new@example.org" if email != other.email else "ada@example.org")
         assert EmailAddress.objects.get(user=user, primary=True).email == user.email
+
+
+@pytest.mark.parametrize("email", ["ada@example.org", "nobody@example.org"])
+def test_a_mail_that_cannot_be_sent_is_said_whether_or_not_the_address_has_an_account(user, email, monkeypatch, caplog):
+    def fail(*args, **options):
+        raise ConnectionRefusedError(f"no server for {email}")
+
+    monkeypatch.setattr("django.core.mail.message.EmailMessage.send", fail)
+    body = Client().post("/accounts/password/reset/", {"email": email}, follow=True).content.decode()
+
+    assert "The mail could not be sent" in body
+    assert email not in caplog.text
+
+
+def test_a_site_without_a_mail_server_says_where_its_mail_is(user):
+    body = Client().post("/accounts/password/reset/", {"email": user.email}, follow=True).content.decode()
+
+    assert "This site sends no mail" in body
+
+
+def test_the_export_of_an_account_has_its_cases_and_reviews(user, client):
+    from ecglens.web.cases import flows
+
+    reading = Reading.objects.create(owner=user, name="a.jpg", state="done")
+    flows.add_readings(flows.create_case(user, "bed 7"), [reading])
+    flows.review_reading(reading, user, label="WPW")
+    with export_user_data(user) as file, zipfile.ZipFile(file) as archive:
+        [case] = json.loads(archive.read("cases.json"))
+        [review] = json.loads(archive.read("reviews.json"))
+
+    assert (case["pseudonym"], case["readings"][0]["reading"]) == ("bed 7", str(reading.pk))
+    assert review["label"] == "WPW"

@@ -20,6 +20,8 @@ from tiny_models import ecg_page, write_model
 
 import ecglens
 from ecglens.errors import SettingsError
+from ecglens.formats.csv import read_csv
+from ecglens.formats.files import write_record
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import AuditEntry, Token, User
 from ecglens.web.accounts.tokens import create_token
@@ -280,6 +282,37 @@ def test_a_token_allows_what_its_scopes_say(user, page):
     check_problem(reader.delete(f"{API}/readings/{reading['id']}"), 403)
 
 
+def test_a_digital_ecg_is_read_like_a_page(program, tmp_path):
+    pytest.importorskip("ecgdatakit")
+    record = read_csv(Path(__file__).resolve().parents[1] / "data" / "ptbxl_00001.csv")
+    content = write_record(record, tmp_path / "ecg", "aecg").read_bytes()
+    reading = upload(program, content).json()
+    measure(reading)
+
+    reading = program.get(f"{API}/readings/{reading['id']}").json()
+    assert reading["state"] == "done"
+    assert reading["facts"]["layout"]["name"] == "12x1"
+    assert reading["facts"]["measurements"]["rate_bpm"]["value"] == pytest.approx(64, abs=2)
+    check_problem(upload(program, b"<rss></rss>"), 422)
+
+
+def test_a_token_that_may_not_read_sees_no_note_when_it_repeats_its_upload(user, page):
+    writer, key = program_of(user, "write"), {"Idempotency-Key": "scan 18"}
+    reading = upload(writer, page, headers=key).json()
+    change = {"note": "a secret note", "corrected": "normal"}
+    address = f"{API}/readings/{reading['id']}"
+    program_of(user).patch(address, data=json.dumps(change), content_type="application/json")
+
+    again = upload(writer, page, headers=key)
+    assert (again.status_code, again.json()["id"], again.json()["note"], again.json()["corrected"]) == (
+        200,
+        reading["id"],
+        "",
+        None,
+    )
+    assert upload(program_of(user), page, headers=key).json()["note"] == "a secret note"
+
+
 def test_of_two_requests_with_one_key_at_once_one_creates_the_reading(program, page, monkeypatch):
     """The second request arrives while the page of the first one is being read."""
     key, inner = {"Idempotency-Key": "twice"}, []
@@ -342,7 +375,7 @@ def test_an_account_stores_up_to_its_quota(user, program, page, monkeypatch):
     problem = check_problem(upload(program, page), 507)
     check_problem(program.post(f"{API}/batches", {"files": [file_of(page)]}), 507)
 
-    assert "delete readings that you do not need" in problem["detail"]
+    assert "delete readings and streams that you do not need" in problem["detail"]
     assert Reading.objects.count() == 1
     program.delete(f"{API}/readings/{Reading.objects.get().pk}")
     assert count_stored_bytes(user.pk) == 0
@@ -438,7 +471,7 @@ def test_a_correction_does_not_change_the_prediction(program, reading):
     assert (changed["note"], changed["corrected"], changed["label"]) == ("Look again.", "mi", "normal")
     again = program.patch(address, {"corrected": ""}, "application/json").json()
     assert (again["note"], again["corrected"]) == ("Look again.", None)
-    check_problem(program.patch(address, {"corrected": "flu"}, "application/json"), 422)
+    check_problem(program.patch(address, {"corrected": "x" * 61}, "application/json"), 422)
     check_problem(program.patch(address, {"label": "mi"}, "application/json"), 422)
     check_problem(program.patch(address, {"note": "x" * 4001}, "application/json"), 422)
     check_problem(program.patch(address, "{", "application/json"), 400)
@@ -640,8 +673,8 @@ def test_the_description_has_every_operation_described(capsys):
     schema = Client().get(f"{API}/openapi.json").json()
 
     operations = [each for path in schema["paths"].values() for each in path.values()]
-    assert len(operations) == 19
-    assert len({each["operationId"] for each in operations}) == 19
+    assert len(operations) == 33
+    assert len({each["operationId"] for each in operations}) == 33
     assert all(each["summary"] and each["description"] for each in operations)
     free = {path for path, methods in schema["paths"].items() for each in methods.values() if not each.get("security")}
     assert free == {f"{API}/health", f"{API}/ready"}

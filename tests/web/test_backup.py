@@ -19,6 +19,7 @@ from django_tasks_db.models import DBTaskResult
 
 from ecglens.web.accounts.models import AuditEntry, User
 from ecglens.web.accounts.tokens import create_token
+from ecglens.web.cases.models import Case, Membership, Review, Share
 from ecglens.web.operations.backup import LEFT_OUT, MANIFEST, TABLES, list_tables
 from ecglens.web.readings.models import Answer, Batch, Picture, Reading, WorkerLife
 from ecglens.web.readings.store import pages, store_file
@@ -77,6 +78,10 @@ def site():
         idempotency_key=None,
     )
     Reading.objects.create(owner=user, name="three.jpg", state=Reading.State.ANSWERED, lease=uuid.uuid4())
+    case = Case.objects.create(owner=user, pseudonym="bed 7", created_at=AT)
+    Membership.objects.create(case=case, reading=done, recorded_on=AT.date(), tags=["before"])
+    Share.objects.create(case=case, sha256="0" * 64, expires_at=AT)
+    Review.objects.create(reading=done, reviewer=user, label="WPW", statements=["bradycardia"], reviewed_at=AT)
     AuditEntry.objects.create(actor_id=user.pk, token_id=token.pk, action="see", kind="reading", object_id=str(done.pk))
     WorkerLife.objects.create(worker_id="w1")
     return user

@@ -46,7 +46,7 @@ def test_a_zip_is_read_page_by_page_and_failures_say_why(send, client, page, wor
 
     assert answer["Location"] == batch.get_absolute_url()
     assert "The archive is being opened." in waiting
-    assert states() == [("d.jpg", "done"), ("a.jpg", "failed"), ("b.jpg", "done"), ("c.jpg", "done")]
+    assert states() == [("d.jpg", "done"), ("a.jpg", "failed"), ("b.jpg", "done"), ("sub › c.jpg", "done")]
     assert "Myocardial infarction</span> 3" in html
     assert "expected JPEG, PNG" in html
     assert "Skipped files</span> 1" in html

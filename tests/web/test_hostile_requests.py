@@ -16,7 +16,7 @@ from ecglens.web.accounts.tokens import create_token
 from ecglens.web.http.log_redaction import SecretsFilter
 from ecglens.web.readings.models import Reading
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 DEEP = {
     "lists": "[" * 5000 + "]" * 5000,

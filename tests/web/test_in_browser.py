@@ -1,12 +1,14 @@
 """The site in a real browser, as people use it, on a desktop and on a phone."""
 
 import io
+import json
 import os
 import re
 import zipfile
 from pathlib import Path
 
 import pytest
+from askew_photo import CORNERS, take_photo
 from browsing import ANSWER_S, CHROMIUM, SHOTS, accessible, shot, until
 from live_site import PASSWORD, Site
 
@@ -21,6 +23,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(not SHIPPED and "ECGLENS_MODEL" not in os.environ, reason="no model in weights/"),
 ]
+NARROW_FIRST = [390, pytest.param(1280, marks=pytest.mark.nightly)]
+"""Widths of long ways through the site: on a phone, and in the nightly run on a desktop too."""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,7 @@ def read_page(page, site, *names):
     page.locator("form.upload button[type=submit]").click()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", NARROW_FIRST)
 def test_a_person_from_sign_up_to_the_history(site, window, width):
     page = window(width)
     page.goto(site.address)
@@ -212,7 +216,7 @@ def calipers(page):
     )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", NARROW_FIRST)
 def test_a_batch_is_watched_until_it_is_done(site, window, tmp_path, width):
     page = window(width)
     sign_up(page, site, f"bob{width}@example.org")
@@ -359,3 +363,207 @@ def test_a_sheet_is_a_pdf_of_a_page(site, window):
 
     assert sheet.startswith(b"%PDF")
     assert len(io.BytesIO(sheet).getvalue()) > 50_000
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_visitor_sees_the_answer_before_the_rest(site, window, width):
+    page = window(width)
+    read_page(page, site, "MI_26.jpg")
+    page.wait_for_selector("#early-answer")
+    assert page.inner_text("#early-answer") == "Myocardial infarction"
+    assert page.locator(".stages").is_visible()
+    page.wait_for_selector(".whole-reading .measured tbody tr")
+    page.wait_for_function("document.querySelector('.early') === null")
+    page.wait_for_selector(".viewer canvas")
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_demo_has_the_diagnosis_of_its_record_beside_it(site, window, width):
+    page = window(width)
+    page.goto(f"{site.address}/try/infarction")
+    page.wait_for_selector(".whole-reading, .viewer canvas")
+    page.goto(f"{site.address}/try/infarction")
+    shot(page, "demo")
+    accessible(page, "demo")
+    assert page.locator(".early").count() == 0
+    assert "Acute myocardial infarction, posterior and inferior" in page.inner_text(".truth")
+
+
+@pytest.mark.parametrize(
+    ("width", "is_visitor"),
+    [
+        pytest.param(390, True, id="visitor-390"),
+        pytest.param(1280, False, id="user-1280"),
+        pytest.param(1280, True, id="visitor-1280", marks=pytest.mark.nightly),
+        pytest.param(390, False, id="user-390", marks=pytest.mark.nightly),
+    ],
+)
+def test_the_corners_of_a_refused_photo_are_dragged_and_the_page_is_read(site, window, tmp_path, width, is_visitor):
+    (tmp_path / "photo.jpg").write_bytes(take_photo())
+    page = window(width)
+    if not is_visitor:
+        sign_up(page, site, f"gil{width}@example.org")
+    page.goto(f"{site.address}/disease-predict")
+    page.set_input_files("#file", tmp_path / "photo.jpg")
+    page.locator("form.upload button[type=submit]").first.click()
+    page.wait_for_selector("form.corrector:not(template *) .corrector-stage image[href]")
+    page.wait_for_load_state()
+    shot(page, "refused-visitor" if is_visitor else "refused-user")
+    accessible(page, "refused")
+    corrector = page.locator("form.corrector")
+    assert "edges of the paper were seen" in corrector.inner_text()
+    corrector.get_by_role("button", name="Whole picture").click()
+    stage = corrector.locator(".corrector-stage")
+    stage.scroll_into_view_if_needed()
+    for number, point in enumerate(CORNERS):
+        end = corrector.locator("circle").nth(number).bounding_box()
+        target = stage.locator("g").evaluate(
+            "(g, at) => { const to = new DOMPoint(...at).matrixTransform(g.getScreenCTM()); return [to.x, to.y]; }",
+            list(point),
+        )
+        page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(*target, steps=4)
+        page.mouse.up()
+    for _ in range(4):
+        corrector.get_by_role("button", name="Turn right").click()
+    shot(page, "refused-corrected")
+    corrector.get_by_role("button", name="Try again").click()
+    page.wait_for_selector("#answer")
+    assert page.inner_text("#answer") == "Myocardial infarction"
+    if not is_visitor:
+        page.goto(f"{site.address}/readings/")
+        assert page.locator("table.list tbody tr").count() == 1
+
+
+def test_corners_are_moved_with_the_arrow_keys(site, window, tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(take_photo())
+    page = window()
+    page.goto(f"{site.address}/disease-predict")
+    page.set_input_files("#file", tmp_path / "photo.jpg")
+    page.locator("form.upload button[type=submit]").click()
+    page.wait_for_selector("form.corrector")
+    page.wait_for_load_state()
+    value = page.locator("form.corrector input[name=corners]")
+    before = value.input_value()
+    page.get_by_role("button", name="Top left corner").focus()
+    page.keyboard.press("Shift+ArrowRight")
+
+    assert value.input_value() != before
+    assert value.input_value().split()[1:] == before.split()[1:]
+
+
+@pytest.mark.parametrize("width", NARROW_FIRST)
+def test_a_reading_is_corrected_and_undone(site, window, width):
+    page = window(width)
+    sign_up(page, site, f"hal{width}@example.org")
+    read_page(page, site, "MI_26.jpg")
+    page.wait_for_selector(".measured tbody tr")
+    page.get_by_role("link", name="Correct", exact=True).click()
+    page.wait_for_selector(".drawing-stage")
+    shot(page, "edit")
+    accessible(page, "edit")
+    page.select_option("select[name='name:V1']", "V2")
+    page.select_option("select[name='name:V2']", "V1")
+    page.fill("input[name=speed]", "50")
+    page.select_option("[data-row]", "V5")
+    page.get_by_role("button", name="Draw").click()
+    stage = page.locator(".drawing-stage")
+    stage.scroll_into_view_if_needed()
+    frame = page.locator(".drawing-frame").bounding_box()
+    x, y = frame["x"] + 0.5 * frame["width"], frame["y"] + 0.5 * frame["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 5, steps=5)
+    page.mouse.up()
+    assert "strokes: 1" in page.inner_text("[data-said]")
+    page.select_option("[data-row]", "V6")
+    for tool, down in (("Remove", 30), ("Box", -40)):
+        page.get_by_role("button", name=tool, exact=True).click()
+        stage.scroll_into_view_if_needed()
+        frame = page.locator(".drawing-frame").bounding_box()
+        x, y = frame["x"] + 0.5 * frame["width"], frame["y"] + 0.5 * frame["height"]
+        page.mouse.move(x + 40, y + down)
+        page.mouse.down()
+        page.mouse.move(x, y + down + 60, steps=5)
+        page.mouse.up()
+    assert "strokes: 3" in page.inner_text("[data-said]")
+    shot(page, "edit-drawn")
+    removed = json.loads(page.input_value("input[name=traces]"))[1]
+    assert (removed["lead"], removed["removed"]) == ("V6", True)
+    assert removed["points"][0][0] < removed["points"][1][0]
+    assert list(json.loads(page.input_value("input[name=boxes]"))) == ["V6"]
+    for _ in range(3):
+        page.get_by_role("button", name="Remove the last stroke").click()
+    assert page.inner_text("[data-said]") == ""
+    page.get_by_role("button", name="Measure again").click()
+    page.wait_for_selector("text=Corrected by hand:")
+    page.wait_for_selector(".measured tbody tr")
+    assert "names V1 to V2, V2 to V1; speed" in page.inner_text(".notice.own")
+    page.goto(page.url + "edit")
+    page.get_by_role("button", name="Undo the latest").click()
+    page.wait_for_selector(".measured tbody tr")
+    assert page.locator("text=Corrected by hand:").count() == 0
+
+
+@pytest.mark.parametrize("width", NARROW_FIRST)
+def test_a_case_from_the_history_to_comparison_link_and_review(site, window, width):
+    page, guest = window(width), window(width)
+    sign_up(page, site, f"ida{width}@example.org")
+    page.goto(f"{site.address}/disease-predict")
+    read_page(page, site, "MI_26.jpg", "Normal_1.jpg")
+    until(page, "document.querySelectorAll('.sent a').length === 2")
+    page.goto(f"{site.address}/readings/")
+    for number in range(2):
+        page.locator("input[name=chosen]").nth(number).check()
+    page.get_by_role("button", name="Add to a case").click()
+    page.fill("#pseudonym", "bed 7")
+    shot(page, "case-add")
+    accessible(page, "case-add")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.wait_for_selector(".members li")
+    for number, day in enumerate(("2025-05-01", "2026-02-01")):
+        details = page.locator(".members details").nth(number)
+        details.locator("summary").click()
+        details.locator("input[type=date]").fill(day)
+        details.locator("input[name=tags]").fill("before, clinic")
+        details.get_by_role("button", name="Save").click()
+        page.wait_for_selector("text=Saved.")
+    while page.locator(".members img").count() < 2:  # both are measured
+        page.wait_for_timeout(500)
+        page.reload()
+    shot(page, "case")
+    accessible(page, "case")
+    page.get_by_role("button", name="New link").click()
+    link = page.inner_text("#new-link")
+    shot(page, "case-link")
+    guest.goto(link)
+    shot(guest, "shared")
+    accessible(guest, "shared")
+    guest.locator(".members h2 a").first.click()
+    guest.wait_for_selector(".viewer canvas")
+    shot(guest, "shared-reading")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_selector(".beats svg")
+    shot(page, "compare-case")
+    accessible(page, "compare-case")
+    assert page.locator(".beat").count() == 12
+    assert page.locator(".whisker circle").count() > 20
+    page.goto(f"{site.address}/review/")
+    page.wait_for_selector(".viewer canvas")
+    shot(page, "review")
+    accessible(page, "review")
+    page.get_by_label("Myocardial infarction", exact=True).check()
+    page.get_by_label("Bradycardia").check()
+    page.get_by_role("button", name="Save and go on").click()
+    page.wait_for_selector("text=This is the next one.")
+    page.get_by_label("or another one").fill("WPW")
+    page.get_by_role("button", name="Save and go on").click()
+    page.wait_for_selector(".agreement")
+    shot(page, "agreement")
+    accessible(page, "agreement")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as a data set").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert "pages.csv" in archive.namelist()

@@ -13,7 +13,7 @@ from live_site import Person, Site
 pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(3600)]
 
 PAGE = (Path(__file__).parents[1] / "data" / "MI_26.jpg").read_bytes()
-KILLS = 3
+KILLS = 2
 UPLOADS = 2
 """Uploads at a time: their number must not depend on the speed of the workers."""
 MOST_ATTEMPTS = 3

@@ -137,6 +137,58 @@ def test_samples_before_the_description_are_refused(site, ada):
     assert "describe the stream" in answer.json()["detail"]
 
 
+def test_the_reason_why_a_description_is_refused_reaches_the_sender(site, ada):
+    answer = send(site, ada, ['{"type": "info", "device": "x", "leads": ["I", "I"], "fs_hz": 250}'], uuid.uuid4())
+    assert answer.status_code == 422
+    assert "leads of different names" in answer.json()["detail"]
+
+
+def open_stream(site, ada, content, pk=None):
+    """Open a stream, and return its socket."""
+    one = socket.create_connection(("127.0.0.1", site.port), timeout=20)
+    head = (
+        f"POST /streams/{pk or uuid.uuid4()}/live HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {ada.token}\r\n"
+    )
+    one.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n{len(content):x}\r\n".encode() + content + b"\r\n")
+    return one
+
+
+def test_an_account_has_four_streams_and_health_is_answered_at_once_whatever_they_send(site, ada):
+    hostile = b'{"type": "samples", "mv": [' + b"[]," * 300_000 + b"[]]}\n"
+    description, numbers = LINES[0].encode() + b"\n", [uuid.uuid4() for _ in range(4)]
+    senders = [open_stream(site, ada, description, pk) for pk in numbers]
+    for pk in numbers:
+        wait_until_live(ada, pk)
+    with open_stream(site, ada, description) as fifth:
+        assert b"at most 4 streams of an account" in b"".join(iter(lambda: fifth.recv(10_000), b""))
+    threads = [in_thread(one.sendall, f"{len(hostile):x}\r\n".encode() + hostile + b"\r\n")[0] for one in senders]
+    slowest_s = 0.0
+    for _ in range(20):
+        began = time.monotonic()
+        assert requests.get(f"{site.address}/healthz", timeout=10).status_code == 200
+        slowest_s = max(slowest_s, time.monotonic() - began)
+        time.sleep(0.05)
+    for thread, one in zip(threads, senders, strict=True):
+        thread.join(20)
+        with one:
+            assert b" 413 " in one.recv(10_000)
+    assert slowest_s < 1.0
+
+
+def test_a_sender_that_never_describes_its_stream_loses_its_place_within_seconds(site, ada):
+    with open_stream(site, ada, b"{") as one:
+        began = time.monotonic()
+        one.settimeout(1.0)
+        answer = b""
+        while not answer and time.monotonic() - began < 20:
+            try:
+                answer = one.recv(10_000)
+            except TimeoutError:
+                one.sendall(b"1\r\n \r\n")  # a byte now and then does not help
+        assert b" 408 " in answer
+        assert 8 < time.monotonic() - began < 15
+
+
 def test_a_second_sender_of_a_session_is_refused_while_the_first_sends(site, ada):
     pk = uuid.uuid4()
     thread, answers = in_thread(send, site, ada, [*LINES, END], pk, pause_s=0.05)

@@ -16,7 +16,7 @@ from ecglens.web.accounts.models import User
 from ecglens.web.accounts.tokens import create_token
 from ecglens.web.readings.models import Reading
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 SHORT, LONG = st.integers(1, 40), st.integers(1, 3500)
 TINY = st.tuples(SHORT, SHORT)

@@ -195,9 +195,11 @@ def test_a_note_and_the_users_label_do_not_change_the_prediction(upload, client)
     assert "the model&#x27;s prediction is stored as well" in client.get(address).content.decode().replace(
         "'", "&#x27;"
     )
-    answer = client.post(f"{address}change", {"corrected": "flu"}, follow=True)
-    assert "Expected a label out of" in answer.content.decode()
-    assert only().corrected == "normal"
+    client.post(f"{address}change", {"corrected": "normal", "other": "WPW,\n type A"})
+    assert only().corrected == "WPW, type A"
+    answer = client.post(f"{address}change", {"other": "x" * 61}, follow=True)
+    assert "a label of at most 60" in answer.content.decode()
+    assert only().corrected == "WPW, type A"
 
 
 def test_deleting_leaves_nothing(upload, client, work, stored_files):
@@ -237,7 +239,7 @@ def test_a_selection_is_exported_in_each_form(upload, client, work):
 
     assert "'=cmd.jpg" in exports["csv"].content.decode("utf-8-sig")
     assert json.loads(exports["json"].content)[0]["predictions"][0]["label"] == "mi"
-    assert read_page(exports["pdf"].content).count == 2  # the statements of this page need a second sheet
+    assert read_page(exports["pdf"].content).count == 3  # the leads, and two sheets of tables
     assert AuditEntry.objects.filter(action="export", object_id=chosen).count() == 3
 
 
@@ -292,11 +294,11 @@ def test_predictions_of_two_models_are_shown_side_by_side(upload, client, monkey
 
 def test_the_same_key_gives_the_same_reading(user, page):
     options = flows.create_options(user)
-    first, is_new = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
-    again, is_again_new = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
+    first = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
+    again = flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="1")
 
-    assert first.pk == again.pk
-    assert (is_new, is_again_new) == (True, False)
+    assert first.reading.pk == again.reading.pk
+    assert (first.is_new, again.is_new) == (True, False)
     with pytest.raises(flows.Refused, match="use a new key"):
         flows.read_file(user, page, "a.jpg", options=options, idempotency_key="k", request_sha256="2")
     assert Reading.objects.count() == 1
@@ -358,3 +360,13 @@ def test_an_export_that_the_installation_lacks_is_shown_without_a_link(upload, c
     assert f"{address}signals/dicom" not in html
     assert "not installed on this site" in html
     assert f"{address}signals/wfdb" in html
+
+
+def test_labels_of_ones_own_can_be_searched_for(client, user, other):
+    for owner, name, label in ((user, "a", "WPW"), (user, "b", "normal"), (other, "c", "hers")):
+        Reading.objects.create(owner=owner, name=name, state="done", corrected=label)
+    body = client.get("/readings/?label=WPW").content.decode()
+
+    assert '<option value="WPW" selected>WPW</option>' in body
+    assert "hers" not in body
+    assert body.count('name="chosen"') == 1

@@ -23,6 +23,9 @@ from wild_files import BOMBS, damaged_files
 from ecglens.errors import SettingsError
 from ecglens.web.accounts.models import AuditEntry, Token
 from ecglens.web.accounts.tokens import create_token
+from ecglens.web.cases.flows import add_readings, create_case, review_reading
+from ecglens.web.cases.models import Case, Membership, Review, Share
+from ecglens.web.cases.shares import create_share
 from ecglens.web.http.database import configure_database
 from ecglens.web.http.keys import check_settings, create_private_folder, load_secret_key
 from ecglens.web.http.log_redaction import SecretsFilter
@@ -40,6 +43,10 @@ OPEN = {
     "models": "what is installed",
     "models/compare": "what is installed",
     "models/<str:name>": "what is installed",
+    "shared/<str:key>/": "opens with the key of a link",
+    "shared/<str:key>/<uuid:pk>/": "opens with the key of a link",
+    "shared/<str:key>/<uuid:pk>/page": "opens with the key of a link",
+    "shared/<str:key>/<uuid:pk>/pictures/<str:name>": "opens with the key of a link",
     "api/v1/openapi.json": "the description of the API",
     "api/v1/docs": "the description of the API",
     "api/v1/health": "for a load balancer",
@@ -55,6 +62,15 @@ OPEN = {
     "offline": "for phones",
 }
 """Routes that need no account, each with its reason; every other one does."""
+
+
+BODIES = {
+    "api/v1/cases/<uuidstr:pk>/readings": {"reading": str(uuid.UUID(int=0))},
+    "api/v1/readings/<uuidstr:pk>/corrections": {"content": {"speed_mm_s": 50}},
+    "api/v1/reviews/<uuidstr:pk>": {"label": "mine now"},
+}
+"""Bodies for routes that take JSON."""
+STORED = (Reading, Batch, Token, Picture, Case, Membership, Review, Share)
 
 
 def routes(patterns=None, before=""):
@@ -73,6 +89,10 @@ def ours():
 
 def fill_path(path, reading, batch, token, picture):
     pk = batch.pk if "batch" in path else token.pk if "token" in path else reading.pk
+    if "cases" in path and "readings/<" not in path:
+        membership = Membership.objects.get(reading=reading)
+        pk = membership.case.shares.get().pk if "shares" in path else membership.case_id
+    path = path.replace("<str:key>", "no-such-key-of-a-link")
     path = re.sub(r"<uuid(str)?:pk>", str(pk), path)
     path = path.replace("<slug:form>", "json").replace("<slug:name>", "normal")
     return "/" + re.sub(r"<(str:)?name>", picture.name if "pictures" in path else "compact_cnn", path)
@@ -87,6 +107,10 @@ def things(user, upload, page):
     Reading.objects.update(signals=store_file(json.dumps(signals).encode(), ".json"), state=Reading.State.DONE)
     batch = flows.create_batch(user, [SimpleUploadedFile("a.jpg", page)], options=flows.create_options(user))
     token, _ = create_token(user, "script", ["read", "write"])
+    case = create_case(user, "bed 7")
+    add_readings(case, [reading])
+    create_share(case, 7)
+    review_reading(reading, user, label="normal")
     return Reading.objects.get(batch=None), batch, token, Picture.objects.first()
 
 
@@ -94,13 +118,14 @@ def things(user, upload, page):
 def test_every_route_protects_data_of_a_user_from_others(path, things, user, other):
     """Each route is asked by nobody, by another person and by a program of another person, in every way."""
     address = fill_path(path, *things)
-    before = [list(model.objects.order_by("pk").values()) for model in (Reading, Batch, Token, Picture)]
+    before = [list(model.objects.order_by("pk").values()) for model in STORED]
     stranger = Client()
     stranger.force_login(other, backend="django.contrib.auth.backends.ModelBackend")
     _, key = create_token(other, "hers", ["read", "write"])
     mine = [str(things[0].pk), str(things[1].pk), str(things[2].pk), user.email]
     with_key = {"Authorization": f"Bearer {key}"}
-    bodies = {("patch", "api/"): {"data": '{"note": "mine now"}', "content_type": "application/json"}}
+    content = {"data": json.dumps(BODIES.get(path, {"note": "mine now"})), "content_type": "application/json"}
+    bodies = {("patch", "api/"): content, **({("post", "api/"): content} if path in BODIES else {})}
     for method in ("get", "post", "put", "patch", "delete"):
         for who, client, headers in (
             ("nobody", Client(), {}),
@@ -119,7 +144,7 @@ def test_every_route_protects_data_of_a_user_from_others(path, things, user, oth
             text = body.decode(errors="replace").replace(address, "")
             assert not [each for each in mine if each in text and each not in address], summary
     Token.objects.filter(owner=other).delete()
-    after = [list(model.objects.order_by("pk").values()) for model in (Reading, Batch, Token, Picture)]
+    after = [list(model.objects.order_by("pk").values()) for model in STORED]
     assert after == before
 
 
@@ -161,10 +186,15 @@ def test_no_page_has_anything_inline(client, things):
         "/batches/",
         "/account/",
         "/models",
+        "/cases/",
+        "/review/agreement",
         "/try/normal",
         "/accounts/2fa/",
     ]
-    for path in (*paths, things[0].get_absolute_url(), things[1].get_absolute_url()):
+    reading, batch, *_ = things
+    paths += [f"/review/{reading.pk}/", reading.membership.case.get_absolute_url()]
+    paths += [f"/readings/compare?a={reading.pk}&b={reading.pk}", f"/cases/add?reading={reading.pk}"]
+    for path in (*paths, reading.get_absolute_url(), batch.get_absolute_url()):
         body = client.get(path).content.decode()
         assert not re.search(r"<style|\sstyle=|<script(?![^>]*(\ssrc=|application/json))|\son\w+=", body), path
         assert not re.search(r"""<(?!a )[^>]*(?:src|href|action)=["'](?:https?:)?//""", body), path
@@ -311,6 +341,7 @@ def test_a_bomb_is_refused_and_leaves_nothing(upload, stored_files, bomb):
     assert not Reading.objects.exists()
 
 
+@pytest.mark.sqlite
 def test_damaged_files_never_break_the_site_and_leave_nothing(client, stored_files):
     """As many as ``tests/pages`` sends to the reader itself."""
 

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import io
+import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,11 +22,14 @@ from uvicorn.config import Config
 
 from ecglens.errors import SettingsError
 from ecglens.web.http.database import configure_sqlite
+from ecglens.web.http.later import IN_PARTS, LATER, Later
 from ecglens.web.http.uploads import BUSY, CALLER, LIMIT, PREFLIGHT
 from ecglens.web.project import settings as site_settings
 from ecglens.web.serving import bodies, bridge, connections, server, site
 from ecglens.web.serving.admission import Busy, FairQueue
 from ecglens.web.serving.connections import SiteWorker
+
+pytestmark = pytest.mark.sqlite
 
 HEAD = b"Host: localhost\r\n"
 LARGE = 100_000
@@ -41,7 +46,7 @@ class Application:
     """A WSGI application in the place of Django: anyone may upload at ``/upload``, nobody elsewhere."""
 
     def __init__(self):
-        self.bodies, self.release, self.running, self.most = [], threading.Event(), 0, 0
+        self.started, self.bodies, self.release, self.running, self.most = [], [], threading.Event(), 0, 0
         self.release.set()
         self.lock = threading.Lock()
 
@@ -61,6 +66,7 @@ class Application:
             return []
         with self.lock:
             self.running += 1
+            self.started.append(environ.get("HTTP_CALLER"))
             self.most = max(self.most, self.running)
         self.release.wait(30)
         body = environ["wsgi.input"].read()
@@ -193,6 +199,23 @@ def test_slow_clients_do_not_hold_up_others(address, django):
             connection.close()
 
 
+def test_a_body_whose_parsing_costs_much_waits_and_arrives_whole(address, django, monkeypatch):
+    """Each piece of a body in chunks of one byte costs 10 ms by this clock, so that its connection waits 50 ms."""
+    ticks = itertools.count()
+    clock = SimpleNamespace(thread_time=lambda: 0.01 * next(ticks), monotonic=time.monotonic)
+    monkeypatch.setattr(connections, "time", clock)
+    monkeypatch.setattr(connections.TimedProtocol, "_costly_until", 0.0)
+    start = time.monotonic()
+    with connect(address) as connection:
+        connection.sendall(b"POST /upload HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"1\r\nx\r\n" * 2000 + b"0\r\n\r\n")
+        assert connection.recv(1000).split()[1] == b"200"
+    assert [length for _, length, _ in django.bodies] == [2000]
+    pieces = 12_000 // connections._PIECE_BYTES
+    assert connections.TimedProtocol._costly_until >= start + pieces * 0.0099 / 0.2
+    assert time.monotonic() >= start + (pieces - 1) * 0.0099 / 0.2, "the last piece waited for those before"
+
+
 def test_a_connection_without_a_request_is_closed(address, monkeypatch):
     monkeypatch.setattr(connections, "HEADERS_S", 0.2)
     with connect(address) as connection:
@@ -265,7 +288,7 @@ def test_an_upload_whose_sender_left_is_not_read(address, django):
     head = b"POST /upload HTTP/1.1\r\n" + HEAD + b"Content-Length: 90000\r\n"
     with connect(address) as first, connect(address) as second:
         first.sendall(head + b"\r\n" + bytes(90_000))
-        second.sendall(head + b"\r\n" + bytes(90_000))
+        second.sendall(head + b"Caller: other\r\n\r\n" + bytes(90_000))
         wait_until(lambda: django.running == 2)
         with connect(address) as third:
             third.sendall(head + b"\r\n" + bytes(90_000))
@@ -289,18 +312,92 @@ def test_one_person_with_too_many_uploads_waits_and_others_do_not(address, djang
     many = [threading.Thread(target=upload, args=(b"many",)) for _ in range(14)]
     for thread in many:
         thread.start()
-    wait_until(lambda: len(statuses) == 4)  # two are read, eight wait, and four are refused
+    wait_until(lambda: len(statuses) == 5)  # one is read, eight wait, and five are refused
     other = threading.Thread(target=upload, args=(b"other",))
     other.start()
-    wait_until(lambda: len(django.site._uploads) == 9)
+    wait_until(lambda: django.started == ["many", "other"])  # another's is read at once
+    assert len(django.site._uploads) == 8
     django.release.set()
     for thread in (*many, other):
         thread.join()
 
-    assert sorted(statuses) == [(b"many", 200)] * 10 + [(b"many", 429)] * 4 + [(b"other", 200)]
+    assert sorted(statuses) == [(b"many", 200)] * 9 + [(b"many", 429)] * 5 + [(b"other", 200)]
     assert django.most == 2
-    order = [environ["HTTP_CALLER"] for _, _, environ in django.bodies]
-    assert order.index("other") <= 4
+
+
+class InParts:
+    """A WSGI application whose responses have a second part, which ends when it is released."""
+
+    def __init__(self):
+        self.release, self.finished, self.refused = threading.Event(), [], 0
+
+    def __call__(self, environ, start_response):
+        caller = environ["QUERY_STRING"]
+        assert environ[IN_PARTS]
+        environ[LATER] = Later(lambda: self.work(caller), self.decline, "en", caller)
+        start_response("200 OK", [("Content-Length", "6")])
+        return [b"first "]
+
+    def work(self, caller):
+        self.release.wait(30)
+        self.finished.append(caller)
+        return "second"
+
+    def decline(self):
+        self.refused += 1
+        return "sorry"
+
+
+class TestSecondParts:
+    @pytest.fixture
+    def django(self):
+        application = InParts()
+        yield application
+        application.release.set()
+
+    def test_the_first_part_is_sent_before_the_second_is_made(self, address, django):
+        with connect(address) as connection:
+            connection.sendall(b"GET /?a HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n")
+            received = b""
+            while b"first " not in received:
+                received += connection.recv(1000)
+            assert django.finished == []
+            django.release.set()
+            received += read_all(connection)
+
+        assert b"content-length" not in received.lower()
+        assert received.index(b"first ") < received.index(b"second")
+
+    def test_a_reader_who_left_has_nothing_made(self, address, django):
+        with connect(address) as first:
+            first.sendall(b"GET /?a HTTP/1.1\r\n" + HEAD + b"\r\n")
+            wait_until(lambda: django.site._later._free == 0)
+            with connect(address) as second:
+                second.sendall(b"GET /?b HTTP/1.1\r\n" + HEAD + b"\r\n")
+                wait_until(lambda: len(django.site._later) == 1)
+            wait_until(lambda: len(django.site._later) == 0)
+            django.release.set()
+            wait_until(lambda: django.site._later._free == 1)
+
+        assert django.finished == ["a"]
+
+    def test_where_too_many_wait_the_first_part_says_so(self, address, django, monkeypatch):
+        monkeypatch.setattr(django.site, "_later", FairQueue(1, 8, 1))
+        contents = []
+
+        def ask():
+            contents.append(send(address, "GET /?a")[2])
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: django.refused == 1)
+        django.release.set()
+        for thread in threads:
+            thread.join()
+
+        assert sum(b"second" in content for content in contents) == 2
+        assert sum(b"sorry" in content for content in contents) == 1
 
 
 class TestFairQueue:
@@ -315,11 +412,11 @@ class TestFairQueue:
             async def work(caller):
                 await queue.enter(caller)
                 order.append(caller)
-                queue.leave()
+                queue.leave(caller)
 
             tasks = [asyncio.create_task(work(caller)) for caller in "aaabbc"]
             await asyncio.sleep(0)
-            queue.leave()
+            queue.leave("a")
             await asyncio.gather(*tasks)
             return order
 
@@ -336,12 +433,31 @@ class TestFairQueue:
                 with pytest.raises(Busy) as error:
                     await queue.enter(caller)
                 kinds.append(error.value.is_own)
-            for _ in tasks:
-                queue.leave()
+            for caller in "aab":
+                queue.leave(caller)
             await asyncio.gather(*tasks)
             return kinds, len(queue)
 
         assert self.run(scenario) == ([True, False], 0)
+
+    def test_slow_requests_of_one_caller_leave_a_place_for_others(self):
+        async def scenario():
+            queue = FairQueue(2, 100, 100, 1)
+            await queue.enter("slow")
+            more = [asyncio.create_task(queue.enter("slow")) for _ in range(3)]
+            await asyncio.sleep(0)
+            assert not any(task.done() for task in more)
+            await asyncio.wait_for(queue.enter("other"), 5)  # at once
+            other = asyncio.create_task(queue.enter("third"))
+            await asyncio.sleep(0)
+            queue.leave("other")
+            await asyncio.wait_for(other, 5)  # before the slow ones, which wait longer
+            queue.leave("slow")
+            await asyncio.wait_for(more[0], 5)
+            return [task.done() for task in more], len(queue)
+
+        done, waiting = self.run(scenario)
+        assert (done, waiting) == ([True, False, False], 2)
 
     def test_a_request_that_is_given_up_frees_its_place(self):
         async def scenario():
@@ -351,10 +467,10 @@ class TestFairQueue:
             await asyncio.sleep(0)
             waiting[0].cancel()  # while it waits
             await asyncio.sleep(0)
-            queue.leave()  # the second's turn comes,
+            queue.leave("a")  # the second's turn comes,
             waiting[1].cancel()  # and it is given up in the same moment
             await asyncio.wait_for(waiting[2], 5)
-            queue.leave()
+            queue.leave("b")
             await asyncio.wait_for(queue.enter("c"), 5)
             return len(queue)
 
@@ -391,6 +507,15 @@ class TestStart:
         )
         assert done.stdout == "True\n", done.stderr
 
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_the_site_stops_without_a_word_at_either_signal(self, tmp_path, number):
+        running = Site(tmp_path / "data", options=("--workers", "0")).start()
+        running.process.send_signal(number)
+
+        assert running.process.wait(60) == 0
+        assert "ERROR" not in running.log()
+        assert "out of memory" not in running.log()
+
     def test_uploads_that_a_kill_interrupted_are_deleted(self, tmp_path, settings):
         settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
         for name, age_s in (("old.upload", 4000), ("arriving.upload", 10)):
@@ -413,6 +538,27 @@ class TestStart:
             assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(folder)
             assert folder.stat().st_mode & 0o777 == 0o700
         assert list(tmp_path.iterdir()) == []
+
+    def test_counters_of_a_killed_site_are_deleted_at_the_next_start_and_those_of_a_running_one_are_not(
+        self, tmp_path, monkeypatch
+    ):
+        code = (
+            "import sys, time; from pathlib import Path; from ecglens.web.serving import server;"
+            "server._MEMORY = Path(sys.argv[1]); context = server._metrics_folder(); context.__enter__();"
+            "print('ready', flush=True); time.sleep(60)"
+        )
+        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as killed:
+            assert killed.stdout.readline() == "ready\n"
+            (folder,) = tmp_path.iterdir()
+            server._delete_old_metrics(tmp_path)
+            assert folder.exists()
+            killed.kill()
+            killed.wait()
+        monkeypatch.setattr(server, "_MEMORY", tmp_path)
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "before")
+        with server._metrics_folder():
+            assert not folder.exists()
+            assert len(list(tmp_path.iterdir())) == 1
 
     def test_a_file_that_is_no_database_is_refused_by_its_name(self, tmp_path):
         (tmp_path / "ecglens.sqlite3").write_bytes(b"no database" * 1000)

@@ -88,6 +88,51 @@ def test_a_stream_needs_a_token_that_may_write(client, user):
     assert ask(client, pk, key, event="begins", info=info).status_code == 403
 
 
+def test_a_stream_that_no_shared_machine_carries_is_refused(client, user):
+    key = create_token(user, "w", ["write"])[1]
+    info = {"device": "x", "leads": tuple(f"L{number}" for number in range(64)), "fs_hz": 20_000.0}
+    answer = ask(client, uuid.uuid4(), key, event="begins", info=info)
+    assert answer.status_code == 422
+    assert "at most 100,000 samples a second" in answer.json()["detail"]
+
+
+def test_streams_count_in_the_quota_and_a_recording_ends_where_it_is_full(client, session, user, monkeypatch):
+    from ecglens.settings import Settings
+    from ecglens.web.readings import quota
+
+    key = create_token(user, "w", ["write"])[1]
+    record_into(session)
+    assert ask(client, session.pk, key, event="goes on", is_recording=True).status_code == 204
+    size = StreamSession.objects.get().stored_bytes
+    assert size >= 2 * 2 * 3000
+    assert quota.count_stored_bytes(user.pk) == size
+    monkeypatch.setattr(quota, "load_settings", lambda: Settings(quota_mb=0.001))
+    answer = ask(client, session.pk, key, event="goes on", is_recording=True)
+    assert answer.status_code == 507
+    assert "delete readings and streams" in answer.json()["detail"]
+    assert ask(client, session.pk, key, event="goes on", is_recording=False).status_code == 204
+    assert client.post(f"/streams/{session.pk}/recording", {"recording": "on"}).status_code == 507
+    assert not flows.is_recording(session)
+
+
+def test_a_recording_is_not_begun_on_a_full_disk(client, session, monkeypatch):
+    monkeypatch.setattr(flows, "has_room", lambda size: False)
+    answer = client.post(f"/streams/{session.pk}/recording", {"recording": "on"})
+    assert answer.status_code == 507
+    assert "the disk of this site is full" in answer.content.decode()
+    assert not flows.is_recording(session)
+
+
+def test_a_stream_that_was_deleted_or_whose_token_was_revoked_does_not_go_on(client, session, user):
+    token, key = create_token(user, "w", ["write"])
+    pk = session.pk
+    session.delete()
+    answer = ask(client, pk, key, event="goes on", is_recording=False)
+    assert (answer.status_code, "that was deleted" in answer.json()["detail"]) == (404, True)
+    token.delete()
+    assert ask(client, pk, key, event="goes on", is_recording=False).status_code == 403
+
+
 def test_a_number_of_another_persons_stream_is_refused(client, session, other):
     key = create_token(other, "w", ["write"])[1]
     info = {"device": "strap", "leads": ("I", "II"), "fs_hz": 250.0}

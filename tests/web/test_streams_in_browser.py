@@ -113,7 +113,7 @@ def find_stream(person, name):
     raise AssertionError("the stream is not live")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.nightly)])
 def test_a_person_watches_a_replayed_stream_live(site, window, ada, sender, width):
     one = sender(device=f"strap {width}")
     address = find_stream(ada, one.name)

@@ -12,6 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from ecglens.errors import EcgReadError, ModelError
+from ecglens.formats.csv import read_csv
+from ecglens.formats.files import write_record
 from ecglens.records import (
     Abstention,
     Box,
@@ -39,12 +41,13 @@ SHARES = {"normal": 0.951, "mi": 0.03, "history_mi": 0.014, "abnormal_heartbeat"
 
 
 def read_pages_with(monkeypatch, fake):
-    """Replace locating and reading by a function of the page and the model."""
-    monkeypatch.setattr(visitors, "locate_page", lambda page, content: page)
-    monkeypatch.setattr(visitors, "read_located", fake)
+    """Replace locating, reading and measuring by a function of the page and whether its print is read."""
+    monkeypatch.setattr(visitors, "locate_corrected", lambda page, corrections, **options: (page, None))
     monkeypatch.setattr(
-        visitors, "read_with_both", lambda located, runtime, load, **options: fake(located, runtime, **options)
+        visitors, "read_located", lambda located, runtime, printed, tracing: fake(located, printed=printed)
     )
+    monkeypatch.setattr(visitors, "measure_reading", lambda reading, printed: reading)
+    monkeypatch.setattr(visitors, "add_signal_answer", lambda reading, load: reading)
 
 
 def layout():
@@ -83,8 +86,7 @@ def examine(monkeypatch):
     """The real reader of files with a made-up model; returns the arguments of each call."""
     calls = []
 
-    def fake(located, runtime, *, measure=False, printed=False):
-        assert measure
+    def fake(located, *, printed):
         calls.append(located.number)
         prediction = Prediction("normal", SHARES, "tiny", "1.0", layout=layout(), warnings=("Look <again>.",))
         return Reading(Located(located, layout()), prediction, tracing(located), MEASURED)
@@ -98,8 +100,14 @@ def upload(content=None, name="Normal_1.jpg", **fields):
     return Client().post("/disease-predict", {"file": SimpleUploadedFile(name, content), **fields})
 
 
+def whole(response):
+    """Return a response without the early answer, which the page removes when the rest has arrived."""
+    before, is_early, after = response.content.decode().partition('<div class="early">')
+    return before + (after.partition('<div class="whole-reading">')[2] if is_early else "")
+
+
 def text(response):
-    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode())))
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", whole(response))))
 
 
 def test_the_start_page_says_what_it_is_and_shows_pages_to_try():
@@ -135,7 +143,7 @@ def test_an_upload_shows_label_probabilities_facts_and_what_it_is_not(examine):
 
 
 def test_the_page_its_steps_and_thirteen_leads_are_in_the_response(examine):
-    body = upload().content.decode()
+    body = whole(upload())
     pictures = re.findall(r'<img[^>]*src="data:image/jpeg;base64,([^"]+)"[^>]*alt="([^"]+)"', body)
     decoded = {alt: cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), -1) for data, alt in pictures}
     steps = ["Gray", "Without grid and shadow", "Smoothed", "Black and white"]
@@ -179,14 +187,23 @@ def test_a_prediction_is_explained_only_on_request(examine, monkeypatch):
 def test_every_warning_is_shown_once(examine):
     html_text = text(upload())
 
-    for warning in ("Look <again>.", "Lead V6 is poor.", "No consistent P wave precedes the QRS complexes."):
+    for warning in ("Look <again>.", "Lead V6 is poor.", "No consistent P wave precedes the QRS complexes; P and PR"):
         assert html_text.count(warning) == 1
+
+
+def test_the_report_and_the_signals_are_files_inside_the_page(examine):
+    body = whole(upload())
+    files = {name: base64.b64decode(data) for data, name in re.findall(r'base64,([^"]+)" download="([^"]+)"', body)}
+
+    assert set(files) == {"ecglens.pdf", "Normal_1.csv"}
+    assert files["ecglens.pdf"].startswith(b"%PDF")
+    assert files["Normal_1.csv"].count(b"\n") > 50
 
 
 def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatch):
     reason = "The model reads pages of the layout 3x4+1, and this one is 6x2."
 
-    def foreign(located, runtime, *, measure=False, printed=False):
+    def foreign(located, *, printed):
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("unfamiliar", reason))
         return Reading(Located(located, layout()), prediction, tracing(located), MEASURED)
 
@@ -199,21 +216,21 @@ def test_a_page_of_another_print_has_no_label_but_signals_and_figures(monkeypatc
     )
     assert "QRS duration 102 ± 10 ms" in html_text
     assert "Calibrated probabilities" not in html_text
-    assert len(re.findall("<figure", response.content.decode())) == 13
+    assert len(re.findall("<figure", whole(response))) == 13
 
 
 def test_signals_are_shown_if_only_the_digitizer_located_the_leads(monkeypatch):
-    def doubtful(located, runtime, *, measure=False, printed=False):
+    def doubtful(located, *, printed):
         prediction = Prediction(None, None, "tiny", "1.0", abstention=Abstention("no_layout", "No grid."))
         return Reading(Located(located, NotFound("No grid.")), prediction, tracing(located), MEASURED)
 
     read_pages_with(monkeypatch, doubtful)
 
-    assert len(re.findall("<figure", upload().content.decode())) == 13
+    assert len(re.findall("<figure", whole(upload()))) == 13
 
 
 def test_an_abstention_says_its_outcome_with_its_reason(monkeypatch):
-    def unsure(located, runtime, *, measure=False, printed=False):
+    def unsure(located, *, printed):
         reason = Abstention("no_layout", "This is not recognized as an ECG page.")
         return Reading(
             Located(located, NotFound("No grid was found.")), Prediction(None, None, "tiny", "1.0", abstention=reason)
@@ -245,7 +262,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence_with_422_and_no_answer(exami
 
 @pytest.mark.parametrize("error", [ModelError("The model is altered."), EcgReadError("bytes: no.")])
 def test_an_error_of_the_reader_is_never_an_answer(monkeypatch, error):
-    def broken(located, runtime, *, measure=False, printed=False):
+    def broken(located, *, printed):
         raise error
 
     read_pages_with(monkeypatch, broken)
@@ -274,12 +291,16 @@ def test_the_page_number_is_used_and_checked(examine):
 def test_print_is_offered_and_read_only_if_it_can_be_read(monkeypatch):
     print_options = []
 
-    def facts(located, runtime, *, measure=False, printed=False):
+    def facts(located, *, printed):
+        return Reading(Located(located, layout()), Prediction("normal", SHARES, "tiny", "1.0"))
+
+    def measure(reading, *, printed):
         print_options.append(printed)
-        with_print = replace(tracing(located), printed=PrintedFacts(rate_bpm=53.0, low_pass_hz=25.0))
-        return Reading(Located(located, layout()), Prediction("normal", SHARES, "tiny", "1.0"), with_print, MEASURED)
+        with_print = replace(tracing(reading.page), printed=PrintedFacts(rate_bpm=53.0, low_pass_hz=25.0))
+        return replace(reading, tracing=with_print, measurements=MEASURED)
 
     read_pages_with(monkeypatch, facts)
+    monkeypatch.setattr(visitors, "measure_reading", measure)
     for there in (True, False):
         for module in ("forms", "views.predict", "visitors"):
             monkeypatch.setattr(f"ecglens.web.readings.{module}.is_installed", lambda name, there=there: there)
@@ -357,3 +378,14 @@ def test_static_files_are_served_without_a_build_step():
         assert response.status_code == 200
         assert len(response.getvalue()) > 100
         response.close()
+
+
+def test_a_visitor_sends_a_digital_ecg(tmp_path):
+    pytest.importorskip("ecgdatakit")
+    record = read_csv(PAGE.parent / "ptbxl_00001.csv")
+    file = SimpleUploadedFile("ecg.xml", write_record(record, tmp_path / "ecg", "aecg").read_bytes())
+    answer = Client().post("/disease-predict", {"file": file, "models": "auto"})
+    body = answer.content.decode()
+    assert answer.status_code == 200
+    assert "any_recorder" in body
+    assert "12x1" in body

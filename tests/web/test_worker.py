@@ -228,6 +228,6 @@ def test_pages_of_one_user_do_not_hold_up_those_of_another(user, other, page):
 def test_pages_of_a_large_batch_do_not_hold_up_those_of_a_small_one(user, other):
     for owner, size in ((user, 25), (other, 3)):
         batch = Batch.objects.create(owner=owner, name="batch", listed=True)
-        tasks.add_pages(batch, [tasks.WaitingPage("page.jpg", 1, "upload", 1)] * size)
+        tasks.add_pages(batch, [tasks.WaitingPage("page.jpg", 1, "upload", 1, "")] * size)
 
     assert list_turns() == ["ada"] * 10 + ["eve"] * 3 + ["ada"] * 15

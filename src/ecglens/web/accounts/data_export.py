@@ -17,6 +17,8 @@ _README = """The data that ecglens stores about this account.
 account.json        the account and its tokens, without their keys, which are not stored
 readings.json       every reading: predictions, measurements, explanations, notes, corrections
 batches.json        every batch
+cases.json          every case, with its readings, their days and tags
+reviews.json        every review of yours
 streams.json        every live ECG; its recording is downloaded from its own page
 audit.json          who viewed or changed your data
 readings/ID/        page, pictures and signals of each reading
@@ -42,6 +44,12 @@ def export_user_data(user: User) -> IO[bytes]:
         _write_json(archive, "batches.json", [_to_dict(batch, {"archive"}) for batch in user.batches.all()])
         streams = [_to_dict(session, set()) for session in user.stream_sessions.all()]
         _write_json(archive, "streams.json", streams)
+        cases = [
+            {**_to_dict(case, set()), "readings": [_to_dict(each, {"id", "case"}) for each in case.memberships.all()]}
+            for case in user.cases.prefetch_related("memberships")
+        ]
+        _write_json(archive, "cases.json", cases)
+        _write_json(archive, "reviews.json", [review.to_dict() for review in user.reviews.all()])
         readings = []
         for reading in user.readings.prefetch_related("answers", "pictures").iterator(chunk_size=50):
             predictions = [answer.prediction for answer in reading.answers.all()]

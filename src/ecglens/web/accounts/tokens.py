@@ -5,8 +5,10 @@ A key has 256 random bits, so that a plain SHA-256 cannot be reversed and a slow
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from django.db import OperationalError
 from django.utils import timezone
 
 from ecglens.web.accounts.models import SCOPES, Token, User
@@ -52,7 +54,8 @@ def find_token(key: str) -> Token | None:
         return None
     now = timezone.now()
     if token.used_at is None or now - token.used_at > _USED_AT_PRECISION:
-        Token.objects.filter(pk=token.pk).update(used_at=now)
+        with suppress(OperationalError):  # a full disk is no reason to refuse a token; what needs room says so
+            Token.objects.filter(pk=token.pk).update(used_at=now)
     return token
 
 

@@ -19,7 +19,7 @@ from ecglens.web.accounts.tokens import find_token
 from ecglens.web.http.problems import ProblemError
 from ecglens.web.http.throttle import count_request, hash_address, seconds_to_next_minute
 
-__all__ = ["BearerToken", "SessionCookie", "UserThrottle", "get_user", "record_view"]
+__all__ = ["BearerToken", "SessionCookie", "UserThrottle", "get_user", "may_read", "record_view"]
 
 USER_REQUESTS_A_MINUTE = 600
 REFUSED_REQUESTS_A_MINUTE = 60
@@ -97,6 +97,12 @@ def get_user(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise ProblemError(401, "Expected a token or a login, got neither; create a token on the site or log in.")
     return request.user
+
+
+def may_read(request: HttpRequest) -> bool:
+    """Return whether the request comes from a login, or from a token that may read."""
+    token = getattr(request, "token", None)
+    return token is None or "read" in token.scopes
 
 
 def record_view(request: HttpRequest, target: Model, detail: str = "") -> None:

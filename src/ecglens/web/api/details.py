@@ -23,11 +23,13 @@ __all__ = ["router"]
 
 router = Router(tags=["Details of a reading"])
 
-Form = Literal["json", "csv", "wfdb", "dicom", "fhir"]
+Form = Literal["json", "csv", "wfdb", "dicom", "fhir", "edf", "aecg"]
 Sex = Literal["female", "male"]
 
 _RETRY_AFTER_S = 2
-_FORMAT = Query("json", description="Format of the file; wfdb is a ZIP of several files.")
+_FORMAT = Query(
+    "json", description="Format of the file; wfdb is a ZIP of several files, edf and aecg hold only leads without gaps."
+)
 _AGE = Query(None, ge=0, le=130, description="Age in years, on which limits depend.")
 _SEX = Query(None, description="Sex, on which limits depend.")
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -40,6 +42,8 @@ _SIGNALS = {
                 "text/csv": _BYTES,
                 "application/zip": _BYTES,
                 "application/dicom": _BYTES,
+                "application/xml": _BYTES,
+                "application/octet-stream": _BYTES,
             }
         }
     }

@@ -14,7 +14,7 @@ from ninja.parser import Parser
 
 import ecglens
 from ecglens.documents import parse_json
-from ecglens.web.api import batches, details, health, installed_models, readings
+from ecglens.web.api import batches, cases, details, health, installed_models, readings, reviews
 from ecglens.web.api.access import BearerToken, SessionCookie, UserThrottle
 from ecglens.web.api.error_handlers import register_error_handlers
 from ecglens.web.http.problems import MEDIA_TYPE, NOTHING_HERE, InvalidPart, Problem, problem
@@ -113,6 +113,8 @@ def _list_statuses(path: str, method: str, operation: Mapping[str, Any]) -> set[
         statuses.add(422)
     if method in _BODIES:
         statuses |= {400, 413, 422}
+    if path.endswith("/corrections"):
+        statuses |= {409, 422}
     if method == "post" or path.endswith(_LATER_RESULTS):
         statuses.add(409)
     return statuses
@@ -132,5 +134,7 @@ register_error_handlers(api)
 api.add_router("/readings", readings.router)
 api.add_router("/readings", details.router)
 api.add_router("/batches", batches.router)
+api.add_router("/cases", cases.router)
+api.add_router("/reviews", reviews.router)
 api.add_router("/models", installed_models.router)
 api.add_router("", health.router)

@@ -12,10 +12,10 @@ from ninja.files import UploadedFile
 from ninja.params.functions import File, Form, Header
 
 from ecglens.web.accounts.audit import record
-from ecglens.web.api.access import get_user, record_view
-from ecglens.web.api.schemas import Change, Reading, Readings, SearchQuery
+from ecglens.web.api.access import get_user, may_read, record_view
+from ecglens.web.api.schemas import Change, Correction, CorrectionList, Reading, Readings, SearchQuery
 from ecglens.web.api.serializers import operation_path, paginate, serialize_reading, serialize_row
-from ecglens.web.readings import flows
+from ecglens.web.readings import editing, flows
 from ecglens.web.readings.ownership import get_own_reading
 from ecglens.web.readings.search import search_readings
 
@@ -27,7 +27,7 @@ _LAST_DAY = date(9000, 1, 1)
 """Some databases have no day after later ones."""
 _KEY_CHARS = 120
 _DEFERRED = ("facts", "explanations", "options")
-_FILE = File(..., description="A photo, scan or PDF of an ECG page: JPEG, PNG, TIFF, HEIC, WebP or PDF.")
+_FILE = File(..., description="A photo, scan or PDF of a page (JPEG, PNG, TIFF, HEIC, WebP or PDF), or a digital ECG.")
 _PAGE = Form(1, ge=1, le=100_000, description="Number of the page in the file, from 1.")
 _MODELS = Form([], description="Names of installed models, at most four; the first gives the label.")
 _PRINTED = Form(False, description="Also read what the recorder printed, if this site can.")
@@ -65,7 +65,7 @@ def create_reading(
     content = file.read()
     key = hashlib.sha256(idempotency_key.encode()).hexdigest() if idempotency_key else None
     parameters = [hashlib.sha256(content).hexdigest(), file.name, page, models, printed, explain]
-    reading, is_new = flows.read_file(
+    uploaded = flows.read_file(
         user,
         content,
         file.name or "",
@@ -74,10 +74,14 @@ def create_reading(
         idempotency_key=key,
         request_sha256=hashlib.sha256(json.dumps(parameters).encode()).hexdigest() if key else "",
     )
+    reading, is_new = uploaded.reading, uploaded.is_new
     if is_new:
         record(request, "upload", reading)
     response["Location"] = operation_path("show_reading", reading.pk)
-    return Status(201 if is_new else 200, serialize_reading(reading))
+    answer = serialize_reading(reading)
+    if not is_new and not may_read(request):
+        answer |= {"note": "", "corrected": None}  # written after the upload, by somebody who may read it
+    return Status(201 if is_new else 200, answer)
 
 
 @router.get("", response=Readings, summary="List readings")
@@ -103,6 +107,36 @@ def change_reading(request: HttpRequest, change: Change, pk: UUID) -> dict[str, 
     """Change the note of a reading, or the label that you assign; the model's predictions are not changed."""
     reading = flows.update_reading(get_own_reading(request, pk), note=change.note, corrected=change.corrected)
     record(request, "change", reading)
+    return serialize_reading(reading)
+
+
+@router.get("/{uuid:pk}/corrections", response=CorrectionList, summary="List corrections by hand")
+def list_reading_corrections(request: HttpRequest, pk: UUID) -> dict[str, Any]:
+    """List the changes of a reading by hand, in their order; the last is in force."""
+    reading = get_own_reading(request, pk)
+    record_view(request, reading, "corrections")
+    return {"changes": reading.corrections}
+
+
+@router.post("/{uuid:pk}/corrections", response=Reading, summary="Correct a reading by hand")
+def correct_reading(request: HttpRequest, correction: Correction, pk: UUID) -> dict[str, Any]:
+    """Correct corners, rotation, layout, names, scale or traces; the page is then measured again.
+
+    The content replaces the corrections in force: send those that are to stay too. Boxes and traces are in pixels of
+    the view in ``facts``. The predictions are old until ``state`` is ``done`` again.
+    """
+    reading = get_own_reading(request, pk)
+    editing.store_corrections(reading, editing.check_corrections(correction.content))
+    record(request, "change", reading, detail="corrected")
+    return serialize_reading(reading)
+
+
+@router.delete("/{uuid:pk}/corrections", response=Reading, summary="Undo the last correction")
+def undo_correction(request: HttpRequest, pk: UUID) -> dict[str, Any]:
+    """Take back the last change of a reading by hand; the page is then measured again."""
+    reading = get_own_reading(request, pk)
+    editing.undo_corrections(reading)
+    record(request, "change", reading, detail="undone")
     return serialize_reading(reading)
 
 

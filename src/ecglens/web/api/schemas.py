@@ -11,17 +11,26 @@ from ecglens.outcomes import Outcome
 __all__ = [
     "Batch",
     "Batches",
+    "Case",
+    "CaseChange",
+    "CaseReading",
+    "Cases",
     "Change",
+    "Correction",
+    "CorrectionList",
     "Explanation",
     "Health",
     "Measurements",
     "Model",
     "ModelDetails",
+    "NewCase",
+    "NewReview",
     "Pagination",
     "Prediction",
     "Reading",
     "Readings",
     "Ready",
+    "Review",
     "SearchQuery",
 ]
 
@@ -71,6 +80,26 @@ class Change(BaseModel):
     corrected: str | None = Field(
         None, max_length=60, description="The label that you assign, out of the models' labels; empty to remove it."
     )
+
+
+class Correction(BaseModel):
+    """Corrections of a page by hand."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"content": {"speed_mm_s": 50.0}}]})
+
+    content: dict[str, Any] = Field(description="As in a file of ecglens-corrections.")
+
+
+class StoredCorrection(Correction):
+    """Corrections with their time."""
+
+    at: datetime
+
+
+class CorrectionList(BaseModel):
+    """Changes of a reading by hand, in their order; the last is in force."""
+
+    changes: list[StoredCorrection]
 
 
 class ModelName(_Open):
@@ -389,3 +418,83 @@ class Ready(BaseModel):
     status: Literal["ready"]
     database: Literal[True] = Field(description="Whether the database responds.")
     worker: bool = Field(description="Whether a worker was active in the last minute; without one nothing is measured.")
+
+
+class NewCase(BaseModel):
+    """A case that is to be created."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"pseudonym": "bed 7"}]})
+
+    pseudonym: str = Field(min_length=1, max_length=80, description="A pseudonym, never a name.")
+    note: str = Field("", max_length=4000)
+
+
+class CaseChange(BaseModel):
+    """A change of a case; members that are left out or null change nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pseudonym: str | None = Field(None, min_length=1, max_length=80)
+    note: str | None = Field(None, max_length=4000, description="A note, which replaces the one before.")
+
+
+class CaseReading(BaseModel):
+    """A reading in a case."""
+
+    reading: UUID = Field(description="Number of the reading.")
+    recorded_on: date | None = Field(None, description="Day of the recording.")
+    tags: list[str] = Field([], max_length=10, description="Tags of at most 40 characters.")
+
+
+class Case(BaseModel):
+    """A case with its readings, by the day of the recording."""
+
+    id: UUID
+    pseudonym: str
+    note: str
+    created_at: datetime
+    readings: list[CaseReading]
+
+
+class CaseRow(BaseModel):
+    """A case as an item of a list."""
+
+    id: UUID
+    pseudonym: str
+    note: str
+    created_at: datetime
+    count: int = Field(description="Number of its readings.")
+
+
+class Cases(BaseModel):
+    """A page of a list of cases."""
+
+    items: list[CaseRow]
+    count: int
+    page: int
+    pages: int
+
+
+class NewReview(BaseModel):
+    """Review of a reading that is to be stored."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"label": "normal", "statements": ["qrs_prolonged"]}]}
+    )
+
+    label: str = Field("", max_length=60, description="A label of a model, or one of your own; empty for none.")
+    statements: list[str] = Field([], max_length=200, description="Names of criteria that hold, in your opinion.")
+    text: str = Field("", max_length=4000, description="A comment.")
+
+
+class Review(BaseModel):
+    """Your review of a reading, with what ecglens said at that time."""
+
+    reading: UUID
+    label: str | None
+    statements: list[str]
+    text: str
+    model_label: str | None = Field(description="Label of the first model.")
+    model_outcome: Outcome | None
+    model_statements: list[str] = Field(description="Names of the criteria that were met.")
+    reviewed_at: datetime

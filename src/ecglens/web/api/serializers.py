@@ -11,6 +11,7 @@ from ecglens.documents import parse_json
 from ecglens.models.cards import ModelCard
 from ecglens.models.registry import list_default_models
 from ecglens.web.api.schemas import Pagination
+from ecglens.web.cases.models import Case, Membership
 from ecglens.web.readings.exports import describe_failure, to_dict
 from ecglens.web.readings.models import Batch, Reading
 
@@ -19,8 +20,10 @@ __all__ = [
     "operation_path",
     "paginate",
     "serialize_batch",
+    "serialize_case",
     "serialize_evaluation",
     "serialize_explanations",
+    "serialize_membership",
     "serialize_model",
     "serialize_reading",
     "serialize_row",
@@ -83,6 +86,22 @@ def serialize_batch(batch: Batch) -> dict[str, Any]:
         "failure_reason": batch.failure_reason or None,
         "counts": counts,
     }
+
+
+def serialize_case(case: Case) -> dict[str, Any]:
+    """Return a case with its readings."""
+    return {
+        "id": case.pk,
+        "pseudonym": case.pseudonym,
+        "note": case.note,
+        "created_at": case.created_at,
+        "readings": [serialize_membership(membership) for membership in case.memberships.all()],
+    }
+
+
+def serialize_membership(membership: Membership) -> dict[str, Any]:
+    """Return the number of a reading in a case, with the day of the recording and tags."""
+    return {"reading": membership.reading_id, "recorded_on": membership.recorded_on, "tags": list(membership.tags)}
 
 
 def add_counts(batches: QuerySet[Batch]) -> QuerySet[Batch]:

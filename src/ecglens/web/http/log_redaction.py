@@ -11,6 +11,7 @@ _SECRETS = (
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
     re.compile(r"(?<=/accounts/password/reset/key/)[^/\s]+"),
     re.compile(r"(?<=/accounts/confirm-email/)[^/\s]+"),
+    re.compile(r"(?<=/shared/)[^/\s]+"),
     re.compile(r"(?i)(?<=password=)[^&\s]+"),
 )
 _MAX_CHARS = 2000

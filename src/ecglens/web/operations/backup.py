@@ -58,6 +58,10 @@ TABLES = (
     "readings.reading",
     "readings.answer",
     "readings.picture",
+    "cases.case",
+    "cases.membership",
+    "cases.share",
+    "cases.review",
     "accounts.auditentry",
     "admin.logentry",
 )
@@ -265,7 +269,7 @@ def _snapshot() -> Iterator[None]:
 def _package(name: str) -> str:
     """Return the package of a table's app."""
     label = name.partition(".")[0]
-    ours = {"accounts": "ecglens.web.accounts", "readings": "ecglens.web.readings"}
+    ours = {name: f"ecglens.web.{name}" for name in ("accounts", "readings", "cases")}
     django = {"auth": "django.contrib.auth", "admin": "django.contrib.admin"}
     return {**ours, **django}.get(label, f"allauth.{label}")
 

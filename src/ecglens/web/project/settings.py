@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "ecglens.web.operations",
     "ecglens.web.accounts",
     "ecglens.web.readings",
+    "ecglens.web.cases",
     "ecglens.web.streams",
     "ecglens.web.catalog",
     "ecglens.web.api",

@@ -15,6 +15,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.start, name="start"),
     path("", include("ecglens.web.readings.urls")),
+    path("", include("ecglens.web.cases.urls")),
     path("", include("ecglens.web.catalog.urls")),
     path("", include("ecglens.web.streams.urls")),
     path("account/", include("ecglens.web.accounts.urls")),

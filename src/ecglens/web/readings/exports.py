@@ -13,14 +13,14 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from ecglens.errors import EcgLensError
 from ecglens.formats.files import FORMATS, write_record
-from ecglens.formats.json import read_json
+from ecglens.formats.json import parse_record
 from ecglens.labels import format_probability
 from ecglens.tables import write_rows
 from ecglens.web.readings.facts import find_statements
 from ecglens.web.readings.models import Reading
-from ecglens.web.readings.pdf_report import render_pdf
+from ecglens.web.readings.pdf_report import describe_stored, render_pdf
 
-__all__ = ["EXPORTERS", "describe_failure", "export_signals", "to_dict"]
+__all__ = ["EXPORTERS", "describe_failure", "export_signals", "pack_signals", "to_dict"]
 
 _FIGURES = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms", "axis_deg")
 _COLUMNS = (
@@ -76,17 +76,32 @@ def export_signals(reading: Reading, form: str) -> tuple[bytes, str, str] | None
     Returns:
         Content, file name and media type; ``None`` if there are no signals or the format cannot hold them.
     """
-    if form not in FORMATS or not reading.signals:
+    if not reading.signals:
+        return None
+    with reading.signals.open("rb") as stream:
+        return pack_signals(stream.read(), reading.name, form, reading.facts or {})
+
+
+def pack_signals(signals: bytes, name: str, form: str, facts: Mapping[str, Any]) -> tuple[bytes, str, str] | None:
+    """Write signals in a format; formats of several files become a ZIP.
+
+    Args:
+        signals: The record, as ``ecglens.formats.json`` writes it.
+        name: Name of the file that they are from.
+        form: Name of the format.
+        facts: Facts about the page.
+
+    Returns:
+        Content, file name and media type; ``None`` if the format cannot hold the signals.
+    """
+    if form not in FORMATS:
         return None
     with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
-        source = Path(folder) / "stored.json"
-        with reading.signals.open("rb") as stream:
-            source.write_bytes(stream.read())
         target = Path(folder) / "export"
-        stem = _ascii_name(Path(reading.name).stem[:60] or "page")
+        stem = _ascii_name(Path(name).stem[:60] or "page")
         try:
-            statements = find_statements(reading.facts or {})
-            written = write_record(read_json(source), target / stem, form, statements=statements)
+            statements = find_statements(facts)
+            written = write_record(parse_record(signals), target / stem, form, statements=statements)
         except EcgLensError:
             return None
         files = sorted(target.iterdir())
@@ -133,7 +148,7 @@ def _export_json(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
 
 
 def _export_pdf(readings: Sequence[Reading]) -> tuple[bytes, str, str]:
-    return render_pdf(readings), "ecglens.pdf", "application/pdf"
+    return render_pdf(map(describe_stored, readings)), "ecglens.pdf", "application/pdf"
 
 
 EXPORTERS: Mapping[str, Callable[[Sequence[Reading]], tuple[bytes, str, str]]] = MappingProxyType(
@@ -147,5 +162,10 @@ def _ascii_name(stem: str) -> str:
 
 
 def _media_type(name: str) -> str:
-    types = {".csv": "text/csv; charset=utf-8", ".json": "application/json", ".dcm": "application/dicom"}
+    types = {
+        ".csv": "text/csv; charset=utf-8",
+        ".json": "application/json",
+        ".dcm": "application/dicom",
+        ".xml": "application/xml",
+    }
     return types.get(Path(name).suffix, "application/octet-stream")

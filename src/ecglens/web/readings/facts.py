@@ -51,6 +51,7 @@ def add_measurements(facts: Mapping[str, Any], reading: Reading) -> dict[str, An
         "scale": None if tracing is None else tracing.to_dict()["scale"],
         "einthoven_rmse_mv": None if tracing is None else tracing.to_dict()["einthoven_rmse_mv"],
         "quality": _lead_quality(tracing),
+        "view": None if tracing is None else {"width_px": tracing.page.width, "height_px": tracing.page.height},
         "measurements": None if measurements is None else measurements.to_dict(),
         "warnings": list(dict.fromkeys(warnings)),
     }

@@ -2,13 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 from django.core.files import File
 from django.db import IntegrityError, transaction
 
+from ecglens.corrections import Corrections
 from ecglens.errors import EcgLensError
 from ecglens.labels import LABELS
 from ecglens.models.registry import AUTO, list_models
+from ecglens.outcomes import Outcome
 from ecglens.pages.read import count_pages
 from ecglens.settings import load_settings
 from ecglens.web.accounts.models import User
@@ -17,20 +21,24 @@ from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.names import clean_name
 from ecglens.web.readings.pipeline import Options, predict_page
 from ecglens.web.readings.quota import check_quota
+from ecglens.web.readings.refusals import RefusedPage
 from ecglens.web.readings.results import fill_reading, save_answers, store_page_files
 from ecglens.web.readings.store import delete_files, store_file
 
 __all__ = [
     "Refused",
+    "Upload",
     "create_batch",
     "create_options",
     "describe_error",
     "list_labels",
     "read_file",
+    "replace_refused",
     "update_reading",
 ]
 
 _NOTE_CHARS = 4000
+_LABEL_CHARS = 60
 _MAX_MODELS = 4
 
 
@@ -46,6 +54,21 @@ class Refused(EcgLensError):
     def __init__(self, text: str, status: int = 422, *, lang: str = "en") -> None:
         super().__init__(text)
         self.status, self.lang = status, lang
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A page that was uploaded.
+
+    Attributes:
+        reading: Its reading.
+        is_new: Whether it is new; not if another request with the same key was first.
+        refused: The page for its sender, where its leads were not found and it may not be stored.
+    """
+
+    reading: Reading
+    is_new: bool
+    refused: RefusedPage | None = None
 
 
 def create_options(
@@ -75,9 +98,10 @@ def read_file(
     *,
     options: Options,
     number: int = 1,
+    corrections: Corrections | None = None,
     idempotency_key: str | None = None,
     request_sha256: str = "",
-) -> tuple[Reading, bool]:
+) -> Upload:
     """Read a page, and store it with its predictions; a task measures its signals and explains the prediction.
 
     Nothing is stored of a page that cannot be read.
@@ -88,20 +112,18 @@ def read_file(
         name: Name of the uploaded file.
         options: Result of :func:`create_options`.
         number: Number of the page in the file, from 1.
+        corrections: Corrections of the page by hand.
         idempotency_key: Key of the request: the same key gives the same reading.
         request_sha256: Hash of the whole request; the same key with another hash is refused.
-
-    Returns:
-        The reading, and whether it is new: not if another request with the same key was first.
 
     Raises:
         Refused: The page cannot be read, or the key was used for another request.
     """
     if idempotency_key is not None and (existing := _find_existing(owner, idempotency_key, request_sha256)) is not None:
-        return existing, False
+        return Upload(existing, False)
     _check_room(owner, len(content))
     try:
-        first = predict_page(content, number, options)
+        first = predict_page(content, number, options, corrections)
     except EcgLensError as error:
         raise Refused(describe_error(name, error)) from error
     reading = Reading(
@@ -128,30 +150,54 @@ def read_file(
         existing = _find_existing(owner, idempotency_key, request_sha256) if idempotency_key else None
         if existing is None:
             raise
-        return existing, False
+        return Upload(existing, False)
     except BaseException:
         delete_files(*files)
         raise
-    return reading, True
+    return Upload(reading, True, first.refused)
+
+
+def replace_refused(upload: Upload, pk: UUID | None) -> None:
+    """Delete the reading of the same user's page that could not be read, when it was read with corrections.
+
+    Args:
+        upload: The page with corrections.
+        pk: Number of the reading before, or ``None``.
+    """
+    if pk is None or upload.reading.outcome == Outcome.NOT_READABLE:
+        return
+    owned = Reading.objects.filter(owner_id=upload.reading.owner_id, pk=pk, page="", outcome=Outcome.NOT_READABLE)
+    before = owned.exclude(pk=upload.reading.pk).first()
+    if before is not None:
+        before.delete()
 
 
 def update_reading(reading: Reading, *, note: str | None = None, corrected: str | None = None) -> Reading:
     """Change the note of a reading, or the label that its owner assigns; ``None`` changes nothing.
 
     Raises:
-        Refused: The note is too long, or no model has such a label.
+        Refused: The note or the label is too long.
     """
     if note is not None:
         if len(note) > _NOTE_CHARS:
             raise Refused(f"Expected a note of at most {_NOTE_CHARS} characters, got {len(note)}; write a shorter one.")
         reading.note = note.replace("\x00", "")
     if corrected is not None:
-        labels = list_labels()
-        if corrected and corrected not in labels:
-            raise Refused(f"Expected a label out of {', '.join(labels)}, got {corrected[:60]}; choose one of them.")
-        reading.corrected = corrected
+        reading.corrected = _check_label(corrected)
     reading.save(update_fields=["note", "corrected"])
     return reading
+
+
+def _check_label(label: str) -> str:
+    """Return a label on one line.
+
+    Raises:
+        Refused: It is too long.
+    """
+    clean = " ".join("".join(letter if letter.isprintable() else " " for letter in label).split())
+    if len(clean) > _LABEL_CHARS:
+        raise Refused(f"Expected a label of at most {_LABEL_CHARS} characters, got {len(clean)}; write a shorter one.")
+    return clean
 
 
 def list_labels() -> tuple[str, ...]:
@@ -227,7 +273,7 @@ def _add_pages(batch: Batch, files: Sequence[File[bytes]]) -> Batch:
             if len(pages) + count > limit:
                 raise Refused(f"Expected at most {limit} pages, got more; upload them in parts.", 413)
             uploads.append(store_file(content, ""))
-            pages += tasks.split_file(str(file.name), uploads[-1], size=len(content), pages=count)
+            pages += tasks.split_file(str(file.name), uploads[-1], content=content, pages=count)
         with transaction.atomic():
             batch.listed = True
             batch.save(force_insert=True)

@@ -6,10 +6,13 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from ecglens.errors import EcgLensError
 from ecglens.extras import is_installed
+from ecglens.layouts import LAYOUTS
 from ecglens.models.registry import AUTO, list_models
+from ecglens.web.readings.refusals import build_corrections
 
-__all__ = ["BatchForm", "ChangeForm", "FilesField", "SearchForm", "UploadForm"]
+__all__ = ["BatchForm", "ChangeForm", "FilesField", "LeadsForm", "PageForm", "SearchForm", "UploadForm"]
 
 _NO_FILE = _("Expected a file, got none; choose a photo, scan or PDF of an ECG.")
 
@@ -29,7 +32,37 @@ class FilesField(forms.FileField):
         return [forms.FileField.clean(self, each, initial) for each in files]
 
 
-class UploadForm(forms.Form):
+class PageForm(forms.Form):
+    """Corrections of a page by hand: corners, rotation and layout."""
+
+    corners = forms.CharField(required=False, max_length=200)
+    rotation = forms.FloatField(required=False, min_value=-360, max_value=360)
+    layout = forms.ChoiceField(required=False, choices=[("", ""), *((name, name) for name in LAYOUTS)])
+
+    def clean(self) -> dict[str, Any]:
+        """Add the corrections by hand."""
+        fields: dict[str, Any] = super().clean() or {}
+        parts = fields.get("corners") or "", fields.get("rotation") or 0.0, fields.get("layout") or ""
+        try:
+            fields["corrections"] = build_corrections(*parts)
+        except (ValueError, EcgLensError) as error:
+            text = _("Expected four corners, a rotation and a layout of the list, got others; correct them again.")
+            raise forms.ValidationError(text, code="corrections") from error
+        return fields
+
+
+class LeadsForm(forms.Form):
+    """Corrections of the leads of a page by hand."""
+
+    speed = forms.FloatField(required=False, min_value=5, max_value=200)
+    gain = forms.FloatField(required=False, min_value=1, max_value=80)
+    ruler_px = forms.FloatField(required=False, min_value=1, max_value=100_000)
+    ruler_mm = forms.FloatField(required=False, min_value=1, max_value=1000)
+    traces = forms.CharField(required=False, max_length=200_000)
+    boxes = forms.CharField(required=False, max_length=20_000)
+
+
+class UploadForm(PageForm):
     """Files with the number of the page, the models, and the options for print and explanations."""
 
     file = FilesField(allow_empty_file=True, error_messages={"required": _NO_FILE})
@@ -46,6 +79,7 @@ class UploadForm(forms.Form):
     models = forms.MultipleChoiceField(required=False)
     printed = forms.BooleanField(required=False)
     explain = forms.BooleanField(required=False)
+    replaces = forms.UUIDField(required=False)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -92,6 +126,11 @@ class ChangeForm(forms.Form):
 
     note = forms.CharField(required=False, max_length=4000, strip=True)
     corrected = forms.CharField(required=False, max_length=60)
+    other = forms.CharField(required=False, max_length=60)
+
+    def find_label(self) -> str:
+        """Return the label that was written, or else the one that was chosen."""
+        return str(self.cleaned_data["other"] or self.cleaned_data["corrected"])
 
 
 class SearchForm(forms.Form):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ecglens.labels import format_probability
 from ecglens.web.readings.names import NAME_CHARS
+from ecglens.web.readings.numbers import localize
 from ecglens.web.readings.store import pages
 
 __all__ = ["Answer", "Batch", "Picture", "Reading", "Readings", "WorkerLife", "WorkerLives"]
@@ -130,6 +131,8 @@ class Reading(models.Model):
     corrected = models.CharField(_("label by you"), max_length=60, blank=True)
     """Label that the user assigned; the model's is stored beside it."""
     note = models.TextField(_("note"), blank=True, max_length=4000)
+    corrections = models.JSONField(default=list)
+    """Changes by hand in their order: ``at``, and ``content`` of ``ecglens.corrections``; the last is in force."""
     facts = models.JSONField(default=dict)
     """Facts about the page, see ``ecglens.web.readings.facts``."""
     explanations = models.JSONField(default=list)
@@ -169,7 +172,7 @@ class Reading(models.Model):
     @property
     def percent(self) -> str:
         """The label's probability, formatted."""
-        return format_probability(self.probability)
+        return localize(format_probability(self.probability))
 
     @property
     def finished(self) -> bool:

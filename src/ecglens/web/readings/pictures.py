@@ -13,6 +13,7 @@ from ecglens.records import Explanation, Layout, Page, Reading, distinct_names
 
 __all__ = [
     "STEPS",
+    "THUMB_PX",
     "PictureFile",
     "encode_jpeg",
     "name_lead_crops",
@@ -23,6 +24,8 @@ __all__ = [
 
 _WIDTH_PX = 1400
 _JPEG_QUALITY = 82
+THUMB_PX = 320
+"""Width of the small picture of a page in lists."""
 
 STEPS = ("gray", "without-grid", "smoothed", "black-and-white")
 """The steps of preprocessing that are displayed, in their order."""
@@ -45,11 +48,16 @@ class PictureFile:
     height: int
 
 
-def encode_jpeg(pixels: NDArray[np.uint8]) -> PictureFile:
-    """Encode gray or RGB pixels as a JPEG that is at most 1400 px wide."""
+def encode_jpeg(pixels: NDArray[np.uint8], *, most_px: int = _WIDTH_PX) -> PictureFile:
+    """Encode gray or RGB pixels as a JPEG of a limited width.
+
+    Args:
+        pixels: The picture.
+        most_px: Largest width in px.
+    """
     height, width = pixels.shape[:2]
-    if width > _WIDTH_PX:
-        size = (_WIDTH_PX, max(1, round(height * _WIDTH_PX / width)))
+    if width > most_px:
+        size = (most_px, max(1, round(height * most_px / width)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])

@@ -8,6 +8,8 @@ from typing import Any
 
 import cv2
 
+from ecglens.corrections import Corrections
+from ecglens.digitizing import digitize_page
 from ecglens.errors import EcgLensError
 from ecglens.explaining import explain_page
 from ecglens.extras import is_installed
@@ -17,8 +19,9 @@ from ecglens.leads.locate import locate_flat_leads, locate_leads
 from ecglens.models.explain import default_methods
 from ecglens.models.explain.caching import CachingRuntime
 from ecglens.models.registry import SIGNAL_MODEL
+from ecglens.models.runtime import Runtime
 from ecglens.pages.decoding import decode_for_sender
-from ecglens.pages.read import read_page
+from ecglens.pages.read import is_page, read_page
 from ecglens.printed.facts import read_facts, read_text_facts
 from ecglens.printed.redaction import redact
 from ecglens.reading import (
@@ -26,17 +29,35 @@ from ecglens.reading import (
     is_auto,
     load_runtime,
     load_signal_model,
-    locate_page,
+    locate_corrected,
     measure_reading,
     read_located,
 )
-from ecglens.records import EcgRecord, Explanation, Layout, Page, Prediction, Reading
+from ecglens.record_pages import looks_like_record, read_record_page
+from ecglens.records import EcgRecord, Explanation, Layout, Located, Page, Prediction, PrintedFacts, Reading
 from ecglens.settings import load_settings
 from ecglens.tracing.overlay import draw_overlay
 from ecglens.web.readings.facts import add_measurements, describe_page, read_print
-from ecglens.web.readings.pictures import PictureFile, encode_jpeg, render_heat_map, render_lead_crops, render_steps
+from ecglens.web.readings.pictures import (
+    THUMB_PX,
+    PictureFile,
+    encode_jpeg,
+    render_heat_map,
+    render_lead_crops,
+    render_steps,
+)
+from ecglens.web.readings.refusals import RefusedPage, show_refused
 
-__all__ = ["Details", "FirstResult", "Options", "collect_details", "explain_prediction", "measure_page", "predict_page"]
+__all__ = [
+    "Details",
+    "FirstResult",
+    "Options",
+    "collect_details",
+    "explain_prediction",
+    "measure_page",
+    "predict_page",
+    "read_sent",
+]
 
 _JPEG = [
     cv2.IMWRITE_JPEG_QUALITY,
@@ -85,6 +106,7 @@ class FirstResult:
             distinguished from its traces.
         state: The reading of the first model without its pixels, with which the work on the page resumes.
         redacted: Whether the page was redacted.
+        refused: The page for its sender, where its leads were not found and it may not be stored.
     """
 
     predictions: tuple[Prediction, ...]
@@ -92,6 +114,7 @@ class FirstResult:
     page: tuple[bytes, str] | None = field(repr=False)
     state: bytes | None = field(repr=False)
     redacted: bool
+    refused: RefusedPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +140,24 @@ class Details:
     signals: bytes | None = field(repr=False)
 
 
-def predict_page(content: bytes, number: int, options: Options) -> FirstResult:
+def predict_page(content: bytes, number: int, options: Options, corrections: Corrections | None = None) -> FirstResult:
     """Run the models on a page, and prepare the page for storage.
 
     Args:
         content: The file.
         number: Number of the page in the file, from 1.
         options: What is requested.
+        corrections: Corrections of the page by hand.
 
     Raises:
         EcgLensError: The page cannot be read, or a model cannot be used.
     """
-    page = read_page(content, page=number, max_megapixels=load_settings().max_megapixels, decode=decode_for_sender)
-    located, printed = locate_page(page, content), read_text_facts(page)
+    page = read_sent(content, number)
+    printed = read_text_facts(page)
+    located, tracing = locate_corrected(page, corrections, printed=printed or False, source=content)
     readings = [
-        read_located(located, load_runtime(name), printed=printed or False) for name in options.models or (None,)
+        read_located(located, load_runtime(name), printed=printed or False, tracing=tracing)
+        for name in options.models or (None,)
     ]
     first = readings[0] if located.layout else replace(readings[0], located=locate_flat_leads(located))
     layout = first.layout
@@ -144,10 +170,17 @@ def predict_page(content: bytes, number: int, options: Options) -> FirstResult:
         page=None if stored is None else _encode_page(stored, lossy=content.startswith(_JPEG_START)),
         state=None if stored is None else pack_reading(first),
         redacted=options.redact and stored is not None,
+        refused=show_refused(page) if stored is None else None,
     )
 
 
-def measure_page(page: bytes, state: bytes, facts: Mapping[str, Any], options: Options) -> Details:
+def measure_page(
+    page: bytes,
+    state: bytes,
+    facts: Mapping[str, Any],
+    options: Options,
+    corrections: Corrections | None = None,
+) -> Details:
     """Measure the signals of a page, explain the first model's prediction, and render the pictures of the reading.
 
     The page is not located and the model does not predict again: the explanation is of the prediction that was shown.
@@ -158,17 +191,53 @@ def measure_page(page: bytes, state: bytes, facts: Mapping[str, Any], options: O
             located and predicted again.
         facts: :attr:`FirstResult.facts`.
         options: What is requested.
+        corrections: Corrections by hand of the stored page, with which the first model predicts again.
 
     Raises:
-        EcgLensError: The model cannot be used.
+        EcgLensError: The model cannot be used, or the corrections do not fit the page.
     """
     stored = read_page(page, max_megapixels=load_settings().max_megapixels)
     model = options.models[0] if options.models else None
+    printed = read_print(facts) or False
     reading = unpack_reading(state, stored) if state else read_located(locate_leads(stored), load_runtime(model))
-    reading = measure_reading(reading, printed=read_print(facts) or False)
+    if corrections:
+        reading = _read_corrected(reading, stored, load_runtime(model), printed, corrections)
+    facts = describe_page(reading, read_print(facts))
+    if not corrections:
+        reading = measure_reading(reading, printed=printed)
     if is_auto(model):
         reading = add_signal_answer(reading, load_signal_model)
-    return collect_details(reading, facts, explain_prediction(reading, options) if options.explain else [])
+    details = collect_details(reading, facts, explain_prediction(reading, options) if options.explain else [])
+    if corrections is not None and corrections.is_of_page:
+        details.pictures["view"] = encode_jpeg(reading.page.pixels)
+    return details
+
+
+def read_sent(content: bytes, number: int = 1) -> Page:
+    """Read a file that was uploaded: a page, or a digital ECG as a page.
+
+    Args:
+        content: The file.
+        number: Number of the page in the file.
+
+    Raises:
+        EcgReadError: The file is neither.
+    """
+    if is_page(content) or not looks_like_record(content):
+        return read_page(content, page=number, max_megapixels=load_settings().max_megapixels, decode=decode_for_sender)
+    return read_record_page(content)
+
+
+def _read_corrected(
+    before: Reading, stored: Page, runtime: Runtime, printed: bool | PrintedFacts, corrections: Corrections
+) -> Reading:
+    """Read a stored page with corrections by hand; without those of the page itself, on the view as it was located."""
+    if corrections.is_of_page or not isinstance(before.layout, Layout):
+        located, tracing = locate_corrected(stored, corrections, printed=printed)
+    else:
+        tracing = digitize_page(before.located, printed=printed, corrections=corrections)
+        located = Located(tracing.page, tracing.layout)
+    return read_located(located, runtime, measure=True, printed=printed, tracing=tracing)
 
 
 def collect_details(reading: Reading, facts: Mapping[str, Any], explanations: Iterable[Explanation]) -> Details:
@@ -180,6 +249,7 @@ def collect_details(reading: Reading, facts: Mapping[str, Any], explanations: It
         explanations: Explanations of its prediction.
     """
     pictures: dict[str, PictureFile] = dict(render_steps(reading.page))
+    pictures["thumb"] = encode_jpeg(reading.page.pixels, most_px=THUMB_PX)
     pictures.update(render_lead_crops(reading))
     if reading.tracing is not None:
         pictures["traced"] = encode_jpeg(draw_overlay(reading.tracing))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -24,11 +24,14 @@ from ecglens.outcomes import find_outcome
 from ecglens.web.readings.conditions import Condition, find_condition
 from ecglens.web.readings.explanations import ExplanationView, present_explanations
 from ecglens.web.readings.facts import find_statements, read_measurements, read_print
+from ecglens.web.readings.notes import Note, rank_notes
+from ecglens.web.readings.numbers import localize
 from ecglens.web.readings.pictures import STEPS, name_lead_crops
 from ecglens.web.readings.titles import lead_position, lead_title, translate_label, translate_outcome
 from ecglens.web.readings.viewer import describe_signals
 
 __all__ = [
+    "STRIP_FIGURES",
     "Bar",
     "LeadQuality",
     "LeadRow",
@@ -95,7 +98,7 @@ class Bar:
     @property
     def text(self) -> str:
         """The probability, formatted."""
-        return format_probability(self.probability)
+        return localize(format_probability(self.probability))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ class ReadingView:
         st: ST levels of each lead.
         missing: Measurements that could not be made, in words.
         facts: Facts about the page, as titles and texts.
-        warnings: Contradictions and defects.
+        notes: Contradictions and defects, ranked.
         statements: Criteria that are met or borderline.
         unknown_criteria: Criteria that cannot be evaluated, in words.
         explanations: Explanations of the prediction.
@@ -222,7 +225,7 @@ class ReadingView:
     st: tuple[StLead, ...]
     missing: str
     facts: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
+    notes: tuple[Note, ...]
     statements: tuple[VisibleStatement, ...]
     unknown_criteria: str
     explanations: tuple[ExplanationView, ...]
@@ -289,12 +292,15 @@ def present_reading(
         scale=_find_scale(facts),
         quality=quality,
         is_measured=measurements is not None,
-        figures=() if measurements is None else list_figures(measurements, translate=_),
-        st=() if measurements is None else list_st_leads(measurements, translate=_),
+        figures=() if measurements is None else tuple(map(_localize, list_figures(measurements, translate=_))),
+        st=() if measurements is None else tuple(map(_localize_levels, list_st_leads(measurements, translate=_))),
         missing="" if measurements is None else ", ".join(list_missing(measurements, translate=_)),
-        facts=_list_facts(facts) if facts else (),
-        warnings=tuple(facts.get("warnings", ())),
-        statements=list_statements(statements, translate=_),
+        facts=tuple((title, localize(fact)) for title, fact in _list_facts(facts)) if facts else (),
+        notes=rank_notes(facts.get("warnings", ())),
+        statements=tuple(
+            replace(each, figures=tuple(map(localize, each.figures)))
+            for each in list_statements(statements, translate=_)
+        ),
         unknown_criteria=", ".join(list_unknown(statements, translate=_)),
         explanations=present_explanations(explanations, pictures),
         strip=_list_strip(presented, measurements, quality),
@@ -302,7 +308,18 @@ def present_reading(
     )
 
 
-_STRIP = (
+def _localize(figure: Figure) -> Figure:
+    """Return a figure with the decimal sign of the active language."""
+    texts = {name: localize(getattr(figure, name)) for name in ("value", "error", "reference")}
+    return replace(figure, **texts)
+
+
+def _localize_levels(lead: StLead) -> StLead:
+    at_j, after_j = (None if each is None else _localize(each) for each in (lead.at_j, lead.after_j))
+    return replace(lead, at_j=at_j, after_j=after_j)
+
+
+STRIP_FIGURES = (
     ("rate_bpm", gettext_noop("Rate")),
     ("pr_ms", "PR"),
     ("qrs_ms", "QRS"),
@@ -320,13 +337,15 @@ def _list_strip(
     ]
     if measurements is None:
         return tuple(items)
-    for name, title in _STRIP:
+    for name, title in STRIP_FIGURES:
         figure = show_figure(measurements, name, translate=_)
         if figure is None:
             items.append(StripItem(_(title), "–"))
         else:
             unit = "/min" if figure.unit == "1/min" else figure.unit
-            items.append(StripItem(_(title), figure.value, unit, _state(figure.position in {"below", "above"})))
+            items.append(
+                StripItem(_(title), localize(figure.value), unit, _state(figure.position in {"below", "above"}))
+            )
     outside = [lead.lead for lead in list_st_leads(measurements) if lead.is_outside]
     leads = ", ".join(outside[:_MOST_LEADS]) + (" …" if len(outside) > _MOST_LEADS else "")
     items.append(StripItem("ST", leads or _("within limits"), state=_state(bool(outside))))
@@ -363,7 +382,7 @@ def _present_prediction(prediction: Mapping[str, Any]) -> PredictionView:
         ),
         labels=tuple(translate_label(each) for each in labels),
         leads=tuple(
-            LeadRow(lead_title(lead), tuple(format_probability(shares.get(each, 0.0)) for each in labels))
+            LeadRow(lead_title(lead), tuple(localize(format_probability(shares.get(each, 0.0))) for each in labels))
             for lead, shares in sorted(by_lead.items(), key=lambda item: lead_position(item[0]))
         ),
         model=prediction["model"]["name"],

@@ -1,6 +1,8 @@
 """Results of a reading in the database: the reading is claimed by a worker, and its results or its failure stored."""
 
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -96,12 +98,24 @@ def _describe_answer(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _add_answers(pk: uuid.UUID, details: Details) -> None:
+def _add_answers(reading: Reading, details: Details) -> None:
     """Store what the signals changed: the first prediction, and that of the signal model behind all others."""
-    answers = Answer.objects.filter(reading_id=pk)
+    answers = Answer.objects.filter(reading=reading)
+    requested = max(1, len(reading.options.get("models", ())))
+    answers.filter(position__gte=requested).delete()  # that of signals which were corrected since
     answers.filter(position=0).update(**_describe_answer(details.prediction))
     if details.beside is not None:
-        Answer.objects.create(reading_id=pk, position=answers.count(), **_describe_answer(details.beside))
+        Answer.objects.create(reading=reading, position=answers.count(), **_describe_answer(details.beside))
+
+
+def _count_bytes(files: Iterable[Any]) -> int:
+    """Return the size of stored files; 0 for those that the storage does not have."""
+    total = 0
+    for file in files:
+        if file:
+            with suppress(OSError):
+                total += file.size
+    return total
 
 
 def save_first_result(claimed: Reading, first: FirstResult) -> Reading | None:
@@ -143,6 +157,8 @@ def save_details(claimed: Reading, details: Details) -> bool:
     signals, *names = store_files([None if details.signals is None else (details.signals, ".json"), *pictures])
     files = dict(zip(details.pictures, names, strict=True))
     size = len(details.signals or b"") + sum(len(picture.content) for picture in details.pictures.values())
+    replaced = list(Picture.objects.filter(reading_id=claimed.pk))
+    size -= _count_bytes([claimed.signals, *(picture.file for picture in replaced)])
     with transaction.atomic():
         changed = Reading.objects.filter(pk=claimed.pk, lease=claimed.lease, state=Reading.State.ANSWERED).update(
             stored_bytes=F("stored_bytes") + size,
@@ -157,7 +173,10 @@ def save_details(claimed: Reading, details: Details) -> bool:
         if not changed:
             delete_files(signals, *files.values())
             return False
-        _add_answers(claimed.pk, details)
+        _add_answers(claimed, details)
+        for picture in replaced:
+            picture.delete()
+        delete_files(claimed.signals)
         Picture.objects.bulk_create(
             Picture(
                 reading_id=claimed.pk,

@@ -7,12 +7,14 @@ from typing import Any
 from django.db.models import Q
 
 from ecglens.web.accounts.models import User
+from ecglens.web.readings.flows import list_labels
 from ecglens.web.readings.models import Reading, Readings
 
-__all__ = ["NO_LABEL", "search_readings"]
+__all__ = ["NO_LABEL", "find_duplicate", "list_other_labels", "search_readings"]
 
 NO_LABEL = "cannot-tell"
 """Value in place of a label that selects readings without one."""
+_MOST_LABELS = 50
 
 
 def search_readings(user: User, query: Mapping[str, Any]) -> Readings:
@@ -41,3 +43,18 @@ def search_readings(user: User, query: Mapping[str, Any]) -> Readings:
     if batch := query.get("batch"):
         readings = readings.filter(batch_id=batch)
     return readings
+
+
+def list_other_labels(user: User) -> list[str]:
+    """List labels that a user assigned and that no model has, in their order; so many of them as a list can show."""
+    own = Reading.objects.of(user).exclude(corrected="").exclude(corrected__in=list_labels())
+    return list(own.order_by("corrected").values_list("corrected", flat=True).distinct()[:_MOST_LABELS])
+
+
+def find_duplicate(reading: Reading) -> Reading | None:
+    """Return the latest earlier reading of the same page of the same file by the same owner, or ``None``."""
+    if not reading.sha256:
+        return None
+    same = Reading.objects.filter(owner_id=reading.owner_id, sha256=reading.sha256, page_number=reading.page_number)
+    earlier = same.filter(created_at__lt=reading.created_at).exclude(pk=reading.pk)
+    return earlier.only("name", "created_at").order_by("-created_at").first()

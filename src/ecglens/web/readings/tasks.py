@@ -3,6 +3,7 @@
 Rows of the queue name these functions, so that a renamed task would be lost at an update.
 """
 
+import hashlib
 import logging
 import shutil
 import tempfile
@@ -21,7 +22,8 @@ from django_tasks.base import TASK_MIN_PRIORITY, TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from ecglens.batch.entries import Entry, fetch
-from ecglens.batch.sources import list_entries
+from ecglens.batch.sources import PAGE_ENDINGS, RECORD_ENDINGS, list_entries
+from ecglens.corrections import Corrections
 from ecglens.errors import BatchError, EcgLensError
 from ecglens.outcomes import Outcome
 from ecglens.pages.read import count_pages
@@ -29,7 +31,7 @@ from ecglens.settings import load_settings
 from ecglens.web.http.uploads import has_room
 from ecglens.web.readings.deadline import extend_deadline
 from ecglens.web.readings.models import Batch, Reading
-from ecglens.web.readings.names import clean_name
+from ecglens.web.readings.names import clean_path
 from ecglens.web.readings.pipeline import Details, Options, measure_page, predict_page
 from ecglens.web.readings.quota import check_quota
 from ecglens.web.readings.results import claim_reading, save_details, save_failure, save_first_result
@@ -88,7 +90,11 @@ def look_closer(pk: str) -> str:
 
     def measure() -> Details:
         options = Options.from_dict(reading.options)
-        return measure_page(_content(reading.page), _content(reading.reading_state), reading.facts, options)
+        changes = reading.corrections
+        corrections = Corrections.from_dict(changes[-1]["content"]) if changes else None
+        return measure_page(
+            _content(reading.page), _content(reading.reading_state), reading.facts, options, corrections
+        )
 
     details = _run_stage(reading, "measuring", measure)
     if details is None:
@@ -200,24 +206,27 @@ class WaitingPage:
         number: Number of the page there, from 1.
         upload: Name under which the file is stored.
         size: Share of the page in the bytes of the file.
+        sha256: Hash of the file.
     """
 
     name: str
     number: int
     upload: str
     size: int
+    sha256: str
 
 
-def split_file(name: str, upload: str, *, size: int, pages: int) -> list[WaitingPage]:
+def split_file(name: str, upload: str, *, content: bytes, pages: int) -> list[WaitingPage]:
     """Return the pages of a file.
 
     Args:
         name: Name of the file.
         upload: Name under which it is stored.
-        size: Number of its bytes.
+        content: The file.
         pages: Number of its pages.
     """
-    return [WaitingPage(name, page + 1, upload, size // pages) for page in range(pages)]
+    sha256 = hashlib.sha256(content).hexdigest()
+    return [WaitingPage(name, page + 1, upload, len(content) // pages, sha256) for page in range(pages)]
 
 
 def add_pages(batch: Batch, pages: Sequence[WaitingPage], *, start: int = 0, entry: int | None = None) -> None:
@@ -235,11 +244,12 @@ def add_pages(batch: Batch, pages: Sequence[WaitingPage], *, start: int = 0, ent
             batch=batch,
             position=start + offset,
             entry=entry,
-            name=clean_name(page.name),
+            name=clean_path(page.name),
             page_number=page.number,
             options=batch.options,
             upload=page.upload,
             stored_bytes=page.size,
+            sha256=page.sha256,
         )
         for offset, page in enumerate(pages)
     )
@@ -272,7 +282,7 @@ def _unpack_archive(batch: Batch, path: str) -> int:
     """
     limit = load_settings().max_batch_pages
     skipped: list[str] = []
-    entries = list(islice(list_entries(path, on_skip=skipped.append, max_index_bytes=_INDEX_BYTES), limit + 1))
+    entries = list(islice(_list_files(path, skipped), limit + 1))
     if not entries:
         raise BatchError(
             "Expected a ZIP of pages, got one without files that have names of pages; put JPEG, PNG, TIFF or PDF files "
@@ -286,6 +296,12 @@ def _unpack_archive(batch: Batch, path: str) -> int:
         if number not in done and not _add_entry(batch, number, entry, limit):
             raise BatchError(f"Expected at most {limit} pages, got more; those beyond are left out.")
     return len(skipped)
+
+
+def _list_files(path: str, skipped: list[str]) -> Iterator[Entry]:
+    """List the pages and digital ECGs of an archive, and add the names of other files to those that were skipped."""
+    endings = (*PAGE_ENDINGS, *RECORD_ENDINGS)
+    return list_entries(path, on_skip=skipped.append, max_index_bytes=_INDEX_BYTES, endings=endings)
 
 
 def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
@@ -303,7 +319,7 @@ def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
             batch=batch,
             position=start,
             entry=number,
-            name=clean_name(entry.name),
+            name=clean_path(entry.name),
             options=batch.options,
             state=Reading.State.FAILED,
             outcome=Outcome.NOT_READABLE.value,
@@ -317,7 +333,7 @@ def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
     upload = store_file(content, "")
     try:
         with transaction.atomic():
-            waiting = split_file(entry.name, upload, size=len(content), pages=pages)
+            waiting = split_file(entry.name, upload, content=content, pages=pages)
             add_pages(batch, waiting, start=start, entry=number)
     except BaseException:
         delete_files(upload)

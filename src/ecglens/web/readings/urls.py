@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ecglens.web.readings.views import batches, files, history, predict, reading
+from ecglens.web.readings.views import batches, edit, files, history, predict, reading
 
 urlpatterns = [
     path("disease-predict", predict.disease_predict, name="disease-predict"),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("readings/compare", history.compare, name="compare-readings"),
     path("readings/<uuid:pk>/", reading.show_reading, name="reading"),
     path("readings/<uuid:pk>/change", reading.change_reading, name="change-reading"),
+    path("readings/<uuid:pk>/edit", edit.edit_reading, name="edit-reading"),
+    path("readings/<uuid:pk>/undo", edit.undo_change, name="undo-change"),
+    path("readings/<uuid:pk>/corrections.json", edit.correction_file, name="correction-file"),
     path("readings/<uuid:pk>/delete", reading.delete_reading, name="delete-reading"),
     path("readings/<uuid:pk>/page", files.page, name="reading-page"),
     path("readings/<uuid:pk>/pictures/<str:name>", files.picture, name="reading-picture"),

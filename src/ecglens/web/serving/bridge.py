@@ -9,10 +9,12 @@ import asyncio
 import io
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import IO, Any
+
+from ecglens.web.http.later import LATER, Later
 
 __all__ = ["Environ", "Response", "WsgiApp", "build_environ", "run_wsgi", "send_response"]
 
@@ -37,11 +39,13 @@ class Response:
         status: HTTP status.
         headers: Names in lower case, and values.
         body: The body, as an open file.
+        later: The second part of the body, where there is one; it is made after the first was sent.
     """
 
     status: int
     headers: Headers
     body: IO[bytes] = field(repr=False)
+    later: Later | None = None
 
 
 def build_environ(scope: Mapping[str, Any], body: IO[bytes], length: int, **variables: Any) -> Environ:
@@ -95,20 +99,29 @@ async def run_wsgi(app: WsgiApp, environ: Environ, threads: Executor) -> Respons
     return await asyncio.get_running_loop().run_in_executor(threads, _run, app, environ)
 
 
-async def send_response(response: Response, send: Send) -> None:
+async def send_response(response: Response, send: Send, later: Callable[[], Awaitable[bytes]] | None = None) -> None:
     """Send a response, as fast as its reader takes it, and close its body.
+
+    Args:
+        response: The response.
+        send: Sends a part of it.
+        later: Makes its second part, where there is one, after the first was sent.
 
     Raises:
         TimeoutError: The reader took no part of it for too long.
     """
     with response.body as body:
         headers = list(response.headers)
-        if response.status not in _WITHOUT_BODY and b"content-length" not in dict(headers):
+        if later is not None:
+            headers = [each for each in headers if each[0] != b"content-length"]
+        elif response.status not in _WITHOUT_BODY and b"content-length" not in dict(headers):
             headers.append((b"content-length", str(body.seek(0, io.SEEK_END)).encode()))
         body.seek(0)
         await _send_part(send, type="http.response.start", status=response.status, headers=headers)
         while chunk := body.read(_CHUNK_BYTES):
             await _send_part(send, type="http.response.body", body=chunk, more_body=True)
+        if later is not None:
+            await _send_part(send, type="http.response.body", body=await later(), more_body=True)
         await _send_part(send, type="http.response.body", body=b"")
 
 
@@ -136,4 +149,4 @@ def _run(app: WsgiApp, environ: Environ) -> Response:
     except BaseException:
         body.close()
         raise
-    return Response(started["status"], started["headers"], body)
+    return Response(started["status"], started["headers"], body, environ.get(LATER))

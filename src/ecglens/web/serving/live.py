@@ -11,40 +11,51 @@ import logging
 import re
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import Any, TypeVar
 
-from ecglens.errors import EcgLensError, StreamError
-from ecglens.streams import Monitor, Recorder, StreamInfo
-from ecglens.streams.json_lines import LineParser, LineSplitter
-from ecglens.streams.packets import Message
+from ecglens.documents import parse_json
+from ecglens.errors import EcgLensError
+from ecglens.settings import load_settings
+from ecglens.streams import StreamInfo
+from ecglens.streams.pace import Budget
 from ecglens.streams.tailing import Tail
 from ecglens.web.http.guards import HEADERS
 from ecglens.web.serving.bodies import Receive, SenderLeftError
 from ecglens.web.serving.bridge import Response, Send, WsgiApp, build_environ, run_wsgi, send_response
-from ecglens.web.streams.folders import LIVE, RECORDING, STATE, SWITCH, SessionBusyError, lock_session
-from ecglens.web.streams.views import ASK, FOLDER
+from ecglens.web.streams.folders import SessionBusyError, find_places, lock_session
+from ecglens.web.streams.places import NoPlaceError, Places
+from ecglens.web.streams.receiving import NO_ROOM, Lines, Receiver, StreamRefusedError, create_account_budget
+from ecglens.web.streams.views import ACCOUNT, ASK, FOLDER
 
 __all__ = ["LiveStreams"]
 
+_T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 _PATH = re.compile(r"/streams/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/(live|events)")
 _SILENCE_S = 30.0
 """Time without a byte after which a sender is gone; senders give a sign of life every 5 s."""
-_SAVE_S = 2.0
+_INFO_S = 10.0
+"""Time for the whole description, which is the first line."""
+_ASK_S = 5.0
+"""Interval at which Django is asked whether a stream may go on, and whether its account has room for the recording."""
+_LONGEST_WAIT_S = 2.0
+"""Time after which a sender that is slowed down is looked after again."""
+_DROP_S = 2.0
+"""Time for which more of a refused stream is dropped, so that its sender reads the reason."""
 _LOOK_S = 0.05
 """Interval at which viewers get what is new."""
 _CHECK_S = 30.0
 """Interval at which Django is asked whether a viewer still may."""
 _PING_S = 10.0
 _SEND_S = 30.0
-_SEGMENT_S, _SEGMENTS = 30.0, 3
-"""Length and number of the segments that viewers read."""
 _MAX_STREAMS, _MAX_VIEWERS = 64, 256
+"""Streams and viewers of a serving process."""
+_VIEWERS_EACH = 16
+"""Windows in which an account may watch at a time, in all serving processes together."""
 _TEXT = [(name.lower().encode(), value.encode()) for name, value in {**HEADERS, "Cache-Control": "no-store"}.items()]
 _EVENTS = [*_TEXT, (b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
 _PROBLEM = [*_TEXT, (b"content-type", b"application/problem+json")]
@@ -62,6 +73,8 @@ class LiveStreams:
         self._django, self._checks = django, checks
         self._work = ThreadPoolExecutor(2, "stream")
         self._streams = self._viewers = 0
+        self._sender_places, self._viewer_places = Places(find_places("senders")), Places(find_places("viewers"))
+        self._budgets: dict[int, Budget] = {}
 
     def matches(self, scope: Mapping[str, Any]) -> bool:
         """Return whether a request is for a live stream."""
@@ -78,7 +91,7 @@ class LiveStreams:
                 return
             self._streams += 1
             try:
-                await self._receive(scope, receive, send, UUID(matched[1]))
+                await self._receive(scope, receive, send)
             finally:
                 self._streams -= 1
             return
@@ -87,7 +100,7 @@ class LiveStreams:
             return
         self._viewers += 1
         try:
-            await self._watch(scope, receive, send)
+            await self._let_watch(scope, receive, send)
         finally:
             self._viewers -= 1
 
@@ -95,59 +108,140 @@ class LiveStreams:
         environ = build_environ(scope, io.BytesIO(), 0, **{ASK: ask})
         return await run_wsgi(self._django, environ, self._checks), environ
 
-    async def _receive(self, scope: Mapping[str, Any], receive: Receive, send: Send, pk: UUID) -> None:
-        response, _ = await self._ask(scope, event="check")
+    async def _receive(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        response, environ = await self._ask(scope, event="check")
         if response.status != 204 or dict(scope["headers"]).get(b"content-length") == b"0":
             await send_response(response, send)  # a refusal, or the answer to who only asks
             return
         response.body.close()
-        lines = _Lines(receive)
+        limit = load_settings().streams
         try:
-            info = await lines.read_info()
-            response, environ = await self._ask(scope, event="begins", info=info.to_dict() | {"leads": info.leads})
-            if response.status != 204:
-                await send_response(response, send)
-                return
-            response.body.close()
-            folder = Path(environ[FOLDER])
-            with lock_session(folder):
-                is_ended = await self._take_all(lines, info, folder)
-            if not is_ended:
-                return  # the sender is gone; it may come back
-            await self._ask(scope, event="ends")
-            await send_response(
-                Response(200, [*_TEXT, (b"content-type", b"application/json")], io.BytesIO(b"{}")), send
+            with self._sender_places.hold(environ[ACCOUNT], limit):
+                response = await self._take_stream(scope, receive, environ[ACCOUNT])
+        except NoPlaceError:
+            response = _problem(
+                429, f"Expected at most {limit} streams of an account at a time, got one more; end another one first."
             )
         except SessionBusyError:
-            await send_response(_problem(409, "Another connection sends this stream; wait until it has ended."), send)
+            response = _problem(409, "Another connection sends this stream; wait until it has ended.")
+        except StreamRefusedError as error:
+            response = _problem(error.status, str(error))
         except EcgLensError as error:
-            await send_response(_problem(422, str(error)), send)
-        except (SenderLeftError, TimeoutError):
+            response = _problem(422, str(error))
+        except OSError as error:
+            _LOG.error("A stream cannot be stored: %s", error)
+            response = _problem(507, NO_ROOM)
+        except SenderLeftError:
             return
+        if response.status == 200:
+            await send_response(response, send)
+        else:
+            await _refuse(response, receive, send)
 
-    async def _take_all(self, lines: "_Lines", info: StreamInfo, folder: Path) -> bool:
-        """Monitor and write everything that arrives, and return whether the sender ended the stream."""
-        run = asyncio.get_running_loop().run_in_executor
-        receiver = await run(self._work, _Receiver, info, folder)
-        is_ended = False
+    async def _take_stream(self, scope: Mapping[str, Any], receive: Receive, account: int) -> Response:
+        """Take a stream until it ends, and return the response to its sender.
+
+        Raises:
+            SenderLeftError: The sender is gone; it may come back.
+            StreamRefusedError: The stream does not go on.
+            EcgLensError: Its description cannot be used.
+            SessionBusyError: Another connection sends the session.
+            OSError: Its folder cannot be written to.
+        """
+        lines, body = Lines(), _Body(receive)
+        info = await self._read_info(lines, body)
+        response, environ = await self._ask(scope, event="begins", info=info.to_dict() | {"leads": info.leads})
+        if response.status != 204:
+            return response
+        response.body.close()
+        folder = Path(environ[FOLDER])
+        budget = self._find_budget(account)
+        with lock_session(folder):
+            receiver = await self._run(Receiver, info, folder, lines, budget)
+            try:
+                await self._take_all(scope, body, receiver)
+            finally:
+                await self._run(receiver.close)
+                (await self._ask(scope, event="ends" if receiver.is_ended else "breaks off"))[0].body.close()
+        return Response(200, [*_TEXT, (b"content-type", b"application/json")], io.BytesIO(b"{}"))
+
+    def _find_budget(self, account: int) -> Budget:
+        """Return the budget of an account, which outlives its connections; full ones of others are dropped."""
+        self._budgets = {key: each for key, each in self._budgets.items() if key == account or not each.is_full}
+        return self._budgets.setdefault(account, create_account_budget())
+
+    async def _read_info(self, lines: Lines, body: "_Body") -> StreamInfo:
+        """Return the description of a stream.
+
+        Raises:
+            SenderLeftError: The sender is gone.
+            StreamRefusedError: It does not come in time, or is too long.
+            StreamError: Something else comes first.
+        """
         try:
-            while not is_ended:
-                try:
-                    messages, is_ended = await lines.read()
-                except (SenderLeftError, TimeoutError):
-                    break
-                await run(self._work, receiver.take, messages)
-        finally:
-            await run(self._work, receiver.close, is_ended)
-        return is_ended
+            async with asyncio.timeout(_INFO_S):
+                while (info := await self._run(lines.read_info, await body.receive())) is None:
+                    continue
+        except TimeoutError as error:
+            raise StreamRefusedError(
+                408, f"Expected a line of type info within {_INFO_S:g} s, got none; describe the stream first."
+            ) from error
+        return info
 
-    async def _watch(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    async def _take_all(self, scope: Mapping[str, Any], body: "_Body", receiver: Receiver) -> None:
+        """Take everything that arrives until the stream ends, no faster than it may be.
+
+        Raises:
+            SenderLeftError: The sender is gone.
+            StreamRefusedError: The stream does not go on.
+        """
+        part, checked_s = b"", time.monotonic()
+        while True:
+            wait_s = await self._run(receiver.take, part)
+            if receiver.is_ended:
+                return
+            if time.monotonic() - checked_s > _ASK_S:
+                await self._ask_to_go_on(scope, receiver)
+                checked_s = time.monotonic()
+            if wait_s or receiver.is_waiting:
+                await asyncio.sleep(min(wait_s, _LONGEST_WAIT_S))
+                part = b""
+            else:
+                part = await body.receive()
+
+    async def _ask_to_go_on(self, scope: Mapping[str, Any], receiver: Receiver) -> None:
+        """Ask Django whether a stream may go on, and whether its account has room for more of the recording.
+
+        A site whose database does not respond goes on with its streams.
+
+        Raises:
+            StreamRefusedError: It may not: its token was revoked, or it was deleted.
+        """
+        response, _ = await self._ask(scope, event="goes on", is_recording=receiver.is_recording)
+        sentence = _read_detail(_read_body(response))
+        if response.status == 507:
+            await self._run(receiver.stop_recording, sentence)
+        elif 400 <= response.status < 500:
+            raise StreamRefusedError(response.status, sentence)
+
+    async def _run(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Run a function of a stream in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._work, function, *arguments)
+
+    async def _let_watch(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         response, environ = await self._ask(scope, event="watch")
         if FOLDER not in environ:
             await send_response(response, send)
             return
         response.body.close()
-        folder, run = Path(environ[FOLDER]), asyncio.get_running_loop().run_in_executor
+        try:
+            with self._viewer_places.hold(environ[ACCOUNT], _VIEWERS_EACH):
+                await self._watch(scope, receive, send, Path(environ[FOLDER]))
+        except NoPlaceError:
+            detail = f"Expected at most {_VIEWERS_EACH} windows of an account, got one more; close another one first."
+            await send_response(_problem(429, detail), send)
+
+    async def _watch(self, scope: Mapping[str, Any], receive: Receive, send: Send, folder: Path) -> None:
         await _send(send, type="http.response.start", status=200, headers=_EVENTS)
         gone = asyncio.ensure_future(_wait_until_gone(receive))
         checked = pinged = time.monotonic()
@@ -156,10 +250,10 @@ class LiveStreams:
             while not gone.done():
                 content = b""
                 if tail is None and (folder / "session.json").exists():
-                    tail = await run(self._work, Tail, folder)
+                    tail = await self._run(Tail, folder)
                     content += _event("info", json.dumps(tail.info.to_dict()))
                 if tail is not None:
-                    content += await run(self._work, _read_events, tail)
+                    content += await self._run(_read_events, tail)
                 now = time.monotonic()
                 if now - checked > _CHECK_S:
                     checked = now
@@ -173,7 +267,7 @@ class LiveStreams:
                 if content:
                     pinged = now
                     await _send(send, type="http.response.body", body=content, more_body=True)
-                if tail is not None and not content and await run(self._work, _has_ended, folder):
+                if tail is not None and not content and await self._run(_has_ended, folder):
                     await _send(send, type="http.response.body", body=_event("end", "{}"), more_body=False)
                     return
                 with suppress(TimeoutError):
@@ -184,113 +278,35 @@ class LiveStreams:
             gone.cancel()
 
 
-class _Lines:
-    """Messages of a request's body."""
+class _Body:
+    """The body of a request, as it arrives."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self._splitter, self._parser = receive, LineSplitter(), LineParser()
-        self._waiting: list[Message] = []
-        self._is_ended = False
+        self._receive, self._has_more = receive, True
 
-    async def read_info(self) -> StreamInfo:
-        """Return the description, which comes first.
+    async def receive(self) -> bytes:
+        """Return the next bytes.
 
         Raises:
-            StreamError: Something else comes first.
+            SenderLeftError: The connection is closed.
+            StreamRefusedError: The body is over, although the stream has not ended, or nothing comes for a long time.
         """
-        while not self._waiting and not self._is_ended:
-            await self._fill()
-        first = self._waiting.pop(0) if self._waiting else None
-        if not isinstance(first, StreamInfo):
-            raise StreamError("Expected a line of type info first, got something else; describe the stream.")
-        return first
-
-    async def read(self) -> tuple[list[Message], bool]:
-        """Return the messages that have arrived, and whether the stream has ended."""
-        if not self._waiting and not self._is_ended:
-            await self._fill()
-        messages, self._waiting = self._waiting, []
-        return messages, self._is_ended
-
-    async def _fill(self) -> None:
-        message = await asyncio.wait_for(self._receive(), _SILENCE_S)
+        if not self._has_more:
+            raise StreamRefusedError(
+                422, 'Expected {"type": "end"} as the last line, got the end of the request; the stream can go on.'
+            )
+        try:
+            message = await asyncio.wait_for(self._receive(), _SILENCE_S)
+        except TimeoutError as error:
+            raise StreamRefusedError(
+                408,
+                f"Expected an empty line every few seconds, got nothing for {_SILENCE_S:g} s; send the stream again.",
+            ) from error
         if message["type"] == "http.disconnect":
             raise SenderLeftError
-        for line in self._splitter.feed(message.get("body", b"")):
-            if line is not None and line.strip() == b'{"type": "end"}':
-                self._is_ended = True
-                return
-            parsed = self._parser.read(line)
-            if parsed is not None:
-                self._waiting.append(parsed)
-        if not message.get("more_body", False) and not self._is_ended:
-            raise SenderLeftError  # the body ended without an end of the stream
-
-
-class _Receiver:
-    """The monitor and the files of a session; used by one thread at a time."""
-
-    def __init__(self, info: StreamInfo, folder: Path) -> None:
-        self._folder, self._info = folder, info
-        state = folder / STATE
-        try:
-            self._monitor = Monitor(info, state=state.read_bytes() if state.is_file() else None)
-        except StreamError:
-            _LOG.warning("The state of the stream %s cannot be read; it starts again", folder.name)
-            self._monitor = Monitor(info)
-        self._live = Recorder(folder / LIVE, info, segment_s=_SEGMENT_S, keep_segments=_SEGMENTS)
-        self._recording: Recorder | None = None
-        self._saved_s, self._looked_s = float("-inf"), time.monotonic()
-        self._switch()
-
-    def take(self, messages: list[Message]) -> None:
-        """Monitor messages, and write what follows."""
-        for message in messages:
-            if isinstance(message, StreamInfo):
-                continue
-            try:
-                stretches, results = self._monitor.feed(message)
-            except StreamError as error:
-                _LOG.warning("A packet of the stream %s was refused: %s", self._folder.name, error)
-                continue
-            self._live.write(stretches, results)
-            if self._recording is not None:
-                self._recording.write(stretches, results)
-        now = time.monotonic()
-        if now - self._looked_s > 1:
-            self._looked_s = now
-            self._switch()
-        if now - self._saved_s > _SAVE_S:  # at once the first time, so that the count never starts again
-            self._saved_s = now
-            self._save()
-
-    def close(self, is_ended: bool) -> None:
-        """End the files; without an end of the stream, store the state to go on from."""
-        if is_ended:
-            stretches, results = self._monitor.finish()
-            self._live.write(stretches, results)
-            if self._recording is not None:
-                self._recording.write(stretches, results)
-            self._live.close()
-        else:
-            self._save()
-        if self._recording is not None:
-            self._recording.close()
-
-    def _switch(self) -> None:
-        """Start or stop recording, as its owner has said."""
-        is_on = (self._folder / SWITCH).exists()
-        if is_on and self._recording is None:
-            self._recording = Recorder(self._folder / RECORDING, self._info)
-        elif not is_on and self._recording is not None:
-            self._recording.close()
-            self._recording = None
-
-    def _save(self) -> None:
-        part = self._folder / f".{STATE}.part"
-        part.write_bytes(self._monitor.save())
-        part.chmod(0o600)
-        part.replace(self._folder / STATE)
+        self._has_more = message.get("more_body", False)
+        part: bytes = message.get("body", b"")
+        return part
 
 
 def _read_events(tail: Tail) -> bytes:
@@ -318,6 +334,36 @@ def _event(name: str, data: str) -> bytes:
 def _problem(status: int, detail: str) -> Response:
     content = json.dumps({"type": "about:blank", "status": status, "detail": detail}).encode()
     return Response(status, [*_PROBLEM, (b"connection", b"close")], io.BytesIO(content))
+
+
+def _read_body(response: Response) -> bytes:
+    """Return the content of a response of Django, which is used up by that."""
+    with response.body as body:
+        body.seek(0)
+        return body.read()
+
+
+def _read_detail(content: bytes) -> str:
+    """Return the sentence of a problem."""
+    document = parse_json(content) if content.startswith(b"{") else None
+    return str(document["detail"]) if isinstance(document, dict) and "detail" in document else NO_ROOM
+
+
+async def _refuse(response: Response, receive: Receive, send: Send) -> None:
+    """Send a refusal to a sender that is still sending; what it sends meanwhile is dropped.
+
+    A connection that is closed with bytes that nobody has read would be reset, and the refusal lost.
+    """
+    content, headers = _read_body(response), dict(response.headers)
+    headers |= {b"content-length": str(len(content)).encode(), b"connection": b"close"}
+    with suppress(TimeoutError):  # the sender reads nothing
+        await _send(send, type="http.response.start", status=response.status, headers=list(headers.items()))
+        await _send(send, type="http.response.body", body=content, more_body=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DROP_S):
+                while (await receive())["type"] != "http.disconnect":
+                    continue
+        await _send(send, type="http.response.body", body=b"")
 
 
 async def _send(send: Send, **message: Any) -> None:

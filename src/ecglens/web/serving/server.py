@@ -1,6 +1,7 @@
 """gunicorn that serves the site, and worker processes beside it."""
 
 import contextlib
+import fcntl
 import os
 import resource
 import shutil
@@ -21,6 +22,7 @@ from gunicorn.arbiter import Arbiter
 from ecglens.errors import SettingsError
 from ecglens.settings import load_settings
 from ecglens.web.http.log_redaction import redact_secrets
+from ecglens.web.serving.ballast import Ballast
 from ecglens.web.serving.connections import GRACE_S
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _TIMEOUT_S = 60
 _KEEP_ALIVE_S = 30
 """Longer than people look at a page, and than proxies wait between two requests."""
 _MEMORY = Path("/dev/shm")
+_METRICS, _METRICS_LOCK = "ecglens-metrics-", "main.lock"
 _WATCH_S = 0.5
 _STOP_S = 5.0
 _PAGE_S = 50.0
@@ -64,15 +67,20 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
-    """The main process of gunicorn, which also replaces the supervisor of the workers if that ends."""
+    """The main process of gunicorn, which also replaces the supervisor of the workers and looks after the disk."""
 
     def __init__(self, server: _Server, workers: "_Workers") -> None:
-        self._measuring = workers
+        self._measuring, self._ballast = workers, Ballast(load_settings().data_dir)
         super().__init__(server)
 
     def manage_workers(self) -> None:
         super().manage_workers()
         self._measuring.ensure()
+        self._ballast.adjust()
+
+    def handle_int(self) -> None:
+        """Stop as at SIGTERM; gunicorn would send SIGQUIT, which its asynchronous workers do not obey."""
+        self.handle_term()
 
 
 class _Workers:
@@ -196,14 +204,43 @@ def _metrics_folder() -> Iterator[None]:
     Its files are mapped into memory, where a full disk would end the process that writes to them; so they are in memory
     where the system has such a folder.
     """
-    parent, main = _MEMORY if os.access(_MEMORY, os.W_OK) else None, os.getpid()
-    folder = tempfile.mkdtemp(prefix="ecglens-metrics-", dir=parent)
+    parent, main = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir()), os.getpid()
+    _delete_old_metrics(parent)
+    folder, lock = _create_metrics_folder(parent)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         yield
     finally:
         if os.getpid() == main:  # a serving process, which was forked within the block, leaves it too
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _create_metrics_folder(parent: Path) -> tuple[str, int]:
+    """Create the folder, and return it with its lock, which ends with this process."""
+    while True:
+        folder = tempfile.mkdtemp(prefix=_METRICS, dir=parent)
+        lock = os.open(Path(folder) / _METRICS_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        if Path(folder).exists():
+            return folder, lock
+        os.close(lock)  # another site that starts was faster
+
+
+def _delete_old_metrics(parent: Path) -> None:
+    """Delete folders of main processes that were killed: their locks are free.
+
+    The lock is of a kind that serving processes do not inherit; those end by themselves when the main process is gone.
+    """
+    for folder in parent.glob(f"{_METRICS}*"):
+        with contextlib.suppress(OSError):  # it belongs to another user, is in use, or was just deleted
+            lock = os.open(folder / _METRICS_LOCK, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if folder.lstat().st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 @contextmanager

@@ -6,11 +6,15 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from django.db import close_old_connections
+
 from ecglens.web.http.guards import HEADERS
+from ecglens.web.http.later import IN_PARTS, Later
 from ecglens.web.http.uploads import BUSY, CALLER, FORM_BYTES, LIMIT, PREFLIGHT
 from ecglens.web.serving.admission import Busy, FairQueue
 from ecglens.web.serving.bodies import (
@@ -30,11 +34,18 @@ __all__ = ["Site"]
 _LOG = logging.getLogger(__name__)
 _UPLOADS_AT_ONCE = 2
 """Uploads that a serving process reads at the same time."""
+_UPLOADS_AT_ONCE_EACH = 1
+"""Uploads of one person that a serving process reads at the same time: slow pages of one leave a place for others."""
 _WAITING_UPLOADS = 64
 _WAITING_UPLOADS_EACH = 8
 """A person who selects more files sends them one after the other; a program waits as long as ``Retry-After`` says."""
 _RECEIVED_EACH = 8
 """Uploads of one person that arrive at the same time."""
+_LATER_AT_ONCE = 1
+"""Second parts of responses that a serving process makes at the same time; first parts come before them."""
+_WAITING_LATER = 8
+"""Each holds a page in memory twice, as it was decoded and as it was read: some 80 MB for a photo of 12 megapixels."""
+_WAITING_LATER_EACH = 4
 _REQUESTS_AT_ONCE = 8
 """Other requests that a serving process answers at the same time."""
 _WAITING_REQUESTS = 512
@@ -66,9 +77,11 @@ class Site:
 
     def __init__(self, django: WsgiApp, folder: Path) -> None:
         self._django, self._folder = django, folder
-        self._uploads = FairQueue(_UPLOADS_AT_ONCE, _WAITING_UPLOADS, _WAITING_UPLOADS_EACH)
+        self._uploads = FairQueue(_UPLOADS_AT_ONCE, _WAITING_UPLOADS, _WAITING_UPLOADS_EACH, _UPLOADS_AT_ONCE_EACH)
         self._requests = FairQueue(_REQUESTS_AT_ONCE, _WAITING_REQUESTS, _WAITING_REQUESTS)
+        self._later = FairQueue(_LATER_AT_ONCE, _WAITING_LATER, _WAITING_LATER_EACH)
         self._arriving: Counter[str] = Counter()
+        self._later_threads = ThreadPoolExecutor(_LATER_AT_ONCE, "later")
         self._upload_threads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, "upload")
         self._threads = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "request")
         self._check_threads = ThreadPoolExecutor(_CHECKS_AT_ONCE, "check")
@@ -92,7 +105,23 @@ class Site:
         except NoRoomError as error:
             _LOG.error("A request could not be stored while it arrived: %s", error)
             response = _plain(507, b"The disk is full; try again later, or tell the site's operator.\n")
-        await send_response(response, send)
+        if response.later is None:
+            await send_response(response, send)
+            return
+        with suppress(SenderLeftError):
+            await send_response(response, send, partial(self._make_later, response.later, receive))
+
+    async def _make_later(self, later: Later, receive: Receive) -> bytes:
+        """Make the second part of a response when it is the caller's turn, unless the reader leaves before."""
+        run = asyncio.get_running_loop().run_in_executor
+        try:
+            await _wait_for_turn(self._later, later.caller, receive)
+        except Busy:
+            return await run(self._check_threads, later.refuse)
+        try:
+            return await run(self._later_threads, _run_later, later)
+        finally:
+            self._later.leave(later.caller)
 
     async def _respond(self, scope: Mapping[str, Any], receive: Receive) -> Response:
         path, is_read = scope["path"], scope["method"] in ("GET", "HEAD")
@@ -142,20 +171,12 @@ class Site:
     ) -> Response:
         """Run Django when it is the caller's turn, unless the sender leaves before."""
         queue, threads = (self._uploads, self._upload_threads) if caller else (self._requests, self._threads)
-        turn = asyncio.ensure_future(queue.enter(caller))
-        gone = asyncio.ensure_future(_wait_until_gone(receive))
+        await _wait_for_turn(queue, caller, receive)
         try:
-            await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not turn.done():
-                raise SenderLeftError
-            turn.result()
+            content, length = body
+            return await run_wsgi(self._django, build_environ(scope, content, length, **{IN_PARTS: True}), threads)
         finally:
-            gone.cancel()
-            turn.cancel()
-        try:
-            return await run_wsgi(self._django, build_environ(scope, *body), threads)
-        finally:
-            queue.leave()
+            queue.leave(caller)
 
     @contextmanager
     def _count_arriving(self, caller: str) -> Iterator[None]:
@@ -182,6 +203,25 @@ def _read_length(scope: Mapping[str, Any]) -> int | None:
     return None
 
 
+async def _wait_for_turn(queue: FairQueue, caller: str, receive: Receive) -> None:
+    """Wait for a place in a queue.
+
+    Raises:
+        SenderLeftError: The connection was closed before.
+        Busy: Too many requests wait already.
+    """
+    turn = asyncio.ensure_future(queue.enter(caller))
+    gone = asyncio.ensure_future(_wait_until_gone(receive))
+    try:
+        await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not turn.done():
+            raise SenderLeftError
+        turn.result()
+    finally:
+        gone.cancel()
+        turn.cancel()
+
+
 async def _wait_until_gone(receive: Receive) -> None:
     """Wait until the sender of a request, whose body has arrived, closes the connection."""
     while (await receive())["type"] != "http.disconnect":
@@ -192,6 +232,15 @@ async def _drop_unless_expected(scope: Mapping[str, Any], receive: Receive) -> N
     """Drop the body of a refused request, unless its sender waits with it for permission."""
     if dict(scope["headers"]).get(b"expect", b"").lower() != b"100-continue":
         await drop_body(receive)
+
+
+def _run_later(later: Later) -> bytes:
+    """Return the second part of a response, made over connections to the database as fresh as those of a request."""
+    close_old_connections()
+    try:
+        return later.run()
+    finally:
+        close_old_connections()
 
 
 def _plain(status: int, text: bytes) -> Response:

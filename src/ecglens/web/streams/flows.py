@@ -5,23 +5,31 @@ import numpy as np
 from django.utils import timezone
 
 from ecglens.errors import EcgLensError
-from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
-from ecglens.render import render_page
+from ecglens.render import draw_record
 from ecglens.streams import StreamInfo, read_session
 from ecglens.streams.recording import read_session_info
 from ecglens.web.accounts.models import User
+from ecglens.web.http.uploads import has_room
 from ecglens.web.readings import flows
 from ecglens.web.readings.models import Reading
-from ecglens.web.streams.folders import LIVE, RECORDING, SWITCH, find_folder
+from ecglens.web.readings.quota import check_quota
+from ecglens.web.streams.folders import LIVE, RECORDING, SWITCH, find_folder, measure_folder
 from ecglens.web.streams.models import DEVICE_CHARS, StreamSession
+from ecglens.web.streams.receiving import DELETED, NO_ROOM
 
-__all__ = ["begin_session", "create_reading", "end_session", "is_recording", "switch_recording"]
+__all__ = [
+    "begin_session",
+    "check_recording",
+    "create_reading",
+    "end_session",
+    "is_recording",
+    "measure_session",
+    "switch_recording",
+]
 
 READING_S = 10.0
 """Length of the page that is made of a session."""
-_LAYOUTS = {"3x4+1": frozenset(STANDARD_LEADS), "6x1-limb": frozenset({"I", "II"})}
-"""Layouts of the page by the leads that they need, the limb leads from I and II; else the first lead or II alone."""
 MAX_SESSIONS = 500
 """Sessions that an account may have."""
 
@@ -58,15 +66,44 @@ def end_session(owner: User, pk: str) -> None:
     StreamSession.objects.filter(pk=pk, owner=owner, ended_at=None).update(ended_at=timezone.now())
 
 
+def measure_session(owner: User, pk: str) -> None:
+    """Store how many bytes a session of a user takes, which count in the quota.
+
+    Raises:
+        Refused: The user has no such session: it was deleted.
+    """
+    if not StreamSession.objects.filter(pk=pk, owner=owner).update(stored_bytes=measure_folder(pk)):
+        raise flows.Refused(DELETED, 404)
+
+
+def check_recording(owner_id: int) -> None:
+    """Check that an account and the disk have room for more of a recording.
+
+    Raises:
+        Refused: They have not.
+    """
+    if not has_room(0):
+        raise flows.Refused(NO_ROOM, 507)
+    try:
+        check_quota(owner_id, 0)
+    except EcgLensError as error:
+        raise flows.Refused(str(error), 507) from error
+
+
 def is_recording(session: StreamSession) -> bool:
     """Return whether a session is being recorded."""
     return (find_folder(session.pk) / SWITCH).exists()
 
 
 def switch_recording(session: StreamSession, *, is_on: bool) -> None:
-    """Start or stop the recording of a session; the process that receives it looks at the switch once a second."""
+    """Start or stop the recording of a session; the process that receives it looks at the switch once a second.
+
+    Raises:
+        Refused: There is no room for a recording.
+    """
     switch = find_folder(session.pk) / SWITCH
     if is_on:
+        check_recording(session.owner_id)
         switch.touch(mode=0o600)
     else:
         switch.unlink(missing_ok=True)
@@ -79,19 +116,16 @@ def create_reading(session: StreamSession) -> Reading:
         Refused: Too little has arrived, or the page cannot be read.
     """
     record = _cut_record(session)
-    layout = next((name for name, leads in _LAYOUTS.items() if leads <= set(record.leads)), "1x1")
     try:
-        page = render_page(record, layout=layout, dpi=200).page
+        page = draw_record(record, dpi=200).page
     except EcgLensError as error:
         raise flows.Refused(f"{session.device}: {error}") from error
     encoded, content = cv2.imencode(".png", cv2.cvtColor(page.pixels, cv2.COLOR_RGB2BGR))
     if not encoded:
         raise flows.Refused("Expected a page of the stream, but it could not be encoded.")
     name = f"{session.device} {timezone.localtime():%Y-%m-%d %H.%M.%S}.png"
-    reading, _ = flows.read_file(
-        session.owner, content.tobytes(), name, options=flows.create_options(session.owner, explain=False)
-    )
-    return reading
+    options = flows.create_options(session.owner, explain=False)
+    return flows.read_file(session.owner, content.tobytes(), name, options=options).reading
 
 
 def _cut_record(session: StreamSession) -> EcgRecord:

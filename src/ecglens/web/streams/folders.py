@@ -19,13 +19,17 @@ __all__ = [
     "SessionBusyError",
     "delete_session",
     "find_folder",
+    "find_places",
     "is_live",
     "lock_session",
+    "measure_folder",
 ]
 
 LIVE, RECORDING, STATE, SWITCH = "live", "recording", "state.bin", "recording.on"
 """Names in the folder: last minutes, recording, state of the monitor, and the file that says that recording is on."""
 _LOCK = "lock"
+_BLOCK_BYTES = 512
+"""Unit in which systems count what a file takes."""
 
 
 class SessionBusyError(Exception):
@@ -35,6 +39,20 @@ class SessionBusyError(Exception):
 def find_folder(pk: UUID | str) -> Path:
     """Return the folder of a session, which is made where it is missing."""
     return _place(pk, create=True)
+
+
+def find_places(name: str) -> Path:
+    """Return the file in which the places of accounts are locked, see :mod:`ecglens.web.streams.places`."""
+    return create_private_folder(load_settings().data_dir) / f"{name}.places"
+
+
+def measure_folder(pk: UUID | str) -> int:
+    """Return the number of bytes that a session takes on the disk."""
+    size = 0
+    for path in _place(pk).rglob("*"):
+        with suppress(FileNotFoundError):  # the oldest segment of the live view was just deleted
+            size += path.lstat().st_blocks * _BLOCK_BYTES
+    return size
 
 
 def is_live(pk: UUID | str) -> bool:

@@ -23,6 +23,7 @@ class StreamSession(models.Model):
     fs_hz = models.FloatField(default=0.0)
     created_at = models.DateTimeField(_("began"), default=timezone.now, db_index=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
+    stored_bytes = models.BigIntegerField(default=0)
 
     class Meta:
         ordering = ("-created_at", "id")

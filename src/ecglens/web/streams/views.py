@@ -1,5 +1,6 @@
 """Pages of streams, and the checks that the server asks for before it receives or sends one."""
 
+import logging
 import tempfile
 import zipfile
 from typing import IO, Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import OperationalError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -16,10 +18,13 @@ from django.views.decorators.http import require_POST, require_safe
 from ecglens.errors import DatasetError, StreamError
 from ecglens.streams import StreamInfo, read_results
 from ecglens.streams.json_lines import check_info
+from ecglens.streams.pace import check_pace
 from ecglens.streams.recording import SESSION
 from ecglens.web.accounts.audit import record
 from ecglens.web.accounts.current_user import get_user
+from ecglens.web.accounts.models import User
 from ecglens.web.accounts.tokens import find_token
+from ecglens.web.http.messages import render_message
 from ecglens.web.http.problems import problem
 from ecglens.web.http.throttle import count_request, hash_address
 from ecglens.web.http.uploads import has_room
@@ -27,8 +32,10 @@ from ecglens.web.readings import flows as reading_flows
 from ecglens.web.streams import flows
 from ecglens.web.streams.folders import LIVE, RECORDING, find_folder, is_live
 from ecglens.web.streams.models import StreamSession
+from ecglens.web.streams.receiving import NO_ROOM
 
 __all__ = [
+    "ACCOUNT",
     "ASK",
     "FOLDER",
     "delete_stream",
@@ -41,10 +48,13 @@ __all__ = [
     "switch",
 ]
 
+_LOG = logging.getLogger(__name__)
 ASK = "ecglens.stream"
 """Variable of a request with which the server asks: a table with ``event`` and what belongs to it."""
 FOLDER = "ecglens.stream.folder"
 """Variable with which Django answers: the folder of the session."""
+ACCOUNT = "ecglens.stream.account"
+"""Variable with which Django answers: the number of the account that sends or watches."""
 _PAGE_ROWS = 100
 _REFUSED_A_MINUTE = 60
 _RESERVE_BYTES = 50 << 20
@@ -85,7 +95,10 @@ def switch(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Start or stop the recording."""
     session = _get_own(request, pk)
     is_on = request.POST.get("recording") == "on"
-    flows.switch_recording(session, is_on=is_on)
+    try:
+        flows.switch_recording(session, is_on=is_on)
+    except reading_flows.Refused as error:
+        return render_message(request, str(error), status=error.status)
     record(request, "start recording" if is_on else "stop recording", session)
     return redirect(session)
 
@@ -140,7 +153,7 @@ def events(request: HttpRequest, pk: UUID) -> HttpResponse:
     session = _get_own(request, pk)
     if request.META.get(ASK) is None:
         raise Http404
-    request.META[FOLDER] = str(find_folder(session.pk) / LIVE)
+    request.META.update({FOLDER: str(find_folder(session.pk) / LIVE), ACCOUNT: session.owner_id})
     return HttpResponse(status=204)
 
 
@@ -157,23 +170,57 @@ def receive(request: HttpRequest, pk: UUID) -> HttpResponse:
     ask = request.META.get(ASK)
     if not isinstance(ask, dict):
         return problem(404, "Expected a stream at an address that ecglens serve answers, got a plain request.")
-    if not has_room(_RESERVE_BYTES):
-        return problem(507, "Expected room for the stream, but the disk of this site is full; tell its operator.")
     request.user = token.owner
     request.token = token  # type: ignore[attr-defined]  # requests have no such field; audit reads it
-    if ask["event"] == "begins":
-        try:
+    try:
+        return _respond_to_server(request, token.owner, str(pk), ask)
+    except reading_flows.Refused as error:
+        return problem(error.status, str(error))
+    except (StreamError, DatasetError) as error:
+        return problem(422, str(error))
+    except OperationalError as error:
+        _LOG.warning("The database cannot store that the stream %s %s: %s", pk, ask["event"], error)
+        return problem(503, "The database does not respond; try again later.") if has_room(0) else problem(507, NO_ROOM)
+
+
+def _respond_to_server(request: HttpRequest, owner: User, pk: str, ask: dict[str, Any]) -> HttpResponse:
+    """Let a stream begin, go on, or end.
+
+    Raises:
+        Refused: It may not, or its account has no room for the recording.
+        StreamError: Its description cannot be used.
+    """
+    match ask["event"]:
+        case "check":
+            _check_room()
+            request.META[ACCOUNT] = owner.pk
+        case "begins":
+            _check_room()
             info = check_info(StreamInfo(**ask["info"]))
-            session = flows.begin_session(token.owner, str(pk), info)
-        except reading_flows.Refused as error:
-            return problem(error.status, str(error))
-        except (StreamError, DatasetError) as error:
-            return problem(422, str(error))
-        record(request, "stream", session)
-        request.META[FOLDER] = str(find_folder(session.pk))
-    elif ask["event"] == "ends":
-        flows.end_session(token.owner, str(pk))
+            check_pace(info)
+            session = flows.begin_session(owner, pk, info)
+            record(request, "stream", session)
+            request.META[FOLDER] = str(find_folder(session.pk))
+        case "goes on":
+            flows.measure_session(owner, pk)
+            if ask["is_recording"]:
+                flows.check_recording(owner.pk)
+        case "breaks off":
+            flows.measure_session(owner, pk)
+        case "ends":
+            flows.end_session(owner, pk)
+            flows.measure_session(owner, pk)
     return HttpResponse(status=204)
+
+
+def _check_room() -> None:
+    """Check that the disk has room for one more stream.
+
+    Raises:
+        Refused: It has not.
+    """
+    if not has_room(_RESERVE_BYTES):
+        raise reading_flows.Refused(NO_ROOM, 507)
 
 
 def _get_own(request: HttpRequest, pk: UUID) -> StreamSession:

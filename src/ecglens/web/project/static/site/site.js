@@ -7,3 +7,6 @@ for (const form of document.querySelectorAll("form[data-confirm]")) {
     if (!window.confirm(form.dataset.confirm)) event.preventDefault();
   });
 }
+if (document.querySelector(".whole-reading")) {
+  for (const early of document.querySelectorAll(".early")) early.remove();
+}

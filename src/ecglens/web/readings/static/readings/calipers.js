@@ -23,7 +23,7 @@ for (const tool of document.querySelectorAll(".calipers")) {
     const ms = Math.abs(x2 - x1) * msPerPx;
     const mv = (y1 - y2) * mvPerPx;
     output.querySelector("[data-ms]").textContent = Math.round(ms);
-    output.querySelector("[data-mv]").textContent = mv.toFixed(2).replace("-", "\u2212");
+    output.querySelector("[data-mv]").textContent = mv.toFixed(2).replace("-", "\u2212").replace(".", document.documentElement.lang === "de" ? "," : ".");
     output.querySelector("[data-rate]").textContent = ms >= 150 ? Math.round(60000 / ms) : "\u2013";
   };
   const place = (event) => {

@@ -35,8 +35,7 @@ for (const form of document.querySelectorAll("form.upload")) {
     }
   });
 
-  const line = (file) => {
-    const item = document.createElement("li");
+  const fill = (item, file) => {
     const name = document.createElement("span");
     name.textContent = file.name;
     const bar = document.createElement("progress");
@@ -45,8 +44,12 @@ for (const form of document.querySelectorAll("form.upload")) {
     bar.setAttribute("aria-label", `${form.dataset.sending} ${file.name}`);
     const status = document.createElement("span");
     item.append(name, bar, status);
-    list.append(item);
     return { item, bar, status };
+  };
+  const line = (file) => {
+    const item = document.createElement("li");
+    list.append(item);
+    return fill(item, file);
   };
 
   const link = (result) => {
@@ -56,10 +59,27 @@ for (const form of document.querySelectorAll("form.upload")) {
     return anchor;
   };
 
-  const send = (file, { item, bar, status }) => new Promise((done) => {
+  const correct = (item, file, result) => {
+    const copy = document.querySelector("#corrector").content.cloneNode(true);
+    const corrector = copy.querySelector("form");
+    item.append(copy);
+    startCorrector(corrector, { ...result.refused, paper: result.refused.has_paper });
+    corrector.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const { corners, rotation, layout } = corrector.elements;
+      const fields = { corners: corners.value, rotation: rotation.value, layout: layout.value, replaces: result.pk };
+      corrector.remove();
+      item.replaceChildren();
+      const results = await send(file, fill(item, file), fields);
+      if (results.length === 1 && !results[0].refused) window.location.assign(results[0].url);
+    });
+  };
+
+  const send = (file, { item, bar, status }, fields = {}) => new Promise((done) => {
     const body = new FormData(form);
     body.delete("file");
     body.append("file", file);
+    for (const [name, value] of Object.entries(fields)) body.set(name, value);
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("Accept", "application/json");
@@ -79,7 +99,10 @@ for (const form of document.querySelectorAll("form.upload")) {
     };
     request.addEventListener("load", () => {
       const results = request.response?.results ?? [];
-      if (request.status < 300 && results.length) finish(link(results[0]), false);
+      if (request.status < 300 && results.length) {
+        finish(link(results[0]), false);
+        if (results[0].refused) correct(item, file, results[0]);
+      }
       else finish(request.response?.message ?? form.dataset.failed, true, request.response?.lang);
       done(request.status < 300 ? results : []);
     });
@@ -102,7 +125,7 @@ for (const form of document.querySelectorAll("form.upload")) {
     const results = [];
     for (const [place, file] of files.entries()) results.push(...await send(file, lines[place]));
     busy(false);
-    if (files.length === 1 && results.length === 1) window.location.assign(results[0].url);
+    if (files.length === 1 && results.length === 1 && !results[0].refused) window.location.assign(results[0].url);
   });
   window.addEventListener("pageshow", () => busy(false));
 }

@@ -18,7 +18,8 @@ const unpack = (text) => {
     return value === MISSING ? NaN : value / 1000;
   });
 };
-const format = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
+const COMMA = document.documentElement.lang === "de" ? "," : ".";
+const format = (value, digits) => value.toFixed(digits).replace("-", "\u2212").replace(".", COMMA);
 
 class Viewer {
   constructor(section) {

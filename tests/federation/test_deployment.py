@@ -58,7 +58,7 @@ def stop(process, kind=signal.SIGTERM):
         process.wait(timeout=30)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_three_sites_train_over_tls_and_go_on_when_one_dies(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))

@@ -46,6 +46,11 @@ def test_every_message_is_read_back() -> None:
         ('{"type": "samples", "mv": [[NaN], [1]]}', "cannot be read"),
         ('{"type": "samples", "mv": [[1e999], [1]]}', "cannot be read"),
         ('{"type": "samples", "mv": [[5000], [1]]}', "convert the unit"),
+        ('{"type": "samples", "mv": [[1e308], [1]]}', "convert the unit"),
+        (f'{{"type": "samples", "mv": [[1{"0" * 400}], [1]]}}', "convert the unit"),
+        (f'{{"type": "samples", "mv": [[-1{"0" * 40}], [1]]}}', "convert the unit"),
+        (f'{{"type": "samples", "mv": [[1], [1]], "time_s": 1{"0" * 400}}}', "as 'time_s'"),
+        (f'{{"type": "battery", "percent": 1{"0" * 400}}}', "from 0 to 100"),
         ('{"type": "samples", "mv": [[1], [1]], "sequence": -1}', "whole number from 0 on"),
         ('{"type": "samples", "mv": [[1], [1]], "sequence": 1.5}', "whole number from 0 on"),
         ('{"type": "samples", "mv": [[1], [1]], "time_s": "now"}', "as 'time_s', got 'now'"),
@@ -99,6 +104,15 @@ def test_a_long_line_is_dropped_and_the_next_one_is_read() -> None:
     assert lines == [None, b"next", b"half"]
     assert splitter.finish() == []
     assert isinstance(parser().read(None), Refused)
+
+
+def test_a_line_has_the_limit_of_its_stream() -> None:
+    splitter = LineSplitter(10)
+    assert splitter.feed(b"x" * 10 + b"\n" + b"y" * 11) == [b"x" * 10]
+    assert splitter.is_dropping
+    splitter.limit = 20
+    assert splitter.feed(b"\n" + b"z" * 20 + b"\n") == [None, b"z" * 20]
+    assert not splitter.is_dropping
 
 
 def test_bytes_without_a_line_end_do_not_grow_the_memory() -> None:

@@ -1,5 +1,6 @@
 """Recording: what arrived is on disk when the process is killed."""
 
+import errno
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 from streams_help import make_record
 
 from ecglens.errors import DatasetError, StreamError
-from ecglens.streams import LiveBeat, Recorder, StreamInfo, Stretch, read_results, read_session
+from ecglens.streams import LiveBeat, Recorder, StreamInfo, Stretch, read_results, read_session, recording
 from ecglens.streams.recording import read_session_info
 
 INFO = StreamInfo("bed 1", ("I", "II"), 250.0)
@@ -161,6 +162,37 @@ def test_a_killed_process_loses_less_than_a_second(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.signals_mv[0], expected, atol=5.1e-4)
     assert read_session_info(tmp_path / "a").ended_s is None
     assert json.loads((tmp_path / "a" / "session.json").read_text())["device"] == "replay"
+
+
+def count_open_files(folder: Path) -> int:
+    return sum(str(folder) in os.path.realpath(link) for link in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+@pytest.mark.parametrize("failing", ["fsync", "_replace"])
+def test_all_files_are_closed_on_a_full_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    recorder = Recorder(tmp_path, INFO)
+    recorder.write(stretches(make_record())[:50])
+    assert count_open_files(tmp_path) == 2
+    monkeypatch.setattr(recording.os if failing == "fsync" else recording, failing, fail)
+    with pytest.raises(StreamError, match="No space left on device; make room"):
+        recorder.close()
+    assert count_open_files(tmp_path) == 0
+    monkeypatch.undo()
+    assert read_session(tmp_path).duration_s == 5.0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_session_that_goes_on_later_leaves_no_file_open_and_has_no_end(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, INFO)
+    recorder.write(stretches(make_record())[:50])
+    recorder.release()
+    assert count_open_files(tmp_path) == 0
+    assert read_session_info(tmp_path).ended_s is None
+    assert read_session(tmp_path).duration_s == 5.0
 
 
 def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:

@@ -39,15 +39,26 @@ MIN_FS_HZ = 60.0
 MAX_NAME = 80
 _MAX_MV = 1000.0
 """Largest voltage; more is another unit."""
+_TOO_LARGE = f"Expected samples in mV of at most {_MAX_MV:g}, got larger ones; convert the unit."
 _MAX_SEQUENCE = 1 << 62
 _MAX_TIME_S = 1e11
 
 
 class LineSplitter:
-    """Lines of a flow of bytes, with a limit on what is stored of one line."""
+    """Lines of a flow of bytes, with a limit on what is stored of one line.
 
-    def __init__(self) -> None:
+    Args:
+        limit: Number of bytes that a line may have; it may be changed between two parts.
+    """
+
+    def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
+        self.limit = limit
         self._start, self._is_dropping = bytearray(), False
+
+    @property
+    def is_dropping(self) -> bool:
+        """Whether the line that is arriving is too long already."""
+        return self._is_dropping
 
     def feed(self, part: bytes) -> list[bytes | None]:
         """Return the lines that end in these bytes; ``None`` for each that was too long.
@@ -69,7 +80,7 @@ class LineSplitter:
         return self.feed(b"\n") if self._start or self._is_dropping else []
 
     def _append(self, part: bytes) -> None:
-        if self._is_dropping or len(self._start) + len(part) > MAX_LINE_BYTES:
+        if self._is_dropping or len(self._start) + len(part) > self.limit:
             self._start, self._is_dropping = bytearray(), True
         else:
             self._start += part
@@ -169,13 +180,16 @@ class LineParser:
         if lengths or not 0 < length <= MAX_SAMPLES:
             raise StreamError(f"Expected 1 to {MAX_SAMPLES} samples, as many for each lead, got other lists.")
         try:
-            samples = np.array(rows, dtype=np.float32)
+            with np.errstate(over="ignore"):  # a number that float32 cannot hold becomes infinite, and too large
+                samples = np.array(rows, dtype=np.float32)
+        except OverflowError as error:  # a whole number of hundreds of digits
+            raise StreamError(_TOO_LARGE) from error
         except (TypeError, ValueError) as error:
             raise StreamError("Expected numbers or null as samples, got something else.") from error
         if samples.ndim != 2 or any(isinstance(value, str | bool) for row in rows for value in row):
             raise StreamError("Expected numbers or null as samples, got something else.")
         if float(np.nanmax(np.abs(samples), initial=0.0)) > _MAX_MV:
-            raise StreamError(f"Expected samples in mV of at most {_MAX_MV:g}, got larger ones; convert the unit.")
+            raise StreamError(_TOO_LARGE)
         sequence = document.get("sequence")
         if sequence is not None and (type(sequence) is not int or not 0 <= sequence <= _MAX_SEQUENCE):
             raise StreamError("Expected a whole number from 0 on as 'sequence', got something else.")

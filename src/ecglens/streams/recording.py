@@ -19,7 +19,7 @@ import numpy as np
 from ecglens.documents import check_version, dump_document, parse_json
 from ecglens.errors import DatasetError, StreamError
 from ecglens.formats.coded import HIDDEN
-from ecglens.formats.files import plain_name
+from ecglens.formats.names import plain_name
 from ecglens.records import EcgRecord
 from ecglens.streams.packets import StreamInfo, Stretch
 from ecglens.streams.results import Result
@@ -113,6 +113,9 @@ class Recorder:
                 self._session = replace(before, ended_s=None)
             else:
                 self._session = Session(info, clock())
+            segments = list_segments(self.folder)
+            self._number = max((number for number, _ in segments), default=0)
+            self._recorded_end = max((end for _, end, _ in _list_spans(self.folder, info, segments)), default=0)
             self._write_session()
             self._results = os.open(self.folder / RESULTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
@@ -120,9 +123,6 @@ class Recorder:
                 f"Expected a folder to record into at {self.folder}, but it cannot be written to: "
                 f"{error.strerror or error}; choose another one."
             ) from error
-        segments = list_segments(self.folder)
-        self._number = max((number for number, _ in segments), default=0)
-        self._recorded_end = max((end for _, end, _ in _list_spans(self.folder, info, segments)), default=0)
 
     def write(self, stretches: Iterable[Stretch], results: Iterable[Result] = ()) -> None:
         """Append samples and results.
@@ -144,20 +144,39 @@ class Recorder:
                 _write_all(self._results, lines.encode())
             self._sync()
         except OSError as error:
-            raise StreamError(
-                f"Expected to write to {self.folder.name}, but that failed: {error.strerror or error}; make room and "
-                "start the stream again."
-            ) from error
+            raise self._describe(error) from error
 
     def close(self) -> None:
-        """End the session: state the length of the last segment and the time of the end."""
-        self._end_segment()
-        if self._results is not None:
-            os.fsync(self._results)
-            os.close(self._results)
-            self._results = None
-            self._session = replace(self._session, ended_s=self._clock())
-            self._write_session()
+        """End the session: state the length of the last segment and the time of the end.
+
+        Raises:
+            StreamError: The disk is full or the folder is gone. The files are closed in any case.
+        """
+        results, self._results = self._results, None
+        try:
+            try:
+                self._end_segment()
+            finally:
+                if results is not None:
+                    _close(results)
+            if results is not None:
+                self._session = replace(self._session, ended_s=self._clock())
+                self._write_session()
+        except OSError as error:
+            raise self._describe(error) from error
+
+    def release(self) -> None:
+        """Close the files without an end of the session, which goes on later."""
+        files, self._file, self._results = (self._file, self._results), None, None
+        for file in files:
+            if file is not None:
+                os.close(file)
+
+    def _describe(self, error: OSError) -> StreamError:
+        return StreamError(
+            f"Expected to write to {self.folder.name}, but that failed: {error.strerror or error}; make room and "
+            "start the stream again."
+        )
 
     def _append(self, stretch: Stretch) -> None:
         fs = self.info.fs_hz
@@ -195,9 +214,8 @@ class Recorder:
     def _end_segment(self) -> None:
         if self._file is None:
             return
-        os.fsync(self._file)
-        os.close(self._file)
-        self._file = None
+        file, self._file = self._file, None
+        _close(file)
         self._write_header(self._next - self._segment_first)
 
     def _write_header(self, length: int | None) -> None:
@@ -329,6 +347,14 @@ def _replace(path: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
     part.chmod(0o600)
     part.replace(path)
+
+
+def _close(file: int) -> None:
+    """Close a file that is written through to the disk before; where that fails, it is closed all the same."""
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _write_all(file: int, content: bytes) -> None:

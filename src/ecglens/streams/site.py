@@ -23,6 +23,8 @@ __all__ = ["SiteOutput"]
 _LOG = logging.getLogger(__name__)
 _WAITING = 3000
 """Packets that wait while the site is away; older ones are dropped, and the site shows a gap."""
+_PACKET_S = 0.5
+"""Longest packet; a site refuses lines of more than a second."""
 _RETRY_S = 1.0
 _CONNECT_S = 15.0
 _END_S = 20.0
@@ -78,14 +80,10 @@ class SiteOutput:
             self._info = info
             self._thread = threading.Thread(target=self._send, name="site", daemon=True)
             self._thread.start()
+        length = max(int(_PACKET_S * info.fs_hz), 1)
         for stretch in stretches:
-            last_s = (stretch.end - 1) / info.fs_hz
-            line = write_line(Packet(stretch.samples_mv, self._number, last_s))
-            self._number += 1
-            if self._lines.full():
-                self._lines.get_nowait()
-                self.dropped += 1
-            self._lines.put_nowait(line)
+            for start in range(0, stretch.samples_mv.shape[1], length):
+                self._append(Stretch(stretch.first + start, stretch.samples_mv[:, start : start + length]), info.fs_hz)
 
     async def close(self) -> None:
         """End the session on the site."""
@@ -93,6 +91,15 @@ class SiteOutput:
             return
         self._lines.put(None)
         await asyncio.to_thread(self._thread.join, _END_S)
+
+    def _append(self, stretch: Stretch, fs_hz: float) -> None:
+        """Add a packet to those that wait; where too many do, the oldest one is dropped."""
+        line = write_line(Packet(stretch.samples_mv, self._number, (stretch.end - 1) / fs_hz))
+        self._number += 1
+        if self._lines.full():
+            self._lines.get_nowait()
+            self.dropped += 1
+        self._lines.put_nowait(line)
 
     def _send(self) -> None:
         """Send until the end; make the request again where the connection is lost."""
@@ -111,7 +118,7 @@ class SiteOutput:
                 continue
             if status == 200:
                 return
-            if status in (409, 502, 503, 504):
+            if status in (408, 409, 502, 503, 504):
                 time.sleep(_RETRY_S)
                 continue
             self.refusal = f"The site refuses the stream: {reason}"

@@ -3,15 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 
 import ecglens
+from ecglens import digitizing
 from ecglens.digitizing import digitize_page, measure_tracing
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
 from ecglens.printed.facts import is_speed_supported
 from ecglens.reading import examine_page, load_runtime
-from ecglens.records import Box, Measured, Measurements, PrintedFacts
+from ecglens.records import Agreement, Box, Located, Measured, Measurements, PrintedFacts
 from ecglens.render import render_page
 
 DATA = Path(__file__).resolve().parents[0] / "data"
@@ -86,3 +88,34 @@ def test_a_record_is_measured_once() -> None:
     tracing = digitize_page(render_page(RECORD).page)
     assert tracing.measurements is not None
     assert measure_tracing(tracing) is tracing.measurements
+
+
+def test_slightly_bent_paper_whose_strokes_dewarping_spoiled_is_traced_as_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = render_page(RECORD).page
+    spoiled = replace(page, pixels=cv2.blur(page.pixels, (15, 15)), bend_mm=0.5, residual_mm=0.1)
+    layout = digitize_page(page).layout
+    monkeypatch.setattr(digitizing, "locate_flat_leads", lambda page, name: Located(spoiled, layout))
+    tracing = digitize_page(page)
+    assert tracing.record is not None
+    assert min(tracing.record.quality) > 0.5
+    assert tracing.page.pixels is page.pixels
+    assert tracing.page.bend_mm == 0.5
+
+
+def test_traces_by_classes_do_not_replace_those_of_the_ink_if_fewer_of_their_leads_are_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = render_page(RECORD, dpi=100).page
+    plain = digitize_page(page)
+    assert plain.record is not None
+    doubted = replace(plain, agreements=(Agreement(0.9, 0.0),) * len(plain.traces))
+    one_fails = replace(plain.record, quality=(0.4, *plain.record.quality[1:]))
+    clearer = replace(plain, agreements=(Agreement(1.0, 0.0),) * len(plain.traces), record=one_fails)
+    monkeypatch.setattr(
+        digitizing, "_trace_and_check", lambda page, *_, **__: doubted if page.classes is None else clearer
+    )
+    assert digitize_page(page) is doubted
+    clearer = replace(clearer, record=plain.record)
+    assert digitize_page(page) is clearer

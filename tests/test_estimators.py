@@ -73,3 +73,8 @@ def test_a_model_is_a_classifier():
     assert classifier.score(PAGES[:2], ["normal", "mi"]) == 1.0
     blank = np.full((900, 1200, 3), 255, np.uint8)
     assert classifier.predict([blank])[0] is None
+
+
+def test_labels_that_the_model_does_not_know_are_refused():
+    with pytest.raises(ValueError, match="Expected labels of the model, .* got hb"):
+        EcgClassifier().fit(PAGES[:1], ["hb"])

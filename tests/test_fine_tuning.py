@@ -33,7 +33,10 @@ def test_the_last_layers_learn_other_labels_and_the_others_stay(own_pages, tmp_p
     model = ecglens.fine_tune("compact_cnn", own_pages, tmp_path / "out", epochs=3, folds=2, device="cpu")
     assert set(model.labels) == {"sinus", "other"}
     assert model.folder == tmp_path / "out" / "model"
-    assert "Fine-tuned from compact_cnn" in (model.folder / "card.md").read_text()
+    assert model.card.name == ecglens.load_model(tmp_path / "out").card.name == "out"
+    card = (model.folder / "card.md").read_text()
+    assert "Fine-tuned from compact_cnn" in card
+    assert "8 of the files had trained compact_cnn too, so all figures are too good" in card
     assert model.predict_proba([DATA / "Normal_1.jpg"]).shape == (1, 2)
     shipped = ecglens.create_model("compact_cnn", pretrained=True).state_dict()
     from safetensors.torch import load_file

@@ -21,8 +21,8 @@ from ecglens.pages.decoding import LIMITS
 FILES = {file.name: file for file in hostile_files(np.random.default_rng(0), per_kind=1)}
 SLOW = ("PDF content", "JPEG scans", "Keras file")
 """Kinds whose files are ended after seconds of computing, or whose reader takes seconds to load."""
-PAGE_SECONDS = 60.0
-"""Time for a damaged page, in s, on a machine that does other work."""
+PAGE_SECONDS = 20.0
+"""CPU time for a damaged page, in s."""
 QUICK_MUTATIONS, MUTATIONS, DIGITIZED = 20, 2000, 300
 
 
@@ -60,12 +60,12 @@ def test_each_of_200_hostile_files_is_answered_or_refused(tmp_path):
 
 
 def read_mutation(number, read):
-    start = time.perf_counter()
+    start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries warn of values that they repair
         with suppress(EcgReadError):
             read(mutations.draw_mutation(number).data)
-    assert time.perf_counter() - start < PAGE_SECONDS
+    assert time.process_time() - start < PAGE_SECONDS
 
 
 @pytest.mark.timeout(600)

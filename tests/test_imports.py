@@ -25,13 +25,17 @@ EXPORTED = [
     *(
         "examine_record",
         "RecordReading",
+        "MissingDataError",
         "MissingFileError",
+        "MissingModelError",
+        "MissingSourceError",
         "ModelError",
         "RenderError",
         "SettingsError",
+        "StreamError",
         "TrainingError",
     ),
-    *("Model", "create_model", "fine_tune", "load_model"),
+    *("Model", "create_model", "fine_tune", "load_model", "assess", "Corrections"),
 ]
 
 
@@ -90,6 +94,24 @@ def test_the_package_offers_these_names_and_all_of_them_exist():
         assert getattr(ecglens, name) is not None
     with pytest.raises(AttributeError, match="module 'ecglens' has no attribute 'diagnose'"):
         ecglens.diagnose  # noqa: B018 (the lookup is what fails)
+
+
+def test_all_names_exist_without_torch_and_a_call_says_what_is_missing():
+    answered = fresh(
+        """
+        import importlib.util, sys
+        find_spec = importlib.util.find_spec
+        importlib.util.find_spec = lambda name, *rest: None if name == "torch" else find_spec(name, *rest)
+        sys.modules["torch"] = None
+        import ecglens
+        from ecglens import *
+        try:
+            ecglens.create_model("compact_cnn", num_classes=2)
+        except ecglens.MissingExtraError as error:
+            print(error)
+        """
+    )
+    assert answered.strip() == "This needs torch, which is not installed; install it with: pip install 'ecglens[train]'"
 
 
 def test_the_command_line_starts_without_numpy_and_imports_the_command_that_is_called_only():

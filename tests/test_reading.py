@@ -1,5 +1,6 @@
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -161,7 +162,7 @@ def test_a_page_that_was_photographed_at_an_angle_or_curled_is_answered_as_it_li
     plain, reading = (examine_page(each, runtime) for each in (page, damage_page(page, kind, strength, 3, dpi=100.0)))
 
     assert reading.prediction.label == plain.prediction.label
-    assert any("dewarped" in warning or "edges" in warning for warning in reading.warnings)
+    assert any(word in warning for warning in reading.warnings for word in ("dewarped", "edges", "rectified"))
     assert max(lead.box.right for lead in reading.layout.leads) <= reading.page.width
 
 
@@ -303,3 +304,38 @@ def test_pages_of_a_file_are_read_one_after_another() -> None:
     assert ecglens.read(page).label == "normal"
     assert ecglens.digitize(page).page.source == "Normal_1.jpg"
     assert list(ecglens.iterate_pages(page)) == [page]
+
+
+def test_a_picture_that_cannot_be_read_says_what_would_make_a_better_one():
+    page = read_page(PAGE)
+    blurred = replace(page, pixels=cv2.GaussianBlur(page.pixels, (0, 0), 9))
+    abstention = examine_page(blurred, load_runtime()).prediction.abstention
+    assert abstention.kind == "no_layout"
+    assert "Hold the phone still and tap on the page to focus." in abstention.reason
+
+
+def test_one_page_of_several_says_which_one_it_is(tmp_path):
+    with Image.open(PAGE) as picture:
+        picture.convert("RGB").save(tmp_path / "two.pdf", save_all=True, append_images=[picture.convert("RGB")])
+    sentence = "The file has 2 pages, of which this is page 2; choose others by their number."
+    assert ecglens.read(tmp_path / "two.pdf", page=2).warnings[0] == sentence
+    assert ecglens.digitize(tmp_path / "two.pdf", page=2).warnings[0] == sentence
+    assert not any("pages" in warning for warning in ecglens.read(PAGE).warnings[:-1])
+
+
+def test_results_are_one_line_in_a_console():
+    reading = ecglens.read(PAGE, measure=True)
+    record_reading = ecglens.examine_record(ecglens.read_record(PAGE.parent / "ptbxl_00001.csv"))
+    results = (
+        reading,
+        reading.prediction,
+        reading.tracing,
+        reading.measurements,
+        ecglens.explain(PAGE),
+        record_reading,
+    )
+    for result in results:
+        assert repr(result).startswith(f"{type(result).__name__}(")
+        assert len(repr(result)) < 400
+    assert repr(reading.prediction) == "Prediction(mi, p = 0.999, by compact_cnn 1.0)"
+    assert "rate 54/min" in repr(reading.measurements)

@@ -14,16 +14,21 @@ from ecglens.errors import (
     DatasetError,
     EcgLensError,
     EcgReadError,
+    MissingDataError,
     MissingExtraError,
     MissingFileError,
+    MissingModelError,
+    MissingSourceError,
     ModelError,
     RenderError,
     SettingsError,
+    StreamError,
     TrainingError,
 )
 
 if TYPE_CHECKING:
     from ecglens.batch.frame import read_many
+    from ecglens.corrections import Corrections
     from ecglens.digitizing import digitize
     from ecglens.explaining import explain
     from ecglens.fine_tuning import fine_tune
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from ecglens.model import Model, load_model
     from ecglens.models.create import create_model
     from ecglens.models.registry import list_models
+    from ecglens.pages.assessing import assess
     from ecglens.pages.read import iterate_pages
     from ecglens.reading import examine, read
     from ecglens.record_reading import examine_record
@@ -55,6 +61,7 @@ __all__ = [
     "Abstention",
     "BatchError",
     "Box",
+    "Corrections",
     "DatasetError",
     "EcgLensError",
     "EcgReadError",
@@ -63,8 +70,11 @@ __all__ = [
     "Layout",
     "LeadBox",
     "Located",
+    "MissingDataError",
     "MissingExtraError",
     "MissingFileError",
+    "MissingModelError",
+    "MissingSourceError",
     "Model",
     "ModelError",
     "NotFound",
@@ -74,9 +84,11 @@ __all__ = [
     "RecordReading",
     "RenderError",
     "SettingsError",
+    "StreamError",
     "Tracing",
     "TrainingError",
     "__version__",
+    "assess",
     "create_model",
     "digitize",
     "digitize_joined",
@@ -97,7 +109,9 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would send facts on this machine to its maker
 
 _FUNCTIONS = {
+    "Corrections": "ecglens.corrections",
     "Model": "ecglens.model",
+    "assess": "ecglens.pages.assessing",
     "create_model": "ecglens.models.create",
     "digitize": "ecglens.digitizing",
     "digitize_joined": "ecglens.joining",
@@ -112,7 +126,7 @@ _FUNCTIONS = {
     "read_many": "ecglens.batch.frame",
     "read_record": "ecglens.formats.files",
 }
-"""Modules of the functions and of the model; the other names are of ``ecglens.records``."""
+"""Modules of the functions, the model and the corrections; the other names are of ``ecglens.records``."""
 
 _NEED_TORCH = frozenset({"create_model", "fine_tune"})
 
@@ -120,8 +134,10 @@ _NEED_TORCH = frozenset({"create_model", "fine_tune"})
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'ecglens' has no attribute {name!r}")
-    if name in _NEED_TORCH:
-        import_module("ecglens.extras").require("torch", extra="train")
+    extras = import_module("ecglens.extras")
+    if name in _NEED_TORCH and not extras.is_installed("torch"):
+        # The name exists in every installation, so that listing all names raises no error; a call says what is missing.
+        return lambda *_, **__: extras.require("torch", extra="train")
     return getattr(import_module(_FUNCTIONS.get(name, "ecglens.records")), name)
 
 

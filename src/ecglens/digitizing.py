@@ -9,12 +9,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.corrections import (
+    Corrections,
+    build_layout_by_hand,
+    check_file,
+    check_view,
+    correct_layout,
+    correct_page,
+    replace_boxes,
+)
 from ecglens.errors import EcgReadError
 from ecglens.layouts import LAYOUTS, STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_by_classes, locate_flat_leads
+from ecglens.pages.assessing import describe_hints
 from ecglens.pages.contents import describe_contents
 from ecglens.pages.geometry.paper_edges import rectify
-from ecglens.pages.read import Source, read_page
+from ecglens.pages.read import Source, read_chosen_page
 from ecglens.pages.source import MIN_SIDE_PX
 from ecglens.printed.facts import (
     find_contradictions,
@@ -31,16 +41,19 @@ from ecglens.tracing.quality import good_share
 from ecglens.tracing.trace import trace_page
 from ecglens.vision.pixel_classes import classify_page
 
-__all__ = ["digitize", "digitize_page", "measure_tracing"]
-
-_MIN_BOX_MM = 5.0
-"""Least height and width of a lead's box that is given by hand: one large square of the grid."""
+__all__ = ["digitize", "digitize_page", "find_view", "measure_tracing"]
 
 _MAX_UNREAD = 2
 """Number of unread lead names from which the classes of the pixels are asked for the layout."""
 
 _MAX_RESIDUAL_SHARE = 0.5
 """Residual of the limb leads with which other traces replace those of the ink, as a part of theirs."""
+
+_SLIGHT_BEND_MM = 0.8
+"""Bend up to which paper is traced as it came, where dewarping it spoiled its strokes: 32 ms at 25 mm/s."""
+
+_MAX_SHRUNK = 0.9
+"""Width of a dewarped page, as a part of the original's, below which that is larger than can be traced quickly."""
 
 FindStrokes: TypeAlias = Callable[[], NDArray[np.uint8]]
 
@@ -56,6 +69,7 @@ def digitize(
     gain_mm_mv: float | None = None,
     fs_hz: float = 500.0,
     printed: bool = False,
+    corrections: Corrections | None = None,
 ) -> Tracing:
     """Read the signals of one ECG page.
 
@@ -72,6 +86,7 @@ def digitize(
         printed: Also read the rate, scale and filter that the recorder printed on a picture, and warn where they
             contradict the measurements; takes a second or two and the extra ``ocr``. They are always read where a PDF
             holds them as text.
+        corrections: Corrections by hand, from ``ecglens.corrections``; other arguments that are given win over them.
 
     Returns:
         Signals in mV with their quality, the traces on the page, scale, checks and warnings.
@@ -81,9 +96,12 @@ def digitize(
         MissingExtraError: ``printed`` is set and rapidocr is not installed.
     """
     _check_scale(layout, speed_mm_s, gain_mm_mv, fs_hz)
-    decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+    decoded = read_chosen_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+    if corrections is not None:
+        check_file(corrections, source)
     if corners is not None:
         decoded = rectify(decoded, corners)
+        corrections = None if corrections is None else replace(corrections, corners=None)
     return digitize_page(
         decoded,
         layout=layout,
@@ -93,6 +111,7 @@ def digitize(
         fs_hz=fs_hz,
         printed=printed,
         source=source,
+        corrections=corrections,
     )
 
 
@@ -106,6 +125,7 @@ def digitize_page(
     fs_hz: float = 500.0,
     printed: bool | PrintedFacts = False,
     source: Source | None = None,
+    corrections: Corrections | None = None,
 ) -> Tracing:
     """Read the signals of a page that was decoded, or located, before.
 
@@ -118,11 +138,17 @@ def digitize_page(
         fs_hz: As for :func:`digitize`.
         printed: As for :func:`digitize`, or facts that were read from the page before it was redacted.
         source: The file of the page, of which the error for a cover page names the pages with traces.
+        corrections: As for :func:`digitize`. A page that was located before was corrected by its corners and rotation
+            before.
 
     Raises:
         EcgReadError: As for :func:`digitize`.
         MissingExtraError: As for :func:`digitize`.
     """
+    fix = corrections or Corrections()
+    layout, speed_mm_s, gain_mm_mv = layout or fix.layout, speed_mm_s or fix.speed_mm_s, gain_mm_mv or fix.gain_mm_mv
+    if fix.is_of_page and isinstance(page, Page):
+        page = correct_page(page, fix)
     original = page.page if isinstance(page, Located) else page
     if min(original.height, original.width) < MIN_SIDE_PX:
         raise EcgReadError(
@@ -132,27 +158,64 @@ def digitize_page(
             "use a larger picture.",
         )
     flat = locate_flat_leads(page, layout)
+    by_hand = build_layout_by_hand(flat.page, fix) if isinstance(flat.layout, NotFound) else None
+    if by_hand is not None:
+        flat = Located(flat.page, by_hand)
     if isinstance(flat.layout, NotFound):
         hint = "" if layout is None else f" The layout was given as {layout}."
         contents = describe_contents(original, source, max_megapixels=load_settings().max_megapixels)
         raise EcgReadError(
             code="no_leads",
             source=original.source,
-            detail=f"expected the leads of an ECG page. {contents or f'{flat.layout.reason}{hint}'}",
+            detail=f"expected the leads of an ECG page. {contents or f'{flat.layout.reason}{hint}'}"
+            f"{describe_hints(original)}",
         )
-    positions = _with_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
+    positions = replace_boxes(flat.layout, boxes, flat.page) if boxes else flat.layout
     facts = printed if isinstance(printed, PrintedFacts) else read_text_facts(original)
     if facts is None and printed:
         facts = read_facts(flat.page, positions)
 
-    def trace(view: Page, layout: Layout, find_strokes: FindStrokes | None = None) -> Tracing:
+    def trace(
+        view: Page, layout: Layout, find_strokes: FindStrokes | None = None, *, with_hand_traces: bool = False
+    ) -> Tracing:
         return _trace_and_check(
-            view, layout, facts, find_strokes, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz
+            view,
+            layout,
+            facts,
+            find_strokes,
+            fix if with_hand_traces else replace(fix, traces=()),
+            speed_mm_s=speed_mm_s,
+            gain_mm_mv=gain_mm_mv,
+            fs_hz=fs_hz,
         )
 
     if boxes:
-        return trace(flat.page, positions)
-    return _trace_best(flat.page, positions, trace, layout)
+        tracing = trace(flat.page, positions)
+    else:
+        tracing = _trace_best(flat.page, positions, trace, layout)
+        tracing = _trace_as_it_came(original, flat.page, tracing, trace, layout)
+    if not (fix.names or fix.is_of_view):
+        return tracing
+    check_view(fix, tracing.page)
+    view, find_strokes = tracing.page, None if tracing.page.classes else _make_finder(tracing.page)[1]
+    return trace(view, correct_layout(tracing.layout, fix, view), find_strokes, with_hand_traces=True)
+
+
+def find_view(page: Page, corrections: Corrections | None = None) -> Page:
+    """Return the view of a page of which boxes and traces are corrected by hand, before its layout turns it upright.
+
+    Of a page that can be digitized, it is ``digitize_page(...).page``; of one that is refused, the view on which its
+    leads were searched for.
+
+    Args:
+        page: Page as it was decoded.
+        corrections: Corners, rotation and layout that were given before.
+    """
+    fix = corrections or Corrections()
+    try:
+        return digitize_page(page, corrections=replace(fix, names={}, px_per_mm=None, boxes={}, traces=())).page
+    except EcgReadError:
+        return locate_flat_leads(correct_page(page, fix), fix.layout).page
 
 
 def measure_tracing(tracing: Tracing) -> Measurements | None:
@@ -172,15 +235,7 @@ def _trace_best(
     The classes are only asked where too few leads are good or lead names were not read. They may then know the layout
     better, confirm the traces, or replace them.
     """
-    classify = cache(lambda: view if view.classes is not None else classify_page(view))
-
-    def find_strokes() -> NDArray[np.uint8]:
-        classes = classify().classes
-        assert classes is not None
-        if classes.trace.shape == (view.height, view.width):
-            return classes.trace
-        return np.asarray(cv2.resize(classes.trace, (view.width, view.height), interpolation=cv2.INTER_AREA))
-
+    classify, find_strokes = _make_finder(view)
     is_by_classes = view.classes is not None
     by_ink = trace(replace(view, classes=None), layout, find_strokes)
     if _is_good(by_ink) and not is_by_classes and layout.unread < _MAX_UNREAD:
@@ -199,8 +254,43 @@ def _trace_best(
     if by_ink.record is None:
         return by_classes
     agreements = by_ink.agreements or compare_with_strokes(by_ink.traces, layout, find_strokes())
-    is_better = is_replaced(agreements, by_classes.agreements) or _adds_up_better(by_classes, by_ink)
-    return by_classes if is_better else by_ink
+    is_clearer = is_replaced(agreements, by_classes.agreements) and _good_share(by_classes) >= _good_share(by_ink)
+    return by_classes if is_clearer or _adds_up_better(by_classes, by_ink) else by_ink
+
+
+def _trace_as_it_came(
+    original: Page,
+    flat: Page,
+    tracing: Tracing,
+    trace: Callable[[Page, Layout, FindStrokes | None], Tracing],
+    name: str | None,
+) -> Tracing:
+    """Trace slightly bent paper as it came, if too few leads of the dewarped page are good and more are then.
+
+    Dewarping interpolates between pixels, which breaks the thin strokes of small scans.
+    """
+    is_dewarped = flat.residual_mm is not None and flat.bend_mm < _SLIGHT_BEND_MM
+    if not is_dewarped or _has_enough_good_leads(tracing) or flat.width < _MAX_SHRUNK * original.width:
+        return tracing
+    located = locate_by_classes(replace(original, bend_mm=flat.bend_mm), name)
+    if located is None or not isinstance(located.layout, Layout) or len(located.layout.leads) < len(tracing.traces):
+        return tracing
+    other = _trace_best(located.page, located.layout, trace, name)
+    return other if _good_share(other) > _good_share(tracing) else tracing
+
+
+def _make_finder(view: Page) -> tuple[Callable[[], Page], FindStrokes]:
+    """Functions that classify the pixels of a view once: to the classified view, and to its strokes at its size."""
+    classify = cache(lambda: view if view.classes is not None else classify_page(view))
+
+    def find_strokes() -> NDArray[np.uint8]:
+        classes = classify().classes
+        assert classes is not None
+        if classes.trace.shape == (view.height, view.width):
+            return classes.trace
+        return np.asarray(cv2.resize(classes.trace, (view.width, view.height), interpolation=cv2.INTER_AREA))
+
+    return classify, find_strokes
 
 
 def _knows_more(other: Layout, layout: Layout) -> bool:
@@ -228,9 +318,16 @@ def _adds_up_better(other: Tracing, tracing: Tracing) -> bool:
 
 def _is_good(tracing: Tracing) -> bool:
     """Return whether enough leads are good, and the network does not contradict the traces."""
-    if tracing.record is None or is_contradicted(tracing.agreements):
-        return False
-    return good_share(tracing.record.quality) >= QUALITY.min_good_share
+    return _has_enough_good_leads(tracing) and not is_contradicted(tracing.agreements)
+
+
+def _has_enough_good_leads(tracing: Tracing) -> bool:
+    return _good_share(tracing) >= QUALITY.min_good_share
+
+
+def _good_share(tracing: Tracing) -> float:
+    """Share of the leads that passed their checks; 0 without a scale."""
+    return 0.0 if tracing.record is None else good_share(tracing.record.quality)
 
 
 def _trace_and_check(
@@ -238,6 +335,7 @@ def _trace_and_check(
     layout: Layout,
     printed: PrintedFacts | None,
     find_strokes: FindStrokes | None,
+    fix: Corrections,
     *,
     speed_mm_s: float | None,
     gain_mm_mv: float | None,
@@ -256,6 +354,8 @@ def _trace_and_check(
             gain_mm_mv=gain_mm_mv,
             printed_mm_mv=facts.gain_mm_mv,
             find_strokes=find_strokes,
+            hand_traces=fix.traces,
+            by_hand=fix.describe(),
         )
         tracing = replace(tracing, printed=printed)
         return replace(tracing, measurements=measure_tracing(tracing))
@@ -308,31 +408,3 @@ def _check_scale(layout: str | None, speed_mm_s: float | None, gain_mm_mv: float
     ):
         if value is not None and not low <= value <= high:
             raise EcgReadError(f"Expected a {name} from {low} to {high}, got {value:g}.")
-
-
-def _with_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layout:
-    """Replace boxes of leads by those given by hand; a zero line outside its box moves to the middle of the box."""
-    unknown = set(boxes) - {lead.lead for lead in layout.leads}
-    if unknown:
-        raise EcgReadError(
-            f"Expected boxes of leads of the layout {layout.name}, got one of {', '.join(sorted(unknown))}."
-        )
-    for name, box in boxes.items():
-        is_inside = 0 <= box.left < box.right <= page.width and 0 <= box.top < box.bottom <= page.height
-        min_height, min_width = (_MIN_BOX_MM * scale for scale in layout.px_per_mm)
-        if not is_inside or box.width < min_width or box.height < min_height:
-            raise EcgReadError(
-                f"Expected a box of {name} on the page of {page.width} x {page.height} px, at least "
-                f"{min_width:.0f} x {min_height:.0f} px, got top {box.top:g}, left {box.left:g}, "
-                f"bottom {box.bottom:g}, right {box.right:g}."
-            )
-    leads = []
-    for lead in layout.leads:
-        box_by_hand = None if lead.rhythm else boxes.get(lead.lead)
-        if box_by_hand is None:
-            leads.append(lead)
-            continue
-        is_inside = box_by_hand.top <= lead.baseline_px <= box_by_hand.bottom
-        zero_px = lead.baseline_px if is_inside else (box_by_hand.top + box_by_hand.bottom) / 2
-        leads.append(replace(lead, box=box_by_hand, baseline_px=zero_px))
-    return replace(layout, leads=tuple(leads))

@@ -39,6 +39,8 @@ VERSIONS: Mapping[str, int] = MappingProxyType(
         "ecglens-evaluation": 1,
         "ecglens-comparison": 1,
         "ecglens-session": 1,
+        "ecglens-corrections": 1,
+        "ecglens-assessment": 1,
     }
 )
 """Current version of each format."""

@@ -9,10 +9,14 @@ what to do. Callers decide by the error's type and its ``code``, never by its te
      ├── EcgReadError        bytes that cannot become a page
      │    └── MissingFileError   no file at all; a FileNotFoundError too
      ├── ModelError          a model folder that cannot be used
+     │    └── MissingModelError  no model of this name and no folder; a FileNotFoundError too
      ├── DatasetError        a folder or table of recordings that cannot be used
+     │    ├── MissingDataError   no folder, table or digital ECG at all; a FileNotFoundError too
+     │    └── RecordError        signals, a rate and names that do not make a record; a ValueError too
      ├── RenderError         a page that cannot be drawn as asked
      ├── TrainingError       a training run that cannot go on
      ├── BatchError          a source, result folder or cluster that many pages cannot be read with
+     │    └── MissingSourceError no source at all; a FileNotFoundError too
      ├── StreamError         a source, message or broker of a live stream that cannot be used
      ├── SettingsError       a setting with a wrong value
      └── MissingExtraError   an optional dependency that is not installed
@@ -28,9 +32,13 @@ __all__ = [
     "EcgLensError",
     "EcgReadError",
     "ErrorCode",
+    "MissingDataError",
     "MissingExtraError",
     "MissingFileError",
+    "MissingModelError",
+    "MissingSourceError",
     "ModelError",
+    "RecordError",
     "RenderError",
     "SettingsError",
     "SettingsWarning",
@@ -85,8 +93,20 @@ class ModelError(EcgLensError):
     """The model folder is missing, incomplete, altered or does not fit the page."""
 
 
+class MissingModelError(ModelError, FileNotFoundError):
+    """There is no model of this name, and no model folder at this path."""
+
+
 class DatasetError(EcgLensError):
     """The folder or table of recordings is not what was expected."""
+
+
+class MissingDataError(DatasetError, FileNotFoundError):
+    """There is nothing at the path of a folder, a table or a digital ECG."""
+
+
+class RecordError(DatasetError, ValueError):
+    """The signals, the sampling rate and the names of leads do not make a record."""
 
 
 class RenderError(EcgLensError):
@@ -99,6 +119,10 @@ class TrainingError(EcgLensError):
 
 class BatchError(EcgLensError):
     """The source, the result folder or the cluster is not what reading many pages needs."""
+
+
+class MissingSourceError(BatchError, FileNotFoundError):
+    """There is nothing at the path of the pages to read."""
 
 
 class StreamError(EcgLensError):

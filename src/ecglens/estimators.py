@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils import Tags
 
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError, EcgReadError
+from ecglens.extras import require
 from ecglens.formats.files import detect_format, read_record
 from ecglens.measuring.features import FEATURES, compute_features
 from ecglens.model import load_model
 from ecglens.pages.read import Source
 from ecglens.records import EcgRecord
+
+require("sklearn", extra="train")  # its own error would not name the extra
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin  # noqa: E402
+from sklearn.utils import Tags  # noqa: E402
 
 __all__ = ["EcgClassifier", "EcgFeatures"]
 
@@ -101,12 +104,20 @@ class EcgClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.array(load_model(self.model).labels)
 
     def fit(self, X: Iterable[Sample], y: Any = None) -> "EcgClassifier":
-        """Load the model.
+        """Load the model; it learned its labels before, and learns nothing from these.
+
+        Args:
+            X: Pages.
+            y: Labels of the model, if any.
 
         Raises:
             ModelError: It does not exist, or cannot be used.
+            ValueError: A label is none of the model's.
         """
-        load_model(self.model)
+        classes = self.classes_
+        unknown = sorted({str(label) for label in ([] if y is None else y)} - {str(label) for label in classes})
+        if unknown:
+            raise ValueError(f"Expected labels of the model, {', '.join(map(str, classes))}, got {', '.join(unknown)}.")
         return self
 
     def predict_proba(self, X: Iterable[Sample]) -> NDArray[np.float64]:
@@ -142,7 +153,7 @@ def _read(sample: Sample) -> EcgRecord:
     return tracing.record
 
 
-def _tag(tags: Tags, *, requires_fit: bool) -> Tags:
+def _tag(tags: Tags, *, requires_fit: bool) -> Any:
     """Say that the samples are no rows of numbers and that nothing is learned."""
     tags.no_validation, tags.requires_fit = True, requires_fit
     tags.input_tags.two_d_array, tags.input_tags.one_d_array = False, True

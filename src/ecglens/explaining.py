@@ -5,22 +5,22 @@ from typing import Any
 
 from ecglens.errors import EcgReadError
 from ecglens.layouts import STANDARD_SPEED_MM_S
-from ecglens.models.explain import explain_scene
+from ecglens.models.explain import default_methods, explain_scene
 from ecglens.models.explain.scene import Scene
 from ecglens.models.runtime import Runtime
-from ecglens.pages.read import Source, read_page
-from ecglens.reading import examine_page, load_runtime
-from ecglens.records import Explanation, Layout, Reading
+from ecglens.pages.read import Source, read_chosen_page
+from ecglens.reading import examine_page, is_auto, load_runtime, load_signal_model, read_located
+from ecglens.records import Explanation, Layout, Page, Reading
 from ecglens.settings import load_settings
 
-__all__ = ["build_scene", "explain", "explain_page"]
+__all__ = ["answer_page", "build_scene", "explain", "explain_page"]
 
 
 def explain(
     source: Source,
     *,
     model: str | os.PathLike[str] | None = None,
-    method: str = "class_map",
+    method: str | None = None,
     label: str | None = None,
     page: int = 1,
     module: Any = None,
@@ -31,7 +31,8 @@ def explain(
     Args:
         source: As for :func:`ecglens.read`.
         model: As for :func:`ecglens.read`.
-        method: One of ``ecglens.models.explain.METHODS``.
+        method: One of ``ecglens.models.explain.METHODS``; the class map where the model has one, else occlusion by
+            lead, when ``None``.
         label: Label whose probability is explained; the most probable one where it is ``None``.
         page: As for :func:`ecglens.read`.
         module: The model as a torch module in evaluation mode, for methods that follow gradients.
@@ -45,16 +46,39 @@ def explain(
         ModelError: The model cannot be used or explained by this method, or has no such label.
         MissingExtraError: The method needs an extra that is not installed.
     """
-    runtime = load_runtime(model)
-    reading = examine_page(read_page(source, page=page, max_megapixels=load_settings().max_megapixels), runtime)
+    decoded = read_chosen_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+    reading, runtime = answer_page(decoded, model)
     return explain_page(reading, runtime, method=method, label=label, module=module, checks=checks)
+
+
+def answer_page(page: Page, model: str | os.PathLike[str] | None = None) -> tuple[Reading, Runtime]:
+    """Read a page with the model that answers for it.
+
+    Args:
+        page: From :func:`ecglens.pages.read_page`.
+        model: As for :func:`ecglens.read`; with ``"auto"``, the signal model answers for pages that the page model
+            cannot read.
+
+    Returns:
+        The reading, and the model that made its prediction.
+
+    Raises:
+        ModelError: The model cannot be used.
+    """
+    runtime = load_runtime(model)
+    reading = examine_page(page, runtime)
+    if reading.prediction.probabilities or not is_auto(model):
+        return reading, runtime
+    other = load_signal_model()
+    second = read_located(reading.located, other)
+    return (second, other) if second.prediction.probabilities else (reading, runtime)
 
 
 def explain_page(
     reading: Reading,
     runtime: Runtime,
     *,
-    method: str = "class_map",
+    method: str | None = None,
     label: str | None = None,
     module: Any = None,
     checks: bool = True,
@@ -85,7 +109,8 @@ def explain_page(
             source=reading.page.source,
             detail=f"expected a page that the model answers for. {reason}",
         )
-    return explain_scene(scene, reading.prediction, method, module=module, checks=checks, seed=seed)
+    chosen = method or default_methods(runtime.card)[0]
+    return explain_scene(scene, reading.prediction, chosen, module=module, checks=checks, seed=seed)
 
 
 def build_scene(reading: Reading, runtime: Runtime, label: str | None = None) -> Scene | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -158,7 +159,7 @@ def _cell(check: Check) -> str:
     return f"{WORDS[check.passed]}: {figures}" if figures else WORDS[check.passed]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Explanation:
     """A map of the places on a page that a prediction depends on.
 
@@ -200,6 +201,13 @@ class Explanation:
     checks: tuple[Check, ...] = ()
     on_model: tuple[Check, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        leads = sorted(self.shares, key=lambda lead: -abs(self.shares[lead]))[:3]
+        return f"Explanation({self.label} by {self.method}, most of it in {', '.join(leads) or 'no lead'})"
+
+    def _repr_html_(self) -> str:
+        return str(import_module("ecglens.notebooks.html").show_explanation(self))
 
     @property
     def passed(self) -> bool | None:

@@ -4,15 +4,17 @@ import os
 import shlex
 from pathlib import Path
 
+from ecglens.datasets.duplicates.fingerprints import TrainingPages
 from ecglens.datasets.recordings import Recordings
 from ecglens.datasets.sources import pages_from_path
 from ecglens.errors import ModelError, TrainingError
 from ecglens.model import Model, load_model
+from ecglens.models.cards import FINGERPRINTS_FILE, sha256_of
 from ecglens.models.export import evaluate_run, export
 from ecglens.models.inputs import parse_recipe
 from ecglens.models.registry import find_model
 from ecglens.models.train.devices import training_world
-from ecglens.models.train.folder import Plan, lock_run, start_run
+from ecglens.models.train.folder import Plan, list_digests, lock_run, start_run
 from ecglens.models.train.recipe import Optimization, Phase, Recipe, change_recipe
 from ecglens.models.train.run import Listener, RunContext, check_data, check_recipe, cross_validate, fit_all
 from ecglens.models.train.start import is_run, read_run_recipe
@@ -50,7 +52,7 @@ def fine_tune(
     Args:
         model: Name or folder of a model with the network ``compact_cnn``, or the folder of a run of ``ecglens train``.
         data: Folder with a folder of pages for each label, table of recordings, or recordings.
-        out: Folder to write: ``run`` with the training, and ``model`` with the model folder.
+        out: Folder to write, whose name is the model's: ``run`` with the training, and ``model`` with the model folder.
         all_layers: Train all layers and not only the last ones; needs a run, because the graph of a model folder has
             no normalizations any more.
         epochs: Passes over the pages.
@@ -90,10 +92,11 @@ def fine_tune(
         run,
         folder,
         version=version,
-        trained_on=trained_on or f"{len(recordings)} files of one site, from the weights of {os.fspath(model)}",
+        trained_on=_describe_data(os.fspath(model), recordings, trained_on),
         license=license,
         evaluation=evaluate_run(recordings, run, seeds=[seed], command=command),
         seeds=[seed],
+        name=Path(out).resolve().name,
     )
     return load_model(folder)
 
@@ -136,3 +139,21 @@ def make_recipe(model: str, labels: tuple[str, ...], *, all_layers: bool = False
         optimization=Optimization(learning_rate=_LEARNING_RATE),
         phases=phases,
     )
+
+
+def _describe_data(model: str, recordings: Recordings, sentence: str) -> str:
+    """Return the card's sentence on the data, which says how many of the pages had trained the first model too."""
+    text = sentence or f"{len(recordings)} files of one site, from the weights of {Path(model).name}"
+    if repeated := _count_training_pages(model, recordings):
+        return f"{text}. {repeated} of the files had trained {Path(model).name} too, so all figures are too good"
+    return text
+
+
+def _count_training_pages(model: str, recordings: Recordings) -> int:
+    """Count the files that a model, or the model of a run, was trained on."""
+    paths = [row.path for row in recordings]
+    if is_run(model):
+        digests = list_digests(Path(model))
+        return sum(sha256_of(path) in digests for path in paths)
+    fingerprints = find_model(model).folder / FINGERPRINTS_FILE
+    return len(TrainingPages.load(fingerprints).copies_in(paths)) if fingerprints.is_file() else 0

@@ -129,6 +129,7 @@ def _plans() -> dict[str, LayoutPlan]:
         LayoutPlan("3x2-limb", _by_columns(STANDARD_LEADS[:6], 3)),
         LayoutPlan("3x2-precordial", _by_columns(STANDARD_LEADS[6:], 3)),
         LayoutPlan("4x3", _by_columns(STANDARD_LEADS, 4)),
+        LayoutPlan("3x4-cabrera", _by_columns(CABRERA_LEADS, 3)),
         LayoutPlan("3x4+1-cabrera", _by_columns(CABRERA_LEADS, 3), ("II",)),
         LayoutPlan("6x2-cabrera", _by_columns(CABRERA_LEADS, 6)),
         LayoutPlan("12x1-cabrera", _by_columns(CABRERA_LEADS, 12)),

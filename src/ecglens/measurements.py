@@ -260,7 +260,7 @@ class LeadWaves:
         return cls(**{name: Measured.from_dict(plain.get(name)) for name in LEAD_FIGURES})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Measurements:
     """Measurements of a record; a figure that could not be measured reliably is ``None``.
 
@@ -307,6 +307,13 @@ class Measurements:
     r_peaks_s: tuple[float, ...] = ()
     edges_s: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        figures = (("rate", self.rate_bpm), ("PR", self.pr_ms), ("QRS", self.qrs_ms), ("QT", self.qt_ms))
+        words = [
+            f"{name} {figure.value:.0f}{'/min' if name == 'rate' else ' ms'}" for name, figure in figures if figure
+        ]
+        return f"Measurements({', '.join(words) or 'nothing measured'})"
 
     def _repr_html_(self) -> str:
         return str(import_module("ecglens.notebooks.html").show_measurements(self))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecglens.models.cards import ModelCard
 from ecglens.models.runtime import Runtime
-from ecglens.pages.read import Source, read_page
+from ecglens.pages.read import Source, read_chosen_page
 from ecglens.reading import examine_page, load_runtime
 from ecglens.records import EcgRecord, Prediction, Reading
 from ecglens.settings import load_settings
@@ -65,7 +65,7 @@ class Model:
         Raises:
             EcgReadError: The file is not a page that can be read.
         """
-        decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+        decoded = read_chosen_page(source, page=page, max_megapixels=load_settings().max_megapixels)
         return examine_page(decoded, self._runtime, measure=measure, source=source)
 
     def read_record(self, record: EcgRecord) -> Prediction:
@@ -99,11 +99,12 @@ def load_model(name_or_folder: str | os.PathLike[str] | None = None) -> Model:
     """Load a model; each folder is loaded once in a process.
 
     Args:
-        name_or_folder: Name of a model of :func:`ecglens.list_models`, or a model folder; the page model of the
-            settings when ``None``.
+        name_or_folder: Name of a model of :func:`ecglens.list_models`, a model folder, or the folder that
+            :func:`ecglens.fine_tune` wrote; the page model of the settings when ``None``.
 
     Raises:
-        ModelError: There is no such model, or it cannot be used.
+        MissingModelError: There is no such model.
+        ModelError: It cannot be used.
 
     >>> load_model("compact_cnn").labels
     ('normal', 'mi', 'history_mi', 'abnormal_heartbeat')

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
+from ecglens.corrections import Corrections, check_file, correct_page
 from ecglens.errors import EcgReadError
 from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_leads
@@ -15,8 +16,9 @@ from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import needs_record
 from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model
 from ecglens.models.runtime import Runtime
+from ecglens.pages.assessing import describe_hints
 from ecglens.pages.contents import describe_contents
-from ecglens.pages.read import Source, read_page
+from ecglens.pages.read import Source, read_chosen_page
 from ecglens.records import (
     Abstention,
     EcgRecord,
@@ -39,6 +41,7 @@ __all__ = [
     "is_auto",
     "load_runtime",
     "load_signal_model",
+    "locate_corrected",
     "locate_page",
     "measure_reading",
     "predict_record",
@@ -53,18 +56,33 @@ UNKNOWN_PERSON = Person()
 
 @overload
 def read(
-    source: Source, *, model: str | os.PathLike[str] | None = ..., page: int = ..., measure: Literal[False] = ...
+    source: Source,
+    *,
+    model: str | os.PathLike[str] | None = ...,
+    page: int = ...,
+    measure: Literal[False] = ...,
+    corrections: Corrections | None = ...,
 ) -> Prediction: ...
 
 
 @overload
 def read(
-    source: Source, *, model: str | os.PathLike[str] | None = ..., page: int = ..., measure: Literal[True]
+    source: Source,
+    *,
+    model: str | os.PathLike[str] | None = ...,
+    page: int = ...,
+    measure: Literal[True],
+    corrections: Corrections | None = ...,
 ) -> Reading: ...
 
 
 def read(
-    source: Source, *, model: str | os.PathLike[str] | None = None, page: int = 1, measure: bool = False
+    source: Source,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    page: int = 1,
+    measure: bool = False,
+    corrections: Corrections | None = None,
 ) -> Prediction | Reading:
     """Read one ECG page.
 
@@ -75,6 +93,7 @@ def read(
             ``None``.
         page: Number of the page in the file, from 1.
         measure: Also digitize the page and measure its signals, as :func:`examine` does.
+        corrections: As for :func:`examine`.
 
     Returns:
         Label or abstention, calibrated probabilities, layout and warnings; with ``measure``, the reading that has this
@@ -84,7 +103,7 @@ def read(
         EcgReadError: The file is not a page that can be read.
         ModelError: The model cannot be used.
     """
-    reading = examine(source, model=model, page=page, measure=measure)
+    reading = examine(source, model=model, page=page, measure=measure, corrections=corrections)
     return reading if measure else reading.prediction
 
 
@@ -97,6 +116,7 @@ def examine(
     printed: bool = False,
     age: float | None = None,
     sex: str | None = None,
+    corrections: Corrections | None = None,
 ) -> Reading:
     """Read one ECG page, and return the page and its layout beside the prediction.
 
@@ -108,19 +128,23 @@ def examine(
         printed: With ``measure``, also read what the recorder printed on a picture, as for :func:`ecglens.digitize`.
         age: Age of the person in years, on which limits of criteria depend.
         sex: ``"female"`` or ``"male"``, likewise.
+        corrections: Corrections by hand of how the page is read, from ``ecglens.corrections``.
 
     Raises:
-        EcgReadError: As for :func:`read`.
+        EcgReadError: As for :func:`read`; the corrections are of another page.
         ModelError: As for :func:`read`.
         MissingExtraError: ``printed`` is set and rapidocr is not installed.
     """
     runtime = load_runtime(model)
-    decoded = read_page(source, page=page, max_megapixels=load_settings().max_megapixels)
-    person = Person(age, sex)
+    decoded = read_chosen_page(source, page=page, max_megapixels=load_settings().max_megapixels)
+    person, facts = Person(age, sex), _text_facts(decoded, printed)
+    if corrections is not None:
+        check_file(corrections, source)
+    located, tracing = locate_corrected(decoded, corrections, printed=facts, source=source)
+    options: dict[str, Any] = {"measure": measure, "printed": facts, "person": person, "tracing": tracing}
     if is_auto(model):
-        located, facts = locate_page(decoded, source), _text_facts(decoded, printed)
-        return read_with_both(located, runtime, load_signal_model, measure=measure, printed=facts, person=person)
-    return examine_page(decoded, runtime, measure=measure, printed=printed, source=source, person=person)
+        return read_with_both(located, runtime, load_signal_model, **options)
+    return read_located(located, runtime, **options)
 
 
 def examine_page(
@@ -147,17 +171,47 @@ def examine_page(
 
 
 def locate_page(page: Page, source: Source | None = None) -> Located:
-    """Locate the leads of a page for a model, or say in plain words that the page shows no trace.
+    """Locate the leads of a page for a model, or say in plain words what it shows and what would make a better picture.
 
     Args:
         page: From :func:`ecglens.pages.read_page`.
         source: The file of the page, of which the reason for a cover page names the pages with traces.
     """
     located = locate_leads(page)
-    if located.layout:
+    if isinstance(located.layout, Layout):
         return located
     contents = describe_contents(page, source, max_megapixels=load_settings().max_megapixels)
-    return located if contents is None else replace(located, layout=NotFound(contents))
+    reason = f"{located.layout.reason}{describe_hints(page)}" if contents is None else contents
+    return replace(located, layout=replace(located.layout, reason=reason))
+
+
+def locate_corrected(
+    page: Page,
+    corrections: Corrections | None,
+    *,
+    printed: bool | PrintedFacts = False,
+    source: Source | None = None,
+) -> tuple[Located, Tracing | None]:
+    """Locate the leads of a page with corrections by hand; digitize it where these are of the leads.
+
+    Args:
+        page: As for :func:`locate_page`.
+        corrections: Corrections of the page; ``None`` for none.
+        printed: As for :func:`examine_page`.
+        source: As for :func:`locate_page`.
+
+    Returns:
+        The view and its layout; and the signals, or ``None`` where the corrections leave the leads as they are.
+
+    Raises:
+        EcgReadError: The corrections do not fit the page.
+    """
+    if corrections is None or not corrections.is_of_leads:
+        return locate_page(page if corrections is None else correct_page(page, corrections), source), None
+    from ecglens.digitizing import digitize_page  # a label alone does not need it
+
+    tracing = digitize_page(page, printed=printed, source=source, corrections=corrections)
+    return Located(tracing.page, tracing.layout), tracing
 
 
 def read_located(
@@ -167,6 +221,7 @@ def read_located(
     measure: bool = False,
     printed: bool | PrintedFacts = False,
     person: Person = UNKNOWN_PERSON,
+    tracing: Tracing | None = None,
 ) -> Reading:
     """Read a page whose leads were located before: each further model costs no more than its own run.
 
@@ -176,10 +231,11 @@ def read_located(
         measure: As for :func:`examine_page`.
         printed: As for :func:`examine_page`.
         person: As for :func:`examine_page`.
+        tracing: Signals of the page where it was digitized before, as by :func:`locate_corrected`.
     """
-    tracing, facts = None, _text_facts(located.page, printed)
+    facts = _text_facts(located.page, printed)
     needs_tracing = needs_record(runtime.recipe) or _has_other_speed(facts)
-    if measure or (needs_tracing and isinstance(located.layout, Layout)):
+    if tracing is None and (measure or (needs_tracing and isinstance(located.layout, Layout))):
         tracing = _try_to_trace(located, printed=facts if measure or isinstance(facts, PrintedFacts) else False)
     reading = Reading(located, _predict(located, runtime, tracing), tracing)
     if not needs_record(runtime.recipe):
@@ -195,6 +251,7 @@ def read_with_both(
     measure: bool = False,
     printed: bool | PrintedFacts = False,
     person: Person = UNKNOWN_PERSON,
+    tracing: Tracing | None = None,
 ) -> Reading:
     """Read a page with the page model where it is of its recorder, and with the signal model otherwise.
 
@@ -209,13 +266,14 @@ def read_with_both(
         measure: As for :func:`examine_page`.
         printed: As for :func:`examine_page`.
         person: As for :func:`examine_page`.
+        tracing: As for :func:`read_located`.
     """
-    reading = read_located(located, page_runtime, measure=measure, printed=printed, person=person)
+    reading = read_located(located, page_runtime, measure=measure, printed=printed, person=person, tracing=tracing)
     if measure:
         return add_signal_answer(reading, load_signal_runtime)
     if reading.prediction.probabilities is not None or not reading.layout:
         return reading
-    traced = replace(reading, tracing=_try_to_trace(located, printed=printed))
+    traced = replace(reading, tracing=tracing or _try_to_trace(located, printed=printed))
     return replace(add_signal_answer(traced, load_signal_runtime), tracing=None)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 
 from ecglens.criteria import evaluate_criteria
 from ecglens.errors import ModelError
@@ -10,7 +11,7 @@ from ecglens.models.registry import SIGNAL_MODEL
 from ecglens.reading import predict_record
 from ecglens.records import EcgRecord, Prediction, RecordReading
 
-__all__ = ["examine_record"]
+__all__ = ["examine_record", "measure_record"]
 
 _AGE = re.compile(r"age: (\d{1,3})")
 _SEX = re.compile(r"sex: (female|male)")
@@ -35,6 +36,17 @@ def examine_record(
     Raises:
         ModelError: The model cannot be used, or reads pages.
     """
+    return replace(measure_record(record, age=age, sex=sex), prediction=_predict(record, model))
+
+
+def measure_record(record: EcgRecord, *, age: float | None = None, sex: str | None = None) -> RecordReading:
+    """Measure a digital ECG and evaluate the criteria, without a model.
+
+    Args:
+        record: As for :func:`examine_record`.
+        age: As for :func:`examine_record`.
+        sex: As for :func:`examine_record`.
+    """
     low_pass = _search(_LOW_PASS, record)
     measurements = measure(record, low_pass_hz=None if low_pass is None else float(low_pass))
     stated = _search(_AGE, record)
@@ -43,7 +55,7 @@ def examine_record(
         age=age if age is not None else None if stated is None else float(stated),
         sex=sex or _search(_SEX, record),
     )
-    return RecordReading(record, measurements, statements, _predict(record, model))
+    return RecordReading(record, measurements, statements)
 
 
 def _predict(record: EcgRecord, model: str | os.PathLike[str] | None) -> Prediction | None:

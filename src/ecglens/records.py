@@ -3,6 +3,7 @@
 Measurements are defined in ``measurements`` and explanations in ``explanations``; both can be imported from here too.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.errors import EcgLensError
+from ecglens.errors import EcgLensError, RecordError
 from ecglens.explanations import Check, Explanation, ModelChecks, Segment
 from ecglens.measurements import LeadWaves, Measured, Measurements, PrintedFacts, Rhythm
 from ecglens.outcomes import Outcome, find_outcome
@@ -124,7 +125,7 @@ class PageText:
     turns: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Page:
     """One page of an ECG as pixels.
 
@@ -137,6 +138,9 @@ class Page:
         curves: Lines from left to right that the file holds as vectors, ``(points, 2)`` float32 each: column and row,
             whole numbers are the centers of pixels.
         bend_mm: Bend of the paper by its grid, also of a page that was flattened.
+        residual_mm: How far the grid of a page that was flattened by it is still from its squares; ``None`` where the
+            page was not flattened.
+        is_settled: Where it is flat, ``(rows, columns)`` of equal parts of a page that was flattened.
         texts: Visible text that the file holds as text, each piece with its box; it may name the patient.
         classes: Classes of its pixels, where the traces are to be found by them instead of by their darkness.
     """
@@ -148,8 +152,13 @@ class Page:
     warnings: tuple[str, ...] = ()
     curves: tuple[NDArray[np.float32], ...] = ()
     bend_mm: float = 0.0
+    residual_mm: float | None = None
+    is_settled: NDArray[np.bool_] | None = None
     texts: tuple[PageText, ...] = ()
     classes: PixelClasses | None = None
+
+    def __repr__(self) -> str:
+        return f"Page({self.source}, page {self.number} of {self.count}, {self.width} x {self.height} px)"
 
     @property
     def height(self) -> int:
@@ -222,7 +231,7 @@ class InkMap:
         return (page_column - self.origin[1]) / self.scale[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Layout:
     """The positions of the leads on a page.
 
@@ -235,8 +244,8 @@ class Layout:
         trace_area: Around all traces and pulses, without header and footer.
         rotation_deg: Clockwise rotation of the page as it came.
         px_per_mm: ``(vertical, horizontal)``.
-        px_per_mm_source: ``"grid"``, ``"pulse"`` (10 mm high, no grid was found) or ``"none"`` (estimated from
-            the length of the traces, which is good enough to show, not to measure).
+        px_per_mm_source: ``"grid"``, ``"given"`` (by hand), ``"pulse"`` (10 mm high, no grid was found) or ``"none"``
+            (estimated from the length of the traces, which is good enough to show, not to measure).
         pulse_mm: Height of the calibration pulse in mm by the grid, or ``None`` where none was found.
         to_upright: Affine map, ``(2, 3)``.
         ink: The page's ink, upright, with separators and text as printed.
@@ -262,6 +271,10 @@ class Layout:
     names: tuple[Box, ...] = ()
     unread: int = 0
 
+    def __repr__(self) -> str:
+        rows, columns = self.px_per_mm
+        return f"Layout({self.name}: {len(self.leads)} leads, {columns:.2f} x {rows:.2f} px/mm)"
+
     @property
     def rhythm_leads(self) -> tuple[str, ...]:
         """Leads of the rhythm strips, top to bottom."""
@@ -286,9 +299,15 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """A falsy result of a search, with the reason in one sentence."""
+    """A falsy result of a search.
+
+    Attributes:
+        reason: One sentence.
+        names: Number of different lead names that were read nevertheless.
+    """
 
     reason: str
+    names: int = 0
 
     def __bool__(self) -> bool:
         return False
@@ -325,6 +344,9 @@ class EcgRecord:
         comments: Free text that came with the recording.
         confidence: ``(leads, samples)`` float32 in [0, 1] for each sample, or ``None`` where it is not known.
         warnings: Limitations of the signals, one sentence each.
+
+    Raises:
+        RecordError: The signals have no row for each lead, or the sampling rate is none.
     """
 
     signals_mv: NDArray[np.float32]
@@ -335,6 +357,19 @@ class EcgRecord:
     comments: tuple[str, ...] = ()
     confidence: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.signals_mv)
+        if len(shape) != 2:
+            raise RecordError(
+                f"Expected signals of the shape (leads, samples), got the shape {shape}; give a row for each lead."
+            )
+        if not 0 < self.fs_hz < math.inf:
+            raise RecordError(f"Expected a sampling rate above 0 Hz, got {self.fs_hz:g}; give that of the recording.")
+        if len(self.leads) != shape[0]:
+            raise RecordError(
+                f"Expected a name for each of {shape[0]} rows of signals, got {len(self.leads)}; name each lead."
+            )
 
     def __repr__(self) -> str:
         leads = "1 lead" if len(self.leads) == 1 else f"{len(self.leads)} leads"
@@ -467,7 +502,7 @@ class Agreement:
     stray: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Tracing:
     """The signals of a page, with their positions and their scale.
 
@@ -502,6 +537,14 @@ class Tracing:
     printed: PrintedFacts | None = None
     measurements: Measurements | None = field(default=None, repr=False)
     agreements: tuple[Agreement, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        gain = "unknown gain" if self.gain_mm_mv is None else f"{self.gain_mm_mv:g} mm/mV"
+        signals = f"{len(self.traces)} traces" if self.record is None else repr(self.record)
+        return f"Tracing({self.layout.name}, {self.speed_mm_s:g} mm/s, {gain}: {signals})"
+
+    def _repr_html_(self) -> str:
+        return str(_notebooks("html").show_tracing(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return page, layout, scale, checks and record as plain types, without the traces."""
@@ -543,7 +586,7 @@ class Abstention:
         return {"kind": self.kind, "reason": self.reason}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prediction:
     """The output of a model for one page.
 
@@ -572,6 +615,16 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, NDArray[np.float32]] | None = field(default=None, repr=False, compare=False)
     holds: Mapping[str, bool | None] | None = None
+
+    def __repr__(self) -> str:
+        if self.label is None:
+            answer = "no label" if self.abstention is None else f"no label, {self.abstention.kind}"
+        else:
+            answer = self.label if self.confidence is None else f"{self.label}, p = {min(self.confidence, 0.999):.3f}"
+        return f"Prediction({answer}, by {self.model} {self.model_version})"
+
+    def _repr_html_(self) -> str:
+        return str(_notebooks("html").show_prediction(self))
 
     @property
     def confidence(self) -> float | None:
@@ -636,12 +689,15 @@ class Reading:
             EcgLensError: The page was not digitized, or its scale is unknown.
             MissingExtraError: matplotlib is not installed.
         """
+        if isinstance(self.layout, NotFound):
+            detail = f"Expected signals, but the leads of the page were not located. {self.layout.reason}"
+            raise EcgLensError(source=self.page.source, detail=detail)
         record = None if self.tracing is None else self.tracing.record
         if record is None:
-            raise EcgLensError(
-                source=self.page.source,
-                detail="Expected signals, but the page was not digitized; read it with measure=True.",
-            )
+            detail = "Expected signals, but the page was not digitized; read it with measure=True."
+            if self.tracing is not None:
+                detail = "Expected signals in mV, but the scale of the page is unknown; digitize it with its gain."
+            raise EcgLensError(source=self.page.source, detail=detail)
         return record.plot(seconds=seconds, ax=ax)
 
     @property
@@ -675,7 +731,7 @@ class Reading:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RecordReading:
     """A digital ECG with everything that was read from it.
 
@@ -690,6 +746,20 @@ class RecordReading:
     measurements: Measurements
     statements: tuple[Statement, ...] = ()
     prediction: Prediction | None = None
+
+    def __repr__(self) -> str:
+        return f"RecordReading({self.record!r}, {self.measurements!r}, {self.prediction!r})"
+
+    def _repr_html_(self) -> str:
+        return str(_notebooks("html").show_record_reading(self))
+
+    def plot(self, *, start_s: float = 0.0, seconds: float = 10.0, ax: Any = None) -> Any:
+        """Plot the signals on ECG paper, as :meth:`EcgRecord.plot` does.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        return self.record.plot(start_s=start_s, seconds=seconds, ax=ax)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -100,6 +100,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     quota_mb: Annotated[float, Meta(ge=0)] = 10_000.0
     """Storage of an account on the web page, in MB; 0 sets no limit. A reading takes about 5 MB."""
 
+    streams: Annotated[int, Meta(gt=0)] = 4
+    """Live ECGs that an account may send to the web page at the same time."""
+
     retention_days: Annotated[int, Meta(ge=0)] = 0
     """Readings are deleted after so many days; 0 keeps them until their owner deletes them."""
 

@@ -49,7 +49,7 @@ def test_a_folder_without_pages_and_a_path_to_nothing_are_refused(tmp_path):
 def test_a_page_and_a_record_have_the_same_columns():
     (page,), (record,) = compute_feature_rows(DATA / "MI_26.jpg"), compute_feature_rows(DATA / "ptbxl_00001.csv")
 
-    assert list(page) == list(record) == ["file", "page", "layout", "error", *FEATURES]
+    assert list(page) == list(record) == ["file", "page", "sha256", "layout", "error", *FEATURES]
     assert (page["layout"], record["layout"]) == ("3x4+1", "")
     assert page["error"] == record["error"] == ""
     assert page["rate_bpm"] == pytest.approx(53.5, abs=1)
@@ -111,3 +111,10 @@ def test_each_page_of_a_file_that_shows_traces_has_a_row(tmp_path):
     assert [(row["page"], row["layout"], row["error"]) for row in rows] == [(2, "3x4+1", ""), (3, "3x4+1", "")]
     (row,) = compute_feature_rows(tmp_path / "blank.tif")
     assert "The page is blank" in row["error"]
+
+
+def test_a_file_that_does_not_exist_costs_its_own_row_only(tmp_path):
+    files = list_files([DATA / "MI_26.jpg", tmp_path / "gone.jpg"])
+    assert files == [DATA / "MI_26.jpg", tmp_path / "gone.jpg"]
+    (row,) = compute_feature_rows(files[1])
+    assert "got nothing there" in row["error"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
@@ -16,14 +17,15 @@ from tiny_models import write_model
 
 from ecglens.batch import Entry, Options, Progress, Result, run
 from ecglens.batch.job import make_job
-from ecglens.batch.pages import answer
+from ecglens.batch.pages import answer, picture
 from ecglens.batch.readers import PageReader
 from ecglens.batch.results import store_files
 from ecglens.errors import BatchError, ModelError
+from ecglens.formats.files import write_record
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.reading import examine
-from ecglens.records import Reading
+from ecglens.records import EcgRecord, Reading
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 EVERYTHING = ("label", "measurements", "signals", "explanation")
@@ -203,3 +205,52 @@ def test_a_model_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ModelError, match="Expected a model's name or folder"):
         run(DATA, tmp_path / "out", options=Options(model="nobody"))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def mixed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a page, two digital ECGs of one recording, an XML file of something else, and a text."""
+    folder = tmp_path_factory.mktemp("mixed")
+    shutil.copy(DATA / "MI_26.jpg", folder)
+    clock = np.arange(5000) / 500
+    beat = np.float32(np.exp(-(((clock % 0.8) - 0.4) ** 2) / 2e-4))
+    record = EcgRecord(np.outer(np.linspace(0.3, 1.2, 12, dtype=np.float32), beat), 500.0, STANDARD_LEADS)
+    for form in ("aecg", "dicom"):
+        write_record(record, folder / "recording", form)
+    (folder / "feed.xml").write_text("<rss></rss>\n")
+    (folder / "notes.txt").write_text("dear")
+    return folder
+
+
+def test_digital_ecgs_are_read_beside_pages(mixed_folder: Path, model: Path, tmp_path: Path) -> None:
+    options = Options(parts=("label", "measurements", "signals"), model="auto")
+    result = run(mixed_folder, tmp_path / "result", options=options, workers=1)
+    assert result.skipped_files == 1
+    by_name = rows(result)
+    assert by_name["feed.xml"]["failure"] == "not_a_page"
+    assert "found an HTML, SVG or XML file" in by_name["feed.xml"]["reason"]
+    for name in ("recording.aecg.xml", "recording.dcm"):
+        row = by_name[name]
+        assert (row["failure"], row["model"], row["page"], row["pages"]) == (None, "any_recorder", 1, 1)
+        assert row["rate_bpm"] == pytest.approx(75, abs=0.5)
+        assert row["leads"] == list(STANDARD_LEADS)
+        assert (row["layout"], row["width_px"], row["quality"]) == (None, None, None)
+        assert parquet.read_table(result.folder / row["signals_file"]).num_rows == 5000
+    assert by_name["MI_26.jpg"]["layout"] == "3x4+1"
+
+
+def test_a_page_model_gives_digital_ecgs_no_label_and_says_why(mixed_folder: Path, model: Path) -> None:
+    job = make_job(Options(parts=("label", "measurements", "explanation"), model=model))
+    row = answer((mixed_folder / "recording.dcm").read_bytes(), 1, "stem", job).row
+    assert "label" not in row
+    assert row["rate_bpm"] == pytest.approx(75, abs=0.5)
+    assert any(text.startswith("There is no label: ") for text in row["warnings"])
+    assert "There is no explanation, since only those of pages are computed." in row["warnings"]
+
+
+def test_the_picture_of_a_digital_ecg_is_its_page(mixed_folder: Path, model: Path) -> None:
+    job = make_job(Options(model=model))
+    content = picture((mixed_folder / "recording.dcm").read_bytes(), 1, "stem", job).files["picture"]
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels.shape[1] == 440
+    assert pixels.min() < 120

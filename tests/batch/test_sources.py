@@ -102,6 +102,26 @@ def test_a_zip_gives_its_pages_without_unpacking(tmp_path, method):
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_member_that_unpacks_to_more_than_it_states_takes_no_memory_for_it(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("bomb.jpg", bytes(200_000_000))
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    stated = struct.pack("<L", 200_000_000)
+    for at in (content.find(stated), content.rfind(stated)):
+        content[at : at + 4] = struct.pack("<L", 1000)
+    (tmp_path / "a.zip").write_bytes(content)
+    (entry,) = list_entries(str(tmp_path / "a.zip"), on_skip=print)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FetchError, match="got a damaged one"):
+            fetch(entry, max_bytes=10_000_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
+
+
 def test_a_compressed_tar_of_zeros_is_listed_at_the_speed_of_its_bytes(tmp_path):
     archive = tmp_path / "pages.tar.gz"
     archive.write_bytes(packed_zeros(np.random.default_rng(0)))

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import ecglens
 from ecglens.cli import main
-from ecglens.cli.app import app, load_command
+from ecglens.cli.app import COMMANDS, app, load_command
 from ecglens.cli.names import own_stem
 from ecglens.criteria import evaluate_criteria
 from ecglens.datasets.sources import SCHEMES
@@ -87,7 +87,7 @@ def examine(monkeypatch):
     """Replace reading by results by file name: ``bad`` fails, ``unsure`` abstains, others are normal."""
     calls = []
 
-    def fake(source, *, model=None, page=1, measure=False, printed=False, age=None, sex=None):
+    def fake(source, *, model=None, page=1, measure=False, printed=False, age=None, sex=None, corrections=None):
         name = source.source
         calls.append((name, model, page, measure, printed))
         if "bad" in name:
@@ -194,6 +194,14 @@ def test_measurements_are_printed_with_reference_ranges_and_a_word_if_outside(ex
     assert all(len(line) <= 80 for line in table if "±" in line)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_says_what_each_argument_and_option_is(name):
+    commands = [load_command(name)]
+    commands += getattr(commands[0], "commands", {}).values()
+    for command in commands:
+        assert [each.name for each in command.params if not each.hidden and not each.help] == []
+
+
 @pytest.mark.parametrize("columns", ["20", "40", "60"])
 def test_a_narrow_terminal_cuts_no_figure(examine, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
@@ -234,6 +242,7 @@ def test_one_bad_page_does_not_stop_the_rest_and_shows_in_the_exit_code(examine)
     assert result.exit_code == 2
     assert first == {
         "file": "bad.jpg",
+        "sha256": hashlib.sha256(b"page").hexdigest(),
         "page": 1,
         "error": "bad.jpg: expected a page, got an empty file; export or scan it again.",
         "code": None,
@@ -295,9 +304,13 @@ def test_digitize_writes_a_manifest_and_overwrites_on_request_only(tmp_path):
     again = run("digitize", page, "--out", tmp_path)
     assert again.exit_code == 2
     assert "Expected no HB_1.csv in" in again.stderr
+    with (tmp_path / "manifest.jsonl").open("a") as manifest:
+        manifest.write("damaged\n")
     assert run("digitize", page, "--out", tmp_path, "--force").exit_code == 0
-    lines = [json.loads(line) for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
-    assert len(lines) == 2
+    damaged, *lines = (tmp_path / "manifest.jsonl").read_text().splitlines()
+    assert damaged == "damaged"
+    lines = [json.loads(line) for line in lines]
+    assert len(lines) == 1, "the line of the file that was replaced is gone"
     assert lines[0]["file"] == str(page)
     assert lines[0]["sha256"] == hashlib.sha256(page.read_bytes()).hexdigest()
     assert (lines[0]["pages"], lines[0]["layouts"], lines[0]["written"]) == ([1], ["3x4+1"], ["HB_1.csv"])
@@ -308,6 +321,7 @@ def test_a_short_option_shows_the_help(words):
     done = run(*words)
     assert done.exit_code == 0
     assert "Usage: " in done.stdout
+    assert "\\[" not in done.stdout
 
 
 @pytest.mark.parametrize("command", ["read", "digitize"])
@@ -555,8 +569,6 @@ def test_names_that_a_format_writes_as_one_are_kept_apart() -> None:
 
 
 def test_the_overview_shows_the_first_paragraph_of_each_commands_help():
-    from ecglens.cli.app import COMMANDS
-
     for name, entry in COMMANDS.items():
         paragraph = load_command(name).help.split("\n\n")[0]
         assert " ".join(paragraph.split()) == entry.summary, name

@@ -22,10 +22,11 @@ def reading(monkeypatch, tmp_path):
 
     def fake(source, out, *, listener, **options):
         arguments.update(source=source, **options)
-        listener(batch.Progress("listing", 0))
+        report = listener or (lambda progress: None)
+        report(batch.Progress("listing", 0))
         for done in (0, 1, 2):
-            listener(batch.Progress("reading", 3, done, done, 1, 2.0, 65.0))
-        listener(batch.Progress("finished", 3, 3, 3, 1, 2.0, 0.0))
+            report(batch.Progress("reading", 3, done, done, 1, 2.0, 65.0))
+        report(batch.Progress("finished", 3, 3, 3, 1, 2.0, 0.0))
         if source == "stop":
             raise KeyboardInterrupt
         return batch.Result(tmp_path / "elsewhere", 3, 3, 1, 1, 2)
@@ -52,6 +53,11 @@ def test_progress_is_json_lines_without_a_terminal_and_the_end_is_reported(readi
         assert line in result.stdout
     assert reading["options"].parts == ("signals", "label")
     assert reading["workers"] == 3
+
+
+def test_quiet_prints_nothing(reading, tmp_path):
+    result = run("batch", "scans", "--out", tmp_path / "out", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
 
 
 def test_ctrl_c_says_how_to_resume(reading, tmp_path):

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from typer.testing import CliRunner
 
 import ecglens
 from ecglens.cli.app import app
-from ecglens.formats.files import FORMATS
+from ecglens.formats.files import FORMATS, write_record
+from ecglens.records import EcgRecord
 
 pytest.importorskip("ecgdatakit")
 pytest.importorskip("wfdb")
@@ -31,7 +33,7 @@ def run(*words: object):
 def test_a_file_of_a_recorder_becomes_every_format(source: Path, tmp_path: Path) -> None:
     result = run(source, "--out", tmp_path / "out", "--to", ",".join(FORMATS))
     assert result.exit_code == 0, result.output
-    assert "6 leads at 500 Hz, 2.0 s: I II III aVR aVL aVF" in result.output
+    assert "2 leads at 500 Hz, 2.0 s: I II" in result.output
     record = ecglens.read_record(source)
     for form in FORMATS.values():
         back = ecglens.read_record(tmp_path / "out" / f"ecg{form.ending}")
@@ -67,7 +69,7 @@ def test_a_file_that_fails_does_not_stop_the_others(source: Path, tmp_path: Path
     first, second = map(json.loads, result.output.splitlines())
     assert "Expected signals whose unit is stated" in first["error"]
     assert second["written"] == ["ecg.hea"]
-    assert second["leads"] == ["I", "II", "III", "aVR", "aVL", "aVF"]
+    assert second["leads"] == ["I", "II"]
 
 
 def test_files_of_one_name_are_both_written(source: Path, tmp_path: Path) -> None:
@@ -79,6 +81,77 @@ def test_files_of_one_name_are_both_written(source: Path, tmp_path: Path) -> Non
 
 def test_an_unknown_format_is_refused_before_the_work(source: Path, tmp_path: Path) -> None:
     result = run(source, "--out", tmp_path / "out", "--to", "scp")
-    assert result.exit_code == 2
-    assert "--to: expected any of wfdb, csv, json, dicom, fhir, got 'scp'." in result.output
+    assert str(result.exception) == "--to: expected any of wfdb, csv, json, dicom, fhir, edf, aecg, got 'scp'."
     assert not (tmp_path / "out").exists()
+
+
+def test_a_record_is_written_in_all_formats_or_in_none(tmp_path: Path) -> None:
+    gap = np.zeros((1, 500), np.float32)
+    gap[0, 100:200] = np.nan
+    write_record(EcgRecord(gap, 500.0, ("I",)), tmp_path / "gap", "csv")
+    result = run(tmp_path / "gap.csv", "--out", tmp_path / "out", "--to", "wfdb,csv,edf")
+    assert result.exit_code == 2
+    assert "Expected leads without gaps, since EDF cannot hold them" in result.output
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_no_file_of_a_run_is_written_twice(source: Path, tmp_path: Path) -> None:
+    assert run(source, "--out", tmp_path / "in", "--to", "dicom,fhir").exit_code == 0
+    files = (tmp_path / "in" / "ecg.dcm", tmp_path / "in" / "ecg.fhir.json")
+    assert run(*files, "--out", tmp_path / "out", "--to", "fhir,json").exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["ecg-2.fhir.json", "ecg-2.json", "ecg.fhir.json", "ecg.json"]
+
+
+def test_anonymous_files_do_not_hold_the_name_of_the_file(source: Path, tmp_path: Path) -> None:
+    named = source.rename(source.with_name("Erika_Example.xml"))
+    result = run(named, "--out", tmp_path / "out", "--to", "wfdb,csv,fhir", "--anonymize")
+    assert result.exit_code == 0
+    written = list((tmp_path / "out").iterdir())
+    assert sorted(path.name for path in written) == ["ecg-1.csv", "ecg-1.dat", "ecg-1.fhir.json", "ecg-1.hea"]
+    assert not any(b"Erika" in path.read_bytes() for path in written)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_names_of_leads_that_are_free_text_are_numbered_with_anonymize(form: str, tmp_path: Path) -> None:
+    record = EcgRecord(np.ones((2, 500), np.float32), 500.0, ("MLII", "Zebulon I"))
+    source = write_record(record, tmp_path / "in" / "ecg", form)
+    result = run(source, "--out", tmp_path / "out", "--to", ",".join(FORMATS), "--anonymize")
+    assert result.exit_code == 0, result.output
+    assert ecglens.read_record(tmp_path / "out" / "ecg-1.csv").leads == ("MLII", "channel 2")
+    assert not any(b"Zebulon" in path.read_bytes() for path in (tmp_path / "out").iterdir())
+
+
+def test_a_folder_is_converted_with_the_identity_of_each_file(source: Path, tmp_path: Path) -> None:
+    (source.parent / "below").mkdir()
+    write_record(ecglens.read_record(source), source.parent / "below" / "ecg", "wfdb")
+    (source.parent / "page.png").write_bytes(b"a page, which is left to other commands")
+    result = run(source.parent, "--out", tmp_path / "out", "--to", "csv", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(Path(line["file"]).name, line["written"]) for line in lines] == [
+        ("ecg.hea", ["ecg.csv"]),
+        ("ecg.xml", ["ecg-2.csv"]),
+    ]
+    assert lines[1]["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def test_standard_input_is_converted_and_quiet_prints_nothing(source: Path, tmp_path: Path) -> None:
+    words = ["convert", "-", "--out", str(tmp_path / "out"), "--to", "csv", "-q"]
+    result = CliRunner().invoke(app, words, input=source.read_bytes())
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "out" / "stdin.csv").is_file()
+
+
+def test_a_folder_without_digital_ecgs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "page.png").write_bytes(b"a page")
+    result = run(tmp_path / "in", "--out", tmp_path / "out")
+    assert str(result.exception) == "Expected digital ECGs below in, got none."
+
+
+def test_options_of_pages_are_not_ignored_for_a_digital_ecg(source: Path, tmp_path: Path) -> None:
+    page = CliRunner().invoke(app, ["read", str(source), "--page", "2"])
+    assert page.exit_code == 2
+    assert "expected page 1, got --page 2; a digital ECG has no pages, so leave it out." in page.output
+    crops = CliRunner().invoke(app, ["read", str(source), "--leads", str(tmp_path / "crops")])
+    assert "a digital ECG has no picture, so that --leads wrote nothing." in crops.stderr

@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -165,3 +166,14 @@ def test_bad_input_is_one_sentence_on_what_was_expected_and_found(tmp_path, monk
     assert message in str(failed)
     assert "\n" not in str(failed)
     assert not list(Path("none").iterdir())
+
+
+def test_pages_beside_the_folders_by_label_are_reported(tmp_path):
+    for place in ("mi/a.jpg", "normal/b.jpg", "loose.jpg"):
+        (tmp_path / "data" / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(__file__).parents[1] / "data" / "MI_26.jpg", tmp_path / "data" / place)
+    result = run("explore", tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    assert (
+        "ecglens: 1 page beside the folders by label left out for want of a label, such as loose.jpg." in result.stderr
+    )

@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import ecglens
 from ecglens.cli.app import app
 from ecglens.errors import EcgLensError
+from ecglens.formats.files import write_record
 
 PAGE = Path(__file__).parents[1] / "data" / "MI_26.jpg"
 
@@ -50,3 +52,20 @@ def test_a_page_that_cannot_be_explained_is_reported_and_the_others_are_explaine
     assert result.exit_code == 2
     assert "bad.jpg" in result.stderr
     assert "Myocardial infarction" in result.stdout
+
+
+def test_a_digital_ecg_is_drawn_and_explained_with_the_model_that_answers_for_it(tmp_path):
+    pytest.importorskip("wfdb")
+    reading = ecglens.examine(PAGE, measure=True)
+    write_record(reading.tracing.record, tmp_path / "ecg", "wfdb")
+    result = run(tmp_path / "ecg.hea", "--no-checks", "--out", tmp_path / "why.png")
+    assert result.exit_code == 0, result.output
+    assert ", by any_recorder " in result.stdout
+    assert "Each lead in turn was replaced by bare paper" in result.stdout
+    with Image.open(tmp_path / "why.png") as picture:
+        assert picture.width > 1500
+
+
+def test_a_model_that_does_not_exist_is_reported_once():
+    result = run(PAGE, PAGE, "--model", "nowhere")
+    assert "Expected a model's name or folder, but 'nowhere' is neither" in str(result.exception)

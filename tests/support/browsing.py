@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ANSWER_S = 300
+ANSWER_S = 60
 SHOTS = os.environ.get("ECGLENS_SCREENSHOTS")
 
 

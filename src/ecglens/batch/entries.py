@@ -1,5 +1,6 @@
 """One file among many: its name and location, and its bytes up to a size limit."""
 
+import bz2
 import json
 import lzma
 import os
@@ -26,6 +27,8 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 LOCAL_HEADER_BYTES = _LOCAL_HEADER.size
 """Least number of bytes before those of a member."""
 _ENCRYPTED = 0x1
+_SMALL_BLOCK_BYTES = 4096
+"""Packed bytes that become at most 30 MB of LZMA."""
 _BLOCK_BYTES = 1_000_000
 
 
@@ -154,9 +157,34 @@ def _from_zip(stream: BinaryIO, entry: Entry, max_bytes: int) -> bytes:
         raise FetchError("Expected a file in the archive, got other bytes in its place; make the archive again.")
     _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(head)
     stream.seek(name_bytes + extra_bytes, os.SEEK_CUR)
+    if method == zipfile.ZIP_BZIP2:
+        return _unpack_bzip2(stream.read(packed), size, crc, max_bytes)
     with zipfile.ZipExtFile(stream, "r", member) as unpacked:
-        data = unpacked.read(max_bytes + 1)
-    _check_size(len(data), max_bytes)
+        if method != zipfile.ZIP_LZMA:
+            data = unpacked.read(max_bytes + 1)
+            _check_size(len(data), max_bytes)
+            return data
+        # zipfile unpacks LZMA without a limit, as many packed bytes at once as bytes are requested.
+        blocks, length = [], 0
+        while block := unpacked.read(_SMALL_BLOCK_BYTES):
+            blocks.append(block)
+            length += len(block)
+            _check_size(length, max_bytes)
+    return b"".join(blocks)
+
+
+def _unpack_bzip2(packed: bytes, size: int, crc: int, max_bytes: int) -> bytes:
+    """Unpack a member by bzip2, of which zipfile unpacks any number of bytes at once; 100 bytes hold 100 MB of zeros.
+
+    Raises:
+        FetchError: It states more bytes than are allowed.
+        zipfile.BadZipFile: It is damaged.
+    """
+    _check_size(size, max_bytes)
+    unpacker = bz2.BZ2Decompressor()
+    data = unpacker.decompress(packed, max_length=size + 1)
+    if len(data) != size or zlib.crc32(data) != crc:
+        raise zipfile.BadZipFile("Bad CRC-32 or length")
     return data
 
 

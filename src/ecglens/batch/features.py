@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ecglens.datasets.file_facts import file_digest
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
@@ -18,28 +19,32 @@ __all__ = ["compute_feature_rows", "count_skipped", "list_files"]
 
 _PARTS_OF_RECORDS = frozenset({".dat", ".atr", ".xws"})
 """Files that belong to a WFDB header beside them."""
+_MOST_NAMED = 3
+"""Sources that an error names."""
 
 
 def list_files(sources: Iterable[Path]) -> list[Path]:
     """List pages and records, in order and each once.
 
     Args:
-        sources: Files, which are listed as they are, and folders, whose pages and records are listed recursively.
+        sources: Files, which are listed as they are, and folders, whose pages and records are listed recursively. One
+            that does not exist is listed too where others do, so that it costs no more than its own row.
 
     Raises:
-        EcgLensError: A source does not exist, or a folder contains no page and no record.
+        EcgLensError: No source exists, or a folder contains no page and no record.
     """
     paths: list[Path] = []
+    sources = list(sources)
+    if not any(source.exists() for source in sources):
+        raise EcgLensError(f"Expected a file or folder, got nothing at {', '.join(map(str, sources[:_MOST_NAMED]))}.")
     for source in sources:
         if source.is_dir():
             below = [path for path in sorted(source.rglob("*")) if _is_page_or_record(path)]
             if not below:
                 raise EcgLensError(f"Expected pages or records below {source.name or source}, got none.")
             paths += below
-        elif source.is_file():
-            paths.append(source)
         else:
-            raise EcgLensError(f"Expected a file or folder, got nothing at {source}.")
+            paths.append(source)
     return list(dict.fromkeys(paths))
 
 
@@ -66,13 +71,14 @@ def compute_feature_rows(path: Path) -> Iterator[dict[str, float | str]]:
         path: Pages, or a digital ECG in one of ``ecglens.formats.files.RECORD_TITLES``.
 
     Yields:
-        ``file``, ``page`` (1 for a record), ``layout`` (empty for a record), ``error`` (empty if there is none), then
-        every name of ``FEATURES``. A feature that could not be determined is NaN.
+        ``file``, ``page`` (1 for a record), ``sha256`` of the file, ``layout`` (empty for a record), ``error`` (empty
+        if there is none), then every name of ``FEATURES``. A feature that could not be determined is NaN.
     """
     left_out: list[dict[str, float | str]] = []
-    count = _count_pages(path)
+    count, sha256 = _count_pages(path), file_digest(path)
     for number in range(1, count + 1):
-        row: dict[str, float | str] = {"file": path.as_posix(), "page": number, "layout": "", "error": ""}
+        row: dict[str, float | str] = {"file": path.as_posix(), "page": number, "sha256": sha256}
+        row |= {"layout": "", "error": ""}
         row |= dict.fromkeys(FEATURES, math.nan)
         try:
             features, row["layout"], row["error"] = _compute(path, number)

@@ -1,7 +1,8 @@
-"""Read one page from the bytes of a file into a row and a file of signals."""
+"""Read one page, or a digital ECG, from the bytes of a file into a row and a file of signals."""
 
 import io
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,28 @@ import cv2
 import numpy as np
 
 from ecglens.batch.job import SCHEMA_VERSION, Job, PageResult
-from ecglens.batch.rows import page_row
+from ecglens.batch.rows import page_row, record_row
 from ecglens.criteria import evaluate_criteria
 from ecglens.digitizing import digitize_page, measure_tracing
-from ecglens.errors import ModelError
+from ecglens.errors import DatasetError, EcgReadError, MissingExtraError, ModelError
 from ecglens.explaining import explain_page
 from ecglens.explanations import Explanation
 from ecglens.extras import require
+from ecglens.formats.files import detect_format, read_record
+from ecglens.models.registry import SIGNAL_MODEL
 from ecglens.models.runtime import Runtime
-from ecglens.pages.read import decode_here, read_page
-from ecglens.reading import examine_page, load_runtime, load_signal_model, locate_page, read_with_both
+from ecglens.pages.read import decode_here, is_page, read_page
+from ecglens.reading import (
+    examine_page,
+    load_runtime,
+    load_signal_model,
+    locate_page,
+    predict_record,
+    read_with_both,
+)
+from ecglens.record_reading import measure_record
 from ecglens.records import EcgRecord, Page, Reading, distinct_names
+from ecglens.render import draw_record
 
 __all__ = ["answer", "picture"]
 
@@ -28,7 +40,7 @@ _PICTURE_QUALITY = 72
 
 
 def answer(data: bytes, number: int, stem: str, job: Job) -> PageResult:
-    """Read one page.
+    """Read one page, or a digital ECG.
 
     ``run.json`` and the fingerprint of a run contain the name of this function.
 
@@ -39,8 +51,10 @@ def answer(data: bytes, number: int, stem: str, job: Job) -> PageResult:
         job: What to read.
 
     Raises:
-        EcgReadError: The bytes are no page that can be read.
+        EcgReadError: The bytes are no page and no digital ECG that can be read.
     """
+    if not is_page(data):
+        return _answer_record(data, stem, job)
     page = read_page(data, page=number, max_megapixels=job.max_megapixels, decode=decode_here)
     needs_record = bool({"signals", "measurements"} & set(job.parts))
     row, record = _predict(page, job, needs_record) if "label" in job.parts else _digitize(page, job)
@@ -61,14 +75,53 @@ def picture(data: bytes, number: int, stem: str, job: Job) -> PageResult:
         job: Job with the limit on pixels.
 
     Returns:
-        A result without a row, and with the JPEG as the file ``picture``.
+        A result without a row, and with the JPEG as the file ``picture``; a digital ECG is drawn as a page first.
     """
-    pixels = read_page(data, page=number, max_megapixels=job.max_megapixels, decode=decode_here).pixels
+    if is_page(data):
+        pixels = read_page(data, page=number, max_megapixels=job.max_megapixels, decode=decode_here).pixels
+    else:
+        pixels = draw_record(_read_record(data)).page.pixels
     scale = min(1.0, _PICTURE_PX / pixels.shape[1])
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     quality = (cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY)
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
     return PageResult({}, {"picture": encoded.tobytes()})
+
+
+def _answer_record(data: bytes, stem: str, job: Job) -> PageResult:
+    """Read a digital ECG, with the signal model where the job has one, else with the job's model if that can."""
+    reading, remarks = measure_record(_read_record(data)), []
+    if "label" in job.parts:
+        try:
+            prediction = predict_record(reading.record, model=SIGNAL_MODEL if job.signal_sha256 else job.model)
+            reading = replace(reading, prediction=prediction)
+        except ModelError as error:
+            remarks.append(f"There is no label: {error}")
+    if "explanation" in job.parts:
+        remarks.append("There is no explanation, since only those of pages are computed.")
+    row = record_row(reading, job, warnings=(*reading.warnings, *remarks))
+    files: dict[str, bytes] = {}
+    if "signals" in job.parts:
+        files = _signal_files(reading.record, stem, job.signal_format)
+        row["signals_file"] = next(iter(files))
+    return PageResult(row, files)
+
+
+def _read_record(data: bytes) -> EcgRecord:
+    """Read a digital ECG.
+
+    Raises:
+        EcgReadError: The bytes are none that can be read, and no page either.
+    """
+    with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
+        path = Path(folder) / "record"
+        path.write_bytes(data)
+        try:
+            if detect_format(path) is None:
+                read_page(data)  # says what the file is instead of a page
+            return read_record(path)
+        except (DatasetError, MissingExtraError) as error:
+            raise EcgReadError(code="unsupported", source="bytes", detail=error.detail) from error
 
 
 def _predict(page: Page, job: Job, needs_record: bool) -> tuple[dict[str, Any], EcgRecord | None]:

@@ -9,14 +9,24 @@ from ecglens.batch.job import SCHEMA_VERSION, Job
 from ecglens.explanations import Explanation
 from ecglens.extras import require
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.records import Layout, Measured, Measurements, NotFound, Page, Prediction, Tracing, distinct_names
+from ecglens.records import (
+    Layout,
+    Measured,
+    Measurements,
+    NotFound,
+    Page,
+    Prediction,
+    RecordReading,
+    Tracing,
+    distinct_names,
+)
 from ecglens.statements import Outcome, Statement
 
-__all__ = ["FAILURES", "MEASUREMENT_COLUMNS", "Column", "columns", "page_row", "schema"]
+__all__ = ["FAILURES", "MEASUREMENT_COLUMNS", "Column", "columns", "page_row", "record_row", "schema"]
 
 FAILURES: Mapping[str, str] = {
     "unreachable": "its bytes could not be read; the next run tries again",
-    "not_a_page": "its bytes are no page that can be read",
+    "not_a_page": "its bytes are no page and no digital ECG that can be read",
     "memory": "it needs more memory than the limit for a page",
     "time": "it takes longer than the time limit for a page",
     "crash": "it ended the process that read it, twice",
@@ -219,6 +229,24 @@ def page_row(
         row |= _statement_cells(statements)
     if explanation is not None:
         row |= _explanation_cells(explanation)
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def record_row(reading: RecordReading, job: Job, *, warnings: Sequence[str]) -> dict[str, Any]:
+    """Return the values of a digital ECG by column, without the columns that have no value, such as the page's.
+
+    Args:
+        reading: The digital ECG with what was read from it.
+        job: Job that determines the columns.
+        warnings: Warnings, one sentence each.
+    """
+    row: dict[str, Any] = {"page": 1, "pages": 1, "warnings": list(warnings)}
+    if "label" in job.parts and reading.prediction is not None:
+        row |= _label_cells(reading.prediction)
+    if {"signals", "measurements"} & set(job.parts):
+        row["leads"] = list(distinct_names(reading.record.leads))
+    if "measurements" in job.parts:
+        row |= {**_measurement_cells(reading.measurements), **_statement_cells(reading.statements)}
     return {name: value for name, value in row.items() if value is not None}
 
 

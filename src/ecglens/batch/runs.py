@@ -26,7 +26,7 @@ from ecglens.batch.results import (
     write_info,
     write_tables,
 )
-from ecglens.batch.sources import add_data, list_entries, make_absolute
+from ecglens.batch.sources import PAGE_ENDINGS, RECORD_ENDINGS, add_data, list_entries, make_absolute
 from ecglens.batch.store import Counts, Journal
 from ecglens.batch.summary import SUMMARY, write_summary
 from ecglens.errors import BatchError, EcgLensError
@@ -310,7 +310,7 @@ def _list_source(source: Source, location: str, skipped: list[int]) -> Iterator[
         yield from source
         return
     try:
-        yield from list_entries(location, on_skip=count_skipped)
+        yield from list_entries(location, on_skip=count_skipped, endings=(*PAGE_ENDINGS, *RECORD_ENDINGS))
     except FetchError as error:
         raise BatchError(f"{location}: {error}") from error
 

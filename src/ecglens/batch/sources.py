@@ -17,15 +17,16 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from ecglens.batch.entries import LOCAL_HEADER_BYTES, Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
-from ecglens.errors import BatchError
+from ecglens.errors import BatchError, MissingSourceError
 from ecglens.tables import parse_cell
 
-__all__ = ["MAX_INDEX_BYTES", "add_data", "list_entries", "make_absolute"]
+__all__ = ["MAX_INDEX_BYTES", "PAGE_ENDINGS", "RECORD_ENDINGS", "add_data", "list_entries", "make_absolute"]
 
 PATH_COLUMN = "path"
 """Column with the paths in a CSV file, such as those that ``ecglens audit`` writes."""
@@ -46,7 +47,24 @@ _ZIP_END_BYTES = 22 + 65_535 + 20 + 56
 """Length of the end of a ZIP: its last record with a comment, and the two records of ZIP64 before it."""
 _IN_ZIP64 = 0xFFFF_FFFF
 """Size of an index that is stated in the record of ZIP64."""
-_OnSkip = Callable[[str], None]
+PAGE_ENDINGS = tuple(sorted(IMAGE_SUFFIXES))
+"""Endings of pages."""
+RECORD_ENDINGS = (".atc", ".dcm", ".ecg", ".edf", ".mwf", ".scp", ".xml")
+"""Endings of digital ECGs of one file. JSON, CSV and text are too often something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """Files of a source that are listed: those with some endings, except hidden ones."""
+
+    endings: tuple[str, ...]
+    on_skip: Callable[[str], None]
+    max_index_bytes: int
+
+    def has(self, path: str) -> bool:
+        """Return whether a path has one of the endings and no hidden part."""
+        hidden = any(part.startswith(".") and part.strip(".") for part in path.split("/"))
+        return path.lower().endswith(self.endings) and not hidden
 
 
 def make_absolute(source: str | os.PathLike[str]) -> str:
@@ -55,10 +73,16 @@ def make_absolute(source: str | os.PathLike[str]) -> str:
     return text if is_remote(text) else os.path.abspath(text)
 
 
-def list_entries(source: str, *, on_skip: _OnSkip, max_index_bytes: int = MAX_INDEX_BYTES) -> Iterator[Entry]:
+def list_entries(
+    source: str,
+    *,
+    on_skip: Callable[[str], None],
+    max_index_bytes: int = MAX_INDEX_BYTES,
+    endings: tuple[str, ...] = PAGE_ENDINGS,
+) -> Iterator[Entry]:
     """List the pages of a source.
 
-    From folders and archives, files with the ending of a page are listed, except hidden ones. Patterns, tables and
+    From folders and archives, files with the endings of pages are listed, except hidden ones. Patterns, tables and
     single files are listed whatever their endings are.
 
     Args:
@@ -66,23 +90,27 @@ def list_entries(source: str, *, on_skip: _OnSkip, max_index_bytes: int = MAX_IN
             address of any of these.
         on_skip: Called with the name of each file that is skipped because of its name.
         max_index_bytes: Largest index of a ZIP; in memory it takes about ten times as much.
+        endings: Endings of the files that are listed from folders and archives, lower case.
 
     Raises:
         BatchError: There is nothing, or an archive or table is not what its name says.
         FetchError: The source cannot be open_file.
     """
+    selection = _Selection(endings, on_skip, max_index_bytes)
     if is_remote(source):
-        yield from _remote(source, on_skip, max_index_bytes)
+        yield from _remote(source, selection)
     elif os.path.isdir(source):
-        yield from _folder(source, on_skip)
+        yield from _folder(source, selection)
     elif os.path.lexists(source):
-        yield from _file(source, on_skip, max_index_bytes)
+        yield from _file(source, selection)
     elif _WILDCARDS & set(source):
         for path in glob.iglob(source, recursive=True):
             if os.path.isfile(path):
                 yield _local(path, os.path.relpath(path, _fixed_part(source)))
     else:
-        raise BatchError(f"Expected a folder, pattern, CSV, ZIP, TAR, page or address, got nothing at {source}.")
+        raise MissingSourceError(
+            f"Expected a folder, pattern, CSV, ZIP, TAR, page or address, got nothing at {source}."
+        )
 
 
 def add_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterator[tuple[int, Entry, bytes | None]]:
@@ -106,22 +134,22 @@ def add_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterato
         yield number, entry, data
 
 
-def _file(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[Entry]:
+def _file(address: str, selection: _Selection) -> Iterator[Entry]:
     """List a table or archive, recognized by its ending, or else a single page."""
     name = address.lower()
     if name.endswith(".csv"):
         yield from _table(address)
     elif name.endswith(".zip"):
-        yield from _zip(address, on_skip, max_index_bytes)
+        yield from _zip(address, selection)
     elif name.endswith(_TAR_ENDINGS):
-        yield from _tar(address, on_skip)
+        yield from _tar(address, selection)
     elif is_remote(address):
         yield Entry(address.rpartition("/")[2], address)
     else:
         yield _local(address, os.path.basename(address))
 
 
-def _folder(folder: str, on_skip: _OnSkip) -> Iterator[Entry]:
+def _folder(folder: str, selection: _Selection) -> Iterator[Entry]:
     waiting = [folder]
     while waiting:
         try:
@@ -130,10 +158,10 @@ def _folder(folder: str, on_skip: _OnSkip) -> Iterator[Entry]:
                     if each.is_dir(follow_symlinks=False):
                         if not each.name.startswith("."):
                             waiting.append(each.path)
-                    elif _is_page(each.name):
+                    elif selection.has(each.name):
                         yield _local(each.path, os.path.relpath(each.path, folder))
                     else:
-                        on_skip(each.name)
+                        selection.on_skip(each.name)
         except OSError as error:
             raise BatchError(
                 f"Expected a folder that can be listed, but {error.filename} cannot: {error.strerror}."
@@ -148,7 +176,7 @@ def _local(path: str, name: str) -> Entry:
     return Entry(_printable(name), path, stamp=f"{status.st_size} {status.st_mtime_ns}")
 
 
-def _remote(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[Entry]:
+def _remote(address: str, selection: _Selection) -> Iterator[Entry]:
     system, root = resolve_address(address)
     protocol = address[: len(address) - len(address.partition("://")[2])]
     if _WILDCARDS & set(root):
@@ -156,18 +184,18 @@ def _remote(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[En
             if details.get("type") != "directory":
                 yield Entry(path.rpartition("/")[2], _add_protocol(path, protocol), stamp=_stamp(details))
         return
-    if root.lower().endswith((".csv", ".zip", *_TAR_ENDINGS, *IMAGE_SUFFIXES)):
-        yield from _file(address, on_skip, max_index_bytes)
+    if root.lower().endswith((".csv", ".zip", *_TAR_ENDINGS, *selection.endings)):
+        yield from _file(address, selection)
         return
     try:
         for _, _, files in system.walk(root, detail=True, on_error="raise"):
             for name, details in files.items():
                 path = details["name"]
                 relative = path.partition(root.rstrip("/") + "/")[2] or path
-                if _is_page(relative):
+                if selection.has(relative):
                     yield Entry(_printable(relative), _add_protocol(path, protocol), stamp=_stamp(details))
                 else:
-                    on_skip(name)
+                    selection.on_skip(name)
     # Each store behind fsspec has its own errors, without a common base class.
     except Exception as error:
         raise BatchError(
@@ -208,10 +236,10 @@ def _table(address: str) -> Iterator[Entry]:
             ) from error
 
 
-def _zip(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[Entry]:
+def _zip(address: str, selection: _Selection) -> Iterator[Entry]:
     with open_file(address) as stream:
         try:
-            _check_index(stream, address, max_index_bytes)
+            _check_index(stream, address, selection.max_index_bytes)
             members = zipfile.ZipFile(stream).infolist()
         # Errors that zipfile raises for an index that is damaged or of an unknown kind.
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
@@ -225,8 +253,8 @@ def _zip(address: str, on_skip: _OnSkip, max_index_bytes: int) -> Iterator[Entry
         for member in members:
             if member.is_dir():
                 continue
-            if not _is_page(member.filename):
-                on_skip(member.filename)
+            if not selection.has(member.filename):
+                selection.on_skip(member.filename)
                 continue
             numbers = (member.header_offset, member.file_size, member.compress_size, member.compress_type, member.CRC)
             place = ("zip", *numbers, member.flag_bits)
@@ -272,13 +300,13 @@ def _check_apart(members: Iterable[zipfile.ZipInfo], address: str) -> None:
         end = offset + LOCAL_HEADER_BYTES + packed
 
 
-def _tar(address: str, on_skip: _OnSkip) -> Iterator[Entry]:
+def _tar(address: str, selection: _Selection) -> Iterator[Entry]:
     for number, is_compressed, member, _ in _members(address):
-        if member.isreg() and not member.issparse() and _is_page(member.name):
+        if member.isreg() and not member.issparse() and selection.has(member.name):
             place = ("stream", number) if is_compressed else ("tar", member.offset_data, member.size)
             yield Entry(_printable(member.name), address, place, f"{member.size} {member.mtime}")
         elif not member.isdir():
-            on_skip(member.name)
+            selection.on_skip(member.name)
 
 
 def _read_members(address: str, *, max_bytes: int) -> Iterator[tuple[int, bytes | None]]:
@@ -346,12 +374,6 @@ def _members(address: str) -> Iterator[tuple[int, bool, tarfile.TarInfo, tarfile
 def _end_sentence(error: Exception) -> str:
     """Return the text of an error with one period; fsspec reports here if a server sends only whole files."""
     return f"{str(error).rstrip('.')}."
-
-
-def _is_page(path: str) -> bool:
-    """Return whether a path has the ending of a page and no hidden part."""
-    hidden = any(part.startswith(".") and part.strip(".") for part in path.split("/"))
-    return path.lower().endswith(tuple(IMAGE_SUFFIXES)) and not hidden
 
 
 def _fixed_part(pattern: str) -> str:

@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.cli.inputs import PageResult
+from ecglens.cli.inputs import InputFile, PageResult
 from ecglens.cli.names import printable
 from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
@@ -47,11 +47,12 @@ def error_line(console: Console, message: str) -> None:
     console.print(Text(f"ecglens: {message}", style="red"), soft_wrap=True)
 
 
-def print_page_error(console: Console, result: PageResult[Any], *, as_json: bool) -> None:
+def print_page_error(console: Console, source: InputFile, result: PageResult[Any], *, as_json: bool) -> None:
     """Print why a page was not read: a line on the console, or an object on stdout.
 
     Args:
         console: Console of stderr.
+        source: The page's file.
         result: Result with an error.
         as_json: Whether an object is printed.
     """
@@ -59,9 +60,18 @@ def print_page_error(console: Console, result: PageResult[Any], *, as_json: bool
     if as_json:
         code = getattr(result.error, "code", "") or None
         reason = printable(describe_error(result.error, result.file))
-        print(json.dumps({"file": result.file, "page": result.number, "error": reason, "code": code}))
+        identity = {"file": result.file, "sha256": _try_to_hash(source), "page": result.number}
+        print(json.dumps({**identity, "error": reason, "code": code}))
     else:
         error_line(console, printable(describe_error(result.error, result.name)))
+
+
+def _try_to_hash(source: InputFile) -> str | None:
+    """Return the SHA-256 of a file, ``None`` where there is none that can be read."""
+    try:
+        return source.sha256
+    except (EcgLensError, OSError):
+        return None
 
 
 def describe_error(error: Exception, name: str) -> str:
@@ -72,7 +82,7 @@ def describe_error(error: Exception, name: str) -> str:
         name: Path of the page's file, as the user gave it.
     """
     if isinstance(error, EcgLensError):
-        return f"{name}: {error.detail}" if error.source else str(error)
+        return str(error) if not error.source and name in str(error) else f"{name}: {error.detail}"
     if isinstance(error, OSError):
         file = f" '{error.filename}'" if error.filename else ""
         return f"{name}: the file or folder{file} cannot be used: {error.strerror or error}."
@@ -101,7 +111,9 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
     if prediction.probabilities:
         print_table(console, _bars(prediction))
     if reading.beside is not None:
-        console.print(Text(f"  Signal model {reading.beside.model}: ") + _format_prediction(reading.beside))
+        console.print(
+            Text(f"  Signal model {reading.beside.model}: ") + _format_prediction(reading.beside), soft_wrap=True
+        )
         if reading.beside.probabilities:
             print_table(console, _bars(reading.beside))
     if measured:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
+import typer.core
 from typer.core import TyperCommand, TyperGroup
 
 from ecglens import __version__
@@ -57,6 +58,16 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         ),
         "digitize": CommandEntry(
             "digitize", _READ, "Digitize ECG pages: signals in mV for each lead, with their quality."
+        ),
+        "assess": CommandEntry(
+            "assess",
+            _READ,
+            "Assess pictures of pages in a moment: sharp, bright, whole and close enough; exit 1 where one is not.",
+        ),
+        "correct": CommandEntry(
+            "correct",
+            _READ,
+            "Correct by hand how a page is read, check the corrections on it, and store them beside it.",
         ),
         "convert": CommandEntry(
             "convert",
@@ -239,6 +250,7 @@ def load_command(name: str) -> Any:
     return typer.main.get_command(single)
 
 
+typer.core.HAS_RICH = False  # its plain help would escape brackets as if Rich printed it
 app = typer.Typer(
     name="ecglens",
     cls=_LazyGroup,

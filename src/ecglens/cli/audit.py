@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ecglens.cli.inputs import Quiet
 from ecglens.cli.progress import bar
 from ecglens.cli.sources import Rules, check_outside, load_pages
 from ecglens.documents import dump_document
@@ -26,6 +27,7 @@ def command(
     ocr: Annotated[bool, typer.Option("--ocr", help="Read the printed fields too; needs the extra 'ocr'.")] = False,
     workers: Annotated[int, typer.Option(help="Number of processes.", min=0)] = 2,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Find copies, groups, shortcuts and broken files; exit 1 if copies cross the data set's own split.
 
@@ -41,7 +43,7 @@ def command(
             ocr = False
     check_outside(out, data)
     recordings = load_pages(data, labels)
-    with bar("Reading pages") as progress:
+    with bar("Reading pages", quiet=quiet) as progress:
         report = audit(
             recordings,
             store=None if out is None else out / "facts.sqlite",

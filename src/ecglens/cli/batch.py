@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
+from ecglens.cli.inputs import Quiet
 from ecglens.cli.names import printable
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def command(
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Write the summary without pictures of pages.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Read many pages, each once: a table, signals on request, reasons for failures and an HTML summary.
 
@@ -71,7 +73,7 @@ def command(
     )
     err = Console(stderr=True, highlight=False)
     try:
-        with _show_progress(err) as listener:
+        with nullcontext() if quiet else _show_progress(err) as listener:
             result = run(
                 source,
                 out,
@@ -84,7 +86,8 @@ def command(
     except KeyboardInterrupt:
         error_line(err, "Stopped. The same command resumes; ecglens report DIR summarizes what was read so far.")
         raise typer.Exit(INTERRUPTED) from None
-    _print(result, out)
+    if not quiet:
+        _print(result, out)
 
 
 def _print(result: "Result", out: Path) -> None:

@@ -1,7 +1,6 @@
 """``ecglens convert``: turn digital ECGs into other formats."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import describe_error, error_line
-from ecglens.cli.names import own_stem, printable
+from ecglens.cli.answers import print_page_error
+from ecglens.cli.inputs import Kind, PageResult, Quiet, open_inputs
+from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
 from ecglens.records import EcgRecord
 
@@ -22,50 +22,51 @@ def command(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Digital ECGs, such as MUSE XML, aECG, SCP, DICOM, EDF, WFDB headers, Kardia or Apple Health exports.",
+            help="Digital ECGs, such as MUSE XML, aECG, SCP, DICOM, EDF, WFDB headers, Kardia or Apple Health exports; "
+            "folders of them, or - for standard input.",
             show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
-    to: Annotated[str, typer.Option(help="Any of wfdb,csv,json,dicom,fhir, separated by commas.")] = "wfdb",
+    to: Annotated[str, typer.Option(help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.")] = "wfdb",
     anonymize: Annotated[
         bool,
         typer.Option(
-            "--anonymize", help="Leave out all comments too, such as age, sex and recorder; names are never written."
+            "--anonymize",
+            help="Leave out all comments, such as age, sex, recorder and free text, and number the files that are "
+            "written, and leads whose names are free text; the fields of a person's name, number and birth are never "
+            "written.",
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each file, one per line.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Convert digital ECGs of recorders and wearables into other formats; a file's content tells its format."""
+    from ecglens.formats.anonymizing import anonymize_record
+
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
-    stems: set[str] = set()
     bad = 0
-    try:
-        forms = _list_forms(to)
-        out.mkdir(parents=True, exist_ok=True)
-    except EcgLensError as error:
-        error_line(err, printable(str(error)))
-        raise typer.Exit(2) from None
-    for typed in files:
-        name = printable(typed)
-        try:
-            record = ecglens.read_record(typed)
-            if anonymize:
-                record = replace(record, comments=())
-            written = _write(record, out / own_stem(Path(typed).stem, stems), forms, force=force)
-        # A file that fails, even by a bug, must not cost those after it.
-        except Exception as error:
-            bad += 1
-            words = f"{name}: {error.detail}" if isinstance(error, EcgLensError) else describe_error(error, name)
-            reason = printable(words)
-            print(json.dumps({"file": name, "error": reason})) if as_json else error_line(err, reason)
-            continue
-        if as_json:
-            facts = {"leads": record.leads, "fs_hz": record.fs_hz, "duration_s": round(record.duration_s, 3)}
-            print(json.dumps({"file": name, **facts, "warnings": record.warnings, "written": written}))
-        else:
-            _print(console, name, record, written)
+    forms = _list_forms(to)
+    out.mkdir(parents=True, exist_ok=True)
+    with open_inputs(files, Kind.RECORDS) as inputs:
+        for number, source in enumerate(inputs, start=1):
+            try:
+                record, stem = ecglens.read_record(source.path), source.stem
+                if anonymize:
+                    record, stem = anonymize_record(record), f"ecg-{number}"
+                written = _write(record, out / stem, forms, force=force)
+            # A file that fails, even by a bug, must not cost those after it.
+            except Exception as error:
+                bad += 1
+                print_page_error(err, source, PageResult(source.name, source.stem, error=error), as_json=as_json)
+                continue
+            if as_json:
+                facts = {"leads": record.leads, "fs_hz": record.fs_hz, "duration_s": round(record.duration_s, 3)}
+                identity = {"file": source.name, "sha256": source.sha256}
+                print(json.dumps({**identity, **facts, "warnings": record.warnings, "written": written}))
+            elif not quiet:
+                _print(console, source.name, record, written)
     if bad:
         raise typer.Exit(2)
 
@@ -86,12 +87,12 @@ def _write(record: EcgRecord, stem: Path, forms: list[str], *, force: bool) -> l
     Raises:
         EcgLensError: A file exists, or a format cannot hold the record.
     """
-    from ecglens.formats.files import place_record, write_record
+    from ecglens.formats.files import place_record, write_in_formats
 
     existing = [path.name for path in (place_record(stem, form) for form in forms) if path.exists()]
     if existing and not force:
         raise EcgLensError(f"Expected no {existing[0]} in {stem.parent.name}; add --force to overwrite it.")
-    return [write_record(record, stem, form).name for form in forms]
+    return [path.name for path in write_in_formats(record, stem, forms)]
 
 
 def _print(console: Console, name: str, record: EcgRecord, written: list[str]) -> None:

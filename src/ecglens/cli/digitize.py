@@ -13,12 +13,23 @@ from rich.text import Text
 
 import ecglens
 from ecglens.cli.answers import DISCLAIMER, print_page_error
-from ecglens.cli.inputs import InputFile, PageNumber, Quiet, open_inputs, read_pages
+from ecglens.cli.coordinates import parse_box, parse_corners
+from ecglens.cli.inputs import (
+    CorrectionsFile,
+    InputFile,
+    Kind,
+    PageNumber,
+    Quiet,
+    load_corrections,
+    open_inputs,
+    read_pages,
+)
 from ecglens.cli.names import printable
+from ecglens.documents import parse_json
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.measuring.presentation import describe_print
-from ecglens.records import Box, Page, Tracing, distinct_names
+from ecglens.records import Page, Tracing, distinct_names
 from ecglens.settings import load_settings
 
 if TYPE_CHECKING:
@@ -34,7 +45,7 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
     formats: Annotated[
-        str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir, separated by commas.")
+        str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.")
     ] = "csv",
     with_overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write a picture of the digitized traces over the page.")
@@ -59,6 +70,7 @@ def command(
     ] = None,
     rate: Annotated[float, typer.Option(help="Sampling rate in Hz.")] = 500.0,
     page: PageNumber = None,
+    corrections: CorrectionsFile = None,
     join: Annotated[
         bool,
         typer.Option(
@@ -81,13 +93,16 @@ def command(
     options: dict[str, Any] = {"speed_mm_s": speed, "gain_mm_mv": gain, "fs_hz": rate, "printed": printed}
     by_hand: dict[str, Any] = {
         "layout": layout,
-        "corners": None if corners is None else _corners(corners),
-        "boxes": dict(_box(text) for text in box or ()),
+        "corners": None if corners is None else parse_corners(corners),
+        "boxes": dict(parse_box(text) for text in box or ()),
     }
     if printed:
         require("rapidocr", extra="ocr")
     if join and any(by_hand.values()):
         raise EcgLensError("--join: expected no --layout, --corners or --box beside it, got one; leave one out.")
+    if join and corrections is not None:
+        raise EcgLensError("--join: expected no --corrections beside it, got one; leave one out.")
+    by_hand["corrections"], page = load_corrections(corrections, pages, page)
     _check_folder(out)
     load_settings()  # what is wrong with them is said once, not for each page
     output = _Output(out, selected, with_overlay=with_overlay, force=force)
@@ -98,7 +113,7 @@ def command(
         if not quiet:
             err.print(Text(f"ecglens: {text}", style="dim"), soft_wrap=True)
 
-    with open_inputs(pages, records=False) as inputs:
+    with open_inputs(pages, Kind.PAGES) as inputs:
         for source in inputs:
 
             def read(decoded: Page, stem: str, source: InputFile = source) -> _Written:
@@ -109,7 +124,7 @@ def command(
             for result in read_pages(source, (page or 1) if join else page, read, note):
                 if result.value is None:
                     bad += 1
-                    print_page_error(err, result, as_json=as_json)
+                    print_page_error(err, source, result, as_json=as_json)
                     continue
                 done += 1
                 if as_json:
@@ -153,13 +168,13 @@ class _Output:
 
     def write(self, source: InputFile, result: "Tracing | Joined", name: str) -> _Written:
         """Write the files of a page, and their line of the manifest."""
-        from ecglens.formats.files import write_record
+        from ecglens.formats.files import write_in_formats
 
         stem = self.folder / name
         if not self.force:
             _check_nothing_exists(stem, self.formats)
         if result.record is not None:
-            written = [write_record(result.record, stem, form).name for form in self.formats]
+            written = [path.name for path in write_in_formats(result.record, stem, self.formats)]
         else:
             written = [_write_traces(result, stem)]
         if self.with_overlay:
@@ -187,29 +202,6 @@ def _formats(text: str, supported: tuple[str, ...]) -> list[str]:
     return selected
 
 
-def _corners(text: str) -> list[tuple[float, float]]:
-    values = _numbers(text, "--corners", 8)
-    return list(zip(values[::2], values[1::2], strict=True))
-
-
-def _box(text: str) -> tuple[str, Box]:
-    lead, _, numbers = text.partition("=")
-    top, left, bottom, right = _numbers(numbers, "--box", 4)
-    if not (top < bottom and left < right):
-        raise EcgLensError(f"--box: expected LEAD=top,left,bottom,right with top above bottom, got '{text}'.")
-    return lead.strip(), Box(top, left, bottom, right)
-
-
-def _numbers(text: str, option: str, count: int) -> list[float]:
-    try:
-        values = [float(part) for part in text.replace(";", ",").replace(" ", ",").split(",") if part]
-    except ValueError:
-        values = []
-    if len(values) != count:
-        raise EcgLensError(f"{option}: expected {count} numbers with commas between them, got '{text}'.")
-    return values
-
-
 def _check_nothing_exists(stem: Path, forms: list[str]) -> None:
     """Refuse to overwrite what was written before.
 
@@ -235,8 +227,21 @@ def _add_to_manifest(out: Path, source: InputFile, result: "Tracing | Joined", w
         "written": written,
         "version": ecglens.__version__,
     }
-    with (out / "manifest.jsonl").open("a", encoding="utf-8") as manifest:
+    path = out / "manifest.jsonl"
+    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    valid = [text for text in before if not set(written) & _list_written(text)]
+    if len(valid) < len(before):  # files of another page were replaced
+        path.write_text("".join(f"{text}\n" for text in valid), encoding="utf-8")
+    with path.open("a", encoding="utf-8") as manifest:
         manifest.write(json.dumps(line, ensure_ascii=True) + "\n")
+
+
+def _list_written(line: str) -> set[str]:
+    """Files of a line of the manifest; none where it is damaged."""
+    try:
+        return set(parse_json(line)["written"])
+    except (ValueError, KeyError, TypeError):
+        return set()
 
 
 def _traces_path(stem: Path) -> Path:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecglens.cli.answers import DISCLAIMER, error_line, print_page_error, print_table
-from ecglens.cli.inputs import PageNumber, open_inputs, read_pages
+from ecglens.cli.inputs import PageNumber, open_inputs, read_pages, read_record_as_page
 from ecglens.cli.names import printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError
@@ -28,15 +28,19 @@ _BAR_CELLS = 20
 def command(
     pages: Annotated[
         list[str],
-        typer.Argument(help="Photos, scans or PDFs, folders of them, or - for standard input.", show_default=False),
+        typer.Argument(
+            help="Photos, scans, PDFs or digital ECGs, which are drawn first, folders of them, or - for stdin.",
+            show_default=False,
+        ),
     ],
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="class_map, occlusion_lead, occlusion_patch, lime, kernel_shap; with the extra 'explain' also "
-            "grad_cam, grad_cam_pp, integrated_gradients."
+            help="class_map (the default where the model has one), occlusion_lead, occlusion_patch, lime, kernel_shap; "
+            "with the extra 'explain' also grad_cam, grad_cam_pp, integrated_gradients.",
+            show_default=False,
         ),
-    ] = "class_map",
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Label to explain; the top label by default.")] = None,
     model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
     run: Annotated[
@@ -51,15 +55,19 @@ def command(
 ) -> None:
     """Explain predictions: which places, leads and segments they depend on, and how reliable that is."""
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
-    from ecglens.explaining import explain_page
+    from ecglens.explaining import answer_page, explain_page
     from ecglens.reading import examine_page
 
     if out is not None and out.suffix.lower() not in {".png", ".json"}:
         raise EcgLensError(f"--out: expected a file that ends in .png or .json, got {printable(out.name)}.")
-    runtime, module = _model(model, run, method)
+    chosen = _model(model, run, method)
 
     def explain(decoded: Page, stem: str) -> Explanation:
-        reading = examine_page(decoded, runtime)
+        if chosen is None:
+            (reading, runtime), module = answer_page(decoded, model), None
+        else:
+            runtime, module = chosen
+            reading = examine_page(decoded, runtime)
         explanation = explain_page(reading, runtime, method=method, label=label, module=module, checks=not no_checks)
         if out is not None:
             is_only_one = len(inputs) == 1 and (page is not None or decoded.count == 1)
@@ -67,12 +75,13 @@ def command(
         return explanation
 
     bad = done = 0
-    with open_inputs(pages, records=False) as inputs:
+    with open_inputs(pages) as inputs:
         for source in inputs:
-            for result in read_pages(source, page, explain, lambda text: error_line(err, text)):
+            rendered = [read_record_as_page(source, explain)] if source.is_record else None
+            for result in rendered or read_pages(source, page, explain, lambda text: error_line(err, text)):
                 if result.value is None:
                     bad += 1
-                    print_page_error(err, result, as_json=False)
+                    print_page_error(err, source, result, as_json=False)
                 else:
                     done += 1
                     _print(console, result.name, result.value)
@@ -82,16 +91,17 @@ def command(
         raise typer.Exit(2)
 
 
-def _model(model: str | None, run: Path | None, method: str) -> tuple["Runtime", Any]:
-    """Return the runtime of the model, and its torch module if the method needs gradients."""
+def _model(model: str | None, run: Path | None, method: str | None) -> tuple["Runtime", Any] | None:
+    """Return the model of a run or for gradients, and its torch module; ``None`` where the page decides."""
     from ecglens.models.explain import METHODS
     from ecglens.reading import load_runtime
 
     if run is not None and model is not None:
         raise EcgLensError("Expected --model or --run, got both; leave one out.")
-    gradients = method in METHODS and METHODS[method].gradients
+    gradients = method is not None and method in METHODS and METHODS[method].gradients
     if run is None and not gradients:
-        return load_runtime(model), None
+        load_runtime(model)  # what is wrong with it is said once, not for each page
+        return None
     from ecglens.extras import require
 
     for module in ("torch", "onnx", "captum.attr") if gradients else ("torch", "onnx"):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ecglens.cli.progress import bar
-from ecglens.cli.sources import Rules, Scheme, check_outside
+from ecglens.cli.sources import Rules, Scheme, check_outside, report_loose_pages
 from ecglens.extras import require
 
 __all__ = ["command"]
@@ -36,6 +36,7 @@ def command(
     recordings = from_flat_folder(data) if labels is None and scheme is None else None
     if recordings is None:
         recordings = from_path(data, rules=None if labels is None else read_rules(labels), scheme=scheme)
+        report_loose_pages(data, recordings)
     with bar("Opening pages") as progress:
         overview = explore(recordings, samples=samples, seed=seed, progress=progress)
     if out is not None:

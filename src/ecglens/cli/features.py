@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.inputs import Quiet
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
@@ -26,6 +27,7 @@ def command(
         list[Path], typer.Argument(help="Folders of pages and records, or single files.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.", show_default=False)],
+    quiet: Quiet = False,
 ) -> None:
     """Digitize and measure many pages or records into a table of features, a row for each page or record.
 
@@ -42,7 +44,7 @@ def command(
     rows: list[dict[str, float | str]] = []
     stopped = False
     try:
-        for path in _with_progress(files, err):
+        for path in files if quiet else _with_progress(files, err):
             rows += map(_printable, compute_feature_rows(path))
     except KeyboardInterrupt:
         stopped = True
@@ -53,7 +55,7 @@ def command(
     for row in bad:
         page = "" if row["page"] == 1 else f", page {row['page']}"
         error_line(err, f"{row['file']}{page}: {row['error']}")
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=quiet)
     read = len({row["file"] for row in rows})
     done = f"{read} of {len(files)} files" if stopped else _format_count(len(files), "file")
     pages = "" if len(rows) == read else f" with {len(rows)} pages"

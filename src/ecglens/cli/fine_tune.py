@@ -47,4 +47,4 @@ def command(
             listener=listener,
         )
     print((tuned.folder / "card.md").read_text(encoding="utf-8"))
-    print(f"Use it with: ecglens read PAGE --model {tuned.folder}")
+    print(f"Use it with: ecglens read PAGE --model {out}")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
@@ -18,9 +19,21 @@ from ecglens.errors import EcgLensError
 from ecglens.records import NotFound
 
 if TYPE_CHECKING:
+    from ecglens.corrections import Corrections
     from ecglens.records import Page
 
-__all__ = ["InputFile", "PageNumber", "PageResult", "Quiet", "open_inputs", "read_pages"]
+__all__ = [
+    "CorrectionsFile",
+    "InputFile",
+    "Kind",
+    "PageNumber",
+    "PageResult",
+    "Quiet",
+    "load_corrections",
+    "open_inputs",
+    "read_pages",
+    "read_record_as_page",
+]
 
 T = TypeVar("T")
 
@@ -29,10 +42,27 @@ PageNumber = Annotated[
     typer.Option("--page", help="Number of a page in a PDF or TIFF; all pages by default.", show_default=False, min=1),
 ]
 
+CorrectionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--corrections", help="File of corrections by hand of the page, as by ecglens correct.", show_default=False
+    ),
+]
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 
 _STANDARD_INPUT = "-"
 """Argument that stands for a file on standard input."""
+_STANDARD_INPUT_NAME = "stdin"
+"""Name of what is written of a file on standard input."""
+
+
+class Kind(StrEnum):
+    """Files that a command reads."""
+
+    ANY = "pages or digital ECGs"
+    PAGES = "pages"
+    RECORDS = "digital ECGs"
 
 
 @dataclass(frozen=True)
@@ -67,15 +97,23 @@ class InputFile:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the file."""
-        return hashlib.sha256(self.content).hexdigest()
+        """SHA-256 of the file; of a WFDB record, of its header, which states checksums of the signals."""
+        if not self.is_record:
+            return hashlib.sha256(self.content).hexdigest()
+        with (self.path if self.path.is_file() else self._header).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    @property
+    def _header(self) -> Path:
+        """Header of a WFDB record that is named without its ending."""
+        return self.path.with_name(f"{self.path.name}.hea")
 
     @cached_property
     def is_record(self) -> bool:
         """Whether the file is a digital ECG; a page is one of the formats of pictures, which need no look."""
         from ecglens.datasets.sources import IMAGE_SUFFIXES
 
-        is_file = self.path.is_file() or self.path.with_name(f"{self.path.name}.hea").is_file()
+        is_file = self.path.is_file() or self._header.is_file()
         if self.path.suffix.lower() in IMAGE_SUFFIXES or not is_file:
             return False
         from ecglens.formats.files import detect_format
@@ -107,6 +145,58 @@ class PageResult(Generic[T]):
     def name(self) -> str:
         """Path of the file, with the number of the page where there are several."""
         return self.file if self.count == 1 else f"{self.file}, page {self.number} of {self.count}"
+
+
+def load_corrections(
+    path: Path | None, inputs: Sequence[str], page: int | None
+) -> tuple["Corrections | None", int | None]:
+    """Read the file of corrections, and check that they are of the one page that is read.
+
+    Args:
+        path: File of the corrections; ``None`` for none.
+        inputs: Files that are read, as they were given.
+        page: Number of the page that was given.
+
+    Returns:
+        The corrections, and the number of the page to read.
+
+    Raises:
+        EcgLensError: There are several inputs, or the corrections are of another page or file.
+    """
+    if path is None:
+        return None, page
+    from ecglens.corrections import check_file, read_corrections
+
+    corrections = read_corrections(path)
+    if len(inputs) != 1 or Path(inputs[0]).is_dir():
+        raise EcgLensError("--corrections: expected one page, got several; read each page with its own file.")
+    if page not in (None, corrections.page):
+        raise EcgLensError(
+            f"--corrections: expected --page {corrections.page}, of which the file is, got {page}; leave it out."
+        )
+    if inputs[0] != _STANDARD_INPUT:
+        check_file(corrections, Path(inputs[0]))
+    return corrections, corrections.page
+
+
+def read_record_as_page(source: InputFile, read: Callable[["Page", str], T]) -> PageResult[T]:
+    """Read a digital ECG as the page that is drawn of it.
+
+    Args:
+        source: The file.
+        read: As for :func:`read_pages`.
+
+    Returns:
+        Result or error.
+    """
+    from ecglens.formats.files import read_record
+    from ecglens.record_pages import draw_record
+
+    result: PageResult[T] = PageResult(source.name, source.stem)
+    try:
+        return replace(result, value=read(draw_record(read_record(source.path), source.path.name), source.stem))
+    except Exception as error:
+        return replace(result, error=error)
 
 
 def read_pages(
@@ -178,27 +268,29 @@ def _say_left_out(source: InputFile, numbers: Sequence[int]) -> str:
 
 
 @contextmanager
-def open_inputs(arguments: Sequence[str], *, records: bool = True) -> Iterator[list[InputFile]]:
+def open_inputs(arguments: Sequence[str], kind: Kind = Kind.ANY) -> Iterator[list[InputFile]]:
     """List the files that were given; of a folder, the pages and digital ECGs in it and in its folders, by name.
 
     Args:
         arguments: Paths of files and folders, or ``-`` for standard input, which is stored until the end.
-        records: Whether digital ECGs in folders are listed too.
+        kind: Kind of files that are listed of folders.
 
     Raises:
         EcgLensError: A folder holds none, or standard input is a terminal, is too large or is given twice.
     """
+    from ecglens.formats.files import strip_ending
+
     stems: set[str] = set()
     inputs = []
     with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
         for each in arguments:
             if each == _STANDARD_INPUT:
-                named = [(each, _store_standard_input(Path(folder) / "standard input"))]
+                named = [(each, _store_standard_input(Path(folder) / _STANDARD_INPUT_NAME))]
             elif os.path.isdir(each):
-                named = [(str(path), path) for path in _list_folder(Path(each), records=records)]
+                named = [(str(path), path) for path in _list_folder(Path(each), kind)]
             else:
                 named = [(each, Path(each))]
-            inputs += [InputFile(name, path, own_stem(path.stem, stems)) for name, path in named]
+            inputs += [InputFile(name, path, own_stem(strip_ending(path.name), stems)) for name, path in named]
         yield inputs
 
 
@@ -213,11 +305,13 @@ def _store_standard_input(path: Path) -> Path:
     return path
 
 
-def _list_folder(folder: Path, *, records: bool) -> list[Path]:
+def _list_folder(folder: Path, kind: Kind) -> list[Path]:
     from ecglens.batch.features import list_files
     from ecglens.datasets.sources import IMAGE_SUFFIXES
 
-    paths = [path for path in list_files([folder]) if records or path.suffix.lower() in IMAGE_SUFFIXES]
+    paths = list_files([folder])
+    if kind is not Kind.ANY:
+        paths = [path for path in paths if (path.suffix.lower() in IMAGE_SUFFIXES) == (kind is Kind.PAGES)]
     if not paths:
-        raise EcgLensError(f"Expected pages below {folder.name or folder}, got none.")
+        raise EcgLensError(f"Expected {kind} below {folder.name or folder}, got none.")
     return paths

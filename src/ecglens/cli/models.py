@@ -13,6 +13,9 @@ from ecglens.cli.old_names import accept_old_name
 
 __all__ = ["app"]
 
+_MIN_WIDTH = 80
+"""Characters that the table of models needs."""
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -23,7 +26,9 @@ def command(
 ) -> None:
     """List the models that can be used by name."""
     if context.invoked_subcommand is None:
-        Console(highlight=False).print(_list_trainable() if zoo else _list_installed())
+        # A narrower terminal wraps the lines; columns of a few letters would cut the names.
+        console = Console(highlight=False, width=max(_MIN_WIDTH, Console().width))
+        console.print(_list_trainable() if zoo else _list_installed())
         if not zoo:
             _report_unusable()
 
@@ -179,19 +184,15 @@ def _report_unusable() -> None:
 
 
 def _list_trainable() -> Table:
-    from ecglens.extras import require
-
-    require("torch", extra="train")
-    require("timm", extra="train")
-    from ecglens.models.zoo import ZOO, count_weights
+    from ecglens.models.networks import NETWORKS
 
     table = _table("Name")
     table.add_column("Parameters", justify="right")
     for column in ("Input", "Source", "Description"):
         table.add_column(column, overflow="fold")
-    for name, entry in ZOO.items():
-        shapes = ", ".join(f"{end} {' x '.join(map(str, shape))}" for end, shape in entry.shapes.items())
-        table.add_row(name, f"{count_weights(name):,}", shapes, entry.source, entry.note)
+    for name, network in NETWORKS.items():
+        shapes = ", ".join(f"{end} {' x '.join(map(str, shape))}" for end, shape in network.shapes.items())
+        table.add_row(name, f"{network.parameters:,}", shapes, network.source, network.note)
     table.add_row("NAME+lstm", "", "page", "ecglens", "any backbone, with an LSTM over its last feature map")
     table.add_row("timm:NAME", "", "page", "timm", "any other model of timm")
     return table

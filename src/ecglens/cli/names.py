@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from ecglens.formats.names import plain_name
+
 __all__ = ["own_stem", "printable", "table_name"]
 
 
@@ -31,8 +33,6 @@ def own_stem(stem: str, used: set[str]) -> str:
 
     Pages of the same name from different folders get different stems.
     """
-    from ecglens.formats.files import plain_name
-
     own, number = stem, 1
     while plain_name(own).casefold() in used:
         number += 1

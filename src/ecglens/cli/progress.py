@@ -10,12 +10,13 @@ __all__ = ["bar"]
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Show a bar and yield a function that updates it with the number of finished items and of all items.
 
     Args:
         title: Text before the bar, such as "Reading pages".
+        quiet: Whether no bar is shown.
     """
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

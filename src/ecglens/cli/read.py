@@ -15,9 +15,18 @@ from rich.text import Text
 
 import ecglens
 from ecglens.cli.answers import DISCLAIMER, print_page_error, print_reading, print_record_reading
-from ecglens.cli.inputs import InputFile, PageNumber, PageResult, Quiet, open_inputs, read_pages
+from ecglens.cli.inputs import (
+    CorrectionsFile,
+    InputFile,
+    PageNumber,
+    PageResult,
+    Quiet,
+    load_corrections,
+    open_inputs,
+    read_pages,
+)
 from ecglens.documents import dump_document
-from ecglens.errors import EcgLensError
+from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.extras import require
 from ecglens.records import Layout, Page, Reading, RecordReading, distinct_names
 from ecglens.settings import load_settings
@@ -45,6 +54,7 @@ def command(
     ] = None,
     leads: Annotated[Path | None, typer.Option(help="Folder for a PNG of each lead.", show_default=False)] = None,
     page: PageNumber = None,
+    corrections: CorrectionsFile = None,
     no_measure: Annotated[
         bool, typer.Option("--no-measure", help="Only predict the label, which is about ten times as fast.")
     ] = False,
@@ -62,10 +72,11 @@ def command(
     if printed:
         _check_printed(no_measure=no_measure)
     load_settings()  # what is wrong with them is said once, not for each page
+    fix, page = load_corrections(corrections, pages, page)
     options: dict[str, Any] = {"model": model, "age": age, "sex": None if sex is None else sex.value}
 
     def read(decoded: Page, stem: str) -> Reading:
-        reading = ecglens.examine(decoded, measure=not no_measure, printed=printed, **options)
+        reading = ecglens.examine(decoded, measure=not no_measure, printed=printed, corrections=fix, **options)
         if leads is not None:
             _write_leads(reading, leads, stem)
         return reading
@@ -74,16 +85,21 @@ def command(
     with open_inputs(pages) as inputs:
         for source in output.show_progress(inputs):
             if source.is_record:
-                output.print_result(source, _read_record(source, options))
+                output.print_result(source, _read_record(source, page, options))
+                if leads is not None:
+                    output.print_note(f"{source.name}: a digital ECG has no picture, so that --leads wrote nothing.")
             else:
                 for result in read_pages(source, page, read, output.print_note):
                     output.print_result(source, result)
     output.finish()
 
 
-def _read_record(source: InputFile, options: dict[str, Any]) -> PageResult[RecordReading]:
+def _read_record(source: InputFile, page: int | None, options: dict[str, Any]) -> PageResult[RecordReading]:
     result: PageResult[RecordReading] = PageResult(source.name, source.stem)
     try:
+        if page not in (None, 1):
+            detail = f"expected page 1, got --page {page}; a digital ECG has no pages, so leave it out."
+            raise EcgReadError(code="no_such_page", source=source.name, detail=detail)
         return replace(result, value=ecglens.examine_record(ecglens.read_record(source.path), **options))
     except Exception as error:
         return replace(result, error=error)
@@ -110,7 +126,7 @@ class _Output:
         reading = result.value
         if reading is None:
             self._bad += 1
-            print_page_error(self._err, result, as_json=self._as_json)
+            print_page_error(self._err, source, result, as_json=self._as_json)
             return
         self._done += 1
         if self._as_json:

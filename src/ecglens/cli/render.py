@@ -27,7 +27,7 @@ def command(
         str | None,
         typer.Option(
             help="Layout: 3x4+1 (default), 3x4, 3x4+2, 3x4+3, 6x2, 6x2+1, 12x1, 6x1-limb, 6x1-precordial, "
-            "3x2-limb, 3x2-precordial, 4x3, 1x1; 3x4+1-cabrera, 6x2-cabrera, 12x1-cabrera, 4x3-cabrera.",
+            "3x2-limb, 3x2-precordial, 4x3, 1x1; 3x4-cabrera, 3x4+1-cabrera, 6x2-cabrera, 12x1-cabrera, 4x3-cabrera.",
             show_default=False,
         ),
     ] = None,

@@ -1,16 +1,18 @@
 """Options for the source of recordings, shared by the commands that read a data set."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecglens.cli.names import printable
 from ecglens.errors import DatasetError
 
 if TYPE_CHECKING:
     from ecglens.datasets.recordings import Recordings
 
-__all__ = ["Rules", "Scheme", "check_outside", "load_pages", "load_training"]
+__all__ = ["Rules", "Scheme", "check_outside", "load_pages", "load_training", "report_loose_pages"]
 
 Rules = Annotated[
     Path | None,
@@ -32,7 +34,23 @@ def load_pages(data: Path, rules: Path | None) -> "Recordings":
     """Load the pages of a folder or table, labeled by the rules of the user if there are any."""
     from ecglens.datasets.sources import pages_from_path, read_rules
 
-    return pages_from_path(data, rules=None if rules is None else read_rules(rules))
+    recordings = pages_from_path(data, rules=None if rules is None else read_rules(rules))
+    report_loose_pages(data, recordings)
+    return recordings
+
+
+def report_loose_pages(data: Path, recordings: "Recordings") -> None:
+    """Print how many pages lie beside the folders by label, where they have none and are left out."""
+    from ecglens.datasets.sources import IMAGE_SUFFIXES
+
+    if not data.is_dir():
+        return
+    inside = {row.path for row in recordings}
+    loose = [path for path in data.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path not in inside]
+    if loose:
+        pages = "1 page" if len(loose) == 1 else f"{len(loose)} pages"
+        text = f"ecglens: {pages} beside the folders by label left out for want of a label, such as {loose[0].name}."
+        print(printable(text), file=sys.stderr)
 
 
 def load_training(data: Path, rules: Path | None, scheme: str | None, *, signals: bool) -> "Recordings":

@@ -80,11 +80,14 @@ def describe_figure(figure: ComparedFigure, *, translate: Translate = str) -> st
 
     >>> describe_figure(ComparedFigure("QRS", None, 132.0, 10.2, "ms", ">=", 120.0))
     'QRS 132 ± 10 ms, at least 120 ms'
+    >>> describe_figure(ComparedFigure("rate", None, 54.0, 0.2, "1/min", "<", 60.0))
+    'rate 54 ± 1/min, below 60/min'
     """
     digits = 0 if figure.title in _COUNTS else _DIGITS.get(figure.unit, 2)
     unit = {"1": "", "deg": "°", "1/min": "/min"}.get(figure.unit, f" {figure.unit}")
     limit = translate(_RELATIONS[figure.relation]).format(limit=f"{figure.limit:.3g}{unit}")
-    error = f" ± {figure.error:.{digits}f}" if figure.error > 0 else ""
+    # Never ± 0: the last digit that is shown is not exact.
+    error = f" ± {max(figure.error, 10.0**-digits):.{digits}f}" if figure.error > 0 else ""
     return f"{figure.title} {figure.value:.{digits}f}{error}{unit}, {limit}".replace("-", "\N{MINUS SIGN}")
 
 

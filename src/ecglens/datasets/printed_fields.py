@@ -39,7 +39,7 @@ def fields_of(lines: Iterable[str]) -> dict[str, str]:
         fields["exam_number"] = exam[1]
     if date := _DATE.search(text):
         fields["printed_date"] = "-".join(date.groups())
-    rates = [one or other for one, other in RATE.findall(text)]
+    rates = [one or other for one, other in re.findall(RATE, text)]
     plausible = [rate for rate in rates if _RATES_BPM[0] <= int(rate) <= _RATES_BPM[1]]
     return fields | ({"printed_rate_bpm": plausible[0]} if plausible else {})
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from ecglens.datasets.annotations import ludb
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.documents import parse_toml
-from ecglens.errors import DatasetError
+from ecglens.errors import DatasetError, MissingDataError
 from ecglens.tables import read_table
 
 __all__ = [
@@ -101,7 +101,7 @@ def from_path(
     """
     path = Path(path)
     if not path.exists():
-        raise DatasetError(f"Expected a folder of pages or a CSV at {path}, but nothing is there.")
+        raise MissingDataError(f"Expected a folder of pages or a CSV at {path}, but nothing is there.")
     if scheme is not None and scheme not in SCHEMES:
         raise DatasetError(f"Expected labels out of {', '.join(SCHEMES)}, got '{scheme}'.")
     if scheme is not None and not is_ptbxl(path):

@@ -12,14 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.labels import find_title, format_probability
+from ecglens.measuring.analysis import shows_beats
 from ecglens.models.inputs import InputRecipe, LeadBeats, compute_known_share, find_mismatch, needs_record
 from ecglens.records import Abstention, EcgRecord, Layout, Prediction
 
-__all__ = ["incomplete_signals", "no_layout", "uncertain_answer", "unfamiliar_layout", "withdraw_contradicted"]
+__all__ = [
+    "implausible_signals",
+    "incomplete_signals",
+    "list_missing_leads",
+    "no_layout",
+    "uncertain_answer",
+    "unfamiliar_layout",
+    "withdraw_contradicted",
+]
 
 
 _MIN_KNOWN_SHARE = 0.5
 """Share of known samples below which a signal model would answer on what it cannot see."""
+
+_SPAN_PERCENTILES = (0.1, 99.9)
+_SPAN_MV = (0.25, 6.5)
+"""Least and largest median over the leads of their spans: 0.58 to 5.1 mV in 1,544 records of PTB-XL."""
 
 _IMPLIED: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     {"normal": {"NORM": True, "MI": False}, "mi": {"MI": True}, "history_mi": {"MI": True}}
@@ -65,6 +78,10 @@ def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]], recipe: InputR
     if isinstance(recipe, LeadBeats):
         leads = len(recipe.leads)
         valid = arrays["signal"][0, leads : 2 * leads] > 0
+        present, fewest = int(valid.any(axis=1).sum()), leads - recipe.missing_leads
+        if present < fewest:
+            reason = f"The model reads {fewest} or more of {leads} leads, and this recording has {present} of them."
+            return Abstention("unfamiliar", reason)
         share, least = float(valid.mean()), _MIN_KNOWN_SHARE * (1 - recipe.missing_leads / leads)
     else:
         share, least = compute_known_share(arrays["signal"][0]), _MIN_KNOWN_SHARE
@@ -73,6 +90,38 @@ def incomplete_signals(arrays: Mapping[str, NDArray[np.float32]], recipe: InputR
     return Abstention(
         "unfamiliar", f"The model reads signals, and less than {least:.0%} of those that it needs were read."
     )
+
+
+def implausible_signals(record: EcgRecord, *, is_scale_known: bool = True) -> Abstention | None:
+    """Abstain from signals that are no ECG in mV: a model names a label for noise too.
+
+    Args:
+        record: Signals that the model would read.
+        is_scale_known: Whether they are in mV.
+    """
+    valid = [row[np.isfinite(row)] for row in record.signals_mv]
+    spans = [float(np.ptp(np.percentile(row, _SPAN_PERCENTILES))) for row in valid if row.size]
+    span, (low, high) = float(np.median(spans)) if spans else 0.0, _SPAN_MV
+    if is_scale_known and not low <= span <= high:
+        return Abstention(
+            "unfamiliar",
+            f"The model reads ECGs in mV, whose leads span {low:g} to {high:g} mV, and these span {span:.3g} mV; check "
+            "their unit.",
+        )
+    if not shows_beats(record):
+        return Abstention("unfamiliar", "No beats of one shape stand out from the signals, so the model has no answer.")
+    return None
+
+
+def list_missing_leads(array: NDArray[np.float32], recipe: LeadBeats) -> tuple[str, ...]:
+    """List the leads of a recipe of which an array has nothing.
+
+    Args:
+        array: ``(2 * leads + 3, samples)``, as ``models.inputs.make_beat_array`` makes it.
+        recipe: What the model reads.
+    """
+    masks = array[len(recipe.leads) : 2 * len(recipe.leads)]
+    return tuple(lead for lead, mask in zip(recipe.leads, masks, strict=True) if not mask.any())
 
 
 def uncertain_answer(confidence: float, threshold: float) -> Abstention | None:

@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import nn
 
-from ecglens.errors import ModelError
 from ecglens.labels import LABELS
+from ecglens.models.cards import GRAPH_FILE
 from ecglens.models.registry import find_model
-from ecglens.models.train.modules import load_module
 from ecglens.models.zoo import ZOO, build
+from ecglens.models.zoo.compact_cnn import load_compact_cnn
 from ecglens.models.zoo.weights import IMAGENET
 
 __all__ = ["create_model"]
@@ -21,8 +21,8 @@ _PAGE_SHAPE = (3, 224, 224)
 def create_model(
     name: str,
     num_classes: int = len(LABELS),
-    *,
     pretrained: bool | str = False,
+    *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     **options: Any,
 ) -> nn.Module:
@@ -32,8 +32,8 @@ def create_model(
         name: Name of a network of ``ecglens models --zoo``, such as ``compact_cnn`` or ``cnn_lead``, or of a backbone
             of timm; the ending ``+lstm`` adds an LSTM layer.
         num_classes: Number of labels.
-        pretrained: ``True`` for the weights of the shipped model of that name, or for a backbone's ImageNet weights; a
-            file of weights for a backbone.
+        pretrained: ``True`` for the weights of the shipped model of that name, whose last layers are new where the
+            number of labels is another, or for a backbone's ImageNet weights; a file of weights for a backbone.
         shapes: Shape of one row of each input, such as ``{"page": (3, 224, 224)}``; that of the zoo when ``None``.
         **options: Further options of the network, such as ``dropout``.
 
@@ -41,19 +41,17 @@ def create_model(
         A module that returns logits ``(rows, num_classes)``.
 
     Raises:
-        ModelError: There are no shipped weights for so many labels.
+        ModelError: There are no shipped weights of that name.
         TrainingError: There is no such network, or it cannot take these options, or weights cannot be fetched.
     """
     base = name.removesuffix("+lstm")
     is_backbone = base not in ZOO or "weights" in options or (bool(pretrained) and base != "compact_cnn")
     if pretrained and not is_backbone:
         card = find_model(name)
+        network = load_compact_cnn(card.folder / GRAPH_FILE)
         if num_classes != len(card.labels):
-            raise ModelError(
-                f"Expected {len(card.labels)} labels with the weights of '{name}', got {num_classes}; train it without "
-                "them, or fine-tune it with ecglens.fine_tune."
-            )
-        return load_module(card)
+            network.reset_classifier(num_classes)
+        return network
     if pretrained:
         options["weights"] = IMAGENET if pretrained is True else pretrained
     default = ZOO[base].shapes if base in ZOO else {"page": _PAGE_SHAPE}

@@ -145,19 +145,21 @@ def export(
     evaluation: dict[str, Any],
     seeds: Sequence[int],
     notes: Sequence[str] = (),
+    name: str = "",
 ) -> ModelCard:
     """Write a model folder from a run; an older model in it is replaced only if the export succeeds.
 
     Args:
         recordings: The table that the run was made from.
         run: Run folder with a model fitted on everything and finished folds.
-        folder: Folder to write; its name is the model's name.
+        folder: Folder to write.
         version: Version of the weights.
         trained_on: Sentence for the card about the training data.
         license: License of the weights.
         evaluation: Result of :func:`evaluate_run`.
         seeds: Seeds whose out-of-fold predictions are used to fit the temperature and the threshold.
         notes: Sentences that are shown with every prediction.
+        name: Name of the model; that of its folder by default.
 
     Returns:
         The model's card.
@@ -171,12 +173,12 @@ def export(
     calibration = _calibrate(recordings, run, recipe, seeds)
     evaluation = {**evaluation, "calibration": calibration}
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
-        part = Path(name)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        part = Path(temporary)
         write_graph(model, recipe.input.shapes, part / GRAPH_FILE)
         maps = write_with_maps(part / GRAPH_FILE, recipe.input.shapes, part / GRAPH_FILE)
         card = ModelCard(
-            name=folder.name,
+            name=name or folder.name,
             version=version,
             title=recipe.title,
             labels=recipe.labels,

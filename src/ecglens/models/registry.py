@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ecglens.errors import ModelError
+from ecglens.errors import MissingModelError, ModelError
 from ecglens.models.cards import CARD_FILE, GRAPH_FILE, ModelCard, load_card
 from ecglens.settings import load_settings
 
@@ -55,7 +55,8 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
         model: Name, path of a model folder, or ``None`` for the model of the settings; ``auto`` gives the page model.
 
     Raises:
-        ModelError: There is no such model, or its folder cannot be used.
+        MissingModelError: There is no such model.
+        ModelError: Its folder cannot be used.
     """
     requested = os.fspath(model) if model is not None else load_settings().model
     if requested == AUTO:
@@ -66,10 +67,14 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
     for card in list_models():
         if card.name == requested:
             return card
-    if (Path(requested) / CARD_FILE).is_file():
-        return load_card(Path(requested))
+    # A fine-tuned model lies beside its training, in the folder that the user named.
+    for folder in (Path(requested), Path(requested) / "model"):
+        if (folder / CARD_FILE).is_file():
+            return load_card(folder)
     names = ", ".join(card.name for card in list_models()) or "none"
-    raise ModelError(f"Expected a model's name or folder, but '{requested}' is neither; installed models: {names}.")
+    raise MissingModelError(
+        f"Expected a model's name or folder, but '{requested}' is neither; installed models: {names}."
+    )
 
 
 def _folders(*, with_damaged: bool = False) -> list[Path]:

@@ -8,7 +8,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ecglens.errors import ModelError
-from ecglens.models.abstention import incomplete_signals, uncertain_answer, unfamiliar_layout
+from ecglens.models.abstention import (
+    implausible_signals,
+    incomplete_signals,
+    list_missing_leads,
+    uncertain_answer,
+    unfamiliar_layout,
+)
 from ecglens.models.aggregate import Aggregation, aggregate
 from ecglens.models.cards import GRAPH_FILE, FeatureMap, ModelCard
 from ecglens.models.inputs import InputRecipe, LeadBeats, LeadCrops, make_beat_array, make_input, parse_recipe
@@ -126,6 +132,8 @@ class Runtime:
             record: Signals of the page, for a model that reads them; ``None`` if they could not be read.
         """
         abstention = unfamiliar_layout(layout, self.recipe, record)
+        if abstention is None and record is not None and isinstance(self.recipe, LeadBeats):
+            abstention = implausible_signals(record)
         if abstention is not None:
             return self._abstain(layout, abstention, (*page.warnings, *layout.warnings))
         arrays = make_input(page, layout, self.recipe, record)
@@ -143,6 +151,9 @@ class Runtime:
         """
         if not isinstance(self.recipe, LeadBeats):
             raise ModelError(f"Expected a model of beats, got '{self.card.name}', which reads pages; use another.")
+        abstention = implausible_signals(record, is_scale_known=is_scale_known)
+        if abstention is not None:
+            return self._abstain(None, abstention, record.warnings)
         array = make_beat_array(record, self.recipe, is_scale_known=is_scale_known)
         return self._answer({"signal": array[None]}, None, record.warnings)
 
@@ -168,6 +179,8 @@ class Runtime:
         abstention = incomplete_signals(arrays, self.recipe)
         if abstention is not None:
             return self._abstain(layout, abstention, warnings)
+        if isinstance(self.recipe, LeadBeats) and (missing := list_missing_leads(arrays["signal"][0], self.recipe)):
+            warnings += (f"The model read no signal of {', '.join(missing)}.",)
         logits = self.logits(arrays)
         probabilities = self._by_label(self.calibrate(logits))
         top_label = max(probabilities, key=lambda label: probabilities[label])

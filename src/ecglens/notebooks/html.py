@@ -8,31 +8,45 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.criteria.presentation import list_statements
 from ecglens.labels import TITLES, format_probability
 from ecglens.measuring.presentation import list_figures, list_missing
-from ecglens.records import EcgRecord, Layout, Measurements, Prediction, Reading, distinct_names
+from ecglens.notebooks.svg import draw_record
+from ecglens.records import (
+    EcgRecord,
+    Explanation,
+    Layout,
+    Measurements,
+    Prediction,
+    Reading,
+    RecordReading,
+    Tracing,
+    distinct_names,
+)
+from ecglens.statements import Statement
 from ecglens.tracing.overlay import draw_overlay
 
-__all__ = ["show_measurements", "show_reading", "show_record"]
+__all__ = [
+    "show_explanation",
+    "show_measurements",
+    "show_prediction",
+    "show_reading",
+    "show_record",
+    "show_record_reading",
+    "show_tracing",
+]
 
 _PICTURE_PX = 720
 """Longest side of the picture of a page."""
 _JPEG_QUALITY = 80
 _BOX_COLOR = (0, 90, 200)
+_DISCLAIMER = "<small>For research and teaching; not a diagnosis.</small>"
 
 
 def show_record(record: EcgRecord) -> str:
-    """Return a record as HTML: its leads with their length, range and quality, and its comments and warnings."""
-    rows = []
-    names = distinct_names(record.leads)
-    for number, (name, signal) in enumerate(zip(names, record.signals_mv, strict=True)):
-        valid = signal[~np.isnan(signal)]
-        span = f"{valid.min():.2f} to {valid.max():.2f}" if valid.size else "-"
-        start = record.start_s[number] if record.start_s else 0.0
-        quality = f"{record.quality[number]:.2f}" if record.quality else ""
-        rows.append((name, f"{start:.2f}", f"{valid.size / record.fs_hz:.2f}", span, quality))
-    table = _table(("lead", "from, s", "samples, s", "mV", "quality"), rows)
-    return f"<div>{escape(repr(record))}{table}{_lines((*record.comments, *record.warnings))}</div>"
+    """Return a record as HTML: its leads on ECG paper, their length, range and quality, its comments and warnings."""
+    notes = _lines((*record.comments, *record.warnings))
+    return f"<div>{escape(repr(record))}{draw_record(record)}{_list_leads(record)}{notes}</div>"
 
 
 def show_measurements(measurements: Measurements) -> str:
@@ -40,18 +54,68 @@ def show_measurements(measurements: Measurements) -> str:
     return f"<div>{_measurements(measurements)}{_lines(measurements.warnings)}</div>"
 
 
+def show_prediction(prediction: Prediction) -> str:
+    """Return a prediction as HTML: the label or the reason why there is none, probabilities and warnings."""
+    return f"<div>{_predict(prediction)}{_lines(prediction.warnings)}{_DISCLAIMER}</div>"
+
+
+def show_tracing(tracing: Tracing) -> str:
+    """Return a tracing as HTML: the page under its traces, the leads and the warnings."""
+    leads = "" if tracing.record is None else _list_leads(tracing.record)
+    picture = _picture(draw_overlay(tracing), "The page and its traces")
+    return f"<div>{escape(repr(tracing))}{picture}{leads}{_lines(tracing.warnings)}</div>"
+
+
 def show_reading(reading: Reading) -> str:
-    """Return a reading as HTML: the page with its leads, the prediction, the measurements and the warnings."""
-    parts = [f"<b>{escape(reading.page.source)}</b>: {_describe(reading.prediction)}"]
-    ranked = sorted((reading.prediction.probabilities or {}).items(), key=lambda item: -item[1])
-    if ranked:
-        rows = [(TITLES.get(label, label), format_probability(value)) for label, value in ranked]
-        parts.append(_table(("label", "probability"), rows))
-    parts.append(_picture(_draw(reading)))
+    """Return a reading as HTML: the page with its leads, the answer, the measurements, statements and warnings."""
+    parts = [f"<b>{escape(reading.page.source)}</b>: {_predict(reading.prediction)}"]
+    parts.append(_picture(_draw(reading), "The page and its leads"))
     if reading.measurements is not None:
         parts.append(_measurements(reading.measurements))
-    parts.append(_lines(reading.warnings))
-    return f"<div>{''.join(parts)}<small>For research and teaching; not a diagnosis.</small></div>"
+    parts += [_state(reading.statements), _lines(reading.warnings), _DISCLAIMER]
+    return f"<div>{''.join(parts)}</div>"
+
+
+def show_record_reading(reading: RecordReading) -> str:
+    """Return a digital ECG as HTML: its leads on ECG paper, the answer, the measurements, statements and warnings."""
+    parts = ["" if reading.prediction is None else _predict(reading.prediction), draw_record(reading.record)]
+    parts += [_measurements(reading.measurements), _state(reading.statements)]
+    return f"<div>{''.join(parts)}{_lines((*reading.record.comments, *reading.warnings))}{_DISCLAIMER}</div>"
+
+
+def show_explanation(explanation: Explanation) -> str:
+    """Return an explanation as HTML: the share of each lead, the checks and the warnings."""
+    title = f"{TITLES.get(explanation.label, explanation.label)}, {format_probability(explanation.probability)}"
+    shares = sorted(explanation.shares.items(), key=lambda item: -abs(item[1]))
+    table = _table(("lead", "share"), [(lead, f"{share:+.1%}") for lead, share in shares])
+    checks = _lines(f"{check.name.replace('_', ' ')}: {check.text}" for check in explanation.checks)
+    return f"<div><b>{escape(title)}</b>: {escape(explanation.done)}{table}{checks}{_lines(explanation.warnings)}</div>"
+
+
+def _predict(prediction: Prediction) -> str:
+    """Return the label and the probabilities as HTML."""
+    ranked = sorted((prediction.probabilities or {}).items(), key=lambda item: -item[1])
+    rows = [(TITLES.get(label, label), format_probability(value)) for label, value in ranked]
+    return _describe(prediction) + (_table(("label", "probability"), rows) if rows else "")
+
+
+def _state(statements: Sequence[Statement]) -> str:
+    """Return the statements that are met or nearly met, with what was measured, as HTML."""
+    visible = list_statements(statements)
+    rows = [(statement.title, statement.outcome, "; ".join(statement.figures)) for statement in visible]
+    return _table(("criterion", "", "measured, limit"), rows) if rows else ""
+
+
+def _list_leads(record: EcgRecord) -> str:
+    """Return the length, range and quality of each lead as HTML."""
+    rows = []
+    for number, (name, signal) in enumerate(zip(distinct_names(record.leads), record.signals_mv, strict=True)):
+        valid = signal[~np.isnan(signal)]
+        span = f"{valid.min():.2f} to {valid.max():.2f}" if valid.size else "-"
+        start = record.start_s[number] if record.start_s else 0.0
+        quality = f"{record.quality[number]:.2f}" if record.quality else ""
+        rows.append((name, f"{start:.2f}", f"{valid.size / record.fs_hz:.2f}", span, quality))
+    return _table(("lead", "from, s", "samples, s", "mV", "quality"), rows)
 
 
 def _measurements(measurements: Measurements) -> str:
@@ -83,13 +147,13 @@ def _draw(reading: Reading) -> NDArray[np.uint8]:
     return picture
 
 
-def _picture(pixels: NDArray[np.uint8]) -> str:
+def _picture(pixels: NDArray[np.uint8], words: str) -> str:
     scale = min(1.0, _PICTURE_PX / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     _, content = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     text = base64.b64encode(content.tobytes()).decode()
-    return f'<p><img alt="The page and its leads" src="data:image/jpeg;base64,{text}"></p>'
+    return f'<p><img alt="{words}" src="data:image/jpeg;base64,{text}"></p>'
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

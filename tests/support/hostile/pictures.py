@@ -5,6 +5,7 @@ import struct
 import zlib
 from functools import cache
 
+import cv2
 import numpy as np
 import pillow_heif
 from hostile_files import large_png
@@ -432,7 +433,104 @@ def bitmap_with_pixels_before_itself(random: np.random.Generator) -> bytes:
     return bytes(data)
 
 
+def _pattern(gray: np.ndarray) -> bytes:
+    """Return a JPEG of a gray picture."""
+    with io.BytesIO() as stream:
+        Image.fromarray(np.asarray(gray, np.uint8)).convert("RGB").save(stream, "JPEG", quality=90)
+        return stream.getvalue()
+
+
+def _ruled_paper() -> np.ndarray:
+    """Return a page of 2200 x 1700 px with a line each 20 px."""
+    paper = np.full((1700, 2200), 255, np.uint8)
+    paper[::20] = paper[:, ::20] = 200
+    return paper
+
+
+def waves_in_both_directions(random: np.random.Generator) -> bytes:
+    """Return a page of sine waves, whose tops look like lines of traces at any scale."""
+    down, across = random.uniform(5, 12, 2)
+    y, x = np.mgrid[:1700, :2200]
+    return _pattern(127 + 127 * np.sin(x / across) * np.sin(y / down))
+
+
+def waves_of_48_megapixels(random: np.random.Generator) -> bytes:
+    """Return the same page as a large photograph."""
+    with Image.open(io.BytesIO(waves_in_both_directions(random))) as page:
+        return _pattern(np.asarray(page.convert("L").resize((8000, 6000))))
+
+
+def rings_of_all_pitches(random: np.random.Generator) -> bytes:
+    """Return a page of rings, which have the pitch of some grid at each distance."""
+    y, x = np.mgrid[:1700, :2200] - random.uniform(700, 1000)
+    return _pattern(127 + 127 * np.sin((x**2 + y**2) / 4000))
+
+
+def three_grids_over_each_other(random: np.random.Generator) -> bytes:
+    """Return paper with three grids, each turned by another angle."""
+    paper = np.full((1700, 2200), 255, np.uint8)
+    for angle in np.cumsum(random.uniform(10, 25, 3)):
+        turn = cv2.getRotationMatrix2D((1100, 850), angle, 1.6)
+        paper = np.minimum(paper, cv2.warpAffine(_ruled_paper(), turn, (2200, 1700), borderValue=255))
+    return _pattern(paper)
+
+
+def traces_across_each_other(random: np.random.Generator) -> bytes:
+    """Return paper with 60 traces, 28 px below each other."""
+    paper = _ruled_paper()
+    x = np.arange(2200)
+    for row in range(60):
+        y = row * 28 + 15 * np.sin(x / random.uniform(8, 13))
+        paper[np.clip(y.astype(int) + np.arange(3)[:, None], 0, 1699), x] = 0
+    return _pattern(paper)
+
+
+def thousands_of_lead_names(random: np.random.Generator) -> bytes:
+    """Return paper with 2,400 lead names."""
+    paper = _ruled_paper()
+    names = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+    for row in range(60):
+        for column in range(40):
+            place = (column * 55 + 5, row * 28 + 20)
+            cv2.putText(paper, names[int(random.integers(12))], place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0)
+    return _pattern(paper)
+
+
+def thousands_of_pulses(random: np.random.Generator) -> bytes:
+    """Return a page of rectangles that look like calibration pulses of a random height."""
+    paper = np.full((1700, 2200), 255, np.uint8)
+    high = int(random.integers(20, 36))
+    for row in range(40):
+        for column in range(60):
+            corner = (column * 36 + 4, row * 42 + 4)
+            cv2.rectangle(paper, corner, (corner[0] + 12, corner[1] + high), 0)
+    return _pattern(paper)
+
+
+def strokes_in_all_directions(random: np.random.Generator) -> bytes:
+    """Return paper with 1,500 straight strokes across it."""
+    paper = _ruled_paper()
+    for x1, y1, x2, y2 in random.integers(0, (2200, 1700, 2200, 1700), (1500, 4)).tolist():
+        cv2.line(paper, (x1, y1), (x2, y2), 0)
+    return _pattern(paper)
+
+
 KINDS = (
+    Kind(
+        "Patterns",
+        "page",
+        "page.jpg",
+        (
+            waves_in_both_directions,
+            waves_of_48_megapixels,
+            rings_of_all_pitches,
+            three_grids_over_each_other,
+            traces_across_each_other,
+            thousands_of_lead_names,
+            thousands_of_pulses,
+            strokes_in_all_directions,
+        ),
+    ),
     Kind(
         "PNG pixels",
         "page",

@@ -5,6 +5,7 @@ lead, a recording of 10 s a dozen; the median of either is one beat of the same 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ _REFRACTORY_S = 0.28
 _T_WAVE_S, _T_WAVE_ENERGY = 0.4, 0.5
 """Time after a beat within which a peak of less than this part of its energy is its T wave."""
 _TYPICAL_RR_S = 0.8
+_FLAT_MV = 0.01
+"""Least span of a signal: two steps of the coarsest recorders, of 5 µV."""
 _STEEPEST = 98
 """Percentile of slopes and energies that stands for the steepest ones, of which a few may be artifacts."""
 
@@ -35,7 +38,7 @@ def make_beat_array(record: EcgRecord, recipe: LeadBeats, *, is_scale_known: boo
     """Make the array of a record: typical beats, their masks, and the rhythm.
 
     Args:
-        record: Signals; leads may be missing, and samples NaN.
+        record: Signals; leads may be missing or flat, and samples NaN.
         recipe: Leads, rate and length.
         is_scale_known: Whether the signals are in mV; otherwise the masks are ``UNKNOWN_SCALE``.
 
@@ -43,6 +46,7 @@ def make_beat_array(record: EcgRecord, recipe: LeadBeats, *, is_scale_known: boo
         ``(2 * leads + 3, samples)`` float32: signals in mV, masks, and the rows of :func:`describe_rhythm`.
     """
     leads = len(recipe.leads)
+    record = _leave_out_flat_leads(record)
     array = np.zeros(recipe.shapes["signal"], np.float32)
     intervals: list[NDArray[np.float64]] = []
     for members in _group_by_start(record, recipe.leads):
@@ -58,6 +62,15 @@ def make_beat_array(record: EcgRecord, recipe: LeadBeats, *, is_scale_known: boo
     array[leads : 2 * leads] *= 1.0 if is_scale_known else UNKNOWN_SCALE
     array[2 * leads :] = describe_rhythm(np.concatenate(intervals) if intervals else np.empty(0))[:, None]
     return array
+
+
+def _leave_out_flat_leads(record: EcgRecord) -> EcgRecord:
+    """Return a record in which leads without any signal, as of a loose electrode, are missing."""
+    valid = [row[np.isfinite(row)] for row in record.signals_mv]
+    is_flat = np.array([not row.size or np.ptp(row) < _FLAT_MV for row in valid], dtype=np.bool_)
+    if not is_flat.any():
+        return record
+    return replace(record, signals_mv=np.where(is_flat[:, None], np.float32(np.nan), record.signals_mv))
 
 
 def find_r_peaks(signals: NDArray[np.float32], fs_hz: float) -> NDArray[np.intp]:

@@ -36,7 +36,17 @@ from ecglens.models.train.origin import describe_origin
 from ecglens.models.train.recipe import Recipe
 from ecglens.tables import parse_cell, write_rows
 
-__all__ = ["Plan", "check_labels", "list_rows", "list_seeds", "load_run", "lock_run", "start_run", "table_hash"]
+__all__ = [
+    "Plan",
+    "check_labels",
+    "list_digests",
+    "list_rows",
+    "list_seeds",
+    "load_run",
+    "lock_run",
+    "start_run",
+    "table_hash",
+]
 
 _COLUMNS = ("file", "label", "recording", "group")
 
@@ -149,6 +159,19 @@ def list_seeds(run: Path) -> list[int]:
     if not seeds:
         raise TrainingError(f"Expected a run folder of ecglens train with folds of a seed, got '{run}'.")
     return seeds
+
+
+def list_digests(run: Path) -> frozenset[str]:
+    """List the SHA-256 of each file that a run was made from.
+
+    Raises:
+        TrainingError: The folder contains no run.
+    """
+    try:
+        with (run / "recordings.csv").open(newline="", encoding="utf-8") as stream:
+            return frozenset(row["sha256"] for row in csv.DictReader(stream))
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise TrainingError(f"Expected a run folder of ecglens train, but '{run}' cannot be read as one.") from error
 
 
 def check_labels(recordings: Recordings, recipe: Recipe) -> None:

@@ -55,17 +55,13 @@ _INPUTS = ("page", "signal")
 
 @dataclass(frozen=True, slots=True)
 class ZooEntry:
-    """Model that can be built by name.
+    """Function that builds a network of :data:`ecglens.models.networks.NETWORKS`.
 
     Attributes:
-        make: Function that builds the model; it has the keywords ``labels`` and one for each input.
-        source: Source of the architecture.
-        note: Short description.
+        make: The function; it has the keywords ``labels`` and one for each input.
     """
 
     make: Callable[..., nn.Module]
-    source: str
-    note: str
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -74,25 +70,23 @@ class ZooEntry:
         return {name: defaults[name].default for name in _INPUTS if name in defaults}
 
 
-_OWN = "ecglens"
-
 ZOO: Mapping[str, ZooEntry] = MappingProxyType(
     {
-        entry.make.__name__: entry
-        for entry in (
-            ZooEntry(compact_cnn, _OWN, "two small towers over the trace canvas"),
-            ZooEntry(cnn_224, _OWN, "convolution and maximum three times, two linear layers"),
-            ZooEntry(cnn_lead, _OWN, "three convolutions over the crop of a lead"),
-            ZooEntry(crnn_lead, _OWN, "cnn_lead, its columns read by two LSTM layers"),
-            ZooEntry(crnn_lead_repeated, _OWN, "crnn_lead as published: one vector repeated"),
-            ZooEntry(mobilenet_v1, "timm", "arXiv 1704.04861"),
-            ZooEntry(mobilenet_v2, "timm", "arXiv 1801.04381"),
-            ZooEntry(densenet121, "timm", "arXiv 1608.06993"),
-            ZooEntry(resnet50, "timm", "arXiv 1512.03385"),
-            ZooEntry(vgg16, "timm", "arXiv 1409.1556"),
-            ZooEntry(efficientnet_b0, "timm", "arXiv 1905.11946"),
-            ZooEntry(resnet1d, _OWN, "one residual tower over each lead's signal"),
-            ZooEntry(fusion, _OWN, "compact_cnn or a backbone on the page, resnet1d on its signals"),
+        make.__name__: ZooEntry(make)
+        for make in (
+            compact_cnn,
+            cnn_224,
+            cnn_lead,
+            crnn_lead,
+            crnn_lead_repeated,
+            mobilenet_v1,
+            mobilenet_v2,
+            densenet121,
+            resnet50,
+            vgg16,
+            efficientnet_b0,
+            resnet1d,
+            fusion,
         )
     }
 )

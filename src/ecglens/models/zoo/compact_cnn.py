@@ -8,6 +8,7 @@ ensemble (Lakshminarayanan et al., arXiv 1612.01474).
 """
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -71,6 +72,11 @@ class CompactCNN(nn.Module):
     def trunk(self) -> nn.ModuleList:
         """Convolutions of both towers, which stay as they are where only the last layers are trained."""
         return nn.ModuleList([self.place.features, self.presence.features])
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Replace the last layers by new ones with random weights, for other labels, as models of timm do."""
+        for tower in (self.place, self.presence):
+            tower.classify[-1] = nn.Linear(cast(nn.Linear, tower.classify[-1]).in_features, num_classes)
 
     def towers(self, pages: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the logits of each tower, ``(pages, labels)``; each is trained by its own loss."""

@@ -68,6 +68,7 @@ audit: $(VENV)/.release ## Check the pinned versions for hashes and known vulner
 
 release: $(VENV)/.release ## Build the packages into dist/ and try the wheel in an environment of its own
 	./.ci/release
+	./.ci/release_extras dist/*.whl $(BIN)/python $(BIN)/uv tests/data/MI_26.jpg
 
 constraints: $(BIN)/uv ## Add new dependencies to constraints.txt, with the hashes of all (ARGS=--upgrade: newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \

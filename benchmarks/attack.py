@@ -336,7 +336,7 @@ def tabulate_mutations(
     verdict = "met" if not faults else "missed"
     lines += [
         "",
-        f"The slowest took {slowest[0]:.1f} s (number {slowest[1]}). Only errors of the program: **{verdict}**.",
+        f"The slowest took {slowest[0]:.1f} s of CPU (number {slowest[1]}). Only errors of the program: **{verdict}**.",
     ]
     return [*lines, *([""] if faults else []), *faults]
 
@@ -378,17 +378,17 @@ def prepare_pool() -> None:
 
 
 def time_answer(read: Callable[[int], str], number: int) -> tuple[str, float]:
-    """Read a damaged file; return the answer or the code of the refusal, and the time in s."""
+    """Read a damaged file; return the answer or the code of the refusal, and the CPU time in s."""
     from ecglens.errors import EcgLensError
 
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         answer = read(number)
     except EcgLensError as error:
         answer = f"refused: {error.code or type(error).__name__}"
     except Exception:
         answer = "fault: " + " / ".join(traceback.format_exc().strip().splitlines()[-3:])
-    return answer, time.perf_counter() - start
+    return answer, time.process_time() - start
 
 
 def read_mutation(number: int) -> str:

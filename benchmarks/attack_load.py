@@ -123,7 +123,7 @@ class Health:
 
 
 def attack_slow(options: argparse.Namespace) -> list[str]:
-    """Connect 200 clients that send headers or bodies slowly or do not read, and serve others meanwhile."""
+    """Connect 200 clients that are slow or send chunks of one byte, and serve others meanwhile."""
     with started_site() as site:
         person = Person(site.address, "ordinary@example.org").sign_up()
         typical_s = time_uploads(person, 10)
@@ -132,7 +132,8 @@ def attack_slow(options: argparse.Namespace) -> list[str]:
             after_s = [time_get(person) for _ in range(20)]
     ratio = slow_s / typical_s
     return [
-        f"{options.clients} clients that send headers, small bodies or large bodies slowly, or do not read a response:",
+        f"{options.clients} clients that send headers, small bodies or large bodies slowly, do not read a response, or "
+        "send bodies in chunks of one byte as fast as they are received:",
         "",
         f"- {health.line}.",
         f"- slowest of {len(after_s)} pages of the history: {max(after_s):.2f} s.",
@@ -356,25 +357,27 @@ def wait_for_all(programs: Sequence[Program]) -> Counter[str]:
 
 @contextmanager
 def slow_clients(port: int, count: int) -> Iterator[None]:
-    """Keep slow clients connected; those whose connection is closed connect again."""
+    """Keep clients that are slow or costly connected; those whose connection is closed connect again."""
     starts = (
         b"GET / HTTP/1.1\r\nHost: localhost\r\n",
         b"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\n",
         b"POST /disease-predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n\r\n",
         b"GET /try/normal/page.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /disease-predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
     )
+    parts = (b"X: y\r\n", b"X: ", b"X: ", b"", b"1\r\nx\r\n" * 10_000)
     ended = threading.Event()
 
     def trickle(number: int) -> None:
         while not ended.is_set():
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 10) as connection:
                 connection.sendall(starts[number % len(starts)])
-                while not ended.wait(1.0):
-                    if number % len(starts) == 3:
-                        if not connection.recv(10):
-                            break
-                    else:
-                        connection.sendall(b"X: y\r\n"[: 6 if number % len(starts) == 0 else 3])
+                part = parts[number % len(starts)]
+                while not ended.wait(1.0 if len(part) < 1000 else 0.0):
+                    if part:
+                        connection.sendall(part)
+                    elif not connection.recv(10):
+                        break
 
     threads = [threading.Thread(target=trickle, args=(number,)) for number in range(count)]
     for thread in threads:

@@ -23,6 +23,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -32,7 +34,10 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from live_site import Site
 
+TARGET = Path(__file__).with_suffix(".md")
 PAGE = ROOT / "src" / "ecglens" / "demo" / "normal.jpg"
+DEMOS = ("normal", "infarction", "atrial-fibrillation")
+EARLY = b'id="early-answer"'
 RATE_BAR, SECONDS_BAR, WORKED_OFF_S = 0.6, 1.5, 10
 SCRIPT = """
 local people = dofile(os.getenv("PEOPLE"))
@@ -101,11 +106,20 @@ def main() -> None:
     parser.add_argument("--look", type=float, default=3.0, help="seconds that a person looks at a result, on average")
     parser.add_argument("--seconds", type=int, default=30, help="duration of each measurement")
     parser.add_argument("--blocks", type=int, default=3, help="number of rounds")
+    parser.add_argument("--lookers", type=int, default=20, help="number of people who look at answer pages")
+    parser.add_argument("--answers", action="store_true", help="measure the answer pages alone")
     parser.add_argument("--write", action="store_true", help="also write benchmarks/web_load.md")
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
         print(loop(options.page.read_bytes(), options.seconds))
+        return
+    if options.answers:
+        section = answer_table(options, measure_answers(options))
+        print(section)
+        if options.write:
+            before = TARGET.read_text(encoding="utf-8").partition("## Answer pages")[0]
+            TARGET.write_text(f"{before.rstrip()}\n\n{section}", encoding="utf-8")
         return
     with tempfile.TemporaryDirectory(prefix="ecglens-load-") as folder:
         site = Site(folder, options=("--processes", str(options.processes), "--workers", str(options.workers))).start()
@@ -125,10 +139,10 @@ def main() -> None:
                 wait(site)
         finally:
             site.stop()
-        text = table(options, rates, bares, calm)
+        text = table(options, rates, bares, calm) + "\n" + answer_table(options, measure_answers(options))
     print(text)
     if options.write:
-        (Path(__file__).with_suffix(".md")).write_text(text, encoding="utf-8")
+        TARGET.write_text(text, encoding="utf-8")
 
 
 def loop(content: bytes, seconds: float) -> float:
@@ -220,6 +234,124 @@ def visit(site: Site, options: argparse.Namespace, people: list[dict[str, str]])
     p50, p95, p99 = (sorted(waits)[min(len(waits) - 1, int(share * len(waits)))] for share in (0.5, 0.95, 0.99))
     seconds = time.monotonic() - start
     return {"requests": len(waits), "seconds": seconds, "bad": len(bad), "p50": p50, "p95": p95, "p99": p99}
+
+
+def measure_answers(options: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
+    """Measure how long people with an account, visitors, and visitors of demo pages wait for the answer and the rest.
+
+    Each person has an address of a proxy's header, since visitors of one address may have few pages read in a minute.
+    """
+    with tempfile.TemporaryDirectory(prefix="ecglens-answers-") as folder:
+        processes = ("--processes", str(options.processes), "--workers", str(options.workers))
+        site = Site(folder, options=processes, ECGLENS_PROXIES="1").start()
+        try:
+            people = accounts(site, options.lookers)
+            for name in DEMOS:
+                read_parts(partial(requests.get, f"{site.address}/try/{name}", headers=forward(0)), b"")
+            return {
+                "account": look(options, [partial(ask_account, site, options, person) for person in people]),
+                "visitor": look(options, [partial(ask_visitor, site, options, n) for n in range(options.lookers)]),
+                "demo": look(options, [partial(ask_demo, site, number) for number in range(options.lookers)]),
+            }
+        finally:
+            site.stop()
+
+
+def look(options: argparse.Namespace, people: list[Callable[[], tuple[float, float]]]) -> list[tuple[float, float]]:
+    """Let everybody ask, look at the answer and ask again, and return the waits for the answer and for everything."""
+    waits: list[tuple[float, float]] = []
+    end = time.monotonic() + options.seconds
+
+    def one(ask: Callable[[], tuple[float, float]]) -> None:
+        time.sleep(options.look * random.random())
+        while time.monotonic() < end:
+            waits.append(ask())
+            time.sleep(options.look * (0.5 + random.random()))
+
+    everybody = [threading.Thread(target=one, args=(ask,)) for ask in people]
+    for each in everybody:
+        each.start()
+    for each in everybody:
+        each.join()
+    return waits
+
+
+def ask_account(site: Site, options: argparse.Namespace, person: dict[str, str]) -> tuple[float, float]:
+    """Upload a page and load the page of its reading; everything else follows there by itself and is not waited for."""
+    cookies = f"sessionid={person['session']}; csrftoken={person['cookie']}"
+    head = {"Accept": "application/json", "Cookie": cookies, "Referer": site.address, **forward(0)}
+    form, start = {"csrfmiddlewaretoken": person["token"]}, time.monotonic()
+    files = {"file": ("page.jpg", options.page.read_bytes(), "image/jpeg")}
+    answer = requests.post(f"{site.address}/disease-predict", data=form, files=files, headers=head, timeout=120)
+    reading_page = requests.get(site.address + answer.json()["results"][0]["url"], headers=head, timeout=120)
+    assert b'id="answer"' in reading_page.content
+    return time.monotonic() - start, float("nan")
+
+
+def ask_visitor(site: Site, options: argparse.Namespace, number: int) -> tuple[float, float]:
+    """Upload a page without an account."""
+    session = requests.Session()
+    session.headers.update({**forward(number), "Referer": site.address})
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', session.get(f"{site.address}/disease-predict").text)
+    files = {"file": ("page.jpg", options.page.read_bytes(), "image/jpeg")}
+    form = {"csrfmiddlewaretoken": token[1], "explain": "on"}
+    return read_parts(partial(session.post, f"{site.address}/disease-predict", data=form, files=files), EARLY)
+
+
+def ask_demo(site: Site, number: int) -> tuple[float, float]:
+    """Look at a demo page that somebody has looked at before."""
+    name = DEMOS[number % len(DEMOS)]
+    return read_parts(partial(requests.get, f"{site.address}/try/{name}", headers=forward(number)), b'id="answer"')
+
+
+def read_parts(ask: Callable[..., requests.Response], mark: bytes) -> tuple[float, float]:
+    """Return the seconds until a mark has arrived, and until everything has."""
+    start, content, first = time.monotonic(), b"", None
+    with ask(stream=True, timeout=120) as answer:
+        assert answer.status_code == 200, answer.status_code
+        for part in answer.iter_content(1 << 16):
+            content += part
+            if first is None and mark in content:
+                first = time.monotonic() - start
+    assert first is not None
+    return first, time.monotonic() - start
+
+
+def forward(number: int) -> dict[str, str]:
+    """Return the header by which a proxy forwards the address of a person."""
+    return {"X-Forwarded-For": f"192.0.2.{number + 1}", "X-Forwarded-Proto": "http"}
+
+
+def answer_table(options: argparse.Namespace, waits: dict[str, list[tuple[float, float]]]) -> str:
+    """Format the waits for answer pages in Markdown."""
+    lines = [
+        "## Answer pages",
+        "",
+        f"`python benchmarks/web_load.py {shlex.join(sys.argv[1:])}`: "
+        f"{options.lookers} people of each kind, one kind after the other for {options.seconds} s, who look at each "
+        f"answer for {options.look:g} s on average.",
+        "",
+        "| who | answers | p50, p95 s until the answer is shown | p50, p95 s until everything is |",
+        "|---|---|---|---|",
+    ]
+    slowest = 0.0
+    for who, rows in waits.items():
+        columns = []
+        for times in zip(*rows, strict=True):
+            ordered = sorted(times)
+            columns.append([ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95)])
+        slowest = max(slowest, columns[0][1])
+        remaining = (
+            "by itself, on the same page" if columns[1][0] != columns[1][0] else "{:.2f}, {:.2f}".format(*columns[1])
+        )
+        lines.append(f"| {who} | {len(rows)} | {columns[0][0]:.2f}, {columns[0][1]:.2f} | {remaining} |")
+    verdict = "met" if slowest <= SECONDS_BAR else "missed"
+    lines += [
+        "",
+        f"- p95 until the answer is shown, of the slowest kind: {slowest:.2f} s, bar {SECONDS_BAR} s: **{verdict}**.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def wait(site: Site) -> None:

@@ -25,7 +25,7 @@ _EXIT_CODES = """\
 | code | meaning |
 |---|---|
 | 0 | Everything was done; a page without a label counts as read. |
-| 1 | The result itself says no: `ecglens audit` found copies across the data set's own split. |
+| 1 | The result itself says no: `ecglens audit` found copies across the split, or `ecglens assess` a poor picture. |
 | 2 | A page or file could not be used, or an option is wrong; the other pages were done. |
 | 130 | The command was stopped by Ctrl+C; what was finished before is written. |"""
 

@@ -49,6 +49,11 @@ def test_features_of_pages_and_records_are_rows():
     assert list(features.get_feature_names_out()) == list(NAMES)
 
 
+def test_one_page_instead_of_several_is_refused():
+    with pytest.raises(TypeError, match="put it into a list"):
+        EcgFeatures().transform("MI_26.jpg")
+
+
 def test_what_cannot_be_read_is_raised_or_a_row_of_nan(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     with pytest.raises(EcgReadError):

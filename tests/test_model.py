@@ -40,6 +40,8 @@ def test_probabilities_are_rows_in_the_order_of_the_labels():
     assert model.labels[int(rows[0].argmax())] == "mi"
     assert np.isnan(rows[1]).all()
     assert model.predict_proba([]).shape == (0, 4)
+    with pytest.raises(TypeError, match="put it into a list"):
+        model.predict_proba("MI_26.jpg")
 
 
 def test_a_model_of_signals_reads_records():

@@ -16,7 +16,7 @@ from ecglens.errors import EcgLensError, EcgReadError
 from ecglens.extras import require
 from ecglens.formats.files import detect_format, read_record
 from ecglens.measuring.features import FEATURES, compute_features
-from ecglens.model import load_model
+from ecglens.model import check_several, load_model
 from ecglens.pages.read import Source
 from ecglens.records import EcgRecord
 
@@ -66,7 +66,9 @@ class EcgFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             EcgLensError: A page or file cannot be read, and ``on_error`` is ``"raise"``.
+            TypeError: It is one page, not several.
         """
+        check_several(X)
         self.fit(X)
         rows = [self._compute(sample) for sample in X]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.names_))

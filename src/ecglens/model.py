@@ -14,7 +14,7 @@ from ecglens.reading import examine_page, load_runtime
 from ecglens.records import EcgRecord, Prediction, Reading
 from ecglens.settings import load_settings
 
-__all__ = ["Model", "load_model"]
+__all__ = ["Model", "check_several", "load_model"]
 
 
 class Model:
@@ -88,11 +88,23 @@ class Model:
         Raises:
             EcgReadError: A file is not a page that can be read.
             ModelError: There is a record, and the model reads pages.
+            TypeError: It is one page, not several.
         """
+        check_several(sources)
         predictions = [self.read_record(one) if isinstance(one, EcgRecord) else self.read(one) for one in sources]
         unknown = dict.fromkeys(self.labels, float("nan"))
         rows = [[(one.probabilities or unknown)[label] for label in self.labels] for one in predictions]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.labels))
+
+
+def check_several(sources: object) -> None:
+    """Refuse one page where several belong, before the letters of its name are read as pages.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if isinstance(sources, str | bytes | os.PathLike):
+        raise TypeError("Expected several pages, such as a list of paths, got one; put it into a list.")
 
 
 def load_model(name_or_folder: str | os.PathLike[str] | None = None) -> Model:

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 import cv2
 
 from ecglens import __version__
-from ecglens.batch.entries import Entry, FetchError, fetch
+from ecglens.batch.entries import Entry, FetchError
+from ecglens.batch.fetching import fetch_with_parts
 from ecglens.batch.job import Job
 from ecglens.documents import parse_json
 from ecglens.errors import BatchError, EcgLensError, EcgReadError
@@ -86,11 +87,13 @@ class _Server:
         sent = None if request["bytes"] is None else self._requests.read(request["bytes"])
         with _time_limit(self._job.page_seconds):
             try:
-                data = fetch(entry, max_bytes=self._job.max_file_bytes) if sent is None else sent
+                if sent is None:
+                    data, digest = fetch_with_parts(entry, max_bytes=self._job.max_file_bytes)
+                else:
+                    data, digest = sent, sha256(sent).hexdigest()
             except FetchError as error:
                 _send(self._replies, {"unreachable": str(error), "done": True})
                 return
-        digest = sha256(data).hexdigest()
         _send(self._replies, {"sha256": digest})
         number = request["page"]
         with _time_limit(self._job.page_seconds):

@@ -46,12 +46,14 @@ class Entry:
         place: Location in an archive: ``("zip", offset, size, packed size, method, CRC, flags)``,
             ``("tar", offset, size)``, or ``("stream", number)`` in a compressed TAR; empty for a file outside archives.
         stamp: Text that changes with the content, such as size and time; empty if none is available.
+        beside: Name and location of each file that belongs to a WFDB header in a ZIP.
     """
 
     name: str
     address: str
     place: tuple[str | int, ...] = ()
     stamp: str = ""
+    beside: tuple[tuple[str, tuple[str | int, ...]], ...] = ()
 
     def to_json(self) -> str:
         """Return the entry as one line of JSON."""
@@ -61,7 +63,8 @@ class Entry:
     def from_json(cls, text: str) -> "Entry":
         """Return the entry that :meth:`to_json` wrote."""
         values = parse_json(text)
-        return cls(**{**values, "place": tuple(values["place"])})
+        beside = tuple((name, tuple(place)) for name, place in values.get("beside", ()))
+        return cls(**{**values, "place": tuple(values["place"]), "beside": beside})
 
 
 def is_remote(address: str) -> bool:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ecglens.datasets.file_facts import file_digest
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
 from ecglens.formats.files import detect_format, read_record
+from ecglens.formats.wfdb_files import HEADER_ENDING, PART_ENDINGS, digest_file
 from ecglens.measuring.features import FEATURES, compute_features
 from ecglens.measuring.measure import measure
 from ecglens.pages.contents import shows_no_trace
@@ -17,8 +17,6 @@ from ecglens.records import EcgRecord
 
 __all__ = ["compute_feature_rows", "count_skipped", "list_files"]
 
-_PARTS_OF_RECORDS = frozenset({".dat", ".atr", ".xws"})
-"""Files that belong to a WFDB header beside them."""
 _MOST_NAMED = 3
 """Sources that an error names."""
 
@@ -48,18 +46,19 @@ def list_files(sources: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def count_skipped(sources: Iterable[Path], table: Path) -> int:
+def count_skipped(sources: Iterable[Path], table: Path | None = None) -> int:
     """Count the files below folders that are no pages and no records.
 
     Args:
         sources: As for :func:`list_files`.
-        table: Table of features, which does not count; nor do the files that belong to a WFDB header.
+        table: Table of features, which does not count; nor do hidden files and those that belong to a WFDB header.
     """
     below = {path for source in sources if source.is_dir() for path in source.rglob("*") if path.is_file()}
     return sum(
         not _is_page_or_record(path)
-        and path.resolve() != table.resolve()
-        and not (path.suffix.lower() in _PARTS_OF_RECORDS and path.with_suffix(".hea") in below)
+        and not path.name.startswith(".")
+        and (table is None or path.resolve() != table.resolve())
+        and not (path.suffix.lower() in PART_ENDINGS and path.with_suffix(HEADER_ENDING) in below)
         for path in below
     )
 
@@ -71,11 +70,12 @@ def compute_feature_rows(path: Path) -> Iterator[dict[str, float | str]]:
         path: Pages, or a digital ECG in one of ``ecglens.formats.files.RECORD_TITLES``.
 
     Yields:
-        ``file``, ``page`` (1 for a record), ``sha256`` of the file, ``layout`` (empty for a record), ``error`` (empty
+        ``file``, ``page`` (1 for a record), ``sha256`` of the file (of a WFDB record, of its header
+        followed by the files that it names), ``layout`` (empty for a record), ``error`` (empty
         if there is none), then every name of ``FEATURES``. A feature that could not be determined is NaN.
     """
     left_out: list[dict[str, float | str]] = []
-    count, sha256 = _count_pages(path), file_digest(path)
+    count, sha256 = _count_pages(path), _digest(path)
     for number in range(1, count + 1):
         row: dict[str, float | str] = {"file": path.as_posix(), "page": number, "sha256": sha256}
         row |= {"layout": "", "error": ""}
@@ -97,6 +97,14 @@ def compute_feature_rows(path: Path) -> Iterator[dict[str, float | str]]:
         yield row
     if len(left_out) == count:
         yield left_out[0]
+
+
+def _digest(path: Path) -> str:
+    """Compute the SHA-256 of a file, ``""`` where it cannot be read."""
+    try:
+        return digest_file(path)
+    except (OSError, EcgLensError):
+        return ""
 
 
 def _count_pages(path: Path) -> int:
@@ -128,6 +136,6 @@ def _record(path: Path, number: int) -> tuple[EcgRecord, str]:
 
 
 def _is_page_or_record(path: Path) -> bool:
-    if not path.is_file() or path.suffix.lower() in _PARTS_OF_RECORDS:
+    if not path.is_file() or path.suffix.lower() in PART_ENDINGS:
         return False
     return path.suffix.lower() in IMAGE_SUFFIXES or detect_format(path) is not None

@@ -15,7 +15,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,9 @@ from typing import IO, Any, BinaryIO, cast
 
 from ecglens.batch.entries import LOCAL_HEADER_BYTES, Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
-from ecglens.errors import BatchError, MissingSourceError
+from ecglens.errors import BatchError, EcgLensError, MissingSourceError
+from ecglens.formats.files import detect_format
+from ecglens.formats.wfdb_files import HEADER_ENDING, PART_ENDINGS
 from ecglens.tables import parse_cell
 
 __all__ = ["MAX_INDEX_BYTES", "PAGE_ENDINGS", "RECORD_ENDINGS", "add_data", "list_entries", "make_absolute"]
@@ -49,8 +51,10 @@ _IN_ZIP64 = 0xFFFF_FFFF
 """Size of an index that is stated in the record of ZIP64."""
 PAGE_ENDINGS = tuple(sorted(IMAGE_SUFFIXES))
 """Endings of pages."""
-RECORD_ENDINGS = (".atc", ".dcm", ".ecg", ".edf", ".mwf", ".scp", ".xml")
-"""Endings of digital ECGs of one file. JSON, CSV and text are too often something else."""
+RECORD_ENDINGS = (".atc", ".dcm", ".ecg", ".edf", ".hea", ".mwf", ".scp", ".xml")
+"""Endings of digital ECGs; of a WFDB record, that of its header."""
+_AMBIGUOUS_ENDINGS = (".csv", ".json", ".txt")
+"""Endings of digital ECGs that many other files have too; their content tells, where digital ECGs are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,29 @@ class _Selection:
         """Return whether a path has one of the endings and no hidden part."""
         hidden = any(part.startswith(".") and part.strip(".") for part in path.split("/"))
         return path.lower().endswith(self.endings) and not hidden
+
+    def has_content(self, path: str) -> bool:
+        """Return whether a file on this machine is a digital ECG though its ending does not say so."""
+        lists_records = set(RECORD_ENDINGS) <= set(self.endings)
+        name = os.path.basename(path)
+        if not lists_records or name.startswith(".") or not name.lower().endswith(_AMBIGUOUS_ENDINGS):
+            return False
+        try:
+            return detect_format(Path(path)) is not None
+        except EcgLensError:
+            return False
+
+    def skip(self, path: str, exists: Callable[[str], bool]) -> None:
+        """Report a file that is not listed, unless it belongs to a WFDB header, which is listed.
+
+        Args:
+            path: Path of the file.
+            exists: Returns whether there is a file at a path.
+        """
+        stem, ending = os.path.splitext(path)
+        header = f"{stem}{HEADER_ENDING}"
+        if not (HEADER_ENDING in self.endings and ending.lower() in PART_ENDINGS and exists(header)):
+            self.on_skip(os.path.basename(path))
 
 
 def make_absolute(source: str | os.PathLike[str]) -> str:
@@ -82,8 +109,10 @@ def list_entries(
 ) -> Iterator[Entry]:
     """List the pages of a source.
 
-    From folders and archives, files with the endings of pages are listed, except hidden ones. Patterns, tables and
-    single files are listed whatever their endings are.
+    From folders and archives, files with the endings of pages are listed, except hidden ones. Where digital ECGs are
+    listed too, so are the CSV, JSON and text files of folders on this machine that are digital ECGs by their content;
+    a WFDB record is listed by its header, but not from a TAR. Patterns, tables and single files are listed whatever
+    their endings are.
 
     Args:
         source: Folder, pattern with ``*``, ``?`` or ``[``, CSV with a column ``path``, ZIP, TAR, page, or an fsspec
@@ -158,10 +187,10 @@ def _folder(folder: str, selection: _Selection) -> Iterator[Entry]:
                     if each.is_dir(follow_symlinks=False):
                         if not each.name.startswith("."):
                             waiting.append(each.path)
-                    elif selection.has(each.name):
+                    elif selection.has(each.name) or selection.has_content(each.path):
                         yield _local(each.path, os.path.relpath(each.path, folder))
                     else:
-                        selection.on_skip(each.name)
+                        selection.skip(each.path, os.path.isfile)
         except OSError as error:
             raise BatchError(
                 f"Expected a folder that can be listed, but {error.filename} cannot: {error.strerror}."
@@ -195,7 +224,7 @@ def _remote(address: str, selection: _Selection) -> Iterator[Entry]:
                 if selection.has(relative):
                     yield Entry(_printable(relative), _add_protocol(path, protocol), stamp=_stamp(details))
                 else:
-                    selection.on_skip(name)
+                    selection.skip(name, files.__contains__)
     # Each store behind fsspec has its own errors, without a common base class.
     except Exception as error:
         raise BatchError(
@@ -250,15 +279,35 @@ def _zip(address: str, selection: _Selection) -> Iterator[Entry]:
                 detail=f"Expected a whole ZIP, but its index cannot be read: {_end_sentence(error)}",
             ) from error
         _check_apart(members, address)
+        parts = _find_parts(members) if HEADER_ENDING in selection.endings else {}
+        headers = {f"{stem}{HEADER_ENDING}" for stem in parts}
         for member in members:
             if member.is_dir():
                 continue
             if not selection.has(member.filename):
-                selection.on_skip(member.filename)
+                selection.skip(member.filename, headers.__contains__)
                 continue
-            numbers = (member.header_offset, member.file_size, member.compress_size, member.compress_type, member.CRC)
-            place = ("zip", *numbers, member.flag_bits)
-            yield Entry(_printable(member.filename), address, place, f"{member.file_size} {member.CRC}")
+            stem, ending = os.path.splitext(member.filename)
+            beside = parts[stem] if ending == HEADER_ENDING else ()
+            stamp = f"{member.file_size} {member.CRC}"
+            yield Entry(_printable(member.filename), address, _zip_place(member), stamp, tuple(beside))
+
+
+def _zip_place(member: zipfile.ZipInfo) -> tuple[str | int, ...]:
+    numbers = (member.header_offset, member.file_size, member.compress_size, member.compress_type, member.CRC)
+    return ("zip", *numbers, member.flag_bits)
+
+
+def _find_parts(members: Sequence[zipfile.ZipInfo]) -> dict[str, list[tuple[str, tuple[str | int, ...]]]]:
+    """Return name and location of the files that have the name of a WFDB header, by its path without its ending."""
+    parts: dict[str, list[tuple[str, tuple[str | int, ...]]]] = {
+        os.path.splitext(member.filename)[0]: [] for member in members if member.filename.endswith(HEADER_ENDING)
+    }
+    for member in members:
+        stem = os.path.splitext(member.filename)[0]
+        if stem in parts:
+            parts[stem].append((os.path.basename(member.filename), _zip_place(member)))
+    return parts
 
 
 def _check_index(stream: BinaryIO, address: str, max_bytes: int) -> None:
@@ -302,7 +351,9 @@ def _check_apart(members: Iterable[zipfile.ZipInfo], address: str) -> None:
 
 def _tar(address: str, selection: _Selection) -> Iterator[Entry]:
     for number, is_compressed, member, _ in _members(address):
-        if member.isreg() and not member.issparse() and selection.has(member.name):
+        # A WFDB record has several files, of which a TAR does not tell the places before they are read.
+        is_header = member.name.lower().endswith(HEADER_ENDING)
+        if member.isreg() and not member.issparse() and selection.has(member.name) and not is_header:
             place = ("stream", number) if is_compressed else ("tar", member.offset_data, member.size)
             yield Entry(_printable(member.name), address, place, f"{member.size} {member.mtime}")
         elif not member.isdir():

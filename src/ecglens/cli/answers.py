@@ -1,7 +1,7 @@
 """Print a reading as text for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +24,7 @@ __all__ = [
     "INTERRUPTED",
     "describe_error",
     "error_line",
+    "make_note",
     "print_page_error",
     "print_reading",
     "print_record_reading",
@@ -45,6 +46,16 @@ _MOST_CELLS = 1000
 def error_line(console: Console, message: str) -> None:
     """Print one error on its own line, whatever the width of the terminal."""
     console.print(Text(f"ecglens: {message}", style="red"), soft_wrap=True)
+
+
+def make_note(console: Console, *, quiet: bool) -> Callable[[str], None]:
+    """Return a function that prints what may surprise, or nothing where that is not wanted."""
+
+    def note(text: str) -> None:
+        if not quiet:
+            console.print(Text(f"ecglens: {text}", style="dim"), soft_wrap=True)
+
+    return note
 
 
 def print_page_error(console: Console, source: InputFile, result: PageResult[Any], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ecglens.cli.answers import print_page_error
+from ecglens.cli.answers import make_note, print_page_error
 from ecglens.cli.inputs import InputFile, Kind, PageNumber, PageResult, Quiet, open_inputs, read_pages
 from ecglens.documents import dump_document
 from ecglens.pages.assessing import Assessment, assess_page
@@ -26,12 +26,8 @@ def command(
     """Assess pictures of pages in a moment: sharp, bright, whole and close enough; exit 1 where one is not."""
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     bad = poor = 0
-
-    def note(text: str) -> None:
-        if not quiet:
-            err.print(Text(f"ecglens: {text}", style="dim"), soft_wrap=True)
-
-    with open_inputs(pages, Kind.PAGES) as inputs:
+    note = make_note(err, quiet=quiet)
+    with open_inputs(pages, note, Kind.PAGES) as inputs:
         for source in inputs:
             for result in read_pages(source, page, lambda decoded, _stem: assess_page(decoded), note):
                 if result.value is None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import print_page_error
+from ecglens.cli.answers import make_note, print_page_error
 from ecglens.cli.inputs import Kind, PageResult, Quiet, open_inputs
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
@@ -49,7 +49,7 @@ def command(
     bad = 0
     forms = _list_forms(to)
     out.mkdir(parents=True, exist_ok=True)
-    with open_inputs(files, Kind.RECORDS) as inputs:
+    with open_inputs(files, make_note(err, quiet=quiet), Kind.RECORDS) as inputs:
         for number, source in enumerate(inputs, start=1):
             try:
                 record, stem = ecglens.read_record(source.path), source.stem

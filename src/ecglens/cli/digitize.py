@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, print_page_error
+from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error
 from ecglens.cli.coordinates import parse_box, parse_corners
 from ecglens.cli.inputs import (
     CorrectionsFile,
@@ -108,12 +108,8 @@ def command(
     output = _Output(out, selected, with_overlay=with_overlay, force=force)
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
     done = bad = 0
-
-    def note(text: str) -> None:
-        if not quiet:
-            err.print(Text(f"ecglens: {text}", style="dim"), soft_wrap=True)
-
-    with open_inputs(pages, Kind.PAGES) as inputs:
+    note = make_note(err, quiet=quiet)
+    with open_inputs(pages, note, Kind.PAGES) as inputs:
         for source in inputs:
 
             def read(decoded: Page, stem: str, source: InputFile = source) -> _Written:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.cli.answers import DISCLAIMER, error_line, print_page_error, print_table
+from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error, print_table
 from ecglens.cli.inputs import PageNumber, open_inputs, read_pages, read_record_as_page
 from ecglens.cli.names import printable
 from ecglens.documents import dump_document
@@ -74,11 +74,12 @@ def command(
             _write(explanation, reading.page, out if is_only_one else out.with_stem(f"{out.stem}-{stem}"))
         return explanation
 
+    note = make_note(err, quiet=False)
     bad = done = 0
-    with open_inputs(pages) as inputs:
+    with open_inputs(pages, note) as inputs:
         for source in inputs:
             rendered = [read_record_as_page(source, explain)] if source.is_record else None
-            for result in rendered or read_pages(source, page, explain, lambda text: error_line(err, text)):
+            for result in rendered or read_pages(source, page, explain, note):
                 if result.value is None:
                     bad += 1
                     print_page_error(err, source, result, as_json=False)

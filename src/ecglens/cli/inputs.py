@@ -97,11 +97,12 @@ class InputFile:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the file; of a WFDB record, of its header, which states checksums of the signals."""
+        """SHA-256 of the file; of a WFDB record, of its header followed by the files that it names."""
         if not self.is_record:
             return hashlib.sha256(self.content).hexdigest()
-        with (self.path if self.path.is_file() else self._header).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        from ecglens.formats.wfdb_files import digest_file
+
+        return digest_file(self.path)
 
     @property
     def _header(self) -> Path:
@@ -268,11 +269,14 @@ def _say_left_out(source: InputFile, numbers: Sequence[int]) -> str:
 
 
 @contextmanager
-def open_inputs(arguments: Sequence[str], kind: Kind = Kind.ANY) -> Iterator[list[InputFile]]:
+def open_inputs(
+    arguments: Sequence[str], note: Callable[[str], None], kind: Kind = Kind.ANY
+) -> Iterator[list[InputFile]]:
     """List the files that were given; of a folder, the pages and digital ECGs in it and in its folders, by name.
 
     Args:
         arguments: Paths of files and folders, or ``-`` for standard input, which is stored until the end.
+        note: Called with a sentence for each folder that has other files too.
         kind: Kind of files that are listed of folders.
 
     Raises:
@@ -287,7 +291,7 @@ def open_inputs(arguments: Sequence[str], kind: Kind = Kind.ANY) -> Iterator[lis
             if each == _STANDARD_INPUT:
                 named = [(each, _store_standard_input(Path(folder) / _STANDARD_INPUT_NAME))]
             elif os.path.isdir(each):
-                named = [(str(path), path) for path in _list_folder(Path(each), kind)]
+                named = [(str(path), path) for path in _list_folder(Path(each), kind, note)]
             else:
                 named = [(each, Path(each))]
             inputs += [InputFile(name, path, own_stem(strip_ending(path.name), stems)) for name, path in named]
@@ -305,8 +309,8 @@ def _store_standard_input(path: Path) -> Path:
     return path
 
 
-def _list_folder(folder: Path, kind: Kind) -> list[Path]:
-    from ecglens.batch.features import list_files
+def _list_folder(folder: Path, kind: Kind, note: Callable[[str], None]) -> list[Path]:
+    from ecglens.batch.features import count_skipped, list_files
     from ecglens.datasets.sources import IMAGE_SUFFIXES
 
     paths = list_files([folder])
@@ -314,4 +318,8 @@ def _list_folder(folder: Path, kind: Kind) -> list[Path]:
         paths = [path for path in paths if (path.suffix.lower() in IMAGE_SUFFIXES) == (kind is Kind.PAGES)]
     if not paths:
         raise EcgLensError(f"Expected {kind} below {folder.name or folder}, got none.")
+    skipped = count_skipped([folder])
+    if skipped:
+        files = "1 other file is" if skipped == 1 else f"{skipped:,} other files are"
+        note(f"{printable(str(folder))}: {files} neither a page nor a digital ECG, and skipped.")
     return paths

@@ -11,10 +11,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.text import Text
 
 import ecglens
-from ecglens.cli.answers import DISCLAIMER, print_page_error, print_reading, print_record_reading
+from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error, print_reading, print_record_reading
 from ecglens.cli.inputs import (
     CorrectionsFile,
     InputFile,
@@ -82,7 +81,7 @@ def command(
         return reading
 
     output = _Output(as_json=as_json, quiet=quiet, measured=not no_measure)
-    with open_inputs(pages) as inputs:
+    with open_inputs(pages, output.print_note) as inputs:
         for source in output.show_progress(inputs):
             if source.is_record:
                 output.print_result(source, _read_record(source, page, options))
@@ -111,6 +110,7 @@ class _Output:
     def __init__(self, *, as_json: bool, quiet: bool, measured: bool) -> None:
         self._out, self._err = Console(highlight=False), Console(stderr=True, highlight=False)
         self._as_json, self._quiet, self._measured = as_json, quiet, measured
+        self.print_note = make_note(self._err, quiet=quiet)
         self._done = self._bad = 0
 
     def show_progress(self, inputs: list[InputFile]) -> Iterable[InputFile]:
@@ -137,11 +137,6 @@ class _Output:
             print_reading(self._out, result.name, reading, measured=self._measured)
         else:
             print_record_reading(self._out, result.name, reading)
-
-    def print_note(self, text: str) -> None:
-        """Print what may surprise."""
-        if not self._quiet:
-            self._err.print(Text(f"ecglens: {text}", style="dim"), soft_wrap=True)
 
     def finish(self) -> None:
         """Print what holds for all results, and exit with 2 where a page or file was not read."""

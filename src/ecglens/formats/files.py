@@ -29,6 +29,7 @@ from ecglens.formats.recorders import (
 from ecglens.formats.texts import decode_text
 from ecglens.formats.wearables import looks_like_apple_health, looks_like_polar, read_apple_health, read_polar
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
+from ecglens.formats.wfdb_files import holds_record
 from ecglens.records import EcgRecord
 from ecglens.statements import Statement
 
@@ -239,7 +240,7 @@ def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:
 
     Args:
         source: Path, bytes or binary file. A WFDB record, which has several files, is given by the path of its header,
-            with or without ``.hea``.
+            with or without ``.hea``, or as a ZIP of its files.
 
     Returns:
         Signals in mV. Ages, sexes and recorders are in the comments where they are stated, names and dates are not.
@@ -345,6 +346,8 @@ def detect_format(path: Path) -> str | None:
         raise MissingDataError(f"Expected a file of signals at {path}, got nothing there; check the path.") from error
     except OSError as error:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
+    if holds_record(path, head):
+        return "wfdb"
     marked = next((name for name, matches in _MARKS.items() if matches(head)), None)
     if marked is not None:
         return marked

@@ -1,6 +1,7 @@
 """WFDB records (PhysioNet): header and signal files to and from ``EcgRecord``."""
 
 import re
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from ecglens.extras import require
 from ecglens.formats.checks import check_rate, check_record
 from ecglens.formats.coded import microvolts, plain_lead_name, remarks
 from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
+from ecglens.formats.wfdb_files import HEADER_ENDING, unpack_record
 from ecglens.records import EcgRecord, distinct_names
 
 __all__ = ["read_wfdb", "write_wfdb"]
@@ -35,7 +37,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
     """Read a WFDB record.
 
     Args:
-        path: The header, with or without ``.hea``.
+        path: The header, with or without ``.hea``, or a ZIP of the record's files.
 
     Returns:
         Signals in mV; samples that are marked invalid are NaN. Signals of other units or rates, and those without a
@@ -45,8 +47,12 @@ def read_wfdb(path: str | Path) -> EcgRecord:
         DatasetError: The record cannot be read, or no signal is an ECG whose gain and unit of voltage are stated.
         MissingExtraError: wfdb is not installed.
     """
+    path = Path(path)
+    if path.is_file() and path.suffix != HEADER_ENDING:
+        with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
+            return read_wfdb(unpack_record(path, Path(folder)))
     wfdb = _wfdb()
-    stem = Path(path).with_suffix("") if Path(path).suffix == ".hea" else Path(path)
+    stem = path.with_suffix("") if path.suffix == HEADER_ENDING else path
     if not stem.with_name(f"{stem.name}.hea").is_file():
         raise DatasetError(f"Expected a WFDB header {stem.name}.hea in {stem.parent}, but none is there.")
     try:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from ecglens.errors import TrainingError
 from ecglens.labels import LABELS
 from ecglens.models.cards import GRAPH_FILE
 from ecglens.models.registry import find_model
@@ -42,8 +43,11 @@ def create_model(
 
     Raises:
         ModelError: There are no shipped weights of that name.
-        TrainingError: There is no such network, or it cannot take these options, or weights cannot be fetched.
+        TrainingError: There is no such network, or no label, or it cannot take these options, or weights
+            cannot be fetched.
     """
+    if not isinstance(num_classes, int) or num_classes < 1:
+        raise TrainingError(f"Expected num_classes of at least 1, got {num_classes!r}; give the number of labels.")
     base = name.removesuffix("+lstm")
     is_backbone = base not in ZOO or "weights" in options or (bool(pretrained) and base != "compact_cnn")
     if pretrained and not is_backbone:

@@ -21,7 +21,8 @@ from django_tasks import task
 from django_tasks.base import TASK_MIN_PRIORITY, TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from ecglens.batch.entries import Entry, fetch
+from ecglens.batch.entries import Entry
+from ecglens.batch.fetching import fetch_with_parts
 from ecglens.batch.sources import PAGE_ENDINGS, RECORD_ENDINGS, list_entries
 from ecglens.corrections import Corrections
 from ecglens.errors import BatchError, EcgLensError
@@ -309,7 +310,7 @@ def _add_entry(batch: Batch, number: int, entry: Entry, limit: int) -> bool:
     start = batch.readings.count()
     try:
         _check_size(entry)
-        content = fetch(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
+        content, _ = fetch_with_parts(entry, max_bytes=settings.MAX_UPLOAD_BYTES)
         check_quota(batch.owner_id, len(content))
         if not has_room(len(content)):
             raise BatchError(NO_ROOM)

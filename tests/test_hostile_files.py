@@ -23,7 +23,7 @@ SLOW = ("PDF content", "JPEG scans", "Keras file")
 """Kinds whose files are ended after seconds of computing, or whose reader takes seconds to load."""
 PAGE_SECONDS = 20.0
 """CPU time for a damaged page, in s."""
-QUICK_MUTATIONS, MUTATIONS, DIGITIZED = 20, 2000, 300
+QUICK_MUTATIONS, MUTATIONS, DIGITIZED = 10, 2000, 300
 
 
 def read_or_refuse(file, folder):

@@ -89,7 +89,7 @@ def test_a_run_that_was_killed_gives_the_same_weights(recordings, whole_run, tmp
     assert same(weights(whole_run), weights(tmp_path / "parts"))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_worker_processes_give_the_same_weights(recordings, whole_run, tmp_path):
     run(recordings, tmp_path / "two", workers=2)
     assert same(weights(whole_run), weights(tmp_path / "two"))

@@ -189,24 +189,26 @@ def test_a_page_on_its_side_or_head_is_turned_and_never_read_as_it_stands(turns:
 
 
 @pytest.mark.slow
-@given(
-    cut=st.tuples(*[st.floats(0, 0.6)] * 4),
-    scale=st.floats(0.15, 1.0),
-    noise=st.integers(0, 60),
-    turn=st.floats(-12, 12),
-    seed=st.integers(0, 99),
-)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-def test_mutated_pages_are_read_or_refused_and_never_raise(
-    cut: tuple[float, float, float, float], scale: float, noise: int, turn: float, seed: int
-) -> None:
-    top, left = int(cut[0] * HEIGHT), int(cut[1] * WIDTH)
-    bottom, right = max(top + 2, int((1 - 0.5 * cut[2]) * HEIGHT)), max(left + 2, int((1 - 0.5 * cut[3]) * WIDTH))
-    pixels = PIXELS[top:bottom, left:right]
-    height, width = pixels.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
-    pixels = np.asarray(cv2.warpAffine(pixels, matrix, (width, height), borderValue=(255, 255, 255)), dtype=np.uint8)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    grain = np.random.default_rng(seed).integers(-noise, noise + 1, pixels.shape)
-    whole_or_refused(np.clip(pixels.astype(np.int64) + grain, 0, 255).astype(np.uint8))
+@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.nightly)])
+def test_mutated_pages_are_read_or_refused_and_never_raise(examples: int) -> None:
+    @given(
+        cut=st.tuples(*[st.floats(0, 0.6)] * 4),
+        scale=st.floats(0.15, 1.0),
+        noise=st.integers(0, 60),
+        turn=st.floats(-12, 12),
+        seed=st.integers(0, 99),
+    )
+    @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def check(cut: tuple[float, float, float, float], scale: float, noise: int, turn: float, seed: int) -> None:
+        top, left = int(cut[0] * HEIGHT), int(cut[1] * WIDTH)
+        bottom, right = max(top + 2, int((1 - 0.5 * cut[2]) * HEIGHT)), max(left + 2, int((1 - 0.5 * cut[3]) * WIDTH))
+        pixels = PIXELS[top:bottom, left:right]
+        height, width = pixels.shape[:2]
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
+        turned = cv2.warpAffine(pixels, matrix, (width, height), borderValue=(255, 255, 255))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = np.asarray(cv2.resize(turned, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        grain = np.random.default_rng(seed).integers(-noise, noise + 1, pixels.shape)
+        whole_or_refused(np.clip(pixels.astype(np.int64) + grain, 0, 255).astype(np.uint8))
+
+    check()

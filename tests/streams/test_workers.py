@@ -63,7 +63,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(server: Server) -> None:
     broker.close()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_20_streams_survive_a_killed_worker_with_nothing_lost_and_nothing_twice(server: Server) -> None:
     devices, seconds = [f"bed {number}" for number in range(20)], 15.0
     workers = start_workers(server.url, 3)

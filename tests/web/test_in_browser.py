@@ -394,7 +394,7 @@ def test_a_demo_has_the_diagnosis_of_its_record_beside_it(site, window, width):
     ("width", "is_visitor"),
     [
         pytest.param(390, True, id="visitor-390"),
-        pytest.param(1280, False, id="user-1280"),
+        pytest.param(1280, False, id="user-1280", marks=pytest.mark.nightly),
         pytest.param(1280, True, id="visitor-1280", marks=pytest.mark.nightly),
         pytest.param(390, False, id="user-390", marks=pytest.mark.nightly),
     ],
@@ -437,6 +437,7 @@ def test_the_corners_of_a_refused_photo_are_dragged_and_the_page_is_read(site, w
         assert page.locator("table.list tbody tr").count() == 1
 
 
+@pytest.mark.nightly
 def test_corners_are_moved_with_the_arrow_keys(site, window, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(take_photo())
     page = window()
@@ -507,7 +508,8 @@ def test_a_reading_is_corrected_and_undone(site, window, width):
     assert page.locator("text=Corrected by hand:").count() == 0
 
 
-@pytest.mark.parametrize("width", NARROW_FIRST)
+@pytest.mark.nightly
+@pytest.mark.parametrize("width", [390, 1280])
 def test_a_case_from_the_history_to_comparison_link_and_review(site, window, width):
     page, guest = window(width), window(width)
     sign_up(page, site, f"ida{width}@example.org")

@@ -10,10 +10,10 @@ import pytest
 import requests
 from live_site import Person, Site
 
-pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.nightly, pytest.mark.sqlite, pytest.mark.timeout(7200)]
 
 PAGE = (Path(__file__).parents[1] / "data" / "MI_26.jpg").read_bytes()
-KILLS = 2
+KILLS = 8
 UPLOADS = 2
 """Uploads at a time: their number must not depend on the speed of the workers."""
 MOST_ATTEMPTS = 3

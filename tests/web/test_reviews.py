@@ -1,6 +1,7 @@
 """Reviews: the queue, agreement with the model, and the reviewed readings as a data set."""
 
 import io
+import re
 import zipfile
 
 import pytest
@@ -62,7 +63,8 @@ class TestQueue:
         body = client.get(f"/review/{make(label='mi', outcome='answered').pk}/").content.decode()
         before = body.partition("<details><summary>What ecglens says")[0]
 
-        assert "41" not in before
+        text = re.sub(r"<[^>]*>", " ", before)  # tags have identifiers, in which any digits may stand
+        assert "41" not in text
         assert "bradycardia" in before, "the names of the criteria are offered"
 
 

@@ -343,10 +343,8 @@ def test_a_bomb_is_refused_and_leaves_nothing(upload, stored_files, bomb):
 
 @pytest.mark.sqlite
 def test_damaged_files_never_break_the_site_and_leave_nothing(client, stored_files):
-    """As many as ``tests/pages`` sends to the reader itself."""
-
     @given(damaged_files())
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     def send(content):
         answer = client.post("/disease-predict", {"file": SimpleUploadedFile("page", content)})
         assert answer.status_code in (302, 422), answer.status_code

@@ -148,6 +148,7 @@ def test_a_person_watches_a_replayed_stream_live(site, window, ada, sender, widt
     assert archive.content.startswith(b"PK")
 
 
+@pytest.mark.nightly
 def test_two_viewers_see_the_same_stream_and_another_person_sees_nothing(site, window, ada, sender):
     one = sender(device="two")
     address = find_stream(ada, one.name)
@@ -167,6 +168,7 @@ def test_two_viewers_see_the_same_stream_and_another_person_sees_nothing(site, w
     assert answer.headers["Location"].startswith("/accounts/login/")
 
 
+@pytest.mark.nightly
 def test_a_stream_that_ends_says_so_and_can_be_looked_at_again(site, window, ada, sender):
     one = sender(device="short", seconds=12.0)
     address = find_stream(ada, one.name)

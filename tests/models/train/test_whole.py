@@ -72,6 +72,7 @@ def weights(run_folder: Path) -> dict[str, torch.Tensor]:
     return load_file(run_folder / "final" / "last.safetensors")
 
 
+@pytest.mark.nightly
 def test_a_training_that_was_killed_in_mid_epoch_ends_with_the_same_bits(table, tmp_path):
     options = ["--folds", "2", "--seeds", "0"]
     whole = run(command(SMALL, table, tmp_path / "whole", *options))

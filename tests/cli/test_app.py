@@ -533,7 +533,16 @@ def test_what_was_measured_before_ctrl_c_is_written(feature_row, tmp_path):
 def test_the_table_itself_is_not_read_as_a_record(feature_row, tmp_path):
     (tmp_path / "a.jpg").touch()
     for _ in range(2):
-        assert "1 file," in run("features", tmp_path, "--out", tmp_path / "f.csv").stdout
+        assert "1 file," in run("features", tmp_path, "--out", tmp_path / "f.csv", "--force").stdout
+
+
+def test_a_table_that_exists_is_overwritten_on_request_only(feature_row, tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "f.csv").write_text("hours of work")
+
+    refused = run("features", tmp_path, "--out", tmp_path / "f.csv")
+    assert "add --force to overwrite it" in str(refused.exception)
+    assert (tmp_path / "f.csv").read_text() == "hours of work"
 
 
 def test_a_table_that_cannot_be_written_is_refused_before_the_work(feature_row, tmp_path):

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from ecglens.cli.answers import DISCLAIMER, error_line
+from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
 from ecglens.cli.inputs import Quiet
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
@@ -18,15 +18,13 @@ from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
-_INTERRUPTED = 130
-"""Exit code that shells report for a process that was stopped by SIGINT."""
-
 
 def command(
     sources: Annotated[
         list[Path], typer.Argument(help="Folders of pages and records, or single files.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a table that exists.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Digitize and measure many pages or records into a table of features, a row for each page or record.
@@ -37,7 +35,7 @@ def command(
     from ecglens.batch.features import compute_feature_rows, count_skipped, list_files
     from ecglens.formats.table import write_table
 
-    _check(out)
+    _check(out, force=force)
     load_settings()  # what is wrong with them is said once, not for each file
     files = [path for path in list_files(sources) if path.resolve() != out.resolve()]
     err = Console(stderr=True, highlight=False)
@@ -65,15 +63,17 @@ def command(
         console.print(f"Skipped, because they are no pages and no records: {_format_count(skipped, 'other file')}.")
     console.print(DISCLAIMER, style="dim")
     if stopped or bad:
-        raise typer.Exit(_INTERRUPTED if stopped else 2)
+        raise typer.Exit(INTERRUPTED if stopped else 2)
 
 
-def _check(out: Path) -> None:
+def _check(out: Path, *, force: bool) -> None:
     """Check before hours of work that the table can be written."""
     if out.suffix.lower() not in {".parquet", ".csv"}:
         raise EcgLensError(f"--out: expected a table that ends in .parquet or .csv, got {printable(out.name)}.")
     if out.suffix.lower() == ".parquet":
         require("pyarrow", extra="table")
+    if out.is_file() and not force:
+        raise EcgLensError(f"Expected no {printable(out.name)}, but it exists; add --force to overwrite it.")
     folder = out.parent
     folder.mkdir(parents=True, exist_ok=True)
     if out.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):

@@ -28,6 +28,7 @@ EXPORTED_NIGHTLY = {
     "crnn_lead_repeated",
     "densenet121",
     "mobilenet_v1",
+    "mobilenet_v2",
     "mobilenet_v1+lstm",
     "resnet50",
     "test_vit+lstm",

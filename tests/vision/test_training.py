@@ -74,7 +74,7 @@ def test_the_learning_rate_rises_and_then_falls():
     assert rates[3] < 0.01 * rates[1]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_short_training_of_pixel_classes_writes_a_graph_for_any_page(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "_PAGE_POOL_SIZE", 8)
     monkeypatch.setattr(train, "_HELD_PAGES", 1)

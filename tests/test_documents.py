@@ -183,3 +183,11 @@ def test_a_key_of_toml_with_thousands_of_parts_is_refused_before_it_is_read():
         with pytest.raises(ValueError, match="nested in more than 100 levels"):
             parse_toml(".".join([part] * 100_000) + " = 1")
     assert parse_toml("a.b = 'a." + "a" * 100_000 + "'") == {"a": {"b": "a." + "a" * 100_000}}
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'{"\udc00": 1}', r'{"a": ["\ud83d"]}'])
+def test_halves_of_characters_are_refused_where_a_document_comes_from_outside(text):
+    assert parse_json(text)
+    with pytest.raises(ValueError, match="halves of characters"):
+        parse_json(text, allow_surrogates=False)
+    assert parse_json(r'"\ud83d\ude00"', allow_surrogates=False) == "\N{GRINNING FACE}"

@@ -265,7 +265,9 @@ def read_corrections(source: Path | bytes) -> Corrections:
     try:
         if isinstance(source, Path) and source.stat().st_size > _MAX_BYTES:
             _refuse(f"expected at most {_MAX_BYTES} bytes, got more.", name)
-        content = parse_json(source.read_bytes() if isinstance(source, Path) else source[: _MAX_BYTES + 1])
+        content = parse_json(
+            source.read_bytes() if isinstance(source, Path) else source[: _MAX_BYTES + 1], allow_surrogates=False
+        )
     except OSError:
         raise EcgReadError(
             code="missing", source=name, detail="expected a file of corrections that can be read, got none."

@@ -63,12 +63,14 @@ def dump_document(name: str, content: Mapping[str, Any], *, indent: int | None =
     return text if "\\ud" not in text else json.dumps(_without_surrogates(document), indent=indent, allow_nan=False)
 
 
-def parse_json(text: str | bytes | bytearray, *, allow_nan: bool = True) -> Any:
+def parse_json(text: str | bytes | bytearray, *, allow_nan: bool = True, allow_surrogates: bool = True) -> Any:
     """Return the content of a JSON document.
 
     Args:
         text: The document; bytes are UTF-8, UTF-16 or UTF-32.
         allow_nan: Whether numbers may be infinite or NaN, which JSON has no way to write but Python's writer does.
+        allow_surrogates: Whether texts may have halves of characters, which no file and no terminal takes. Names of
+            files on this machine have them where they are no UTF-8.
 
     Raises:
         ValueError: The text is no JSON or is nested too deep; the message says which.
@@ -82,6 +84,8 @@ def parse_json(text: str | bytes | bytearray, *, allow_nan: bool = True) -> Any:
     except RecursionError:
         raise _make_depth_error() from None
     check_depth(document)
+    if not allow_surrogates:
+        _check_text(document)
     return document
 
 
@@ -99,6 +103,18 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise _make_depth_error() from None
     check_depth(document)
     return document
+
+
+def _check_text(document: object) -> None:
+    """Refuse a document with halves of characters.
+
+    Raises:
+        ValueError: It has some.
+    """
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it has halves of characters, which no text has") from None
 
 
 def check_depth(document: object) -> None:

@@ -19,13 +19,11 @@ from ecglens.documents import parse_json
 from ecglens.errors import EcgLensError, MissingExtraError
 from ecglens.extras import require
 
-__all__ = ["LOCAL_HEADER_BYTES", "Entry", "FetchError", "fetch", "is_remote", "open_file", "resolve_address"]
+__all__ = ["Entry", "FetchError", "fetch", "is_remote", "open_file", "resolve_address"]
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(://|::)")
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 """Signature, length of the name and of the extra field; APPNOTE.TXT of PKWARE, 4.3.7."""
-LOCAL_HEADER_BYTES = _LOCAL_HEADER.size
-"""Least number of bytes before those of a member."""
 _ENCRYPTED = 0x1
 _SMALL_BLOCK_BYTES = 4096
 """Packed bytes that become at most 30 MB of LZMA."""

@@ -11,7 +11,6 @@ import io
 import itertools
 import lzma
 import os
-import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from ecglens.batch.entries import LOCAL_HEADER_BYTES, Entry, is_remote, open_file, resolve_address
+from ecglens.batch.entries import Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
-from ecglens.errors import BatchError, EcgLensError, MissingSourceError
+from ecglens.errors import BatchError, DatasetError, EcgLensError, MissingSourceError
 from ecglens.formats.files import detect_format
 from ecglens.formats.wfdb_files import HEADER_ENDING, PART_ENDINGS
+from ecglens.formats.zip_index import list_members
 from ecglens.tables import parse_cell
 
 __all__ = ["MAX_INDEX_BYTES", "PAGE_ENDINGS", "RECORD_ENDINGS", "add_data", "list_entries", "make_absolute"]
@@ -45,10 +45,6 @@ _MAX_EMPTY_READS = 10
 _WILDCARDS = frozenset("*?[")
 MAX_INDEX_BYTES = 256_000_000
 """Index of a ZIP with three million pages."""
-_ZIP_END_BYTES = 22 + 65_535 + 20 + 56
-"""Length of the end of a ZIP: its last record with a comment, and the two records of ZIP64 before it."""
-_IN_ZIP64 = 0xFFFF_FFFF
-"""Size of an index that is stated in the record of ZIP64."""
 PAGE_ENDINGS = tuple(sorted(IMAGE_SUFFIXES))
 """Endings of pages."""
 RECORD_ENDINGS = (".atc", ".dcm", ".ecg", ".edf", ".hea", ".mwf", ".scp", ".xml")
@@ -268,17 +264,9 @@ def _table(address: str) -> Iterator[Entry]:
 def _zip(address: str, selection: _Selection) -> Iterator[Entry]:
     with open_file(address) as stream:
         try:
-            _check_index(stream, address, selection.max_index_bytes)
-            members = zipfile.ZipFile(stream).infolist()
-        # Errors that zipfile raises for an index that is damaged or of an unknown kind.
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
-            raise BatchError(
-                f"Expected a whole ZIP at {address}, but its index cannot be read: {_end_sentence(error)}",
-                code="damaged",
-                source=address,
-                detail=f"Expected a whole ZIP, but its index cannot be read: {_end_sentence(error)}",
-            ) from error
-        _check_apart(members, address)
+            members = list_members(stream, max_index_bytes=selection.max_index_bytes)
+        except DatasetError as error:
+            raise BatchError(code=error.code, source=address, detail=error.detail) from error
         parts = _find_parts(members) if HEADER_ENDING in selection.endings else {}
         headers = {f"{stem}{HEADER_ENDING}" for stem in parts}
         for member in members:
@@ -308,45 +296,6 @@ def _find_parts(members: Sequence[zipfile.ZipInfo]) -> dict[str, list[tuple[str,
         if stem in parts:
             parts[stem].append((os.path.basename(member.filename), _zip_place(member)))
     return parts
-
-
-def _check_index(stream: BinaryIO, address: str, max_bytes: int) -> None:
-    """Refuse a ZIP whose index takes gigabytes of memory, by the size that the end of the file states.
-
-    Raises:
-        BatchError: The index is larger.
-    """
-    stream.seek(max(0, stream.seek(0, os.SEEK_END) - _ZIP_END_BYTES))
-    end = stream.read()
-    stream.seek(0)
-    sizes = []
-    for mark, form, offset in ((b"PK\5\6", "<L", 12), (b"PK\6\6", "<Q", 40)):  # the end of the index, and that of ZIP64
-        at = end.rfind(mark)
-        if 0 <= at <= len(end) - offset - struct.calcsize(form):
-            sizes += [size for size in struct.unpack_from(form, end, at + offset) if size != _IN_ZIP64]
-    if max(sizes, default=0) > max_bytes:
-        raise BatchError(
-            f"Expected a ZIP at {address} with an index of at most {max_bytes / 1e6:,.0f} MB, got one of "
-            f"{max(sizes) / 1e6:,.0f} MB; put fewer files into it.",
-            code="too_large",
-            source=address,
-            detail=f"Expected a ZIP with an index of at most {max_bytes / 1e6:,.0f} MB, got one of "
-            f"{max(sizes) / 1e6:,.0f} MB; put fewer files into it.",
-        )
-
-
-def _check_apart(members: Iterable[zipfile.ZipInfo], address: str) -> None:
-    """Refuse an archive whose members share bytes: a small one could unpack to any size.
-
-    Raises:
-        BatchError: Two members overlap.
-    """
-    end = 0
-    for offset, packed in sorted((member.header_offset, member.compress_size) for member in members):
-        if offset < end:
-            detail = "Expected a ZIP whose files lie apart, got some that share their bytes; make the archive again."
-            raise BatchError(f"{address}: {detail}", code="damaged", source=address, detail=detail)
-        end = offset + LOCAL_HEADER_BYTES + packed
 
 
 def _tar(address: str, selection: _Selection) -> Iterator[Entry]:

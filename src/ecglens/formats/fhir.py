@@ -104,7 +104,7 @@ def read_fhir(path: str | Path) -> EcgRecord:
     """
     path = Path(path)
     try:
-        parts, notes = _sampled_parts(parse_json(path.read_bytes()), path.name)
+        parts, notes = _sampled_parts(parse_json(path.read_bytes(), allow_surrogates=False), path.name)
         _check_units(parts, path.name)
         rows = [_samples(part["valueSampledData"]) for part in parts]
         steps_s = [_step_s(part["valueSampledData"]) for part in parts]

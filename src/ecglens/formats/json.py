@@ -68,7 +68,7 @@ def parse_record(content: bytes, name: str = "the file") -> EcgRecord:
         DatasetError: The content is something else, is damaged or has a newer version.
     """
     try:
-        document = parse_json(content)
+        document = parse_json(content, allow_surrogates=False)
     except ValueError as error:
         raise DatasetError(f"Expected a record as JSON at {name}, but it cannot be read.") from error
     if not isinstance(document, dict) or document.get("format") != _NAME:

@@ -7,8 +7,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from ecglens.errors import DatasetError
+from ecglens.formats.zip_index import list_members
 
 __all__ = [
     "HEADER_ENDING",
@@ -33,6 +35,8 @@ _MAX_BYTES = 200_000_000
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", flags=re.ASCII)
 _INDEX_BYTES = 200_000
 """End of a ZIP in which the names of its files are, of some hundred bytes each."""
+_MAX_INDEX_BYTES = 1_000_000
+"""Largest index of a ZIP of one record: some thousand files."""
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Compressions of which zipfile unpacks no more bytes at once than are requested."""
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -168,7 +172,7 @@ def unpack_record(path: Path, folder: Path) -> Path:
         DatasetError: The file is damaged or encrypted, or has no record, or several, or one too large.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as stream, zipfile.ZipFile(_check_zip(stream)) as archive:
             header = _find_header(archive)
             beside = PurePosixPath(header.filename).parent
             members = {
@@ -185,6 +189,16 @@ def unpack_record(path: Path, folder: Path) -> Path:
             f"Expected a ZIP of a WFDB record at {path.name}, but it cannot be unpacked: {str(error).rstrip('.')}."
         ) from error
     return folder / name
+
+
+def _check_zip(stream: BinaryIO) -> BinaryIO:
+    """Return a ZIP after a look at its index.
+
+    Raises:
+        DatasetError: The index is too large or damaged, or members share bytes.
+    """
+    list_members(stream, max_index_bytes=_MAX_INDEX_BYTES)
+    return stream
 
 
 def _find_header(archive: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -179,7 +179,7 @@ def sha256_of(path: Path) -> str:
 
 def _parse_card(content: bytes, name: str) -> ModelCard:
     try:
-        document = parse_json(content, allow_nan=False)
+        document = parse_json(content, allow_nan=False, allow_surrogates=False)
     except ValueError as error:
         raise ModelError(f"{name} cannot be used: it is damaged or no JSON; export the model again.") from error
     if isinstance(document, dict):

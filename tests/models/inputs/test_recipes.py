@@ -69,6 +69,7 @@ def test_mean_and_std_are_in_units_where_255_is_1():
     ("recipe", "reason"),
     [
         ({"kind": "gray_page"}, "expected a kind out of trace_canvas, .*, got 'gray_page'"),
+        ({"kind": ["trace_canvas"]}, "expected a kind out of trace_canvas"),
         ({"width": 64}, "expected a kind out of trace_canvas, .*, got ''"),
         ({"kind": "trace_canvas", "color": 3}, "there is no field 'color'; expected one of known_print, width"),
         ({"kind": "trace_canvas", "widht": 64}, "there is no field 'widht'; the most similar one is width"),

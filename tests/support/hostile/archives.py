@@ -12,10 +12,11 @@ import numpy as np
 from hostile.bombs import deflate_zeros
 from hostile.kinds import Kind
 
-__all__ = ["KINDS"]
+__all__ = ["KINDS", "zip_files"]
 
 
-def _zip(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zip_files(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a ZIP of files, each a name and its content."""
     with io.BytesIO() as stream:
         with zipfile.ZipFile(stream, "w", method) as archive:
             for name, data in members:
@@ -77,7 +78,7 @@ def archive_within_archive(random: np.random.Generator) -> bytes:
     """Return a ZIP whose pages are ZIPs of ZIPs."""
     data = _zip_of_zeros([b"page.png"], 10_000_000)
     for _ in range(int(random.integers(3, 8))):
-        data = _zip([(f"{number}.png", data) for number in range(6)])[:3_000_000]
+        data = zip_files([(f"{number}.png", data) for number in range(6)])[:3_000_000]
     return data
 
 
@@ -97,7 +98,7 @@ def paths_out_of_the_folder(random: np.random.Generator) -> bytes:
         "\x1b[2J.png",
     ]
     names += ["<script>alert(1)</script>.png", "\u202egnp.png", "a" * 30_000 + ".png", "=cmd|'/c calc'!A0.png", ".png"]
-    return _zip([(name, b"no page") for name in names])
+    return zip_files([(name, b"no page") for name in names])
 
 
 def names_that_are_equal(random: np.random.Generator) -> bytes:
@@ -108,7 +109,7 @@ def names_that_are_equal(random: np.random.Generator) -> bytes:
 
 def index_that_lies(random: np.random.Generator) -> bytes:
     """Return a ZIP whose index states offsets, sizes and counts of noise."""
-    data = bytearray(_zip([(f"{number}.png", random.bytes(100)) for number in range(20)]))
+    data = bytearray(zip_files([(f"{number}.png", random.bytes(100)) for number in range(20)]))
     start = data.index(_CENTRAL)
     for place in random.integers(start, len(data), 60):
         data[place] = int(random.integers(256))
@@ -117,7 +118,7 @@ def index_that_lies(random: np.random.Generator) -> bytes:
 
 def sizes_of_64_bits(random: np.random.Generator) -> bytes:
     """Return a ZIP that states sizes of exabytes in fields of 64 bits."""
-    data = _zip([("page.png", random.bytes(1000))])
+    data = zip_files([("page.png", random.bytes(1000))])
     extra = struct.pack("<HHQQQ", 1, 24, 2**62, 2**62, 2**62)
     start, end = data.index(_CENTRAL), data.index(_END)
     index = bytearray(data[start:end])
@@ -128,7 +129,7 @@ def sizes_of_64_bits(random: np.random.Generator) -> bytes:
 
 def encrypted_and_unknown_methods(random: np.random.Generator) -> bytes:
     """Return a ZIP of members that are encrypted, or packed by methods of any number."""
-    data = _zip([(f"{number}.png", random.bytes(100)) for number in range(5)])
+    data = zip_files([(f"{number}.png", random.bytes(100)) for number in range(5)])
     if random.integers(2):
         return _change(_change(data, _CENTRAL, 8, b"\1\0"), _LOCAL, 6, b"\1\0")
     method = struct.pack("<H", (9, 12, 14, 93, 95, 98, 99)[int(random.integers(7))])
@@ -138,19 +139,19 @@ def encrypted_and_unknown_methods(random: np.random.Generator) -> bytes:
 def lzma_of_noise(random: np.random.Generator) -> bytes:
     """Return a ZIP of a member in LZMA or bzip2 that unpacks to 90 MB, or whose properties ask for gigabytes."""
     method = (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)[int(random.integers(2))]
-    data = _zip([("page.png", bytes(20_000_000))], method)
+    data = zip_files([("page.png", bytes(20_000_000))], method)
     return data.replace(b"\x5d\0\0\x80\0", b"\x5d\xff\xff\xff\xff", 1) if method == zipfile.ZIP_LZMA else data
 
 
 def cut_archive(random: np.random.Generator) -> bytes:
     """Return a ZIP that ends in the middle, or begins with other bytes."""
-    data = _zip([(f"{number}.png", random.bytes(500)) for number in range(20)])
+    data = zip_files([(f"{number}.png", random.bytes(500)) for number in range(20)])
     return data[: int(random.integers(100, len(data)))] if random.integers(2) else b"\0" * 5000 + data
 
 
 def comment_with_an_index(random: np.random.Generator) -> bytes:
     """Return a ZIP whose comment holds other ends of an index."""
-    data = _zip([("page.png", random.bytes(500))])
+    data = zip_files([("page.png", random.bytes(500))])
     comment = (_END + struct.pack("<HHHHIIH", 0, 0, 60_000, 60_000, 2**31, 0, 0)) * 1000
     return data[:-2] + struct.pack("<H", len(comment)) + comment
 

@@ -1,5 +1,6 @@
 """Hostile records and tables: CSV, WFDB, DICOM, JSON, FHIR, and the tables of data sets."""
 
+import functools
 import json
 import struct
 import zlib
@@ -7,8 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from hostile import archives
 from hostile.bombs import deflate_zeros
-from hostile.kinds import Kind, draw_depth
+from hostile.kinds import Kind, Maker, draw_depth
 
 __all__ = ["KINDS"]
 
@@ -381,6 +383,25 @@ def observation_of_great_depth(random: np.random.Generator) -> Mapping[str, byte
     return {"record.fhir.json": b'{"component": ' + b"[" * depth + b"]" * depth + b"}"}
 
 
+def zip_headers(maker: Maker) -> Maker:
+    """Return a function that draws a hostile ZIP whose members are headers of records instead of pages."""
+
+    @functools.wraps(maker)
+    def make(random: np.random.Generator) -> bytes:
+        content = maker(random)
+        assert isinstance(content, bytes)
+        return content.replace(b".png", b".hea")
+
+    return make
+
+
+def signals_of_zeros(random: np.random.Generator) -> bytes:
+    """Return a ZIP of a record whose signals, a few kilobytes, unpack to hundreds of megabytes."""
+    samples = int(random.integers(50, 300)) * 1_000_000
+    header = f"record 1 500 {samples}\n{_SIGNAL}".encode()
+    return archives.zip_files([("record.hea", header), ("record.dat", bytes(2 * samples))])
+
+
 KINDS = (
     Kind(
         "CSV of signals",
@@ -429,6 +450,21 @@ KINDS = (
             headers_of_noise,
             signals_by_the_thousand,
             flac_of_noise,
+        ),
+    ),
+    Kind(
+        "WFDB in a ZIP",
+        "record",
+        "record.zip",
+        (
+            zip_headers(archives.member_of_100_megabytes),
+            zip_headers(archives.member_larger_than_stated),
+            zip_headers(archives.members_that_share_their_bytes),
+            zip_headers(archives.members_by_the_thousand),
+            zip_headers(archives.index_that_lies),
+            zip_headers(archives.encrypted_and_unknown_methods),
+            zip_headers(archives.lzma_of_noise),
+            signals_of_zeros,
         ),
     ),
     Kind(

@@ -67,9 +67,10 @@ def parse_recipe(recipe: Mapping[str, Any]) -> InputRecipe:
     Raises:
         ModelError: The kind is unknown or a field cannot be used.
     """
-    kind = _RECIPES.get(recipe.get("kind", ""))
+    name = recipe.get("kind", "")
+    kind = _RECIPES.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise _make_error(f"expected a kind out of {', '.join(_RECIPES)}, got '{recipe.get('kind', '')}'")
+        raise _make_error(f"expected a kind out of {', '.join(_RECIPES)}, got '{name}'")
     fields = kind.__struct_fields__
     unknown = [name for name in recipe if name not in {"kind", *fields}]
     if unknown:

@@ -28,10 +28,11 @@ def list_members(stream: BinaryIO, *, max_index_bytes: int) -> list[zipfile.ZipI
         DatasetError: The index is larger or damaged, or members share bytes, so that a small file could unpack to any
             size.
     """
-    _check_size(stream, max_index_bytes)
     try:
+        _check_size(stream, max_index_bytes)
         members = zipfile.ZipFile(stream).infolist()
-    # Errors that zipfile raises for an index that is damaged or of an unknown kind.
+    # Errors that zipfile raises for an index that is damaged or of an unknown kind, and ValueError of
+    # an address of which no part can be fetched alone.
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
         reason = str(error).rstrip(".") or type(error).__name__
         detail = f"Expected a whole ZIP, but its index cannot be read: {reason}."

@@ -48,6 +48,18 @@ def test_a_lead_on_paper_that_was_not_flattened_well_fails() -> None:
     assert lead_quality(record, [replace(facts, unsettled=LIMITS.max_unsettled + 0.01)], page)[0] < 0.5
 
 
+def test_a_tangled_rhythm_strip_passes_where_its_lead_confirms_it() -> None:
+    strip = RECORD.signals_mv[1]
+    column = np.full(len(strip), np.nan, np.float32)
+    column[:1250] = strip[:1250]
+    page = PageFacts(0.2, 0.5, 0.0, 8.0, is_classified=False, has_grid=True)
+    facts = [LeadFacts(np.ones(1250), 0.0, 0.0, 0.0), LeadFacts(np.ones(len(strip)), 0.1, 0.9, 0.0)]
+    record = EcgRecord(np.stack([column, strip]), 500.0, ("II", "II-rhythm"), start_s=(0.0, 0.0))
+    assert lead_quality(record, facts, page)[1] >= 0.5
+    other = EcgRecord(np.stack([column, RECORD.signals_mv[6]]), 500.0, ("II", "II-rhythm"), start_s=(0.0, 0.0))
+    assert lead_quality(other, facts, page)[1] < 0.5
+
+
 def test_what_is_left_of_a_bend_counts_on_a_page_that_was_flattened() -> None:
     page = Page(np.zeros((9, 9, 3), np.uint8), bend_mm=6.0)
     assert find_effective_bend(page) == 6.0

@@ -1,4 +1,7 @@
-"""Relations of limb leads: I + III = II (Einthoven 1913) and aVR + aVL + aVF = 0 (Goldberger 1942)."""
+"""Relations of leads: I + III = II (Einthoven 1913), aVR + aVL + aVF = 0 (Goldberger 1942), and a lead's rhythm strip.
+
+A rhythm strip shows at each time what its lead shows in a column, so that each confirms the other.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.layouts import RHYTHM
 from ecglens.limits import threshold
 from ecglens.records import EcgRecord
 
@@ -16,6 +20,7 @@ __all__ = [
     "fill_gaps_by_relations",
     "goldberger_rmse",
     "relation_residuals",
+    "strip_agreements",
 ]
 
 
@@ -43,6 +48,20 @@ class RelationLimits:
         "Confidence of samples that were filled.",
         low="Users who require a confidence of 0.5 lose them.",
         high="Filled samples look as reliable as read ones.",
+    )
+    max_strip_shift_s: float = threshold(
+        0.016,
+        "s",
+        "Time by which a lead may lie beside its place in the rhythm strip.",
+        low="Strips whose columns begin a pixel later do not agree.",
+        high="Beats of a regular rhythm agree with their neighbors.",
+    )
+    max_spread_ratio: float = threshold(
+        1.3,
+        "1",
+        "Ratio of the standard deviations of a whole strip and of the part that its lead confirms.",
+        low="Strips with an extrasystole are not confirmed.",
+        high="Strips that leave their line beside the confirmed part are.",
     )
 
 
@@ -73,6 +92,50 @@ def relation_residuals(record: EcgRecord) -> Iterator[tuple[tuple[str, ...], flo
         if is_valid.sum() >= LIMITS.min_shared_s * record.fs_hz:
             spread = max(float(row[is_valid].std()) for row in rows.values())
             yield tuple(weights), float(residual[is_valid].std()), spread
+
+
+def strip_agreements(record: EcgRecord) -> dict[str, float]:
+    """Compare each lead of a column with its rhythm strip at the same time.
+
+    Args:
+        record: Signals in mV, each on its own clock from ``start_s`` on.
+
+    Returns:
+        For each such lead and strip, by name, the power of the lead over that of their difference, in dB: a bound of
+        the signal-to-noise ratio of both, as an error of either is in their difference.
+    """
+    agreements: dict[str, float] = {}
+    starts = dict(zip(record.leads, record.start_s or (0.0,) * len(record.leads), strict=True))
+    rows = dict(zip(record.leads, record.signals_mv, strict=True))
+    reach = round(LIMITS.max_strip_shift_s * record.fs_hz)
+    for name, strip in rows.items():
+        lead = name.removesuffix(RHYTHM)
+        if lead == name or lead not in rows:
+            continue
+        place = round((starts[lead] - starts[name]) * record.fs_hz)
+        pairs = [_overlap(rows[lead], strip, place + shift) for shift in range(-reach, reach + 1)]
+        compared = [
+            (float((one - other).std()), float(one.std()), float(other.std()))
+            for one, other in pairs
+            if len(one) >= LIMITS.min_shared_s * record.fs_hz
+        ]
+        if not compared:
+            continue
+        residual, spread, strip_spread = min(compared)
+        ratio = float(np.nanstd(strip)) / max(strip_spread, 1e-6)
+        if 1 / LIMITS.max_spread_ratio <= ratio <= LIMITS.max_spread_ratio:
+            agreements[lead] = agreements[name] = float(20 * np.log10(max(spread, 1e-6) / max(residual, 1e-6)))
+    return agreements
+
+
+def _overlap(
+    row: NDArray[np.float32], strip: NDArray[np.float32], place: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the samples of a lead and of its strip that both show, with the lead's first at a place in the strip."""
+    first, last = max(0, -place), min(len(row), len(strip) - place)
+    one, other = row[first:last], strip[max(0, place) : max(0, place) + max(0, last - first)]
+    is_known = ~(np.isnan(one) | np.isnan(other))
+    return one[is_known], other[is_known]
 
 
 def fill_gaps_by_relations(record: EcgRecord) -> EcgRecord:

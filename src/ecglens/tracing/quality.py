@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ecglens.limits import threshold
 from ecglens.pages.sliding import dilate_mask
 from ecglens.records import GOOD_QUALITY, Agreement, EcgRecord, Page
-from ecglens.tracing.lead_relations import relation_residuals
+from ecglens.tracing.lead_relations import relation_residuals, strip_agreements
 
 __all__ = [
     "LIMITS",
@@ -367,12 +367,16 @@ def lead_quality(
         agreements: Agreement of each lead with the strokes that a network sees, where it was asked.
 
     Returns:
-        A number in [0, 1] for each lead; below 0.5 it failed a check, or less than 10 dB are expected of it.
+        A number in [0, 1] for each lead; below 0.5 it failed a check, or less than 10 dB are expected of it. A lead and
+        its rhythm strip that agree confirm each other.
     """
     qualities = []
     opinions: Sequence[Agreement | None] = agreements or [None] * len(facts)
     all_predictors = lead_predictors(record, facts, page)
-    for row, fact, predictors, opinion in zip(record.signals_mv, facts, all_predictors, opinions, strict=True):
+    agreements_db = strip_agreements(record)
+    for lead, row, fact, predictors, opinion in zip(
+        record.leads, record.signals_mv, facts, all_predictors, opinions, strict=True
+    ):
         share = known_share(row, fact)
         if predictors is None:
             qualities.append(0.3 * share)
@@ -383,7 +387,7 @@ def lead_quality(
             else (_WEIGHTS, LIMITS.max_tangled)
         )
         expected_db = sum(weights[name] * value for name, value in predictors.items())
-        quality = share / (1 + float(np.exp((LIMITS.half_db - expected_db) / LIMITS.db_step)))
+        quality = share * _from_db(expected_db)
         quality = min(quality, LIMITS.tangled_quality) if fact.tangled > max_tangled else quality
         if opinion is not None and _is_confirmed(opinion, fact, page):
             quality = max(quality, LIMITS.confirmed_quality)
@@ -391,8 +395,15 @@ def lead_quality(
             quality = min(quality, LIMITS.tangled_quality)
         if fact.unsettled > LIMITS.max_unsettled:
             quality = min(quality, LIMITS.tangled_quality)
+        if lead in agreements_db:
+            quality = max(quality, share * min(LIMITS.confirmed_quality, _from_db(agreements_db[lead])))
         qualities.append(quality)
     return tuple(round(quality, 3) for quality in qualities)
+
+
+def _from_db(snr_db: float) -> float:
+    """Return the quality of a lead of a signal-to-noise ratio."""
+    return 1 / (1 + float(np.exp((LIMITS.half_db - snr_db) / LIMITS.db_step)))
 
 
 def good_share(quality: Sequence[float]) -> float:

@@ -9,6 +9,7 @@ from ecglens.errors import ModelError
 from ecglens.measuring.measure import measure
 from ecglens.models.registry import SIGNAL_MODEL
 from ecglens.reading import predict_record
+from ecglens.record_checks import check_leads
 from ecglens.records import EcgRecord, Prediction, RecordReading
 
 __all__ = ["examine_record", "measure_record"]
@@ -25,7 +26,7 @@ def examine_record(
     age: float | None = None,
     sex: str | None = None,
 ) -> RecordReading:
-    """Measure a digital ECG, evaluate the criteria, and let a model of signals read it.
+    """Check the leads of a digital ECG, measure it, evaluate the criteria, and let a model of signals read it.
 
     Args:
         record: From :func:`ecglens.read_record`, or signals of your own.
@@ -36,17 +37,19 @@ def examine_record(
     Raises:
         ModelError: The model cannot be used, or reads pages.
     """
-    return replace(measure_record(record, age=age, sex=sex), prediction=_predict(record, model))
+    reading = measure_record(record, age=age, sex=sex)
+    return replace(reading, prediction=_predict(reading.record, model))
 
 
 def measure_record(record: EcgRecord, *, age: float | None = None, sex: str | None = None) -> RecordReading:
-    """Measure a digital ECG and evaluate the criteria, without a model.
+    """Check the leads of a digital ECG, measure it and evaluate the criteria, without a model.
 
     Args:
         record: As for :func:`examine_record`.
         age: As for :func:`examine_record`.
         sex: As for :func:`examine_record`.
     """
+    record = check_leads(record)
     low_pass = _search(_LOW_PASS, record)
     measurements = measure(record, low_pass_hz=None if low_pass is None else float(low_pass))
     stated = _search(_AGE, record)

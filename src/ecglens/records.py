@@ -774,6 +774,7 @@ class RecordReading:
             "leads": list(record.leads),
             "fs_hz": record.fs_hz,
             "duration_s": round(record.duration_s, 3),
+            "quality": list(record.quality),
             "comments": list(record.comments),
             **({} if self.prediction is None else self.prediction.to_dict()),
             "measurements": self.measurements.to_dict(),

@@ -13,7 +13,7 @@ from ecglens.formats.csv import read_csv
 from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import LAYOUTS, LayoutPlan
 from ecglens.leads.fit import Fit
-from ecglens.leads.layout_from_names import name_strips
+from ecglens.leads.layout_from_names import leave_grid_out, name_strips
 from ecglens.leads.locate import locate_flat_leads
 from ecglens.leads.name_shapes import Word
 from ecglens.leads.normalized import PX_PER_MM
@@ -171,3 +171,14 @@ def test_a_page_whose_left_half_is_pale_is_not_read_as_a_page_of_six_leads(left_
     layout = locate_flat_leads(Page(pixels)).layout
     assert isinstance(layout, Layout)
     assert layout.name == "6x2"
+
+
+@pytest.mark.parametrize(("stop", "left"), [(1087, 86.0), (1060, 102.0)])
+def test_pale_ends_belong_to_traces_of_ten_seconds(stop: int, left: float) -> None:
+    """Thin flat traces are paler than their complexes, as what is left of a grid is; ten seconds are no chance."""
+    rows = Rows(np.array([100.0, 200.0, 300.0, 400.0]), ())
+    bare = np.zeros((500, 1200), np.uint8)
+    for zero in (100, 200, 300, 400):
+        bare[zero - 1 : zero + 2, 86:stop] = 120
+        bare[zero - 1 : zero + 2, 102 : stop - 13] = 255
+    assert leave_grid_out(bare, rows, (), (86.0, float(stop)))[0] == left

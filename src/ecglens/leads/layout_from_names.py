@@ -47,6 +47,7 @@ __all__ = [
     "ends_at_edge",
     "find_named_layout",
     "find_words",
+    "leave_grid_out",
     "name_strips",
     "normalize_by_lines",
     "normalize_by_pulses",
@@ -281,7 +282,7 @@ def find_named_layout(
     if best is None:
         return NotFound("The lead names beside the traces could not be read, so that the leads cannot be identified.")
     fit, rows, span = best
-    span = _leave_grid_out(bare, rows, pulses, span)
+    span = leave_grid_out(bare, rows, pulses, span)
     at_edge = ends_at_edge(page, normalized, span)
     columns = _place_columns(
         fit,
@@ -473,13 +474,15 @@ def _is_line_empty(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float
     return any(traces[top:bottom].any(axis=0).mean() < LIMITS.min_without_rules for top, bottom in bands)
 
 
-def _leave_grid_out(
+def leave_grid_out(
     bare: NDArray[np.uint8], rows: Rows, pulses: tuple[Pulse, ...], span: tuple[float, float]
 ) -> tuple[float, float]:
-    """Ends of the traces in ink so black that no grid is; the same where pale traces are torn in it.
+    """Ends of the traces in ink so black that no grid is; the same where pale traces are torn in it, or last 10 s.
 
     What is left of a grid in the ink joins the foot of a pulse, or a frame, to the traces.
     """
+    if _lasts_ten_seconds(*_without_pen(span)):
+        return span
     black = bare[bare > LINES.black]
     level = cv2.threshold(black.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0]
     clear, through = _find_span(np.where(bare > level, bare, np.uint8(0)), rows, pulses)
@@ -500,11 +503,20 @@ def _ink_share(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float]) -
 
 def _snap(span: tuple[float, float]) -> tuple[float, float]:
     """Ends of the traces without the pen's round ends, and 250 mm apart where they nearly are."""
-    start, stop = span[0] + LIMITS.pen_mm * PX_PER_MM - 0.5, span[1] - LIMITS.pen_mm * PX_PER_MM - 0.5
-    if abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LINES.snap_mm:
+    start, stop = _without_pen(span)
+    if _lasts_ten_seconds(start, stop):
         middle, half = (start + stop) / 2, TEN_SECONDS_MM * PX_PER_MM / 2
         return middle - half, middle + half
     return start, stop
+
+
+def _without_pen(span: tuple[float, float]) -> tuple[float, float]:
+    """Ends of the traces without the pen's round ends."""
+    return span[0] + LIMITS.pen_mm * PX_PER_MM - 0.5, span[1] - LIMITS.pen_mm * PX_PER_MM - 0.5
+
+
+def _lasts_ten_seconds(start: float, stop: float) -> bool:
+    return abs((stop - start) / PX_PER_MM - TEN_SECONDS_MM) < LINES.snap_mm
 
 
 def ends_at_edge(page: Page, normalized: NormalizedPage, span: tuple[float, float]) -> tuple[bool, bool]:

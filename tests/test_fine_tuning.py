@@ -59,6 +59,8 @@ def test_what_cannot_be_fine_tuned_is_said(own_pages, tmp_path):
         ecglens.fine_tune("any_recorder", own_pages, tmp_path / "out")
     with pytest.raises(TrainingError, match="Expected the run that trained the model"):
         ecglens.fine_tune("compact_cnn", own_pages, tmp_path / "out", all_layers=True)
+    with pytest.raises(TrainingError, match="at least 1 epoch and 2 folds, got 0 and 5"):
+        ecglens.fine_tune("compact_cnn", own_pages, tmp_path / "out", epochs=0)
     shutil.rmtree(own_pages / "other")
     with pytest.raises(TrainingError, match="at least two labels, got 1"):
         ecglens.fine_tune("compact_cnn", own_pages, tmp_path / "out")

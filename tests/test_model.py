@@ -22,6 +22,11 @@ def test_a_model_is_loaded_by_name_or_folder():
         ecglens.load_model("nothing")
 
 
+def test_the_choice_between_two_models_is_no_model():
+    with pytest.raises(ModelError, match="Expected one model, got 'auto'"):
+        ecglens.load_model("auto")
+
+
 def test_it_reads_pages_as_the_library_does():
     model = ecglens.load_model("compact_cnn")
     page = DATA / "MI_26.jpg"

@@ -21,7 +21,7 @@ def change(**rows: np.ndarray) -> EcgRecord:
     return replace(RECORD, signals_mv=signals)
 
 
-def failed(record: EcgRecord) -> set[str]:
+def list_failures(record: EcgRecord) -> set[str]:
     checked = check_leads(record)
     return {lead for lead, quality in zip(checked.leads, checked.quality, strict=True) if quality < 0.5}
 
@@ -59,7 +59,7 @@ HUM = 0.3 * np.sin(2 * np.pi * 50 * np.arange(5000) / 500)
     ids=["flat", "missing", "noise", "hum", "copy", "clipped", "inverted", "exchanged"],
 )
 def test_a_fault_is_named_and_its_leads_fail(record: EcgRecord, leads: set[str], sentence: str) -> None:
-    assert failed(record) == leads
+    assert list_failures(record) == leads
     assert any(warning.startswith(sentence) for warning in check_leads(record).warnings)
 
 
@@ -78,4 +78,4 @@ def test_a_record_of_a_page_keeps_its_qualities() -> None:
 
 def test_a_pulse_and_coarse_steps_are_not_clipped() -> None:
     coarse = np.round(RECORD.signals_mv / 0.02).astype(np.float32) * 0.02
-    assert failed(replace(RECORD, signals_mv=coarse)) == set()
+    assert list_failures(replace(RECORD, signals_mv=coarse)) == set()

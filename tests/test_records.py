@@ -30,3 +30,10 @@ def test_each_row_has_a_name() -> None:
 def test_a_record_without_a_sample_is_displayed(rows: int, samples: int) -> None:
     record = EcgRecord(np.zeros((rows, samples), np.float32), 500.0, ("I", "II")[:rows])
     assert repr(record) in record._repr_html_()
+
+
+def test_a_record_is_searched_and_iterated_by_the_names_of_its_leads():
+    record = EcgRecord(np.zeros((2, 9), np.float32), 500.0, ("I", "II"))
+    assert "II" in record
+    assert "V1" not in record
+    assert list(record) == ["I", "II"]

@@ -72,6 +72,10 @@ def fine_tune(
         ModelError: There is no such model, or it has another network.
         TrainingError: A page cannot be used, or the training fails.
     """
+    if epochs < 1 or folds < 2:
+        raise TrainingError(
+            f"Expected at least 1 epoch and 2 folds, got {epochs} and {folds}; train longer, or in more folds."
+        )
     recordings = data if isinstance(data, Recordings) else pages_from_path(Path(data))
     labels = tuple(dict.fromkeys(recordings.column("label")))
     if len(labels) < 2:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.errors import ModelError
 from ecglens.models.cards import ModelCard
+from ecglens.models.registry import AUTO, PAGE_MODEL, SIGNAL_MODEL
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import Source, read_chosen_page
 from ecglens.reading import examine_page, load_runtime
@@ -121,4 +123,9 @@ def load_model(name_or_folder: str | os.PathLike[str] | None = None) -> Model:
     >>> load_model("compact_cnn").labels
     ('normal', 'mi', 'history_mi', 'abnormal_heartbeat')
     """
+    if name_or_folder == AUTO:
+        raise ModelError(
+            f"Expected one model, got '{AUTO}', which chooses between {PAGE_MODEL} and {SIGNAL_MODEL} for each page; "
+            f"load one of them, or call ecglens.read(page, model='{AUTO}')."
+        )
     return Model(load_runtime(name_or_folder))

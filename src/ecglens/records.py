@@ -4,7 +4,7 @@ Measurements are defined in ``measurements`` and explanations in ``explanations`
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from os import PathLike
@@ -388,6 +388,14 @@ class EcgRecord:
             raise KeyError(f"Expected one of the leads {', '.join(self.leads)}, got {lead!r}.")
         samples: NDArray[np.float32] = self.signals_mv[self.leads.index(lead)]
         return samples
+
+    def __contains__(self, lead: object) -> bool:
+        """Return whether there is a lead of this name."""
+        return lead in self.leads
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the leads, as over the keys of a table."""
+        return iter(self.leads)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the signals, ``(leads, samples)`` in mV, for NumPy."""

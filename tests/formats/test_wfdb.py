@@ -30,9 +30,22 @@ SIGNAL = "a.dat 16 1000/mV 16 0 0 0 0 I\n"
         ("a 1 500 1000\na.dat 16x90000 1000/mV 16 0 0 0 0 I\n", "got 90,000 signals of 1,000"),
         ("a/2 1 500 2000\na 1000\na 1000\n", "segments without segments"),
         (f"a 1 0 1000\n{SIGNAL}", "a sampling rate of 10 to 100,000 Hz in a, got 0 Hz"),
+        (f"a 1 -500 1000\n{SIGNAL}", "a sampling rate above 0 Hz in the header of the WFDB record a, got '-500'"),
+        (f"a 1 5e2 1000\n{SIGNAL}", "a sampling rate above 0 Hz"),
+        (f"a 1 nan 1000\n{SIGNAL}", "a sampling rate above 0 Hz"),
         ("a 1 500 1000\na.dat 516 1000/mV 16 0 0 0 0 I\n", "it cannot be read"),
     ],
-    ids=["samples", "signals", "samples a frame", "ring of segments", "rate", "no FLAC"],
+    ids=[
+        "samples",
+        "signals",
+        "samples a frame",
+        "ring of segments",
+        "rate",
+        "negative rate",
+        "exponent",
+        "no rate",
+        "no FLAC",
+    ],
 )
 def test_a_header_that_states_more_than_a_recording_has_is_refused(header, message, tmp_path):
     with pytest.raises(DatasetError, match=message):
@@ -164,3 +177,8 @@ def test_a_header_without_a_rate_says_that_the_default_was_used(tmp_path):
 
 def test_signals_without_a_name_are_numbered(tmp_path):
     assert read_wfdb(write_header(tmp_path, "a 1 250 1000\na.dat 16 1000/mV\n")).leads == ("channel 1",)
+
+
+@pytest.mark.parametrize("rate", ["500", "500.0", "500.", "500/1000", "500(3)", "500/1000(3)"])
+def test_a_sampling_rate_is_read_with_its_counter(rate, tmp_path):
+    assert read_record(write_header(tmp_path, f"a 1 {rate} 1000\n{SIGNAL}")).fs_hz == 500

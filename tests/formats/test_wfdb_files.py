@@ -97,3 +97,21 @@ def test_the_hash_of_a_record_is_that_of_its_files_in_order(record: Path) -> Non
     data = record.read_bytes() + record.with_suffix(".dat").read_bytes()
     for path in (record, record.with_suffix("")):
         assert digest_file(path) == hashlib.sha256(data).hexdigest()
+
+
+def test_zips_of_macos_and_capital_letters_are_read(record: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.write(record, "A.HEA")
+        archive.write(record.with_suffix(".dat"), "A.DAT")
+        archive.writestr("__MACOSX/._A.HEA", b"\0\5\26\7")
+    assert np.array_equal(read_record(tmp_path / "z.zip").signals_mv, read_record(record).signals_mv)
+
+
+def test_a_zip_with_a_password_is_refused_in_words(record: Path, tmp_path: Path) -> None:
+    packed = pack_record("a.hea", load_beside(record))
+    for mark, offset in ((b"PK\1\2", 8), (b"PK\3\4", 6)):
+        place = packed.index(mark) + offset
+        packed = packed[:place] + b"\1" + packed[place + 1 :]
+    (tmp_path / "z.zip").write_bytes(packed)
+    with pytest.raises(DatasetError, match="Expected a ZIP without a password"):
+        read_record(tmp_path / "z.zip")

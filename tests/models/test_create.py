@@ -38,6 +38,8 @@ def test_what_does_not_exist_is_said():
         ecglens.create_model("no_such_network")
     with pytest.raises(TrainingError, match="no file 'missing.safetensors'"):
         ecglens.create_model("resnet18", pretrained="missing.safetensors")
+    with pytest.raises(TrainingError, match="'cnn_lead' has no pretrained weights"):
+        ecglens.create_model("cnn_lead", 4, pretrained=True)
     for count in (0, -1, "3"):
         with pytest.raises(TrainingError, match="Expected num_classes of at least 1"):
             ecglens.create_model("compact_cnn", count)

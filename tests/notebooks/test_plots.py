@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from synthetic_ecgs import page_of
 
+from ecglens.errors import RecordError
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.notebooks.plots import plot_record
 from ecglens.records import EcgRecord
@@ -59,3 +60,10 @@ def test_a_part_begins_where_it_is_asked_for_and_given_axes_are_used(whole):
 def test_unknown_short_and_flat_signals_are_plotted(signals):
     record = EcgRecord(signals.astype(np.float32), 100.0, tuple("II" if i else "I" for i in range(len(signals))))
     assert len(plot_record(record).lines) == len(signals)
+
+
+@pytest.mark.parametrize(("start_s", "seconds"), [(100.0, 10.0), (-1.0, 10.0), (0.0, 0.0), (0.0, float("nan"))])
+def test_a_part_outside_of_the_recording_is_refused(start_s, seconds):
+    record = EcgRecord(np.zeros((1, 5000), np.float32), 500.0, ("I",))
+    with pytest.raises(RecordError, match="Expected a part of the 10 s of the recording"):
+        plot_record(record, start_s=start_s, seconds=seconds)

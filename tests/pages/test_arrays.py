@@ -91,3 +91,24 @@ def test_the_pages_of_a_file_come_one_after_the_other(tmp_path, pixels):
         pages = list(iterate_pages(stream))
     assert [(page.source, page.number, page.count) for page in pages] == [("two.tif", 1, 2), ("two.tif", 2, 2)]
     np.testing.assert_array_equal(pages[1].pixels, 255 - pixels)
+
+
+def test_an_array_beyond_memory_is_refused_before_it_is_copied():
+    with pytest.raises(EcgReadError, match=r"at most 200 megapixels, found 3,600"):
+        read_page(np.broadcast_to(np.uint8(255), (60_000, 60_000, 3)))
+
+
+def test_an_image_in_cmyk_is_read():
+    assert read_page(Image.new("CMYK", (600, 400))).pixels.shape == (400, 600, 3)
+
+
+def test_a_file_that_was_opened_as_text_says_so(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(128, 256)))
+    with (tmp_path / "a.png").open(encoding="utf-8") as stream, pytest.raises(EcgReadError, match="in binary mode"):
+        read_page(stream)
+
+
+def test_errors_of_pages_name_their_file(tmp_path):
+    (tmp_path / "a.jpg").write_text("text")
+    with pytest.raises(EcgReadError, match=r"^a\.jpg: "):
+        next(iterate_pages(tmp_path / "a.jpg"))

@@ -85,6 +85,10 @@ def command(
         for source in output.show_progress(inputs):
             if source.is_record:
                 output.print_result(source, _read_record(source, page, options))
+                if no_measure:
+                    output.print_note(
+                        f"{source.name}: a digital ECG is measured in any case; --no-measure is for pages."
+                    )
                 if leads is not None:
                     output.print_note(f"{source.name}: a digital ECG has no picture, so that --leads wrote nothing.")
             else:

@@ -53,7 +53,7 @@ def command(
         float | None, typer.Option(help="Sampling rate in Hz of a CSV without times.", show_default=False)
     ] = None,
     heart_rate: Annotated[
-        int | None, typer.Option(help="Heart rate to print; invented by default.", show_default=False)
+        int | None, typer.Option(help="Heart rate to print; invented by default.", min=10, max=400, show_default=False)
     ] = None,
     damage: Annotated[
         list[str] | None,
@@ -76,7 +76,8 @@ def command(
 ) -> None:
     """Render a page from signals, or from a folder a page for each record or beat, with recordings.csv.
 
-    A CSV file has a column time_s and a column in mV for each lead.
+    A CSV file has a column time_s and a column in mV for each lead. The name, numbers, dates, filters and measurements
+    that a style prints are invented, whatever the recording states.
     """
     from ecglens.datasets import beat_strips as strips
     from ecglens.datasets import rendering, sources

@@ -58,6 +58,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # wfdb warns of its own use of numpy and pandas
+            _check_rate_text(stem)
             header = _check_header(wfdb, stem)
             _check_files(wfdb, header, stem)
             record = wfdb.rdrecord(str(stem), smooth_frames=False)
@@ -91,6 +92,21 @@ def read_wfdb(path: str | Path) -> EcgRecord:
     check_rate(selection.rate_hz, stem.name)
     read = EcgRecord(signals, selection.rate_hz, leads, comments=comments, warnings=notes)
     return check_record(read, stem.name)
+
+
+def _check_rate_text(stem: Path) -> None:
+    """Refuse a header whose sampling rate is no plain number above 0: wfdb assumes 250 Hz, or reads 1e3 as 1.
+
+    Raises:
+        DatasetError: It is none.
+    """
+    first = _read_lines(stem)[0][:1]
+    text = first[0][_RATE] if first and len(first[0]) > _RATE else ""
+    if text and not re.match(r"(\d+\.?\d*|\.\d+)(?=$|[/(])", text):
+        raise DatasetError(
+            f"Expected a sampling rate above 0 Hz in the header of the WFDB record {stem.name}, got {ascii(text)}; "
+            "correct it."
+        )
 
 
 def _find_uncalibrated(header: Any, stem: Path, labels: Sequence[str]) -> set[int]:

@@ -37,6 +37,8 @@ _INDEX_BYTES = 200_000
 """End of a ZIP in which the names of its files are, of some hundred bytes each."""
 _MAX_INDEX_BYTES = 1_000_000
 """Largest index of a ZIP of one record: some thousand files."""
+_ENCRYPTED = 0x1
+"""Flag of a member with a password."""
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Compressions of which zipfile unpacks no more bytes at once than are requested."""
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -176,11 +178,11 @@ def unpack_record(path: Path, folder: Path) -> Path:
             header = _find_header(archive)
             beside = PurePosixPath(header.filename).parent
             members = {
-                PurePosixPath(member.filename).name: member
+                PurePosixPath(member.filename).name.lower(): member
                 for member in archive.infolist()
                 if PurePosixPath(member.filename).parent == beside and not member.is_dir()
             }
-            name = PurePosixPath(header.filename).name
+            name = PurePosixPath(header.filename).with_suffix(HEADER_ENDING).name
             for part, content in load_parts(name, lambda part: _load_member(archive, members, part)):
                 (folder / part).write_bytes(content)
     # Errors that zipfile raises for damaged bytes, among them RuntimeError for encrypted files.
@@ -208,10 +210,13 @@ def _find_header(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         DatasetError: There is none, or there are several.
     """
     headers = [
-        member for member in archive.infolist() if PurePosixPath(member.filename).suffix.lower() == HEADER_ENDING
+        member
+        for member in archive.infolist()
+        if PurePosixPath(member.filename).suffix.lower() == HEADER_ENDING
+        and not PurePosixPath(member.filename).name.startswith("._")  # as macOS packs beside each file
     ]
     if len(headers) > _MAX_PARTS or sum(member.file_size for member in headers) > _MAX_BYTES:
-        raise DatasetError(f"Expected a ZIP of one WFDB record, got {len(headers):,} headers; unpack it.")
+        raise DatasetError("Expected a ZIP of one WFDB record, got headers of many or of megabytes; unpack it.")
     segments = {part for member in headers for part in list_parts(_load(archive, member))}
     whole = [member for member in headers if PurePosixPath(member.filename).name not in segments]
     if len(whole) != 1 or not _PLAIN_NAME.fullmatch(PurePosixPath(whole[0].filename).name):
@@ -221,11 +226,11 @@ def _find_header(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def _load_member(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str) -> bytes:
-    if name not in members:
+    if name.lower() not in members:
         raise DatasetError(
             f"Expected {name} beside the header of the WFDB record in the ZIP, got no such file; pack it too."
         )
-    return _load(archive, members[name])
+    return _load(archive, members[name.lower()])
 
 
 def _load(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -234,6 +239,8 @@ def _load(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     Raises:
         DatasetError: It has more bytes than a recording, or is compressed in an unusual way.
     """
+    if member.flag_bits & _ENCRYPTED:
+        raise DatasetError(f"Expected a ZIP without a password, got one for {member.filename}; unpack it.")
     if member.compress_type not in _METHODS:
         raise DatasetError(f"Expected a ZIP without compression or with Deflate, got another for {member.filename}.")
     with archive.open(member) as stream:

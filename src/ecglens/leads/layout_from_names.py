@@ -477,7 +477,7 @@ def _is_line_empty(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float
 def leave_grid_out(
     bare: NDArray[np.uint8], rows: Rows, pulses: tuple[Pulse, ...], span: tuple[float, float]
 ) -> tuple[float, float]:
-    """Ends of the traces in ink so black that no grid is; the same where pale traces are torn in it, or last 10 s.
+    """Return the ends of the traces in ink so black that no grid is; the same where pale traces are torn in it, or last 10 s.
 
     What is left of a grid in the ink joins the foot of a pulse, or a frame, to the traces.
     """

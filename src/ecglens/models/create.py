@@ -9,7 +9,7 @@ from ecglens.errors import TrainingError
 from ecglens.labels import LABELS
 from ecglens.models.cards import GRAPH_FILE
 from ecglens.models.registry import find_model
-from ecglens.models.zoo import ZOO, build
+from ecglens.models.zoo import ZOO, build, check_weights
 from ecglens.models.zoo.compact_cnn import load_compact_cnn
 from ecglens.models.zoo.weights import IMAGENET
 
@@ -58,5 +58,6 @@ def create_model(
         return network
     if pretrained:
         options["weights"] = IMAGENET if pretrained is True else pretrained
+        check_weights(name, options)
     default = ZOO[base].shapes if base in ZOO else {"page": _PAGE_SHAPE}
     return build(name, labels=num_classes, shapes=shapes or default, **options)

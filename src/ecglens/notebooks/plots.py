@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.errors import RecordError
 from ecglens.extras import require
 from ecglens.notebooks.rows import MARGIN_MV, find_reach, place_rows, share_rows
 from ecglens.records import EcgRecord
@@ -33,7 +34,12 @@ def plot_record(record: EcgRecord, *, start_s: float = 0.0, seconds: float = 10.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        RecordError: The part is outside of the recording.
     """
+    if not (0 <= start_s < record.duration_s and 0 < seconds < np.inf):
+        raise RecordError(
+            f"Expected a part of the {record.duration_s:g} s of the recording, got {seconds:g} s from {start_s:g} s on."
+        )
     placed = record.with_distinct_leads().on_one_clock()
     first = max(0, round(start_s * placed.fs_hz))
     part = placed.signals_mv[:, first : first + max(2, round(seconds * placed.fs_hz))]

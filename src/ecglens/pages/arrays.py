@@ -11,6 +11,10 @@ from ecglens.errors import EcgReadError
 
 __all__ = ["encode_array", "encode_image"]
 
+_MAX_PIXELS = 200_000_000
+"""Largest array that is copied; the limit of pages, which is lower, is that of their file."""
+_PNG_MODES = frozenset({"1", "I", "I;16", "L", "LA", "P", "RGB", "RGBA"})
+"""Modes of Pillow that PNG has; others, such as CMYK, become RGB."""
 _FAST = 1
 """Level of PNG's compression: the file lives for a moment only."""
 
@@ -32,6 +36,14 @@ def encode_array(pixels: np.ndarray[Any, Any]) -> bytes:
             source="array",
             detail=f"expected height x width (x 3 or 4) of uint8, found {shape} of {pixels.dtype}; convert it.",
         )
+    height, width = pixels.shape[:2]
+    if height * width > _MAX_PIXELS:
+        raise EcgReadError(
+            code="too_large",
+            source="array",
+            detail=f"expected at most {_MAX_PIXELS / 1e6:.0f} megapixels, found {height * width / 1e6:,.0f}; make it "
+            "smaller.",
+        )
     return _to_png(Image.fromarray(np.ascontiguousarray(pixels)))
 
 
@@ -50,7 +62,8 @@ def encode_image(image: Image.Image) -> tuple[bytes, str]:
             detail=f"expected one picture, found {frames} frames; give the path of the file, or one frame of it.",
         )
     try:
-        return _to_png(ImageOps.exif_transpose(image)), name
+        upright = ImageOps.exif_transpose(image)
+        return _to_png(upright if upright.mode in _PNG_MODES else upright.convert("RGB")), name
     # Pillow decodes an opened file now, and answers damage with many kinds of exceptions.
     except Exception as error:
         raise EcgReadError(

@@ -208,6 +208,9 @@ def load_file(source: Source) -> tuple[bytes, str]:
     name = Path(name).name if isinstance(name, str) and name else "bytes"
     try:
         data = source.read(MAX_FILE_BYTES + 1)
+    except UnicodeDecodeError as error:
+        detail = "expected a file of bytes, found one of text; open it in binary mode."
+        raise EcgReadError(code="unreadable", source=name, detail=detail) from error
     except (OSError, ValueError) as error:
         raise EcgReadError(
             code="unreadable",
@@ -272,7 +275,10 @@ def iterate_pages(source: Source, *, max_megapixels: float = 100.0) -> Iterator[
         return
     data, name = load_file(source)
     for number in range(1, count_pages(data) + 1):
-        yield replace(read_page(data, page=number, max_megapixels=max_megapixels), source=name)
+        try:
+            yield replace(read_page(data, page=number, max_megapixels=max_megapixels), source=name)
+        except EcgReadError as error:
+            raise EcgReadError(code=error.code, source=name, detail=error.detail) from error
 
 
 def _position(stream: BinaryIO) -> int:

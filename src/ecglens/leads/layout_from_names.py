@@ -477,9 +477,10 @@ def _is_line_empty(bare: NDArray[np.uint8], rows: Rows, span: tuple[float, float
 def leave_grid_out(
     bare: NDArray[np.uint8], rows: Rows, pulses: tuple[Pulse, ...], span: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return the ends of the traces in ink so black that no grid is; the same where pale traces are torn in it, or last 10 s.
+    """Return the ends of the traces in ink so black that no grid is.
 
-    What is left of a grid in the ink joins the foot of a pulse, or a frame, to the traces.
+    They stay as they are where pale traces are torn in such ink, and where they last 10 s already. What is left of a
+    grid in the ink joins the foot of a pulse, or a frame, to the traces.
     """
     if _lasts_ten_seconds(*_without_pen(span)):
         return span

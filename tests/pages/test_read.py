@@ -345,3 +345,11 @@ def test_pages_are_counted_whether_or_not_they_can_be_read():
             assert count_pages(stream.getvalue()) == (1 if form == "PNG" else 3)
             assert count_pages(stream.getvalue()[:100]) == 1
     assert count_pages(b"") == count_pages(b"a letter") == 1
+
+
+def test_the_header_of_a_wfdb_record_is_named():
+    header = b"100 2 360 650000\n100.dat 212 200 11 1024 995 -22131 0 MLII\n"
+    with pytest.raises(
+        EcgReadError, match="found the header of a WFDB record, which is read with its signals in a ZIP"
+    ):
+        read_page(header)

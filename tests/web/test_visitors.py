@@ -1,5 +1,6 @@
 import base64
 import html
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from PIL import Image
 
 from ecglens.errors import EcgReadError, ModelError
 from ecglens.formats.csv import read_csv
@@ -189,6 +191,14 @@ def test_every_warning_is_shown_once(examine):
 
     for warning in ("Look <again>.", "Lead V6 is poor.", "No consistent P wave precedes the QRS complexes; P and PR"):
         assert html_text.count(warning) == 1
+
+
+def test_a_file_of_several_pages_says_which_one_was_read(examine):
+    stream = io.BytesIO()
+    page = Image.open(PAGE).convert("RGB")
+    page.save(stream, "PDF", save_all=True, append_images=[page])
+    assert "The file has 2 pages, and this is page 1; send it again for another one." in text(upload(stream.getvalue()))
+    assert "The file has" not in text(upload())
 
 
 def test_the_report_and_the_signals_are_files_inside_the_page(examine):

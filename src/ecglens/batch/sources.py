@@ -49,7 +49,7 @@ PAGE_ENDINGS = tuple(sorted(IMAGE_SUFFIXES))
 """Endings of pages."""
 RECORD_ENDINGS = (".atc", ".dcm", ".ecg", ".edf", ".hea", ".mwf", ".scp", ".xml")
 """Endings of digital ECGs; of a WFDB record, that of its header."""
-_AMBIGUOUS_ENDINGS = (".csv", ".json", ".txt")
+_AMBIGUOUS_ENDINGS = (".csv", ".json", ".txt", ".zip")
 """Endings of digital ECGs that many other files have too; their content tells, where digital ECGs are listed."""
 
 

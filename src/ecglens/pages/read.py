@@ -5,6 +5,7 @@ them end here as ``EcgReadError``.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,6 +30,7 @@ __all__ = [
     "is_page",
     "iterate_pages",
     "load_file",
+    "name_choice",
     "read_chosen_page",
     "read_page",
 ]
@@ -58,6 +60,7 @@ _EDF_START = b"0       "
 _ANIMATION_BYTES = 1024
 """Part of a file in which WebP and PNG say that they are animations."""
 _ANIMATION = "The file is an animation, of which the first picture was read; save others as files of their own."
+_WFDB_HEADER = re.compile(rb"[\w-]+(/\d+)? \d+ [\d.]+[^\n]*\n[\w-]+\.dat ")
 _OTHER_FORMATS = {
     b"GIF8": "a GIF",
     b"PK\x03\x04": "a ZIP or Office file",
@@ -81,7 +84,12 @@ def read_chosen_page(source: Source, *, page: int = 1, max_megapixels: float = 1
         EcgReadError: As for :func:`read_page`.
     """
     chosen = read_page(source, page=page, max_megapixels=max_megapixels)
-    if chosen.count == 1 or isinstance(source, Page):
+    return chosen if isinstance(source, Page) else name_choice(chosen)
+
+
+def name_choice(chosen: Page) -> Page:
+    """Return a page with a warning that says which one it is, where its file has several."""
+    if chosen.count == 1:
         return chosen
     words = f"The file has {chosen.count} pages, of which this is page {chosen.number}; choose others by their number."
     return replace(chosen, warnings=(*chosen.warnings, words))
@@ -400,5 +408,7 @@ def _describe_bytes(data: bytes) -> str:
     for mark, kind in _OTHER_FORMATS.items():
         if start.startswith(mark):
             return kind
+    if _WFDB_HEADER.match(start):
+        return "the header of a WFDB record, which is read with its signals in a ZIP"
     printable = start.isascii() and not set(start) - set(range(32, 127)) - {9, 10, 13}
     return "text" if start and printable else "bytes of another kind"

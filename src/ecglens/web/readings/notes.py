@@ -301,6 +301,11 @@ _KINDS = (
         gettext_noop("The page shows one of the %(count)s leads of the file: %(leads)s."),
     ),
     _kind(
+        r"The file has (?P<count>\d+) pages, of which this is page (?P<number>\d+); .*",
+        CAUTION,
+        gettext_noop("The file has %(count)s pages, and this is page %(number)s; send it again for another one."),
+    ),
+    _kind(
         r"The lead (?P<name>.*) is none of the twelve; it is shown as lead (?P<lead>\S+)\.",
         CAUTION,
         gettext_noop("The lead %(name)s is none of the twelve; it is shown as lead %(lead)s."),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from ecglens.corrections import Corrections
 from ecglens.extras import is_installed
 from ecglens.outcomes import Outcome, find_outcome
+from ecglens.pages.read import name_choice
 from ecglens.printed.facts import read_text_facts
 from ecglens.reading import (
     add_signal_answer,
@@ -181,7 +182,7 @@ def begin_reading(
     Raises:
         EcgLensError: It cannot be read.
     """
-    page = read_sent(content, number)
+    page = name_choice(read_sent(content, number))
     return look_at(page, clean_name(name), options, content=content, corrections=corrections)
 
 

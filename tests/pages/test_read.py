@@ -349,7 +349,5 @@ def test_pages_are_counted_whether_or_not_they_can_be_read():
 
 def test_the_header_of_a_wfdb_record_is_named():
     header = b"100 2 360 650000\n100.dat 212 200 11 1024 995 -22131 0 MLII\n"
-    with pytest.raises(
-        EcgReadError, match="found the header of a WFDB record, which is read with its signals in a ZIP"
-    ):
+    with pytest.raises(EcgReadError, match="found the header of a WFDB record, .* in a ZIP"):
         read_page(header)

@@ -79,3 +79,10 @@ def test_a_record_of_a_page_keeps_its_qualities() -> None:
 def test_a_pulse_and_coarse_steps_are_not_clipped() -> None:
     coarse = np.round(RECORD.signals_mv / 0.02).astype(np.float32) * 0.02
     assert list_failures(replace(RECORD, signals_mv=coarse)) == set()
+
+
+def test_leads_that_contradict_each_other_are_measured_where_no_others_are_left() -> None:
+    three = EcgRecord(RECORD.signals_mv[[0, 1, 1]], RECORD.fs_hz, ("I", "II", "III"))
+    reading = ecglens.examine_record(three)
+    assert any("Leads II and III have the same signal" in warning for warning in reading.warnings)
+    assert reading.measurements.rate_bpm is not None

@@ -113,11 +113,14 @@ def check_leads(record: EcgRecord) -> EcgRecord:
     """
     if record.quality or not record.leads:
         return record
-    failures: dict[str, None] = {}
+    failures: set[str] = set()
+    contradictions: set[str] = set()
     warnings = []
     for names, warning, is_failure in _list_faults(record):
         warnings.append(warning)
-        failures |= dict.fromkeys(names) if is_failure else {}
+        (failures if len(names) == 1 else contradictions).update(names if is_failure else ())
+    # Of leads that contradict each other, some are right: where no others are left, they are measured.
+    failures |= contradictions if set(record.leads) - failures - contradictions else set()
     quality = tuple(LIMITS.failed_quality if lead in failures else 1.0 for lead in record.leads)
     if failures and max(quality) < GOOD_QUALITY:
         warnings.append("No lead passed its checks.")

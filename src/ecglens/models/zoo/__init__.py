@@ -137,7 +137,7 @@ def check_weights(name: str, options: Mapping[str, Any]) -> None:
         return
     timm_name = find_architecture(str(options.get("backbone", name)).removesuffix(_RECURRENT))
     if timm_name is None:
-        raise TrainingError(f"Model '{name}' has no pretrained weights; leave the option weights or pretrained out.")
+        raise TrainingError(f"Model '{name}' has no pretrained weights; leave the option weights out.")
     find_weights(timm_name, weights)
 
 

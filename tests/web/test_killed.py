@@ -134,6 +134,7 @@ def test_each_accepted_page_is_predicted_exactly_once_or_shown_as_failed(site):
             "UNION SELECT file FROM readings_picture",
         )
     }
-    assert all((site.folder / "pages" / name).is_file() for name in named)
+    named.discard("")  # the signals of a page that was given up
+    assert [name for name in named if not (site.folder / "pages" / name).is_file()] == []
     for person in people:
         assert person.get(accepted[0]).status_code == (200 if person is owners[accepted[0]] else 404)

@@ -320,10 +320,12 @@ class Located:
     Attributes:
         page: The view in whose pixels the layout is: the page as it came, or dewarped, rotated or rectified.
         layout: Positions of the leads, or the reason why they were not found.
+        search_s: CPU time of the search so far; a later search of the same page has only what is left.
     """
 
     page: Page
     layout: Layout | NotFound
+    search_s: float = 0.0
 
 
 GOOD_QUALITY = 0.5

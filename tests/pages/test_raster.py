@@ -161,3 +161,14 @@ def test_an_animation_says_that_its_first_picture_was_read(tmp_path, suffix):
         read_page(tmp_path / f"a.{suffix}").warnings
     )
     assert read_page(tmp_path / f"one.{suffix}").warnings == ()
+
+
+def test_nothing_is_written_to_stderr_about_a_damaged_fax(capfd: pytest.CaptureFixture[str]) -> None:
+    fax = io.BytesIO()
+    Image.fromarray(rng().integers(0, 2, (400, 500)) > 0).save(fax, "TIFF", compression="group3")
+    with Image.open(fax) as picture_of_fax:
+        start, length = picture_of_fax.tag_v2[273][0], picture_of_fax.tag_v2[279][0]
+    data = bytearray(fax.getvalue())
+    data[start : start + length] = rng().bytes(length)
+    read_page(bytes(data))
+    assert capfd.readouterr().err == ""

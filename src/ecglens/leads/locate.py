@@ -74,7 +74,7 @@ def locate_leads(page: Page) -> Located:
         other = None
     else:
         other = _first_located(search.limit(_dewarped_views(page)), known_print=True)
-    return other or Located(page, _add_stop(layout, search))
+    return replace(other or Located(page, _add_stop(layout, search)), search_s=search.spent_s)
 
 
 def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
@@ -93,7 +93,7 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     original = page.page if isinstance(page, Located) else page
     if is_blank(original):
         return Located(original, _BLANK)
-    search = SearchTime()
+    search = SearchTime(located.search_s if located else 0.0)
     photo = turn_by_texts(_reduce(original))
     flat = flatten(photo)
     is_flat_enough = flat is not photo and (flat.pixels is photo.pixels or flat.bend_mm < _SLIGHT_BEND_MM)

@@ -5,6 +5,7 @@ and compared with every lead name in the typefaces of ``words.png``, which ``doc
 that touches a trace is not read; the other names of the page are enough.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -139,17 +140,27 @@ def read_lead_names(black: NDArray[np.bool_], *, px_per_mm: float) -> list[Word]
     boxes = np.stack([top, left, top + height, left + width], axis=1)[letters]
     if len(boxes) > LIMITS.max_boxes:
         return []
-    words = []
-    for group in _find_words(boxes):
-        first, start = int(group[:, 0].min()), int(group[:, 1].min())
-        last, end = int(group[:, 2].max()), int(group[:, 3].max())
-        high, wide = (last - first) / px_per_mm, (end - start) / px_per_mm
-        if not LIMITS.word_height_mm[0] <= high <= LIMITS.word_height_mm[1] or wide > LIMITS.max_width_mm:
-            continue
-        name, score = _read(strokes[first:last, start:end])
-        if score >= LIMITS.min_score:
-            words.append(Word(name, score, first, start, last, end))
+    extents = [_extent(group) for group in _find_words(boxes)]
+    printed = [extent for extent in extents if _is_name_sized(extent, px_per_mm)]
+    scored = _read([strokes[top:bottom, left:right] for top, left, bottom, right in printed])
+    words = [
+        Word(name, score, *extent)
+        for (name, score), extent in zip(scored, printed, strict=True)
+        if score >= LIMITS.min_score
+    ]
     return sorted(words, key=lambda word: -word.score)[: LIMITS.max_names]
+
+
+def _extent(letters: NDArray[np.int32]) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of the box around the boxes of letters."""
+    (top, left), (bottom, right) = letters[:, :2].min(axis=0), letters[:, 2:].max(axis=0)
+    return int(top), int(left), int(bottom), int(right)
+
+
+def _is_name_sized(extent: tuple[int, int, int, int], px_per_mm: float) -> bool:
+    top, left, bottom, right = extent
+    least, largest = LIMITS.word_height_mm
+    return least <= (bottom - top) / px_per_mm <= largest and (right - left) / px_per_mm <= LIMITS.max_width_mm
 
 
 def _find_words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
@@ -185,24 +196,30 @@ def _find_words(boxes: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     return words
 
 
-def _read(ink: NDArray[np.uint8]) -> tuple[str, float]:
-    """The lead name that a word looks most like, and how much."""
+def _read(words: Sequence[NDArray[np.uint8]]) -> list[tuple[str, float]]:
+    """The lead name that the ink of each word looks most like, and how much."""
+    if not words:
+        return []
     shapes, aspects, names = _templates()
-    similarity = shapes @ _shape(ink * np.uint8(255))
-    aspect = np.log(ink.shape[1] / ink.shape[0])
-    score = similarity - LIMITS.aspect_cost * np.abs(aspects - aspect)
-    best = int(score.argmax())
-    return NAMES[names[best]], float(np.clip(score[best], 0, 1))
+    similarity = _shapes([ink * np.uint8(255) for ink in words]) @ shapes.T
+    aspect = np.log([ink.shape[1] / ink.shape[0] for ink in words])
+    scores = similarity - LIMITS.aspect_cost * np.abs(aspects - aspect[:, None])
+    best = scores.argmax(axis=1)
+    clearest = np.clip(scores[np.arange(len(words)), best], 0, 1)
+    return [(NAMES[name], float(score)) for name, score in zip(names[best], clearest, strict=True)]
 
 
-def _shape(word: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A word stretched to ``_SHAPE`` with a margin, as a vector of mean 0 and length 1."""
+def _shapes(words: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Words stretched to ``_SHAPE`` with a margin, ``(words, pixels)``, each of mean 0 and length 1."""
     inner = (_SHAPE[1] - 2 * _MARGIN, _SHAPE[0] - 2 * _MARGIN)
-    shape = np.zeros(_SHAPE, dtype=np.float32)
-    shape[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = cv2.resize(word, inner, interpolation=cv2.INTER_AREA)
-    vector = np.asarray(cv2.GaussianBlur(shape, (0, 0), 0.8), dtype=np.float32).ravel()
-    vector = vector - vector.mean()
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), dtype=np.float32)
+    shapes = np.zeros((len(words), *_SHAPE), dtype=np.float32)
+    for shape, word in zip(shapes, words, strict=True):
+        shape[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = cv2.resize(word, inner, interpolation=cv2.INTER_AREA)
+        cv2.GaussianBlur(shape, (0, 0), 0.8, dst=shape)
+    vectors = shapes.reshape(len(words), -1)
+    vectors -= vectors.mean(axis=1, keepdims=True)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    return vectors
 
 
 @cache
@@ -210,12 +227,12 @@ def _templates() -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.i
     """Shapes ``(tiles, pixels)``, logarithms of width by height, and the place of each one's name."""
     data = files("ecglens.leads").joinpath("words.png").read_bytes()
     tiles = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
-    shapes, aspects, names = [], [], []
+    words, aspects, names = [], [], []
     for row, _ in enumerate(NAMES):
         for column in range(tiles.shape[1] // TILE[1]):
             tile = tiles[row * TILE[0] : (row + 1) * TILE[0], column * TILE[1] : (column + 1) * TILE[1]]
             width = int(np.flatnonzero(tile.any(axis=0)).max()) + 1
-            shapes.append(_shape(tile[:, :width]))
+            words.append(tile[:, :width])
             aspects.append(np.log(width / TILE[0]))
             names.append(row)
-    return np.stack(shapes), np.array(aspects), np.array(names)
+    return _shapes(words), np.array(aspects), np.array(names)

@@ -320,8 +320,8 @@ def find_zero_lines(bare: NDArray[np.uint8], *, counts: Iterable[int]) -> list[N
             room = len(along) - int(offsets[-1])
             if room <= 0:
                 break
-            rows = loose[np.arange(room)[:, None] + offsets]
-            score = rows.min(axis=1) + 0.02 * rows.mean(axis=1)
+            rows = np.stack([loose[offset : offset + room] for offset in offsets])
+            score = rows.min(axis=0) + 0.02 * rows.mean(axis=0)
             if score.max() > best:
                 best = float(score.max())
                 zeros = _move_to_ink(

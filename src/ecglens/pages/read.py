@@ -61,6 +61,7 @@ _ANIMATION_BYTES = 1024
 """Part of a file in which WebP and PNG say that they are animations."""
 _ANIMATION = "The file is an animation, of which the first picture was read; save others as files of their own."
 _WFDB_HEADER = re.compile(rb"[\w-]+(/\d+)? \d+ [\d.]+[^\n]*\n[\w-]+\.dat ")
+_DECODED_APART = ("PDF", "TIFF")
 _OTHER_FORMATS = {
     b"GIF8": "a GIF",
     b"PK\x03\x04": "a ZIP or Office file",
@@ -108,7 +109,7 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
         page: Which page of a TIFF or PDF, from 1.
         max_megapixels: Pages above this are refused before they are decoded.
         decode: Decodes the file: :func:`decode_here` or a function of :mod:`ecglens.pages.decoding`, in a process that
-            is ended when the file takes too long; by default, PDFs are decoded there and all others here.
+            is ended when the file takes too long; by default, PDFs and TIFFs are decoded there and all others here.
 
     Returns:
         The page; its ``warnings`` say what the file lacks.
@@ -158,8 +159,8 @@ def decode_here(file: SourceFile, kind: str) -> Decoded:
 
 
 def _decode_by_kind(file: SourceFile, kind: str) -> Decoded:
-    """Decode a PDF, which may take any time to draw, in another process, and a picture in this one."""
-    if kind != "PDF":
+    """Decode a file apart where it may take any time, or its library writes to stderr, and others in this process."""
+    if kind not in _DECODED_APART:
         return decode_here(file, kind)
     from ecglens.pages.decoding import decode_apart
 

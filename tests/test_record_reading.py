@@ -29,7 +29,7 @@ def test_a_record_is_measured_and_gets_statements(reading):
 
 def test_age_and_sex_come_from_the_comments_unless_they_are_given(monkeypatch):
     persons = []
-    monkeypatch.setattr("ecglens.record_reading.evaluate_criteria", lambda measured, **person: persons.append(person))
+    monkeypatch.setattr("ecglens.record_measuring.evaluate_criteria", lambda measured, **person: persons.append(person))
     record = replace(ecglens.read_record(RECORD), comments=("age: 61", "sex: female"))
     ecglens.examine_record(record)
     ecglens.examine_record(record, age=30, sex="male")

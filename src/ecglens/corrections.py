@@ -313,6 +313,9 @@ def correct_page(page: Page, corrections: Corrections) -> Page:
     Raises:
         EcgReadError: The corners are not on the page.
     """
+    if corrections.corners is None and corrections.rotation_deg % 360 == 0:
+        return page
+    page = replace(page, drawing=None)  # its leads are where they were before
     if corrections.corners is not None:
         page = rectify(page, corrections.corners)
     return _turn(page, corrections.rotation_deg % 360)

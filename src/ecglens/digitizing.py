@@ -33,7 +33,18 @@ from ecglens.printed.facts import (
     read_facts,
     read_text_facts,
 )
-from ecglens.records import Box, Layout, Located, Measurements, NotFound, Page, PrintedFacts, Tracing
+from ecglens.records import (
+    Box,
+    Drawing,
+    Layout,
+    LeadTrace,
+    Located,
+    Measurements,
+    NotFound,
+    Page,
+    PrintedFacts,
+    Tracing,
+)
 from ecglens.settings import load_settings
 from ecglens.tracing.agreement import compare_with_strokes, is_contradicted, is_replaced
 from ecglens.tracing.quality import LIMITS as QUALITY
@@ -157,6 +168,8 @@ def digitize_page(
             detail=f"expected at least {MIN_SIDE_PX} px each way, got {original.width} x {original.height}; "
             "use a larger picture.",
         )
+    if original.drawing is not None and corrections is None and not boxes:
+        return _trace_drawing(original, original.drawing)
     flat = locate_flat_leads(page, layout)
     by_hand = build_layout_by_hand(flat.page, fix) if isinstance(flat.layout, NotFound) else None
     if by_hand is not None:
@@ -225,6 +238,28 @@ def measure_tracing(tracing: Tracing) -> Measurements | None:
     from ecglens.measuring.measure import measure  # loads scipy.signal, which a label alone does not need
 
     return measure(tracing.record, low_pass_hz=tracing.printed.low_pass_hz if tracing.printed else None)
+
+
+def _trace_drawing(page: Page, drawing: Drawing) -> Tracing:
+    """Return the signals that a page was drawn from, and where their traces are."""
+    layout, visible = drawing.layout, drawing.visible
+    down, across = layout.px_per_mm
+    columns = np.arange(visible.signals_mv.shape[1]) / visible.fs_hz * drawing.speed_mm_s * across
+    rows = -visible.signals_mv.astype(np.float64) * drawing.gain_mm_mv * down
+    return Tracing(
+        page=page,
+        layout=layout,
+        record=visible,
+        traces=tuple(
+            LeadTrace(lead.lead, lead.box.left + columns, lead.baseline_px + row, lead.baseline_px)
+            for lead, row in zip(layout.leads, rows, strict=True)
+        ),
+        speed_mm_s=drawing.speed_mm_s,
+        gain_mm_mv=drawing.gain_mm_mv,
+        gain_source="printed",
+        speed_source="printed",
+        printed=read_text_facts(page),
+    )
 
 
 def _trace_best(

@@ -13,7 +13,7 @@ from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.leads.locate import locate_leads
 from ecglens.models.abstention import no_layout, withdraw_contradicted
 from ecglens.models.cards import sha256_of
-from ecglens.models.inputs import needs_record
+from ecglens.models.inputs import LeadBeats, needs_record
 from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model
 from ecglens.models.runtime import Runtime
 from ecglens.pages.assessing import describe_hints
@@ -206,6 +206,8 @@ def locate_corrected(
     Raises:
         EcgReadError: The corrections do not fit the page.
     """
+    if corrections is not None:
+        page = replace(page, drawing=None)  # what is corrected is read from the pixels
     if corrections is None or not corrections.is_of_leads:
         return locate_page(page if corrections is None else correct_page(page, corrections), source), None
     from ecglens.digitizing import digitize_page  # a label alone does not need it
@@ -273,6 +275,8 @@ def read_with_both(
         return add_signal_answer(reading, load_signal_runtime)
     if reading.prediction.probabilities is not None or not reading.layout:
         return reading
+    if located.page.drawing is not None:
+        return add_signal_answer(reading, load_signal_runtime)
     traced = replace(reading, tracing=tracing or _try_to_trace(located, printed=printed))
     return replace(add_signal_answer(traced, load_signal_runtime), tracing=None)
 
@@ -286,8 +290,10 @@ def add_signal_answer(reading: Reading, load_signal_runtime: Callable[[], Runtim
 
     Returns:
         The reading with the signal model's prediction: in place of the page model's where that did not run, otherwise
-        beside it, and without a label that the signal model contradicts.
+        beside it, and without a label that the signal model contradicts. For a digital ECG it answers alone.
     """
+    if reading.page.drawing is not None:
+        return replace(reading, prediction=_predict(reading.located, load_signal_runtime(), None))
     tracing = reading.tracing
     if tracing is None or tracing.record is None:
         return reading
@@ -396,6 +402,9 @@ def _predict(located: Located, runtime: Runtime, tracing: Tracing | None) -> Pre
             model_version=runtime.card.version,
             warnings=located.page.warnings,
         )
+    drawing = located.page.drawing
+    if drawing is not None and isinstance(runtime.recipe, LeadBeats):
+        return replace(runtime.predict_record(drawing.record), layout=located.layout)
     return runtime.predict(located.page, located.layout, None if tracing is None else tracing.record)
 
 
@@ -403,11 +412,16 @@ def _with_measurements(reading: Reading, person: Person) -> Reading:
     from ecglens.criteria import evaluate_criteria  # a label alone needs neither
     from ecglens.criteria.presentation import find_label_conflict
     from ecglens.digitizing import measure_tracing
+    from ecglens.record_measuring import measure_record
 
-    measurements = None if reading.tracing is None else measure_tracing(reading.tracing)
-    if measurements is None:
+    drawing = reading.page.drawing
+    if drawing is not None:
+        measured = measure_record(drawing.record, age=person.age, sex=person.sex)
+        measurements, statements = measured.measurements, measured.statements
+    elif reading.tracing is not None and (traced := measure_tracing(reading.tracing)) is not None:
+        measurements, statements = traced, evaluate_criteria(traced, age=person.age, sex=person.sex)
+    else:
         return reading
-    statements = evaluate_criteria(measurements, age=person.age, sex=person.sex)
     conflicts = find_label_conflict(reading.prediction.label, statements)
     return replace(reading, measurements=measurements, statements=statements, conflicts=conflicts)
 

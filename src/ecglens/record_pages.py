@@ -1,7 +1,7 @@
-"""Digital ECGs as pages: rendered on paper, with their traces as vectors, so that whatever reads pages reads them too.
+"""Digital ECGs as pages, which carry their signals, so that whatever reads pages reads them too.
 
-A page has the first ten seconds of each lead. Its signals are those of the file to a few hundredths of a millivolt, as
-their clock is that of the paper.
+A page shows the first ten seconds of each lead. What is measured, and what a model of signals reads, are the signals of
+the file themselves.
 """
 
 import tempfile
@@ -9,18 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError, EcgReadError, MissingExtraError, RenderError
 from ecglens.formats.files import detect_format, read_record
+from ecglens.formats.reading_state import pack_record, unpack_record
 from ecglens.layouts import LAYOUTS, STANDARD_LEADS, canonical_lead
 from ecglens.pages.decoding import run_apart
-from ecglens.pages.source import Decoded, SourceFile
-from ecglens.records import Box, EcgRecord, Page, PageText
+from ecglens.pages.preprocessing import extract_ink
+from ecglens.pages.source import SourceFile
+from ecglens.record_checks import check_leads
+from ecglens.records import Box, Drawing, EcgRecord, InkMap, Layout, LeadBox, Page, PageText
 from ecglens.render import RenderedPage, render_page
 from ecglens.render.sheet import has_leads
 
-__all__ = ["decode_record", "draw_record", "looks_like_record", "read_record_page"]
+__all__ = ["convert_record", "draw_record", "looks_like_record", "read_record_page"]
 
 _LAYOUTS = ("12x1", "6x1-limb", "6x1-precordial")
 """Layouts with ten seconds of every lead, in the order in which they are tried; others show one lead alone."""
@@ -28,6 +30,8 @@ _UNNAMED = "I"
 """Lead as which one of another name is shown, as for a page that names none; most recorders of one lead record it."""
 _MOST_LISTED = 12
 _SECONDS = 10.0
+_MEASURED_S = 60.0
+"""Longest beginning of a recording that is read, as an account may keep thousands of them."""
 _MAX_LATE_S = 0.5
 """Latest begin of a lead that is drawn where it is."""
 _DPI = 200.0
@@ -52,12 +56,15 @@ def read_record_page(data: bytes, name: str = "bytes") -> Page:
     Raises:
         EcgReadError: The file is no digital ECG that can be read.
     """
-    decoded = run_apart(SourceFile(data, name, 1, 0.0), "ecglens.record_pages:decode_record")
-    return Page(decoded.pixels, name, 1, 1, decoded.warnings, decoded.curves, texts=decoded.texts)
+    packed = run_apart(SourceFile(data, name, 1, 0.0), "ecglens.record_pages:convert_record")
+    try:
+        return draw_record(unpack_record(packed), name)
+    except RenderError as error:
+        raise EcgReadError(code="unsupported", source=name, detail=error.detail) from error
 
 
-def decode_record(file: SourceFile) -> Decoded:
-    """Read a digital ECG and draw it as a page.
+def convert_record(file: SourceFile) -> bytes:
+    """Read a digital ECG, and pack the beginning that is measured.
 
     Args:
         file: The file.
@@ -66,14 +73,24 @@ def decode_record(file: SourceFile) -> Decoded:
         EcgReadError: The file is no digital ECG that can be read.
     """
     try:
-        page = draw_record(read_record(file.data), file.name)
-    except (DatasetError, MissingExtraError, RenderError) as error:
+        return pack_record(_limit_length(read_record(file.data)))
+    except (DatasetError, MissingExtraError) as error:
         raise EcgReadError(code="unsupported", source=file.name, detail=error.detail) from error
-    return Decoded(page.pixels, 1, page.warnings, page.curves, page.texts)
+
+
+def _limit_length(record: EcgRecord) -> EcgRecord:
+    """The beginning of a long record, with a warning."""
+    if record.duration_s <= _MEASURED_S:
+        return record
+    samples = round(_MEASURED_S * record.fs_hz)
+    warning = f"The first {_MEASURED_S:g} s of {record.duration_s:,.0f} s of the recording are read."
+    return replace(
+        record, signals_mv=record.signals_mv[:, :samples], confidence=None, warnings=(*record.warnings, warning)
+    )
 
 
 def draw_record(record: EcgRecord, name: str) -> Page:
-    """Draw a record as a page.
+    """Draw a record as a page, which carries the positions of its leads and the record.
 
     Args:
         record: Signals in mV.
@@ -82,6 +99,7 @@ def draw_record(record: EcgRecord, name: str) -> Page:
     Raises:
         RenderError: The record cannot be drawn.
     """
+    record = check_leads(record)
     part, layout = _choose_layout(record)
     placed = part.on_one_clock()
     aligned = _begin_together(placed)
@@ -91,9 +109,33 @@ def draw_record(record: EcgRecord, name: str) -> Page:
         warnings += ("Leads that begin later in the recording are shown from the beginning of their row.",)
     if part.duration_s > _SECONDS + 0.5:
         warnings += (f"The page shows the first {_SECONDS:g} s of {part.duration_s:,.0f} s of the recording.",)
+    drawing = Drawing(record, _describe_layout(rendered), _find_visible(rendered, record))
     text = PageText(_PRINT, Box(0.0, 0.0, 10.0, 100.0))
-    curves = tuple(_list_curves(rendered))
-    return Page(rendered.page.pixels, name, 1, 1, warnings, curves, texts=(text,))
+    return Page(rendered.page.pixels, name, 1, 1, warnings, texts=(text,), drawing=drawing)
+
+
+def _describe_layout(rendered: RenderedPage) -> Layout:
+    """Return the positions of the leads on a page that was drawn."""
+    truth = rendered.truth
+    return Layout(
+        name=truth.layout,
+        leads=tuple(LeadBox(each.lead, each.box, float(each.baseline_px), each.rhythm) for each in truth.leads),
+        trace_area=truth.trace_area,
+        rotation_deg=0.0,
+        px_per_mm=(truth.px_per_mm, truth.px_per_mm),
+        px_per_mm_source="grid",
+        pulse_mm=truth.gain_mm_mv if truth.pulses else None,
+        to_upright=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+        ink=InkMap(extract_ink(rendered.page.pixels), scale=(1.0, 1.0), origin=(0.0, 0.0)),
+        names=tuple(text.box for text in truth.texts if text.role == "lead"),
+    )
+
+
+def _find_visible(rendered: RenderedPage, record: EcgRecord) -> EcgRecord:
+    """Return the signals on a page that was drawn, with the quality of the leads; a computed one is as good as all."""
+    visible = rendered.truth.record()
+    quality = dict(zip(map(canonical_lead, record.leads), record.quality, strict=True))
+    return replace(visible, quality=tuple(quality.get(lead, min(record.quality)) for lead in visible.leads))
 
 
 def _choose_layout(record: EcgRecord) -> tuple[EcgRecord, str]:
@@ -138,9 +180,3 @@ def _center(record: EcgRecord) -> EcgRecord:
     valid = np.where(np.isfinite(record.signals_mv), record.signals_mv, np.nan)
     medians = np.array([[np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else 0.0] for row in valid])
     return replace(record, signals_mv=(valid - medians).astype(np.float32))
-
-
-def _list_curves(rendered: RenderedPage) -> list[NDArray[np.float32]]:
-    """Return the traces as vectors; those with gaps are read from the pixels, where the pen is lifted."""
-    traces = [rendered.truth.trace(segment) for segment in rendered.truth.leads]
-    return [trace.astype(np.float32) for trace in traces if len(trace) > 1 and not np.isnan(trace).any()]

@@ -1,22 +1,15 @@
 """Reading a digital ECG: the answers that a page gets too, from signals that need no digitizing."""
 
 import os
-import re
 from dataclasses import replace
 
-from ecglens.criteria import evaluate_criteria
 from ecglens.errors import ModelError
-from ecglens.measuring.measure import measure
 from ecglens.models.registry import SIGNAL_MODEL
 from ecglens.reading import predict_record
-from ecglens.record_checks import check_leads
+from ecglens.record_measuring import measure_record
 from ecglens.records import EcgRecord, Prediction, RecordReading
 
-__all__ = ["examine_record", "measure_record"]
-
-_AGE = re.compile(r"age: (\d{1,3})")
-_SEX = re.compile(r"sex: (female|male)")
-_LOW_PASS = re.compile(r"low pass: ([\d.]+) Hz")
+__all__ = ["examine_record"]
 
 
 def examine_record(
@@ -41,26 +34,6 @@ def examine_record(
     return replace(reading, prediction=_predict(reading.record, model))
 
 
-def measure_record(record: EcgRecord, *, age: float | None = None, sex: str | None = None) -> RecordReading:
-    """Check the leads of a digital ECG, measure it and evaluate the criteria, without a model.
-
-    Args:
-        record: As for :func:`examine_record`.
-        age: As for :func:`examine_record`.
-        sex: As for :func:`examine_record`.
-    """
-    record = check_leads(record)
-    low_pass = _search(_LOW_PASS, record)
-    measurements = measure(record, low_pass_hz=None if low_pass is None else float(low_pass))
-    stated = _search(_AGE, record)
-    statements = evaluate_criteria(
-        measurements,
-        age=age if age is not None else None if stated is None else float(stated),
-        sex=sex or _search(_SEX, record),
-    )
-    return RecordReading(record, measurements, statements)
-
-
 def _predict(record: EcgRecord, model: str | os.PathLike[str] | None) -> Prediction | None:
     """Return the answer of the model; ``None`` where none was named and the shipped one is not installed."""
     if model is not None:
@@ -69,8 +42,3 @@ def _predict(record: EcgRecord, model: str | os.PathLike[str] | None) -> Predict
         return predict_record(record, model=SIGNAL_MODEL)
     except ModelError:
         return None
-
-
-def _search(pattern: re.Pattern[str], record: EcgRecord) -> str | None:
-    """Return what a comment of the record states."""
-    return next((hit[1] for comment in record.comments if (hit := pattern.fullmatch(comment))), None)

@@ -143,6 +143,7 @@ class Page:
         is_settled: Where it is flat, ``(rows, columns)`` of equal parts of a page that was flattened.
         texts: Visible text that the file holds as text, each piece with its box; it may name the patient.
         classes: Classes of its pixels, where the traces are to be found by them instead of by their darkness.
+        drawing: The digital ECG of which the page is a drawing; its leads are neither searched for nor traced.
     """
 
     pixels: NDArray[np.uint8]
@@ -156,6 +157,7 @@ class Page:
     is_settled: NDArray[np.bool_] | None = None
     texts: tuple[PageText, ...] = ()
     classes: PixelClasses | None = None
+    drawing: "Drawing | None" = None
 
     def __repr__(self) -> str:
         return f"Page({self.source}, page {self.number} of {self.count}, {self.width} x {self.height} px)"
@@ -171,7 +173,7 @@ class Page:
         return int(self.pixels.shape[1])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields except the pixels, their classes, curves and texts as plain types."""
+        """Return the file, the size and the warnings as plain types."""
         return {
             "source": self.source,
             "page": self.number,
@@ -483,6 +485,25 @@ class EcgRecord:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A digital ECG that was drawn as a page.
+
+    Attributes:
+        record: Its signals, which may have more leads and seconds than the page shows.
+        layout: Positions of the leads on the page.
+        visible: What the page shows: a row for each lead of the layout, from where its box begins, around its baseline.
+        speed_mm_s: Paper speed.
+        gain_mm_mv: Millimeters of paper for a millivolt.
+    """
+
+    record: EcgRecord
+    layout: Layout
+    visible: EcgRecord
+    speed_mm_s: float = 25.0
+    gain_mm_mv: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LeadTrace:
     """The trace of a lead on the upright page.
 
@@ -709,6 +730,13 @@ class Reading:
                 detail = "Expected signals in mV, but the scale of the page is unknown; digitize it with its gain."
             raise EcgLensError(source=self.page.source, detail=detail)
         return record.plot(seconds=seconds, ax=ax)
+
+    @property
+    def signals(self) -> "EcgRecord | None":
+        """Signals of the digital ECG that was drawn, or those of the tracing; ``None`` where there are none."""
+        if self.page.drawing is not None:
+            return self.page.drawing.record
+        return None if self.tracing is None else self.tracing.record
 
     @property
     def page(self) -> Page:

@@ -45,9 +45,7 @@ SHARES = {"normal": 0.951, "mi": 0.03, "history_mi": 0.014, "abnormal_heartbeat"
 def read_pages_with(monkeypatch, fake):
     """Replace locating, reading and measuring by a function of the page and whether its print is read."""
     monkeypatch.setattr(visitors, "locate_corrected", lambda page, corrections, **options: (page, None))
-    monkeypatch.setattr(
-        visitors, "read_located", lambda located, runtime, printed, tracing: fake(located, printed=printed)
-    )
+    monkeypatch.setattr(visitors, "read_first", lambda located, model, printed, tracing: fake(located, printed=printed))
     monkeypatch.setattr(visitors, "measure_reading", lambda reading, printed: reading)
     monkeypatch.setattr(visitors, "add_signal_answer", lambda reading, load: reading)
 

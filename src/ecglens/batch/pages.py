@@ -29,7 +29,7 @@ from ecglens.reading import (
     predict_record,
     read_with_both,
 )
-from ecglens.record_reading import measure_record
+from ecglens.record_measuring import measure_record
 from ecglens.records import EcgRecord, Page, Reading, distinct_names
 from ecglens.render import draw_record
 

@@ -1,4 +1,4 @@
-"""A reading without its pixels as one ``.npz``, so that work on a page can go on later without starting again.
+"""A reading without its pixels, or a record, as one ``.npz``, so that work on it can go on later or elsewhere.
 
 It holds the layout, the curves of a vector file, the prediction and the very arrays that the model read. Header and
 footer are not in it: of the ink only the part around the traces is stored.
@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from ecglens.documents import parse_json
 from ecglens.records import (
     Abstention,
     Box,
+    Drawing,
+    EcgRecord,
     InkMap,
     Layout,
     LeadBox,
@@ -28,7 +30,7 @@ from ecglens.records import (
     Reading,
 )
 
-__all__ = ["pack_reading", "unpack_reading"]
+__all__ = ["pack_reading", "pack_record", "unpack_reading", "unpack_record"]
 
 _VERSION = 1
 _FAST = 1
@@ -57,7 +59,34 @@ def pack_reading(reading: Reading) -> bytes:
     arrays |= {f"{_INPUT}{name}": array for name, array in (prediction.inputs or {}).items()}
     if ink is not None:
         arrays["ink"] = ink.pixels
+    if page.drawing is not None:
+        arrays["record"] = np.frombuffer(pack_record(page.drawing.record), np.uint8)
+        arrays["visible"] = np.frombuffer(pack_record(page.drawing.visible), np.uint8)
     return _write_npz(arrays)
+
+
+def pack_record(record: EcgRecord) -> bytes:
+    """Pack a digital ECG, without the confidence of its samples.
+
+    Args:
+        record: Its signals.
+    """
+    names = [each.name for each in fields(record) if each.name not in ("signals_mv", "confidence")]
+    facts = {name: getattr(record, name) for name in names}
+    return _write_npz({"signals_mv": record.signals_mv, "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)})
+
+
+def unpack_record(packed: bytes) -> EcgRecord:
+    """Return the record that :func:`pack_record` packed.
+
+    Args:
+        packed: From :func:`pack_record`.
+    """
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        facts: dict[str, Any] = parse_json(arrays["facts"].tobytes())
+        names, fs_hz = (facts.pop(name) for name in ("leads", "fs_hz"))
+        texts: dict[str, Any] = {name: tuple(items) for name, items in facts.items()}
+        return replace(EcgRecord(arrays["signals_mv"], fs_hz, tuple(names)), **texts)
 
 
 def _write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -86,9 +115,11 @@ def unpack_reading(packed: bytes, page: Page) -> Reading:
         curves = tuple(arrays[name] for name in arrays.files if name.startswith(_CURVE))
         inputs = {name.removeprefix(_INPUT): arrays[name] for name in arrays.files if name.startswith(_INPUT)}
         ink = None if state["ink"] is None else _ink(arrays["ink"], state["ink"])
+        records = [unpack_record(arrays[name].tobytes()) for name in ("record", "visible") if name in arrays.files]
     facts = {**state["page"], "warnings": tuple(state["page"]["warnings"])}
     layout = NotFound(state["layout_reason"]) if ink is None else _layout(state["layout"], ink)
-    located = Located(replace(page, curves=curves, **facts), layout)
+    drawing = Drawing(records[0], layout, records[1]) if records and isinstance(layout, Layout) else None
+    located = Located(replace(page, curves=curves, drawing=drawing, **facts), layout)
     prediction = _prediction(state["prediction"], layout, inputs or None)
     return Reading(located, prediction)
 

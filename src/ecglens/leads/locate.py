@@ -63,6 +63,8 @@ def locate_leads(page: Page) -> Located:
     Returns:
         The view and its layout; the page as it came with the reason where no view shows leads.
     """
+    if page.drawing is not None:
+        return Located(page, page.drawing.layout)
     if is_blank(page):
         return Located(page, _BLANK)
     search = SearchTime()
@@ -91,6 +93,8 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     """
     located = page if isinstance(page, Located) else None
     original = page.page if isinstance(page, Located) else page
+    if original.drawing is not None:
+        return Located(original, original.drawing.layout)
     if is_blank(original):
         return Located(original, _BLANK)
     search = SearchTime(located.search_s if located else 0.0)

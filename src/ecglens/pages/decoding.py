@@ -101,21 +101,23 @@ def decode_apart(file: SourceFile, kind: str) -> Decoded:
     return _decode(file, kind, LIMITS.wall_seconds)
 
 
-def run_apart(file: SourceFile, decoder: str) -> Decoded:
-    """Let a function decode a file in another process, for a sender who waits for the answer.
+def run_apart(file: SourceFile, converter: str) -> bytes:
+    """Let a function convert a file in another process, for a sender who waits for the answer.
 
     Args:
         file: The file.
-        decoder: Function that takes the file and returns what it decoded, as ``module:name``.
+        converter: Function that takes the file and returns bytes, as ``module:name``.
 
     Raises:
         EcgReadError: As the function, or the file takes too long or too much memory.
     """
-    return _decode(file, "", LIMITS.sender_seconds, decoder=decoder)
+    request = {"count": False, "converter": converter, "name": file.name, "page": file.page}
+    _, body = _ask({**request, "max_megapixels": file.max_megapixels}, file.data, file.name, LIMITS.sender_seconds)
+    return body.tobytes()
 
 
-def _decode(file: SourceFile, kind: str, wall_seconds: float, *, decoder: str = "") -> Decoded:
-    request = {"count": False, "kind": kind, "decoder": decoder, "name": file.name, "page": file.page}
+def _decode(file: SourceFile, kind: str, wall_seconds: float) -> Decoded:
+    request = {"count": False, "kind": kind, "name": file.name, "page": file.page}
     reply, body = _ask({**request, "max_megapixels": file.max_megapixels}, file.data, file.name, wall_seconds)
     at = int(np.prod(reply["shape"]))
     pixels, curves = body[:at].reshape(reply["shape"]), []

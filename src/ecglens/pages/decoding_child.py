@@ -59,7 +59,10 @@ def _serve(request: dict[str, Any], data: bytes, replies: BinaryIO, pixels: int)
             _send(replies, {"pages": count_pages(data, apart=False)})
             return
         file = SourceFile(data, request["name"], request["page"], request["max_megapixels"])
-        _send_page(replies, _decode(file, request["kind"], request.get("decoder", "")), pixels)
+        if "converter" in request:
+            _send_bytes(replies, _find_converter(request["converter"])(file), pixels)
+        else:
+            _send_page(replies, decode_here(file, request["kind"]), pixels)
     except EcgReadError as error:
         if isinstance(error.__cause__, MemoryError):
             _give_up(replies)
@@ -68,13 +71,11 @@ def _serve(request: dict[str, Any], data: bytes, replies: BinaryIO, pixels: int)
         _give_up(replies)
 
 
-def _decode(file: SourceFile, kind: str, decoder: str) -> Decoded:
-    """Decode a file of a known format, or by a function that the requesting process names as ``module:name``."""
-    if not decoder:
-        return decode_here(file, kind)
-    module, _, name = decoder.partition(":")
-    decode: Callable[[SourceFile], Decoded] = getattr(importlib.import_module(module), name)
-    return decode(file)
+def _find_converter(location: str) -> Callable[[SourceFile], bytes]:
+    """Return the function that the requesting process names as ``module:name``."""
+    module, _, name = location.partition(":")
+    converter: Callable[[SourceFile], bytes] = getattr(importlib.import_module(module), name)
+    return converter
 
 
 def _give_up(replies: BinaryIO) -> None:
@@ -98,6 +99,11 @@ def _send_page(replies: BinaryIO, page: Decoded, pixels: int) -> None:
             "texts": msgspec.to_builtins(page.texts),
         },
     )
+
+
+def _send_bytes(replies: BinaryIO, content: bytes, pixels: int) -> None:
+    _leave(pixels, memoryview(content), 0)
+    _send(replies, {"shape": [len(content)]})
 
 
 def _leave(descriptor: int, content: memoryview, at: int) -> int:

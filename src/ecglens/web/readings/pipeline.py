@@ -34,7 +34,7 @@ from ecglens.reading import (
     read_located,
 )
 from ecglens.record_pages import looks_like_record, read_record_page
-from ecglens.records import EcgRecord, Explanation, Layout, Located, Page, Prediction, PrintedFacts, Reading
+from ecglens.records import EcgRecord, Explanation, Layout, Located, Page, Prediction, PrintedFacts, Reading, Tracing
 from ecglens.settings import load_settings
 from ecglens.tracing.overlay import draw_overlay
 from ecglens.web.readings.facts import add_measurements, describe_page, read_print
@@ -56,6 +56,7 @@ __all__ = [
     "explain_prediction",
     "measure_page",
     "predict_page",
+    "read_first",
     "read_sent",
 ]
 
@@ -156,8 +157,7 @@ def predict_page(content: bytes, number: int, options: Options, corrections: Cor
     printed = read_text_facts(page)
     located, tracing = locate_corrected(page, corrections, printed=printed or False, source=content)
     readings = [
-        read_located(located, load_runtime(name), printed=printed or False, tracing=tracing)
-        for name in options.models or (None,)
+        read_first(located, name, printed=printed or False, tracing=tracing) for name in options.models or (None,)
     ]
     first = readings[0] if located.layout else replace(readings[0], located=locate_flat_leads(located))
     layout = first.layout
@@ -213,6 +213,26 @@ def measure_page(
     return details
 
 
+def read_first(
+    located: Located, model: str | None, *, printed: bool | PrintedFacts, tracing: Tracing | None = None
+) -> Reading:
+    """Let a model answer at once for a page that was located; by default, the model of signals for a digital ECG.
+
+    Args:
+        located: From ``ecglens.reading.locate_page``.
+        model: Name of the model; the default model of the settings where it is ``None``.
+        printed: As for :func:`ecglens.reading.read_located`.
+        tracing: Likewise.
+
+    Raises:
+        ModelError: The model cannot be used.
+    """
+    reading = read_located(located, load_runtime(model), printed=printed, tracing=tracing)
+    if reading.page.drawing is None or not is_auto(model):
+        return reading
+    return add_signal_answer(reading, load_signal_model)
+
+
 def read_sent(content: bytes, number: int = 1) -> Page:
     """Read a file that was uploaded: a page, or a digital ECG as a page.
 
@@ -235,7 +255,8 @@ def _read_corrected(
     if corrections.is_of_page or not isinstance(before.layout, Layout):
         located, tracing = locate_corrected(stored, corrections, printed=printed)
     else:
-        tracing = digitize_page(before.located, printed=printed, corrections=corrections)
+        located = replace(before.located, page=replace(before.page, drawing=None))
+        tracing = digitize_page(located, printed=printed, corrections=corrections)
         located = Located(tracing.page, tracing.layout)
     return read_located(located, runtime, measure=True, printed=printed, tracing=tracing)
 
@@ -257,7 +278,7 @@ def collect_details(reading: Reading, facts: Mapping[str, Any], explanations: It
     for number, explanation in enumerate(explanations):
         pictures[f"heat:{number}"] = render_heat_map(explanation)
         plain.append({name: value for name, value in explanation.to_dict().items() if name != "heat"})
-    record = None if reading.tracing is None else reading.tracing.record
+    record = reading.signals
     packed = None if record is None else _encode_signals(record)
     return Details(reading.prediction, reading.beside, add_measurements(facts, reading), plain, pictures, packed)
 

@@ -29,7 +29,7 @@ from ecglens.web.readings.facts import describe_page
 from ecglens.web.readings.names import clean_name
 from ecglens.web.readings.pdf_report import Sheet, render_pdf
 from ecglens.web.readings.pictures import PictureFile, encode_jpeg
-from ecglens.web.readings.pipeline import Options, collect_details, explain_prediction, read_sent
+from ecglens.web.readings.pipeline import Options, collect_details, explain_prediction, read_first, read_sent
 from ecglens.web.readings.presentation import Picture, ReadingView, present_reading
 from ecglens.web.readings.refusals import RefusedPage, encode_whole, show_refused
 from ecglens.web.readings.titles import translate_label, translate_outcome
@@ -201,8 +201,7 @@ def look_at(
     text = read_text_facts(page)
     located, tracing = locate_corrected(page, corrections, printed=text or False, source=content)
     readings = tuple(
-        read_located(located, load_runtime(model), printed=text or False, tracing=tracing)
-        for model in options.models or (None,)
+        read_first(located, model, printed=text or False, tracing=tracing) for model in options.models or (None,)
     )
     printed = text or (options.printed and is_installed("rapidocr"))
     return FirstLook(name, options, page, tracing, readings, printed)

@@ -1,11 +1,15 @@
 """Notes on a reading: recognized, merged, ranked and said once."""
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 from django.utils import translation
 
+from ecglens.formats.csv import read_csv
 from ecglens.measuring.measure import measure
+from ecglens.record_checks import check_leads
 from ecglens.records import EcgRecord
 from ecglens.tracing.quality import OVERLAP
 from ecglens.web.readings.notes import _KINDS, rank_notes
@@ -110,3 +114,23 @@ def test_sentences_of_the_library_have_german_notes(sentence, german):
     with translation.override("de"):
         [note] = rank_notes([sentence])
     assert (note.text, note.lang) == (german, "")
+
+
+def test_faults_of_digital_leads_are_recognized():
+    clean = read_csv(Path(__file__).parents[1] / "data" / "ptbxl_00001.csv")
+    signals = clean.signals_mv.copy()
+    signals[3] = 0.0
+    signals[6] = np.nan
+    signals[7] = np.random.default_rng(0).normal(0, 0.5, signals.shape[1])
+    signals[9] = signals[10]
+    signals[11] = np.clip(signals[11], -0.2, 0.2)
+    warnings = check_leads(EcgRecord(signals, clean.fs_hz, clean.leads)).warnings
+    warnings += check_leads(EcgRecord(signals[7:8], clean.fs_hz, ("V2",))).warnings
+
+    notes = rank_notes(warnings)
+
+    assert len(warnings) >= 6
+    assert {note.lang for note in notes} == {""}
+    assert {"No lead passed its checks.", "Leads without samples: V1.", "Flat lines: aVR."} <= {
+        note.text for note in notes
+    }

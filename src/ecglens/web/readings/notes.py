@@ -311,6 +311,38 @@ _KINDS = (
         gettext_noop("The lead %(name)s is none of the twelve; it is shown as lead %(lead)s."),
     ),
     _kind(
+        r"The first (?P<part>\S+) s of (?P<all>\S+) s of the recording are read\.",
+        INFORMATION,
+        gettext_noop("The first %(part)s s of %(all)s s of the recording are read."),
+    ),
+    _kind(
+        r"Lead (?P<lead>\S+) has no samples\.", CAUTION, gettext_noop("Leads without samples: %(items)s."), "%(lead)s"
+    ),
+    _kind(
+        r"Lead (?P<lead>\S+) shows noise instead of an ECG\.",
+        CAUTION,
+        gettext_noop("Noise instead of an ECG: %(items)s."),
+        "%(lead)s",
+    ),
+    _kind(
+        r"Lead (?P<lead>\S+) is clipped: its complexes end at .*",
+        CAUTION,
+        gettext_noop("Clipped leads: %(items)s."),
+        "%(lead)s",
+    ),
+    _kind(
+        r"Leads (?P<one>\S+) and (?P<other>\S+) have the same signal, so that one of them is missing\.",
+        CAUTION,
+        gettext_noop("Leads with the same signal, so that one of them is missing: %(items)s."),
+        "%(one)s/%(other)s",
+    ),
+    _kind(r"No lead passed its checks\.", CRITICAL, gettext_noop("No lead passed its checks.")),
+    _kind(
+        r"The file may be damaged: the samples of (?P<signals>.*) differ from the checksum in its header\.",
+        CRITICAL,
+        gettext_noop("The file may be damaged: the samples of %(signals)s differ from the checksum in its header."),
+    ),
+    _kind(
         r"Left out, since the file states no voltage for them: (?P<leads>.*)\.",
         CAUTION,
         gettext_noop("Left out, since the file states no voltage for them: %(leads)s."),

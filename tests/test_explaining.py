@@ -15,7 +15,8 @@ from ecglens.leads import locate
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
 from ecglens.reading import load_runtime, read_located
-from ecglens.records import Abstention, Located, NotFound, Page, Prediction, Reading
+from ecglens.record_pages import draw_record
+from ecglens.records import Abstention, EcgRecord, Located, NotFound, Page, Prediction, Reading
 
 PAGE = Path(__file__).resolve().parent / "data" / "MI_26.jpg"
 METHOD = "occlusion_lead"
@@ -85,3 +86,9 @@ def test_an_explanation_uses_the_arrays_of_the_prediction(tmp_path: Path, calls:
     reading = read_located(locate.locate_leads(read_page(PAGE)), runtime)
     explain_page(reading, runtime, method="occlusion_lead", checks=False)
     assert calls == {"find_layout": 1, "predict": 1}
+
+
+def test_a_digital_ecg_of_one_lead_is_refused_by_the_model_of_signals() -> None:
+    record = EcgRecord(np.sin(np.arange(5000, dtype=np.float32) / 30)[None], 500.0, ("I",))
+    with pytest.raises(EcgReadError, match="this recording has 1 of them"):
+        explain(draw_record(record, "record"))

@@ -71,7 +71,8 @@ def answer_page(page: Page, model: str | os.PathLike[str] | None = None) -> tupl
         return reading, runtime
     other = load_signal_model()
     second = read_located(reading.located, other)
-    return (second, other) if second.prediction.probabilities else (reading, runtime)
+    is_by_signals = second.prediction.probabilities is not None or page.drawing is not None
+    return (second, other) if is_by_signals else (reading, runtime)
 
 
 def explain_page(

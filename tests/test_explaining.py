@@ -11,6 +11,7 @@ from tiny_models import write_model
 
 from ecglens.errors import EcgReadError, ModelError
 from ecglens.explaining import build_scene, explain, explain_page
+from ecglens.formats.csv import read_csv
 from ecglens.leads import locate
 from ecglens.models.runtime import Runtime
 from ecglens.pages.read import read_page
@@ -89,6 +90,7 @@ def test_an_explanation_uses_the_arrays_of_the_prediction(tmp_path: Path, calls:
 
 
 def test_a_digital_ecg_of_one_lead_is_refused_by_the_model_of_signals() -> None:
-    record = EcgRecord(np.sin(np.arange(5000, dtype=np.float32) / 30)[None], 500.0, ("I",))
+    record = read_csv(PAGE.parent / "ptbxl_00001.csv")
+    record = EcgRecord(record.signals_mv[:1], record.fs_hz, record.leads[:1])
     with pytest.raises(EcgReadError, match="this recording has 1 of them"):
         explain(draw_record(record, "record"))

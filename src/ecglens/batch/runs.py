@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ecglens.arguments import describe_value
 from ecglens.batch.engine import Item, cluster, read_all
 from ecglens.batch.entries import Entry, FetchError, is_remote
 from ecglens.batch.job import Job, Options, make_job
@@ -157,8 +158,8 @@ def run_job(
     for module in ("pyarrow", "distributed", "jinja2"):
         if not is_installed(module):
             require(module, extra="batch")  # names the extra to install; importing all of them takes seconds
-    if workers is not None and workers < 1:
-        raise BatchError(f"Expected at least 1 process to read with, got {workers}.")
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise BatchError(f"Expected at least 1 process to read with, got {describe_value(workers)}.")
     location = make_absolute(source) if isinstance(source, str | os.PathLike) else "entries"
     info = RunInfo(job.fingerprint(location), location, job, started=_now())
     folder = choose_folder(Path(out), info)

@@ -196,7 +196,7 @@ def _folder(folder: str, selection: _Selection) -> Iterator[Entry]:
 def _local(path: str, name: str) -> Entry:
     try:
         status = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError of a path with the character NUL
         return Entry(_printable(name), path)
     return Entry(_printable(name), path, stamp=f"{status.st_size} {status.st_mtime_ns}")
 

@@ -50,7 +50,14 @@ def test_a_page_is_read_on_request_though_it_shows_no_trace(file_of_three: Path)
     assert "The page shows print but no trace" in line["abstention"]["reason"]
     beyond = run("read", file_of_three, "--page", 4)
     assert beyond.exit_code == 2
-    assert "expected a page number from 1 to 3" in beyond.stderr
+    assert (
+        "three.pdf: expected a page number from 1 to 3, found 4; the file has 3 pages, and no page 4." in beyond.stderr
+    )
+    assert "page 4 of 3" not in beyond.stderr
+    corrected = run(
+        "correct", file_of_three, "--page", 4, "--layout", "3x4", "--out", file_of_three.with_name("fix.json")
+    )
+    assert "three.pdf: expected a page number from 1 to 3" in str(corrected.exception)
 
 
 def test_of_a_file_without_traces_the_first_page_says_why(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ecglens.arguments import folder_name
 from ecglens.datasets.sources import IMAGE_SUFFIXES
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
@@ -39,7 +40,7 @@ def list_files(sources: Iterable[Path]) -> list[Path]:
         if source.is_dir():
             below = [path for path in sorted(source.rglob("*")) if _is_page_or_record(path)]
             if not below:
-                raise EcgLensError(f"Expected pages or records below {source.name or source}, got none.")
+                raise EcgLensError(f"Expected pages or records below {folder_name(source)}, got none.")
             paths += below
         else:
             paths.append(source)

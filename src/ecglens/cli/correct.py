@@ -12,7 +12,6 @@ from ecglens.cli.coordinates import parse_box, parse_corners, parse_numbers, par
 from ecglens.cli.inputs import InputFile
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
-from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
@@ -81,7 +80,7 @@ def command(
         "gain_mm_mv": gain,
     }
     fix = Corrections(**values)
-    decoded = read_page(source.content, page=page, max_megapixels=load_settings().max_megapixels)
+    decoded = read_page(page_file, page=page)
     if scale or box or trace or remove:
         view = find_view(decoded, fix)
         fix = replace(

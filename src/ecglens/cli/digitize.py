@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
+from ecglens.arguments import folder_name
 from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error
 from ecglens.cli.coordinates import parse_box, parse_corners
 from ecglens.cli.inputs import (
@@ -209,7 +210,9 @@ def _check_nothing_exists(stem: Path, forms: list[str]) -> None:
     paths = [*(place_record(stem, form) for form in forms), _traces_path(stem)]
     existing = next((path for path in paths if path.exists()), None)
     if existing is not None:
-        raise EcgLensError(f"Expected no {existing.name} in {existing.parent.name}; add --force to overwrite it.")
+        raise EcgLensError(
+            f"Expected no {existing.name} in {folder_name(existing.parent)}; add --force to overwrite it."
+        )
 
 
 def _add_to_manifest(out: Path, source: InputFile, result: "Tracing | Joined", written: list[str]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import typer
 
+from ecglens.arguments import folder_name
 from ecglens.cli.names import own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.records import NotFound
@@ -144,8 +145,9 @@ class PageResult(Generic[T]):
 
     @property
     def name(self) -> str:
-        """Path of the file, with the number of the page where there are several."""
-        return self.file if self.count == 1 else f"{self.file}, page {self.number} of {self.count}"
+        """Path of the file, with the number of the page where there are several, and it is one of them."""
+        is_one_of_several = self.number <= self.count != 1
+        return f"{self.file}, page {self.number} of {self.count}" if is_one_of_several else self.file
 
 
 def load_corrections(
@@ -317,7 +319,7 @@ def _list_folder(folder: Path, kind: Kind, note: Callable[[str], None]) -> list[
     if kind is not Kind.ANY:
         paths = [path for path in paths if (path.suffix.lower() in IMAGE_SUFFIXES) == (kind is Kind.PAGES)]
     if not paths:
-        raise EcgLensError(f"Expected {kind} below {folder.name or folder}, got none.")
+        raise EcgLensError(f"Expected {kind} below {folder_name(folder)}, got none.")
     skipped = count_skipped([folder])
     if skipped:
         files = "1 other file is" if skipped == 1 else f"{skipped:,} other files are"

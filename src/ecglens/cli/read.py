@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import ecglens
+from ecglens.arguments import folder_name
 from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error, print_reading, print_record_reading
 from ecglens.cli.inputs import (
     CorrectionsFile,
@@ -167,7 +168,7 @@ def _write_leads(reading: Reading, folder: Path, stem: str) -> None:
             Image.fromarray(pixels).save(folder / f"{stem}-{name}.png")
     except OSError as error:
         raise EcgLensError(
-            f"--leads: expected a folder that can be written to, got {folder.name}; name another."
+            f"--leads: expected a folder that can be written to, got {folder_name(folder)}; name another."
         ) from error
 
 

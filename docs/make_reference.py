@@ -41,7 +41,7 @@ def reference() -> str:
         "Commands that read take any number of files and folders, and `-` for a file on standard input. Of a file with "
         "several pages, all that show traces are read; those that do not are named on stderr. Results go to stdout, "
         "errors and notes to stderr.",
-        "`ecglens --install-completion` completes commands and options in bash, zsh, fish and PowerShell.",
+        "`ecglens --install-completion` completes commands, options and their values in bash, zsh, fish and PowerShell.",
         "### Exit codes",
         _EXIT_CODES,
         *_commands(),

@@ -11,6 +11,7 @@ from rich.text import Text
 import ecglens
 from ecglens.arguments import folder_name
 from ecglens.cli.answers import make_note, print_page_error
+from ecglens.cli.choices import complete_from
 from ecglens.cli.inputs import Kind, PageResult, Quiet, open_inputs
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
@@ -29,7 +30,13 @@ def command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
-    to: Annotated[str, typer.Option(help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.")] = "wfdb",
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.",
+            autocompletion=complete_from("ecglens.formats.files:FORMATS", is_list=True),
+        ),
+    ] = "wfdb",
     anonymize: Annotated[
         bool,
         typer.Option(

@@ -14,6 +14,7 @@ from rich.text import Text
 import ecglens
 from ecglens.arguments import folder_name
 from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error
+from ecglens.cli.choices import PageLayout, complete_from
 from ecglens.cli.coordinates import parse_box, parse_corners
 from ecglens.cli.inputs import (
     CorrectionsFile,
@@ -46,7 +47,12 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
     formats: Annotated[
-        str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.")
+        str,
+        typer.Option(
+            "--format",
+            help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.",
+            autocompletion=complete_from("ecglens.formats.files:FORMATS", is_list=True),
+        ),
     ] = "csv",
     with_overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write a picture of the digitized traces over the page.")
@@ -54,7 +60,7 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object for each page, without signals, one per line.")
     ] = False,
-    layout: Annotated[str | None, typer.Option(help="The page's layout, such as 6x2.", show_default=False)] = None,
+    layout: PageLayout = None,
     corners: Annotated[
         str | None,
         typer.Option(help="The paper's corners in px, x,y four times, clockwise from top left.", show_default=False),

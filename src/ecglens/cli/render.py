@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ecglens.cli.choices import complete_from
 from ecglens.cli.progress import bar
 from ecglens.cli.sources import Scheme
 from ecglens.errors import RenderError
@@ -29,13 +30,15 @@ def command(
             help="Layout: 3x4+1 (default), 3x4, 3x4+2, 3x4+3, 6x2, 6x2+1, 12x1, 6x1-limb, 6x1-precordial, "
             "3x2-limb, 3x2-precordial, 4x3, 1x1; 3x4-cabrera, 3x4+1-cabrera, 6x2-cabrera, 12x1-cabrera, 4x3-cabrera.",
             show_default=False,
+            autocompletion=complete_from("ecglens.layouts:LAYOUTS"),
         ),
     ] = None,
     style: Annotated[
         str,
         typer.Option(
             help="Style of a recorder: plain, dotted-report, red-cart, green-clinic, blue-export, orange-strip, "
-            "gray-copy, bare."
+            "gray-copy, bare.",
+            autocompletion=complete_from("ecglens.render:STYLES"),
         ),
     ] = "plain",
     grid: Annotated[
@@ -44,6 +47,7 @@ def command(
             help="Grid, instead of that of the style: pink-dotted, pink-lines, red-lines, red-dotted, green-lines, "
             "green-dotted, blue-lines, blue-dotted, orange-lines, gray-lines, gray-dotted, none.",
             show_default=False,
+            autocompletion=complete_from("ecglens.render:GRIDS"),
         ),
     ] = None,
     speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = STANDARD_SPEED_MM_S,
@@ -61,6 +65,7 @@ def command(
             help="KIND or KIND:STRENGTH (0 to 1), repeatable; kinds: rotation, perspective, curl, fold, crease, "
             "shadow, uneven-light, blur, noise, jpeg, stains, handwriting, screen, fax, fading, crop.",
             show_default=False,
+            autocompletion=complete_from("ecglens.render:DAMAGES"),
         ),
     ] = None,
     quality: Annotated[int, typer.Option(help="Quality of a single JPEG.", min=1, max=100)] = 95,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecglens.cli.choices import complete_from
 from ecglens.cli.names import printable
 from ecglens.errors import DatasetError
 
@@ -20,7 +21,13 @@ Rules = Annotated[
 ]
 
 Scheme = Annotated[
-    str | None, typer.Option(help="Labels of PTB-XL: four, superclass or stage.", show_default=False, metavar="NAME")
+    str | None,
+    typer.Option(
+        help="Labels of PTB-XL: four, superclass or stage.",
+        show_default=False,
+        metavar="NAME",
+        autocompletion=complete_from("ecglens.datasets.sources:SCHEMES"),
+    ),
 ]
 
 

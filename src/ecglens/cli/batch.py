@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
 from ecglens.cli.choices import complete_from, complete_models
 from ecglens.cli.inputs import Quiet
-from ecglens.cli.names import printable
+from ecglens.cli.names import name_skipped, printable
 
 if TYPE_CHECKING:
     from ecglens.batch import Progress as RunProgress
@@ -113,7 +113,7 @@ def _print(result: "Result", out: Path) -> None:
     if result.failures:
         lines.append(f"Reasons: {result.failures_file}")
     if result.skipped_files:
-        lines.append(f"Skipped because of their names: {_format_count(result.skipped_files, 'other file')}.")
+        lines.append(f"Skipped because of their names: {name_skipped(result.skipped_names, result.skipped_files)}.")
     if result.folder != out:
         lines.append(f"{out} holds the result of another run, so this one has a folder of its own.")
     console = Console(highlight=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 import typer
 
 from ecglens.arguments import folder_name
-from ecglens.cli.names import own_stem, printable
+from ecglens.cli.names import name_skipped, own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.records import NotFound
 
@@ -312,7 +312,7 @@ def _store_standard_input(path: Path) -> Path:
 
 
 def _list_folder(folder: Path, kind: Kind, note: Callable[[str], None]) -> list[Path]:
-    from ecglens.batch.features import count_skipped, list_files
+    from ecglens.batch.features import list_files, list_skipped
     from ecglens.datasets.sources import IMAGE_SUFFIXES
 
     paths = list_files([folder])
@@ -320,8 +320,8 @@ def _list_folder(folder: Path, kind: Kind, note: Callable[[str], None]) -> list[
         paths = [path for path in paths if (path.suffix.lower() in IMAGE_SUFFIXES) == (kind is Kind.PAGES)]
     if not paths:
         raise EcgLensError(f"Expected {kind} below {folder_name(folder)}, got none.")
-    skipped = count_skipped([folder])
+    skipped = [path.name for path in list_skipped([folder])]
     if skipped:
-        files = "1 other file is" if skipped == 1 else f"{skipped:,} other files are"
-        note(f"{printable(str(folder))}: {files} neither a page nor a digital ECG, and skipped.")
+        files = name_skipped(skipped, len(skipped))
+        note(f"{printable(str(folder))}: skipped {files}: hidden, or neither a page nor a digital ECG.")
     return paths

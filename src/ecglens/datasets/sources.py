@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from ecglens.datasets.annotations import ludb
 from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.datasets.visible_files import is_hidden, list_visible
 from ecglens.documents import parse_toml
 from ecglens.errors import DatasetError, MissingDataError
 from ecglens.tables import read_table
@@ -163,7 +164,7 @@ def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordi
     if path.is_file() or is_ptbxl(path) or scheme is not None:
         return from_path(path, scheme=scheme)
     rows = []
-    for header in sorted(path.rglob("*.hea")):
+    for header in list_visible(path, "*.hea"):
         key = header.relative_to(path).with_suffix("")
         label = key.parent.name or path.resolve().name
         rows.append(Recording(header, label, key.as_posix(), key.as_posix(), None, "wfdb"))
@@ -224,7 +225,7 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
     root = Path(root)
     rules = tuple(rules)
     rows = []
-    for path in sorted(root.rglob("*")):
+    for path in list_visible(root):
         if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
             continue
         names = path.relative_to(root).parts[:-1]
@@ -234,7 +235,7 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
             key = path.relative_to(root).as_posix()
             rows.append(Recording(path, _short(classes[-1], rules), key, key, split, "folders"))
     if not rows:
-        loose = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
+        loose = any(path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name) for path in root.iterdir())
         problem = "got images in no folder; make one for each label, or give a CSV" if loose else "got none"
         raise DatasetError(f"Expected images in folders by label below {root}, {problem}.")
     return _with_names_of_text(rows)
@@ -249,7 +250,7 @@ def from_flat_folder(root: str | Path) -> Recordings | None:
     root = Path(root)
     if not root.is_dir() or is_ptbxl(root):
         return None
-    pages = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    pages = [path for path in list_visible(root) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     if not pages or any(path.parent != root for path in pages):
         return None
     return _with_names_of_text([Recording(page, NO_LABEL, page.name, page.name, None, "folder") for page in pages])

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from ecglens.arguments import folder_name
-from ecglens.datasets.sources import IMAGE_SUFFIXES
+from ecglens.datasets.sources import IMAGE_SUFFIXES, is_record
 from ecglens.datasets.visible_files import is_hidden, list_visible
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
@@ -144,6 +144,4 @@ def _is_left_out(path: Path, below: Container[Path]) -> bool:
 
 
 def _is_page_or_record(path: Path) -> bool:
-    if not path.is_file() or path.suffix.lower() in PART_ENDINGS:
-        return False
-    return path.suffix.lower() in IMAGE_SUFFIXES or detect_format(path) is not None
+    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or is_record(path))

@@ -10,7 +10,7 @@ import pytest
 import ecglens
 from ecglens.arguments import folder_name, is_number_in
 from ecglens.errors import ArgumentError, EcgLensError
-from ecglens.formats.files import write_record
+from ecglens.formats.files import detect_format, write_record
 from ecglens.render import damage, render_page
 
 PAGE = Path(__file__).resolve().parent / "data" / "MI_26.jpg"
@@ -78,6 +78,7 @@ NUMBERS: dict[str, Callable[[], object]] = {
     "a page with the character NUL": lambda: ecglens.read("a\0b"),
     "pages with the character NUL": lambda: next(ecglens.iterate_pages("a\0b")),
     "a record with the character NUL": lambda: ecglens.read_record("a\0b"),
+    "a file with the character NUL whose format is detected": lambda: detect_format(Path("a\0b")),
     "a model with the character NUL": lambda: ecglens.load_model("a\0b"),
 }
 

@@ -352,6 +352,8 @@ def detect_format(path: Path) -> str | None:
         raise MissingDataError(f"Expected a file of signals at {path}, got nothing there; check the path.") from error
     except OSError as error:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # of the character NUL
+        raise DatasetError(f"Expected a path to a digital ECG, got {ascii(str(path))}; correct it.") from error
     if holds_record(path, head):
         return "wfdb"
     marked = next((name for name, matches in _MARKS.items() if matches(head)), None)

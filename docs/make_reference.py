@@ -27,7 +27,8 @@ _EXIT_CODES = """\
 | 0 | Everything was done; a page without a label counts as read. |
 | 1 | The result itself says no: `ecglens audit` found copies across the split, or `ecglens assess` a poor picture. |
 | 2 | A page or file could not be used, or an option is wrong; the other pages were done. |
-| 130 | The command was stopped by Ctrl+C; what was finished before is written. |"""
+| 130 | The command was stopped by Ctrl+C; what was finished before is written. |
+| 141 | Whatever read the output has ended, as `head` does; the command ends too, without an error. |"""
 
 
 def reference() -> str:
@@ -41,7 +42,8 @@ def reference() -> str:
         "Commands that read take any number of files and folders, and `-` for a file on standard input. Of a file with "
         "several pages, all that show traces are read; those that do not are named on stderr. Results go to stdout, "
         "errors and notes to stderr.",
-        "`ecglens --install-completion` completes commands and options in bash, zsh, fish and PowerShell.",
+        "`ecglens --install-completion` completes commands, options and their values in bash, zsh, fish and "
+        "PowerShell.",
         "### Exit codes",
         _EXIT_CODES,
         *_commands(),

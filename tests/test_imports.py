@@ -21,7 +21,7 @@ EXPORTED = [
     *("Abstention", "Box", "EcgLensError", "EcgReadError", "EcgRecord", "Explanation", "Layout", "LeadBox", "Located"),
     *("NotFound", "Page", "Prediction", "Reading", "Tracing", "__version__", "digitize", "digitize_joined"),
     *("examine", "explain", "read", "read_record"),
-    *("iterate_pages", "list_models", "read_many", "BatchError", "DatasetError", "MissingExtraError"),
+    *("iterate_pages", "list_models", "read_many", "ArgumentError", "BatchError", "DatasetError", "MissingExtraError"),
     *(
         "examine_record",
         "RecordReading",

@@ -306,6 +306,27 @@ def test_pages_of_a_file_are_read_one_after_another() -> None:
     assert list(ecglens.iterate_pages(page)) == [page]
 
 
+def test_a_page_that_was_read_before_is_no_other_page_of_its_file(tmp_path: Path) -> None:
+    picture = Image.open(PAGE).convert("RGB")
+    picture.save(tmp_path / "two.tif", save_all=True, append_images=[picture])
+    first, second = ecglens.iterate_pages(tmp_path / "two.tif")
+    assert [ecglens.assess(second).px_per_mm, ecglens.assess(second, page=2).px_per_mm] == [
+        pytest.approx(ecglens.assess(first).px_per_mm)
+    ] * 2
+    for read_other in (ecglens.read, ecglens.examine, ecglens.digitize, ecglens.assess, ecglens.explain):
+        with pytest.raises(EcgReadError, match="expected the file to read page 2, got its page 1, which") as refused:
+            read_other(first, page=2)
+        assert refused.value.code == "no_such_page"
+
+
+@pytest.mark.usefixtures("fresh_settings")
+def test_every_way_to_read_a_page_obeys_the_largest_size_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGLENS_MAX_MEGAPIXELS", "0.1")
+    for read_large in (ecglens.read, ecglens.digitize, read_page, lambda page: next(ecglens.iterate_pages(page))):
+        with pytest.raises(EcgReadError, match=r"expected a page of at most 0\.1 megapixels"):
+            read_large(PAGE)
+
+
 def test_a_picture_that_cannot_be_read_says_what_would_make_a_better_one():
     page = read_page(PAGE)
     blurred = replace(page, pixels=cv2.GaussianBlur(page.pixels, (0, 0), 9))

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ecglens.errors import (
+    ArgumentError,
     BatchError,
     DatasetError,
     EcgLensError,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abstention",
+    "ArgumentError",
     "BatchError",
     "Box",
     "Corrections",

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import folder_name
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.errors import DatasetError, EcgLensError, ModelError
 from ecglens.evaluation.calibration import (
@@ -92,7 +93,9 @@ def calibrate(
     if len(loaded.rows_of_a_page) > 1:
         raise ModelError(f"Expected a model that answers once a page, got '{card.name}', which answers for each lead.")
     if out.exists() and any(out.iterdir()):
-        raise ModelError(f"Expected an empty folder to write to, got {out.name}, which has files; name another.")
+        raise ModelError(
+            f"Expected an empty folder to write to, got {folder_name(out)}, which has files; name another."
+        )
     data = data.canonical()  # copies would be in two folds
     targets = _list_targets(data, card)
     rows, predictions, unread = _read_all(loaded, data, on_page)

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import check_type, describe_value, is_number_in
 from ecglens.documents import dump_document, parse_json
 from ecglens.errors import EcgReadError
 from ecglens.layouts import CABRERA_LEADS, LAYOUTS, RHYTHM, STANDARD_LEADS, lead_of_row
@@ -128,12 +129,12 @@ class Corrections:
     view_px: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.page < 1:
-            _refuse(f"expected the number of a page from 1, got {self.page}.")
+        if not isinstance(self.page, int) or self.page < 1:
+            _refuse(f"expected the number of a page from 1, got {describe_value(self.page)}.")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                _refuse(f"expected {name} from {low:g} to {high:g}, got {value:g}.")
+            if value is not None and not is_number_in(value, low, high):
+                _refuse(f"expected {name} from {low:g} to {high:g}, got {describe_value(value)}.")
         if self.layout is not None and self.layout not in LAYOUTS:
             _refuse(f"expected a layout out of {', '.join(LAYOUTS)}, got '{self.layout}'.")
         if self.px_per_mm is not None and not all(_PX_PER_MM[0] <= value <= _PX_PER_MM[1] for value in self.px_per_mm):
@@ -295,7 +296,9 @@ def check_file(corrections: Corrections, source: object) -> None:
 
     Raises:
         EcgReadError: The file has another SHA-256.
+        ArgumentError: The corrections are none.
     """
+    check_type(corrections, Corrections, "corrections, such as those of ecglens.corrections.read_corrections")
     if corrections.sha256 is None or not isinstance(source, str | os.PathLike | bytes):
         return
     content, name = load_file(source)
@@ -403,7 +406,9 @@ def replace_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layou
 
     Raises:
         EcgReadError: A box is of no lead of the layout, too small, or not on the page.
+        ArgumentError: They are no mapping of boxes.
     """
+    check_type(boxes, Mapping, "a dictionary of boxes by the names of leads")
     rows = _row_names(layout)
     unknown = set(boxes) - set(rows)
     if unknown:
@@ -426,6 +431,7 @@ def replace_boxes(layout: Layout, boxes: Mapping[str, Box], page: Page) -> Layou
 
 
 def _check_box(name: str, box: Box, page: Page, px_per_mm: tuple[float, float]) -> None:
+    check_type(box, Box, f"an ecglens.Box for {name}")
     is_inside = 0 <= box.left < box.right <= page.width and 0 <= box.top < box.bottom <= page.height
     min_height, min_width = (_MIN_BOX_MM * scale for scale in px_per_mm)
     if not is_inside or box.width < min_width or box.height < min_height:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import describe_value, is_number_in
 from ecglens.corrections import (
     Corrections,
     build_layout_by_hand,
@@ -52,7 +53,7 @@ from ecglens.tracing.quality import good_share
 from ecglens.tracing.trace import trace_page
 from ecglens.vision.pixel_classes import classify_page
 
-__all__ = ["digitize", "digitize_page", "find_view", "measure_tracing"]
+__all__ = ["check_scale", "digitize", "digitize_page", "find_view", "measure_tracing"]
 
 _MAX_UNREAD = 2
 """Number of unread lead names from which the classes of the pixels are asked for the layout."""
@@ -104,9 +105,10 @@ def digitize(
 
     Raises:
         EcgReadError: The file is not a page that can be read, its leads were not found, or an argument is out of range.
+        ArgumentError: The boxes or the corrections are none.
         MissingExtraError: ``printed`` is set and rapidocr is not installed.
     """
-    _check_scale(layout, speed_mm_s, gain_mm_mv, fs_hz)
+    check_scale(layout=layout, speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
     decoded = read_chosen_page(source, page=page, max_megapixels=load_settings().max_megapixels)
     if corrections is not None:
         check_file(corrections, source)
@@ -229,6 +231,33 @@ def find_view(page: Page, corrections: Corrections | None = None) -> Page:
         return digitize_page(page, corrections=replace(fix, names={}, px_per_mm=None, boxes={}, traces=())).page
     except EcgReadError:
         return locate_flat_leads(correct_page(page, fix), fix.layout).page
+
+
+def check_scale(*, layout: str | None = None, speed_mm_s: float | None, gain_mm_mv: float | None, fs_hz: float) -> None:
+    """Refuse a layout, speed, gain or sampling rate that no page has, before the page is read.
+
+    Args:
+        layout: As for :func:`digitize`.
+        speed_mm_s: As for :func:`digitize`.
+        gain_mm_mv: As for :func:`digitize`.
+        fs_hz: As for :func:`digitize`.
+
+    Raises:
+        EcgReadError: One is out of range or of another type; ``code`` is ``"invalid_argument"``.
+    """
+    if layout is not None and not (isinstance(layout, str) and layout in LAYOUTS):
+        raise EcgReadError(
+            f"Expected a layout out of {', '.join(LAYOUTS)}, got {describe_value(layout)}.", code="invalid_argument"
+        )
+    for name, value, low, high, is_optional in (
+        ("speed in mm/s", speed_mm_s, 5, 200, True),
+        ("gain in mm/mV", gain_mm_mv, 1, 80, True),
+        ("sampling rate in Hz", fs_hz, 50, 4000, False),
+    ):
+        if not (is_optional and value is None) and not is_number_in(value, low, high):
+            raise EcgReadError(
+                f"Expected a {name} from {low} to {high}, got {describe_value(value)}.", code="invalid_argument"
+            )
 
 
 def measure_tracing(tracing: Tracing) -> Measurements | None:
@@ -431,15 +460,3 @@ def _doubt_speed(tracing: Tracing, facts: PrintedFacts, *, is_given: bool) -> st
         f"Nothing on the page confirms {speed:g} mm/s, and all durations and rates depend on the paper speed; "
         "check the paper speed."
     )
-
-
-def _check_scale(layout: str | None, speed_mm_s: float | None, gain_mm_mv: float | None, fs_hz: float) -> None:
-    if layout is not None and layout not in LAYOUTS:
-        raise EcgReadError(f"Expected a layout out of {', '.join(LAYOUTS)}, got '{layout}'.")
-    for name, value, low, high in (
-        ("speed in mm/s", speed_mm_s, 5, 200),
-        ("gain in mm/mV", gain_mm_mv, 1, 80),
-        ("sampling rate in Hz", fs_hz, 50, 4000),
-    ):
-        if value is not None and not low <= value <= high:
-            raise EcgReadError(f"Expected a {name} from {low} to {high}, got {value:g}.")

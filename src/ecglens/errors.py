@@ -18,6 +18,8 @@ what to do. Callers decide by the error's type and its ``code``, never by its te
      ├── BatchError          a source, result folder or cluster that many pages cannot be read with
      │    └── MissingSourceError no source at all; a FileNotFoundError too
      ├── StreamError         a source, message or broker of a live stream that cannot be used
+     ├── ArgumentError       an argument of another type or with a value that no function takes; a TypeError and a
+     │                       ValueError too
      ├── SettingsError       a setting with a wrong value
      └── MissingExtraError   an optional dependency that is not installed
 
@@ -27,6 +29,7 @@ what to do. Callers decide by the error's type and its ``code``, never by its te
 from typing import Literal
 
 __all__ = [
+    "ArgumentError",
     "BatchError",
     "DatasetError",
     "EcgLensError",
@@ -127,6 +130,13 @@ class MissingSourceError(BatchError, FileNotFoundError):
 
 class StreamError(EcgLensError):
     """The source, a message or the broker of a live stream is not what was expected."""
+
+
+class ArgumentError(EcgLensError, TypeError, ValueError):
+    """An argument is of another type than the function takes, or has a value that it does not take."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="invalid_argument")
 
 
 class SettingsError(EcgLensError):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.digitizing import digitize
-from ecglens.errors import EcgLensError, EcgReadError
+from ecglens.errors import ArgumentError, EcgLensError, EcgReadError
 from ecglens.extras import require
 from ecglens.formats.files import detect_format, read_record
 from ecglens.measuring.features import FEATURES, compute_features
@@ -66,7 +66,7 @@ class EcgFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             EcgLensError: A page or file cannot be read, and ``on_error`` is ``"raise"``.
-            TypeError: It is one page, not several.
+            ArgumentError: It is one page, not several.
         """
         check_several(X)
         self.fit(X)
@@ -114,22 +114,31 @@ class EcgClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             ModelError: It does not exist, or cannot be used.
-            ValueError: A label is none of the model's.
+            ArgumentError: A label is none of the model's.
         """
         classes = self.classes_
         unknown = sorted({str(label) for label in ([] if y is None else y)} - {str(label) for label in classes})
         if unknown:
-            raise ValueError(f"Expected labels of the model, {', '.join(map(str, classes))}, got {', '.join(unknown)}.")
+            raise ArgumentError(
+                f"Expected labels of the model, {', '.join(map(str, classes))}, got {', '.join(unknown)}; correct them."
+            )
         return self
 
     def predict_proba(self, X: Iterable[Sample]) -> NDArray[np.float64]:
-        """Compute calibrated probabilities; see :meth:`ecglens.model.Model.predict_proba`."""
+        """Compute calibrated probabilities; see :meth:`ecglens.model.Model.predict_proba`.
+
+        Raises:
+            EcgReadError: A file is not a page that can be read; one without leads has a row of NaN.
+        """
         return load_model(self.model).predict_proba(X)
 
     def predict(self, X: Iterable[Sample]) -> NDArray[np.object_]:
         """Return the most probable label of each page; ``None`` where the model was not run.
 
         The threshold below which the model abstains is not applied; :meth:`ecglens.model.Model.read` applies it.
+
+        Raises:
+            EcgReadError: As for :meth:`predict_proba`.
         """
         classes = self.classes_
         probabilities = self.predict_proba(X)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ecglens.digitizing import digitize_page, measure_tracing
+from ecglens.digitizing import check_scale, digitize_page, measure_tracing
 from ecglens.errors import EcgReadError
 from ecglens.layouts import STANDARD_LEADS, canonical_lead
 from ecglens.limits import threshold
@@ -111,6 +111,7 @@ def digitize_joined(
     """
     if not isinstance(source, str | os.PathLike | bytes):
         source, _ = load_file(source)
+    check_scale(speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv, fs_hz=fs_hz)
     options: dict[str, Any] = {"speed_mm_s": speed_mm_s, "gain_mm_mv": gain_mm_mv, "fs_hz": fs_hz, "printed": printed}
     max_megapixels = load_settings().max_megapixels
     first = digitize_page(read_page(source, page=page, max_megapixels=max_megapixels), source=source, **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.errors import ModelError
+from ecglens.errors import ArgumentError, ModelError
 from ecglens.models.cards import ModelCard
 from ecglens.models.registry import AUTO, PAGE_MODEL, SIGNAL_MODEL
 from ecglens.models.runtime import Runtime
@@ -90,7 +90,7 @@ class Model:
         Raises:
             EcgReadError: A file is not a page that can be read.
             ModelError: There is a record, and the model reads pages.
-            TypeError: It is one page, not several.
+            ArgumentError: It is one page, not several.
         """
         check_several(sources)
         predictions = [self.read_record(one) if isinstance(one, EcgRecord) else self.read(one) for one in sources]
@@ -103,10 +103,12 @@ def check_several(sources: object) -> None:
     """Refuse one page where several belong, before the letters of its name are read as pages.
 
     Raises:
-        TypeError: It is one.
+        ArgumentError: It is one, or anything else that is not several.
     """
-    if isinstance(sources, str | bytes | os.PathLike):
-        raise TypeError("Expected several pages, such as a list of paths, got one; put it into a list.")
+    if isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable):
+        raise ArgumentError(
+            f"Expected several pages, such as a list of paths, got one {type(sources).__name__}; put it into a list."
+        )
 
 
 def load_model(name_or_folder: str | os.PathLike[str] | None = None) -> Model:
@@ -119,6 +121,7 @@ def load_model(name_or_folder: str | os.PathLike[str] | None = None) -> Model:
     Raises:
         MissingModelError: There is no such model.
         ModelError: It cannot be used.
+        ArgumentError: It is neither a name nor a folder.
 
     >>> load_model("compact_cnn").labels
     ('normal', 'mi', 'history_mi', 'abnormal_heartbeat')

@@ -14,7 +14,7 @@ from ecglens.leads.locate import locate_leads
 from ecglens.models.abstention import no_layout, withdraw_contradicted
 from ecglens.models.cards import sha256_of
 from ecglens.models.inputs import LeadBeats, needs_record
-from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model
+from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model, name_model
 from ecglens.models.runtime import Runtime
 from ecglens.pages.assessing import describe_hints
 from ecglens.pages.contents import describe_contents
@@ -102,6 +102,7 @@ def read(
     Raises:
         EcgReadError: The file is not a page that can be read.
         ModelError: The model cannot be used.
+        ArgumentError: The model is no name and no folder, or the corrections are none.
     """
     reading = examine(source, model=model, page=page, measure=measure, corrections=corrections)
     return reading if measure else reading.prediction
@@ -133,11 +134,12 @@ def examine(
     Raises:
         EcgReadError: As for :func:`read`; the corrections are of another page.
         ModelError: As for :func:`read`.
+        ArgumentError: As for :func:`read`; the age is no number of 0 or more, or the sex is another word.
         MissingExtraError: ``printed`` is set and rapidocr is not installed.
     """
-    runtime = load_runtime(model)
+    runtime, person = load_runtime(model), Person(age, sex)
     decoded = read_chosen_page(source, page=page, max_megapixels=load_settings().max_megapixels)
-    person, facts = Person(age, sex), _text_facts(decoded, printed)
+    facts = _text_facts(decoded, printed)
     if corrections is not None:
         check_file(corrections, source)
     located, tracing = locate_corrected(decoded, corrections, printed=facts, source=source)
@@ -329,7 +331,7 @@ def predict_record(
 
 def is_auto(model: str | os.PathLike[str] | None) -> bool:
     """Return whether a name, or the model of the settings where it is ``None``, asks for both models."""
-    return (load_settings().model if model is None else os.fspath(model)) == AUTO
+    return name_model(model) == AUTO
 
 
 def measure_reading(

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import check_type
 from ecglens.layouts import RHYTHM
 from ecglens.limits import threshold
 from ecglens.records import GOOD_QUALITY, EcgRecord
@@ -110,7 +111,11 @@ def check_leads(record: EcgRecord) -> EcgRecord:
 
     Returns:
         The record with the quality of each lead, 1 or below 0.5, and a warning for each failure.
+
+    Raises:
+        ArgumentError: It is no record.
     """
+    check_type(record, EcgRecord, "a record, such as one from ecglens.read_record")
     if record.quality or not record.leads:
         return record
     failures: set[str] = set()

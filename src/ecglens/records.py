@@ -3,7 +3,6 @@
 Measurements are defined in ``measurements`` and explanations in ``explanations``; both can be imported from here too.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import describe_value, is_number_in
 from ecglens.errors import EcgLensError, RecordError
 from ecglens.explanations import Check, Explanation, ModelChecks, Segment
 from ecglens.measurements import LeadWaves, Measured, Measurements, PrintedFacts, Rhythm
@@ -368,8 +368,10 @@ class EcgRecord:
             raise RecordError(
                 f"Expected signals of the shape (leads, samples), got the shape {shape}; give a row for each lead."
             )
-        if not 0 < self.fs_hz < math.inf:
-            raise RecordError(f"Expected a sampling rate above 0 Hz, got {self.fs_hz:g}; give that of the recording.")
+        if not is_number_in(self.fs_hz, 0) or self.fs_hz == 0:
+            raise RecordError(
+                f"Expected a sampling rate above 0 Hz, got {describe_value(self.fs_hz)}; give that of the recording."
+            )
         if len(self.leads) != shape[0]:
             raise RecordError(
                 f"Expected a name for each of {shape[0]} rows of signals, got {len(self.leads)}; name each lead."

@@ -5,7 +5,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["ComparedFigure", "Outcome", "Person", "Source", "Statement"]
+from ecglens.arguments import describe_value, is_number_in
+from ecglens.errors import ArgumentError
+
+__all__ = ["SEXES", "ComparedFigure", "Outcome", "Person", "Source", "Statement"]
+
+SEXES = ("female", "male")
+"""Sexes that limits of criteria tell apart."""
 
 
 class Outcome(StrEnum):
@@ -24,10 +30,21 @@ class Person:
     Attributes:
         age: Age in years.
         sex: ``"female"`` or ``"male"``.
+
+    Raises:
+        ArgumentError: The age is no number of 0 or more, or the sex is another word.
     """
 
     age: float | None = None
     sex: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.age is not None and not is_number_in(self.age, 0):
+            raise ArgumentError(f"Expected an age in years of 0 or more, got {describe_value(self.age)}; correct it.")
+        if self.sex is not None and self.sex not in SEXES:
+            raise ArgumentError(
+                f"Expected 'female' or 'male' as the sex, got {describe_value(self.sex)}; correct it, or leave it out."
+            )
 
 
 @dataclass(frozen=True, slots=True)

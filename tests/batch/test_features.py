@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ecglens.batch import compute_feature_rows, list_files
-from ecglens.batch.features import count_skipped
+from ecglens.batch.features import list_skipped
 from ecglens.errors import EcgLensError
 from ecglens.formats.csv import write_csv
 from ecglens.layouts import STANDARD_LEADS
@@ -27,16 +27,18 @@ def test_pages_and_records_are_found_below_a_folder_each_once(tmp_path):
     assert [path.name for path in paths] == ["e.csv", "b.JPG", "c.fhir.json", "a.hea", "d.txt"]
 
 
-def test_tables_of_something_else_are_no_records_and_what_is_skipped_is_counted(tmp_path):
+def test_tables_of_something_else_are_no_records_and_what_is_skipped_is_named(tmp_path):
     (tmp_path / "a.jpg").touch()
     (tmp_path / "record.csv").write_text("time_s,V1-rhythm-2\n0,1\n")
     (tmp_path / "own.csv").write_text("avr,x\n0,1\n")
     (tmp_path / "index.csv").write_text("path,label\na.jpg,mi\n")
     (tmp_path / "features.csv").write_text("file,layout,error,rate_bpm\n")
-    for name in ("r.hea", "r.dat", "readme.txt"):
+    for name in ("r.hea", "r.dat", "readme.txt", "._a.jpg", ".x.png", ".cache/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [path.name for path in list_files([tmp_path])] == ["a.jpg", "own.csv", "r.hea", "record.csv"]
-    assert count_skipped([tmp_path, tmp_path / "index.csv"], tmp_path / "features.csv") == 2
+    skipped = list_skipped([tmp_path, tmp_path / "index.csv"], tmp_path / "features.csv")
+    assert [path.name for path in skipped] == ["._a.jpg", ".x.png", "index.csv", "readme.txt"]
 
 
 def test_a_folder_without_pages_and_a_path_to_nothing_are_refused(tmp_path):

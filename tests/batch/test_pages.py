@@ -19,7 +19,7 @@ from ecglens.batch import Entry, Options, Progress, Result, run
 from ecglens.batch.job import make_job
 from ecglens.batch.pages import answer, picture
 from ecglens.batch.readers import PageReader
-from ecglens.batch.results import store_files
+from ecglens.batch.results import open_result, store_files
 from ecglens.errors import BatchError, ModelError
 from ecglens.formats.files import write_record
 from ecglens.formats.wfdb import read_wfdb
@@ -218,14 +218,21 @@ def mixed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for form in ("aecg", "dicom"):
         write_record(record, folder / "recording", form)
     (folder / "feed.xml").write_text("<rss></rss>\n")
-    (folder / "notes.txt").write_text("dear")
+    for name in ("notes.txt", "readme.md", "._recording.dcm", ".x.png"):
+        (folder / name).write_text("dear")
     return folder
 
 
 def test_digital_ecgs_are_read_beside_pages(mixed_folder: Path, model: Path, tmp_path: Path) -> None:
     options = Options(parts=("label", "measurements", "signals"), model="auto")
     result = run(mixed_folder, tmp_path / "result", options=options, workers=1)
-    assert result.skipped_files == 1
+    names = ("._recording.dcm", ".x.png", "notes.txt")
+    assert (result.skipped_files, result.skipped_names) == (4, names)
+    assert open_result(result.folder).skipped_names == names
+    words = "skipped because of their names: 4, such as ._recording.dcm, .x.png, notes.txt."
+    assert words in " ".join(result.summary.read_text(encoding="utf-8").split())
+    again = run(mixed_folder, tmp_path / "result", options=options, workers=1)
+    assert (again.skipped_files, again.skipped_names) == (4, names)
     by_name = rows(result)
     assert by_name["feed.xml"]["failure"] == "not_a_page"
     assert "found an HTML, SVG or XML file" in by_name["feed.xml"]["reason"]

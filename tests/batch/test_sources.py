@@ -142,6 +142,16 @@ def test_a_tar_whose_member_states_exabytes_is_refused_where_it_ends(tmp_path, u
         contents(archive)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_with_a_name_twice_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "pages.zip", "w") as packed:
+        for content in (b"a", b"b"):
+            packed.writestr("sub/", b"")
+            packed.writestr("sub/a.png", content)
+    with pytest.raises(BatchError, match=r"pages\.zip: .* different names, got 2 with the name 'sub/a\.png'"):
+        contents(tmp_path / "pages.zip")
+
+
 def test_a_zip_whose_members_share_their_bytes_is_refused(tmp_path):
     archive = tmp_path / "pages.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:

@@ -555,7 +555,7 @@ def test_a_table_that_cannot_be_written_is_refused_before_the_work(feature_row, 
     )
 
 
-def test_features_says_how_many_files_it_skipped(feature_row, tmp_path):
+def test_features_names_the_files_that_it_skipped(feature_row, tmp_path):
     for name in ("a.jpg", "readme.txt", "notes.md"):
         (tmp_path / name).touch()
     (tmp_path / "index.csv").write_text("path,label\na.jpg,mi\n")
@@ -563,7 +563,10 @@ def test_features_says_how_many_files_it_skipped(feature_row, tmp_path):
 
     assert result.exit_code == 0
     assert "1 file, 0 without features; f.csv written." in result.stdout
-    assert "Skipped, because they are no pages and no records: 3 other files." in result.stdout
+    assert (
+        "Skipped, because they are hidden, or no pages and no records: 3 other files (index.csv, notes.md, readme.txt)."
+        in result.stdout
+    )
 
 
 def test_names_that_a_format_writes_as_one_are_kept_apart() -> None:

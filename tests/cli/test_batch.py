@@ -29,7 +29,7 @@ def reading(monkeypatch, tmp_path):
         report(batch.Progress("finished", 3, 3, 3, 1, 2.0, 0.0))
         if source == "stop":
             raise KeyboardInterrupt
-        return batch.Result(tmp_path / "elsewhere", 3, 3, 1, 1, 2)
+        return batch.Result(tmp_path / "elsewhere", 3, 3, 1, 1, 5, ("._a.jpg", "a.txt", "b.txt"))
 
     monkeypatch.setattr(batch, "run", fake, raising=False)
     return arguments
@@ -45,7 +45,7 @@ def test_progress_is_json_lines_without_a_terminal_and_the_end_is_reported(readi
     for line in (
         "3 pages of 3 files, 1 failed.",
         "another file has the same bytes: 1 file.",
-        "because of their names: 2 other files.",
+        "because of their names: 5 other files (._a.jpg, a.txt, b.txt and 2 more).",
         "failures.csv",
         "so this one has a folder of its own",
         "not a diagnosis",

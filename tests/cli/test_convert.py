@@ -52,6 +52,17 @@ def test_no_name_is_written_and_with_anonymize_no_other_detail_either(form: str,
         assert (b"female" in content) == (folder == "plain" and form != "csv")
 
 
+def test_a_folder_without_a_name_of_its_own_is_named(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "results").mkdir()
+    monkeypatch.chdir(tmp_path / "results")
+    for out in (".", "../results", "x/.."):
+        run(source, "--out", out, "--force")
+        again = run(source, "--out", out)
+        assert "Expected no ecg.hea in results; add --force to overwrite it." in again.output
+
+
 def test_a_file_that_exists_is_overwritten_on_request_only(source: Path, tmp_path: Path) -> None:
     assert run(source, "--out", tmp_path / "out").exit_code == 0
     before = (tmp_path / "out" / "ecg.dat").stat().st_mtime_ns

@@ -10,10 +10,13 @@ from typer.testing import CliRunner
 from ecglens.cli.app import app
 from ecglens.datasets.recordings import Recordings
 from ecglens.errors import DatasetError, EcgLensError, RenderError
+from ecglens.formats.csv import read_csv
+from ecglens.formats.files import write_record
 from ecglens.formats.wfdb import write_wfdb
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.records import EcgRecord
 
+DATA = Path(__file__).resolve().parents[1] / "data"
 CODES = {"1": "{'NORM': 100.0}", "2": "{'IMI': 100.0}", "3": "{'LVH': 100.0}"}
 
 
@@ -74,6 +77,45 @@ def test_a_folder_of_pages_that_were_rendered_otherwise_is_refused(ptbxl, tmp_pa
     failed = run("render", ptbxl, tmp_path, "--dpi", 100, "--style", "red-cart").exception
     assert isinstance(failed, RenderError)
     assert "Expected a new folder or one of the same records and options" in str(failed)
+
+
+def test_a_folder_of_every_format_is_rendered_and_a_record_that_fails_costs_its_own_page_only(tmp_path):
+    record = read_csv(DATA / "ptbxl_00001.csv")
+    for form in ("csv", "json", "fhir", "edf", "aecg"):
+        write_record(record, tmp_path / "in" / "mi" / form, form)
+    write_record(record, tmp_path / "in" / "normal" / "csv", "csv")
+    (tmp_path / "in" / "mi" / "bad.csv").write_text("time_s,I_mV\n0,1\n0.002,x\n")
+    (tmp_path / "in" / "mi" / "one.csv").write_text("time_s,I_mV\n0,1\n0.002,2\n0.004,3\n")
+    for name in ("page.jpg", "notes.txt", "._csv.csv"):
+        (tmp_path / "in" / "mi" / name).write_text("no record")
+    done = run("render", tmp_path / "in", tmp_path / "out", "--dpi", 100)
+    assert done.exit_code == 2
+    lines = [line for line in done.stderr.splitlines() if line.startswith("ecglens: ")]
+    assert [line.split(" in ")[0] for line in lines] == [
+        f"ecglens: {tmp_path / 'in' / 'mi' / 'bad.csv'}: Expected a column time_s, a column",
+        f"ecglens: {tmp_path / 'in' / 'mi' / 'one.csv'}: Expected the leads of the layout 3x4+1",
+    ]
+    assert "recordings.csv: 5 mi, 1 normal" in done.stdout
+    rows = list(Recordings.from_csv(tmp_path / "out" / "recordings.csv"))
+    names = ["mi/aecg", "mi/csv", "mi/edf", "mi/fhir", "mi/json", "normal/csv"]
+    assert [row.recording for row in rows] == names
+    assert all(row.path.is_file() for row in rows)
+
+
+def test_records_of_one_name_in_several_formats_have_pages_of_their_own(tmp_path):
+    record = read_csv(DATA / "ptbxl_00001.csv")
+    for form in ("csv", "edf"):
+        write_record(record, tmp_path / "in" / "a", form)
+    assert run("render", tmp_path / "in", tmp_path / "out", "--dpi", 100, "--layout", "6x2").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out" / "in").glob("*.png")) == ["a.edf.png", "a.png"]
+
+
+def test_options_that_fit_no_page_are_refused_once_and_leave_nothing(tmp_path):
+    for name in ("a", "b"):
+        write_record(read_csv(DATA / "ptbxl_00001.csv"), tmp_path / "in" / name, "csv")
+    refused = run("render", tmp_path / "in", tmp_path / "out", "--dpi", 10)
+    assert str(refused.exception) == "Expected dpi between 100 and 600, got 10."
+    assert not (tmp_path / "out").exists()
 
 
 def test_signals_are_refused_by_the_audit_with_what_to_do(ptbxl):
@@ -141,7 +183,7 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
         (("explore", "broken.csv"), "none of 1 files is one; the first: "),
         (("audit", "header.csv"), "Expected at least one recording in header.csv, but it has a header only."),
         (("audit", "gone.csv"), "Expected ECG pages, but none of 1 files is one; the first: a.jpg: expected a file"),
-        (("render", "none", "out"), "Expected WFDB records below none, got none."),
+        (("render", "none", "out"), "Expected digital ECGs below none, got none."),
         (("render", "none", "out", "--beats"), "Expected WFDB records with .atr marks below none, got none."),
     ],
 )

@@ -50,7 +50,14 @@ def test_a_page_is_read_on_request_though_it_shows_no_trace(file_of_three: Path)
     assert "The page shows print but no trace" in line["abstention"]["reason"]
     beyond = run("read", file_of_three, "--page", 4)
     assert beyond.exit_code == 2
-    assert "expected a page number from 1 to 3" in beyond.stderr
+    assert (
+        "three.pdf: expected a page number from 1 to 3, found 4; the file has 3 pages, and no page 4." in beyond.stderr
+    )
+    assert "page 4 of 3" not in beyond.stderr
+    corrected = run(
+        "correct", file_of_three, "--page", 4, "--layout", "3x4", "--out", file_of_three.with_name("fix.json")
+    )
+    assert "three.pdf: expected a page number from 1 to 3" in str(corrected.exception)
 
 
 def test_of_a_file_without_traces_the_first_page_says_why(tmp_path: Path) -> None:
@@ -104,10 +111,13 @@ def test_pages_and_digital_ecgs_of_a_folder_are_read_by_name(tmp_path: Path) -> 
     (tmp_path / "below" / "page.jpg").write_bytes((DATA / "Normal_1.jpg").read_bytes())
     write_csv(RECORD, tmp_path / "record.csv")
     (tmp_path / "notes.txt").write_text("no ECG")
+    for name in ("._page.jpg", ".x.png"):
+        (tmp_path / "below" / name).write_bytes((DATA / "Normal_1.jpg").read_bytes())
     done = run("read", tmp_path, "--json", "--no-measure")
     lines = read_lines(done.stdout)
     assert [line["file"] for line in lines] == [str(tmp_path / "below" / "page.jpg"), str(tmp_path / "record.csv")]
-    assert "1 other file is neither a page nor a digital ECG, and skipped." in done.stderr
+    others = "3 other files (._page.jpg, .x.png, notes.txt): hidden, or neither a page nor a digital ECG."
+    assert f"{tmp_path}: skipped {others}" in done.stderr
     pages = read_lines(run("digitize", tmp_path, "--out", tmp_path / "out", "--json").stdout)
     assert [line["file"] for line in pages] == [str(tmp_path / "below" / "page.jpg")]
     (tmp_path / "below" / "page.jpg").unlink()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecglens.cli import main
+from ecglens.cli.streams import OUTPUT_CLOSED
 from ecglens.errors import ModelError, SettingsWarning
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -71,3 +72,15 @@ def test_a_warning_of_the_settings_is_one_line_without_a_place_in_our_code(monke
     assert lines[0] == "ecglens: ECGLENS_X has no effect."
     assert "UserWarning: of another kind" in lines[1]
     assert lines[-1] == "ecglens: The end."
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no SIGPIPE")
+@pytest.mark.parametrize("form", [["--json"], []], ids=("lines", "text"))
+def test_a_command_ends_quietly_when_nobody_reads_its_output(form, tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes((DATA / "HB_1.jpg").read_bytes())
+    command = [sys.executable, "-m", "ecglens", "read", str(tmp_path), "--no-measure", *form]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+    assert (process.returncode, error) == (OUTPUT_CLOSED, b"")

@@ -159,7 +159,7 @@ def test_statements_come_back_from_plain_types() -> None:
 
 
 def test_an_unknown_word_for_the_sex_is_refused() -> None:
-    with pytest.raises(ValueError, match="Expected `sex` to be 'female', 'male' or None, but got 'f'"):
+    with pytest.raises(ValueError, match="Expected 'female' or 'male' as the sex, got 'f'; correct it"):
         evaluate_criteria(Measurements(), sex="f")
 
 

@@ -76,7 +76,7 @@ def test_signals_are_records_by_folder_and_no_pages(tmp_path):
     table.to_csv(tmp_path / "t.csv")
     with pytest.raises(DatasetError, match=r"got signals such as r1.hea; draw them first with: ecglens render"):
         sources.pages_from_path(tmp_path / "t.csv")
-    with pytest.raises(DatasetError, match="Expected WFDB records below .*, got none"):
+    with pytest.raises(DatasetError, match="Expected digital ECGs below .*, got none"):
         sources.records_from_path(tmp_path / "in" / "lbbb" / "none")
 
 

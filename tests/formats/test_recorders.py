@@ -45,6 +45,31 @@ def test_samples_rate_and_leads_are_those_of_the_file(
     assert record.warnings == ()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("value", ['"text"', 'SYSTEM "file:///etc/hostname"'])
+@pytest.mark.parametrize(
+    ("name", "root"),
+    [
+        ("muse", "<RestingECG>&text;</RestingECG>"),
+        ("sierra", '<restingecgdata xmlns="http://www3.medical.philips.com">&text;</restingecgdata>'),
+        ("aecg", '<AnnotatedECG xmlns="urn:hl7-org:v3">&text;</AnnotatedECG>'),
+        ("mortara", '<ECG ACQUISITION_TIME="1">&text;</ECG>'),
+    ],
+)
+def test_entities_of_xml_are_refused_in_a_sentence(
+    name: str, root: str, value: str, encoding: str, tmp_path: Path
+) -> None:
+    declaration = f'<?xml version="1.0" encoding="{encoding}"?>\n<!DOCTYPE a [<!ENTITY text {value}>]>\n'
+    (tmp_path / "a.xml").write_bytes(f"{declaration}{root}".encode(encoding))
+    assert detect_format(tmp_path / "a.xml") == name
+    with pytest.raises(DatasetError) as refused:
+        read_record(tmp_path / "a.xml")
+    assert str(refused.value) == (
+        "Expected a digital ECG at a.xml, but it cannot be read: the XML file declares entities, which are not "
+        "accepted; export it again without them."
+    )
+
+
 def test_eight_leads_of_a_12_lead_ecg_become_twelve(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(muse({"I": ONE, "II": TWO, **dict.fromkeys(STANDARD_LEADS[6:], TWO)}))
     record = read_recorder_file(tmp_path / "file")

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import ecglens
 from ecglens.errors import DatasetError, MissingDataError
 from ecglens.formats.files import read_record
 from ecglens.formats.wfdb import read_wfdb, write_wfdb
@@ -80,6 +81,28 @@ def test_a_wfdb_record_that_is_not_there_or_is_broken_is_refused(tmp_path):
         read_wfdb(tmp_path / "bad.hea")
     with pytest.raises(FileNotFoundError, match=message):
         read_record(tmp_path / "bad.hea")
+
+
+def test_samples_that_differ_from_their_checksum_are_a_doubt(tmp_path):
+    header = write_header(tmp_path, "a 2 500 500\na.dat 16 1000/mV 16 0 0 -6 0 I\na.dat 16 1000/mV 16 0 0 7 0 avr\n")
+    samples = np.zeros((500, 2), "<i2")
+    samples[0] = -6, 7
+    samples.tofile(tmp_path / "a.dat")
+    assert read_wfdb(header).warnings == ()
+    samples[100, 1] = 500
+    samples.tofile(tmp_path / "a.dat")
+    doubt = "The file may be damaged: the samples of aVR differ from the checksum in its header."
+    assert read_wfdb(header).warnings == (doubt,)
+    assert doubt in ecglens.examine_record(read_record(header)).record.warnings
+    (tmp_path / "b.hea").write_text("b/2 2 500 1000\na 500\na 500\n", encoding="ascii")
+    assert read_wfdb(tmp_path / "b.hea").warnings == (doubt,)
+
+
+def test_a_header_without_checksums_or_with_zeros_is_no_doubt(tmp_path):
+    for ending in ("", " 16 0 0 0 0 I", " 16 0 5"):
+        header = write_header(tmp_path, f"a 1 500 1000\na.dat 16 1000/mV{ending}\n")
+        np.arange(1000, dtype="<i2").tofile(tmp_path / "a.dat")
+        assert read_wfdb(header).warnings == ()
 
 
 @pytest.mark.parametrize("form", ["16", "212", "24", "32", "80"])

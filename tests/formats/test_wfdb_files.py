@@ -1,6 +1,7 @@
 """The files of a WFDB record as one ZIP, and their hash."""
 
 import hashlib
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def write_zip(path: Path, names: dict[str, str], method: int = zipfile.ZIP_DEFLA
 def test_other_zips_are_refused(names: dict[str, str], method: int, message: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=message):
         read_record(write_zip(tmp_path / "z.zip", names, method))
+
+
+def test_a_zip_with_a_name_twice_is_refused_as_programs_differ_in_which_they_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        for content in ("a 1 250 10\na.dat 16 1000/mV\n", "a 1 500 10\na.dat 16 1000/mV\n"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                archive.writestr("a.hea", content)
+        archive.writestr("a.dat", bytes(20))
+    with pytest.raises(DatasetError, match=r"have different names, got 2 with the name 'a\.hea'; make the archive"):
+        read_record(tmp_path / "z.zip")
 
 
 def test_a_zip_that_unpacks_to_more_than_a_recording_is_refused(tmp_path: Path) -> None:

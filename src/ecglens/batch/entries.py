@@ -223,6 +223,10 @@ def _map_errors(address: str) -> Iterator[None]:
         raise FetchError(f"Expected an intact file in the archive, got a damaged one: {error}.") from error
     except OSError as error:
         raise FetchError(f"The file cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        if "\0" not in address:
+            raise
+        raise FetchError("Expected a path to a file, got one with the character NUL; correct it.") from error
     # Each store behind fsspec has its own errors, without a common base class.
     except Exception as error:
         if not is_remote(address):

@@ -1,10 +1,12 @@
 """Compute the features of many files, a row for each page or record."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
-from ecglens.datasets.sources import IMAGE_SUFFIXES
+from ecglens.arguments import folder_name
+from ecglens.datasets.sources import IMAGE_SUFFIXES, is_record
+from ecglens.datasets.visible_files import is_hidden, list_visible
 from ecglens.digitizing import digitize
 from ecglens.errors import EcgLensError
 from ecglens.formats.files import detect_format, read_record
@@ -15,7 +17,7 @@ from ecglens.pages.contents import shows_no_trace
 from ecglens.pages.read import count_pages, load_file, read_page
 from ecglens.records import EcgRecord
 
-__all__ = ["compute_feature_rows", "count_skipped", "list_files"]
+__all__ = ["compute_feature_rows", "list_files", "list_skipped"]
 
 _MOST_NAMED = 3
 """Sources that an error names."""
@@ -25,8 +27,9 @@ def list_files(sources: Iterable[Path]) -> list[Path]:
     """List pages and records, in order and each once.
 
     Args:
-        sources: Files, which are listed as they are, and folders, whose pages and records are listed recursively. One
-            that does not exist is listed too where others do, so that it costs no more than its own row.
+        sources: Files, which are listed as they are, and folders, whose pages and records are listed recursively,
+            except hidden ones. One that does not exist is listed too where others do, so that it costs no more than its
+            own row.
 
     Raises:
         EcgLensError: No source exists, or a folder contains no page and no record.
@@ -37,30 +40,29 @@ def list_files(sources: Iterable[Path]) -> list[Path]:
         raise EcgLensError(f"Expected a file or folder, got nothing at {', '.join(map(str, sources[:_MOST_NAMED]))}.")
     for source in sources:
         if source.is_dir():
-            below = [path for path in sorted(source.rglob("*")) if _is_page_or_record(path)]
+            below = [path for path in list_visible(source) if _is_page_or_record(path)]
             if not below:
-                raise EcgLensError(f"Expected pages or records below {source.name or source}, got none.")
+                raise EcgLensError(f"Expected pages or records below {folder_name(source)}, got none.")
             paths += below
         else:
             paths.append(source)
     return list(dict.fromkeys(paths))
 
 
-def count_skipped(sources: Iterable[Path], table: Path | None = None) -> int:
-    """Count the files below folders that are no pages and no records.
+def list_skipped(sources: Iterable[Path], table: Path | None = None) -> list[Path]:
+    """List the files below folders that :func:`list_files` leaves out: no pages and no records, or hidden.
 
     Args:
         sources: As for :func:`list_files`.
-        table: Table of features, which does not count; nor do hidden files and those that belong to a WFDB header.
+        table: Table of features, which does not count; nor do files that belong to a WFDB header, nor what is in
+            hidden folders.
     """
-    below = {path for source in sources if source.is_dir() for path in source.rglob("*") if path.is_file()}
-    return sum(
-        not _is_page_or_record(path)
-        and not path.name.startswith(".")
-        and (table is None or path.resolve() != table.resolve())
-        and not (path.suffix.lower() in PART_ENDINGS and path.with_suffix(HEADER_ENDING) in below)
-        for path in below
-    )
+    skipped: list[Path] = []
+    for folder in filter(Path.is_dir, sources):
+        below = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        visible = {path for path in below if not is_hidden(path.relative_to(folder).parent)}
+        skipped += [path for path in below if path in visible and _is_left_out(path, visible)]
+    return [path for path in dict.fromkeys(skipped) if table is None or path.resolve() != table.resolve()]
 
 
 def compute_feature_rows(path: Path) -> Iterator[dict[str, float | str]]:
@@ -135,7 +137,11 @@ def _record(path: Path, number: int) -> tuple[EcgRecord, str]:
     return tracing.record, tracing.layout.name
 
 
+def _is_left_out(path: Path, below: Container[Path]) -> bool:
+    """Return whether a file is hidden, or neither a page nor a record nor one that belongs to a header beside it."""
+    is_part = path.suffix.lower() in PART_ENDINGS and path.with_suffix(HEADER_ENDING) in below
+    return is_hidden(path.name) or not (is_part or _is_page_or_record(path))
+
+
 def _is_page_or_record(path: Path) -> bool:
-    if not path.is_file() or path.suffix.lower() in PART_ENDINGS:
-        return False
-    return path.suffix.lower() in IMAGE_SUFFIXES or detect_format(path) is not None
+    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or is_record(path))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ecglens.arguments import check_type
 from ecglens.batch.job import Options
 from ecglens.batch.runs import Progress, run
 from ecglens.batch.sources import PATH_COLUMN
@@ -44,6 +45,7 @@ def read_many(
     Raises:
         BatchError: There is no page, or the source cannot be used.
         ModelError: The model does not exist.
+        ArgumentError: The source is no path and no paths, or the model is no name and no folder.
         MissingExtraError: The extras ``batch`` and ``table`` are not installed.
     """
     pandas = require("pandas", extra="table")
@@ -69,8 +71,13 @@ def _write_list(paths: Iterable[str | os.PathLike[str]], folder: Path) -> Path:
 
     Raises:
         BatchError: There are none.
+        ArgumentError: They are no paths.
     """
-    absolute = [os.path.abspath(path) for path in paths]
+    check_type(paths, Iterable, "a folder or file, or a list of paths")
+    absolute = []
+    for path in paths:
+        check_type(path, (str, os.PathLike), "paths in the list of pages")
+        absolute.append(os.path.abspath(path))
     if not absolute:
         raise BatchError("Expected paths of pages, got none.")
     table = folder / "paths.csv"

@@ -14,7 +14,7 @@ from typing import Any
 from ecglens import __version__
 from ecglens.errors import BatchError
 from ecglens.models.cards import CARD_FILE, sha256_of
-from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model
+from ecglens.models.registry import AUTO, SIGNAL_MODEL, find_model, name_model
 from ecglens.settings import load_settings
 
 __all__ = ["PARTS", "SCHEMA_VERSION", "SIGNAL_FORMATS", "Job", "Options", "PageResult", "make_job"]
@@ -155,7 +155,7 @@ def make_job(options: Options) -> Job:
     if "label" not in parts:
         return Job(parts, "", "", "", "", (), *limits)
     card = find_model(options.model)
-    model = os.fspath(options.model or load_settings().model)
+    model = name_model(options.model)
     if card.folder == Path(model):
         model = str(card.folder.resolve())
     labels, signal_sha256 = card.labels, ""

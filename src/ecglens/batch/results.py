@@ -56,6 +56,7 @@ class RunInfo:
         started: Start of the run, in ISO format and UTC.
         finished: When the result was complete, or ``None``.
         skipped_files: Number of files of the source that were skipped because of their names.
+        skipped_names: Names of the first of these.
     """
 
     fingerprint: str
@@ -65,6 +66,7 @@ class RunInfo:
     started: str = ""
     finished: str | None = None
     skipped_files: int = 0
+    skipped_names: tuple[str, ...] = ()
 
 
 def choose_folder(out: Path, info: RunInfo) -> Path:
@@ -224,7 +226,8 @@ def _read_info(folder: Path) -> RunInfo:
     try:
         values = parse_json((folder / _RUN).read_text(encoding="utf-8"))
         values["skipped_files"] = values.pop("passed_over", 0)
-        return RunInfo(**{**values, "job": Job.from_dict(values["job"])})
+        names = tuple(values.get("skipped_names", ()))
+        return RunInfo(**{**values, "job": Job.from_dict(values["job"]), "skipped_names": names})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BatchError(f"Expected the description of a run in {folder / _RUN}, got something else.") from error
 

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ecglens.arguments import describe_value
 from ecglens.batch.engine import Item, cluster, read_all
 from ecglens.batch.entries import Entry, FetchError, is_remote
 from ecglens.batch.job import Job, Options, make_job
@@ -33,6 +34,9 @@ from ecglens.errors import BatchError, EcgLensError
 from ecglens.extras import is_installed, require
 
 __all__ = ["Progress", "Result", "report", "run", "run_job"]
+
+_MOST_NAMED = 3
+"""Skipped files of which a result has the names."""
 
 _RATE_SECONDS = 60.0
 """Length of the time over which the rate is measured, in s."""
@@ -81,6 +85,7 @@ class Result:
         failures: Number of rows of failed pages.
         copies: Number of files with the same bytes as another; they have no row of their own.
         skipped_files: Number of files of the source that were skipped because of their names.
+        skipped_names: Names of the first of these.
     """
 
     folder: Path
@@ -89,6 +94,7 @@ class Result:
     failures: int
     copies: int = 0
     skipped_files: int = 0
+    skipped_names: tuple[str, ...] = ()
 
     @property
     def summary(self) -> Path:
@@ -157,13 +163,13 @@ def run_job(
     for module in ("pyarrow", "distributed", "jinja2"):
         if not is_installed(module):
             require(module, extra="batch")  # names the extra to install; importing all of them takes seconds
-    if workers is not None and workers < 1:
-        raise BatchError(f"Expected at least 1 process to read with, got {workers}.")
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise BatchError(f"Expected at least 1 process to read with, got {describe_value(workers)}.")
     location = make_absolute(source) if isinstance(source, str | os.PathLike) else "entries"
     info = RunInfo(job.fingerprint(location), location, job, started=_now())
     folder = choose_folder(Path(out), info)
     _check_outside(folder, location)
-    skipped: list[int] = [0]
+    skipped = _Skipped()
     entries = _check_not_empty(_list_source(source, location, skipped), location, skipped)
     reporter = _Reporter(listener)
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,17 +182,17 @@ def run_job(
         reporter.start(journal.count())
         if is_complete and journal.count() == before and not reporter.left:
             reporter.report("finished")
-            return Result(folder, before.files, before.pages, before.failures, before.copies, skipped[0])
+            return _make_result(folder, before, skipped)
         write_info(folder, info)
         if reporter.left:
             _read(journal, folder, job, reporter, workers=workers or _cores(), scheduler=scheduler)
         reporter.report("writing")
         write_tables(journal, folder, job)
         counts = journal.count()
-    write_info(folder, replace(info, finished=_now(), skipped_files=skipped[0]))
+    write_info(folder, replace(info, finished=_now(), skipped_files=skipped.count, skipped_names=skipped.names))
     write_summary(folder, pictures=pictures)
     reporter.report("finished")
-    return Result(folder, counts.files, counts.pages, counts.failures, counts.copies, skipped[0])
+    return _make_result(folder, counts, skipped)
 
 
 def report(folder: str | os.PathLike[str], *, pictures: bool = True) -> Path:
@@ -302,24 +308,39 @@ class _Reporter:
             self._listener(progress)
 
 
-def _list_source(source: Source, location: str, skipped: list[int]) -> Iterator[Entry]:
-    def count_skipped(name: str) -> None:
-        skipped[0] += 1
+class _Skipped:
+    """The number of files that were skipped because of their names, and the first of the names."""
 
+    def __init__(self) -> None:
+        self.count = 0
+        self.names: tuple[str, ...] = ()
+
+    def add(self, name: str) -> None:
+        """Count a file."""
+        self.count += 1
+        self.names = tuple(sorted((*self.names, name))[:_MOST_NAMED])
+
+
+def _make_result(folder: Path, counts: Counts, skipped: _Skipped) -> Result:
+    numbers = (counts.files, counts.pages, counts.failures, counts.copies, skipped.count)
+    return Result(folder, *numbers, skipped.names)
+
+
+def _list_source(source: Source, location: str, skipped: _Skipped) -> Iterator[Entry]:
     if not isinstance(source, str | os.PathLike):
         yield from source
         return
     try:
-        yield from list_entries(location, on_skip=count_skipped, endings=(*PAGE_ENDINGS, *RECORD_ENDINGS))
+        yield from list_entries(location, on_skip=skipped.add, endings=(*PAGE_ENDINGS, *RECORD_ENDINGS))
     except FetchError as error:
         raise BatchError(f"{location}: {error}") from error
 
 
-def _check_not_empty(entries: Iterator[Entry], location: str, skipped: list[int]) -> Iterator[Entry]:
+def _check_not_empty(entries: Iterator[Entry], location: str, skipped: _Skipped) -> Iterator[Entry]:
     """Return the same entries, or raise an error if there are none, so that an empty source leaves no folder behind."""
     first = next(entries, None)
     if first is None:
-        others = f" beside {skipped[0]} other files" if skipped[0] else ""
+        others = f" beside {skipped.count} other files, such as {skipped.names[0]}" if skipped.count else ""
         raise BatchError(f"Expected pages in {location}, got none{others}.")
     return chain([first], entries)
 

@@ -22,6 +22,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from ecglens.batch.entries import Entry, is_remote, open_file, resolve_address
 from ecglens.datasets.sources import IMAGE_SUFFIXES
+from ecglens.datasets.visible_files import is_hidden
 from ecglens.errors import BatchError, DatasetError, EcgLensError, MissingSourceError
 from ecglens.formats.files import detect_format
 from ecglens.formats.wfdb_files import HEADER_ENDING, PART_ENDINGS
@@ -63,14 +64,13 @@ class _Selection:
 
     def has(self, path: str) -> bool:
         """Return whether a path has one of the endings and no hidden part."""
-        hidden = any(part.startswith(".") and part.strip(".") for part in path.split("/"))
-        return path.lower().endswith(self.endings) and not hidden
+        return path.lower().endswith(self.endings) and not is_hidden(path)
 
     def has_content(self, path: str) -> bool:
         """Return whether a file on this machine is a digital ECG though its ending does not say so."""
         lists_records = set(RECORD_ENDINGS) <= set(self.endings)
         name = os.path.basename(path)
-        if not lists_records or name.startswith(".") or not name.lower().endswith(_AMBIGUOUS_ENDINGS):
+        if not lists_records or is_hidden(name) or not name.lower().endswith(_AMBIGUOUS_ENDINGS):
             return False
         try:
             return detect_format(Path(path)) is not None
@@ -181,7 +181,7 @@ def _folder(folder: str, selection: _Selection) -> Iterator[Entry]:
             with os.scandir(waiting.pop()) as listing:
                 for each in listing:
                     if each.is_dir(follow_symlinks=False):
-                        if not each.name.startswith("."):
+                        if not is_hidden(each.name):
                             waiting.append(each.path)
                     elif selection.has(each.name) or selection.has_content(each.path):
                         yield _local(each.path, os.path.relpath(each.path, folder))
@@ -196,7 +196,7 @@ def _folder(folder: str, selection: _Selection) -> Iterator[Entry]:
 def _local(path: str, name: str) -> Entry:
     try:
         status = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError of a path with the character NUL
         return Entry(_printable(name), path)
     return Entry(_printable(name), path, stamp=f"{status.st_size} {status.st_mtime_ns}")
 

@@ -230,7 +230,8 @@ def _facts(info: RunInfo, summary: Summary) -> list[str]:
     if summary.copies:
         facts.append(f"Files without a row of their own, because another file has the same bytes: {summary.copies:,}.")
     if info.skipped_files:
-        facts.append(f"Other files of the source, skipped because of their names: {info.skipped_files:,}.")
+        names = f", such as {', '.join(info.skipped_names)}" if info.skipped_names else ""
+        facts.append(f"Other files of the source, skipped because of their names: {info.skipped_files:,}{names}.")
     return facts
 
 

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
+from ecglens.cli.choices import complete_from, complete_models
 from ecglens.cli.inputs import Quiet
-from ecglens.cli.names import printable
+from ecglens.cli.names import name_skipped, printable
 
 if TYPE_CHECKING:
     from ecglens.batch import Progress as RunProgress
@@ -36,9 +37,16 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the result.", show_default=False)],
     parts: Annotated[
-        str, typer.Option("--what", help="Any of label,measurements,signals,explanation, separated by commas.")
+        str,
+        typer.Option(
+            "--what",
+            help="Any of label,measurements,signals,explanation, separated by commas.",
+            autocompletion=complete_from("ecglens.batch.job:PARTS", is_list=True),
+        ),
     ] = "label",
-    model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name or folder of a model.", show_default=False, autocompletion=complete_models)
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Number of processes that read; one for each core by default.", show_default=False),
@@ -49,7 +57,13 @@ def command(
             help="Address of a Dask scheduler, such as tcp://host:8786, whose workers read.", show_default=False
         ),
     ] = None,
-    signal_format: Annotated[str, typer.Option(help="File format of the signals: parquet or wfdb.")] = "parquet",
+    signal_format: Annotated[
+        str,
+        typer.Option(
+            help="File format of the signals: parquet or wfdb.",
+            autocompletion=complete_from("ecglens.batch.job:SIGNAL_FORMATS"),
+        ),
+    ] = "parquet",
     memory: Annotated[int, typer.Option(help="Memory limit of a reading process, in MB.")] = 600,
     page_seconds: Annotated[float, typer.Option(help="Time limit for a page, in s.")] = 120.0,
     no_pictures: Annotated[
@@ -99,7 +113,7 @@ def _print(result: "Result", out: Path) -> None:
     if result.failures:
         lines.append(f"Reasons: {result.failures_file}")
     if result.skipped_files:
-        lines.append(f"Skipped because of their names: {_format_count(result.skipped_files, 'other file')}.")
+        lines.append(f"Skipped because of their names: {name_skipped(result.skipped_names, result.skipped_files)}.")
     if result.folder != out:
         lines.append(f"{out} holds the result of another run, so this one has a folder of its own.")
     console = Console(highlight=False)

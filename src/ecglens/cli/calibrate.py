@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ecglens.cli.answers import error_line, print_table
+from ecglens.cli.choices import complete_models
 from ecglens.cli.names import printable
 from ecglens.cli.progress import bar
 from ecglens.cli.sources import Rules, check_outside
@@ -25,7 +26,9 @@ _TITLES = {
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="Name or folder of a model, such as any_recorder.")],
+    model: Annotated[
+        str, typer.Argument(help="Name or folder of a model, such as any_recorder.", autocompletion=complete_models)
+    ],
     data: Annotated[
         Path,
         typer.Option(help="Folder with a folder for each label, or a CSV; several labels as MI;STTC."),

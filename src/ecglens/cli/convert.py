@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
+from ecglens.arguments import folder_name
 from ecglens.cli.answers import make_note, print_page_error
+from ecglens.cli.choices import complete_from
 from ecglens.cli.inputs import Kind, PageResult, Quiet, open_inputs
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
@@ -28,7 +30,13 @@ def command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
-    to: Annotated[str, typer.Option(help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.")] = "wfdb",
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.",
+            autocompletion=complete_from("ecglens.formats.files:FORMATS", is_list=True),
+        ),
+    ] = "wfdb",
     anonymize: Annotated[
         bool,
         typer.Option(
@@ -91,7 +99,7 @@ def _write(record: EcgRecord, stem: Path, forms: list[str], *, force: bool) -> l
 
     existing = [path.name for path in (place_record(stem, form) for form in forms) if path.exists()]
     if existing and not force:
-        raise EcgLensError(f"Expected no {existing[0]} in {stem.parent.name}; add --force to overwrite it.")
+        raise EcgLensError(f"Expected no {existing[0]} in {folder_name(stem.parent)}; add --force to overwrite it.")
     return [path.name for path in write_in_formats(record, stem, forms)]
 
 

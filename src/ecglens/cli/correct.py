@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from ecglens.cli.choices import PageLayout
 from ecglens.cli.coordinates import parse_box, parse_corners, parse_numbers, parse_stretch, parse_trace, split_lead
 from ecglens.cli.inputs import InputFile
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
-from ecglens.settings import load_settings
 
 __all__ = ["command"]
 
@@ -27,7 +27,7 @@ def command(
         ),
     ] = None,
     rotation: Annotated[float, typer.Option(help="Degrees by which the page is turned clockwise.")] = 0.0,
-    layout: Annotated[str | None, typer.Option(help="The page's layout, such as 6x2.", show_default=False)] = None,
+    layout: PageLayout = None,
     rename: Annotated[
         list[str] | None,
         typer.Option(help="New name of a lead, such as V1=V2 or II-rhythm=V1.", show_default=False),
@@ -81,7 +81,7 @@ def command(
         "gain_mm_mv": gain,
     }
     fix = Corrections(**values)
-    decoded = read_page(source.content, page=page, max_megapixels=load_settings().max_megapixels)
+    decoded = read_page(page_file, page=page)
     if scale or box or trace or remove:
         view = find_view(decoded, fix)
         fix = replace(

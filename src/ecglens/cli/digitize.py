@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
+from ecglens.arguments import folder_name
 from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error
+from ecglens.cli.choices import PageLayout, complete_from
 from ecglens.cli.coordinates import parse_box, parse_corners
 from ecglens.cli.inputs import (
     CorrectionsFile,
@@ -45,7 +47,12 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
     formats: Annotated[
-        str, typer.Option("--format", help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.")
+        str,
+        typer.Option(
+            "--format",
+            help="Any of wfdb,csv,json,dicom,fhir,edf,aecg, separated by commas.",
+            autocompletion=complete_from("ecglens.formats.files:FORMATS", is_list=True),
+        ),
     ] = "csv",
     with_overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write a picture of the digitized traces over the page.")
@@ -53,7 +60,7 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object for each page, without signals, one per line.")
     ] = False,
-    layout: Annotated[str | None, typer.Option(help="The page's layout, such as 6x2.", show_default=False)] = None,
+    layout: PageLayout = None,
     corners: Annotated[
         str | None,
         typer.Option(help="The paper's corners in px, x,y four times, clockwise from top left.", show_default=False),
@@ -209,7 +216,9 @@ def _check_nothing_exists(stem: Path, forms: list[str]) -> None:
     paths = [*(place_record(stem, form) for form in forms), _traces_path(stem)]
     existing = next((path for path in paths if path.exists()), None)
     if existing is not None:
-        raise EcgLensError(f"Expected no {existing.name} in {existing.parent.name}; add --force to overwrite it.")
+        raise EcgLensError(
+            f"Expected no {existing.name} in {folder_name(existing.parent)}; add --force to overwrite it."
+        )
 
 
 def _add_to_manifest(out: Path, source: InputFile, result: "Tracing | Joined", written: list[str]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from ecglens.cli.choices import complete_models
 from ecglens.cli.names import table_name
 from ecglens.cli.sources import Rules, Scheme, load_pages, load_training
 from ecglens.documents import dump_document
@@ -27,7 +28,10 @@ def command(
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for the report: HTML, plots, Markdown and JSON.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="Name or folder of a model to read the pages of SOURCE with.")
+        str | None,
+        typer.Option(
+            help="Name or folder of a model to read the pages of SOURCE with.", autocompletion=complete_models
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Table or folder that a run was trained from.")] = None,
     labels: Rules = None,

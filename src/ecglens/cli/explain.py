@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error, print_table
+from ecglens.cli.choices import complete_from, complete_models
 from ecglens.cli.inputs import PageNumber, open_inputs, read_pages, read_record_as_page
 from ecglens.cli.names import printable
 from ecglens.documents import dump_document
@@ -39,10 +40,13 @@ def command(
             help="class_map (the default where the model has one), occlusion_lead, occlusion_patch, lime, kernel_shap; "
             "with the extra 'explain' also grad_cam, grad_cam_pp, integrated_gradients.",
             show_default=False,
+            autocompletion=complete_from("ecglens.models.explain:METHODS"),
         ),
     ] = None,
     label: Annotated[str | None, typer.Option(help="Label to explain; the top label by default.")] = None,
-    model: Annotated[str | None, typer.Option(help="Name or folder of a model.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name or folder of a model.", show_default=False, autocompletion=complete_models)
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Run folder of ecglens train, instead of a model.", show_default=False)
     ] = None,

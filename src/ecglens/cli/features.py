@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import track
+from rich.text import Text
 
 from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
 from ecglens.cli.inputs import Quiet
-from ecglens.cli.names import printable
+from ecglens.cli.names import name_skipped, printable
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.settings import load_settings
@@ -32,7 +33,7 @@ def command(
     A page or file that cannot be read has a row with the reason, and the exit code is 2. After Ctrl+C, the rows so far
     are written.
     """
-    from ecglens.batch.features import compute_feature_rows, count_skipped, list_files
+    from ecglens.batch.features import compute_feature_rows, list_files, list_skipped
     from ecglens.formats.table import write_table
 
     _check(out, force=force)
@@ -58,9 +59,10 @@ def command(
     done = f"{read} of {len(files)} files" if stopped else _format_count(len(files), "file")
     pages = "" if len(rows) == read else f" with {len(rows)} pages"
     console.print(f"{done}{pages}, {len(bad)} without features; {printable(out.name) if rows else 'nothing'} written.")
-    skipped = count_skipped(sources, out)
+    skipped = [path.name for path in list_skipped(sources, out)]
     if skipped:
-        console.print(f"Skipped, because they are no pages and no records: {_format_count(skipped, 'other file')}.")
+        others = name_skipped(skipped, len(skipped))
+        console.print(Text(f"Skipped, because they are hidden, or no pages and no records: {others}."), soft_wrap=True)
     console.print(DISCLAIMER, style="dim")
     if stopped or bad:
         raise typer.Exit(INTERRUPTED if stopped else 2)

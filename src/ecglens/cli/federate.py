@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from ecglens.cli.choices import complete_from
 from ecglens.cli.sources import Rules, Scheme, load_pages, load_training
 from ecglens.cli.train import Cache, Changes, parse_seeds
 from ecglens.settings import load_settings
@@ -22,7 +23,12 @@ __all__ = ["app"]
 app = typer.Typer(help="Train one model at many sites, whose pages stay where they are.", no_args_is_help=True)
 
 Strategy = Annotated[
-    str, typer.Option(help="fedavg, fedprox, fedadam, fedyogi, fedbn, trimmed-mean or krum.", metavar="NAME")
+    str,
+    typer.Option(
+        help="fedavg, fedprox, fedadam, fedyogi, fedbn, trimmed-mean or krum.",
+        metavar="NAME",
+        autocompletion=complete_from("ecglens.federation.strategies:STRATEGIES"),
+    ),
 ]
 Rounds = Annotated[
     int | None, typer.Option(min=1, help="Number of rounds; as many as give the epochs of the recipe by default.")
@@ -66,7 +72,11 @@ def simulate_sites(
     labels: Rules = None,
     scheme: Scheme = None,
     protocol: Annotated[
-        str, typer.Option(help="honest, leave-one-out:COLUMN to leave a site out, or a file with a split.")
+        str,
+        typer.Option(
+            help="honest, leave-one-out:COLUMN to leave a site out, or a file with a split.",
+            autocompletion=complete_from(("honest", "leave-one-out:")),
+        ),
     ] = "honest",
     seeds: Annotated[str, typer.Option(help="Seeds of sites, folds and weights, separated by commas.")] = "0",
     folds: Annotated[int, typer.Option(min=2, help="Number of folds of the honest protocol.")] = 5,

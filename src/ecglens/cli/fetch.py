@@ -5,13 +5,21 @@ from typing import Annotated
 
 import typer
 
+from ecglens.cli.choices import complete_from
 from ecglens.cli.progress import bar
 
 __all__ = ["command"]
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="mendeley, ptbxl, ludb or mitbih.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="mendeley, ptbxl, ludb or mitbih.",
+            show_default=False,
+            autocompletion=complete_from("ecglens.datasets.fetch:PUBLIC_SETS"),
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the archive.")] = Path("data"),
 ) -> None:
     """Download a public data set: resume where it stopped, and verify the publisher's checksums."""

@@ -5,13 +5,20 @@ from typing import Annotated
 
 import typer
 
+from ecglens.cli.choices import complete_models
 from ecglens.cli.sources import Rules, check_outside, load_pages
+from ecglens.cli.train import Device
 
 __all__ = ["command"]
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="Name or folder of a compact_cnn, or a run of ecglens train.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Name or folder of a compact_cnn, or a run of ecglens train.", autocompletion=complete_models
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="Folder with a folder of pages for each label, or a CSV of recordings.")],
     out: Annotated[Path, typer.Option(help="Folder for the training and the new model.")],
     labels: Rules = None,
@@ -19,7 +26,7 @@ def command(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the pages.")] = 20,
     folds: Annotated[int, typer.Option(min=2, help="Number of folds of held-out pages.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of folds and weights.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    device: Device = "auto",
     trained_on: Annotated[str, typer.Option(help="Sentence on the pages, for the card.")] = "",
     license: Annotated[str, typer.Option(help="License of the new weights.")] = "not stated",
 ) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import typer
 
-from ecglens.cli.names import own_stem, printable
+from ecglens.arguments import folder_name
+from ecglens.cli.names import name_skipped, own_stem, printable
 from ecglens.errors import EcgLensError
 from ecglens.records import NotFound
 
@@ -144,8 +145,9 @@ class PageResult(Generic[T]):
 
     @property
     def name(self) -> str:
-        """Path of the file, with the number of the page where there are several."""
-        return self.file if self.count == 1 else f"{self.file}, page {self.number} of {self.count}"
+        """Path of the file, with the number of the page where there are several, and it is one of them."""
+        is_one_of_several = self.number <= self.count != 1
+        return f"{self.file}, page {self.number} of {self.count}" if is_one_of_several else self.file
 
 
 def load_corrections(
@@ -310,16 +312,16 @@ def _store_standard_input(path: Path) -> Path:
 
 
 def _list_folder(folder: Path, kind: Kind, note: Callable[[str], None]) -> list[Path]:
-    from ecglens.batch.features import count_skipped, list_files
+    from ecglens.batch.features import list_files, list_skipped
     from ecglens.datasets.sources import IMAGE_SUFFIXES
 
     paths = list_files([folder])
     if kind is not Kind.ANY:
         paths = [path for path in paths if (path.suffix.lower() in IMAGE_SUFFIXES) == (kind is Kind.PAGES)]
     if not paths:
-        raise EcgLensError(f"Expected {kind} below {folder.name or folder}, got none.")
-    skipped = count_skipped([folder])
+        raise EcgLensError(f"Expected {kind} below {folder_name(folder)}, got none.")
+    skipped = [path.name for path in list_skipped([folder])]
     if skipped:
-        files = "1 other file is" if skipped == 1 else f"{skipped:,} other files are"
-        note(f"{printable(str(folder))}: {files} neither a page nor a digital ECG, and skipped.")
+        files = name_skipped(skipped, len(skipped))
+        note(f"{printable(str(folder))}: skipped {files}: hidden, or neither a page nor a digital ECG.")
     return paths

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ecglens.cli.answers import error_line
+from ecglens.cli.choices import complete_from, complete_models
 from ecglens.cli.names import printable
 from ecglens.cli.old_names import accept_old_name
 
@@ -50,10 +51,20 @@ def import_model(
     height: Annotated[int | None, typer.Option(help="Height of the input in px; that of the model by default.")] = None,
     channels: Annotated[int | None, typer.Option(help="Color channels, 1 or 3; those of the model by default.")] = None,
     area: Annotated[
-        str, typer.Option(help="Part of the page that the model reads: traces, or page with header and footer.")
+        str,
+        typer.Option(
+            help="Part of the page that the model reads: traces, or page with header and footer.",
+            autocompletion=complete_from(("traces", "page")),
+        ),
     ] = "traces",
     crops: Annotated[bool, typer.Option("--crops", help="Predict for the crop of each lead.")] = False,
-    aggregate: Annotated[str, typer.Option(help="Method to combine the leads: mean_log or majority.")] = "mean_log",
+    aggregate: Annotated[
+        str,
+        typer.Option(
+            help="Method to combine the leads: mean_log or majority.",
+            autocompletion=complete_from(("mean_log", "majority")),
+        ),
+    ] = "mean_log",
     steps: Annotated[str, typer.Option(help="Preprocessing, such as gray,clahe,median; see docs/models.md.")] = "",
     mean: Annotated[
         str, typer.Option(help="Mean to subtract, where white is 1; one number, or one for each channel.")
@@ -115,11 +126,14 @@ def add_maps(
 
 @app.command("check-explanations", short_help="Check whether a model's explanations are reliable.")
 def check_explanations(
-    model: Annotated[str, typer.Argument(help="Name or folder of a model.")],
+    model: Annotated[str, typer.Argument(help="Name or folder of a model.", autocompletion=complete_models)],
     pages: Annotated[list[Path], typer.Argument(help="Photos, scans or PDFs that the model is for.")],
     method: Annotated[
         list[str] | None,
-        typer.Option(help="Method of ecglens explain; by default class_map, if available, and occlusion_lead."),
+        typer.Option(
+            help="Method of ecglens explain; by default class_map, if available, and occlusion_lead.",
+            autocompletion=complete_from("ecglens.models.explain:METHODS"),
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for explanations.json and card.md; that of the model by default.")

@@ -1,11 +1,31 @@
 """Names of files that are safe to print and to write."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ecglens.formats.names import plain_name
 
-__all__ = ["own_stem", "printable", "table_name"]
+__all__ = ["name_skipped", "own_stem", "printable", "table_name"]
+
+_MOST_NAMED = 3
+"""Files that a sentence names."""
+
+
+def name_skipped(names: Sequence[str], count: int) -> str:
+    """Return the number of files that were skipped, and the names of the first ones.
+
+    Args:
+        names: Those of the first files, at least three where there are so many.
+        count: Number of all files.
+
+    >>> name_skipped(["a.txt"], 1), name_skipped(["a.txt", "b.txt", "c.txt"], 2000)
+    ('1 other file (a.txt)', '2,000 other files (a.txt, b.txt, c.txt and 1,997 more)')
+    """
+    named = ", ".join(map(printable, names[:_MOST_NAMED]))
+    remaining = count - len(names[:_MOST_NAMED])
+    files = "1 other file" if count == 1 else f"{count:,} other files"
+    return f"{files} ({named}{f' and {remaining:,} more' if remaining else ''})"
 
 
 def printable(text: str) -> str:

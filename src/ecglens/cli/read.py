@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import ecglens
+from ecglens.arguments import folder_name
 from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error, print_reading, print_record_reading
+from ecglens.cli.choices import complete_models
 from ecglens.cli.inputs import (
     CorrectionsFile,
     InputFile,
@@ -49,7 +51,12 @@ def command(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each page, one per line.")] = False,
     model: Annotated[
-        str | None, typer.Option(help="Name or folder of a model, or auto for any recorder.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Name or folder of a model, or auto for any recorder.",
+            show_default=False,
+            autocompletion=complete_models,
+        ),
     ] = None,
     leads: Annotated[Path | None, typer.Option(help="Folder for a PNG of each lead.", show_default=False)] = None,
     page: PageNumber = None,
@@ -167,7 +174,7 @@ def _write_leads(reading: Reading, folder: Path, stem: str) -> None:
             Image.fromarray(pixels).save(folder / f"{stem}-{name}.png")
     except OSError as error:
         raise EcgLensError(
-            f"--leads: expected a folder that can be written to, got {folder.name}; name another."
+            f"--leads: expected a folder that can be written to, got {folder_name(folder)}; name another."
         ) from error
 
 

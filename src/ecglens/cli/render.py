@@ -1,14 +1,21 @@
 """``ecglens render``: render pages from signals, with their truth."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
+from ecglens.cli.answers import describe_error, error_line
+from ecglens.cli.choices import complete_from
+from ecglens.cli.names import printable
 from ecglens.cli.progress import bar
 from ecglens.cli.sources import Scheme
-from ecglens.errors import RenderError
+from ecglens.errors import EcgLensError, RenderError
 from ecglens.layouts import STANDARD_SPEED_MM_S
+
+if TYPE_CHECKING:
+    from ecglens.datasets.recordings import Recording
 
 __all__ = ["command"]
 
@@ -17,7 +24,8 @@ def command(
     signals: Annotated[
         Path,
         typer.Argument(
-            help="Signals: WFDB header, CSV, JSON, DICOM or FHIR, or a folder of records.", show_default=False
+            help="Digital ECG in any format that ecglens reads, or a folder of them, of PTB-XL or of MIT-BIH.",
+            show_default=False,
         ),
     ],
     out: Annotated[
@@ -29,13 +37,15 @@ def command(
             help="Layout: 3x4+1 (default), 3x4, 3x4+2, 3x4+3, 6x2, 6x2+1, 12x1, 6x1-limb, 6x1-precordial, "
             "3x2-limb, 3x2-precordial, 4x3, 1x1; 3x4-cabrera, 3x4+1-cabrera, 6x2-cabrera, 12x1-cabrera, 4x3-cabrera.",
             show_default=False,
+            autocompletion=complete_from("ecglens.layouts:LAYOUTS"),
         ),
     ] = None,
     style: Annotated[
         str,
         typer.Option(
             help="Style of a recorder: plain, dotted-report, red-cart, green-clinic, blue-export, orange-strip, "
-            "gray-copy, bare."
+            "gray-copy, bare.",
+            autocompletion=complete_from("ecglens.render:STYLES"),
         ),
     ] = "plain",
     grid: Annotated[
@@ -44,6 +54,7 @@ def command(
             help="Grid, instead of that of the style: pink-dotted, pink-lines, red-lines, red-dotted, green-lines, "
             "green-dotted, blue-lines, blue-dotted, orange-lines, gray-lines, gray-dotted, none.",
             show_default=False,
+            autocompletion=complete_from("ecglens.render:GRIDS"),
         ),
     ] = None,
     speed: Annotated[float, typer.Option(help="Paper speed in mm/s.")] = STANDARD_SPEED_MM_S,
@@ -61,6 +72,7 @@ def command(
             help="KIND or KIND:STRENGTH (0 to 1), repeatable; kinds: rotation, perspective, curl, fold, crease, "
             "shadow, uneven-light, blur, noise, jpeg, stains, handwriting, screen, fax, fading, crop.",
             show_default=False,
+            autocompletion=complete_from("ecglens.render:DAMAGES"),
         ),
     ] = None,
     quality: Annotated[int, typer.Option(help="Quality of a single JPEG.", min=1, max=100)] = 95,
@@ -76,8 +88,9 @@ def command(
 ) -> None:
     """Render a page from signals, or from a folder a page for each record or beat, with recordings.csv.
 
-    A CSV file has a column time_s and a column in mV for each lead. The name, numbers, dates, filters and measurements
-    that a style prints are invented, whatever the recording states.
+    A record of a folder that cannot be rendered is named, the others go on, and the exit code is 2. A CSV file has a
+    column time_s and a column in mV for each lead. The name, numbers, dates, filters and measurements that a style
+    prints are invented, whatever the recording states.
     """
     from ecglens.datasets import beat_strips as strips
     from ecglens.datasets import rendering, sources
@@ -95,6 +108,11 @@ def command(
             rendering.write_truth(rendered, out)
         print(f"{out.name}: {rendered.page.width} x {rendered.page.height} px, {rendered.truth.layout}")
         return
+    failures: list[str] = []
+
+    def add_failure(row: "Recording", error: EcgLensError) -> None:
+        failures.append(printable(describe_error(error, str(row.path))))
+
     with bar("Rendering") as progress:
         if beats:
             table = strips.draw_beats(signals, out, most=most, seed=seed, progress=progress, **options)
@@ -105,7 +123,15 @@ def command(
                 damages=damage or [],
                 seed=seed,
                 truth=truth,
+                fs_hz=rate,
                 progress=progress,
+                on_failure=add_failure,
                 **options,
             )
-    print(f"{out / 'recordings.csv'}: {', '.join(f'{count} {label}' for label, count in table.counts().items())}")
+    err = Console(stderr=True, highlight=False)
+    for failure in failures:
+        error_line(err, failure)
+    counts = ", ".join(f"{count} {label}" for label, count in table.counts().items())
+    print(f"{out / 'recordings.csv'}: {counts or 'no page'}")
+    if failures:
+        raise typer.Exit(2)

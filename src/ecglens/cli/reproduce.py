@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ecglens.cli.choices import complete_from
 from ecglens.cli.sources import Rules, load_pages
 from ecglens.cli.train import Cache, Device, parse_seeds
 from ecglens.errors import DatasetError
@@ -22,14 +23,22 @@ _LOCAL_OPTIONS = ("--runs", "--results", "--out", "--cache")
 
 def command(
     works: Annotated[
-        list[str] | None, typer.Argument(help="Works or rows, such as compact-cnn; all by default.")
+        list[str] | None,
+        typer.Argument(
+            help="Works or rows, such as compact-cnn; all by default.",
+            autocompletion=complete_from("ecglens.reproduce.works:ROWS"),
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Table of all files including copies, or the published folders.")
     ] = None,
-    protocol: Annotated[str, typer.Option(help="Any of as-published, honest, batch, separated by commas.")] = (
-        "as-published,honest,batch"
-    ),
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="Any of as-published, honest, batch, separated by commas.",
+            autocompletion=complete_from("ecglens.reproduce.grid:PROTOCOLS", is_list=True),
+        ),
+    ] = ("as-published,honest,batch"),
     seeds: Annotated[str, typer.Option(help="Seeds of the folds, separated by commas.")] = "0",
     quick: Annotated[
         bool, typer.Option("--quick", help="Take minutes for each row: a sixth of the epochs, and one fold of five.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecglens.cli.choices import complete_from
 from ecglens.cli.names import printable
 from ecglens.errors import DatasetError
 
@@ -20,7 +21,13 @@ Rules = Annotated[
 ]
 
 Scheme = Annotated[
-    str | None, typer.Option(help="Labels of PTB-XL: four, superclass or stage.", show_default=False, metavar="NAME")
+    str | None,
+    typer.Option(
+        help="Labels of PTB-XL: four, superclass or stage.",
+        show_default=False,
+        metavar="NAME",
+        autocompletion=complete_from("ecglens.datasets.sources:SCHEMES"),
+    ),
 ]
 
 
@@ -42,20 +49,23 @@ def load_pages(data: Path, rules: Path | None) -> "Recordings":
 def report_loose_pages(data: Path, recordings: "Recordings") -> None:
     """Print how many pages lie beside the folders by label, where they have none and are left out."""
     from ecglens.datasets.sources import IMAGE_SUFFIXES
+    from ecglens.datasets.visible_files import is_hidden
 
     if not data.is_dir():
         return
     inside = {row.path for row in recordings}
-    loose = [path for path in data.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path not in inside]
+    pages = [path for path in data.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)]
+    loose = [path for path in pages if path not in inside]
     if loose:
-        pages = "1 page" if len(loose) == 1 else f"{len(loose)} pages"
-        text = f"ecglens: {pages} beside the folders by label left out for want of a label, such as {loose[0].name}."
+        count = "1 page" if len(loose) == 1 else f"{len(loose)} pages"
+        text = f"ecglens: {count} beside the folders by label left out for want of a label, such as {loose[0].name}."
         print(printable(text), file=sys.stderr)
 
 
 def load_training(data: Path, rules: Path | None, scheme: str | None, *, signals: bool) -> "Recordings":
     """Load the recordings to train on: pages, or also WFDB records if the model reads signals."""
     from ecglens.datasets.sources import from_path, read_rules, records_from_path
+    from ecglens.datasets.visible_files import list_visible
 
     if not signals:
         if scheme is not None:
@@ -64,6 +74,6 @@ def load_training(data: Path, rules: Path | None, scheme: str | None, *, signals
                 "choose the labels with ecglens render --scheme."
             )
         return load_pages(data, rules)
-    if rules is None and data.is_dir() and next(data.rglob("*.hea"), None) is not None:
+    if rules is None and data.is_dir() and list_visible(data, "*.hea"):
         return records_from_path(data, scheme=scheme)
     return from_path(data, rules=None if rules is None else read_rules(rules), scheme=scheme)

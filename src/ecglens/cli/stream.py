@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
+from ecglens.cli.choices import complete_models
 from ecglens.cli.names import printable
 from ecglens.errors import EcgLensError
 
@@ -63,7 +64,11 @@ def command(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Model of signals that reads every 10 s of a stream with twelve leads.", show_default=False),
+        typer.Option(
+            help="Model of signals that reads every 10 s of a stream with twelve leads.",
+            show_default=False,
+            autocompletion=complete_models,
+        ),
     ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=0, help="Stop after so many seconds of signal.", show_default=False)

@@ -1,6 +1,7 @@
-"""Write to stdout and stderr only characters that their encoding has, and warnings of one line."""
+"""Write to stdout and stderr only characters that their encoding has and warnings of one line; end where none reads."""
 
 import codecs
+import os
 import sys
 import warnings
 from types import MappingProxyType
@@ -8,7 +9,10 @@ from typing import TextIO
 
 from ecglens.errors import SettingsWarning
 
-__all__ = ["show_warning", "use_replacements"]
+__all__ = ["OUTPUT_CLOSED", "discard_output", "show_warning", "use_replacements"]
+
+OUTPUT_CLOSED = 141
+"""Exit code of a command whose output nobody reads any more, as shells report it after SIGPIPE."""
 
 _HANDLER = "ecglens.replace"
 _REPLACEMENTS = MappingProxyType(
@@ -24,6 +28,13 @@ def use_replacements() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_HANDLER)
+
+
+def discard_output() -> None:
+    """Send what is not written yet nowhere, so that Python does not fail to write it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def show_warning(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ecglens.cli.choices import complete_from
 from ecglens.cli.sources import Rules, Scheme, load_training
 from ecglens.settings import load_settings
 
@@ -19,7 +20,10 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, such as optimization.epochs=5; repeatable."),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[
+    str,
+    typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", autocompletion=complete_from(("auto", "cpu", "cuda", "mps"))),
+]
 Cache = Annotated[
     Path | None,
     typer.Option(help="Folder for preprocessed pages; the setting ECGLENS_CACHE_DIR by default.", show_default=False),
@@ -34,7 +38,11 @@ def command(
     labels: Rules = None,
     scheme: Scheme = None,
     protocol: Annotated[
-        str, typer.Option(help="honest, as-published, given, leave-one-out:COLUMN, or a file with a split.")
+        str,
+        typer.Option(
+            help="honest, as-published, given, leave-one-out:COLUMN, or a file with a split.",
+            autocompletion=complete_from(("honest", "as-published", "given", "leave-one-out:")),
+        ),
     ] = "honest",
     seeds: Annotated[str, typer.Option(help="Seeds of the folds, separated by commas.")] = "0,1,2",
     folds: Annotated[int, typer.Option(min=2, help="Number of folds of the honest protocol.")] = 5,

@@ -7,14 +7,12 @@ from ecglens.criteria.expressions import Condition
 from ecglens.criteria.table import CriteriaTable, Criterion, load_criteria
 from ecglens.criteria.truth import Truth
 from ecglens.records import Measurements
-from ecglens.statements import Outcome, Person, Statement
+from ecglens.statements import SEXES, Outcome, Person, Statement
 
 __all__ = ["ADULT_YEARS", "evaluate_criteria"]
 
 ADULT_YEARS = 18
 """Age from which on the limits of adults hold."""
-
-_SEXES = ("female", "male")
 
 
 def evaluate_criteria(
@@ -39,17 +37,16 @@ def evaluate_criteria(
         A statement for each criterion, in the order of the table.
 
     Raises:
-        ValueError: The sex is another word.
+        ArgumentError: The age is no number of 0 or more, or the sex is another word.
 
     >>> from ecglens.records import Measured
     >>> statements = evaluate_criteria(Measurements(rate_bpm=Measured(59.0, 2.0, "1/min")))
     >>> [str(statement.outcome) for statement in statements if statement.name == "bradycardia"]
     ['borderline']
     """
-    if sex not in (None, *_SEXES):
-        raise ValueError(f"Expected `sex` to be 'female', 'male' or None, but got {sex!r}.")
+    person = Person(age, sex)
     criteria = load_criteria() if table is None else table
-    statements = _evaluate_all(criteria, measurements, Person(age, sex))
+    statements = _evaluate_all(criteria, measurements, person)
     return tuple(statement for criterion, statement in statements if include_weak or not criterion.is_weak)
 
 
@@ -84,7 +81,7 @@ class _Findings:
 
     def possible_persons(self, condition: Condition, person: Person) -> list[Person]:
         """List the persons of each age and sex that is possible and makes a difference."""
-        sexes = _SEXES if person.sex is None and self._table.depends_on_sex(condition) else (person.sex,)
+        sexes = SEXES if person.sex is None and self._table.depends_on_sex(condition) else (person.sex,)
         limits = self._table.age_limits(condition)
         ages: tuple[float | None, ...] = (person.age,)
         if person.age is None and limits:

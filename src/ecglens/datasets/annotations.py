@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from ecglens.datasets.visible_files import list_visible
 from ecglens.errors import DatasetError
 from ecglens.extras import require
 from ecglens.formats.wfdb import read_wfdb
@@ -62,7 +63,7 @@ def ludb(root: str | Path) -> tuple[MarkedRecord, ...]:
         DatasetError: There is no record with marks below ``root``, or one cannot be read.
         MissingExtraError: wfdb is not installed.
     """
-    headers = sorted(Path(root).rglob("*.hea"), key=lambda path: (len(path.stem), path.stem))
+    headers = sorted(list_visible(Path(root), "*.hea"), key=lambda path: (len(path.stem), path.stem))
     records = []
     for header in headers:
         record = read_wfdb(header)

@@ -12,6 +12,7 @@ import numpy as np
 from ecglens.datasets.recordings import Recording, Recordings
 from ecglens.datasets.rendering import write_page
 from ecglens.datasets.sources import AAMI
+from ecglens.datasets.visible_files import list_visible
 from ecglens.errors import DatasetError
 from ecglens.extras import require
 from ecglens.formats.wfdb import read_wfdb
@@ -50,7 +51,7 @@ def draw_beats(
         MissingExtraError: wfdb is not installed.
     """
     out, rng = Path(out), np.random.default_rng(seed)
-    headers = [path for path in sorted(Path(root).rglob("*.hea")) if path.with_suffix(".atr").is_file()]
+    headers = [path for path in list_visible(Path(root), "*.hea") if path.with_suffix(".atr").is_file()]
     if not headers:
         raise DatasetError(f"Expected WFDB records with .atr marks below {root}, got none.")
     rows: list[Recording] = []

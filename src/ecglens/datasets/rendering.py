@@ -9,11 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ecglens.datasets.recordings import Recordings
-from ecglens.errors import RenderError
+from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.errors import EcgLensError, RenderError
 from ecglens.formats.csv import read_csv
 from ecglens.formats.files import read_record
 from ecglens.formats.wfdb import read_wfdb
+from ecglens.layouts import STANDARD_LEADS
 from ecglens.pages.read import read_page
 from ecglens.records import EcgRecord, Page
 from ecglens.render import RenderedPage, damage, render_page
@@ -22,6 +23,8 @@ __all__ = ["draw_file", "draw_records", "open_page", "read_signals", "write_page
 
 _PAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 """Formats that ``ecglens read`` reads too."""
+_EXAMPLE = EcgRecord(np.zeros((len(STANDARD_LEADS), 1000), np.float32), 100.0, STANDARD_LEADS)
+"""Record of every lead, on which options are tried."""
 
 
 def read_signals(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
@@ -78,39 +81,46 @@ def draw_records(
     damages: Sequence[str] = (),
     seed: int = 0,
     truth: bool = True,
+    fs_hz: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    on_failure: Callable[[Recording, EcgLensError], None],
     **options: Any,
 ) -> Recordings:
     """Draw a page of each record of a table, into a folder for each label; pages that exist are not drawn again.
 
+    A record that cannot be drawn costs no more than its own page.
+
     Args:
-        records: Rows whose files are WFDB headers or CSVs, such as those of PTB-XL.
+        records: Rows whose files are digital ECGs, such as those of PTB-XL.
         out: Folder for the pages and their table ``recordings.csv``.
         damages: Damages as in :func:`draw_file`.
         seed: Random seed of print and damage; each page has its own.
         truth: Write each page's truth beside it, as JSON.
+        fs_hz: As for :func:`draw_file`.
         progress: Called with the number of pages done and of all.
+        on_failure: Called with each record that cannot be read or drawn, and the reason.
         **options: Options of :func:`ecglens.render.render_page`.
 
     Returns:
         The table of the pages, with the groups and columns of the records.
 
     Raises:
-        DatasetError: A record cannot be read.
-        RenderError: A page cannot be rendered with these options, or the folder has pages rendered with others.
+        RenderError: No page can be rendered with these options, or the folder has pages rendered with others.
     """
     out, rows = Path(out), []
+    _render_record(_EXAMPLE, damages, seed, options)  # what is wrong with the options is said once
     named = [[row.label, row.recording] for row in records]
-    _begin(out, {"damages": list(damages), "seed": seed, "truth": truth, "options": options, "records": named})
+    rate = {} if fs_hz is None else {"fs_hz": fs_hz}
+    _begin(out, {"damages": list(damages), "seed": seed, "truth": truth, "options": options | rate, "records": named})
     for number, row in enumerate(records):
         path = out / _file_name(row.label) / f"{_file_name(row.recording)}.png"
-        if not path.is_file():
-            rendered = _render_record(read_signals(row.path), damages, seed + number, options)
-            if truth:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_truth(rendered, path)
-            write_page(rendered, path)
-        rows.append(replace(row, path=path))
+        try:
+            if not path.is_file():
+                rendered = _render_record(read_signals(row.path, fs_hz=fs_hz), damages, seed + number, options)
+                _write_both(rendered, path, truth=truth)
+            rows.append(replace(row, path=path))
+        except EcgLensError as error:
+            on_failure(row, error)
         progress(number + 1, len(records))
     table = Recordings(tuple(rows))
     table.to_csv(out / "recordings.csv")
@@ -160,6 +170,14 @@ def write_truth(rendered: RenderedPage, out: str | Path) -> Path:
     path = Path(out).with_suffix(".json")
     path.write_text(json.dumps(rendered.truth.to_dict()) + "\n", encoding="utf-8")
     return path
+
+
+def _write_both(rendered: RenderedPage, path: Path, *, truth: bool) -> None:
+    """Write a page after its truth, so that one that was stopped in between is rendered again."""
+    if truth:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_truth(rendered, path)
+    write_page(rendered, path)
 
 
 def _begin(out: Path, requested: Mapping[str, Any]) -> None:

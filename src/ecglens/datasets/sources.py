@@ -10,8 +10,11 @@ from types import MappingProxyType
 
 from ecglens.datasets.annotations import ludb
 from ecglens.datasets.recordings import Recording, Recordings
+from ecglens.datasets.visible_files import is_hidden, list_visible
 from ecglens.documents import parse_toml
 from ecglens.errors import DatasetError, MissingDataError
+from ecglens.formats.files import detect_format, strip_ending
+from ecglens.formats.wfdb_files import HEADER_ENDING, PART_ENDINGS
 from ecglens.tables import read_table
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "from_path",
     "from_ptbxl",
     "is_ptbxl",
+    "is_record",
     "ludb",
     "pages_from_path",
     "parse_scp_codes",
@@ -140,7 +144,7 @@ def pages_from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] | None
         DatasetError: As in :func:`from_path`, or the files are signals.
     """
     recordings = from_path(path, rules=rules)
-    signals = next((row.path for row in recordings if row.path.suffix.lower() == ".hea"), None)
+    signals = next((row.path for row in recordings if is_record(row.path)), None)
     if signals is not None:
         raise DatasetError(
             f"Expected pages in {path}, got signals such as {signals.name}; draw them first with: "
@@ -149,8 +153,25 @@ def pages_from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] | None
     return recordings
 
 
+def is_record(path: Path) -> bool:
+    """Return whether a file is a digital ECG: by its content, except pages and headers, which their names tell.
+
+    Args:
+        path: A file; one that cannot be opened may be one, and reading it says why.
+    """
+    ending = path.suffix.lower()
+    if ending == HEADER_ENDING:
+        return True
+    if ending in IMAGE_SUFFIXES or ending in PART_ENDINGS or not path.is_file():
+        return False
+    try:
+        return detect_format(path) is not None
+    except DatasetError:
+        return True
+
+
 def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordings:
-    """Load recordings whose files are signals: PTB-XL, a table, or any folder of WFDB records, labeled by folder.
+    """Load recordings whose files are signals: PTB-XL, a table, or any folder of digital ECGs, labeled by folder.
 
     Args:
         path: A CSV file or a folder.
@@ -162,14 +183,17 @@ def records_from_path(path: str | Path, *, scheme: str | None = None) -> Recordi
     path = Path(path)
     if path.is_file() or is_ptbxl(path) or scheme is not None:
         return from_path(path, scheme=scheme)
-    rows = []
-    for header in sorted(path.rglob("*.hea")):
-        key = header.relative_to(path).with_suffix("")
-        label = key.parent.name or path.resolve().name
-        rows.append(Recording(header, label, key.as_posix(), key.as_posix(), None, "wfdb"))
-    if not rows:
-        raise DatasetError(f"Expected WFDB records below {path}, got none.")
-    return _with_names_of_text(rows)
+    files = [file for file in list_visible(path) if is_record(file)]
+    if not files:
+        raise DatasetError(f"Expected digital ECGs below {path}, got none.")
+    rows: dict[str, Recording] = {}
+    for file in files:
+        stem = file.with_name(strip_ending(file.name)).relative_to(path)
+        key = stem.as_posix() if stem.as_posix() not in rows else file.relative_to(path).as_posix()
+        label = stem.parent.name or path.resolve().name
+        source = "wfdb" if file.suffix.lower() == HEADER_ENDING else "records"
+        rows[key] = Recording(file, label, key, key, None, source)
+    return _with_names_of_text(list(rows.values()))
 
 
 def is_ptbxl(path: Path) -> bool:
@@ -224,7 +248,7 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
     root = Path(root)
     rules = tuple(rules)
     rows = []
-    for path in sorted(root.rglob("*")):
+    for path in list_visible(root):
         if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
             continue
         names = path.relative_to(root).parts[:-1]
@@ -234,7 +258,7 @@ def from_folders(root: str | Path, *, rules: Iterable[tuple[str, str]] = FOLDER_
             key = path.relative_to(root).as_posix()
             rows.append(Recording(path, _short(classes[-1], rules), key, key, split, "folders"))
     if not rows:
-        loose = any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
+        loose = any(path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name) for path in root.iterdir())
         problem = "got images in no folder; make one for each label, or give a CSV" if loose else "got none"
         raise DatasetError(f"Expected images in folders by label below {root}, {problem}.")
     return _with_names_of_text(rows)
@@ -249,7 +273,7 @@ def from_flat_folder(root: str | Path) -> Recordings | None:
     root = Path(root)
     if not root.is_dir() or is_ptbxl(root):
         return None
-    pages = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    pages = [path for path in list_visible(root) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     if not pages or any(path.parent != root for path in pages):
         return None
     return _with_names_of_text([Recording(page, NO_LABEL, page.name, page.name, None, "folder") for page in pages])

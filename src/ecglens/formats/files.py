@@ -1,5 +1,6 @@
 """Every format by its name, and a record in or out of any of them."""
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-from ecglens.errors import DatasetError, EcgLensError, MissingDataError, RecordError
+from ecglens.arguments import check_type, describe_value
+from ecglens.errors import ArgumentError, DatasetError, EcgLensError, MissingDataError, RecordError
 from ecglens.extras import is_installed
 from ecglens.formats.aecg import write_aecg
 from ecglens.formats.alivecor import looks_like_atc, read_atc
@@ -179,7 +181,9 @@ def write_record(
     Raises:
         DatasetError: There is no such format, or it cannot hold this record.
         MissingExtraError: What the format needs is not installed.
+        ArgumentError: The record is none.
     """
+    check_type(record, EcgRecord, "a record, such as one from ecglens.read_record")
     path = place_record(stem, form)
     chosen = FORMATS[form]
     options: dict[str, Any] = {"recorded": recorded} if chosen.dated else {}
@@ -216,9 +220,11 @@ def place_record(stem: str | Path, form: str) -> Path:
 
     Raises:
         DatasetError: There is no such format.
+        ArgumentError: The stem is no path.
     """
-    if form not in FORMATS:
-        raise DatasetError(f"Expected one of the formats {', '.join(FORMATS)}, got '{form}'.")
+    if not isinstance(form, str) or form not in FORMATS:
+        raise DatasetError(f"Expected one of the formats {', '.join(FORMATS)}, got {describe_value(form)}.")
+    check_type(stem, (str, os.PathLike), "a path to write to, without an ending")
     stem = Path(stem)
     name = plain_name(stem.name) if FORMATS[form].plain else stem.name
     return stem.with_name(f"{name}{FORMATS[form].ending}")
@@ -248,7 +254,7 @@ def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:
     Raises:
         DatasetError: The format is unknown, the file cannot be read, or it states no unit of voltage.
         MissingExtraError: What the format needs is not installed.
-        TypeError: The source is none of these.
+        ArgumentError: The source is none of these.
     """
     if isinstance(source, str | Path):
         path = _check_path(source)
@@ -290,13 +296,13 @@ def _load_bytes(source: object) -> bytes:
 
     Raises:
         DatasetError: The file cannot be read, or was opened as text.
-        TypeError: The source is neither.
+        ArgumentError: The source is neither.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     read = getattr(source, "read", None)
     if read is None:
-        raise TypeError(
+        raise ArgumentError(
             f"Expected a path, bytes or a binary file of a digital ECG, got {type(source).__name__}; give one of them."
         )
     try:
@@ -346,6 +352,8 @@ def detect_format(path: Path) -> str | None:
         raise MissingDataError(f"Expected a file of signals at {path}, got nothing there; check the path.") from error
     except OSError as error:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # of the character NUL
+        raise DatasetError(f"Expected a path to a digital ECG, got {ascii(str(path))}; correct it.") from error
     if holds_record(path, head):
         return "wfdb"
     marked = next((name for name, matches in _MARKS.items() if matches(head)), None)

@@ -181,7 +181,7 @@ def _parsers() -> Sequence[Any]:
 
 def _parse(path: Path) -> tuple[Any, tuple[str, ...]]:
     """Parse a file, and return the result and what is damaged in it, a sentence each."""
-    kit = require("ecgdatakit", extra="signal")
+    kit, parser = require("ecgdatakit", extra="signal"), None
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DatasetError(
@@ -201,6 +201,8 @@ def _parse(path: Path) -> tuple[Any, tuple[str, ...]]:
     # ecgdatakit answers damage with whatever exception it leads to.
     except Exception as error:
         reason = str(error).replace(f"{path.parent}/", "") or type(error).__name__
+        if parser is not None and RECORDER_FORMATS[type(parser).__name__] in _XML_FORMATS and _declares_entities(path):
+            reason = "the XML file declares entities, which are not accepted; export it again without them"
         raise DatasetError(f"Expected a digital ECG at {path.name}, but it cannot be read: {reason}.") from error
     damage = [warning for warning in noted if issubclass(warning.category, kit.exceptions.ChecksumWarning)]
     remarks = [f"The file may be damaged: {warning.message}." for warning in damage]
@@ -214,6 +216,11 @@ def _parse(path: Path) -> tuple[Any, tuple[str, ...]]:
         share = path.stat().st_size / stated
         remarks.append(f"The file is cut short: it has {share:.0%} of the bytes that its header states.")
     return parsed, tuple(remarks)
+
+
+def _declares_entities(path: Path) -> bool:
+    """Return whether an XML file declares entities, which could expand to gigabytes or be files of this machine."""
+    return b"<!ENTITY" in path.read_bytes().replace(b"\0", b"")  # also in UTF-16
 
 
 def _find_stated_bytes(path: Path, form: str) -> int:

@@ -30,6 +30,8 @@ _RATE = 2
 """Position of the sampling rate among the fields of the first line."""
 _GAIN, _DESCRIPTION = 2, 8
 """Positions of the gain and of the name of a signal among the fields of its line."""
+_SUMS = 65_536
+"""Number of values of a checksum."""
 _UNSTATED_RATE = "The header states no sampling rate; 250 Hz was used, the default of WFDB."
 
 
@@ -41,7 +43,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
 
     Returns:
         Signals in mV; samples that are marked invalid are NaN. Signals of other units or rates, and those without a
-        gain, are left out with a warning.
+        gain, are left out with a warning. Another one names signals that do not have the checksum of the header.
 
     Raises:
         DatasetError: The record cannot be read, or no signal is an ECG whose gain and unit of voltage are stated.
@@ -62,6 +64,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
             header = _check_header(wfdb, stem)
             _check_files(wfdb, header, stem)
             record = wfdb.rdrecord(str(stem), smooth_frames=False)
+            altered = _find_altered(wfdb, header, stem)
     except DatasetError:
         raise
     # wfdb answers damage with whatever exception it leads to, soundfile among them.
@@ -71,7 +74,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
         ) from error
     if record.e_p_signal is None or not record.n_sig:
         raise DatasetError(f"Expected signals in the WFDB record {stem.name}, but it has none.")
-    labels = [label or f"channel {number}" for number, label in enumerate(record.sig_name, start=1)]
+    labels = _label_signals(record.sig_name)
     names = distinct_names(map(plain_lead_name, labels))
     scales = [find_mv_per_unit(unit) for unit in record.units]
     lines, comments = _read_lines(stem)
@@ -87,7 +90,7 @@ def read_wfdb(path: str | Path) -> EcgRecord:
     )
     rows = [record.e_p_signal[number] * (scales[number] or 1.0) for number in selection.numbers]
     signals = np.ascontiguousarray(rows, dtype=np.float32)
-    notes = (*selection.warnings, *([] if len(lines[0]) > _RATE else [_UNSTATED_RATE]))
+    notes = (*selection.warnings, *([] if len(lines[0]) > _RATE else [_UNSTATED_RATE]), *_describe_altered(altered))
     leads = tuple(names[number] for number in selection.numbers)
     check_rate(selection.rate_hz, stem.name)
     read = EcgRecord(signals, selection.rate_hz, leads, comments=comments, warnings=notes)
@@ -107,6 +110,11 @@ def _check_rate_text(stem: Path) -> None:
             f"Expected a sampling rate above 0 Hz in the header of the WFDB record {stem.name}, got {ascii(text)}; "
             "correct it."
         )
+
+
+def _label_signals(names: Sequence[str | None]) -> list[str]:
+    """Return the names of signals, and numbers of channels for those without one."""
+    return [label or f"channel {number}" for number, label in enumerate(names, start=1)]
 
 
 def _find_uncalibrated(header: Any, stem: Path, labels: Sequence[str]) -> set[int]:
@@ -212,11 +220,7 @@ def _check_files(wfdb: ModuleType, header: Any, stem: Path) -> None:
         DatasetError: A file is shorter than the header states.
         MissingDataError: A file is missing.
     """
-    headers = [header]
-    if hasattr(header, "seg_name"):
-        names = dict.fromkeys(name for name in header.seg_name if name != _NO_SEGMENT)
-        headers = [wfdb.rdheader(str(stem.with_name(name))) for name in names]
-    for part in headers:
+    for part in _read_parts(wfdb, header, stem).values():
         for name in dict.fromkeys(part.file_name or ()):
             # wfdb reads, or refuses, what lies elsewhere; a name of ~ is that of a layout, which has no signals.
             if name == _NO_SEGMENT or not re.fullmatch(r"[\w.-]+", name, flags=re.ASCII):
@@ -233,6 +237,38 @@ def _check_files(wfdb: ModuleType, header: Any, stem: Path) -> None:
                     f"Expected {stated:,} bytes in {name}, as the header of the WFDB record {stem.name} states, got "
                     f"{size:,}; the file is cut short, so copy it again."
                 )
+
+
+def _read_parts(wfdb: ModuleType, header: Any, stem: Path) -> dict[Path, Any]:
+    """Return the headers of the segments of a record, or its own, by their paths without an ending."""
+    if not hasattr(header, "seg_name"):
+        return {stem: header}
+    paths = dict.fromkeys(stem.with_name(name) for name in header.seg_name if name != _NO_SEGMENT)
+    return {path: wfdb.rdheader(str(path)) for path in paths}
+
+
+def _find_altered(wfdb: ModuleType, header: Any, stem: Path) -> list[str]:
+    """Return the names of signals whose samples do not have the checksum that a header states.
+
+    It is the sum of the samples in 16 bits (header(5) of WFDB). 0 is what programs write that compute none.
+    """
+    altered: dict[str, None] = {}
+    for path, part in _read_parts(wfdb, header, stem).items():
+        if not any(part.checksum or ()) or _NO_SEGMENT in part.file_name:
+            continue
+        record = wfdb.rdrecord(str(path), physical=False, smooth_frames=False, ignore_skew=True)
+        labels = _label_signals(part.sig_name)
+        sums = zip(labels, part.checksum, record.calc_checksum(expanded=True), strict=True)
+        altered |= dict.fromkeys(label for label, stated, actual in sums if stated and stated % _SUMS != actual)
+    return list(altered)
+
+
+def _describe_altered(names: Sequence[str]) -> list[str]:
+    """Return a sentence on signals that do not have their checksum, where there are any."""
+    signals = ", ".join(plain_lead_name(name) for name in names)
+    return (
+        [f"The file may be damaged: the samples of {signals} differ from the checksum in its header."] if names else []
+    )
 
 
 def _count_bytes(header: Any, name: str) -> int:

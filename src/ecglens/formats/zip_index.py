@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+from collections import Counter
 from typing import BinaryIO
 
 from ecglens.errors import DatasetError
@@ -25,8 +26,8 @@ def list_members(stream: BinaryIO, *, max_index_bytes: int) -> list[zipfile.ZipI
         max_index_bytes: Largest index; in memory it takes about ten times as much.
 
     Raises:
-        DatasetError: The index is larger or damaged, or members share bytes, so that a small file could unpack to any
-            size.
+        DatasetError: The index is larger or damaged, two files have the same name, of which programs read one or the
+            other, or members share bytes, so that a small file could unpack to any size.
     """
     try:
         _check_size(stream, max_index_bytes)
@@ -37,6 +38,14 @@ def list_members(stream: BinaryIO, *, max_index_bytes: int) -> list[zipfile.ZipI
         reason = str(error).rstrip(".") or type(error).__name__
         detail = f"Expected a whole ZIP, but its index cannot be read: {reason}."
         raise DatasetError(code="damaged", detail=detail) from error
+    counts = Counter(member.filename for member in members if not member.is_dir())
+    repeated = next((name for name, count in counts.items() if count > 1), None)
+    if repeated is not None:
+        detail = (
+            f"Expected a ZIP whose files have different names, got {counts[repeated]} with the name {ascii(repeated)}; "
+            "make the archive again."
+        )
+        raise DatasetError(code="damaged", detail=detail)
     end = 0
     for offset, packed in sorted((member.header_offset, member.compress_size) for member in members):
         if offset < end:

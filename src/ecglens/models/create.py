@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from ecglens.arguments import check_type
 from ecglens.errors import TrainingError
 from ecglens.labels import LABELS
 from ecglens.models.cards import GRAPH_FILE
@@ -45,7 +46,9 @@ def create_model(
         ModelError: There are no shipped weights of that name.
         TrainingError: There is no such network, or no label, or it cannot take these options, or weights
             cannot be fetched.
+        ArgumentError: The name is no text.
     """
+    check_type(name, str, "the name of a network")
     if not isinstance(num_classes, int) or num_classes < 1:
         raise TrainingError(f"Expected num_classes of at least 1, got {num_classes!r}; give the number of labels.")
     base = name.removesuffix("+lstm")

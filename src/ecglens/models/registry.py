@@ -3,11 +3,21 @@
 import os
 from pathlib import Path
 
+from ecglens.arguments import check_type
 from ecglens.errors import MissingModelError, ModelError
 from ecglens.models.cards import CARD_FILE, GRAPH_FILE, ModelCard, load_card
 from ecglens.settings import load_settings
 
-__all__ = ["AUTO", "PAGE_MODEL", "SIGNAL_MODEL", "explain_unusable", "find_model", "list_default_models", "list_models"]
+__all__ = [
+    "AUTO",
+    "PAGE_MODEL",
+    "SIGNAL_MODEL",
+    "explain_unusable",
+    "find_model",
+    "list_default_models",
+    "list_models",
+    "name_model",
+]
 
 AUTO = "auto"
 """Name for the page model on pages of its own recorder, and the signal model on all others."""
@@ -57,8 +67,9 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
     Raises:
         MissingModelError: There is no such model.
         ModelError: Its folder cannot be used.
+        ArgumentError: As for :func:`name_model`.
     """
-    requested = os.fspath(model) if model is not None else load_settings().model
+    requested = name_model(model)
     if requested == AUTO:
         requested = PAGE_MODEL
     for folder in _folders():
@@ -73,8 +84,20 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelCard:
             return load_card(folder)
     names = ", ".join(card.name for card in list_models()) or "none"
     raise MissingModelError(
-        f"Expected a model's name or folder, but '{requested}' is neither; installed models: {names}."
+        f"Expected a model's name or folder, but {requested!r} is neither; installed models: {names}."
     )
+
+
+def name_model(model: str | os.PathLike[str] | None) -> str:
+    """Return the name or folder of a model as text; the model of the settings where it is ``None``.
+
+    Raises:
+        ArgumentError: It is neither text nor a path.
+    """
+    if model is None:
+        return load_settings().model
+    check_type(model, (str, os.PathLike), "the name or the folder of a model")
+    return os.fspath(model)
 
 
 def _folders(*, with_damaged: bool = False) -> list[Path]:

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ecglens.arguments import check_type
 from ecglens.errors import ModelError
 from ecglens.models.abstention import (
     implausible_signals,
@@ -148,7 +149,9 @@ class Runtime:
 
         Raises:
             ModelError: The model reads pages.
+            ArgumentError: It is no record.
         """
+        check_type(record, EcgRecord, "a record, such as one from ecglens.read_record")
         if not isinstance(self.recipe, LeadBeats):
             raise ModelError(f"Expected a model of beats, got '{self.card.name}', which reads pages; use another.")
         abstention = implausible_signals(record, is_scale_known=is_scale_known)

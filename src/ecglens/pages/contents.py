@@ -132,7 +132,7 @@ def shows_no_trace(page: Page) -> bool:
     return is_blank(page) or describe_contents(page) is not None
 
 
-def describe_contents(page: Page, source: Source | None = None, *, max_megapixels: float = 100.0) -> str | None:
+def describe_contents(page: Page, source: Source | None = None, *, max_megapixels: float | None = None) -> str | None:
     """Return a sentence for a page that was refused because it shows no trace; ``None`` where it may show one.
 
     Args:
@@ -152,7 +152,7 @@ def describe_contents(page: Page, source: Source | None = None, *, max_megapixel
     return "The page shows print but no trace; read a page with traces." if is_print else None
 
 
-def _find_traces(page: Page, source: Source, max_megapixels: float) -> list[int]:
+def _find_traces(page: Page, source: Source, max_megapixels: float | None) -> list[int]:
     """Numbers of the other pages of a file that show traces, as far as they are looked at."""
     if not isinstance(source, str | os.PathLike | bytes):
         try:

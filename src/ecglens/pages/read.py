@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, Union
 
+from ecglens.arguments import describe_value, is_number_in
 from ecglens.errors import EcgReadError, MissingFileError
 from ecglens.pages.ifd import directories
 from ecglens.pages.source import Decoded, SourceFile
 from ecglens.records import Page
+from ecglens.settings import load_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +75,7 @@ _OTHER_FORMATS = {
 }
 
 
-def read_chosen_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0) -> Page:
+def read_chosen_page(source: Source, *, page: int = 1, max_megapixels: float | None = None) -> Page:
     """Read one page as :func:`read_page` does; of a file with several, a warning says which one it is.
 
     Args:
@@ -96,7 +98,9 @@ def name_choice(chosen: Page) -> Page:
     return replace(chosen, warnings=(*chosen.warnings, words))
 
 
-def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, decode: Decode | None = None) -> Page:
+def read_page(
+    source: Source, *, page: int = 1, max_megapixels: float | None = None, decode: Decode | None = None
+) -> Page:
     """Read one page of an ECG from a photo, a scan or a PDF.
 
     Reads JPEG, PNG, TIFF, BMP, WebP, HEIC and PDF (rendered at 200 dpi). The page is turned upright by its EXIF
@@ -106,8 +110,8 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
         source: Path, bytes, a file object opened in binary mode, an array (``(height, width)`` gray or
             ``(height, width, 3)`` RGB, uint8), an image of Pillow, or a page that was read before, such as one of
             :func:`iterate_pages`.
-        page: Which page of a TIFF or PDF, from 1.
-        max_megapixels: Pages above this are refused before they are decoded.
+        page: Which page of a TIFF or PDF, from 1; a page that was read before is only read as its own number.
+        max_megapixels: Pages above this are refused before they are decoded; the limit of the settings when ``None``.
         decode: Decodes the file: :func:`decode_here` or a function of :mod:`ecglens.pages.decoding`, in a process that
             is ended when the file takes too long; by default, PDFs and TIFFs are decoded there and all others here.
 
@@ -116,7 +120,8 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
 
     Raises:
         EcgReadError: The file is missing, empty, damaged, encrypted, too small, too large, not an image, or has no
-            such page.
+            such page; or an argument is out of range.
+        SettingsError: As for :func:`ecglens.settings.load_settings`.
     """
     if not isinstance(page, int):
         raise EcgReadError(
@@ -124,13 +129,45 @@ def read_page(source: Source, *, page: int = 1, max_megapixels: float = 100.0, d
             code="invalid_argument",
         )
     if isinstance(source, Page):
+        _check_number(source, page)
         return source
     data, name = load_file(source)
-    file = SourceFile(data, name, page, max_megapixels)
+    file = SourceFile(data, name, page, _choose_limit(max_megapixels))
     kind = _file_kind(file)
     decoded = (decode or _decode_by_kind)(file, kind)
     warnings = (*decoded.warnings, *((_ANIMATION,) if _is_animation(data, kind) else ()))
     return Page(decoded.pixels, name, page, decoded.pages, warnings, decoded.curves, texts=decoded.texts)
+
+
+def _check_number(source: Page, page: int) -> None:
+    """Refuse the number of another page beside one that was read before; 1 is what callers have who give none.
+
+    Raises:
+        EcgReadError: It is another.
+    """
+    if page not in (1, source.number):
+        raise EcgReadError(
+            code="no_such_page",
+            source=source.source,
+            detail=f"expected the file to read page {page}, got its page {source.number}, which was read before; give "
+            "the file, or leave the number out.",
+        )
+
+
+def _choose_limit(max_megapixels: float | None) -> float:
+    """Return the largest size of a page in megapixels.
+
+    Raises:
+        EcgReadError: It is no number of 0 or more.
+    """
+    if max_megapixels is None:
+        return load_settings().max_megapixels
+    if not is_number_in(max_megapixels, 0):
+        raise EcgReadError(
+            f"Expected max_megapixels of 0 or more, got {describe_value(max_megapixels)}; correct it.",
+            code="invalid_argument",
+        )
+    return max_megapixels
 
 
 def decode_here(file: SourceFile, kind: str) -> Decoded:
@@ -266,7 +303,7 @@ def _from_picture(source: object) -> tuple[bytes, str]:
     )
 
 
-def iterate_pages(source: Source, *, max_megapixels: float = 100.0) -> Iterator[Page]:
+def iterate_pages(source: Source, *, max_megapixels: float | None = None) -> Iterator[Page]:
     """Iterate over the pages of a file, one in memory at a time.
 
     Args:

@@ -108,13 +108,13 @@ class SourceFile:
             EcgReadError: ``page`` is not in ``1..pages``.
         """
         if not 1 <= self.page <= pages:
-            raise EcgReadError(
-                code="no_such_page",
-                source=self.name,
-                detail=f"expected a page number from 1 to {pages}, found {self.page}; the file has {pages} pages."
-                if pages > 1
-                else f"expected page 1, found page {self.page}; the file has one page.",
-            )
+            detail = f"expected page 1, found page {self.page}; the file has one page."
+            if pages > 1:
+                detail = (
+                    f"expected a page number from 1 to {pages}, found {self.page}; the file has {pages} pages, and no "
+                    f"page {self.page}."
+                )
+            raise EcgReadError(code="no_such_page", source=self.name, detail=detail)
 
     def damage_error(self, kind: str) -> EcgReadError:
         """Return the error for bytes that begin as ``kind`` and cannot be decoded."""

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import describe_value, is_number_in
 from ecglens.errors import RenderError
 from ecglens.records import Box, Page
 from ecglens.render.truth import LeadTruth, Mesh, PageTruth, RenderedPage
@@ -61,8 +62,8 @@ def damage(rendered: RenderedPage, kind: str, strength: float, seed: int) -> Ren
     """
     if kind not in DAMAGES:
         raise RenderError(f"Expected a damage out of {', '.join(DAMAGES)}, got '{kind}'.")
-    if not 0 <= strength <= 1:
-        raise RenderError(f"Expected a strength from 0 to 1, got {strength}.")
+    if not is_number_in(strength, 0, 1):
+        raise RenderError(f"Expected a strength from 0 to 1, got {describe_value(strength)}.")
     done = (*rendered.truth.damage, (kind, strength, seed))
     if strength > 0:
         rendered = DAMAGES[kind](rendered, strength, np.random.default_rng(seed))

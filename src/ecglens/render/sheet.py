@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import check_type, describe_value
 from ecglens.errors import RenderError
 from ecglens.layouts import LAYOUTS, LayoutPlan, canonical_lead
 from ecglens.records import Box, EcgRecord
@@ -98,9 +99,11 @@ def select_layout(layout: str, style: PageStyle, record: EcgRecord) -> LayoutPla
 
     Raises:
         RenderError: The layout does not exist or does not fit the style, or the record is empty or lacks a lead.
+        ArgumentError: The record is none.
     """
-    if layout not in LAYOUTS:
-        raise RenderError(f"Expected a layout out of {', '.join(LAYOUTS)}, got '{layout}'.")
+    check_type(record, EcgRecord, "a record, such as one from ecglens.read_record")
+    if not isinstance(layout, str) or layout not in LAYOUTS:
+        raise RenderError(f"Expected a layout out of {', '.join(LAYOUTS)}, got {describe_value(layout)}.")
     if not record.leads or record.signals_mv.shape[1] < 2:
         raise RenderError("Expected a record with at least one lead of two samples, but this one is empty.")
     plan = LAYOUTS[layout]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ecglens.arguments import check_type, describe_value, is_number_in
 from ecglens.errors import RenderError
 from ecglens.layouts import STANDARD_SPEED_MM_S
 from ecglens.render.furniture import FOOTERS, HEADERS
@@ -115,7 +116,9 @@ def choose_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyl
 
     Raises:
         RenderError: The style or an attribute is unknown or out of range.
+        ArgumentError: The style is neither a name nor a style.
     """
+    check_type(style, (str, PageStyle), "the name of a style or an ecglens.render.PageStyle")
     if isinstance(style, str):
         if style not in STYLES:
             raise RenderError(f"Expected a style out of {', '.join(STYLES)}, got '{style}'.")
@@ -128,8 +131,8 @@ def choose_style(style: str | PageStyle, changes: Mapping[str, Any]) -> PageStyl
     ranges = (("dpi", 100, 600), ("speed_mm_s", 5, 200), ("gain_mm_mv", 1, 80), ("pen_mm", 0.05, 2))
     for name, low, high in ranges:
         value = getattr(chosen, name)
-        if not low <= value <= high:
-            raise RenderError(f"Expected {name} between {low} and {high}, got {value}.")
+        if not is_number_in(value, low, high):
+            raise RenderError(f"Expected {name} between {low} and {high}, got {describe_value(value)}.")
     for name, allowed in (("pulse", ("left", "right")), ("separators", _SEPARATORS), ("names", _NAMES)):
         value = getattr(chosen, name)
         if value is not None and value not in allowed:

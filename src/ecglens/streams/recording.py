@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ecglens.arguments import folder_name
 from ecglens.documents import check_version, dump_document, parse_json
 from ecglens.errors import DatasetError, StreamError
 from ecglens.formats.coded import HIDDEN
@@ -108,7 +109,7 @@ class Recorder:
                 if (before.info.leads, before.info.fs_hz) != (info.leads, info.fs_hz):
                     raise StreamError(
                         f"Expected a new folder, or the session of a stream with the same leads and rate, in "
-                        f"{self.folder.name}; choose another folder."
+                        f"{folder_name(self.folder)}; choose another folder."
                     )
                 self._session = replace(before, ended_s=None)
             else:
@@ -174,8 +175,8 @@ class Recorder:
 
     def _describe(self, error: OSError) -> StreamError:
         return StreamError(
-            f"Expected to write to {self.folder.name}, but that failed: {error.strerror or error}; make room and "
-            "start the stream again."
+            f"Expected to write to {folder_name(self.folder)}, but that failed: {error.strerror or error}; make room "
+            "and start the stream again."
         )
 
     def _append(self, stretch: Stretch) -> None:
@@ -184,8 +185,8 @@ class Recorder:
         length = self._next - self._segment_first
         if self._file is None and stretch.first < self._recorded_end:
             raise StreamError(
-                f"Expected samples that follow those in {self.folder.name}, got a stream that begins again; choose "
-                "another folder."
+                f"Expected samples that follow those in {folder_name(self.folder)}, got a stream that begins again; "
+                "choose another folder."
             )
         if self._file is None or missing > _MAX_FILLED_S * fs or missing < 0 or length > self._segment_s * fs:
             self._end_segment()
@@ -250,7 +251,9 @@ def read_session_info(folder: str | Path) -> Session:
         ended = document["ended_s"]
         return Session(info, float(document["began_s"]), None if ended is None else float(ended))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"Expected a recorded stream in {path.parent.name}, got none; check the folder.") from error
+        raise DatasetError(
+            f"Expected a recorded stream in {folder_name(path.parent)}, got none; check the folder."
+        ) from error
 
 
 def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | None = None) -> EcgRecord:
@@ -272,11 +275,13 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
     high = max((end for _, end, _ in spans), default=0)
     high = high if seconds is None else min(high, low + round(seconds * info.fs_hz))
     if high <= low or not info.leads:
-        raise DatasetError(f"Expected samples in the recorded stream {folder.name}, got none in this part of it.")
+        raise DatasetError(
+            f"Expected samples in the recorded stream {folder_name(folder)}, got none in this part of it."
+        )
     if (high - low) * len(info.leads) > _MAX_SAMPLES:
         raise DatasetError(
-            f"Expected at most {_MAX_SAMPLES:,} samples, got {(high - low) * len(info.leads):,} in {folder.name}; read "
-            "a part of the stream."
+            f"Expected at most {_MAX_SAMPLES:,} samples, got {(high - low) * len(info.leads):,} in "
+            f"{folder_name(folder)}; read a part of the stream."
         )
     signals = np.full((len(info.leads), high - low), np.nan, dtype=np.float32)
     for first, end, path in spans:

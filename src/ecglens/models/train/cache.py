@@ -24,6 +24,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from ecglens.datasets.sources import is_record
 from ecglens.errors import EcgLensError, TrainingError
 from ecglens.formats.files import read_record
 from ecglens.leads.layout import find_layout
@@ -175,14 +176,14 @@ def prepare_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] |
     """Prepare the stored values of one page.
 
     Args:
-        entry: Page, or a WFDB record for a model of signals.
+        entry: Page, or a digital ECG for a model of signals.
         recipe: Input recipe, from page to stored values.
 
     Returns:
         One ``(rows, *shape)`` array for each input of the model, or the reason why the page cannot be used.
     """
     try:
-        if entry.path.suffix.lower() == _RECORD:
+        if is_record(entry.path):
             return _stored_record(entry.path, recipe)
         page = read_page(entry.path)
         layout = find_layout(page)
@@ -202,7 +203,7 @@ def prepare_page(entry: Entry, recipe: InputRecipe) -> dict[str, NDArray[Any]] |
 
 
 def _stored_record(path: Path, recipe: InputRecipe) -> dict[str, NDArray[Any]] | str:
-    """Prepare the stored values of a WFDB record."""
+    """Prepare the stored values of a digital ECG."""
     if not isinstance(recipe, LeadSignals):
         return f"'{path.name}' does not fit the recipe. It reads pages; render the recordings with ecglens render."
     return {"signal": make_signal_array(read_record(path), recipe)[None]}

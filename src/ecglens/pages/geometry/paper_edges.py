@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecglens.arguments import describe_value
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
 from ecglens.pages.geometry.paper_map import SourceView
@@ -119,7 +120,7 @@ def rectify(page: Page, corners: Sequence[tuple[float, float]]) -> Page:
 
 
 def _rectify(page: Page, corners: Sequence[tuple[float, float]]) -> tuple[Page, NDArray[np.float64]]:
-    points = np.array(corners, dtype=np.float32)
+    points = _parse_corners(corners)
     inside = points.shape == (4, 2) and (points >= -0.5).all() and (points <= (page.width, page.height)).all()
     if (
         not inside
@@ -128,7 +129,8 @@ def _rectify(page: Page, corners: Sequence[tuple[float, float]]) -> tuple[Page, 
     ):
         raise EcgReadError(
             f"Expected four corners on a page of {page.width} x {page.height} px, clockwise from the top left, "
-            f"found {', '.join(f'{x:g},{y:g}' for x, y in corners)}."
+            f"got {describe_value(corners)}.",
+            code="invalid_argument",
         )
     sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
     width, height = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
@@ -137,6 +139,14 @@ def _rectify(page: Page, corners: Sequence[tuple[float, float]]) -> tuple[Page, 
     pixels = cv2.warpPerspective(page.pixels, matrix, (width, height), flags=cv2.INTER_CUBIC)
     view = replace(page, pixels=np.asarray(pixels, dtype=np.uint8), curves=(), texts=())
     return view, np.asarray(matrix, dtype=np.float64)
+
+
+def _parse_corners(corners: object) -> NDArray[np.float32]:
+    """Return the corners of an argument as an array; an empty one where it is none of numbers."""
+    try:
+        return np.array(corners, dtype=np.float32)
+    except (TypeError, ValueError):
+        return np.empty(0, dtype=np.float32)
 
 
 def find_paper_corners(page: Page) -> Corners | None:

@@ -15,9 +15,9 @@ from ecglens.records import Page
 
 __all__ = ["LIMIT_S", "SearchTime", "measure_slowness"]
 
-LIMIT_S = 4.0
-"""CPU time after which no further view of a page is tried: 66 of 68 real pages need up to 2.4 s, the others 4.4 and
-5.1 s; hostile ones needed 18 s."""
+LIMIT_S = 3.0
+"""CPU time after which no further view of a page is tried: real pages whose leads are located need up to 2.3 s, hostile
+ones needed 18 s."""
 _MAX_SLOWNESS = 1.5
 """Largest factor by which a search may take longer on a slow machine."""
 _SAMPLE_S = 0.005

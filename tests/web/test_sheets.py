@@ -50,6 +50,13 @@ def read_pages(pdf):
     return pages
 
 
+def dark_rows(pdf):
+    document = pypdfium2.PdfDocument(pdf)
+    pixels = document[0].render(scale=254 / 72).to_numpy()[400:1700, 350, :3]
+    document.close()
+    return np.flatnonzero(pixels.max(axis=1) < 90)
+
+
 class TestRows:
     def test_leads_that_follow_each_other_share_a_row(self):
         rows = arrange_rows(record(starts=(1.0, 3.5)))
@@ -96,6 +103,19 @@ class TestSheet:
         row_0, row_1 = (np.flatnonzero(dark[400:1700, x]) for x in (350, 650))
 
         assert abs(np.median(row_0) - np.median(row_1)) == pytest.approx(100, abs=2)
+
+    def test_an_offset_of_the_electrodes_moves_no_trace_off_its_line(self, tmp_path):
+        level, moved = (
+            render_pdf([self.sheet(signals=pack(record(starts=(0.0,), quality=(0.9,), mv=mv), tmp_path))])
+            for mv in (0.0, 7.5)
+        )
+        assert dark_rows(level) == pytest.approx(dark_rows(moved))
+
+    def test_what_is_longer_than_the_paper_costs_no_bytes(self, tmp_path):
+        short, long = (
+            render_pdf([self.sheet(signals=pack(record(seconds=seconds), tmp_path))]) for seconds in (12.0, 60.0)
+        )
+        assert len(long) < 1.02 * len(short)
 
     def test_tables_review_signature_and_origin_are_there(self):
         fields = {

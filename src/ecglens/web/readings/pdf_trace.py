@@ -11,6 +11,7 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable
 
 from ecglens.records import EcgRecord
+from ecglens.web.readings.offsets import remove_offset
 
 __all__ = ["MM_PER_MV", "MM_PER_S", "TraceDrawing", "arrange_rows"]
 
@@ -102,8 +103,9 @@ class TraceDrawing(Flowable):  # type: ignore[misc]  # reportlab ships no types
     def _draw_strip(self, canvas: Any, strip: Strip, zero: float) -> None:
         record = self._record
         is_poor = bool(record.quality) and record.quality[strip.row] < _POOR
-        signal = record.signals_mv[strip.row][strip.first : strip.last + 1]
         left = _MARGIN_MM + strip.start_s * MM_PER_S
+        visible = round((self._size_mm[0] - left) / MM_PER_S * record.fs_hz) + 1
+        signal = remove_offset(record.signals_mv[strip.row][strip.first : strip.last + 1])[: max(0, visible)]
         across = left + np.arange(len(signal)) / record.fs_hz * MM_PER_S
         canvas.setStrokeColor(_DOUBTFUL if is_poor else _INK)
         canvas.setLineWidth(0.25)

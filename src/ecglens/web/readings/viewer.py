@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ecglens.documents import parse_json
 from ecglens.layouts import lead_of_row
 from ecglens.measurements import Measurements
+from ecglens.web.readings.offsets import remove_offset
 
 __all__ = ["MISSING", "describe_signals"]
 
@@ -27,8 +28,8 @@ def describe_signals(signals: bytes, measurements: Measurements | None) -> dict[
 
     Returns:
         ``fs_hz``; ``leads``, each with ``name``, ``lead``, ``start_s``, ``quality`` and ``samples``: whole microvolts
-        as base64 of little-endian 16-bit integers, ``MISSING`` where there is none; ``r_peaks_s`` and ``edges_s`` as in
-        :class:`ecglens.measurements.Measurements`.
+        without an offset of the electrodes, as base64 of little-endian 16-bit integers, ``MISSING`` where there is
+        none; ``r_peaks_s`` and ``edges_s`` as in :class:`ecglens.measurements.Measurements`.
     """
     record = parse_json(signals)
     names = record["leads"]
@@ -41,7 +42,7 @@ def describe_signals(signals: bytes, measurements: Measurements | None) -> dict[
                 "lead": lead_of_row(name),
                 "start_s": start,
                 "quality": quality,
-                "samples": _pack(np.array(record["signals"][name], dtype=np.float32)),
+                "samples": _pack(remove_offset(np.array(record["signals"][name], dtype=np.float32))),
             }
             for name, start, quality in zip(names, starts, qualities, strict=True)
         ],

@@ -55,3 +55,11 @@ def test_a_model_of_signals_reads_records():
     assert model.predict_proba([RECORD])[0, model.labels.index("NORM")] > 0.5
     with pytest.raises(ModelError, match="reads pages"):
         ecglens.load_model("compact_cnn").predict_proba([RECORD])
+
+
+def test_paths_of_digital_ecgs_are_read_too():
+    model, path = ecglens.load_model("any_recorder"), DATA / "ptbxl_00001.csv"
+    assert model.read(str(path)).probabilities == model.read(RECORD).probabilities
+    np.testing.assert_array_equal(*model.predict_proba([path, RECORD]))
+    with pytest.raises(ModelError, match="which reads pages"):
+        ecglens.load_model("compact_cnn").read(path)

@@ -19,6 +19,23 @@ def test_a_sampling_rate_is_above_zero(fs_hz: float) -> None:
         EcgRecord(np.zeros((1, 5), np.float32), fs_hz, ("I",))
 
 
+@pytest.mark.parametrize(
+    ("signals", "message"),
+    [
+        ([[0.0] * 5], "Expected signals as a NumPy array, got list"),
+        (np.full((1, 5), "0.1"), "Expected signals in mV, got <U3; give numbers"),
+    ],
+)
+def test_signals_are_an_array_of_numbers(signals: object, message: str) -> None:
+    with pytest.raises(RecordError, match=message):
+        EcgRecord(signals, 500.0, ("I",))  # type: ignore[arg-type]
+
+
+def test_a_text_is_no_list_of_names() -> None:
+    with pytest.raises(RecordError, match="Expected a name for each lead, got the text 'I'"):
+        EcgRecord(np.zeros((1, 5), np.float32), 500.0, "I")  # type: ignore[arg-type]
+
+
 def test_each_row_has_a_name() -> None:
     with pytest.raises(RecordError, match="Expected a name for each of 2 rows of signals, got 1; name each lead"):
         EcgRecord(np.zeros((2, 5), np.float32), 500.0, ("I",))

@@ -5,7 +5,6 @@ Their samples are pages and digital ECGs, not rows of numbers: paths, bytes, arr
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ from numpy.typing import NDArray
 from ecglens.digitizing import digitize
 from ecglens.errors import ArgumentError, EcgLensError, EcgReadError
 from ecglens.extras import require
-from ecglens.formats.files import detect_format, read_record
 from ecglens.measuring.features import FEATURES, compute_features
-from ecglens.model import check_several, load_model
+from ecglens.model import check_several, find_record, load_model
 from ecglens.pages.read import Source
 from ecglens.records import EcgRecord
 
@@ -156,8 +154,9 @@ def _read(sample: Sample) -> EcgRecord:
     """
     if isinstance(sample, EcgRecord):
         return sample
-    if isinstance(sample, str | os.PathLike) and detect_format(Path(sample)) is not None:
-        return read_record(Path(sample))
+    record = find_record(sample)
+    if record is not None:
+        return record
     tracing = digitize(sample)
     if tracing.record is None:
         raise EcgReadError(source=tracing.page.source, detail="the scale of the page could not be determined.")

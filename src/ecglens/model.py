@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecglens.errors import ArgumentError, ModelError
+from ecglens.errors import ArgumentError, MissingDataError, ModelError
+from ecglens.formats.files import detect_format, read_record
 from ecglens.models.cards import ModelCard
 from ecglens.models.registry import AUTO, PAGE_MODEL, SIGNAL_MODEL
 from ecglens.models.runtime import Runtime
@@ -16,7 +17,7 @@ from ecglens.reading import examine_page, load_runtime
 from ecglens.records import EcgRecord, Prediction, Reading
 from ecglens.settings import load_settings
 
-__all__ = ["Model", "check_several", "load_model"]
+__all__ = ["Model", "check_several", "find_record", "load_model"]
 
 
 class Model:
@@ -53,13 +54,22 @@ class Model:
         """Names of the rows that it reads of one page: one, or one for each lead."""
         return tuple(self._runtime.recipe.rows)
 
-    def read(self, source: Source, *, page: int = 1) -> Prediction:
-        """Read a page, as :func:`ecglens.read` does.
+    def read(self, source: Source | EcgRecord, *, page: int = 1) -> Prediction:
+        """Read a page, as :func:`ecglens.read` does, or a digital ECG, as :meth:`read_record` does.
+
+        Args:
+            source: A page, a record, or the path of a digital ECG.
+            page: Number of the page in its file.
 
         Raises:
             EcgReadError: The file is not a page that can be read.
+            DatasetError: The file is a digital ECG that cannot be read.
+            ModelError: It is a digital ECG, and the model reads pages.
         """
-        return self.examine(source, page=page).prediction
+        if isinstance(source, EcgRecord):
+            return self.read_record(source)
+        record = find_record(source)
+        return self.examine(source, page=page).prediction if record is None else self.read_record(record)
 
     def examine(self, source: Source, *, page: int = 1, measure: bool = False) -> Reading:
         """Read a page with its layout, and on request with measurements, as :func:`ecglens.examine` does.
@@ -82,21 +92,40 @@ class Model:
         """Compute calibrated probabilities of pages or digital ECGs.
 
         Args:
-            sources: Pages, as for :meth:`read`, or records, as for :meth:`read_record`.
+            sources: Pages and digital ECGs, as for :meth:`read`.
 
         Returns:
             ``(sources, labels)``; a row of NaN where the model was not run, because it cannot read the page.
 
         Raises:
             EcgReadError: A file is not a page that can be read.
-            ModelError: There is a record, and the model reads pages.
+            DatasetError: As for :meth:`read`.
+            ModelError: As for :meth:`read`.
             ArgumentError: It is one page, not several.
         """
         check_several(sources)
-        predictions = [self.read_record(one) if isinstance(one, EcgRecord) else self.read(one) for one in sources]
+        predictions = [self.read(one) for one in sources]
         unknown = dict.fromkeys(self.labels, float("nan"))
         rows = [[(one.probabilities or unknown)[label] for label in self.labels] for one in predictions]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.labels))
+
+
+def find_record(source: object) -> EcgRecord | None:
+    """Return the digital ECG at a path; ``None`` where there is anything else, or nothing, which is read as a page.
+
+    Args:
+        source: A path, or anything else.
+
+    Raises:
+        DatasetError: There is a digital ECG that cannot be read.
+    """
+    if not isinstance(source, str | os.PathLike) or "\0" in os.fspath(source):
+        return None
+    try:
+        form = detect_format(Path(source))
+    except MissingDataError:
+        return None
+    return None if form is None else read_record(Path(source))
 
 
 def check_several(sources: object) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ecglens.errors import DatasetError, EcgReadError, MissingExtraError, RenderError
 from ecglens.formats.files import detect_format, read_record
-from ecglens.formats.reading_state import pack_record, unpack_record
+from ecglens.formats.reading_state import restore_record, store_record
 from ecglens.layouts import LAYOUTS, STANDARD_LEADS, canonical_lead
 from ecglens.pages.decoding import run_apart
 from ecglens.pages.preprocessing import extract_ink
@@ -58,7 +58,7 @@ def read_record_page(data: bytes, name: str = "bytes") -> Page:
     """
     packed = run_apart(SourceFile(data, name, 1, 0.0), "ecglens.record_pages:convert_record")
     try:
-        return draw_record(unpack_record(packed), name)
+        return draw_record(restore_record(packed), name)
     except RenderError as error:
         raise EcgReadError(code="unsupported", source=name, detail=error.detail) from error
 
@@ -73,7 +73,7 @@ def convert_record(file: SourceFile) -> bytes:
         EcgReadError: The file is no digital ECG that can be read.
     """
     try:
-        return pack_record(_limit_length(read_record(file.data)))
+        return store_record(_limit_length(read_record(file.data)))
     except (DatasetError, MissingExtraError) as error:
         raise EcgReadError(code="unsupported", source=file.name, detail=error.detail) from error
 

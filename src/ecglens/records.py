@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from os import PathLike
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -350,7 +350,7 @@ class EcgRecord:
         warnings: Limitations of the signals, one sentence each.
 
     Raises:
-        RecordError: The signals have no row for each lead, or the sampling rate is none.
+        RecordError: The signals are no array of numbers with a row for each lead, or the sampling rate is none.
     """
 
     signals_mv: NDArray[np.float32]
@@ -363,15 +363,23 @@ class EcgRecord:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        shape = np.shape(self.signals_mv)
+        signals, leads = cast("tuple[object, object]", (self.signals_mv, self.leads))  # whatever a caller gives
+        if not isinstance(signals, np.ndarray):
+            name = type(signals).__name__
+            raise RecordError(f"Expected signals as a NumPy array, got {name}; give numpy.asarray(signals, 'float32').")
+        shape = self.signals_mv.shape
         if len(shape) != 2:
             raise RecordError(
                 f"Expected signals of the shape (leads, samples), got the shape {shape}; give a row for each lead."
             )
+        if self.signals_mv.dtype.kind not in "fiu":
+            raise RecordError(f"Expected signals in mV, got {self.signals_mv.dtype}; give numbers.")
         if not is_number_in(self.fs_hz, 0) or self.fs_hz == 0:
             raise RecordError(
                 f"Expected a sampling rate above 0 Hz, got {describe_value(self.fs_hz)}; give that of the recording."
             )
+        if isinstance(leads, str):
+            raise RecordError(f"Expected a name for each lead, got the text {leads!r}; give a tuple of names.")
         if len(self.leads) != shape[0]:
             raise RecordError(
                 f"Expected a name for each of {shape[0]} rows of signals, got {len(self.leads)}; name each lead."

@@ -617,3 +617,11 @@ def test_digitize_join_needs_pages_that_belong_together(tmp_path):
     refused = run("digitize", DATA / "00009_hr.pdf", "--out", tmp_path, "--join", "--layout", "6x2")
     assert refused.exit_code == 2
     assert "--join: expected no --layout, --corners or --box beside it" in refused.stderr
+
+
+def test_an_empty_argument_is_no_path_of_the_working_folder(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["ecglens", "demo", ""])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "got an empty argument" in capsys.readouterr().err

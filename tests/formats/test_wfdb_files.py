@@ -43,6 +43,17 @@ def test_other_files_and_a_folder_in_the_zip_do_no_harm(record: Path, tmp_path: 
     assert read_record(tmp_path / "b.zip").leads == ("I", "II")
 
 
+def test_a_zip_of_a_record_and_another_ecg_is_refused_as_that_may_be_of_another_person(
+    record: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.write(record, "a.hea")
+        archive.write(record.with_suffix(".dat"), "a.dat")
+        archive.writestr("out/muse.XML", "<RestingECG/>")
+    with pytest.raises(DatasetError, match="got a.hea and 'muse.XML'; unpack it"):
+        read_record(tmp_path / "b.zip")
+
+
 def test_a_record_of_segments_is_packed_whole(record: Path, tmp_path: Path) -> None:
     for name in ("s_1", "s_2"):
         text = record.read_text().replace("a 2", f"{name} 2")

@@ -5,6 +5,7 @@ from synthetic_ecgs import page_of
 from ecglens.errors import RecordError
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.notebooks.plots import plot_record
+from ecglens.notebooks.svg import draw_record
 from ecglens.records import EcgRecord
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -44,9 +45,25 @@ def test_leads_of_a_page_share_the_rows_of_the_page(whole):
 
 def test_a_millimeter_is_as_long_down_as_across(whole):
     ax = plot_record(whole, seconds=5.0)
-    width, height = ax.figure.get_size_inches()
+    width, height = ax.get_position().size * ax.figure.get_size_inches()
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     assert (right - left) * 25 / width == pytest.approx((top - bottom) * 10 / height, rel=1e-3)
+
+
+def test_the_scale_and_the_axis_of_one_lead_are_inside_of_its_picture(whole):
+    ax = plot_record(EcgRecord(whole.signals_mv[:1], whole.fs_hz, ("I",)))
+    ax.figure.canvas.draw()
+    inside = ax.get_tightbbox().transformed(ax.figure.transFigure.inverted())
+    assert inside.y0 >= 0
+    assert inside.y1 <= 1
+
+
+def test_infinite_samples_are_not_plotted(whole):
+    signals = whole.signals_mv.copy()
+    signals[0, 5] = np.inf
+    record = EcgRecord(signals, whole.fs_hz, whole.leads)
+    assert np.isfinite(plot_record(record).get_ylim()).all()
+    assert "inf" not in draw_record(record)
 
 
 def test_a_part_begins_where_it_is_asked_for_and_given_axes_are_used(whole):

@@ -5,7 +5,7 @@ import warnings
 
 from ecglens.cli.app import app
 from ecglens.cli.streams import OUTPUT_CLOSED, discard_output, show_warning, use_replacements
-from ecglens.errors import EcgLensError
+from ecglens.errors import ArgumentError, EcgLensError
 
 __all__ = ["main"]
 
@@ -33,7 +33,10 @@ def _run() -> None:
     Raises:
         BrokenPipeError: Nobody reads the output any more; Click and Rich would end with the exit code 1, of results
             that say no.
+        ArgumentError: An argument is empty; as a path it would mean the working folder.
     """
+    if "" in sys.argv[1:]:
+        raise ArgumentError("Expected a value, got an empty argument, as of a variable that is not set; leave it out.")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning

@@ -30,7 +30,7 @@ from ecglens.records import (
     Reading,
 )
 
-__all__ = ["pack_reading", "pack_record", "unpack_reading", "unpack_record"]
+__all__ = ["pack_reading", "store_record", "unpack_reading", "restore_record"]
 
 _VERSION = 1
 _FAST = 1
@@ -60,12 +60,12 @@ def pack_reading(reading: Reading) -> bytes:
     if ink is not None:
         arrays["ink"] = ink.pixels
     if page.drawing is not None:
-        arrays["record"] = np.frombuffer(pack_record(page.drawing.record), np.uint8)
-        arrays["visible"] = np.frombuffer(pack_record(page.drawing.visible), np.uint8)
+        arrays["record"] = np.frombuffer(store_record(page.drawing.record), np.uint8)
+        arrays["visible"] = np.frombuffer(store_record(page.drawing.visible), np.uint8)
     return _write_npz(arrays)
 
 
-def pack_record(record: EcgRecord) -> bytes:
+def store_record(record: EcgRecord) -> bytes:
     """Pack a digital ECG, without the confidence of its samples.
 
     Args:
@@ -76,11 +76,11 @@ def pack_record(record: EcgRecord) -> bytes:
     return _write_npz({"signals_mv": record.signals_mv, "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)})
 
 
-def unpack_record(packed: bytes) -> EcgRecord:
-    """Return the record that :func:`pack_record` packed.
+def restore_record(packed: bytes) -> EcgRecord:
+    """Return the record that :func:`store_record` packed.
 
     Args:
-        packed: From :func:`pack_record`.
+        packed: From :func:`store_record`.
     """
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
         facts: dict[str, Any] = parse_json(arrays["facts"].tobytes())
@@ -115,7 +115,7 @@ def unpack_reading(packed: bytes, page: Page) -> Reading:
         curves = tuple(arrays[name] for name in arrays.files if name.startswith(_CURVE))
         inputs = {name.removeprefix(_INPUT): arrays[name] for name in arrays.files if name.startswith(_INPUT)}
         ink = None if state["ink"] is None else _ink(arrays["ink"], state["ink"])
-        records = [unpack_record(arrays[name].tobytes()) for name in ("record", "visible") if name in arrays.files]
+        records = [restore_record(arrays[name].tobytes()) for name in ("record", "visible") if name in arrays.files]
     facts = {**state["page"], "warnings": tuple(state["page"]["warnings"])}
     layout = NotFound(state["layout_reason"]) if ink is None else _layout(state["layout"], ink)
     drawing = Drawing(records[0], layout, records[1]) if records and isinstance(layout, Layout) else None

@@ -32,6 +32,8 @@ PART_ENDINGS = frozenset({".dat", ".atr", ".xws", ".xyz"})
 _MAX_PARTS = 1000
 _MAX_BYTES = 200_000_000
 """Unpacked bytes of a record: twelve leads at 500 Hz for four hours."""
+_OTHER_ECGS = frozenset({".atc", ".dcm", ".ecg", ".edf", ".mwf", ".pdf", ".scp", ".xml"})
+"""Endings of other ECGs, perhaps of another person, which are not passed over in silence."""
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", flags=re.ASCII)
 _INDEX_BYTES = 200_000
 """End of a ZIP in which the names of its files are, of some hundred bytes each."""
@@ -164,18 +166,19 @@ def unpack_record(path: Path, folder: Path) -> Path:
     """Unpack the record of a ZIP.
 
     Args:
-        path: The ZIP; its other files are passed over.
+        path: The ZIP; its other files are passed over, unless they are ECGs too.
         folder: Empty folder to unpack into.
 
     Returns:
         The header of the record.
 
     Raises:
-        DatasetError: The file is damaged or encrypted, or has no record, or several, or one too large.
+        DatasetError: The file is damaged or encrypted, or has no record, or other ECGs too, or one too large.
     """
     try:
         with path.open("rb") as stream, zipfile.ZipFile(_check_zip(stream)) as archive:
             header = _find_header(archive)
+            _check_others(archive, header)
             beside = PurePosixPath(header.filename).parent
             members = {
                 PurePosixPath(member.filename).name.lower(): member
@@ -223,6 +226,21 @@ def _find_header(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         names = ", ".join(PurePosixPath(member.filename).name for member in whole[:3]) or "none"
         raise DatasetError(f"Expected a ZIP of one WFDB record, got headers: {names}; unpack it, or pack one record.")
     return whole[0]
+
+
+def _check_others(archive: zipfile.ZipFile, header: zipfile.ZipInfo) -> None:
+    """Refuse a ZIP that has other ECGs beside a record.
+
+    Raises:
+        DatasetError: It has one.
+    """
+    for member in archive.infolist():
+        name = PurePosixPath(member.filename).name
+        if PurePosixPath(name).suffix.lower() in _OTHER_ECGS and not name.startswith("."):
+            raise DatasetError(
+                f"Expected a ZIP of one ECG, got {PurePosixPath(header.filename).name} and {ascii(name)}; unpack it, "
+                "or give it to ecglens batch."
+            )
 
 
 def _load_member(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str) -> bytes:

@@ -15,6 +15,8 @@ __all__ = ["plot_record"]
 _MM_PER_S, _MM_PER_MV = 25.0, 10.0
 _INCHES_PER_MM = 0.8 / 25.4
 """Size of a millimeter of paper: 10 s are 20 cm wide, as notebooks have room for."""
+_MARGINS_INCHES = (0.1, 0.5, 0.1, 0.3)
+"""Left, below, right and above the paper: the time below, the scale above."""
 _MINOR, _MAJOR, _TRACE = "#f7d9d9", "#eba9a9", "#14213d"
 
 
@@ -43,6 +45,7 @@ def plot_record(record: EcgRecord, *, start_s: float = 0.0, seconds: float = 10.
     placed = record.with_distinct_leads().on_one_clock()
     first = max(0, round(start_s * placed.fs_hz))
     part = placed.signals_mv[:, first : first + max(2, round(seconds * placed.fs_hz))]
+    part = np.where(np.isfinite(part), part, np.nan)
     times = (first + np.arange(part.shape[1])) / placed.fs_hz
     rows = share_rows(part)
     zeros = place_rows(part, rows)
@@ -65,8 +68,11 @@ def plot_record(record: EcgRecord, *, start_s: float = 0.0, seconds: float = 10.
 
 def _new_axes(width_mm: float, height_mm: float) -> Any:
     pyplot = require("matplotlib.pyplot", extra="plot")
-    _, ax = pyplot.subplots(figsize=(width_mm * _INCHES_PER_MM, height_mm * _INCHES_PER_MM))
-    return ax
+    left, bottom, right, top = _MARGINS_INCHES
+    paper = width_mm * _INCHES_PER_MM, height_mm * _INCHES_PER_MM
+    size = left + paper[0] + right, bottom + paper[1] + top
+    figure = pyplot.figure(figsize=size)
+    return figure.add_axes((left / size[0], bottom / size[1], paper[0] / size[0], paper[1] / size[1]))
 
 
 def _draw_paper(ax: Any, left: float, right: float, bottom: float, top: float) -> None:

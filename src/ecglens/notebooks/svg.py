@@ -30,6 +30,7 @@ def draw_record(record: EcgRecord) -> str:
         return ""
     placed = record.with_distinct_leads().on_one_clock()
     part = placed.signals_mv[:, : max(2, round(_SECONDS * placed.fs_hz))]
+    part = np.where(np.isfinite(part), part, np.nan)
     rows = share_rows(part)
     zeros = place_rows(part, rows)
     top = zeros[0] + find_reach(part[rows[0]])[1] + MARGIN_MV

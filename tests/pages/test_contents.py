@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from not_ecgs import generate_not_ecgs
@@ -13,7 +14,7 @@ import ecglens
 from ecglens.errors import EcgReadError
 from ecglens.formats.csv import read_csv
 from ecglens.pages import contents, read_page
-from ecglens.pages.contents import describe_contents, is_blank
+from ecglens.pages.contents import describe_contents, is_blank, shows_no_trace
 from ecglens.records import Page
 from ecglens.render import render_page
 
@@ -92,3 +93,16 @@ def test_a_faded_page_is_not_blank() -> None:
     page = render_page(RECORD).page
     faded = (255 - (255 - page.pixels.astype(np.float64)) * 12 / 255).round().astype(np.uint8)
     assert not is_blank(replace(page, pixels=faded))
+
+
+def test_a_cover_with_two_words_shows_no_trace() -> None:
+    pixels = np.full((1700, 1200, 3), 255, np.uint8)
+    cv2.putText(pixels, "Page one", (400, 800), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 2, cv2.LINE_AA)
+    assert shows_no_trace(Page(pixels))
+
+
+def test_faded_traces_below_a_dark_title_are_not_called_print() -> None:
+    page = render_page(RECORD, style="bare").page
+    faded = (255 - (255 - page.pixels.astype(np.float64)) * 40 / 255).round().astype(np.uint8)
+    cv2.putText(faded, "Page one", (40, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 2, cv2.LINE_AA)
+    assert not shows_no_trace(replace(page, pixels=faded, curves=()))

@@ -83,6 +83,22 @@ class ContentLimits:
         high="Short cover pages do not count as print.",
         evidence=_EVIDENCE,
     )
+    max_empty: float = threshold(
+        0.003,
+        "1",
+        "Largest share of pixels with any ink on a page of a few words.",
+        low="Covers with a few words do not count as print.",
+        high="Faded pages count as print.",
+        evidence="traces cover 1 % of a page or more; a title of four words less than 0.2 %",
+    )
+    any_ink: int = threshold(
+        24,
+        "ink of 255",
+        "Ink of which a page of a few words has next to none.",
+        low="Noise of scans counts as ink.",
+        high="Faded pages count as print.",
+        evidence="`python -m pytest tests/pages/test_contents.py`: a faded page has ink of 40",
+    )
     min_paper: int = threshold(
         200,
         "gray levels",
@@ -202,7 +218,13 @@ def _look(page: Page) -> tuple[bool, bool]:
         return True, False
     is_paper = float(np.median(pixels)) >= LIMITS.min_paper
     are_letters = np.all(heights <= LIMITS.max_letter * size[1]) and np.all(widths <= LIMITS.max_word * size[0])
-    return False, bool(is_paper and are_letters and len(widths) >= LIMITS.min_marks)
+    has_text = len(widths) >= LIMITS.min_marks or _is_nearly_empty(pixels)
+    return False, bool(is_paper and are_letters and len(widths) and has_text)
+
+
+def _is_nearly_empty(pixels: NDArray[np.uint8]) -> bool:
+    """Return whether a page has next to no ink, as a cover with a few words."""
+    return float(np.mean(extract_ink(pixels) > LIMITS.any_ink)) <= LIMITS.max_empty
 
 
 def _marks(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:

@@ -2,8 +2,8 @@
 
 python benchmarks/streams.py [--write] [--data ../shared/data] [--only NAME ...] [--hours 24]
 
-Sections: beats, classes, delay, core, faults, workers, fibrillation, clocks; each can be run alone and is stored, and
---write puts the latest of each together. The thresholds of live beats and of classes were set on the records of MIT-BIH
+Sections: beats, classes, delay, core, faults, workers, fibrillation, clocks; each can be run alone, and
+--write replaces those that were run. The thresholds of live beats and of classes were set on the records of MIT-BIH
 in the tables, those that live beats take over from records on the odd records of LUDB; no other annotated set was at
 hand, so that these are no figures of unseen records. The limits of fibrillation are those of
 ``benchmarks/criteria.md``, set on the odd records of LUDB and PTB-XL; a stream applies them to the irregularity of a
@@ -20,7 +20,7 @@ import sys
 import time
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -686,23 +686,27 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--only", nargs="*", choices=[*SECTIONS, "delay"], default=[*SECTIONS, "delay"])
     parser.add_argument("--hours", type=float, default=24.0)
-    parser.add_argument("--parts", type=Path, default=None, help="folder for the sections, which --write puts together")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    parts = options.parts or Path(f"/tmp/ecglens-streams-{os.getuid()}")
-    parts.mkdir(parents=True, exist_ok=True)
+    texts = []
     for name in options.only:
         lines = measure_delay(options.data, options.hours) if name == "delay" else SECTIONS[name](options.data)
-        text = "\n".join(lines)
-        print(text, flush=True)
-        (parts / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+        texts.append("\n".join(lines))
+        print(texts[-1], flush=True)
     if options.write:
-        order = ("beats", "classes", "delay", "core", "faults", "workers", "fibrillation", "clocks")
-        head = (
-            "# Live ECGs\n\n`python benchmarks/streams.py --write`\n\n" + __doc__.split("\n\n", 2)[2].strip() + "\n\n"
-        )
-        body = "\n".join((parts / f"{name}.md").read_text(encoding="utf-8") for name in order)
-        (ROOT / "benchmarks" / "streams.md").write_text(head + body.rstrip() + "\n", encoding="utf-8")
+        write_sections(ROOT / "benchmarks" / "streams.md", texts)
+
+
+def write_sections(path: Path, texts: Sequence[str]) -> None:
+    """Replace sections of the report by those that were measured, each with its heading, and leave the others."""
+    introduction = __doc__.split("\n\n", 2)[2].strip()
+    sections = path.read_text(encoding="utf-8").split("\n## ")[1:]
+    by_title = {section.partition("\n")[0]: section.rstrip() for section in sections}
+    for text in texts:
+        section = text.removeprefix("## ")
+        by_title[section.partition("\n")[0]] = section.rstrip()
+    head = f"# Live ECGs\n\n`python benchmarks/streams.py --write`\n\n{introduction}"
+    path.write_text("\n\n## ".join([head, *by_title.values()]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from ecglens.web.readings.facts import find_statements, read_measurements, read_
 from ecglens.web.readings.notes import Note, rank_notes
 from ecglens.web.readings.numbers import localize
 from ecglens.web.readings.pictures import STEPS, name_lead_crops
+from ecglens.web.readings.reasons import translate_reason
 from ecglens.web.readings.titles import lead_position, lead_title, translate_label, translate_outcome
 from ecglens.web.readings.viewer import describe_signals
 
@@ -117,7 +118,8 @@ class PredictionView:
         outcome: A value of :class:`ecglens.outcomes.Outcome`.
         label: Title of the label; ``None`` if the model abstains.
         heading: The label, those of several that hold, or the title of the outcome.
-        reason: Why there is no label, in a sentence.
+        reason: Why there is no label, in a sentence or a few.
+        reason_lang: Language of the reason; empty if it is the reader's.
         is_of_signals: Whether it is of a model of signals, several labels of which may hold.
         bars: Labels with their probabilities.
         labels: Titles of the labels, for the table of leads.
@@ -130,6 +132,7 @@ class PredictionView:
     label: str | None
     heading: str
     reason: str
+    reason_lang: str
     is_of_signals: bool
     bars: tuple[Bar, ...]
     labels: tuple[str, ...]
@@ -369,12 +372,14 @@ def _present_prediction(prediction: Mapping[str, Any]) -> PredictionView:
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])
     labels = [each for each, _share in ranked] or sorted({each for shares in by_lead.values() for each in shares})
     outcome = find_outcome(label, abstention["kind"] if abstention else None)
+    reason, reason_lang = translate_reason(abstention["reason"]) if abstention else ("", "")
     holds = prediction.get("holds")
     return PredictionView(
         outcome=outcome.value,
         label=translate_label(label) if label else None,
         heading=_name_labels(label, holds) if label else translate_outcome(outcome),
-        reason=abstention["reason"] if abstention else "",
+        reason=reason,
+        reason_lang=reason_lang,
         is_of_signals=holds is not None,
         bars=tuple(
             Bar(translate_label(each), probability, each == label, "" if holds is None else _(WORDS[holds[each]]))

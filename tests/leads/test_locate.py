@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from call_counts import count_calls
 
+from ecglens.formats.csv import read_csv
 from ecglens.leads import locate, search_time
 from ecglens.leads.locate import _MAX_PHOTO_PX, _reduce, locate_by_classes, locate_flat_leads, locate_leads
 from ecglens.pages import read_page
-from ecglens.records import Box, Layout, NotFound, Page, PageText, PixelClasses
+from ecglens.pages.geometry.orientation import turn_by_quarters
+from ecglens.records import Box, EcgRecord, Layout, LeadBox, NotFound, Page, PageText, PixelClasses
+from ecglens.render import render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 BLANK = Page(np.full((400, 500, 3), 255, np.uint8))
@@ -119,3 +122,26 @@ def test_a_search_that_takes_too_long_is_stopped_and_says_so(monkeypatch: pytest
         assert calls["find_layout"] == 1
         assert isinstance(layout, NotFound)
         assert layout.reason.endswith("The search for leads was stopped, as it took too long.")
+
+
+def test_a_stroke_beside_the_name_of_a_lead_is_no_recording() -> None:
+    record = read_csv(DATA / "ptbxl_00001.csv")
+    short = EcgRecord(record.signals_mv[:1, 450:650], record.fs_hz, ("I",))
+    page = render_page(short, layout="1x1", pulse="left", seconds=10.0).page
+    for search in (locate_leads, locate_flat_leads):
+        layout = search(replace(page, curves=(), texts=())).layout
+        assert isinstance(layout, NotFound)
+
+
+def test_one_lead_on_its_side_is_not_read_as_it_looks_alike_either_way(
+    sample: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = locate_leads(sample).layout
+    page = Page(np.zeros((600, 800, 3), np.uint8))
+    turned = next(turn_by_quarters(page))
+    boxes = tuple(LeadBox(lead, Box(0, 0, 9, 9), 5.0) for lead in ("I", "II", "III"))
+    for count, expected in ((1, None), (3, turned)):
+        layout = replace(whole, leads=boxes[:count])
+        monkeypatch.setattr(locate, "find_layout", lambda view, layout=layout, **options: layout)
+        located = locate._first_located([turned])
+        assert (located and located.page) is expected

@@ -66,6 +66,14 @@ class NamedLayoutLimits:
         low="Tables and text look like lines.",
         high="Torn pages are refused.",
     )
+    min_single_mm: float = threshold(
+        45.0,
+        "mm",
+        "Least length of a single line of one lead, whose name alone identifies it.",
+        low="A stroke beside a letter is read as a lead.",
+        high="Crops of one lead of a page, which are 62 mm long, are refused.",
+        evidence="a photograph of a carton in `shared/data/foreign_pages` showed 10 mm beside an I",
+    )
     pulses_score: float = threshold(
         0.1,
         "1",
@@ -283,6 +291,8 @@ def find_named_layout(
         return NotFound("The lead names beside the traces could not be read, so that the leads cannot be identified.")
     fit, rows, span = best
     span = leave_grid_out(bare, rows, pulses, span)
+    if name is None and fit.plan.lines == 1 and span[1] - span[0] < LIMITS.min_single_mm * PX_PER_MM:
+        return NotFound("A single line of traces was seen, which is too short for a recording.")
     at_edge = ends_at_edge(page, normalized, span)
     columns = _place_columns(
         fit,

@@ -17,7 +17,7 @@ from ecglens.leads.layout import find_layout
 from ecglens.leads.search_time import SearchTime
 from ecglens.pages.contents import is_blank
 from ecglens.pages.geometry.dewarping import flatten
-from ecglens.pages.geometry.orientation import turn_by_quarters, turn_by_texts
+from ecglens.pages.geometry.orientation import is_turned, turn_by_quarters, turn_by_texts
 from ecglens.pages.geometry.paper_edges import rectify_by_edges
 from ecglens.pages.geometry.paper_map import SourceView
 from ecglens.pages.grid_removal import remove_photographed_grid
@@ -229,7 +229,9 @@ def _first_located(
     for view in views:
         layout = find_layout(view, name=name, doubtful=doubtful)
         if isinstance(layout, Layout) and (layout.known_print or not known_print):
-            return Located(view, layout)
+            located = Located(view, layout)
+            if name is not None or not is_turned(view) or _count_leads(located) >= _MIN_TURNED_LEADS:
+                return located
     return None
 
 

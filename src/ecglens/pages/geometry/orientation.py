@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecglens.records import Box, Page, PageText
 
-__all__ = ["apply_orientation", "turn_by_quarters", "turn_by_texts"]
+__all__ = ["apply_orientation", "is_turned", "turn_by_quarters", "turn_by_texts"]
 
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     2: (None, 1),
@@ -29,6 +29,8 @@ _TURNS: dict[int, tuple[int | None, int | None]] = {
 _QUARTERS = (1, 3, 2)
 """Quarter turns clockwise, the most likely first."""
 _POSITIONS = ("on its left side", "on its right side", "upside down")
+_TURNED = "it was turned upright."
+"""End of the warning of a page that was turned."""
 
 
 def apply_orientation(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -52,10 +54,15 @@ def turn_by_quarters(page: Page) -> Iterator[Page]:
         yield replace(
             page,
             pixels=apply_orientation(page.pixels, orientation),
-            warnings=(*page.warnings, f"The page was {position}; it was turned upright."),
+            warnings=(*page.warnings, f"The page was {position}; {_TURNED}"),
             curves=(),
             texts=tuple(_turn_text(text, page, turns) for text in page.texts),
         )
+
+
+def is_turned(page: Page) -> bool:
+    """Return whether a page is one of :func:`turn_by_quarters`, or a view of one."""
+    return any(warning.endswith(_TURNED) for warning in page.warnings)
 
 
 def turn_by_texts(page: Page) -> Page:

@@ -43,6 +43,10 @@ _SENTENCES = tuple(
             ),
         ),
         (
+            r"A single line of traces was seen, which is too short for a recording\.",
+            gettext_noop("A single line of traces was seen, which is too short for a recording."),
+        ),
+        (
             r"One line of traces was seen, but no lead names could be read beside (it|them)\.",
             gettext_noop("One line of traces was seen, but no lead name could be read beside it."),
         ),

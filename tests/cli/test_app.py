@@ -316,6 +316,15 @@ def test_digitize_writes_a_manifest_and_overwrites_on_request_only(tmp_path):
     assert (lines[0]["pages"], lines[0]["layouts"], lines[0]["written"]) == ([1], ["3x4+1"], ["HB_1.csv"])
 
 
+def test_digitize_writes_the_formats_that_can_hold_a_page(tmp_path):
+    done = run("digitize", DATA / "HB_1.jpg", "--out", tmp_path, "--format", "edf,csv", "--json")
+    assert done.exit_code == 2
+    line = json.loads(done.stdout)
+    assert line["written"] == ["HB_1.csv"]
+    assert "since EDF cannot hold them" in line["not_written"]["edf"]
+    assert json.loads((tmp_path / "manifest.jsonl").read_text())["written"] == ["HB_1.csv"]
+
+
 @pytest.mark.parametrize("words", [("-h",), ("read", "-h"), ("models", "-h"), ("convert", "-h")])
 def test_a_short_option_shows_the_help(words):
     done = run(*words)

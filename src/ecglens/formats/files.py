@@ -10,7 +10,14 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from ecglens.arguments import check_type, describe_value
-from ecglens.errors import ArgumentError, DatasetError, EcgLensError, MissingDataError, RecordError
+from ecglens.errors import (
+    ArgumentError,
+    DatasetError,
+    EcgLensError,
+    MissingDataError,
+    MissingExtraError,
+    RecordError,
+)
 from ecglens.extras import is_installed
 from ecglens.formats.aecg import write_aecg
 from ecglens.formats.alivecor import looks_like_atc, read_atc
@@ -39,6 +46,7 @@ __all__ = [
     "FORMATS",
     "RECORD_TITLES",
     "RecordFormat",
+    "WrittenFiles",
     "detect_format",
     "place_record",
     "read_record",
@@ -74,6 +82,19 @@ class RecordFormat:
     def is_available(self) -> bool:
         """Whether this installation can write the format."""
         return not self.module or is_installed(self.module)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFiles:
+    """The files of a record in several formats.
+
+    Attributes:
+        paths: A file for each format that can hold the record, as from :func:`write_record`.
+        refusals: Sentences that say why the others cannot, by format.
+    """
+
+    paths: tuple[Path, ...]
+    refusals: Mapping[str, str]
 
 
 FORMATS = MappingProxyType(
@@ -191,8 +212,8 @@ def write_record(
     return path
 
 
-def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) -> list[Path]:
-    """Write a record in several formats, or in none of them where one cannot hold it.
+def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) -> WrittenFiles:
+    """Write a record in those of several formats that can hold it; where an error ends the work, in none of them.
 
     Args:
         record: As for :func:`write_record`.
@@ -200,19 +221,30 @@ def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) 
         forms: Names in ``FORMATS``.
 
     Returns:
-        A file for each format, as from :func:`write_record`.
+        A file for each format that can hold the record, and why the others cannot.
 
     Raises:
-        DatasetError: As for :func:`write_record`.
-        MissingExtraError: As for :func:`write_record`.
+        DatasetError: As for :func:`write_record`, where no format can hold the record.
+        MissingExtraError: As for :func:`write_record`, likewise.
     """
     stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
+    paths: list[Path] = []
+    errors: dict[str, DatasetError | MissingExtraError] = {}
     with tempfile.TemporaryDirectory(prefix=".ecglens-", dir=stem.parent) as folder:
-        written = [write_record(record, Path(folder) / stem.name, form) for form in forms]
-        for path in sorted(Path(folder).iterdir()):
+        for form in forms:
+            try:
+                paths.append(write_record(record, Path(folder) / form / stem.name, form))
+            except (DatasetError, MissingExtraError) as error:
+                errors[form] = error
+        if not paths and len(errors) == 1:
+            raise next(iter(errors.values()))
+        if not paths:
+            raise DatasetError(" ".join(dict.fromkeys(map(str, errors.values()))))
+        for path in sorted(part for each in paths for part in each.parent.iterdir()):
             path.replace(stem.parent / path.name)
-    return [stem.parent / path.name for path in written]
+    refusals = {form: error.detail for form, error in errors.items()}
+    return WrittenFiles(tuple(stem.parent / path.name for path in paths), MappingProxyType(refusals))
 
 
 def place_record(stem: str | Path, form: str) -> Path:

@@ -112,13 +112,12 @@ class InputFile:
 
     @cached_property
     def is_record(self) -> bool:
-        """Whether the file is a digital ECG; a page is one of the formats of pictures, which need no look."""
-        from ecglens.datasets.sources import IMAGE_SUFFIXES
-
-        is_file = self.path.is_file() or self._header.is_file()
-        if self.path.suffix.lower() in IMAGE_SUFFIXES or not is_file:
-            return False
+        """Whether the file is a digital ECG by its content, whatever its ending."""
+        from ecglens.datasets.sources import is_picture
         from ecglens.formats.files import detect_format
+
+        if not (self.path.is_file() or self._header.is_file()) or is_picture(self.path):
+            return False
 
         return detect_format(self.path) is not None
 
@@ -313,11 +312,11 @@ def _store_standard_input(path: Path) -> Path:
 
 def _list_folder(folder: Path, kind: Kind, note: Callable[[str], None]) -> list[Path]:
     from ecglens.batch.features import list_files, list_skipped
-    from ecglens.datasets.sources import IMAGE_SUFFIXES
+    from ecglens.datasets.sources import is_record
 
     paths = list_files([folder])
     if kind is not Kind.ANY:
-        paths = [path for path in paths if (path.suffix.lower() in IMAGE_SUFFIXES) == (kind is Kind.PAGES)]
+        paths = [path for path in paths if is_record(path) == (kind is Kind.RECORDS)]
     if not paths:
         raise EcgLensError(f"Expected {kind} below {folder_name(folder)}, got none.")
     skipped = [path.name for path in list_skipped([folder])]

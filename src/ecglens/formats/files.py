@@ -174,6 +174,9 @@ _MARKS: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
 _UNNAMED = "the file"
 """Name of bytes in errors."""
 
+_ZIP_START = b"PK\x03\x04"
+"""Beginning of a ZIP; a file that is stored in one without compression is in it as it is, with its marks."""
+
 _HEAD_BYTES = 4096
 """Part of a file in which the marks of the formats are."""
 
@@ -296,6 +299,11 @@ def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:
                 f"Expected names of the columns in the first line of {path.name}, such as time_s,I_mV,II_mV, got "
                 "numbers; add a line of names."
             )
+        if name is None and _begins_as_zip(path):
+            raise DatasetError(
+                f"Expected a digital ECG or a ZIP of one WFDB record at {path.name}, got a ZIP of other files; unpack "
+                "it, or read the ECGs in it with ecglens batch."
+            )
         if name is None:
             raise DatasetError(
                 f"Expected a digital ECG at {path.name}, got a file of another kind; give one of "
@@ -386,8 +394,8 @@ def detect_format(path: Path) -> str | None:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
     except ValueError as error:  # of the character NUL
         raise DatasetError(f"Expected a path to a digital ECG, got {ascii(str(path))}; correct it.") from error
-    if holds_record(path, head):
-        return "wfdb"
+    if head.startswith(_ZIP_START):
+        return "wfdb" if holds_record(path, head) else None
     marked = next((name for name, matches in _MARKS.items() if matches(head)), None)
     if marked is not None:
         return marked
@@ -395,6 +403,11 @@ def detect_format(path: Path) -> str | None:
     if recorder is not None:
         return recorder
     return "csv" if _is_text(head) and looks_like_record(path) else None
+
+
+def _begins_as_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_ZIP_START)) == _ZIP_START
 
 
 def _find_header(path: Path) -> Path | None:

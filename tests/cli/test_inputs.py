@@ -1,5 +1,6 @@
 """Files, folders and standard input, and all pages of a file."""
 
+import csv
 import hashlib
 import json
 import zipfile
@@ -131,6 +132,20 @@ def test_only_results_and_errors_are_printed_on_request(file_of_three: Path) -> 
     done = run("read", file_of_three, "missing.jpg", "--no-measure", "--quiet")
     assert "not a diagnosis" not in done.stdout
     assert done.stderr == "ecglens: missing.jpg: expected a file, found nothing at that path; check the path.\n"
+
+
+def test_only_text_for_terminals_has_no_line_ends_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "a\nb\tc.csv"
+    write_csv(RECORD, tmp_path / name)
+    for command in (("read",), ("convert", "--out", "out", "--to", "edf,csv")):
+        assert [line["file"] for line in read_lines(run(*command, name, "--json").stdout)] == [name]
+        assert "a\ufffdb\ufffdc.csv" in run(*command, name, *(("--force",) if "--out" in command else ())).output
+    (failure,) = read_lines(run("read", "none\n.csv", "--json").stdout)
+    assert failure["file"] == "none\n.csv"
+    run("features", name, "--out", "table.csv")
+    with Path("table.csv").open(newline="") as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == [name]
 
 
 @pytest.fixture

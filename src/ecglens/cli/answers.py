@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecglens.cli.inputs import InputFile, PageResult
-from ecglens.cli.names import printable
+from ecglens.cli.names import printable, replace_bytes
 from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
 from ecglens.labels import find_title, format_probability
@@ -70,7 +70,7 @@ def print_page_error(console: Console, source: InputFile, result: PageResult[Any
     assert result.error is not None
     if as_json:
         code = getattr(result.error, "code", "") or None
-        reason = printable(describe_error(result.error, result.file))
+        reason = replace_bytes(describe_error(result.error, result.file))
         identity = {"file": result.file, "sha256": _try_to_hash(source), "page": result.number}
         print(json.dumps({**identity, "error": reason, "code": code}))
     else:

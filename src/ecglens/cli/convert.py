@@ -73,7 +73,7 @@ def command(
             # A file that fails, even by a bug, must not cost those after it.
             except Exception as error:
                 bad += 1
-                print_page_error(err, source, PageResult(source.name, source.stem, error=error), as_json=as_json)
+                print_page_error(err, source, PageResult(source.file, source.stem, error=error), as_json=as_json)
                 continue
             bad += bool(written.refusals)
             if as_json:
@@ -157,7 +157,7 @@ class _Written:
     def to_dict(self, source: InputFile) -> dict[str, Any]:
         """Return everything but the signals as plain types."""
         record = self.record
-        identity = {"file": source.name, "sha256": source.sha256}
+        identity = {"file": source.file, "sha256": source.sha256}
         facts = {"leads": record.leads, "fs_hz": record.fs_hz, "duration_s": round(record.duration_s, 3)}
         files = {"written": [replace_bytes(name) for name in self.names], "not_written": dict(self.refusals)}
         return {**identity, **facts, "warnings": record.warnings, **files}

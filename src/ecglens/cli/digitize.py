@@ -158,8 +158,8 @@ class _Written:
 
     def to_dict(self, source: InputFile) -> dict[str, Any]:
         """Return everything but the signals as plain types."""
-        first = {"file": source.name, "sha256": source.sha256, "written": [replace_bytes(name) for name in self.names]}
-        return {**first, "not_written": dict(self.refusals), **_without_signals(self.result), "source": source.name}
+        first = {"file": source.file, "sha256": source.sha256, "written": [replace_bytes(name) for name in self.names]}
+        return {**first, "not_written": dict(self.refusals), **_without_signals(self.result), "source": source.file}
 
 
 @dataclass(frozen=True)

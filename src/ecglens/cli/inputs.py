@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 import typer
 
 from ecglens.arguments import folder_name
-from ecglens.cli.names import name_skipped, own_stem, printable
+from ecglens.cli.names import name_skipped, own_stem, printable, replace_bytes
 from ecglens.errors import EcgLensError
 from ecglens.records import NotFound
 
@@ -81,8 +81,13 @@ class InputFile:
     stem: str
 
     @property
+    def file(self) -> str:
+        """The path as it was given, for JSON and tables, which can have every letter."""
+        return replace_bytes(self.argument)
+
+    @property
     def name(self) -> str:
-        """The path as it was given, without characters that could control a terminal."""
+        """The path for text, without characters that could control a terminal."""
         return printable(self.argument)
 
     @cached_property
@@ -127,7 +132,7 @@ class PageResult(Generic[T]):
     """The result of a page, or the error that it ended with.
 
     Attributes:
-        file: Path of the file as it was given.
+        file: Path of the file as it was given, for JSON.
         stem: Name for files that are written.
         number: Number of the page, from 1.
         count: Number of pages of the file.
@@ -144,9 +149,10 @@ class PageResult(Generic[T]):
 
     @property
     def name(self) -> str:
-        """Path of the file, with the number of the page where there are several, and it is one of them."""
+        """Path of the file for text, with the number of the page where there are several, and it is one of them."""
+        file = printable(self.file)
         is_one_of_several = self.number <= self.count != 1
-        return f"{self.file}, page {self.number} of {self.count}" if is_one_of_several else self.file
+        return f"{file}, page {self.number} of {self.count}" if is_one_of_several else file
 
 
 def load_corrections(
@@ -194,7 +200,7 @@ def read_record_as_page(source: InputFile, read: Callable[["Page", str], T]) -> 
     from ecglens.formats.files import read_record
     from ecglens.record_pages import draw_record
 
-    result: PageResult[T] = PageResult(source.name, source.stem)
+    result: PageResult[T] = PageResult(source.file, source.stem)
     try:
         return replace(result, value=read(draw_record(read_record(source.path), source.path.name), source.stem))
     except Exception as error:
@@ -222,12 +228,12 @@ def read_pages(
     try:
         count = count_pages(source.content)
     except EcgLensError as error:
-        yield PageResult(source.name, source.stem, error=error)
+        yield PageResult(source.file, source.stem, error=error)
         return
     left_out: list[PageResult[T]] = []
     for number in range(1, count + 1) if page is None else [page]:
         stem = source.stem if count == 1 else f"{source.stem}-page{number}"
-        result: PageResult[T] = PageResult(source.name, stem, number, count)
+        result: PageResult[T] = PageResult(source.file, stem, number, count)
         decoded = None
         try:
             decoded = read_page(source.content, page=number, max_megapixels=load_settings().max_megapixels)

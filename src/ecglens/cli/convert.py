@@ -16,6 +16,7 @@ import ecglens
 from ecglens.cli.answers import make_note, print_page_error
 from ecglens.cli.choices import complete_from
 from ecglens.cli.inputs import InputFile, Kind, PageResult, Quiet, open_inputs
+from ecglens.cli.lines import print_wrapped
 from ecglens.cli.names import printable, replace_bytes
 from ecglens.cli.outputs import add_to_manifest, check_nothing_exists, drop_from_manifest, print_refusals
 from ecglens.errors import EcgLensError
@@ -176,4 +177,4 @@ def _print(console: Console, name: str, written: _Written) -> None:
     facts = f"{count} at {record.fs_hz:g} Hz, {record.duration_s:.1f} s: {' '.join(record.leads)}"
     lines = [facts, *record.comments, *(f"Warning: {warning}" for warning in record.warnings)]
     for line in [*lines, f"Written: {', '.join(written.names)}"]:
-        console.print(Text(f"  {printable(line)}"), soft_wrap=True)
+        print_wrapped(console, "  ", Text(printable(line)), hanging=4)

@@ -26,6 +26,7 @@ from ecglens.cli.inputs import (
     open_inputs,
     read_pages,
 )
+from ecglens.cli.lines import print_wrapped
 from ecglens.cli.names import printable, replace_bytes
 from ecglens.cli.outputs import add_to_manifest, check_nothing_exists, print_refusals
 from ecglens.errors import EcgLensError
@@ -284,7 +285,7 @@ def _print(console: Console, name: str, written: _Written) -> None:
     rows += [("Warning", warning) for warning in result.warnings]
     rows.append(("Written", printable(", ".join(written.names)) or "nothing"))
     for title, fact in rows:
-        console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
+        print_wrapped(console, f"  {title:<9}", Text(fact))
     console.print()
 
 

@@ -13,6 +13,7 @@ from ecglens.errors import DatasetError
 from ecglens.formats.checks import check_rate, check_record
 from ecglens.formats.clock import is_clock_name, read_rate
 from ecglens.formats.coded import lead_number, plain_lead_name
+from ecglens.formats.folders import make_folder
 from ecglens.formats.names import names_ecg
 from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
 from ecglens.formats.texts import decode_text
@@ -231,7 +232,7 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
         path: Where to write; its folder is made where it is missing.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with path.open("w", newline="", encoding="utf-8") as stream:
         names = [f"{lead}_mV" for lead in distinct_names(record.leads)]
         write_rows(stream, [["time_s", *names]], unchanged=_inverted_leads(names))

@@ -26,6 +26,7 @@ from ecglens.formats.csv import lacks_names, looks_like_record, read_csv, write_
 from ecglens.formats.dicom import read_dicom, write_dicom
 from ecglens.formats.edf import write_edf
 from ecglens.formats.fhir import read_fhir, write_fhir
+from ecglens.formats.folders import make_folder
 from ecglens.formats.healforce import looks_like_healforce, read_healforce
 from ecglens.formats.json import read_json, write_json
 from ecglens.formats.names import plain_name
@@ -231,7 +232,7 @@ def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) 
         MissingExtraError: As for :func:`write_record`, likewise.
     """
     stem = Path(stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stem.parent)
     paths: list[Path] = []
     errors: dict[str, DatasetError | MissingExtraError] = {}
     with tempfile.TemporaryDirectory(prefix=".ecglens-", dir=stem.parent) as folder:

@@ -30,6 +30,14 @@ def run(*words: object):
     return CliRunner().invoke(app, ["convert", *map(str, words)])
 
 
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def read_manifest(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
 def test_a_file_of_a_recorder_becomes_every_format(source: Path, tmp_path: Path) -> None:
     result = run(source, "--out", tmp_path / "out", "--to", ",".join(FORMATS))
     assert result.exit_code == 0, result.output
@@ -46,7 +54,8 @@ def test_no_name_is_written_and_with_anonymize_no_other_detail_either(form: str,
     for folder, options in (("plain", []), ("anonymous", ["--anonymize"])):
         assert run(source, "--out", tmp_path / folder, "--to", form, *options).exit_code == 0
     for folder in ("plain", "anonymous"):
-        content = b"".join(path.read_bytes() for path in (tmp_path / folder).iterdir())
+        files = [path for path in (tmp_path / folder).iterdir() if path.name != "manifest.jsonl"]
+        content = b"".join(path.read_bytes() for path in files)
         assert b"EXAMPLE" not in content
         assert b"12345" not in content
         assert (b"female" in content) == (folder == "plain" and form != "csv")
@@ -60,7 +69,9 @@ def test_a_folder_without_a_name_of_its_own_is_named(
     for out in (".", "../results", "x/.."):
         run(source, "--out", out, "--force")
         again = run(source, "--out", out)
-        assert "Expected no ecg.hea in results; add --force to overwrite it." in again.output
+        assert (
+            "Expected no ecg.hea in results; write to another folder, or add --force to overwrite it." in again.output
+        )
 
 
 def test_a_file_that_exists_is_overwritten_on_request_only(source: Path, tmp_path: Path) -> None:
@@ -68,7 +79,7 @@ def test_a_file_that_exists_is_overwritten_on_request_only(source: Path, tmp_pat
     before = (tmp_path / "out" / "ecg.dat").stat().st_mtime_ns
     again = run(source, "--out", tmp_path / "out")
     assert again.exit_code == 2
-    assert "Expected no ecg.hea in out; add --force to overwrite it." in again.output
+    assert "Expected no ecg.hea in out; write to another folder, or add --force to overwrite it." in again.output
     assert (tmp_path / "out" / "ecg.dat").stat().st_mtime_ns == before
     assert run(source, "--out", tmp_path / "out", "--force").exit_code == 0
 
@@ -87,7 +98,7 @@ def test_files_of_one_name_are_both_written(source: Path, tmp_path: Path) -> Non
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "ecg.xml").write_bytes(source.read_bytes())
     assert run(source, tmp_path / "other" / "ecg.xml", "--out", tmp_path / "out", "--to", "csv").exit_code == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["ecg-2.csv", "ecg.csv"]
+    assert list_names(tmp_path / "out") == ["ecg-2.csv", "ecg.csv", "manifest.jsonl"]
 
 
 def test_an_unknown_format_is_refused_before_the_work(source: Path, tmp_path: Path) -> None:
@@ -96,22 +107,86 @@ def test_an_unknown_format_is_refused_before_the_work(source: Path, tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_record_is_written_in_all_formats_or_in_none(tmp_path: Path) -> None:
-    gap = np.zeros((1, 500), np.float32)
-    gap[0, 100:200] = np.nan
-    write_record(EcgRecord(gap, 500.0, ("I",)), tmp_path / "gap", "csv")
-    result = run(tmp_path / "gap.csv", "--out", tmp_path / "out", "--to", "wfdb,csv,edf")
+@pytest.fixture
+def gap(tmp_path: Path) -> Path:
+    signals = np.zeros((1, 500), np.float32)
+    signals[0, 100:200] = np.nan
+    return write_record(EcgRecord(signals, 500.0, ("I",)), tmp_path / "gap", "csv")
+
+
+def test_a_format_that_cannot_hold_a_record_does_not_cost_the_others(gap: Path, tmp_path: Path) -> None:
+    result = run(gap, "--out", tmp_path / "out", "--to", "wfdb,edf,csv")
     assert result.exit_code == 2
-    assert "Expected leads without gaps, since EDF cannot hold them" in result.output
-    assert list((tmp_path / "out").iterdir()) == []
+    assert "gap.csv: edf is not written: Expected leads without gaps, since EDF cannot hold them" in result.stderr
+    assert "Written: gap.hea, gap.csv" in result.stdout
+    assert list_names(tmp_path / "out") == ["gap.csv", "gap.dat", "gap.hea", "manifest.jsonl"]
+    (line,) = read_manifest(tmp_path / "out")
+    assert line["written"] == ["gap.hea", "gap.csv"]
+    printed = json.loads(run(gap, "--out", tmp_path / "json", "--to", "edf,csv", "--json").stdout)
+    assert printed["written"] == ["gap.csv"]
+    assert printed["not_written"].keys() == {"edf"}
+
+
+def test_where_no_format_can_hold_a_record_nothing_is_written(gap: Path, tmp_path: Path) -> None:
+    result = run(gap, "--out", tmp_path / "out", "--to", "edf,aecg")
+    assert result.exit_code == 2
+    assert "since EDF cannot hold them" in result.stderr
+    assert "since aECG cannot hold them" in result.stderr
+    assert list_names(tmp_path / "out") == []
+
+
+def test_the_manifest_says_where_files_come_from(source: Path, tmp_path: Path) -> None:
+    assert run(source, "--out", tmp_path / "out", "--to", "csv").exit_code == 0
+    assert run(source, "--out", tmp_path / "out", "--to", "csv", "--force").exit_code == 0
+    assert read_manifest(tmp_path / "out") == [
+        {
+            "file": str(source),
+            "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            "written": ["ecg.csv"],
+            "version": ecglens.__version__,
+        }
+    ]
+
+
+def test_numbers_of_anonymous_files_go_on_after_those_of_earlier_runs(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(source, "--out", out, "--to", "csv", "--anonymize").exit_code == 0
+    first = (out / "ecg-1.csv").read_bytes()
+    source.write_bytes(muse({"I": TWO}))
+    again = run(source, source, "--out", out, "--to", "json", "--anonymize")
+    assert again.exit_code == 0, again.output
+    assert list_names(out) == ["ecg-1.csv", "ecg-2.json", "ecg-3.json"]
+    assert (out / "ecg-1.csv").read_bytes() == first
+    assert run(source, "--out", out, "--to", "csv", "--anonymize", "--force").exit_code == 0
+    assert (out / "ecg-1.csv").read_bytes() != first
+
+
+def test_an_anonymous_file_that_replaces_another_has_no_line_of_the_manifest(source: Path, tmp_path: Path) -> None:
+    named = source.rename(source.with_name("ecg-1.xml"))
+    assert run(named, "--out", tmp_path / "out", "--to", "csv").exit_code == 0
+    assert run(named, "--out", tmp_path / "out", "--to", "csv", "--anonymize", "--force").exit_code == 0
+    assert list_names(tmp_path / "out") == ["ecg-1.csv", "manifest.jsonl"]
+    assert read_manifest(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize(("options", "name"), [((), "ecg-2.csv"), (("--anonymize",), "ecg-2.csv")])
+def test_the_name_of_a_file_does_not_depend_on_whether_another_fails(
+    options: tuple[str, ...], name: str, source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    other = tmp_path / "a" / "ecg.edf"
+    for content in (edf({"I": ONE}, unit=""), edf({"I": ONE})):
+        other.write_bytes(content)
+        result = run(other, source, "--out", tmp_path / "out", "--to", "csv", "--json", "--force", *options)
+        assert [json.loads(line) for line in result.stdout.splitlines()][1]["written"] == [name]
 
 
 def test_no_file_of_a_run_is_written_twice(source: Path, tmp_path: Path) -> None:
     assert run(source, "--out", tmp_path / "in", "--to", "dicom,fhir").exit_code == 0
     files = (tmp_path / "in" / "ecg.dcm", tmp_path / "in" / "ecg.fhir.json")
     assert run(*files, "--out", tmp_path / "out", "--to", "fhir,json").exit_code == 0
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["ecg-2.fhir.json", "ecg-2.json", "ecg.fhir.json", "ecg.json"]
+    names = ["ecg-2.fhir.json", "ecg-2.json", "ecg.fhir.json", "ecg.json", "manifest.jsonl"]
+    assert list_names(tmp_path / "out") == names
 
 
 def test_anonymous_files_do_not_hold_the_name_of_the_file(source: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_folder_of_every_format_is_rendered_and_a_record_that_fails_costs_its_
     (tmp_path / "in" / "mi" / "one.csv").write_text("time_s,I_mV\n0,1\n0.002,2\n0.004,3\n")
     for name in ("page.jpg", "notes.txt", "._csv.csv"):
         (tmp_path / "in" / "mi" / name).write_text("no record")
-    done = run("render", tmp_path / "in", tmp_path / "out", "--dpi", 100)
+    done = run("render", tmp_path / "in", tmp_path / "out", "--dpi", 100, "--layout", "3x4+1")
     assert done.exit_code == 2
     lines = [line for line in done.stderr.splitlines() if line.startswith("ecglens: ")]
     assert [line.split(" in ")[0] for line in lines] == [
@@ -170,7 +170,7 @@ def test_damage_and_beats_do_not_go_together(tmp_path):
             "Expected a file ending in .png, .jpg, .tif, .bmp or",
         ),
         (
-            ("render", "two.csv", "out.png"),
+            ("render", "two.csv", "out.png", "--layout", "3x4+1"),
             "Expected the leads of the layout 3x4+1 in the record, got no V1, V2, V3, V4, V5, V6; choose the layout "
             "6x1-limb or 3x2-limb or 1x1.",
         ),

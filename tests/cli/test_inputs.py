@@ -1,16 +1,20 @@
 """Files, folders and standard input, and all pages of a file."""
 
+import csv
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from recorder_files import muse
 from tests.support.text_pdfs import draw_cover, page_with_text, text_pdf
 from typer.testing import CliRunner
 
 from ecglens.cli.app import app
 from ecglens.formats.csv import read_csv, write_csv
+from ecglens.formats.files import write_record
 from ecglens.render import render_page
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -128,3 +132,63 @@ def test_only_results_and_errors_are_printed_on_request(file_of_three: Path) -> 
     done = run("read", file_of_three, "missing.jpg", "--no-measure", "--quiet")
     assert "not a diagnosis" not in done.stdout
     assert done.stderr == "ecglens: missing.jpg: expected a file, found nothing at that path; check the path.\n"
+
+
+def test_only_text_for_terminals_has_no_line_ends_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "a\nb\tc.csv"
+    write_csv(RECORD, tmp_path / name)
+    for command in (("read",), ("convert", "--out", "out", "--to", "edf,csv")):
+        assert [line["file"] for line in read_lines(run(*command, name, "--json").stdout)] == [name]
+        assert "a\ufffdb\ufffdc.csv" in run(*command, name, *(("--force",) if "--out" in command else ())).output
+    (failure,) = read_lines(run("read", "none\n.csv", "--json").stdout)
+    assert failure["file"] == "none\n.csv"
+    run("features", name, "--out", "table.csv")
+    with Path("table.csv").open(newline="") as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == [name]
+
+
+@pytest.fixture
+def record_of_another_name(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    write_record(RECORD, folder / "ecg", "edf").rename(folder / "ecg.jpg")
+    return folder / "ecg.jpg"
+
+
+def test_a_digital_ecg_with_the_ending_of_a_picture_is_read_as_what_it_is(
+    record_of_another_name: Path, tmp_path: Path
+) -> None:
+    for source in (record_of_another_name, record_of_another_name.parent):
+        (line,) = read_lines(run("read", source, "--json").stdout)
+        assert line["format"] == "ecglens-record-reading"
+        assert run("convert", source, "--out", tmp_path / "out", "--to", "csv", "--force").exit_code == 0
+        table = tmp_path / "table.csv"
+        assert run("features", source, "--out", table, "--force").exit_code == 0
+    none = run("digitize", record_of_another_name.parent, "--out", tmp_path / "pages")
+    assert str(none.exception) == "Expected pages below files, got none."
+
+
+def test_a_picture_that_is_damaged_is_still_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff damaged")
+    assert "expected a whole JPEG file" in run("read", tmp_path / "a.jpg").stderr
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_zip_of_digital_ecgs_says_what_reads_it(compression: int, count: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.zip", "w", compression) as archive:
+        for number in range(count):
+            archive.writestr(f"{number}.xml", muse({"I": [0, 100, -200, 300] * 250}))
+    words = {"read": "unpack it, or read the pages and ECGs in it with ecglens batch."}
+    words["convert"] = "unpack it, or read the ECGs in it with ecglens batch."
+    for command, advice in words.items():
+        options = ("--out", tmp_path / "out") if command == "convert" else ()
+        (line,) = run(command, tmp_path / "many.zip", *options).stderr.splitlines()
+        assert line.endswith(advice)
+
+
+def test_an_office_file_is_no_zip_to_unpack(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.docx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    assert "found an Office file; save the page as one of these" in run("read", tmp_path / "a.docx").stderr

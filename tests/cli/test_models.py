@@ -35,6 +35,15 @@ def test_every_model_of_the_zoo_is_listed_without_torch(monkeypatch):
     assert {"NAME+lstm", "timm:NAME"} < set(lines)
 
 
+@pytest.mark.parametrize("flags", [(), ("--zoo",)])
+@pytest.mark.parametrize("columns", ["30", "60"])
+def test_the_lists_of_models_follow_the_width_of_the_terminal(monkeypatch, columns, flags):
+    monkeypatch.setenv("COLUMNS", columns)
+    result = run(*flags)
+    assert max(map(len, result.stdout.splitlines())) <= int(columns)
+    assert any(line.startswith("  compact_cnn,") for line in result.stdout.splitlines())
+
+
 def test_a_model_that_cannot_be_used_is_reported_below_the_list(monkeypatch, tmp_path):
     (tmp_path / "cut").mkdir()
     (tmp_path / "cut" / "model.json").write_text('{"name":')

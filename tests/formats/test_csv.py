@@ -30,6 +30,8 @@ def test_lead_names_are_spelled_as_usual(tmp_path):
         ("time_s,II\n0,1\n", "two or more rows of numbers in a.csv, got 2 lines; add samples"),
         ("time_s,II\n0,1\n1,2\n2\n3,4\n", "got another number of cells in line 4 than before; correct it"),
         ("path,label\n0,mi.jpg\n1,2\n", "in a.csv, got 'mi.jpg' in place of a number; give a file of signals"),
+        ("time_s,II,note\n0,1,N\n1,low,N\n", "in a.csv, got 'low' in place of a number"),
+        ("time_s,V1_mV,II_mV\n0,1,1\n1,2,-\n", "in a.csv, got '-' in place of a number"),
         ("time_s,II\n0,1\n1,1\n5,2\n", "Expected even steps of time"),
         ("time_s\n0\n1\n2\n", "Expected a column for each lead"),
     ],
@@ -204,6 +206,14 @@ def test_columns_that_number_the_lines_are_no_leads_and_others_are_left_out(tmp_
     record = read_csv(tmp_path / "a.csv")
     assert record.leads == ("I",)
     assert record.warnings == ("Left out, since the file states no voltage for them: HR, Resp.",)
+
+
+def test_columns_of_text_are_left_out_with_a_warning(tmp_path):
+    rows = rows_of(["P1"] * 2000, [n / 500 for n in STEPS], WAVE, [70] * 2000, ["", "N"] * 1000)
+    (tmp_path / "a.csv").write_text(f"patient,time_s,II_mV,HR,annotation\n{rows}")
+    record = read_record(tmp_path / "a.csv")
+    assert (record.leads, record.fs_hz) == (("II",), 500)
+    assert record.warnings == ("Left out, since the file states no voltage for them: patient, HR, annotation.",)
 
 
 @pytest.mark.parametrize("text", ["0,0.1\n0.002,0.2\n0.004,0.3\n", "1;0,5\n2;0,6\n3;0,5\n"])

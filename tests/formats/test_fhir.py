@@ -55,7 +55,7 @@ def test_leads_without_text_are_named_by_their_codes(tmp_path: Path) -> None:
     [
         ({"value": 0}, (2, 2), "Expected samples in mV, uV or V .* got no unit; add their unit"),
         ({"value": 0, "code": "mm"}, (2, 2), "Expected samples in mV, uV or V .* got mm; add their unit"),
-        ({"value": 0, "code": "mV"}, (2, 2), "Expected each lead once in the Observation .* got I, I"),
+        ({"value": 0, "code": "mV"}, (2, 2), "Expected each lead once in the Observation of .* got I, I"),
         ({"value": 0, "code": "mV"}, (2, -4), r"Expected periods above 0 .* got -4"),
         ({"value": 0, "code": "mV"}, (), "Expected a FHIR Observation with SampledData"),
     ],

@@ -206,6 +206,15 @@ def test_bytes_are_called_the_file_in_errors(content: bytes) -> None:
     assert "at record" not in str(caught.value)
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_folder_that_cannot_be_made_is_one_sentence(form: str, tmp_path: Path) -> None:
+    whole = EcgRecord(np.zeros((1, 500), np.float32), 500.0, ("I",))
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(DatasetError, match=r"Expected a folder that can be written to, got .*; name another\."):
+            write_record(whole, folder / "ecg", form)
+
+
 @pytest.mark.parametrize("word", ['"resourceType": "Observation"', '"ecglens-record"'])
 def test_a_text_that_mentions_a_format_is_none(word: str, tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text(f"words = {{{word}}}\n")

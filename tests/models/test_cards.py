@@ -117,6 +117,11 @@ def test_a_value_that_cannot_be_is_named(folder, changes, reason):
         load_card(folder)
 
 
+def test_a_list_of_models_is_short(folder):
+    card = load_card(folder)
+    assert repr([card]) == f"[ModelCard({card.name} {card.version}: {', '.join(card.labels)})]"
+
+
 def test_a_card_of_the_first_edition_spells_license_in_british(folder):
     document = json.loads((folder / "model.json").read_text())
     document["licence"] = document.pop("license")  # codespell:ignore licence

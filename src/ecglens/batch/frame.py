@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ecglens.arguments import check_type
+from ecglens.batch.entries import Entry
 from ecglens.batch.job import Options
 from ecglens.batch.runs import Progress, run
-from ecglens.batch.sources import PATH_COLUMN
+from ecglens.batch.sources import list_paths
 from ecglens.errors import BatchError
 from ecglens.extras import require
-from ecglens.tables import write_rows
 
 __all__ = ["read_many"]
 
@@ -40,7 +40,8 @@ def read_many(
         progress: Show a bar on stderr; by default in a terminal only.
 
     Returns:
-        The columns that ``ecglens batch`` writes to ``pages.parquet``, sorted by file and page.
+        The columns that ``ecglens batch`` writes to ``pages.parquet``, sorted by file and page. Of a list,
+        ``file`` is the path as it was given.
 
     Raises:
         BatchError: There is no page, or the source cannot be used.
@@ -51,11 +52,11 @@ def read_many(
     pandas = require("pandas", extra="table")
     require("pyarrow", extra="table")
     parts = ("label", "measurements") if measure else ("label",)
+    pages = source if isinstance(source, str | os.PathLike) else _list_pages(source)
     with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
-        location = source if isinstance(source, str | os.PathLike) else _write_list(source, Path(folder))
         with _show_bar(sys.stderr.isatty() if progress is None else progress) as listener:
             result = run(
-                location,
+                pages,
                 Path(folder) / "result",
                 options=Options(parts=parts, model=model),
                 workers=workers,
@@ -66,24 +67,20 @@ def read_many(
     return frame.sort_values(["file", "page"], ignore_index=True)
 
 
-def _write_list(paths: Iterable[str | os.PathLike[str]], folder: Path) -> Path:
-    """Write the table of paths that a run lists.
+def _list_pages(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
+    """List the pages of a run by their paths.
 
     Raises:
         BatchError: There are none.
         ArgumentError: They are no paths.
     """
     check_type(paths, Iterable, "a folder or file, or a list of paths")
-    absolute = []
-    for path in paths:
+    listed = list(paths)
+    for path in listed:
         check_type(path, (str, os.PathLike), "paths in the list of pages")
-        absolute.append(os.path.abspath(path))
-    if not absolute:
+    if not listed:
         raise BatchError("Expected paths of pages, got none.")
-    table = folder / "paths.csv"
-    with table.open("w", newline="", encoding="utf-8") as stream:
-        write_rows(stream, [[PATH_COLUMN], *([path] for path in absolute)])
-    return table
+    return list(list_paths(listed))
 
 
 @contextmanager

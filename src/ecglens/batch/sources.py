@@ -29,7 +29,15 @@ from ecglens.formats.wfdb_files import HEADER_ENDING, PART_ENDINGS
 from ecglens.formats.zip_index import list_members
 from ecglens.tables import parse_cell
 
-__all__ = ["MAX_INDEX_BYTES", "PAGE_ENDINGS", "RECORD_ENDINGS", "add_data", "list_entries", "make_absolute"]
+__all__ = [
+    "MAX_INDEX_BYTES",
+    "PAGE_ENDINGS",
+    "RECORD_ENDINGS",
+    "add_data",
+    "list_entries",
+    "list_paths",
+    "make_absolute",
+]
 
 PATH_COLUMN = "path"
 """Column with the paths in a CSV file, such as those that ``ecglens audit`` writes."""
@@ -136,6 +144,18 @@ def list_entries(
         raise MissingSourceError(
             f"Expected a folder, pattern, CSV, ZIP, TAR, page or address, got nothing at {source}."
         )
+
+
+def list_paths(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Entry]:
+    """List files by their paths, with these as their names in the result.
+
+    Args:
+        paths: Paths, relative ones to the working directory, or fsspec addresses.
+    """
+    for path in paths:
+        address = make_absolute(path)
+        name = os.fspath(path)
+        yield Entry(_printable(name), address) if is_remote(address) else _local(address, name)
 
 
 def add_data(entries: Iterable[tuple[int, Entry]], *, max_bytes: int) -> Iterator[tuple[int, Entry, bytes | None]]:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from ecglens.cli.inputs import InputFile, PageResult
-from ecglens.cli.names import printable
+from ecglens.cli.lines import print_table, print_wrapped
+from ecglens.cli.names import printable, replace_bytes
 from ecglens.criteria.presentation import list_statements, list_unknown
 from ecglens.errors import EcgLensError
 from ecglens.labels import find_title, format_probability
@@ -28,7 +28,6 @@ __all__ = [
     "print_page_error",
     "print_reading",
     "print_record_reading",
-    "print_table",
 ]
 
 DISCLAIMER = "For research and teaching; not a diagnosis."
@@ -40,7 +39,6 @@ _HOLDS = {True: "yes", False: "no", None: "yes or no"}
 """Words for whether a label of several holds."""
 
 _BAR_CELLS = 24
-_MOST_CELLS = 1000
 
 
 def error_line(console: Console, message: str) -> None:
@@ -70,7 +68,7 @@ def print_page_error(console: Console, source: InputFile, result: PageResult[Any
     assert result.error is not None
     if as_json:
         code = getattr(result.error, "code", "") or None
-        reason = printable(describe_error(result.error, result.file))
+        reason = replace_bytes(describe_error(result.error, result.file))
         identity = {"file": result.file, "sha256": _try_to_hash(source), "page": result.number}
         print(json.dumps({**identity, "error": reason, "code": code}))
     else:
@@ -101,12 +99,6 @@ def describe_error(error: Exception, name: str) -> str:
     return f"{name}: this page triggers an error in the program, please report it: {words}"
 
 
-def print_table(console: Console, table: Table) -> None:
-    """Print a table at its own width: in a narrow terminal its lines wrap, but no digit of a figure is cut off."""
-    table.width = max(1, Measurement.get(console, console.options.update(max_width=_MOST_CELLS), table).maximum)
-    console.print(table, crop=False, no_wrap=True, overflow="ignore")
-
-
 def print_reading(console: Console, name: str, reading: Reading, *, measured: bool = True) -> None:
     """Print the prediction, measurements and warnings of one page.
 
@@ -118,20 +110,19 @@ def print_reading(console: Console, name: str, reading: Reading, *, measured: bo
     """
     prediction = reading.prediction
     console.print(Text(name, style="bold"), soft_wrap=True)
-    console.print(Text("  ") + _format_prediction(prediction), soft_wrap=True)
+    print_wrapped(console, "  ", _format_prediction(prediction), hanging=4)
     if prediction.probabilities:
         print_table(console, _bars(prediction))
     if reading.beside is not None:
-        console.print(
-            Text(f"  Signal model {reading.beside.model}: ") + _format_prediction(reading.beside), soft_wrap=True
-        )
+        beside = Text(f"Signal model {reading.beside.model}: ") + _format_prediction(reading.beside)
+        print_wrapped(console, "  ", beside, hanging=4)
         if reading.beside.probabilities:
             print_table(console, _bars(reading.beside))
     if measured:
         _print_measurements(console, reading.measurements)
         _print_statements(console, reading.statements)
     for title, fact in _facts(reading):
-        console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
+        print_wrapped(console, f"  {title:<9}", Text(fact))
     console.print()
 
 
@@ -146,7 +137,7 @@ def print_record_reading(console: Console, name: str, reading: RecordReading) ->
     record, prediction = reading.record, reading.prediction
     console.print(Text(name, style="bold"), soft_wrap=True)
     if prediction is not None:
-        console.print(Text("  ") + _format_prediction(prediction), soft_wrap=True)
+        print_wrapped(console, "  ", _format_prediction(prediction), hanging=4)
         if prediction.probabilities:
             print_table(console, _bars(prediction))
     _print_measurements(console, reading.measurements)
@@ -157,7 +148,7 @@ def print_record_reading(console: Console, name: str, reading: RecordReading) ->
     if prediction is not None:
         facts.append(("Model", f"{prediction.model} {prediction.model_version}"))
     for title, fact in [*facts, *(("Warning", warning) for warning in reading.warnings)]:
-        console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
+        print_wrapped(console, f"  {title:<9}", Text(fact))
     console.print()
 
 
@@ -184,7 +175,7 @@ def _bars(prediction: Prediction) -> Table:
 
 def _print_measurements(console: Console, measurements: Measurements | None) -> None:
     if measurements is None:
-        console.print(Text("  Not measured: the signals or their scale could not be read."), soft_wrap=True)
+        print_wrapped(console, "  ", Text("Not measured: the signals or their scale could not be read."), hanging=4)
         return
     figures = list_figures(measurements)
     outside = [lead for lead in list_st_leads(measurements) if lead.is_outside]
@@ -200,7 +191,7 @@ def _print_measurements(console: Console, measurements: Measurements | None) -> 
         print_table(console, table)
     missing = list_missing(measurements)
     if missing:
-        console.print(Text(f"  Not measured: {', '.join(missing)}"), soft_wrap=True)
+        print_wrapped(console, "  ", Text(f"Not measured: {', '.join(missing)}"), hanging=4)
 
 
 def _print_statements(console: Console, statements: Sequence[Statement]) -> None:
@@ -218,11 +209,10 @@ def _print_statements(console: Console, statements: Sequence[Statement]) -> None
         print_table(console, table)
     unknown = list_unknown(statements)
     others_not_met = len(statements) - len(visible) - len(unknown)
-    console.print(
-        Text(f"  {others_not_met} other criteria are not met; for orientation, not a diagnosis"), soft_wrap=True
-    )
+    words = f"{others_not_met} other criteria are not met; for orientation, not a diagnosis"
+    print_wrapped(console, "  ", Text(words), hanging=4)
     if unknown:
-        console.print(Text(f"  Cannot be evaluated: {', '.join(unknown)}"), soft_wrap=True)
+        print_wrapped(console, "  ", Text(f"Cannot be evaluated: {', '.join(unknown)}"), hanging=4)
 
 
 def _st(figure: Figure | None) -> tuple[str, str, Text]:

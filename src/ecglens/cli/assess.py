@@ -44,7 +44,7 @@ def _print(
     out: Console, source: InputFile, result: PageResult[Assessment], assessment: Assessment, *, as_json: bool
 ) -> None:
     if as_json:
-        identity = {"file": source.name, "sha256": source.sha256, "page": result.number}
+        identity = {"file": source.file, "sha256": source.sha256, "page": result.number}
         print(dump_document("ecglens-assessment", {**identity, **assessment.to_dict()}))
         return
     scale = "no grid" if assessment.px_per_mm is None else f"{assessment.px_per_mm:.1f} px/mm"

@@ -7,8 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ecglens.cli.answers import error_line, print_table
+from ecglens.cli.answers import error_line
 from ecglens.cli.choices import complete_models
+from ecglens.cli.lines import print_table
 from ecglens.cli.names import printable
 from ecglens.cli.progress import bar
 from ecglens.cli.sources import Rules, check_outside

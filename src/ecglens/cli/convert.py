@@ -1,23 +1,31 @@
 """``ecglens convert``: turn digital ECGs into other formats."""
 
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.arguments import folder_name
 from ecglens.cli.answers import make_note, print_page_error
 from ecglens.cli.choices import complete_from
-from ecglens.cli.inputs import Kind, PageResult, Quiet, open_inputs
-from ecglens.cli.names import printable
+from ecglens.cli.inputs import InputFile, Kind, PageResult, Quiet, open_inputs
+from ecglens.cli.lines import print_wrapped
+from ecglens.cli.names import printable, replace_bytes
+from ecglens.cli.outputs import add_to_manifest, check_nothing_exists, drop_from_manifest, print_refusals
 from ecglens.errors import EcgLensError
 from ecglens.records import EcgRecord
 
 __all__ = ["command"]
+
+_NUMBERED = re.compile(r"ecg-([0-9]{1,9})\.")
+"""Names of anonymous files."""
 
 
 def command(
@@ -50,31 +58,31 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each file, one per line.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert digital ECGs of recorders and wearables into other formats; a file's content tells its format."""
-    from ecglens.formats.anonymizing import anonymize_record
+    """Convert digital ECGs of recorders and wearables into other formats; a file's content tells its format.
 
+    manifest.jsonl in the folder gets a line for each file: its path, SHA-256, and what was written. With --anonymize it
+    gets none, and the numbers go on after those of the files that exist.
+    """
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
     bad = 0
-    forms = _list_forms(to)
+    output = _Output(out, _list_forms(to), anonymize=anonymize, force=force)
     out.mkdir(parents=True, exist_ok=True)
     with open_inputs(files, make_note(err, quiet=quiet), Kind.RECORDS) as inputs:
-        for number, source in enumerate(inputs, start=1):
+        for number, source in enumerate(inputs):
             try:
-                record, stem = ecglens.read_record(source.path), source.stem
-                if anonymize:
-                    record, stem = anonymize_record(record), f"ecg-{number}"
-                written = _write(record, out / stem, forms, force=force)
+                written = output.write(source, number)
             # A file that fails, even by a bug, must not cost those after it.
             except Exception as error:
                 bad += 1
-                print_page_error(err, source, PageResult(source.name, source.stem, error=error), as_json=as_json)
+                print_page_error(err, source, PageResult(source.file, source.stem, error=error), as_json=as_json)
                 continue
+            bad += bool(written.refusals)
             if as_json:
-                facts = {"leads": record.leads, "fs_hz": record.fs_hz, "duration_s": round(record.duration_s, 3)}
-                identity = {"file": source.name, "sha256": source.sha256}
-                print(json.dumps({**identity, **facts, "warnings": record.warnings, "written": written}))
-            elif not quiet:
-                _print(console, source.name, record, written)
+                print(json.dumps(written.to_dict(source)))
+            else:
+                if not quiet:
+                    _print(console, source.name, written)
+                print_refusals(err, source.name, written.refusals)
     if bad:
         raise typer.Exit(2)
 
@@ -89,24 +97,84 @@ def _list_forms(text: str) -> list[str]:
     return list(dict.fromkeys(forms))
 
 
-def _write(record: EcgRecord, stem: Path, forms: list[str], *, force: bool) -> list[str]:
-    """Write a record in each format, and return the names of the files.
+@dataclass(frozen=True)
+class _Output:
+    """Folder and options of the files that are written.
 
-    Raises:
-        EcgLensError: A file exists, or a format cannot hold the record.
+    Attributes:
+        folder: Folder of the files and of the manifest.
+        formats: Formats of the signals.
+        anonymize: Whether comments are left out, and files are numbered.
+        force: Whether files that exist are overwritten.
     """
-    from ecglens.formats.files import place_record, write_in_formats
 
-    existing = [path.name for path in (place_record(stem, form) for form in forms) if path.exists()]
-    if existing and not force:
-        raise EcgLensError(f"Expected no {existing[0]} in {folder_name(stem.parent)}; add --force to overwrite it.")
-    return [path.name for path in write_in_formats(record, stem, forms)]
+    folder: Path
+    formats: list[str]
+    anonymize: bool
+    force: bool
+
+    @cached_property
+    def _first_number(self) -> int:
+        """Number of the first anonymous file, after those of earlier runs, which may be of other patients."""
+        return 1 if self.force else _find_last_number(self.folder) + 1
+
+    def write(self, source: InputFile, number: int) -> "_Written":
+        """Read a record and write it in each format that can hold it.
+
+        Args:
+            source: The file.
+            number: Its number among those of the command, from 0.
+
+        Raises:
+            EcgLensError: The record cannot be read, a file exists, or no format can hold the record.
+        """
+        from ecglens.formats.anonymizing import anonymize_record
+        from ecglens.formats.files import place_record, write_in_formats
+
+        record, stem = ecglens.read_record(source.path), source.stem
+        if self.anonymize:
+            record, stem = anonymize_record(record), f"ecg-{self._first_number + number}"
+        path = self.folder / stem
+        if not self.force:
+            check_nothing_exists(place_record(path, form) for form in self.formats)
+        files = write_in_formats(record, path, self.formats)
+        names = [each.name for each in files.paths]
+        # A line with the name of the input would undo what makes the files anonymous.
+        if self.anonymize:
+            drop_from_manifest(self.folder, names)
+        else:
+            add_to_manifest(self.folder, source, names)
+        return _Written(record, names, files.refusals)
 
 
-def _print(console: Console, name: str, record: EcgRecord, written: list[str]) -> None:
+@dataclass(frozen=True)
+class _Written:
+    """A record, the names of its files, and sentences that say why no file of a format is among them."""
+
+    record: EcgRecord
+    names: list[str]
+    refusals: Mapping[str, str]
+
+    def to_dict(self, source: InputFile) -> dict[str, Any]:
+        """Return everything but the signals as plain types."""
+        record = self.record
+        identity = {"file": source.file, "sha256": source.sha256}
+        facts = {"leads": record.leads, "fs_hz": record.fs_hz, "duration_s": round(record.duration_s, 3)}
+        files = {"written": [replace_bytes(name) for name in self.names], "not_written": dict(self.refusals)}
+        return {**identity, **facts, "warnings": record.warnings, **files}
+
+
+def _find_last_number(folder: Path) -> int:
+    """Return the largest number of the anonymous files in a folder, in whatever format; 0 where there are none."""
+    matches = (_NUMBERED.match(path.name) for path in folder.iterdir())
+    return max((int(match[1]) for match in matches if match), default=0)
+
+
+def _print(console: Console, name: str, written: _Written) -> None:
+    record = written.record
     console.print(Text(name, style="bold"), soft_wrap=True)
     count = "1 lead" if len(record.leads) == 1 else f"{len(record.leads)} leads"
     facts = f"{count} at {record.fs_hz:g} Hz, {record.duration_s:.1f} s: {' '.join(record.leads)}"
     lines = [facts, *record.comments, *(f"Warning: {warning}" for warning in record.warnings)]
-    for line in [*lines, f"Written: {', '.join(written)}"]:
-        console.print(Text(f"  {printable(line)}"), soft_wrap=True)
+    for line in [*lines, f"Written: {', '.join(written.names)}"]:
+        print_wrapped(console, "  ", Text(printable(line)), hanging=4)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,6 @@ from rich.console import Console
 from rich.text import Text
 
 import ecglens
-from ecglens.arguments import folder_name
 from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error
 from ecglens.cli.choices import PageLayout, complete_from
 from ecglens.cli.coordinates import parse_box, parse_corners
@@ -26,8 +26,9 @@ from ecglens.cli.inputs import (
     open_inputs,
     read_pages,
 )
-from ecglens.cli.names import printable
-from ecglens.documents import parse_json
+from ecglens.cli.lines import print_wrapped
+from ecglens.cli.names import printable, replace_bytes
+from ecglens.cli.outputs import add_to_manifest, check_nothing_exists, print_refusals
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.measuring.presentation import describe_print
@@ -130,10 +131,12 @@ def command(
                     print_page_error(err, source, result, as_json=as_json)
                     continue
                 done += 1
+                bad += bool(result.value.refusals)
                 if as_json:
                     print(json.dumps(result.value.to_dict(source)))
                 else:
                     _print(console, result.name, result.value)
+                    print_refusals(err, result.name, result.value.refusals)
     if done and not as_json and not quiet:
         console.print(DISCLAIMER, style="dim")
     if bad:
@@ -142,15 +145,22 @@ def command(
 
 @dataclass(frozen=True)
 class _Written:
-    """The signals of a page, or of two that were joined, and the names of the files that hold them."""
+    """The signals of a page, or of two that were joined.
+
+    Attributes:
+        result: The signals.
+        names: Names of the files that hold them.
+        refusals: Sentences that say why no file of a format does, by format.
+    """
 
     result: "Tracing | Joined"
     names: list[str]
+    refusals: Mapping[str, str]
 
     def to_dict(self, source: InputFile) -> dict[str, Any]:
         """Return everything but the signals as plain types."""
-        first = {"file": source.name, "sha256": source.sha256, "written": self.names}
-        return {**first, **_without_signals(self.result), "source": source.name}
+        first = {"file": source.file, "sha256": source.sha256, "written": [replace_bytes(name) for name in self.names]}
+        return {**first, "not_written": dict(self.refusals), **_without_signals(self.result), "source": source.file}
 
 
 @dataclass(frozen=True)
@@ -171,19 +181,21 @@ class _Output:
 
     def write(self, source: InputFile, result: "Tracing | Joined", name: str) -> _Written:
         """Write the files of a page, and their line of the manifest."""
-        from ecglens.formats.files import write_in_formats
+        from ecglens.formats.files import place_record, write_in_formats
 
         stem = self.folder / name
+        refusals: Mapping[str, str] = {}
         if not self.force:
-            _check_nothing_exists(stem, self.formats)
+            check_nothing_exists([*(place_record(stem, form) for form in self.formats), _traces_path(stem)])
         if result.record is not None:
-            written = [path.name for path in write_in_formats(result.record, stem, self.formats)]
+            files = write_in_formats(result.record, stem, self.formats)
+            written, refusals = [path.name for path in files.paths], files.refusals
         else:
             written = [_write_traces(result, stem)]
         if self.with_overlay:
             written += _write_overlays(result, stem)
-        _add_to_manifest(self.folder, source, result, written)
-        return _Written(result, [printable(each) for each in written])
+        add_to_manifest(self.folder, source, written, _list_pages(result))
+        return _Written(result, written, refusals)
 
 
 def _check_folder(out: Path) -> None:
@@ -205,48 +217,13 @@ def _formats(text: str, supported: tuple[str, ...]) -> list[str]:
     return selected
 
 
-def _check_nothing_exists(stem: Path, forms: list[str]) -> None:
-    """Refuse to overwrite what was written before.
-
-    Raises:
-        EcgLensError: A file exists.
-    """
-    from ecglens.formats.files import place_record
-
-    paths = [*(place_record(stem, form) for form in forms), _traces_path(stem)]
-    existing = next((path for path in paths if path.exists()), None)
-    if existing is not None:
-        raise EcgLensError(
-            f"Expected no {existing.name} in {folder_name(existing.parent)}; add --force to overwrite it."
-        )
-
-
-def _add_to_manifest(out: Path, source: InputFile, result: "Tracing | Joined", written: list[str]) -> None:
-    """Add a line to the manifest of the folder, which says where its files come from."""
+def _list_pages(result: "Tracing | Joined") -> dict[str, list[Any]]:
+    """List the pages and layouts, for the manifest."""
     tracings = (result,) if isinstance(result, Tracing) else result.tracings
-    line = {
-        "file": source.argument,
-        "sha256": source.sha256,
+    return {
         "pages": [tracing.page.number for tracing in tracings],
         "layouts": [tracing.layout.name for tracing in tracings],
-        "written": written,
-        "version": ecglens.__version__,
     }
-    path = out / "manifest.jsonl"
-    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    valid = [text for text in before if not set(written) & _list_written(text)]
-    if len(valid) < len(before):  # files of another page were replaced
-        path.write_text("".join(f"{text}\n" for text in valid), encoding="utf-8")
-    with path.open("a", encoding="utf-8") as manifest:
-        manifest.write(json.dumps(line, ensure_ascii=True) + "\n")
-
-
-def _list_written(line: str) -> set[str]:
-    """Files of a line of the manifest; none where it is damaged."""
-    try:
-        return set(parse_json(line)["written"])
-    except (ValueError, KeyError, TypeError):
-        return set()
 
 
 def _traces_path(stem: Path) -> Path:
@@ -306,9 +283,9 @@ def _print(console: Console, name: str, written: _Written) -> None:
     if checks:
         rows.append(("Checks", f"residual: {', '.join(checks)}"))
     rows += [("Warning", warning) for warning in result.warnings]
-    rows.append(("Written", ", ".join(written.names) or "nothing"))
+    rows.append(("Written", printable(", ".join(written.names)) or "nothing"))
     for title, fact in rows:
-        console.print(Text(f"  {title:<9}{fact}"), soft_wrap=True)
+        print_wrapped(console, f"  {title:<9}", Text(fact))
     console.print()
 
 

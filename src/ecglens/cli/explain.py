@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error, print_table
+from ecglens.cli.answers import DISCLAIMER, make_note, print_page_error
 from ecglens.cli.choices import complete_from, complete_models
 from ecglens.cli.inputs import PageNumber, open_inputs, read_pages, read_record_as_page
+from ecglens.cli.lines import print_table
 from ecglens.cli.names import printable
 from ecglens.documents import dump_document
 from ecglens.errors import EcgLensError

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
 from ecglens.cli.inputs import Quiet
-from ecglens.cli.names import name_skipped, printable
+from ecglens.cli.names import name_skipped, printable, replace_bytes
 from ecglens.errors import EcgLensError
 from ecglens.extras import require
 from ecglens.settings import load_settings
@@ -44,7 +44,7 @@ def command(
     stopped = False
     try:
         for path in files if quiet else _with_progress(files, err):
-            rows += map(_printable, compute_feature_rows(path))
+            rows += map(_without_bytes, compute_feature_rows(path))
     except KeyboardInterrupt:
         stopped = True
     finally:
@@ -53,7 +53,7 @@ def command(
     bad = [row for row in rows if row["error"]]
     for row in bad:
         page = "" if row["page"] == 1 else f", page {row['page']}"
-        error_line(err, f"{row['file']}{page}: {row['error']}")
+        error_line(err, printable(f"{row['file']}{page}: {row['error']}"))
     console = Console(highlight=False, quiet=quiet)
     read = len({row["file"] for row in rows})
     done = f"{read} of {len(files)} files" if stopped else _format_count(len(files), "file")
@@ -89,8 +89,9 @@ def _with_progress(files: Sequence[Path], console: Console) -> Iterator[Path]:
         yield from track(files, description="Measuring", console=console, transient=True)
 
 
-def _printable(row: dict[str, float | str]) -> dict[str, float | str]:
-    return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
+def _without_bytes(row: dict[str, float | str]) -> dict[str, float | str]:
+    """Return a row whose names of files are text, which every table can have."""
+    return {name: replace_bytes(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _format_count(number: int, noun: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 import typer
 
 from ecglens.arguments import folder_name
-from ecglens.cli.names import name_skipped, own_stem, printable
+from ecglens.cli.names import name_skipped, own_stem, printable, replace_bytes
 from ecglens.errors import EcgLensError
 from ecglens.records import NotFound
 
@@ -81,8 +81,13 @@ class InputFile:
     stem: str
 
     @property
+    def file(self) -> str:
+        """The path as it was given, for JSON and tables, which can have every letter."""
+        return replace_bytes(self.argument)
+
+    @property
     def name(self) -> str:
-        """The path as it was given, without characters that could control a terminal."""
+        """The path for text, without characters that could control a terminal."""
         return printable(self.argument)
 
     @cached_property
@@ -112,13 +117,12 @@ class InputFile:
 
     @cached_property
     def is_record(self) -> bool:
-        """Whether the file is a digital ECG; a page is one of the formats of pictures, which need no look."""
-        from ecglens.datasets.sources import IMAGE_SUFFIXES
-
-        is_file = self.path.is_file() or self._header.is_file()
-        if self.path.suffix.lower() in IMAGE_SUFFIXES or not is_file:
-            return False
+        """Whether the file is a digital ECG by its content, whatever its ending."""
+        from ecglens.datasets.sources import is_picture
         from ecglens.formats.files import detect_format
+
+        if not (self.path.is_file() or self._header.is_file()) or is_picture(self.path):
+            return False
 
         return detect_format(self.path) is not None
 
@@ -128,7 +132,7 @@ class PageResult(Generic[T]):
     """The result of a page, or the error that it ended with.
 
     Attributes:
-        file: Path of the file as it was given.
+        file: Path of the file as it was given, for JSON.
         stem: Name for files that are written.
         number: Number of the page, from 1.
         count: Number of pages of the file.
@@ -145,9 +149,10 @@ class PageResult(Generic[T]):
 
     @property
     def name(self) -> str:
-        """Path of the file, with the number of the page where there are several, and it is one of them."""
+        """Path of the file for text, with the number of the page where there are several, and it is one of them."""
+        file = printable(self.file)
         is_one_of_several = self.number <= self.count != 1
-        return f"{self.file}, page {self.number} of {self.count}" if is_one_of_several else self.file
+        return f"{file}, page {self.number} of {self.count}" if is_one_of_several else file
 
 
 def load_corrections(
@@ -195,7 +200,7 @@ def read_record_as_page(source: InputFile, read: Callable[["Page", str], T]) -> 
     from ecglens.formats.files import read_record
     from ecglens.record_pages import draw_record
 
-    result: PageResult[T] = PageResult(source.name, source.stem)
+    result: PageResult[T] = PageResult(source.file, source.stem)
     try:
         return replace(result, value=read(draw_record(read_record(source.path), source.path.name), source.stem))
     except Exception as error:
@@ -223,12 +228,12 @@ def read_pages(
     try:
         count = count_pages(source.content)
     except EcgLensError as error:
-        yield PageResult(source.name, source.stem, error=error)
+        yield PageResult(source.file, source.stem, error=error)
         return
     left_out: list[PageResult[T]] = []
     for number in range(1, count + 1) if page is None else [page]:
         stem = source.stem if count == 1 else f"{source.stem}-page{number}"
-        result: PageResult[T] = PageResult(source.name, stem, number, count)
+        result: PageResult[T] = PageResult(source.file, stem, number, count)
         decoded = None
         try:
             decoded = read_page(source.content, page=number, max_megapixels=load_settings().max_megapixels)
@@ -313,11 +318,11 @@ def _store_standard_input(path: Path) -> Path:
 
 def _list_folder(folder: Path, kind: Kind, note: Callable[[str], None]) -> list[Path]:
     from ecglens.batch.features import list_files, list_skipped
-    from ecglens.datasets.sources import IMAGE_SUFFIXES
+    from ecglens.datasets.sources import is_record
 
     paths = list_files([folder])
     if kind is not Kind.ANY:
-        paths = [path for path in paths if (path.suffix.lower() in IMAGE_SUFFIXES) == (kind is Kind.PAGES)]
+        paths = [path for path in paths if is_record(path) == (kind is Kind.RECORDS)]
     if not paths:
         raise EcgLensError(f"Expected {kind} below {folder_name(folder)}, got none.")
     skipped = [path.name for path in list_skipped([folder])]

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ecglens.cli.answers import error_line
 from ecglens.cli.choices import complete_from, complete_models
+from ecglens.cli.lines import print_rows
 from ecglens.cli.names import printable
 from ecglens.cli.old_names import accept_old_name
 
@@ -27,9 +28,11 @@ def command(
 ) -> None:
     """List the models that can be used by name."""
     if context.invoked_subcommand is None:
-        # A narrower terminal wraps the lines; columns of a few letters would cut the names.
-        console = Console(highlight=False, width=max(_MIN_WIDTH, Console().width))
-        console.print(_list_trainable() if zoo else _list_installed())
+        console, table = Console(highlight=False), _list_trainable() if zoo else _list_installed()
+        if console.width < _MIN_WIDTH:  # columns of a few letters would cut the names
+            print_rows(console, table)
+        else:
+            console.print(table)
         if not zoo:
             _report_unusable()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ecglens.formats.names import plain_name
 
-__all__ = ["name_skipped", "own_stem", "printable", "table_name"]
+__all__ = ["name_skipped", "own_stem", "printable", "replace_bytes", "table_name"]
 
 _MOST_NAMED = 3
 """Files that a sentence names."""
@@ -30,8 +30,12 @@ def name_skipped(names: Sequence[str], count: int) -> str:
 
 def printable(text: str) -> str:
     """Replace characters of a file name that cannot be printed or could control a terminal."""
-    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in decoded)
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in replace_bytes(text))
+
+
+def replace_bytes(text: str) -> str:
+    """Replace bytes of a file name that are no text, which neither JSON nor a table has a way to write."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def table_name(path: Path, *, folders: int = 1) -> str:

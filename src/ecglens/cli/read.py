@@ -105,11 +105,11 @@ def command(
 
 
 def _read_record(source: InputFile, page: int | None, options: dict[str, Any]) -> PageResult[RecordReading]:
-    result: PageResult[RecordReading] = PageResult(source.name, source.stem)
+    result: PageResult[RecordReading] = PageResult(source.file, source.stem)
     try:
         if page not in (None, 1):
             detail = f"expected page 1, got --page {page}; a digital ECG has no pages, so leave it out."
-            raise EcgReadError(code="no_such_page", source=source.name, detail=detail)
+            raise EcgReadError(code="no_such_page", source=source.file, detail=detail)
         return replace(result, value=ecglens.examine_record(ecglens.read_record(source.path), **options))
     except Exception as error:
         return replace(result, error=error)
@@ -142,8 +142,8 @@ class _Output:
         self._done += 1
         if self._as_json:
             kind = "ecglens-reading" if isinstance(reading, Reading) else "ecglens-record-reading"
-            identity = {"file": source.name, "sha256": source.sha256}
-            print(dump_document(kind, {**identity, **reading.to_dict(), "source": source.name}))
+            identity = {"file": source.file, "sha256": source.sha256}
+            print(dump_document(kind, {**identity, **reading.to_dict(), "source": source.file}))
         elif isinstance(reading, Reading):
             print_reading(self._out, result.name, reading, measured=self._measured)
         else:

@@ -34,8 +34,9 @@ def command(
     layout: Annotated[
         str | None,
         typer.Option(
-            help="Layout: 3x4+1 (default), 3x4, 3x4+2, 3x4+3, 6x2, 6x2+1, 12x1, 6x1-limb, 6x1-precordial, "
-            "3x2-limb, 3x2-precordial, 4x3, 1x1; 3x4-cabrera, 3x4+1-cabrera, 6x2-cabrera, 12x1-cabrera, 4x3-cabrera.",
+            help="Layout: 3x4+1, 3x4, 3x4+2, 3x4+3, 6x2, 6x2+1, 12x1, 6x1-limb, 6x1-precordial, 3x2-limb, "
+            "3x2-precordial, 4x3, 1x1; 3x4-cabrera, 3x4+1-cabrera, 6x2-cabrera, 12x1-cabrera, 4x3-cabrera. By default "
+            "3x4+1, or 6x1-limb, 6x1-precordial or 1x1 where the record lacks leads.",
             show_default=False,
             autocompletion=complete_from("ecglens.layouts:LAYOUTS"),
         ),
@@ -106,7 +107,9 @@ def command(
         )
         if truth:
             rendering.write_truth(rendered, out)
-        print(f"{out.name}: {rendered.page.width} x {rendered.page.height} px, {rendered.truth.layout}")
+        leads = " ".join(dict.fromkeys(each.lead for each in rendered.truth.leads))
+        size = f"{rendered.page.width} x {rendered.page.height} px"
+        print(printable(f"{out.name}: {size}, {rendered.truth.layout} with {leads}"))
         return
     failures: list[str] = []
 

@@ -17,7 +17,7 @@ from ecglens.formats.wfdb import read_wfdb
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.pages.read import read_page
 from ecglens.records import EcgRecord, Page
-from ecglens.render import RenderedPage, damage, render_page
+from ecglens.render import RenderedPage, damage, draw_record, render_page
 
 __all__ = ["draw_file", "draw_records", "open_page", "read_signals", "write_page", "write_truth"]
 
@@ -60,7 +60,8 @@ def draw_file(
         seed: Random seed of print and damage.
         fs_hz: Sampling rate of a CSV without a column of time.
         quality: Quality of a JPEG, 1 to 100.
-        **options: Options of :func:`ecglens.render.render_page`.
+        **options: Options of :func:`ecglens.render.render_page`; without ``layout``, the first of
+            :func:`ecglens.render.draw_record` whose leads the record has.
 
     Returns:
         The page with its truth.
@@ -99,7 +100,7 @@ def draw_records(
         fs_hz: As for :func:`draw_file`.
         progress: Called with the number of pages done and of all.
         on_failure: Called with each record that cannot be read or drawn, and the reason.
-        **options: Options of :func:`ecglens.render.render_page`.
+        **options: Options as in :func:`draw_file`.
 
     Returns:
         The table of the pages, with the groups and columns of the records.
@@ -195,7 +196,8 @@ def _file_name(text: str) -> str:
 
 
 def _render_record(record: EcgRecord, damages: Sequence[str], seed: int, options: Mapping[str, Any]) -> RenderedPage:
-    rendered = render_page(record, rng=np.random.default_rng(seed), **options)
+    draw = render_page if "layout" in options else draw_record  # which chooses one that fits
+    rendered = draw(record, rng=np.random.default_rng(seed), **options)
     for number, requested in enumerate(damages):
         kind, _, strength = requested.partition(":")
         try:

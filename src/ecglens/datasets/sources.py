@@ -15,6 +15,7 @@ from ecglens.documents import parse_toml
 from ecglens.errors import DatasetError, MissingDataError
 from ecglens.formats.files import detect_format, strip_ending
 from ecglens.formats.wfdb_files import HEADER_ENDING, PART_ENDINGS
+from ecglens.pages.read import is_page
 from ecglens.tables import read_table
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "from_folders",
     "from_path",
     "from_ptbxl",
+    "is_picture",
     "is_ptbxl",
     "is_record",
     "ludb",
@@ -45,6 +47,8 @@ NO_LABEL = "no label"
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".pdf"})
 """Suffixes of files that are read as pages."""
+_HEAD_BYTES = 4096
+"""Part of a file that tells whether it begins as a page."""
 
 FOLDER_RULES: tuple[tuple[str, str], ...] = (
     (r"history", "history_mi"),
@@ -153,8 +157,22 @@ def pages_from_path(path: str | Path, *, rules: Iterable[tuple[str, str]] | None
     return recordings
 
 
+def is_picture(path: Path) -> bool:
+    """Return whether a file has the ending of a page and begins as one, readable or not.
+
+    The ending alone is none of the content, and a few letters of text can begin as a picture does.
+    """
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return False
+    try:
+        with path.open("rb") as stream:
+            return is_page(stream.read(_HEAD_BYTES))
+    except OSError:
+        return True
+
+
 def is_record(path: Path) -> bool:
-    """Return whether a file is a digital ECG: by its content, except pages and headers, which their names tell.
+    """Return whether a file is a digital ECG: by its content, except headers and their parts, which their names tell.
 
     Args:
         path: A file; one that cannot be opened may be one, and reading it says why.
@@ -162,7 +180,7 @@ def is_record(path: Path) -> bool:
     ending = path.suffix.lower()
     if ending == HEADER_ENDING:
         return True
-    if ending in IMAGE_SUFFIXES or ending in PART_ENDINGS or not path.is_file():
+    if ending in PART_ENDINGS or not path.is_file() or is_picture(path):
         return False
     try:
         return detect_format(path) is not None

@@ -14,6 +14,7 @@ from ecglens.formats.coded import (
     microvolts,
     remarks,
 )
+from ecglens.formats.folders import make_folder
 from ecglens.formats.gaps import refuse_gaps
 from ecglens.records import EcgRecord, distinct_names
 
@@ -72,7 +73,7 @@ def write_aecg(record: EcgRecord, path: str | Path, *, recorded: datetime | None
         _add(value, "scale", value="1", unit="uV")
         _add(value, "digits").text = " ".join(map(str, row))
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     ElementTree.indent(root)
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import dropwhile
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ecglens.errors import DatasetError
 from ecglens.formats.checks import check_rate, check_record
 from ecglens.formats.clock import is_clock_name, read_rate
 from ecglens.formats.coded import lead_number, plain_lead_name
+from ecglens.formats.folders import make_folder
 from ecglens.formats.names import names_ecg
 from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
 from ecglens.formats.texts import decode_text
@@ -51,7 +52,8 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
         path: A line with lead names, then numbers, separated by commas, semicolons or tabs. Units are part of the
             names (``time_s,II_mV``) or a line of their own (``s,mV``). Where neither states the unit of a column that
             is named as a lead of an ECG, its numbers are read as mV, with a warning, if they can be those of an ECG in
-            mV. Other columns are left out with a warning, columns that number the lines without one. An empty cell is
+            mV. Other columns, also those of text, are left out with a warning, columns that number the lines without
+            one. An empty cell is
             NaN.
         fs_hz: Sampling rate; needed where no column of times states it.
 
@@ -62,26 +64,19 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
     path = Path(path)
     header, units, body = _read_table(path)
     clock = next((number for number, name in enumerate(header) if is_clock_name(name)), None)
-    try:
-        columns = {
-            number: np.array([float(row[number]) if row[number].strip() else np.nan for row in body])
-            for number in range(len(header))
-            if number != clock
-        }
-    except ValueError as error:
-        raise DatasetError(
-            f"Expected {_FORM} in {path.name}, got '{_first_text(body)}' in place of a number; give a file of signals."
-        ) from error
+    columns = {number: _parse_column(body, number) for number in range(len(header)) if number != clock}
+    _check_texts({number for number, values in columns.items() if values is None}, header, units, body, path)
+    numbers = {n: np.full(len(body), np.nan) if values is None else values for n, values in columns.items()}
     if clock is not None:
         rate = read_rate([row[clock] for row in body], header[clock], units[clock], path.name)
         fs_hz = fs_hz or rate
     if fs_hz is None:
         raise DatasetError(f"Expected a column time_s in {path.name} or a sampling rate, got neither.")
     names = [plain_lead_name(name) for name in header]
-    chosen, warnings = _choose_columns(columns, header, names, units, path)
+    chosen, warnings = _choose_columns(numbers, header, names, units, path)
     scale = np.array([find_mv_per_unit(units[number] or "mV") for number in chosen], float)
     with np.errstate(over="ignore"):  # what no float can hold is infinite, and thus missing
-        signals = np.ascontiguousarray(np.stack([columns[n] for n in chosen]) * scale[:, None], dtype=np.float32)
+        signals = np.ascontiguousarray(np.stack([numbers[n] for n in chosen]) * scale[:, None], dtype=np.float32)
     unstated = [number for number in chosen if not units[number]]
     if unstated:
         rows = [signals[chosen.index(number)] for number in unstated]
@@ -128,6 +123,23 @@ def _read_table(path: Path) -> tuple[list[str], list[str], list[list[str]]]:
     return header, below if has_units else units, body
 
 
+def _check_texts(
+    texts: Collection[int], header: Sequence[str], units: Sequence[str], body: Sequence[Sequence[str]], path: Path
+) -> None:
+    """Refuse a file with text in a lead, or with no lead beside its columns of text.
+
+    Raises:
+        DatasetError: It is one.
+    """
+    leads = [number for number, name in enumerate(header) if _names_lead(name, units[number])]
+    wrong = [number for number in texts if number in leads or not leads]
+    if wrong:
+        text = _first_text(body, wrong[0])
+        raise DatasetError(
+            f"Expected {_FORM} in {path.name}, got '{text}' in place of a number; give a file of signals."
+        )
+
+
 def _choose_columns(
     columns: Mapping[int, NDArray[np.float64]],
     header: Sequence[str],
@@ -146,10 +158,7 @@ def _choose_columns(
     strange = [units[number] for number in leads if units[number] and find_mv_per_unit(units[number]) is None]
     if strange and not any(find_mv_per_unit(units[number]) for number in leads):
         raise DatasetError(f"Expected a unit of mV, uV, µV or V in {path.name}, got '{strange[0]}'.")
-    is_voltage = {
-        number: find_mv_per_unit(units[number]) is not None if units[number] else names_ecg(header[number])
-        for number in leads
-    }
+    is_voltage = {number: _names_lead(header[number], units[number]) for number in leads}
     if not any(is_voltage.values()):
         listed = ", ".join(header[number] or "no name" for number in leads[:_MOST_NAMED])
         raise DatasetError(
@@ -223,7 +232,7 @@ def write_csv(record: EcgRecord, path: str | Path) -> None:
         path: Where to write; its folder is made where it is missing.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with path.open("w", newline="", encoding="utf-8") as stream:
         names = [f"{lead}_mV" for lead in distinct_names(record.leads)]
         write_rows(stream, [["time_s", *names]], unchanged=_inverted_leads(names))
@@ -268,14 +277,22 @@ def _inverted_leads(names: Iterable[str]) -> set[str]:
     return {name for name in names if lead_of_row(name.removesuffix("_mV")) == "-aVR"}
 
 
-def _first_text(rows: Iterable[Sequence[str]]) -> str:
-    """Return the first cell that is no number."""
-    for cell in (cell for row in rows for cell in row if cell.strip()):
-        try:
-            float(cell)
-        except ValueError:
-            return cell
-    return ""
+def _names_lead(name: str, unit: str) -> bool:
+    """Return whether a column is a lead by its unit, or without one by its name."""
+    return find_mv_per_unit(unit) is not None if unit else names_ecg(name)
+
+
+def _parse_column(rows: Sequence[Sequence[str]], number: int) -> NDArray[np.float64] | None:
+    """Return the numbers of a column, NaN for empty cells; ``None`` where it has text."""
+    try:
+        return np.array([float(row[number]) if row[number].strip() else np.nan for row in rows])
+    except ValueError:
+        return None
+
+
+def _first_text(rows: Iterable[Sequence[str]], number: int) -> str:
+    """Return the first cell of a column that is no number."""
+    return next(row[number] for row in rows if row[number].strip() and not _is_numbers([row[number]]))
 
 
 def looks_like_record(path: Path) -> bool:

@@ -31,6 +31,7 @@ from ecglens.formats.coded import (
     plain_lead_name,
     remarks,
 )
+from ecglens.formats.folders import make_folder
 from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
 from ecglens.layouts import RHYTHM, is_rhythm_strip
 from ecglens.records import EcgRecord, distinct_names
@@ -122,7 +123,7 @@ def write_dicom(record: EcgRecord, path: str | Path, *, recorded: datetime | Non
     if not dataset.WaveformAnnotationSequence:
         del dataset.WaveformAnnotationSequence
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     pydicom.dcmwrite(path, dataset, enforce_file_format=True, implicit_vr=False, little_endian=True)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ecglens.errors import DatasetError
 from ecglens.formats.coded import WRITER, microvolts, rate_of_step, remarks
+from ecglens.formats.folders import make_folder
 from ecglens.formats.gaps import refuse_gaps
 from ecglens.records import EcgRecord
 
@@ -93,7 +94,7 @@ def write_edf(record: EcgRecord, path: str | Path, *, recorded: datetime | None 
     texts = _arrange_annotations(notes, count, float(block.seconds))
     header = _header(placed.leads, block, count, len(texts[0]) // 2, recorded)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with path.open("wb") as stream:
         stream.write(header)
         for number, text in enumerate(texts):

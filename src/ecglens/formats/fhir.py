@@ -27,6 +27,7 @@ from ecglens.formats.coded import (
     rate_of_step,
     remarks,
 )
+from ecglens.formats.folders import make_folder
 from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
 from ecglens.layouts import lead_of_row
 from ecglens.records import EcgRecord
@@ -89,7 +90,7 @@ def write_fhir(
     if notes:
         observation["note"] = [{"text": text} for text in notes]
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     path.write_text(json.dumps(observation) + "\n", encoding="utf-8")
 
 
@@ -112,7 +113,7 @@ def read_fhir(path: str | Path) -> EcgRecord:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"Expected a FHIR Observation with SampledData at {path.name}, got none.") from error
     if not all(0 < step < math.inf for step in steps_s):
-        raise DatasetError(f"Expected periods above 0 in the Observation {path.name}, got {min(steps_s) * 1000:g}.")
+        raise DatasetError(f"Expected periods above 0 in the Observation of {path.name}, got {min(steps_s) * 1000:g}.")
     signals = [
         Signal(name, name, row is not None, rate_of_step(step))
         for name, row, step in zip(names, rows, steps_s, strict=True)
@@ -121,8 +122,8 @@ def read_fhir(path: str | Path) -> EcgRecord:
     leads = tuple(names[number] for number in selection.numbers)
     if len(set(leads)) < len(leads):
         raise DatasetError(
-            f"Expected each lead once in the Observation {path.name}, got {', '.join(leads[:_MOST_NAMED])}; join the "
-            "parts of a lead."
+            f"Expected each lead once in the Observation of {path.name}, got {', '.join(leads[:_MOST_NAMED])}; join "
+            "the parts of a lead."
         )
     chosen = [row for row in (rows[number] for number in selection.numbers) if row is not None]
     samples = np.full((len(chosen), max(map(len, chosen))), np.nan, np.float32)
@@ -148,8 +149,8 @@ def _sampled_parts(document: dict[str, Any], name: str) -> tuple[list[dict[str, 
     ]
     if len(observations) > 1:
         raise DatasetError(
-            f"Expected one Observation with SampledData in the Bundle {name}, got {len(observations)}; save each as a "
-            "file of its own."
+            f"Expected one Observation with SampledData in the Bundle of {name}, got {len(observations)}; save each as "
+            "a file of its own."
         )
     [only] = observations
     return only
@@ -165,12 +166,12 @@ def _check_units(parts: list[dict[str, Any]], name: str) -> None:
     if all(find_mv_per_unit(unit) is None for unit in units):
         strange = " and ".join(sorted(units - {""}))
         raise DatasetError(
-            f"Expected samples in mV, uV or V in the Observation {name}, got {strange or 'no unit'}; add their unit."
+            f"Expected samples in mV, uV or V in the Observation of {name}, got {strange or 'no unit'}; add their unit."
         )
     dimensions = max(int(part["valueSampledData"].get("dimensions", 1)) for part in parts)
     if dimensions != 1 or any("codeMap" in part["valueSampledData"] for part in parts):
         raise DatasetError(
-            f"Expected plain samples of one dimension in the Observation {name}, got {dimensions} dimensions or a "
+            f"Expected plain samples of one dimension in the Observation of {name}, got {dimensions} dimensions or a "
             "map of codes; write a component for each lead."
         )
 

@@ -10,7 +10,14 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from ecglens.arguments import check_type, describe_value
-from ecglens.errors import ArgumentError, DatasetError, EcgLensError, MissingDataError, RecordError
+from ecglens.errors import (
+    ArgumentError,
+    DatasetError,
+    EcgLensError,
+    MissingDataError,
+    MissingExtraError,
+    RecordError,
+)
 from ecglens.extras import is_installed
 from ecglens.formats.aecg import write_aecg
 from ecglens.formats.alivecor import looks_like_atc, read_atc
@@ -19,6 +26,7 @@ from ecglens.formats.csv import lacks_names, looks_like_record, read_csv, write_
 from ecglens.formats.dicom import read_dicom, write_dicom
 from ecglens.formats.edf import write_edf
 from ecglens.formats.fhir import read_fhir, write_fhir
+from ecglens.formats.folders import make_folder
 from ecglens.formats.healforce import looks_like_healforce, read_healforce
 from ecglens.formats.json import read_json, write_json
 from ecglens.formats.names import plain_name
@@ -39,6 +47,7 @@ __all__ = [
     "FORMATS",
     "RECORD_TITLES",
     "RecordFormat",
+    "WrittenFiles",
     "detect_format",
     "place_record",
     "read_record",
@@ -74,6 +83,19 @@ class RecordFormat:
     def is_available(self) -> bool:
         """Whether this installation can write the format."""
         return not self.module or is_installed(self.module)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFiles:
+    """The files of a record in several formats.
+
+    Attributes:
+        paths: A file for each format that can hold the record, as from :func:`write_record`.
+        refusals: Sentences that say why the others cannot, by format.
+    """
+
+    paths: tuple[Path, ...]
+    refusals: Mapping[str, str]
 
 
 FORMATS = MappingProxyType(
@@ -153,6 +175,9 @@ _MARKS: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
 _UNNAMED = "the file"
 """Name of bytes in errors."""
 
+_ZIP_START = b"PK\x03\x04"
+"""Beginning of a ZIP; a file that is stored in one without compression is in it as it is, with its marks."""
+
 _HEAD_BYTES = 4096
 """Part of a file in which the marks of the formats are."""
 
@@ -191,8 +216,8 @@ def write_record(
     return path
 
 
-def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) -> list[Path]:
-    """Write a record in several formats, or in none of them where one cannot hold it.
+def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) -> WrittenFiles:
+    """Write a record in those of several formats that can hold it; where an error ends the work, in none of them.
 
     Args:
         record: As for :func:`write_record`.
@@ -200,19 +225,30 @@ def write_in_formats(record: EcgRecord, stem: str | Path, forms: Sequence[str]) 
         forms: Names in ``FORMATS``.
 
     Returns:
-        A file for each format, as from :func:`write_record`.
+        A file for each format that can hold the record, and why the others cannot.
 
     Raises:
-        DatasetError: As for :func:`write_record`.
-        MissingExtraError: As for :func:`write_record`.
+        DatasetError: As for :func:`write_record`, where no format can hold the record.
+        MissingExtraError: As for :func:`write_record`, likewise.
     """
     stem = Path(stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(stem.parent)
+    paths: list[Path] = []
+    errors: dict[str, DatasetError | MissingExtraError] = {}
     with tempfile.TemporaryDirectory(prefix=".ecglens-", dir=stem.parent) as folder:
-        written = [write_record(record, Path(folder) / stem.name, form) for form in forms]
-        for path in sorted(Path(folder).iterdir()):
+        for form in forms:
+            try:
+                paths.append(write_record(record, Path(folder) / form / stem.name, form))
+            except (DatasetError, MissingExtraError) as error:
+                errors[form] = error
+        if not paths and len(errors) == 1:
+            raise next(iter(errors.values()))
+        if not paths:
+            raise DatasetError(" ".join(dict.fromkeys(map(str, errors.values()))))
+        for path in sorted(part for each in paths for part in each.parent.iterdir()):
             path.replace(stem.parent / path.name)
-    return [stem.parent / path.name for path in written]
+    refusals = {form: error.detail for form, error in errors.items()}
+    return WrittenFiles(tuple(stem.parent / path.name for path in paths), MappingProxyType(refusals))
 
 
 def place_record(stem: str | Path, form: str) -> Path:
@@ -263,6 +299,11 @@ def read_record(source: str | Path | bytes | BinaryIO) -> EcgRecord:
             raise DatasetError(
                 f"Expected names of the columns in the first line of {path.name}, such as time_s,I_mV,II_mV, got "
                 "numbers; add a line of names."
+            )
+        if name is None and _begins_as_zip(path):
+            raise DatasetError(
+                f"Expected a digital ECG or a ZIP of one WFDB record at {path.name}, got a ZIP of other files; unpack "
+                "it, or read the ECGs in it with ecglens batch."
             )
         if name is None:
             raise DatasetError(
@@ -354,8 +395,8 @@ def detect_format(path: Path) -> str | None:
         raise DatasetError(f"Expected a file at {path.name}, but it cannot be read: {error.strerror}.") from error
     except ValueError as error:  # of the character NUL
         raise DatasetError(f"Expected a path to a digital ECG, got {ascii(str(path))}; correct it.") from error
-    if holds_record(path, head):
-        return "wfdb"
+    if head.startswith(_ZIP_START):
+        return "wfdb" if holds_record(path, head) else None
     marked = next((name for name, matches in _MARKS.items() if matches(head)), None)
     if marked is not None:
         return marked
@@ -363,6 +404,11 @@ def detect_format(path: Path) -> str | None:
     if recorder is not None:
         return recorder
     return "csv" if _is_text(head) and looks_like_record(path) else None
+
+
+def _begins_as_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_ZIP_START)) == _ZIP_START
 
 
 def _find_header(path: Path) -> Path | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ecglens.documents import VERSIONS, check_version, dump_document, parse_json
 from ecglens.errors import DatasetError
 from ecglens.formats.checks import check_rate, check_record, check_signals
+from ecglens.formats.folders import make_folder
 from ecglens.records import EcgRecord
 
 __all__ = ["SCHEMA", "parse_record", "read_json", "write_json"]
@@ -108,7 +109,7 @@ def write_json(record: EcgRecord, path: str | Path) -> None:
     if record.confidence is not None:
         rows = zip(content["leads"], record.confidence, strict=True)
         content["confidence"] = {lead: [round(float(value), 3) for value in row] for lead, row in rows}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     path.write_text(dump_document(_NAME, content) + "\n", encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ecglens.errors import DatasetError
 from ecglens.extras import require
+from ecglens.formats.folders import make_folder
 from ecglens.tables import write_rows
 
 __all__ = ["write_table"]
@@ -27,7 +28,7 @@ def write_table(rows: Sequence[Mapping[str, float | str]], path: str | Path) -> 
         raise DatasetError(f"Expected one row or more with the same columns for {path.name}, got {len(rows)} rows.")
     if path.suffix.lower() not in {".parquet", ".csv"}:
         raise DatasetError(f"Expected a table that ends in .parquet or .csv, got {path.name}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     columns = {name: [_without_nan(row[name]) for row in rows] for name in rows[0]}
     if path.suffix.lower() == ".csv":
         with path.open("w", newline="", encoding="utf-8") as stream:

@@ -14,6 +14,7 @@ from ecglens.errors import DatasetError, MissingDataError
 from ecglens.extras import require
 from ecglens.formats.checks import check_rate, check_record
 from ecglens.formats.coded import microvolts, plain_lead_name, remarks
+from ecglens.formats.folders import make_folder
 from ecglens.formats.selection import Signal, find_mv_per_unit, select_signals
 from ecglens.formats.wfdb_files import HEADER_ENDING, unpack_record
 from ecglens.records import EcgRecord, distinct_names
@@ -169,7 +170,7 @@ def write_wfdb(record: EcgRecord, path: str | Path) -> None:
     path = Path(path).with_suffix("") if Path(path).suffix == ".hea" else Path(path)
     if not re.fullmatch(r"[\w-]+", path.name, flags=re.ASCII):
         raise DatasetError(f"Expected letters, digits, - and _ in the name of a WFDB record, got '{path.name}'.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     placed = record.with_distinct_leads().on_one_clock()
     digital = microvolts(placed.signals_mv).T
     count = len(record.leads)

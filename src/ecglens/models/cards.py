@@ -124,6 +124,10 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     set_limits: tuple[SetLimits, ...] = ()
     folder: Path = Path()
 
+    def __repr__(self) -> str:
+        """Return the model in one line, for lists of models; its recipe and limits take pages."""
+        return f"ModelCard({self.name} {self.version}: {', '.join(self.labels)})"
+
     def __post_init__(self) -> None:
         """Refuse labels that do not differ, and temperatures or limits that do not fit them.
 

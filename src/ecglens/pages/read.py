@@ -64,9 +64,12 @@ _ANIMATION_BYTES = 1024
 _ANIMATION = "The file is an animation, of which the first picture was read; save others as files of their own."
 _WFDB_HEADER = re.compile(rb"[\w-]+(/\d+)? \d+ [\d.]+[^\n]*\n[\w-]+\.dat ")
 _DECODED_APART = ("PDF", "TIFF")
+_ZIP_START = b"PK\x03\x04"
+_OFFICE_MARKS = (b"[Content_Types].xml", b"mimetypeapplication/")
+"""Names of the first files in the ZIP of a document of Microsoft Office or LibreOffice."""
 _OTHER_FORMATS = {
+    _ZIP_START: "an Office file",
     b"GIF8": "a GIF",
-    b"PK\x03\x04": "a ZIP or Office file",
     b"\xd0\xcf\x11\xe0": "an old Office file",
     b"%!PS": "a PostScript file",
     b"<": "an HTML, SVG or XML file",
@@ -394,6 +397,13 @@ def _file_kind(file: SourceFile) -> str:
         return "HEIC"
     if b"%PDF-" in head:
         return "PDF"
+    if head.startswith(_ZIP_START) and not any(mark in head for mark in _OFFICE_MARKS):
+        raise EcgReadError(
+            code="unsupported",
+            source=file.name,
+            detail=f"expected {_EXPECTED}, found a ZIP; unpack it, or read the pages and ECGs in it with ecglens "
+            "batch.",
+        )
     if any(mark in file.data[:_RECORD_SEARCH_BYTES] for mark in _RECORD_MARKS) or head.startswith(_EDF_START):
         raise EcgReadError(
             code="unsupported",

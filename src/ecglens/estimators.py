@@ -43,13 +43,17 @@ class EcgFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Check the parameters; nothing is learned.
 
         Raises:
-            EcgLensError: A name or ``on_error`` is unknown.
+            ArgumentError: A name or ``on_error`` is unknown.
         """
+        if isinstance(self.names, str):
+            raise ArgumentError(
+                f"Expected a tuple of names of FEATURES, got the text {self.names!r}; give ({self.names!r},)."
+            )
         unknown = sorted(set(self.names or ()) - set(FEATURES))
         if unknown:
-            raise EcgLensError(f"Expected names of FEATURES, got {', '.join(unknown)}.")
+            raise ArgumentError(f"Expected names of FEATURES, got {', '.join(unknown)}; correct them.")
         if self.on_error not in {"raise", "nan"}:
-            raise EcgLensError(f"Expected on_error to be raise or nan, got {self.on_error}.")
+            raise ArgumentError(f"Expected on_error to be raise or nan, got {self.on_error!r}; choose one.")
         self.names_ = tuple(self.names or FEATURES)
         return self
 

@@ -30,7 +30,7 @@ from ecglens.records import (
     Reading,
 )
 
-__all__ = ["pack_reading", "store_record", "unpack_reading", "restore_record"]
+__all__ = ["pack_reading", "restore_record", "store_record", "unpack_reading"]
 
 _VERSION = 1
 _FAST = 1

@@ -140,13 +140,17 @@ class StreamEvent:
     def of_gap(cls, gap: Gap) -> "StreamEvent":
         """Return the event that a gap is."""
         seconds = gap.end_s - gap.start_s
-        words = "after the connection was lost" if gap.reason == "disconnected" else "in packets that did not arrive"
+        words = {
+            "lost": "in packets that did not arrive",
+            "disconnected": "after the connection was lost",
+            "restarted": "or more, as the device counts anew",
+        }
         return cls(
             "gap",
             "Gap",
             gap.start_s,
             gap.end_s,
-            detail=f"{seconds:.2f} s are missing {words}.",
+            detail=f"{seconds:.2f} s are missing {words[gap.reason]}.",
             values={"samples": float(gap.samples)},
         )
 

@@ -294,7 +294,7 @@ class Assembler:
             return None
         if packet.sequence >= state.modulus:
             state.modulus = 0
-        for modulus in _MODULI:
+        for modulus in () if state.is_restarted or state.is_disconnected else _MODULI:
             if modulus - _NEAR <= state.sequence < modulus and packet.sequence < _NEAR:
                 state.modulus = modulus
         steps, half = packet.sequence - state.sequence, state.modulus // 2

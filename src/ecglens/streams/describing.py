@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from ecglens.errors import StreamError
-from ecglens.streams.packets import Connection, Message, Packet, Refused, RrIntervals, StreamInfo
+from ecglens.streams.packets import Connection, Message, Packet, Refused, StreamInfo
 
 __all__ = ["MAX_BEFORE", "describe_first"]
 
@@ -36,13 +36,13 @@ async def describe_first(source: AsyncIterator[Message]) -> AsyncIterator[Messag
                 for each in refused:
                     yield each
                 continue
-            if isinstance(message, Packet | RrIntervals):
+            if isinstance(message, Packet):
                 raise _miss_description(refused)
             count += not isinstance(message, Connection)
             refused += [message] if isinstance(message, Refused) else []
             if count > MAX_BEFORE:
                 raise _miss_description(refused)
-        if refused:
+        if refused and not is_described:
             raise _miss_description(refused)
     finally:
         close = getattr(source, "aclose", None)

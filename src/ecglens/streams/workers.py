@@ -21,10 +21,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ecglens.errors import StreamError
 from ecglens.extras import require
+from ecglens.streams.digital import choose_offsets, digitize
 from ecglens.streams.describing import describe_first
 from ecglens.streams.json_lines import LineParser, write_line
 from ecglens.streams.monitor import Monitor
@@ -385,14 +384,15 @@ def _describe_end(own: _Device, error: Exception) -> Result:
 
 
 def _describe(stretch: Stretch) -> dict[str, Any]:
-    """Return samples as a result: microvolts, 16 bits each, lead by lead."""
-    whole = np.rint(np.nan_to_num(stretch.samples_mv.astype(np.float64), nan=-32.768) * 1000)
-    digital = np.clip(whole, -32768, 32767).astype("<i2")
+    """Return samples as a result: microvolts less an offset of each lead, 16 bits each, lead by lead."""
+    offsets_mv = choose_offsets(stretch.samples_mv)
+    digital = digitize(stretch.samples_mv, offsets_mv)
     return {
         "type": "samples",
         "first": stretch.first,
         "samples": int(digital.shape[1]),
         "uv": b64encode(digital.tobytes()).decode(),
+        "offset_mv": offsets_mv.tolist(),
     }
 
 

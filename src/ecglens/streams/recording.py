@@ -29,12 +29,14 @@ from ecglens.streams.packets import StreamInfo, Stretch
 from ecglens.streams.results import Result
 
 __all__ = [
+    "MAX_SAMPLES",
     "RESULTS",
     "SEGMENT_S",
     "SESSION",
     "Recorder",
     "Session",
     "list_segments",
+    "measure_session",
     "name_session",
     "read_results",
     "read_session",
@@ -51,7 +53,8 @@ _SYNC_S = 10.0
 _CENTER_S = 1.0
 """Least time between two segments that begin as an offset has changed."""
 _MAX_RESULTS_BYTES = 1 << 20
-_MAX_SAMPLES = 60_000_000
+MAX_SAMPLES = 60_000_000
+"""Samples of all leads of a session that are read at a time."""
 _SEGMENT = re.compile(r"segment-(\d{4,})")
 _START = re.compile(r"# first sample: (\d+)")
 _BASELINE = re.compile(rf"\.dat 16 {STEPS_PER_MV}\((-?\d+)\)/mV ")
@@ -267,6 +270,17 @@ def read_session_info(folder: str | Path) -> Session:
         ) from error
 
 
+def measure_session(folder: str | Path) -> float:
+    """Return the length of a recorded stream in s, gaps among it.
+
+    Raises:
+        DatasetError: There is no session in the folder.
+    """
+    folder = Path(folder)
+    info = read_session_info(folder).info
+    return max((end for _, end, _ in _list_spans(folder, info, list_segments(folder))), default=0) / info.fs_hz
+
+
 def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | None = None) -> EcgRecord:
     """Return a recorded stream, or a part of it, as one record; gaps are NaN.
 
@@ -289,9 +303,9 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
         raise DatasetError(
             f"Expected samples in the recorded stream {folder_name(folder)}, got none in this part of it."
         )
-    if (high - low) * len(info.leads) > _MAX_SAMPLES:
+    if (high - low) * len(info.leads) > MAX_SAMPLES:
         raise DatasetError(
-            f"Expected at most {_MAX_SAMPLES:,} samples, got {(high - low) * len(info.leads):,} in "
+            f"Expected at most {MAX_SAMPLES:,} samples, got {(high - low) * len(info.leads):,} in "
             f"{folder_name(folder)}; read a part of the stream."
         )
     signals = np.full((len(info.leads), high - low), np.nan, dtype=np.float32)

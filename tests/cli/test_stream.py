@@ -193,7 +193,10 @@ def test_a_closed_stdin_gives_one_sentence() -> None:
         (["-", "--serve", "--site", "ftp://x"], "Expected the address of a site"),
         (["-", "--serve"], "Expected a token of your account in the variable ECGLENS_TOKEN"),
         (["-", "--serve", "--site", "http://example.org"], "use TLS"),
-        (["-", "--broker", "redis://x", "--json", "--seconds", "1"], "--broker without --seconds, --json, as the workers"),
+        (
+            ["-", "--broker", "redis://x", "--json", "--seconds", "1"],
+            "--broker without --seconds, --json, as the workers",
+        ),
         (["replay:x?speed=nan"], "a number as speed"),
         (["replay:x?repeat=inf"], "a number as repeat"),
         (["replay:x?repeat=0"], "a whole number from 1 on as repeat"),

@@ -161,7 +161,7 @@ HOUR = 3600.0
 @pytest.mark.parametrize(
     ("sequence", "shift_s"), [(False, -HOUR), (False, HOUR), (True, HOUR), (True, 1e9), (1 << 61, None), (10**9, HOUR)]
 )
-def test_a_clock_or_a_counter_that_is_set_begins_anew_and_no_gap_is_made_up(
+def test_a_clock_or_a_counter_that_is_set_begins_again_and_no_gap_is_made_up(
     sequence: int | bool, shift_s: float | None
 ) -> None:
     packets = []

@@ -204,7 +204,7 @@ def test_a_stream_that_is_flat_from_its_start_rings() -> None:
     assert at_s <= 6.0
 
 
-def test_a_description_again_begins_anew_and_other_leads_are_refused() -> None:
+def test_a_description_again_begins_again_and_other_leads_are_refused() -> None:
     record = make_record(seconds=12.0)
     info, packets = StreamInfo("x", record.leads, 250.0), list(cut_packets(record))
     monitor = Monitor(info)
@@ -214,7 +214,7 @@ def test_a_description_again_begins_anew_and_other_leads_are_refused() -> None:
     assert monitor.now_s == pytest.approx(24.0, abs=0.01)
     events = of(results, StreamEvent)
     assert [event.kind for event in events if event.kind in ("gap", "refused")] == ["gap", "refused"]
-    assert "counts anew" in events[-2].detail or "counts anew" in events[0].detail
+    assert "restarts its count" in events[-2].detail or "restarts its count" in events[0].detail
     assert not [beat for beat in of(results, LiveBeat) if beat.rr_s and beat.at_s > 12 > beat.at_s - beat.rr_s]
 
 

@@ -156,9 +156,7 @@ def events_of(server: Server, device: str = "bed") -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("options", [{}, {"sequence": None}, {"sequence": None, "time_s": None}])
-def test_a_device_that_is_fed_a_second_time_is_monitored_a_second_time(
-    server: Server, options: dict[str, Any]
-) -> None:
+def test_a_device_that_is_fed_a_second_time_is_monitored_a_second_time(server: Server, options: dict[str, Any]) -> None:
     broker = connect_broker(server.url)
     worker = StreamWorker(broker)
     for _ in range(2):
@@ -208,7 +206,7 @@ def test_an_error_in_one_stream_ends_it_with_a_sentence_and_the_worker_goes_on(
     work(worker)
     assert events_of(server)[-1] == (
         "connection",
-        "The program failed on a message of the device. The stream ends until it is fed anew.",
+        "The program failed on a message of the device. The stream ends until it is fed again.",
     )
     worker.stop()
     monkeypatch.undo()

@@ -100,14 +100,21 @@ def command(
         raise EcgLensError("Expected a folder to record into beside --fhir, got none; add --record DIR.")
     if broker is not None:
         names = ("--record", "--serve", "--to", "--alarms", "--model", "--seconds", "--fhir", "--json")
-        used = (record is not None, serve, to, alarms is not None, model is not None, seconds is not None, fhir, as_json)
+        used = (
+            record is not None,
+            serve,
+            to,
+            alarms is not None,
+            model is not None,
+            seconds is not None,
+            fhir,
+            as_json,
+        )
         _check_beside_broker([name for name, is_used in zip(names, used, strict=True) if is_used])
         _feed(broker, open_source(source, retries=Retries(attempts=attempts)))
         return
     err = Console(stderr=True, highlight=False)
-    outputs: list[Output] = [
-        QueuedOutput(open_output(address), address.rpartition("@")[2]) for address in to or ()
-    ]
+    outputs: list[Output] = [QueuedOutput(open_output(address), address.rpartition("@")[2]) for address in to or ()]
     if serve:
         outputs.append(SiteOutput(site, os.environ.get("ECGLENS_TOKEN", "")))
     rules = load_alarms(alarms)

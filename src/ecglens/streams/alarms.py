@@ -103,9 +103,7 @@ class Alarms:
         """Names of the alarms that ring."""
         return tuple(name for name, state in self.states.items() if state.is_active)
 
-    def update(
-        self, now_s: float, figures: Mapping[str, float], at_least: Collection[str] = ()
-    ) -> list[StreamEvent]:
+    def update(self, now_s: float, figures: Mapping[str, float], at_least: Collection[str] = ()) -> list[StreamEvent]:
         """Compare figures with the rules, and return the alarms that begin or end.
 
         Args:

@@ -1,7 +1,7 @@
 """Packets into samples on one count: lost, doubled, late and reordered packets, with every gap reported.
 
 A packet arrives twice where its numbers and its samples are those of one before. Any other packet whose place is taken,
-or whose numbers are far ahead, is odd: one such packet is dropped, and after three in a row the device counts anew, so
+or whose numbers are far ahead, is odd: one such packet is dropped, and after three in a row the count begins again, so
 that they begin behind a gap.
 """
 
@@ -59,7 +59,7 @@ class AssemblyLimits:
     max_jump_s: float = threshold(
         600.0,
         "s",
-        "Longest gap that is believed by the number or the time alone; beyond it the device counts anew.",
+        "Longest gap that is believed by the number or the time alone; beyond it the device restarts its count.",
         low="Long pauses of devices with one count lose their length.",
         high="A counter or a clock that was set again is a long gap that never was.",
         evidence="benchmarks/streams.md: faults",
@@ -68,7 +68,7 @@ class AssemblyLimits:
 
 LIMITS = AssemblyLimits()
 _ODD = 3
-"""Number of odd packets in a row after which the device counts anew."""
+"""Number of odd packets in a row after which the device restarts its count."""
 _RECENT = 200
 """Number of packets among which one that arrives twice is recognized."""
 _LATE_S = 30.0
@@ -94,7 +94,7 @@ class AssemblyState:
         length: Samples of the newest packet.
         holes: First number and number behind the end of the latest gaps.
         is_disconnected: Whether the connection was lost since the last packet.
-        is_restarted: Whether the device began anew since the last packet.
+        is_restarted: Whether the device began again since the last packet.
         recent: Digests of the latest packets, by which one that arrives twice is recognized.
         modulus: Number at which the counter begins from 0 again; 0 where it has not.
         offset_s: By how much the device has set its clock back so far.
@@ -163,7 +163,7 @@ class Assembler:
         if first is not None and self._is_late(first, first + length):
             self._count(late=1)
             return []
-        if first is None or self._is_taken(packet, first, first + length):
+        if first is None or self._is_occupied(packet, first, first + length):
             return self._take_odd(packet)
         self._count(late=len(self._odd))
         self._odd = []
@@ -176,7 +176,7 @@ class Assembler:
         return out
 
     def describe_again(self) -> list[Stretch | Gap]:
-        """Release what waits, as the device described itself again: what does not go on from there begins anew."""
+        """Release what waits, as the device described itself again: what does not go on from there begins again."""
         out = self.finish()
         self.state.is_restarted, self.state.recent = True, []
         return out
@@ -185,7 +185,7 @@ class Assembler:
         """Release what waits, as the stream has ended."""
         out = self._release(is_final=True)
         while self._odd:
-            out += [*self._begin_anew(), *self._release(is_final=True)]
+            out += [*self._restart(), *self._release(is_final=True)]
         return out
 
     def count_refused(self) -> None:
@@ -204,12 +204,12 @@ class Assembler:
         return abs(packet.time_s - before.time_s - length / self._info.fs_hz) <= LIMITS.tolerance_s
 
     def _take_odd(self, packet: Packet) -> list[Stretch | Gap]:
-        """Store a packet that has no place, and begin anew where several came in a row or anything may have changed."""
+        """Store a packet that has no place, and begin again after several in a row or after a break."""
         self._odd.append(packet)
         is_expected = self.state.is_disconnected or self.state.is_restarted
-        return self._begin_anew() if is_expected or len(self._odd) >= _ODD else []
+        return self._restart() if is_expected or len(self._odd) >= _ODD else []
 
-    def _begin_anew(self) -> list[Stretch | Gap]:
+    def _restart(self) -> list[Stretch | Gap]:
         """Return the packets that have no place, behind a gap; it is as long as the time of arrival says."""
         out = self._release(is_final=True)
         state, (packet, *others) = self.state, self._odd
@@ -241,7 +241,7 @@ class Assembler:
             start < end and first < stop and stop >= oldest for start, stop in self.state.holes
         )
 
-    def _is_taken(self, packet: Packet, first: int, end: int) -> bool:
+    def _is_occupied(self, packet: Packet, first: int, end: int) -> bool:
         """Return whether there are samples in the place already."""
         missing = self.state.next - first
         if end <= self.state.next or (packet.sequence is None and missing > self._tolerance):

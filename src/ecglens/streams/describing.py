@@ -52,6 +52,4 @@ async def describe_first(source: AsyncIterator[Message]) -> AsyncIterator[Messag
 
 def _miss_description(refused: list[Refused]) -> StreamError:
     reason = f"; the first of {len(refused)} messages that were refused: {refused[0].reason}" if refused else "."
-    return StreamError(
-        f"Expected a description of the stream before its first message; send its info first{reason}"
-    )
+    return StreamError(f"Expected a description of the stream before its first message; send its info first{reason}")

@@ -5,8 +5,8 @@ from zlib import crc32
 
 import numpy as np
 
-from ecglens.errors import StreamError
 from ecglens.criteria.table import load_criteria
+from ecglens.errors import StreamError
 from ecglens.measuring.rhythm_figures import LIMITS as RECORD_LIMITS
 from ecglens.statements import Outcome
 from ecglens.streams.alarms import AlarmRule, Alarms, AlarmState, load_alarms
@@ -41,7 +41,7 @@ _MINUTE_S = 10.0
 """Interval of the figures of a minute and of looking for P waves."""
 _QUALITY_S = 2.0
 _HIDING_S = 1.0
-"""Longest gap that hides no more than one beat; after a longer one the time without a beat counts anew."""
+"""Longest gap that hides no more than one beat; after a longer one the time without a beat restarts its count."""
 _BLIND_S = 0.5
 """Time after a gap in which a beat may go unnoticed."""
 
@@ -126,7 +126,9 @@ class Monitor:
         self.info = info
         stored: MonitorState = MonitorState() if state is None else load_state(state, _STATES)
         if state is not None and (stored.leads, stored.fs_hz) != (info.leads, info.fs_hz):
-            raise StreamError(f"Expected the state of a stream with the leads and the rate of {info.device}, got another.")
+            raise StreamError(
+                f"Expected the state of a stream with the leads and the rate of {info.device}, got another."
+            )
         self._state = stored
         stored.leads, stored.fs_hz = info.leads, info.fs_hz
         # Many streams that begin together would all look for P waves in the same moment.
@@ -227,7 +229,7 @@ class Monitor:
         return [*self._alarms.update(self.now_s + seconds, {"gap_s": seconds})]
 
     def _take_description(self, info: StreamInfo) -> tuple[list[Stretch], list[Result]]:
-        """Take the description of a device that is described already, as it may count anew behind it."""
+        """Take the description of a device that is described already, as it may restart its count behind it."""
         if (info.leads, info.fs_hz) != (self.info.leads, self.info.fs_hz):
             return self.feed(Refused(f"Expected the leads and the rate of {self.info.device} to stay, got others."))
         return self._advance(self._assembler.describe_again()) if self.now_s else ([], [])

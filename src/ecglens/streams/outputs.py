@@ -18,7 +18,7 @@ __all__ = ["JsonLinesOutput", "LslOutput", "MqttOutput", "Output", "QueuedOutput
 _WAITING = 1000
 """Steps of a stream that wait for an output that is slow."""
 _PATIENCE_S = 0.2
-"""Time that a stream waits for a slow output before it drops results, as a file is read faster than results are sent."""
+"""Time that a stream waits for a slow output before it drops results: a file is read faster than results are sent."""
 _AWAY_S = 1.0
 """Time for which an MQTT broker that failed is not tried again."""
 _END_S = 3.0
@@ -141,7 +141,7 @@ class QueuedOutput:
         self._queue.put_nowait(step)
 
     async def close(self) -> None:
-        """End, after what waits was passed on or its time is over."""
+        """Leave the output after what waits was passed on, or when its time is over."""
         if self._task is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_END_S):

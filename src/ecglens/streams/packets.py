@@ -137,8 +137,8 @@ class Gap:
         samples: How many are lost.
         start_s: Where the gap begins, in s from the start of the stream.
         end_s: Where it ends.
-        reason: ``"lost"`` (packets did not arrive), ``"disconnected"``, or ``"restarted"`` (the device counts anew, and
-            at least one sample is missing).
+        reason: ``"lost"`` (packets did not arrive), ``"disconnected"``, or ``"restarted"`` (the device restarts its
+            count, and at least one sample is missing).
     """
 
     first: int

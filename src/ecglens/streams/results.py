@@ -143,7 +143,7 @@ class StreamEvent:
         words = {
             "lost": "in packets that did not arrive",
             "disconnected": "after the connection was lost",
-            "restarted": "or more, as the device counts anew",
+            "restarted": "or more, as the device restarts its count",
         }
         return cls(
             "gap",

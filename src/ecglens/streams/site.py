@@ -91,7 +91,7 @@ class SiteOutput:
 
     @property
     def failure(self) -> str | None:
-        """What went wrong, in one sentence; ``None`` where the stream was sent."""
+        """Reason why nothing was sent, in one sentence; ``None`` where the stream was sent."""
         if self.refusal is not None or self.has_sent or self._thread is None:
             return self.refusal
         return f"Expected a site at {self._url.scheme}://{self._url.netloc}, but nothing was sent there; check --site."

@@ -89,6 +89,7 @@ async def watch(
             if monitor is None:
                 assert isinstance(message, StreamInfo)
                 monitor = Monitor(message, rules=rules, state=state)
+                silence.end()
             stretches, results = monitor.feed(message)
             if stretches or isinstance(message, RrIntervals):
                 silence.end()

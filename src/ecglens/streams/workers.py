@@ -6,8 +6,9 @@ the lease in the same step, so that a worker that lost it changes nothing more. 
 gives the same results for the same packets: the worker that takes over starts from the saved state, reads the packets
 after it once more, and publishes only the numbers that are not there yet. So nothing is lost and nothing comes twice.
 
-Each feeder marks its description, behind which the device may count anew. A stream that cannot go on, by a description
-with other leads or an error of the program, says so in an event; the next feeder's begins again, and its worker lives.
+Each feeder marks its description, behind which the device may restart its count. A stream that cannot go on, by a
+description with other leads or an error of the program, says so in an event; the next feeder's begins again, and its
+worker lives.
 """
 
 import asyncio
@@ -23,8 +24,8 @@ from typing import Any
 
 from ecglens.errors import StreamError
 from ecglens.extras import require
-from ecglens.streams.digital import choose_offsets, digitize
 from ecglens.streams.describing import describe_first
+from ecglens.streams.digital import choose_offsets, digitize
 from ecglens.streams.json_lines import LineParser, write_line
 from ecglens.streams.monitor import Monitor
 from ecglens.streams.packets import Connection, Message, Packet, RrIntervals, StreamInfo, Stretch
@@ -299,7 +300,7 @@ class StreamWorker:
             try:
                 documents += self._take(own, fields)
             except Exception as error:
-                _LOG.exception("The stream %s ends until it is fed anew", device)
+                _LOG.exception("The stream %s ends until it is fed again", device)
                 documents.append(_describe_end(own, error).to_dict())
                 own.monitor = None
         now_s = own.monitor.now_s if own.monitor is not None else float("inf")
@@ -379,7 +380,7 @@ def _begin_feeder(own: _Device, line: bytes) -> list[Message]:
 def _describe_end(own: _Device, error: Exception) -> Result:
     now_s = 0.0 if own.monitor is None else own.monitor.now_s
     reason = str(error) if isinstance(error, StreamError) else "The program failed on a message of the device."
-    detail = f"{reason} The stream ends until it is fed anew."
+    detail = f"{reason} The stream ends until it is fed again."
     return StreamEvent("connection", "Stream ended", now_s, now_s, priority="high", detail=detail)
 
 

@@ -120,9 +120,7 @@ def _read_option(options: dict[str, list[str]], name: str, default: float, addre
 def _read_whole(options: dict[str, list[str]], name: str, default: int, address: str) -> int:
     value = _read_option(options, name, default, address)
     if value < 1 or value != int(value):
-        raise StreamError(
-            f"Expected a whole number from 1 on as {name} in {address[:120]}, got {value:g}; correct it."
-        )
+        raise StreamError(f"Expected a whole number from 1 on as {name} in {address[:120]}, got {value:g}; correct it.")
     return int(value)
 
 

@@ -222,3 +222,30 @@ def test_the_state_of_a_stream_with_other_leads_is_refused() -> None:
     monitor = Monitor(StreamInfo("x", ("I", "II"), 250.0))
     with pytest.raises(StreamError, match="Expected the state of a stream with the leads and the rate of x"):
         Monitor(StreamInfo("x", ("I",), 250.0), state=monitor.save())
+
+
+def test_another_device_with_the_same_leads_is_told_apart_and_nothing_is_glued_to_it() -> None:
+    record = make_record(seconds=10.0)
+    packets = list(cut_packets(record))
+    monitor = Monitor(StreamInfo("x", record.leads, 250.0))
+    results: list[Any] = []
+    for message in (*packets[:100], StreamInfo("y", record.leads, 250.0), *packets[100:]):
+        results += monitor.feed(message)[1]
+    events = [(event.kind, event.detail) for event in of(results, StreamEvent) if event.kind in ("connection", "gap")]
+    assert events[0] == ("connection", "The device y sends in place of x.")
+    assert [kind for kind, _ in events] == ["connection", "gap"]
+
+
+def test_packets_that_wait_are_part_of_the_state() -> None:
+    record = make_record(seconds=10.0)
+    packets = list(cut_packets(record))
+    packets[20], packets[21] = packets[21], packets[20]
+    packets[40:] = [Packet(each.samples_mv, number) for number, each in enumerate(packets[40:])]
+    info = StreamInfo("x", record.leads, 250.0)
+    for cut in (21, 41, 42):
+        monitor, total = Monitor(info), 0
+        for place, packet in enumerate(packets):
+            if place == cut:
+                monitor = Monitor(info, state=monitor.save())
+            total += sum(part.samples_mv.shape[1] for part in monitor.feed(packet)[0])
+        assert total == 2500

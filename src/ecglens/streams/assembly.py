@@ -97,6 +97,8 @@ class AssemblyState:
         is_restarted: Whether the device began again since the last packet.
         recent: Digests of the latest packets, by which one that arrives twice is recognized.
         modulus: Number at which the counter begins from 0 again; 0 where it has not.
+        waiting: Number of the first sample and samples of each packet that waits for one before it.
+        odd: Packets in a row that have no place.
         offset_s: By how much the device has set its clock back so far.
         clock: State of the clock by the time of arrival, or by the device where arrivals have no time.
         faults: Counts so far.
@@ -112,6 +114,8 @@ class AssemblyState:
     is_restarted: bool = False
     recent: list[int] = field(default_factory=list)
     modulus: int = 0
+    waiting: list[tuple[int, NDArray[np.float32]]] = field(default_factory=list)
+    odd: list[Packet] = field(default_factory=list)
     offset_s: float = 0.0
     clock: ClockState = field(default_factory=ClockState)
     faults: Faults = field(default_factory=Faults)
@@ -124,15 +128,13 @@ class Assembler:
 
     Args:
         info: The stream.
-        state: State of an assembler before, to go on with; packets that waited in it are gone.
+        state: State of an assembler before, to go on with.
     """
 
     def __init__(self, info: StreamInfo, state: AssemblyState | None = None) -> None:
         self._info = info
         self.state = state or AssemblyState()
         self.clock = SampleClock(info.fs_hz, self.state.clock)
-        self._waiting: list[tuple[int, NDArray[np.float32]]] = []
-        self._odd: list[Packet] = []
 
     @property
     def faults(self) -> Faults:
@@ -165,8 +167,8 @@ class Assembler:
             return []
         if first is None or self._is_occupied(packet, first, first + length):
             return self._take_odd(packet)
-        self._count(late=len(self._odd))
-        self._odd = []
+        self._count(late=len(self.state.odd))
+        self.state.odd = []
         return self._accept(packet, first, length, digest)
 
     def disconnect(self) -> list[Stretch | Gap]:
@@ -175,8 +177,16 @@ class Assembler:
         self.state.is_disconnected, self.state.recent = True, []
         return out
 
-    def describe_again(self) -> list[Stretch | Gap]:
-        """Release what waits, as the device described itself again: what does not go on from there begins again."""
+    def describe_again(self, *, is_other: bool) -> list[Stretch | Gap]:
+        """Release what waits, as the device described itself again: what does not go on from there begins again.
+
+        Args:
+            is_other: Whether it is another device, from whose packets nothing goes on.
+        """
+        if is_other:
+            out = self.disconnect()
+            self.state.sequence = self.state.time_s = None
+            return out
         out = self.finish()
         self.state.is_restarted, self.state.recent = True, []
         return out
@@ -184,7 +194,7 @@ class Assembler:
     def finish(self) -> list[Stretch | Gap]:
         """Release what waits, as the stream has ended."""
         out = self._release(is_final=True)
-        while self._odd:
+        while self.state.odd:
             out += [*self._restart(), *self._release(is_final=True)]
         return out
 
@@ -194,9 +204,9 @@ class Assembler:
 
     def _follows_odd(self, packet: Packet, length: int) -> bool:
         """Return whether a packet goes on from an odd one."""
-        if not self._odd:
+        if not self.state.odd:
             return False
-        before = self._odd[-1]
+        before = self.state.odd[-1]
         if packet.sequence is not None and before.sequence is not None:
             return packet.sequence == before.sequence + 1
         if packet.time_s is None or before.time_s is None:
@@ -205,15 +215,15 @@ class Assembler:
 
     def _take_odd(self, packet: Packet) -> list[Stretch | Gap]:
         """Store a packet that has no place, and begin again after several in a row or after a break."""
-        self._odd.append(packet)
+        self.state.odd.append(packet)
         is_expected = self.state.is_disconnected or self.state.is_restarted
-        return self._restart() if is_expected or len(self._odd) >= _ODD else []
+        return self._restart() if is_expected or len(self.state.odd) >= _ODD else []
 
     def _restart(self) -> list[Stretch | Gap]:
         """Return the packets that have no place, behind a gap; it is as long as the time of arrival says."""
         out = self._release(is_final=True)
-        state, (packet, *others) = self.state, self._odd
-        self._odd = []
+        state, (packet, *others) = self.state, self.state.odd
+        self.state.odd = []
         state.recent, state.modulus, state.is_restarted = [], 0, not state.is_disconnected
         length = packet.samples_mv.shape[1]
         late = round(self._measure_delay(packet, length) * self._info.fs_hz)
@@ -228,10 +238,10 @@ class Assembler:
             self.state.recent = [*self.state.recent[1 - _RECENT :], digest]
         self._remember(packet, first + length, length)
         start = max(first, self.state.next)
-        if self._waiting and start < self._waiting[-1][0]:
+        if self.state.waiting and start < self.state.waiting[-1][0]:
             self._count(reordered=1)
         part = (start, packet.samples_mv[:, start - first :])
-        self._waiting = sorted([*self._waiting, part], key=lambda each: each[0])
+        self.state.waiting = sorted([*self.state.waiting, part], key=lambda each: each[0])
         return self._release(is_final=False)
 
     def _is_late(self, first: int, end: int) -> bool:
@@ -246,7 +256,7 @@ class Assembler:
         missing = self.state.next - first
         if end <= self.state.next or (packet.sequence is None and missing > self._tolerance):
             return True
-        return any(start <= first < start + part.shape[1] for start, part in self._waiting)
+        return any(start <= first < start + part.shape[1] for start, part in self.state.waiting)
 
     @property
     def _tolerance(self) -> float:
@@ -322,7 +332,7 @@ class Assembler:
         """Return the place itself, or that of a neighbor's edge where it is closer than jitter is."""
         state = self.state
         edges = [state.ahead, state.ahead - length, *(start for start, _ in state.holes), state.next]
-        edges += [start - length for start, _ in self._waiting]
+        edges += [start - length for start, _ in self.state.waiting]
         nearest = min(edges, key=lambda edge: abs(edge - place))
         return max(nearest if abs(nearest - place) <= self._tolerance else place, 0)
 
@@ -344,11 +354,11 @@ class Assembler:
     def _release(self, *, is_final: bool) -> list[Stretch | Gap]:
         """Return what follows the samples before; over a hole only at the end or after a long wait."""
         out: list[Stretch | Gap] = []
-        while self._waiting:
-            first, samples = self._waiting[0]
+        while self.state.waiting:
+            first, samples = self.state.waiting[0]
             if first > self.state.next:
-                limit, last = self._limit_wait(), self._waiting[-1]
-                has_waited = self.state.ahead - self.state.next > limit and len(self._waiting) > 1
+                limit, last = self._limit_wait(), self.state.waiting[-1]
+                has_waited = self.state.ahead - self.state.next > limit and len(self.state.waiting) > 1
                 is_far = last[0] + last[1].shape[1] - first > limit
                 is_new = self.state.is_disconnected or self.state.is_restarted
                 if not (is_final or is_new or is_far or has_waited):
@@ -356,7 +366,7 @@ class Assembler:
                 out.append(self._give_up(first))
             start = max(first, self.state.next)
             part = samples[:, start - first :]
-            self._waiting.pop(0)
+            self.state.waiting.pop(0)
             if part.shape[1]:
                 out.append(Stretch(start, part, self.clock.time_at(start) if self.clock.is_set else None))
                 self.state.next = start + part.shape[1]

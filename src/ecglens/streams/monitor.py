@@ -99,6 +99,7 @@ _STATES = (
     RhythmState,
     TimedBeat,
     AlarmState,
+    Packet,
 )
 
 
@@ -232,7 +233,14 @@ class Monitor:
         """Take the description of a device that is described already, as it may restart its count behind it."""
         if (info.leads, info.fs_hz) != (self.info.leads, self.info.fs_hz):
             return self.feed(Refused(f"Expected the leads and the rate of {self.info.device} to stay, got others."))
-        return self._advance(self._assembler.describe_again()) if self.now_s else ([], [])
+        if not self.now_s:
+            return [], []
+        is_other = info.device != self.info.device
+        stretches, results = self._advance(self._assembler.describe_again(is_other=is_other))
+        if is_other:
+            detail = f"The device {info.device} sends in place of {self.info.device}."
+            results.append(StreamEvent("connection", "Another device", self.now_s, self.now_s, detail=detail))
+        return stretches, results
 
     def _advance(self, items: list[Stretch | Gap]) -> tuple[list[Stretch], list[Result]]:
         stretches: list[Stretch] = []

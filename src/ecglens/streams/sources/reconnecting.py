@@ -51,7 +51,8 @@ async def keep_connected(
     Raises:
         StreamError: The first connection could not be made and was not to be tried again.
     """
-    failures, has_worked, is_described = 0, False, False
+    failures, has_worked = 0, False
+    info: StreamInfo | None = None
     while True:
         is_lost, is_first, detail = False, True, "the other side ended it"
         try:
@@ -59,8 +60,8 @@ async def keep_connected(
                 if is_lost is False and failures and has_worked:
                     yield Connection(True, f"{name} is connected again.")
                 failures, has_worked = 0, True
-                is_repeated = is_first and is_described and isinstance(message, StreamInfo)
-                is_described, is_first = is_described or isinstance(message, StreamInfo), False
+                is_repeated = is_first and message == info
+                info, is_first = message if isinstance(message, StreamInfo) else info, False
                 if not is_repeated:
                     yield message
         except losses as error:

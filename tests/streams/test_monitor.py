@@ -224,7 +224,7 @@ def test_the_state_of_a_stream_with_other_leads_is_refused() -> None:
         Monitor(StreamInfo("x", ("I",), 250.0), state=monitor.save())
 
 
-def test_another_device_with_the_same_leads_is_told_apart_and_nothing_is_glued_to_it() -> None:
+def test_another_device_with_the_same_leads_is_an_event_and_nothing_is_glued_to_it() -> None:
     record = make_record(seconds=10.0)
     packets = list(cut_packets(record))
     monitor = Monitor(StreamInfo("x", record.leads, 250.0))

@@ -364,7 +364,7 @@ class Monitor:
         if rate is not None:
             figures["rate_bpm"] = rate.figures["rate_bpm"].value
         last, at_least = self._rhythm.last, set()
-        if self._detector is not None:
+        if self._detector is not None and self._detector.state.has_learned:
             figures["since_beat_s"] = now - self._last_beat_or_start()
             if last is None or last.at_s < self._state.observed_from_s:
                 at_least.add("since_beat_s")  # nobody knows when the last beat was

@@ -2,10 +2,14 @@
 
 import io
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +17,11 @@ from streams_help import make_record
 from typer.testing import CliRunner
 
 from ecglens.cli.app import app
-from ecglens.formats.files import write_record
-from ecglens.streams import read_results, read_session
+from ecglens.formats.files import read_record, write_record
+from ecglens.streams import StreamInfo, read_results, read_session, recording
+from ecglens.streams.json_lines import write_line
+from ecglens.streams.recording import read_session_info
+from ecglens.streams.replay import cut_packets
 
 COMMAND = [sys.executable, "-c", "from ecglens.cli import main; main()"]
 
@@ -88,6 +95,91 @@ def test_a_tcp_client_gets_the_replayed_file(file: Path) -> None:
     assert '"type": "beat"' in result.stdout
 
 
+def test_a_line_that_is_no_description_is_counted_and_the_stream_goes_on() -> None:
+    info = '{"type": "info", "device": "x", "leads": ["I"], "fs_hz": 250}'
+    lines = ["0.1, 0.2]]}", '{"type": "samples", "mv": [[0.1]]}', info, '{"type": "samples", "mv": [[0.1]]}']
+    process = subprocess.run([*COMMAND, "stream", "-"], input="\n".join(lines), capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("Message refused: Expected") == 2
+    process = subprocess.run([*COMMAND, "stream", "-"], input="\n".join(lines[:2]), capture_output=True, text=True)
+    assert process.returncode == 2
+    assert process.stderr.count("\n") == 1
+    assert "send its info first; the first of 2 messages that were refused" in process.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no SIGHUP")
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_a_silent_stream_as_its_end_does(name: str, code: int, tmp_path: Path) -> None:
+    record = make_record(seconds=5.0)
+    lines = [write_line(StreamInfo("x", record.leads, 250.0)), *map(write_line, cut_packets(record)), ""]
+    command = [*COMMAND, "stream", "-", "--record", str(tmp_path / "out"), "--fhir", "--json"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n".join(lines))
+        process.stdin.flush()
+        while '"at_s": 4.' not in process.stdout.readline():
+            assert process.poll() is None
+        began = time.monotonic()
+        process.send_signal(getattr(signal, name))
+        assert process.wait(20) == code
+        assert time.monotonic() - began < 5.0
+    assert read_session_info(tmp_path / "out").ended_s is not None
+    assert json.loads((tmp_path / "out" / "session.fhir.json").read_text())["resourceType"] == "Observation"
+
+
+def test_a_broker_that_does_not_answer_holds_nothing_up_and_what_was_not_sent_is_counted(file: Path) -> None:
+    pytest.importorskip("aiomqtt")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"mqtt://127.0.0.1:{server.getsockname()[1]}/x"
+        began = time.monotonic()
+        result = run("stream", f"replay:{file}?speed=0", "--to", address)
+        assert time.monotonic() - began < 15.0
+    assert result.exit_code == 0, result.output
+    assert re.search(r"ecglens: \d+ results were not sent to mqtt://127", result.output)
+
+
+def test_a_site_that_is_not_there_gives_one_sentence_at_the_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGLENS_TOKEN", "x")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        site = f"http://127.0.0.1:{free.getsockname()[1]}"
+    result = run("stream", f"replay:{file}?speed=0", "--serve", "--site", site)
+    assert result.exit_code == 2
+    assert f"Expected a site at {site}, but nothing was sent there; check --site." in result.output
+
+
+def test_fhir_of_a_very_long_recording_is_its_first_part(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MAX_SAMPLES", 5000)
+    result = run("stream", f"replay:{file}?speed=0", "--record", tmp_path / "out", "--fhir")
+    assert result.exit_code == 0, result.output
+    assert "out, 30.0 s" in result.output
+    assert "the first 10 s alone; the segments hold all of it." in result.output
+    assert read_record(tmp_path / "out" / "session.fhir.json").duration_s == 10.0
+
+
+def test_fhir_that_cannot_hold_the_offset_of_electrodes_is_left_out_with_a_word(tmp_path: Path) -> None:
+    record = make_record(seconds=5.0)
+    shifted = replace(record, signals_mv=record.signals_mv + 300)
+    lines = [write_line(StreamInfo("x", record.leads, 250.0)), *map(write_line, cut_packets(shifted))]
+    command = [*COMMAND, "stream", "-", "--record", str(tmp_path / "out"), "--fhir"]
+    process = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert "No FHIR was written; the segments hold the recording" in process.stderr
+    assert read_session(tmp_path / "out").duration_s == 5.0
+
+
+def test_a_closed_stdin_gives_one_sentence() -> None:
+    process = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "stream", "-"], capture_output=True, text=True
+    )
+    assert process.returncode == 2
+    assert "Expected JSON lines" in process.stderr
+    assert process.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -101,6 +193,15 @@ def test_a_tcp_client_gets_the_replayed_file(file: Path) -> None:
         (["-", "--serve", "--site", "ftp://x"], "Expected the address of a site"),
         (["-", "--serve"], "Expected a token of your account in the variable ECGLENS_TOKEN"),
         (["-", "--serve", "--site", "http://example.org"], "use TLS"),
+        (
+            ["-", "--broker", "redis://x", "--json", "--seconds", "1"],
+            "--broker without --seconds, --json, as the workers",
+        ),
+        (["replay:x?speed=nan"], "a number as speed"),
+        (["replay:x?repeat=inf"], "a number as repeat"),
+        (["replay:x?repeat=0"], "a whole number from 1 on as repeat"),
+        (["replay:x?sped=1"], "Expected the options repeat, speed in replay:x"),
+        (["serial:x?baud=nan"], "a number as baud"),
     ],
 )
 def test_what_cannot_be_used_gives_one_sentence(

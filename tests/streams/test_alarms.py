@@ -45,6 +45,16 @@ def test_without_a_figure_an_alarm_stays_as_it_is() -> None:
     assert alarms.active == ("fast",)
 
 
+def test_a_figure_that_may_be_larger_begins_an_alarm_and_ends_none() -> None:
+    alarms = Alarms(parse_alarms(FAST))
+    for second in range(6):
+        alarms.update(second, {"rate_bpm": 130}, {"rate_bpm"})
+    assert alarms.active == ("fast",)
+    for second in range(6, 40):
+        assert alarms.update(second, {"rate_bpm": 60}, {"rate_bpm"}) == []
+    assert alarms.active == ("fast",)
+
+
 def test_the_rules_of_the_package_watch_figures_that_there_are() -> None:
     rules = load_alarms()
     assert {rule.figure for rule in rules} <= FIGURES
@@ -63,6 +73,11 @@ def test_the_rules_of_the_package_watch_figures_that_there_are() -> None:
         (("after_s = 5", "afterwards = 5"), "got 'afterwards'"),
         (('title = "Fast"\n', ""), "something else"),
         (("[[alarm]]", "[alarm]"), "something else"),
+        (("[[alarm]]", "[[alarms]]"), r"as TOML tables \[\[alarm\]\], got 'alarms'"),
+        ((FAST, ""), r"as TOML tables \[\[alarm\]\], got none"),
+        (("above = 120", "above = nan"), "got inf or nan"),
+        (("clear = 110", "clear = -inf"), "got inf or nan"),
+        (("after_s = 5", "after_s = inf"), "got inf or nan"),
     ],
 )
 def test_a_wrong_rule_gives_one_sentence(change: tuple[str, str], sentence: str) -> None:

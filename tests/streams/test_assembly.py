@@ -1,5 +1,7 @@
 """Lost, doubled, late and reordered packets: every sample has one place, and every gap is reported."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,102 @@ def test_a_reconnected_device_that_counts_from_the_start_leaves_a_gap_by_the_tim
 def test_a_packet_with_other_leads_is_refused_with_the_numbers() -> None:
     with pytest.raises(StreamError, match="samples of 1 leads from strap, got 2 leads of 5 samples"):
         Assembler(INFO).feed(Packet(np.zeros((2, 5), np.float32)))
+
+
+def renumber(each: Packet, sequence: int | None, time_s: float | None) -> Packet:
+    return replace(each, sequence=sequence, time_s=time_s)
+
+
+@pytest.mark.parametrize("before", [3, 20, 400])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_device_that_counts_from_the_start_again_loses_nothing_and_nothing_is_glued(
+    kind: dict[str, bool], before: int
+) -> None:
+    again = [packet(n, **kind) for n in range(50)]
+    packets = [packet(n, **kind) for n in range(before)]
+    packets += [replace(each, samples_mv=each.samples_mv + before * N) for each in again]
+    samples, gaps, assembler = assemble(packets)
+    (gap,) = gaps
+    assert (gap.first, gap.samples, gap.reason) == (before * N, 1, "restarted")
+    assert (samples[gap.first + 1 :] == np.arange(50 * N) + before * N).all()
+    assert assembler.faults.to_dict() == {**dict.fromkeys(assembler.faults.to_dict(), 0), "lost_samples": 1}
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_counter_of_8_bits_passes_its_end_without_a_loss(timed: bool, lost: bool) -> None:
+    order = [n for n in range(600) if not (lost and n in (256, 511, 550))]
+    order[301], order[302] = order[302], order[301]
+    packets = [packet(n, timed=timed) for n in order]
+    samples, gaps, assembler = assemble([renumber(each, (each.sequence or 0) % 256, each.time_s) for each in packets])
+    valid = ~np.isnan(samples)
+    assert (samples[valid] == np.flatnonzero(valid)).all()
+    assert [gap.first for gap in gaps] == ([256 * N, 511 * N, 550 * N] if lost else [])
+    assert (assembler.faults.reordered, assembler.faults.late, assembler.faults.duplicates) == (1, 0, 0)
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("sequence", "shift_s"), [(False, -HOUR), (False, HOUR), (True, HOUR), (True, 1e9), (1 << 61, None), (10**9, HOUR)]
+)
+def test_a_clock_or_a_counter_that_is_set_begins_again_and_no_gap_is_made_up(
+    sequence: int | bool, shift_s: float | None
+) -> None:
+    packets = []
+    for n in range(40):
+        is_set = n >= 20
+        number = None if sequence is False else n + (sequence if is_set and sequence is not True else 0)
+        time_s = None if shift_s is None else n * N / 130.0 + (shift_s if is_set else 0.0)
+        packets.append(renumber(packet(n), number, time_s))
+    samples, gaps, _ = assemble(packets)
+    assert [(gap.first, gap.samples, gap.reason) for gap in gaps] == [(20 * N, 1, "restarted")]
+    assert (samples[20 * N + 1 :] == np.arange(20 * N, 40 * N)).all()
+
+
+def test_a_clock_that_is_set_back_beside_a_counter_that_goes_on_is_no_gap() -> None:
+    packets = [renumber(packet(n), n, n * N / 130.0 - (HOUR if n >= 20 else 0)) for n in range(40)]
+    samples, gaps, assembler = assemble(packets)
+    assert (samples == np.arange(40 * N)).all()
+    assert not gaps
+    assert assembler.clock.time_at(40 * N) > assembler.clock.time_at(19 * N), "times never go back"
+
+
+def test_one_packet_with_a_wrong_number_is_dropped_and_its_place_is_a_gap() -> None:
+    packets = [packet(n) for n in range(20)]
+    packets[10] = renumber(packets[10], 1 << 50, None)
+    _, gaps, assembler = assemble(packets)
+    assert [(gap.first, gap.samples, gap.reason) for gap in gaps] == [(10 * N, N, "lost")]
+    assert assembler.faults.late == 1
+
+
+@pytest.mark.parametrize("number", [1 << 40, None])
+def test_a_long_gap_that_the_time_of_arrival_confirms_is_as_long_as_it_was(number: int | None) -> None:
+    packets = []
+    for n in range(20):
+        received_s = 1e9 + n * N / 130.0 + (HOUR if n >= 10 else 0)
+        time_s = n * N / 130.0 + (HOUR if n >= 10 else 0)
+        packets.append(Packet(packet(n).samples_mv, number, time_s, received_s))
+        number = None if number is None else number + 1
+    _, gaps, _ = assemble(packets)
+    (gap,) = gaps
+    assert gap.end_s - gap.start_s == pytest.approx(HOUR, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_packets_that_were_overtaken_get_their_place(kind: dict[str, bool]) -> None:
+    def second(number: int) -> Packet:
+        values = np.arange(number * 130, (number + 1) * 130, dtype=np.float32)[None]
+        each = packet(number, **kind)
+        return Packet(values, each.sequence, number + 1.0 if kind.get("timed") else None)
+
+    samples, gaps, assembler = assemble([second(n) for n in (0, 2, 1, 3, 5, 4, 6)])
+    assert (samples == np.arange(7 * 130)).all()
+    assert not gaps
+    assert assembler.faults.reordered == 2
+
+
+def test_times_that_are_no_numbers_are_left_out() -> None:
+    samples, _, _ = assemble([Packet(packet(n).samples_mv, None, float("nan"), float("nan")) for n in range(3)])
+    assert (samples == np.arange(3 * N)).all()

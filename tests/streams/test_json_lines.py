@@ -120,3 +120,12 @@ def test_bytes_without_a_line_end_do_not_grow_the_memory() -> None:
     for _ in range(50):
         splitter.feed(b"y" * 100_000)
     assert len(splitter._start) <= MAX_LINE_BYTES
+
+
+def test_names_of_leads_are_compared_as_they_are_stored() -> None:
+    with pytest.raises(StreamError, match="leads of different names"):
+        LineParser().parse('{"type": "info", "device": "x", "leads": ["aVR", "AVR"], "fs_hz": 250}')
+
+
+def test_a_refusal_that_was_passed_on_keeps_its_reason() -> None:
+    assert LineParser().read(write_line(Refused("Expected more."))) == Refused("Expected more.")

@@ -7,6 +7,7 @@ import pytest
 from streams_help import make_record
 from synthetic_ecgs import synthesize_ecg
 
+from ecglens.errors import StreamError
 from ecglens.streams import LeadQuality, LiveBeat, LiveFigures, Monitor, Packet, ReplayFaults, StreamEvent, StreamInfo
 from ecglens.streams.packets import Battery, Refused, RrIntervals
 from ecglens.streams.replay import cut_packets
@@ -169,3 +170,83 @@ def test_rr_intervals_alone_give_rate_and_variability() -> None:
     minute = [each for each in of(results, LiveFigures) if each.window == "minute"][-1]
     assert minute.figures["sdnn_ms"].value == pytest.approx(30, abs=8)
     assert len(of(results, LiveBeat)) == 200
+
+
+def asystole_of(signals: np.ndarray, lost: set[int]) -> list[tuple[str, float]]:
+    """Return when the alarm of no beat begins and ends, where packets of 0.1 s are lost."""
+    packets = [Packet(signals[:, n * 25 : n * 25 + 25], n) for n in range(signals.shape[1] // 25) if n not in lost]
+    results, _ = run(signals, 250.0, packets=packets)
+    return [(each.state, each.end_s) for each in of(results, StreamEvent) if each.kind == "asystole"]
+
+
+def test_an_asystole_rings_after_a_gap_too_and_a_gap_does_not_end_it() -> None:
+    beats = rhythm(np.r_[np.arange(0.5, 20, 0.8), np.arange(50.0, 58, 0.8)], 60.0)
+    quiet = beats.copy()
+    quiet[:, round(20.5 * 250) : round(49.5 * 250)] *= 0
+    # Lost: a long gap before the alarm, one while it rings, and a packet each second.
+    for lost in (set(range(215, 230)), set(range(300, 330)), set(range(205, 480, 10))):
+        alarms = asystole_of(quiet, lost)
+        assert [state for state, _ in alarms] == ["begins", "ends"], lost
+        assert 23.5 <= alarms[0][1] <= 36.0
+        assert alarms[1][1] > 50
+
+
+def test_beats_beside_gaps_ring_no_asystole() -> None:
+    beats = rhythm(np.arange(0.5, 59, 0.8), 60.0)
+    assert asystole_of(beats, set(range(200, 235))) == []
+    rng = np.random.default_rng(0)
+    for share in (0.15, 0.3, 0.5):
+        assert asystole_of(beats, set(np.flatnonzero(rng.random(600) < share).tolist())) == []
+
+
+def test_a_stream_that_is_flat_from_its_start_rings() -> None:
+    ((state, at_s),) = asystole_of(np.zeros((2, 2500), np.float32), set())
+    assert state == "begins"
+    assert at_s <= 6.0
+
+
+def test_a_description_again_begins_again_and_other_leads_are_refused() -> None:
+    record = make_record(seconds=12.0)
+    info, packets = StreamInfo("x", record.leads, 250.0), list(cut_packets(record))
+    monitor = Monitor(info)
+    results: list[Any] = []
+    for message in (info, *packets, info, *packets, StreamInfo("x", ("V1",), 250.0)):
+        results += monitor.feed(message)[1]
+    assert monitor.now_s == pytest.approx(24.0, abs=0.01)
+    events = of(results, StreamEvent)
+    assert [event.kind for event in events if event.kind in ("gap", "refused")] == ["gap", "refused"]
+    assert "restarts its count" in events[-2].detail or "restarts its count" in events[0].detail
+    assert not [beat for beat in of(results, LiveBeat) if beat.rr_s and beat.at_s > 12 > beat.at_s - beat.rr_s]
+
+
+def test_the_state_of_a_stream_with_other_leads_is_refused() -> None:
+    monitor = Monitor(StreamInfo("x", ("I", "II"), 250.0))
+    with pytest.raises(StreamError, match="Expected the state of a stream with the leads and the rate of x"):
+        Monitor(StreamInfo("x", ("I",), 250.0), state=monitor.save())
+
+
+def test_another_device_with_the_same_leads_is_an_event_and_nothing_is_glued_to_it() -> None:
+    record = make_record(seconds=10.0)
+    packets = list(cut_packets(record))
+    monitor = Monitor(StreamInfo("x", record.leads, 250.0))
+    results: list[Any] = []
+    for message in (*packets[:100], StreamInfo("y", record.leads, 250.0), *packets[100:]):
+        results += monitor.feed(message)[1]
+    events = [(event.kind, event.detail) for event in of(results, StreamEvent) if event.kind in ("connection", "gap")]
+    assert events[0] == ("connection", "The device y sends in place of x.")
+    assert [kind for kind, _ in events] == ["connection", "gap"]
+
+
+def test_packets_that_wait_are_part_of_the_state() -> None:
+    record = make_record(seconds=10.0)
+    packets = list(cut_packets(record))
+    packets[20], packets[21] = packets[21], packets[20]
+    packets[40:] = [Packet(each.samples_mv, number) for number, each in enumerate(packets[40:])]
+    info = StreamInfo("x", record.leads, 250.0)
+    for cut in (21, 41, 42):
+        monitor, total = Monitor(info), 0
+        for place, packet in enumerate(packets):
+            if place == cut:
+                monitor = Monitor(info, state=monitor.save())
+            total += sum(part.samples_mv.shape[1] for part in monitor.feed(packet)[0])
+        assert total == 2500

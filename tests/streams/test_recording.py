@@ -15,6 +15,7 @@ import pytest
 from streams_help import make_record
 
 from ecglens.errors import DatasetError, StreamError
+from ecglens.records import EcgRecord
 from ecglens.streams import LiveBeat, Recorder, StreamInfo, Stretch, read_results, read_session, recording
 from ecglens.streams.recording import read_session_info
 
@@ -85,10 +86,43 @@ def test_segments_are_wfdb_records_while_they_are_written(tmp_path: Path) -> Non
 
 def test_samples_beyond_the_range_are_missing_and_never_wrong(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, INFO)
-    recorder.write([Stretch(0, np.array([[0.1, 40.0], [-33.0, np.nan]], np.float32))])
+    recorder.write([Stretch(0, np.array([[0.1, 80.0, 0.2], [-33.0, np.nan, -33.1]], np.float32))])
     recorder.close()
     back = read_session(tmp_path).signals_mv
-    assert np.isnan(back).tolist() == [[False, True], [True, True]]
+    np.testing.assert_allclose(back, [[0.1, np.nan, 0.2], [-33.0, np.nan, -33.1]], atol=5.1e-4)
+
+
+@pytest.mark.parametrize("offsets_mv", [(150.0, -300.0), (1000.0, -999.0), (31.0, 0.0)])
+def test_the_offset_of_electrodes_is_recorded_to_half_a_microvolt(
+    tmp_path: Path, offsets_mv: tuple[float, float]
+) -> None:
+    wfdb = pytest.importorskip("wfdb")
+    record = make_record()
+    shifted = EcgRecord(record.signals_mv.astype(np.float64) + np.array(offsets_mv)[:, None], 250.0, INFO.leads)
+    recorder = Recorder(tmp_path, INFO)
+    recorder.write(stretches(shifted)[:100])
+    while_open = wfdb.rdrecord(str(tmp_path / "segment-0001")).p_signal.T
+    recorder.write(stretches(shifted)[100:])
+    recorder.close()
+    np.testing.assert_allclose(while_open, shifted.signals_mv[:, :2500], atol=6e-4)
+    np.testing.assert_allclose(read_session(tmp_path).signals_mv, shifted.signals_mv, atol=6e-4)
+
+
+def test_an_offset_that_changes_begins_a_segment_and_wild_ones_do_not_fill_the_disk(tmp_path: Path) -> None:
+    record = make_record()
+    steps = record.signals_mv.copy()
+    steps[0, 1000:] += 300.0
+    steps[1, 3000:] -= 200.0
+    recorder = Recorder(tmp_path / "steps", INFO)
+    recorder.write(stretches(EcgRecord(steps, 250.0, INFO.leads)))
+    recorder.close()
+    np.testing.assert_allclose(read_session(tmp_path / "steps").signals_mv, steps, atol=6e-4)
+    assert len(list((tmp_path / "steps").glob("*.dat"))) == 3
+    wild = record.signals_mv + np.where(np.arange(record.signals_mv.shape[1]) // 25 % 2, 900.0, -900.0)
+    recorder = Recorder(tmp_path / "wild", INFO)
+    recorder.write(stretches(EcgRecord(wild, 250.0, INFO.leads)))
+    recorder.close()
+    assert len(list((tmp_path / "wild").glob("*.dat"))) <= 21
 
 
 def test_a_session_is_gone_on_with_in_a_new_segment(tmp_path: Path) -> None:

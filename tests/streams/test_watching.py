@@ -10,7 +10,18 @@ from synthetic_ecgs import synthesize_ecg
 
 from ecglens.errors import StreamError
 from ecglens.records import EcgRecord, Prediction
-from ecglens.streams import LivePrediction, Message, Packet, StreamEvent, StreamInfo, replay, watch, watching
+from ecglens.streams import (
+    Battery,
+    LivePrediction,
+    Message,
+    Packet,
+    Refused,
+    StreamEvent,
+    StreamInfo,
+    replay,
+    watch,
+    watching,
+)
 from ecglens.streams.results import LiveBeat, Result
 
 
@@ -61,6 +72,36 @@ def test_a_silent_source_rings_and_is_closed_when_the_caller_leaves() -> None:
     assert isinstance(event, StreamEvent)
     assert (event.kind, event.state) == ("no_signal", "begins")
     assert closed == [True]
+
+
+@pytest.mark.parametrize("other", [Battery(80), Refused("Expected more."), "repeated"])
+def test_no_samples_ring_whatever_else_arrives(other: Message | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_SILENCE_S", 0.3)
+    packet = Packet(np.ones((1, 50), np.float32), 0)
+
+    async def busy() -> AsyncIterator[Message]:
+        yield StreamInfo("x", ("I",), 250.0)
+        yield packet
+        for _ in range(40):
+            await asyncio.sleep(0.1)
+            yield packet if isinstance(other, str) else other
+
+    results = asyncio.run(collect_results(busy()))
+    assert "no_signal" in [each.kind for each in results if isinstance(each, StreamEvent)]
+
+
+def test_what_comes_before_the_description_is_counted_behind_it_and_without_an_end_it_is_an_error() -> None:
+    async def stray(count: int, *others: Message) -> AsyncIterator[Message]:
+        for _ in range(count):
+            yield Refused("Expected JSON.")
+        for message in (Battery(5), *others):
+            yield message
+
+    results = asyncio.run(collect_results(stray(3, StreamInfo("x", ("I",), 250.0))))
+    assert [each.kind for each in results if isinstance(each, StreamEvent)] == ["refused"] * 3
+    for source in (stray(2), stray(2000, StreamInfo("x", ("I",), 250.0))):
+        with pytest.raises(StreamError, match=r"the first of \d+ messages that were refused: Expected JSON."):
+            asyncio.run(collect_results(source))
 
 
 def test_samples_without_a_description_are_an_error() -> None:

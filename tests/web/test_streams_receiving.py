@@ -268,3 +268,33 @@ def test_a_stream_that_was_cut_off_goes_on_with_its_count(create):
     second.close()
     back = read_session(second._folder / LIVE)
     np.testing.assert_allclose(back.signals_mv, RECORD.signals_mv, atol=6e-4)
+
+
+def test_a_sender_that_restarts_its_count_after_it_was_cut_off_loses_nothing(create):
+    for _ in range(2):
+        receiver = create()
+        receiver.take(b"".join(PACKETS))
+        receiver.close()
+    assert receiver._monitor.now_s == pytest.approx(24.0, abs=0.5)
+    results = read_results(receiver._folder / LIVE)
+    events = [each["kind"] for each in results if each["type"] == "event"]
+    assert [kind for kind in events if kind in ("connection", "gap")] == ["connection", "connection", "gap"]
+    assert read_session(receiver._folder / LIVE).duration_s == pytest.approx(24.0, abs=0.5)
+
+
+def test_a_number_far_ahead_ends_no_stream(create):
+    receiver = create()
+    ahead = [samples(25, sequence=number + (1 << 61 if number > 4 else 0)) for number in range(10)]
+    receiver.take(b"".join(ahead))
+    receiver.close()
+    assert receiver._monitor.now_s == pytest.approx(1.0, abs=0.01)
+
+
+def test_no_samples_ring_whatever_else_arrives(create, clock):
+    receiver = create()
+    receiver.take(PACKETS[0])
+    for line in (b"\n", b'{"type": "battery", "percent": 50}\n', PACKETS[0], b"{\n", b"\n", b"\n"):
+        clock.now_s += 1.1
+        receiver.take(line)
+    receiver.close()
+    assert "no_signal" in [each.get("kind") for each in read_results(receiver._folder / LIVE)]

@@ -16,6 +16,7 @@ from rich.text import Text
 from ecglens.cli.answers import DISCLAIMER, INTERRUPTED, error_line
 from ecglens.cli.choices import complete_models
 from ecglens.cli.names import printable
+from ecglens.cli.signals import run_until_signal
 from ecglens.errors import EcgLensError
 
 if TYPE_CHECKING:
@@ -86,34 +87,46 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every result as a JSON line, beats too.")] = False,
 ) -> None:
-    """Monitor a live ECG: beats, rate, rhythm, signal quality and alarms; record it, and show it on the web."""
+    """Monitor a live ECG: beats, rate, rhythm, signal quality and alarms; record it, and show it on the web.
+
+    Ctrl+C, SIGTERM and SIGHUP end the recording as the end of the stream does; the exit code is then 130, 143 or 129.
+    """
     from ecglens.streams import load_alarms, open_source
-    from ecglens.streams.outputs import open_output
+    from ecglens.streams.outputs import Output, QueuedOutput, open_output
+    from ecglens.streams.site import SiteOutput
     from ecglens.streams.sources.reconnecting import Retries
 
     if fhir and record is None:
         raise EcgLensError("Expected a folder to record into beside --fhir, got none; add --record DIR.")
     if broker is not None:
+        names = ("--record", "--serve", "--to", "--alarms", "--model", "--seconds", "--fhir", "--json")
+        used = (
+            record is not None,
+            serve,
+            to,
+            alarms is not None,
+            model is not None,
+            seconds is not None,
+            fhir,
+            as_json,
+        )
+        _check_beside_broker([name for name, is_used in zip(names, used, strict=True) if is_used])
         _feed(broker, open_source(source, retries=Retries(attempts=attempts)))
         return
     err = Console(stderr=True, highlight=False)
-    outputs = [open_output(address) for address in to or ()]
+    outputs: list[Output] = [QueuedOutput(open_output(address), address.rpartition("@")[2]) for address in to or ()]
     if serve:
-        from ecglens.streams.site import SiteOutput
-
         outputs.append(SiteOutput(site, os.environ.get("ECGLENS_TOKEN", "")))
     rules = load_alarms(alarms)
     messages = open_source(source, retries=Retries(attempts=attempts))
     printer = _Printer(as_json=as_json)
     session = _Session(messages, outputs, record, printer, seconds)
-    code = 0
-    try:
-        asyncio.run(session.run(rules, model))
-    except KeyboardInterrupt:
-        error_line(err, "Stopped.")
-        code = INTERRUPTED
+    code = run_until_signal(session.run(rules, model))
     if session.recorder is not None and record is not None:
         _report_recording(err, record, fhir=fhir)
+    if code:
+        error_line(err, "Stopped.")
+    code = _report_outputs(err, outputs) or code
     if not as_json:
         print(DISCLAIMER)
     if code:
@@ -141,11 +154,23 @@ def worker_command(
 def _feed(url: str, messages: "AsyncIterator[Message]") -> None:
     from ecglens.streams.workers import connect_broker, feed_broker
 
-    try:
-        count = asyncio.run(feed_broker(connect_broker(url), messages))
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    print(f"{count} messages were fed to the broker.")
+    async def feed() -> None:
+        print(f"{await feed_broker(connect_broker(url), messages)} messages were fed to the broker.")
+
+    if code := run_until_signal(feed()):
+        raise typer.Exit(code)
+
+
+def _check_beside_broker(names: list[str]) -> None:
+    """Refuse options that a stream for workers would ignore.
+
+    Raises:
+        EcgLensError: There are some.
+    """
+    if names:
+        raise EcgLensError(
+            f"Expected --broker without {', '.join(names)}, as the workers monitor the stream; leave one of them out."
+        )
 
 
 class _Session:
@@ -234,20 +259,50 @@ def _describe(info: "StreamInfo") -> str:
 
 
 def _report_recording(console: Console, folder: Path, *, fhir: bool) -> None:
+    from ecglens.streams.recording import measure_session, read_session_info
+
+    session, words = read_session_info(folder), ""
+    if session.info.leads:
+        words = f", {measure_session(folder):.1f} s"
+    if fhir and session.info.leads:
+        try:
+            words += f"\nWritten: {_write_fhir(folder)}"
+        except EcgLensError as error:
+            words += f"\nNo FHIR was written; the segments hold the recording: {printable(str(error))}"
+    console.print(f"Recorded: {printable(str(folder))}{words}", soft_wrap=True, markup=False)
+
+
+def _write_fhir(folder: Path) -> str:
+    """Write the first part of a session that fits into memory as FHIR, mostly all of it, and return its path."""
     from datetime import UTC, datetime
 
     from ecglens.formats.files import write_record
-    from ecglens.streams.recording import read_session, read_session_info
+    from ecglens.streams.recording import MAX_SAMPLES, measure_session, read_session, read_session_info
 
     session = read_session_info(folder)
-    if not session.info.leads:
-        console.print(f"Recorded: {printable(str(folder))}", soft_wrap=True, markup=False)
-        return
-    record = read_session(folder)
-    console.print(f"Recorded: {printable(str(folder))}, {record.duration_s:.1f} s", soft_wrap=True, markup=False)
-    if fhir:
-        path = write_record(record, folder / "session", "fhir", recorded=datetime.fromtimestamp(session.began_s, UTC))
-        console.print(f"Written: {printable(str(path))}", soft_wrap=True, markup=False)
+    longest_s = MAX_SAMPLES // len(session.info.leads) / session.info.fs_hz
+    began = datetime.fromtimestamp(session.began_s, UTC)
+    record = read_session(folder, seconds=longest_s)
+    path = printable(str(write_record(record, folder / "session", "fhir", recorded=began)))
+    is_whole = measure_session(folder) <= longest_s
+    return path if is_whole else f"{path}, the first {longest_s:.0f} s alone; the segments hold all of it."
+
+
+def _report_outputs(console: Console, outputs: "list[Output]") -> int:
+    """Report what outputs did not send, and return the exit code."""
+    from ecglens.streams.outputs import QueuedOutput
+    from ecglens.streams.site import SiteOutput
+
+    code = 0
+    for output in outputs:
+        if isinstance(output, QueuedOutput) and output.dropped:
+            error_line(console, f"{output.dropped} results were not sent to {printable(output.name)}.")
+        if isinstance(output, SiteOutput) and output.failure is not None:
+            error_line(console, printable(output.failure))
+            code = 2
+        elif isinstance(output, SiteOutput) and output.dropped:
+            error_line(console, f"{output.dropped} packets were not sent to the site.")
+    return code
 
 
 def replay_command(

@@ -1,6 +1,7 @@
 """Alarm rules as data: each has two limits and two times, so that a figure at a limit does not ring again and again."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -102,17 +103,20 @@ class Alarms:
         """Names of the alarms that ring."""
         return tuple(name for name, state in self.states.items() if state.is_active)
 
-    def update(self, now_s: float, figures: Mapping[str, float]) -> list[StreamEvent]:
+    def update(self, now_s: float, figures: Mapping[str, float], at_least: Collection[str] = ()) -> list[StreamEvent]:
         """Compare figures with the rules, and return the alarms that begin or end.
 
         Args:
             now_s: Time in s from the start of the stream; it never goes back.
             figures: Figures by name; a rule whose figure is missing stays as it is.
+            at_least: Names of figures that may be larger than they are stated; such a figure ends no alarm.
         """
         events = []
         for rule in self._rules:
-            value = figures.get(rule.figure)
-            if value is not None and (event := _update(rule, self.states[rule.name], now_s, value)) is not None:
+            value, state = figures.get(rule.figure), self.states[rule.name]
+            if value is None or (state.is_active and rule.figure in at_least):
+                continue
+            if (event := _update(rule, state, now_s, value)) is not None:
                 events.append(event)
         return events
 
@@ -170,13 +174,17 @@ def parse_alarms(text: str) -> tuple[AlarmRule, ...]:
     ['fast']
     """
     try:
-        entries = parse_toml(text).get("alarm", [])
+        document = parse_toml(text)
+        entries = document.pop("alarm", [])
         rules = tuple(msgspec.convert(entry, AlarmRule) for entry in entries)
         unknown = [key for entry in entries for key in entry if key not in AlarmRule.__slots__]
     except (ValueError, msgspec.ValidationError, TypeError, AttributeError) as error:
         raise StreamError(
             f"Expected alarms as TOML tables 'alarm', got something else: {error}; correct it."
         ) from error
+    if document or not rules:
+        other = ", ".join(f"'{key}'" for key in document) or "none"
+        raise StreamError(f"Expected alarms as TOML tables [[alarm]], got {other}; correct it.")
     if unknown:
         raise StreamError(
             f"Expected the keys {', '.join(AlarmRule.__slots__)} of an alarm, got '{unknown[0]}'; correct it."
@@ -194,6 +202,9 @@ def _check(rule: AlarmRule) -> None:
         raise StreamError(
             f"Expected one of the figures {', '.join(sorted(FIGURES))} in the alarm {rule.name}, got '{rule.figure}'."
         )
+    numbers = (rule.above, rule.below, rule.clear, rule.after_s, rule.clear_after_s)
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        raise StreamError(f"Expected numbers as limits and times in the alarm {rule.name}, got inf or nan; correct it.")
     if (rule.above is None) == (rule.below is None):
         raise StreamError(f"Expected either 'above' or 'below' in the alarm {rule.name}, got both or none; correct it.")
     limit = rule.above if rule.above is not None else rule.below

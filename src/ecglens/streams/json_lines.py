@@ -145,26 +145,26 @@ class LineParser:
                 return Battery(int(_read_number(document, "percent", 0, 100)))
             case "connection":
                 return Connection(bool(document.get("is_connected")), str(document.get("detail", ""))[:200])
+            case "refused":  # by who passed the lines on
+                return Refused(str(document.get("detail", ""))[:300])
             case _:
                 raise StreamError(
                     f"Expected the type info, samples, rr, battery or connection, got {str(kind)[:40]!r}."
                 )
 
-    def _take_info(self, document: dict[str, Any]) -> StreamInfo | None:
+    def _take_info(self, document: dict[str, Any]) -> StreamInfo:
         leads = document.get("leads")
         if not isinstance(leads, list) or not all(isinstance(lead, str) for lead in leads):
             raise StreamError("Expected the names of the leads as a list of texts, got something else.")
         fs_hz = _read_number(document, "fs_hz", MIN_FS_HZ, MAX_FS_HZ) if leads else 1.0
         info = check_info(StreamInfo(str(document.get("device", "stream")), tuple(leads), fs_hz))
-        if self.info is None:
-            self.info = info
-            return info
+        self.info = self.info or info
         if info.leads != self.info.leads or info.fs_hz != self.info.fs_hz:
             raise StreamError(
                 f"Expected the stream to stay at {self.info.fs_hz:g} Hz with {len(self.info.leads)} leads, got another "
                 "description; open a new stream."
             )
-        return None
+        return info
 
     def _read_samples(self, document: dict[str, Any]) -> Packet:
         if self.info is None:
@@ -212,7 +212,8 @@ def check_info(info: StreamInfo) -> StreamInfo:
     Raises:
         StreamError: It has too many leads, a name twice or too long, or a rate at which no beat can be detected.
     """
-    if len(info.leads) > MAX_LEADS or len(set(info.leads)) != len(info.leads):
+    leads = tuple(map(canonical_lead, info.leads))
+    if len(leads) > MAX_LEADS or len(set(leads)) != len(leads):
         raise StreamError(f"Expected at most {MAX_LEADS} leads of different names, got other ones; rename them.")
     if any(not lead or len(lead) > MAX_NAME or not lead.isprintable() for lead in (*info.leads, info.device)):
         raise StreamError(
@@ -220,7 +221,7 @@ def check_info(info: StreamInfo) -> StreamInfo:
         )
     if info.leads and not MIN_FS_HZ <= info.fs_hz <= MAX_FS_HZ:
         raise StreamError(f"Expected a sampling rate of {MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz, got {info.fs_hz:g} Hz.")
-    return StreamInfo(info.device, tuple(map(canonical_lead, info.leads)), info.fs_hz)
+    return StreamInfo(info.device, leads, info.fs_hz)
 
 
 def write_line(message: Message) -> str:

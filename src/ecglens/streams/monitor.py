@@ -6,6 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from ecglens.criteria.table import load_criteria
+from ecglens.errors import StreamError
 from ecglens.measuring.rhythm_figures import LIMITS as RECORD_LIMITS
 from ecglens.statements import Outcome
 from ecglens.streams.alarms import AlarmRule, Alarms, AlarmState, load_alarms
@@ -39,6 +40,10 @@ _FIGURES_S = 1.0
 _MINUTE_S = 10.0
 """Interval of the figures of a minute and of looking for P waves."""
 _QUALITY_S = 2.0
+_HIDING_S = 1.0
+"""Longest gap that hides no more than one beat; after a longer one the time without a beat restarts its count."""
+_BLIND_S = 0.5
+"""Time after a gap in which a beat may go unnoticed."""
 
 
 @dataclass
@@ -60,6 +65,9 @@ class MonitorState:
         battery: Charge in percent, or ``None``.
         gap_from_s: Where the samples ended before a gap that still lasts.
         device_s: End of the RR intervals of a device without samples.
+        observed_from_s: From when on the time without a beat counts, as before it there was a gap.
+        leads: Leads of the stream.
+        fs_hz: Its sampling rate.
     """
 
     assembly: AssemblyState = field(default_factory=AssemblyState)
@@ -76,6 +84,9 @@ class MonitorState:
     battery: int | None = None
     quality: dict[str, float] = field(default_factory=dict)
     device_s: float = 0.0
+    observed_from_s: float = 0.0
+    leads: tuple[str, ...] = ()
+    fs_hz: float = 0.0
 
 
 _STATES = (
@@ -88,6 +99,7 @@ _STATES = (
     RhythmState,
     TimedBeat,
     AlarmState,
+    Packet,
 )
 
 
@@ -98,6 +110,9 @@ class Monitor:
         info: The stream.
         rules: Alarm rules; those of the package by default.
         state: Result of :meth:`save` of a monitor of the same stream, to go on with.
+
+    Raises:
+        StreamError: The state is that of another stream.
 
     >>> info = StreamInfo("demo", ("I",), 250.0)
     >>> monitor = Monitor(info)
@@ -111,7 +126,12 @@ class Monitor:
     ) -> None:
         self.info = info
         stored: MonitorState = MonitorState() if state is None else load_state(state, _STATES)
+        if state is not None and (stored.leads, stored.fs_hz) != (info.leads, info.fs_hz):
+            raise StreamError(
+                f"Expected the state of a stream with the leads and the rate of {info.device}, got another."
+            )
         self._state = stored
+        stored.leads, stored.fs_hz = info.leads, info.fs_hz
         # Many streams that begin together would all look for P waves in the same moment.
         self._phase_s = crc32(info.device.encode()) % 100 * _MINUTE_S / 100
         stored.next_minute_s = stored.next_minute_s or _MINUTE_S + self._phase_s
@@ -192,7 +212,7 @@ class Monitor:
                 event = StreamEvent("refused", "Message refused", self.now_s, self.now_s, detail=message.reason)
                 return [], [event]
             case StreamInfo():
-                return [], []
+                return self._take_description(message)
 
     def finish(self) -> tuple[list[Stretch], list[Result]]:
         """Return what is left as the stream ends."""
@@ -209,16 +229,40 @@ class Monitor:
         """
         return [*self._alarms.update(self.now_s + seconds, {"gap_s": seconds})]
 
+    def _take_description(self, info: StreamInfo) -> tuple[list[Stretch], list[Result]]:
+        """Take the description of a device that is described already, as it may restart its count behind it."""
+        if (info.leads, info.fs_hz) != (self.info.leads, self.info.fs_hz):
+            return self.feed(Refused(f"Expected the leads and the rate of {self.info.device} to stay, got others."))
+        if not self.now_s:
+            return [], []
+        is_other = info.device != self.info.device
+        stretches, results = self._advance(self._assembler.describe_again(is_other=is_other))
+        if is_other:
+            detail = f"The device {info.device} sends in place of {self.info.device}."
+            results.append(StreamEvent("connection", "Another device", self.now_s, self.now_s, detail=detail))
+        return stretches, results
+
     def _advance(self, items: list[Stretch | Gap]) -> tuple[list[Stretch], list[Result]]:
         stretches: list[Stretch] = []
         results: list[Result] = []
         for item in items:
             if isinstance(item, Gap):
+                self._pass_gap(item)
                 results.append(StreamEvent.of_gap(item))
                 continue
             stretches.append(item)
             results += self._take(item)
         return stretches, results
+
+    def _pass_gap(self, gap: Gap) -> None:
+        """Leave a gap out of the time without a beat."""
+        length, start = gap.end_s - gap.start_s, self._last_beat_or_start()
+        hidden = length + _BLIND_S if length <= _HIDING_S else np.inf
+        self._state.observed_from_s = float(min(start + hidden, gap.end_s))
+
+    def _last_beat_or_start(self) -> float:
+        last = self._rhythm.last
+        return max(self._state.observed_from_s, 0.0 if last is None else last.at_s)
 
     def _take(self, stretch: Stretch) -> list[Result]:
         if self._detector is None:
@@ -319,18 +363,16 @@ class Monitor:
         figures |= {name: float(name in self._state.statements) for name in CRITERIA}
         if rate is not None:
             figures["rate_bpm"] = rate.figures["rate_bpm"].value
-        last = self._rhythm.last
-        if (
-            last is not None
-            and self._detector is not None
-            and self._detector.is_continuous(round(last.at_s * self.info.fs_hz))
-        ):
-            figures["since_beat_s"] = now - last.at_s
+        last, at_least = self._rhythm.last, set()
+        if self._detector is not None and self._detector.state.has_learned:
+            figures["since_beat_s"] = now - self._last_beat_or_start()
+            if last is None or last.at_s < self._state.observed_from_s:
+                at_least.add("since_beat_s")  # nobody knows when the last beat was
         if self._state.quality:
             figures["quality"] = max(self._state.quality.values())
         if self._state.battery is not None:
             figures["battery_percent"] = float(self._state.battery)
-        return [*([rate] if rate is not None else []), *self._alarms.update(now, figures)]
+        return [*([rate] if rate is not None else []), *self._alarms.update(now, figures, at_least)]
 
     def _take_intervals(self, message: RrIntervals) -> list[Result]:
         """Take beats that the device detected itself; with samples at hand, its rate is only reported."""

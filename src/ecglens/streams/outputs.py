@@ -1,6 +1,8 @@
 """Outputs for results while a stream runs: JSON lines, an MQTT topic, a stream of the Lab Streaming Layer."""
 
+import asyncio
 import json
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import IO, Any, Protocol
@@ -11,7 +13,16 @@ from ecglens.extras import require
 from ecglens.streams.packets import StreamInfo, Stretch
 from ecglens.streams.results import Result
 
-__all__ = ["JsonLinesOutput", "LslOutput", "MqttOutput", "Output", "open_output"]
+__all__ = ["JsonLinesOutput", "LslOutput", "MqttOutput", "Output", "QueuedOutput", "open_output"]
+
+_WAITING = 1000
+"""Steps of a stream that wait for an output that is slow."""
+_PATIENCE_S = 0.2
+"""Time that a stream waits for a slow output before it drops results: a file is read faster than results are sent."""
+_AWAY_S = 1.0
+"""Time for which an MQTT broker that failed is not tried again."""
+_END_S = 3.0
+"""Time that an output has at the end for what still waits."""
 
 
 class Output(Protocol):
@@ -63,11 +74,15 @@ class MqttOutput:
         self._options = {"hostname": host, "port": port, "username": user, "password": password, "timeout": 5}
         self._topic = topic
         self._client: Any = None
+        self._away_until_s = 0.0
         self.dropped = 0
 
     async def write(self, info: StreamInfo, stretches: Iterable[Stretch], results: Iterable[Result]) -> None:
         """Publish each result."""
         for result in results:
+            if time.monotonic() < self._away_until_s:
+                self.dropped += 1
+                continue
             document = {"device": info.device, **result.to_dict()}
             try:
                 if self._client is None:
@@ -78,6 +93,7 @@ class MqttOutput:
             except self._aiomqtt.MqttError:
                 self.dropped += 1
                 await self.close()
+                self._away_until_s = time.monotonic() + _AWAY_S
 
     async def close(self) -> None:
         """Leave the broker."""
@@ -85,6 +101,71 @@ class MqttOutput:
         if client is not None:
             with suppress(self._aiomqtt.MqttError):
                 await client.__aexit__(None, None, None)
+
+
+class QueuedOutput:
+    """An output that runs beside the stream, which never waits for it; results that it is too slow for are dropped.
+
+    Args:
+        output: The output itself.
+        name: Name for people.
+        waiting: Number of steps that may wait.
+    """
+
+    def __init__(self, output: Output, name: str, *, waiting: int = _WAITING) -> None:
+        self._output, self.name = output, name
+        self._queue: asyncio.Queue[tuple[StreamInfo, tuple[Stretch, ...], tuple[Result, ...]]] = asyncio.Queue(waiting)
+        self._task: asyncio.Task[None] | None = None
+        self._dropped, self._has_moved = 0, True
+
+    @property
+    def dropped(self) -> int:
+        """Results that were not sent."""
+        return self._dropped + int(getattr(self._output, "dropped", 0))
+
+    async def write(self, info: StreamInfo, stretches: Iterable[Stretch], results: Iterable[Result]) -> None:
+        """Let samples and results wait for their turn; where too many do, the oldest ones are dropped."""
+        self._task = self._task or asyncio.ensure_future(self._pass_on())
+        if self._task.done():
+            self._task.result()  # raises what ended it
+        step = (info, tuple(stretches), tuple(results))
+        if self._queue.full() and self._has_moved:
+            self._has_moved = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._queue.put(step)
+                    return
+        if self._queue.full():
+            self._dropped += len(self._queue.get_nowait()[2])
+            self._queue.task_done()
+        self._queue.put_nowait(step)
+
+    async def close(self) -> None:
+        """Leave the output after what waits was passed on, or when its time is over."""
+        if self._task is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END_S):
+                    await self._queue.join()
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        while not self._queue.empty():
+            self._dropped += len(self._queue.get_nowait()[2])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_S):
+                await self._output.close()
+
+    async def _pass_on(self) -> None:
+        while True:
+            info, stretches, results = await self._queue.get()
+            before = int(getattr(self._output, "dropped", 0))
+            try:
+                await self._output.write(info, stretches, results)
+            except asyncio.CancelledError:
+                self._dropped += len(results) - (int(getattr(self._output, "dropped", 0)) - before)
+                raise
+            finally:
+                self._has_moved = True
+                self._queue.task_done()
 
 
 class LslOutput:

@@ -137,7 +137,8 @@ class Gap:
         samples: How many are lost.
         start_s: Where the gap begins, in s from the start of the stream.
         end_s: Where it ends.
-        reason: ``"lost"`` (packets did not arrive) or ``"disconnected"``.
+        reason: ``"lost"`` (packets did not arrive), ``"disconnected"``, or ``"restarted"`` (the device restarts its
+            count, and at least one sample is missing).
     """
 
     first: int
@@ -159,7 +160,7 @@ class Faults:
         lost_samples: Samples that never arrived.
         duplicates: Packets that arrived twice.
         reordered: Packets that arrived in another order than they were sent and were put into their place.
-        late: Packets that arrived after their place was given up as a gap.
+        late: Packets that arrived after their place was given up as a gap, or that had no place.
         refused: Messages that could not be read.
     """
 

@@ -2,7 +2,8 @@
 
 Samples are appended to the signal file as they arrive, without a buffer in this process, and the header is there from
 the first sample on; it states no length, so that readers take the file as long as it is. Nothing is ever moved: gaps
-of up to some seconds are written as missing samples, and after a longer one the next segment begins.
+of up to some seconds are written as missing samples, and after a longer one the next segment begins. So it does where
+the offset of an electrode leaves the range of a segment; each header states the offsets of its leads as baselines.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecglens.arguments import folder_name
 from ecglens.documents import check_version, dump_document, parse_json
@@ -22,16 +24,19 @@ from ecglens.errors import DatasetError, StreamError
 from ecglens.formats.coded import HIDDEN
 from ecglens.formats.names import plain_name
 from ecglens.records import EcgRecord
+from ecglens.streams.digital import STEPS_PER_MV, choose_offsets, digitize
 from ecglens.streams.packets import StreamInfo, Stretch
 from ecglens.streams.results import Result
 
 __all__ = [
+    "MAX_SAMPLES",
     "RESULTS",
     "SEGMENT_S",
     "SESSION",
     "Recorder",
     "Session",
     "list_segments",
+    "measure_session",
     "name_session",
     "read_results",
     "read_session",
@@ -45,11 +50,14 @@ SEGMENT_S = 3600.0
 """Length after which the next segment begins, so that no file grows without end."""
 _SYNC_S = 10.0
 """Interval at which the disk is asked to have written, for a power cut; a killed process loses nothing either way."""
-_GAIN = 1000
+_CENTER_S = 1.0
+"""Least time between two segments that begin as an offset has changed."""
 _MAX_RESULTS_BYTES = 1 << 20
-_MAX_SAMPLES = 60_000_000
+MAX_SAMPLES = 60_000_000
+"""Samples of all leads of a session that are read at a time."""
 _SEGMENT = re.compile(r"segment-(\d{4,})")
 _START = re.compile(r"# first sample: (\d+)")
+_BASELINE = re.compile(rf"\.dat 16 {STEPS_PER_MV}\((-?\d+)\)/mV ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ class Recorder:
         self._file: int | None = None
         self._results: int | None = None
         self._next = self._segment_first = 0
-        self._header = Path()
+        self._header, self._offsets_mv, self._centered = Path(), np.zeros(len(info.leads), np.int64), -np.inf
         self._synced_s = clock()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -190,19 +198,25 @@ class Recorder:
             )
         if self._file is None or missing > _MAX_FILLED_S * fs or missing < 0 or length > self._segment_s * fs:
             self._end_segment()
-            self._begin_segment(stretch.first)
+            self._begin_segment(stretch)
             missing = 0
-        whole = np.rint(stretch.samples_mv.astype(np.float64) * _GAIN)
-        is_valid = np.abs(whole) <= 32767  # false for NaN
-        digital = np.where(is_valid, whole, HIDDEN).astype("<i2")
+        digital = digitize(stretch.samples_mv, self._offsets_mv)
+        lost = _count_lost(digital, stretch)
+        if lost and stretch.first - self._centered >= _CENTER_S * fs:
+            fresh = digitize(stretch.samples_mv, choose_offsets(stretch.samples_mv))
+            if _count_lost(fresh, stretch) < lost:
+                self._centered, digital, missing = stretch.first, fresh, 0
+                self._end_segment()
+                self._begin_segment(stretch)
         if missing:
             digital = np.concatenate([np.full((len(digital), missing), HIDDEN, "<i2"), digital], axis=1)
         assert self._file is not None
         _write_all(self._file, np.ascontiguousarray(digital.T).tobytes())
         self._next = stretch.end
 
-    def _begin_segment(self, first: int) -> None:
-        self._number += 1
+    def _begin_segment(self, stretch: Stretch) -> None:
+        self._number, first = self._number + 1, stretch.first
+        self._offsets_mv = choose_offsets(stretch.samples_mv)
         name = f"segment-{self._number:04d}"
         self._header, self._segment_first, self._next = self.folder / f"{name}.hea", first, first
         self._write_header(None)
@@ -222,8 +236,8 @@ class Recorder:
     def _write_header(self, length: int | None) -> None:
         name, info = self._header.stem, self.info
         lines = [f"{name} {len(info.leads)} {info.fs_hz:g}{'' if length is None else f' {length}'}"]
-        for lead in info.leads:
-            lines.append(f"{name}.dat 16 {_GAIN}(0)/mV 16 0 0 0 0 {lead}")
+        for lead, offset_mv in zip(info.leads, self._offsets_mv, strict=True):
+            lines.append(f"{name}.dat 16 {STEPS_PER_MV}({-offset_mv * STEPS_PER_MV})/mV 16 0 0 0 0 {lead}")
         lines.append(f"# first sample: {self._segment_first}")
         _replace(self._header, "\n".join(lines) + "\n")
 
@@ -256,6 +270,17 @@ def read_session_info(folder: str | Path) -> Session:
         ) from error
 
 
+def measure_session(folder: str | Path) -> float:
+    """Return the length of a recorded stream in s, gaps among it.
+
+    Raises:
+        DatasetError: There is no session in the folder.
+    """
+    folder = Path(folder)
+    info = read_session_info(folder).info
+    return max((end for _, end, _ in _list_spans(folder, info, list_segments(folder))), default=0) / info.fs_hz
+
+
 def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | None = None) -> EcgRecord:
     """Return a recorded stream, or a part of it, as one record; gaps are NaN.
 
@@ -278,9 +303,9 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
         raise DatasetError(
             f"Expected samples in the recorded stream {folder_name(folder)}, got none in this part of it."
         )
-    if (high - low) * len(info.leads) > _MAX_SAMPLES:
+    if (high - low) * len(info.leads) > MAX_SAMPLES:
         raise DatasetError(
-            f"Expected at most {_MAX_SAMPLES:,} samples, got {(high - low) * len(info.leads):,} in "
+            f"Expected at most {MAX_SAMPLES:,} samples, got {(high - low) * len(info.leads):,} in "
             f"{folder_name(folder)}; read a part of the stream."
         )
     signals = np.full((len(info.leads), high - low), np.nan, dtype=np.float32)
@@ -291,7 +316,8 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
         with path.open("rb") as file:
             file.seek((start - first) * size)
             digital = np.frombuffer(file.read((stop - start) * size), dtype="<i2").reshape(-1, len(info.leads)).T
-        signals[:, start - low : stop - low] = np.where(digital == HIDDEN, np.nan, digital / np.float32(_GAIN))
+        signals_mv = digital / STEPS_PER_MV + _read_offsets(path)[:, None]
+        signals[:, start - low : stop - low] = np.where(digital == HIDDEN, np.nan, signals_mv)
     valid = float((~np.isnan(signals)).any(axis=0).mean())
     warnings = () if valid > 0.999 else (f"{100 * (1 - valid):.1f} % of the stream never arrived.",)
     return EcgRecord(signals, info.fs_hz, info.leads, warnings=warnings)
@@ -337,6 +363,17 @@ def list_segments(folder: Path) -> list[tuple[int, int]]:
         if name and start:
             out.append((int(name[1]), int(start[1])))
     return out
+
+
+def _count_lost(digital: NDArray[np.int16], stretch: Stretch) -> int:
+    """Return the number of samples that are out of the range."""
+    return int(((digital == HIDDEN) & ~np.isnan(stretch.samples_mv)).sum())
+
+
+def _read_offsets(path: Path) -> NDArray[np.float64]:
+    """Return the offset of each lead of a segment in mV."""
+    baselines = _BASELINE.findall(path.with_suffix(".hea").read_text(encoding="utf-8"))
+    return -np.array(baselines, dtype=np.float64) / STEPS_PER_MV
 
 
 def _list_spans(folder: Path, info: StreamInfo, segments: list[tuple[int, int]]) -> list[tuple[int, int, Path]]:

@@ -140,13 +140,18 @@ class StreamEvent:
     def of_gap(cls, gap: Gap) -> "StreamEvent":
         """Return the event that a gap is."""
         seconds = gap.end_s - gap.start_s
-        words = "after the connection was lost" if gap.reason == "disconnected" else "in packets that did not arrive"
+        reasons = {
+            "lost": " in packets that did not arrive",
+            "disconnected": " after the connection was lost",
+            "restarted": ", as the device restarts its count",
+        }
+        amount = "An unknown time is" if gap.samples == 1 and gap.reason != "lost" else f"{seconds:.2f} s are"
         return cls(
             "gap",
             "Gap",
             gap.start_s,
             gap.end_s,
-            detail=f"{seconds:.2f} s are missing {words}.",
+            detail=f"{amount} missing{reasons[gap.reason]}.",
             values={"samples": float(gap.samples)},
         )
 

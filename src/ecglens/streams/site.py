@@ -28,6 +28,9 @@ _PACKET_S = 0.5
 _RETRY_S = 1.0
 _CONNECT_S = 15.0
 _END_S = 20.0
+"""Time at the end for what still waits."""
+_ABSENT_S = 5.0
+"""The same where the site has not answered so far."""
 
 
 class SiteOutput:
@@ -57,6 +60,7 @@ class SiteOutput:
         self._url, self._token = url, token
         self.session = str(uuid.uuid4())
         self.refusal: str | None = None
+        self.has_sent = False
         self.dropped = 0
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
@@ -85,12 +89,25 @@ class SiteOutput:
             for start in range(0, stretch.samples_mv.shape[1], length):
                 self._append(Stretch(stretch.first + start, stretch.samples_mv[:, start : start + length]), info.fs_hz)
 
+    @property
+    def failure(self) -> str | None:
+        """Reason why nothing was sent, in one sentence; ``None`` where the stream was sent."""
+        if self.refusal is not None or self.has_sent or self._thread is None:
+            return self.refusal
+        return f"Expected a site at {self._url.scheme}://{self._url.netloc}, but nothing was sent there; check --site."
+
     async def close(self) -> None:
         """End the session on the site."""
         if self._thread is None:
             return
-        self._lines.put(None)
-        await asyncio.to_thread(self._thread.join, _END_S)
+        while True:
+            try:
+                self._lines.put_nowait(None)
+                break
+            except queue.Full:
+                self._lines.get_nowait()
+                self.dropped += 1
+        await asyncio.to_thread(self._thread.join, _END_S if self.has_sent else _ABSENT_S)
 
     def _append(self, stretch: Stretch, fs_hz: float) -> None:
         """Add a packet to those that wait; where too many do, the oldest one is dropped."""
@@ -109,6 +126,7 @@ class SiteOutput:
                 # A refusal in the middle of a body would be lost with the connection, so the site is asked before it.
                 status, reason = self._request(None)
                 if status == 204:
+                    self.has_sent = True
                     status, reason = self._request(ended)
             except (OSError, http.client.HTTPException) as error:
                 _LOG.warning("The site is away: %s", error)

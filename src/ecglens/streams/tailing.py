@@ -19,7 +19,8 @@ class TailedSamples:
     Attributes:
         first: Number of the first sample.
         count: Number of samples of each lead.
-        content: Microvolts, 16 bits each, little endian, sample by sample; -32768 where missing.
+        content: Microvolts less the offset of the segment, 16 bits each, little endian, sample by sample; -32768
+            where missing.
     """
 
     first: int

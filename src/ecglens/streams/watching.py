@@ -2,16 +2,17 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecglens.errors import StreamError
 from ecglens.layouts import STANDARD_LEADS
 from ecglens.reading import predict_record
 from ecglens.streams.alarms import AlarmRule
+from ecglens.streams.describing import describe_first
 from ecglens.streams.monitor import Monitor
-from ecglens.streams.packets import Message, StreamInfo, Stretch
+from ecglens.streams.packets import Message, RrIntervals, StreamInfo, Stretch
 from ecglens.streams.results import LivePrediction, Result
 
 __all__ = ["Step", "watch"]
@@ -67,31 +68,33 @@ async def watch(
         ModelError: The model cannot be used.
     """
     monitor: Monitor | None = None
-    silence, due = 0.0, _MODEL_S
+    due = _MODEL_S
+    source = describe_first(source)
+    silence = _Silence()
     waiting: asyncio.Task[Message] | None = None
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(_take(source))
             done, _ = await asyncio.wait({waiting}, timeout=_SILENCE_S)
             if not done:
-                silence += _SILENCE_S
                 if monitor is not None:
-                    yield Step(monitor, None, (), tuple(monitor.wait(silence)))
+                    yield Step(monitor, None, (), tuple(silence.compare(monitor)))
                 continue
-            silence = 0.0
             try:
                 message = waiting.result()
             except StopAsyncIteration:
                 break
             finally:
                 waiting = None
-            if isinstance(message, StreamInfo):
-                if monitor is not None:
-                    continue
-                monitor = Monitor(message, rules=rules, state=state)
             if monitor is None:
-                raise StreamError("Expected a description of the stream before its first message; send its info first.")
+                assert isinstance(message, StreamInfo)
+                monitor = Monitor(message, rules=rules, state=state)
+                silence.end()
             stretches, results = monitor.feed(message)
+            if stretches or isinstance(message, RrIntervals):
+                silence.end()
+            else:
+                results = [*results, *silence.compare(monitor)]
             if model is not None and monitor.now_s >= due:
                 due = monitor.now_s // _MODEL_S * _MODEL_S + _MODEL_S
                 results = [*results, *await asyncio.to_thread(_predict, monitor, model)]
@@ -103,9 +106,26 @@ async def watch(
         if waiting is not None:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-        close = getattr(source, "aclose", None)
-        if close is not None:
-            await close()
+        await source.aclose()  # type: ignore[attr-defined]  # a generator
+
+
+class _Silence:
+    """Time without samples, whatever else arrives."""
+
+    def __init__(self) -> None:
+        self._since_s = self._compared_s = time.monotonic()
+
+    def end(self) -> None:
+        """Take that samples have arrived."""
+        self._since_s = self._compared_s = time.monotonic()
+
+    def compare(self, monitor: Monitor) -> list[Result]:
+        """Return the alarms of the silence so far, once in a while."""
+        now = time.monotonic()
+        if now - self._compared_s < 0.9 * _SILENCE_S:
+            return []
+        self._compared_s = now
+        return monitor.wait(now - self._since_s)
 
 
 async def _take(source: AsyncIterator[Message]) -> Message:

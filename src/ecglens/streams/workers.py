@@ -5,6 +5,10 @@ its packets, publishes its results and saves the state of its monitor about once
 the lease in the same step, so that a worker that lost it changes nothing more. Results are numbered, and a monitor
 gives the same results for the same packets: the worker that takes over starts from the saved state, reads the packets
 after it once more, and publishes only the numbers that are not there yet. So nothing is lost and nothing comes twice.
+
+Each feeder marks its description, behind which the device may restart its count. A stream that cannot go on, by a
+description with other leads or an error of the program, says so in an event; the next feeder's begins again, and its
+worker lives.
 """
 
 import asyncio
@@ -14,16 +18,18 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ecglens.errors import StreamError
 from ecglens.extras import require
+from ecglens.streams.describing import describe_first
+from ecglens.streams.digital import choose_offsets, digitize
 from ecglens.streams.json_lines import LineParser, write_line
 from ecglens.streams.monitor import Monitor
-from ecglens.streams.packets import Message, Packet, RrIntervals, StreamInfo, Stretch
+from ecglens.streams.packets import Connection, Message, Packet, RrIntervals, StreamInfo, Stretch
+from ecglens.streams.results import Result, StreamEvent
 
 __all__ = ["Broker", "StreamWorker", "connect_broker", "feed_broker", "results_key"]
 
@@ -33,6 +39,8 @@ _GROUP = "workers"
 _LEASE_MS = 2000
 """Time after which a worker that does not renew its leases has lost them."""
 _RENEW_S = 0.4
+_SILENCE_S = 1.0
+"""Interval at which a silent device is compared with the alarm rules."""
 _SAVE_S = 1.0
 """Signal after which the state is saved."""
 _BLOCK_MS = 50
@@ -66,8 +74,8 @@ return 1
 """
 _SAVE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('hset', KEYS[2], 'last', ARGV[2], 'number', ARGV[3], 'state', ARGV[4])
-for place = 5, #ARGV do redis.call('xack', KEYS[3], 'workers', ARGV[place]) end
+redis.call('hset', KEYS[2], 'last', ARGV[2], 'number', ARGV[3], 'state', ARGV[4], 'info', ARGV[5])
+for place = 6, #ARGV do redis.call('xack', KEYS[3], 'workers', ARGV[place]) end
 redis.call('xtrim', KEYS[3], 'MINID', ARGV[2])
 return 1
 """
@@ -111,16 +119,18 @@ async def feed_broker(broker: Broker, source: AsyncIterator[Message], *, clock: 
         clock: Function for the time in s since 1970.
     """
     device, count = "", 0
-    async for message in source:
-        if isinstance(message, StreamInfo):
-            device = message.device
-        received = message.received_s if isinstance(message, Packet | RrIntervals) else None
-        fields = {"line": write_line(message), "received": repr(clock() if received is None else received)}
-        described = write_line(message) if isinstance(message, StreamInfo) else None
-        # A packet that was added before the answer was lost comes twice, which its sequence number tells.
-        while not await asyncio.to_thread(_add, broker, device, fields, described):
-            await asyncio.sleep(_RETRY_S)
-        count += 1
+    async with aclosing(describe_first(source)) as messages:  # type: ignore[type-var]  # a generator
+        async for message in messages:
+            received = message.received_s if isinstance(message, Packet | RrIntervals) else None
+            fields = {"line": write_line(message), "received": repr(clock() if received is None else received)}
+            described = None
+            if isinstance(message, StreamInfo) and not count:
+                device, described = message.device, write_line(message)
+                fields["feeder"] = secrets.token_hex(8)
+            # A packet that was added before the answer was lost comes twice, which its number and samples tell.
+            while not await asyncio.to_thread(_add, broker, device, fields, described):
+                await asyncio.sleep(_RETRY_S)
+            count += 1
     return count
 
 
@@ -139,10 +149,12 @@ def _add(broker: Broker, device: str, fields: dict[str, str], described: str | N
 
 @dataclass
 class _Device:
-    """A device whose lease this worker has."""
+    """A device whose lease this worker has; without a monitor until its next description."""
 
     monitor: Monitor | None = None
     received_s: float = 0.0
+    arrived_s: float = 0.0
+    compared_s: float = 0.0
     parser: LineParser = field(init=False)
     number: int = 0
     last: str = "0-0"
@@ -211,6 +223,8 @@ class StreamWorker:
             device = key.decode().removeprefix(f"{_PREFIX}:packets:")
             total += len(entries)
             self._process(device, entries)
+        for device in list(self._devices):
+            self._compare_silence(device)
         return total
 
     def stop(self) -> None:
@@ -257,12 +271,15 @@ class StreamWorker:
                 raise
         stored = self._broker.hgetall(_state_key(device))
         own = self._devices[device]
-        line = self._broker.hget(f"{_PREFIX}:info", device)
-        info = own.parser.parse(line)
-        assert isinstance(info, StreamInfo)
-        state = stored.get(b"state")
-        own.monitor = Monitor(info, state=state)
+        own.arrived_s = own.compared_s = self._clock()
         own.number, own.last = int(stored.get(b"number", b"0")), stored.get(b"last", b"0-0").decode()
+        info = own.parser.read(stored.get(b"info") or self._broker.hget(f"{_PREFIX}:info", device))
+        if isinstance(info, StreamInfo) and stored.get(b"state") != b"":
+            try:
+                own.monitor = Monitor(info, state=stored.get(b"state"))
+            except StreamError as error:
+                _LOG.warning("The stream %s begins again: %s", device, error)
+                own.monitor = Monitor(info)
         start = "0-0"
         while True:  # packets that another worker read and did not save
             start, entries, *_ = self._broker.xautoclaim(key, _GROUP, self.name, 0, start, count=_BATCH)
@@ -272,50 +289,111 @@ class StreamWorker:
 
     def _process(self, device: str, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         own = self._devices.get(device)
-        if own is None or own.monitor is None:
+        if own is None:
             return
-        fresh, first = [], own.number + 1
+        documents: list[dict[str, Any]] = []
         for identity, fields in entries:
             own.unsaved.append(identity.decode())
             if _order(identity.decode()) <= _order(own.last):
                 continue
             own.last = identity.decode()
-            own.received_s = float(fields[b"received"])
-            message = own.parser.read(fields[b"line"])
-            if message is None:
-                continue
+            try:
+                documents += self._take(own, fields)
+            except Exception as error:
+                _LOG.exception("The stream %s ends until it is fed again", device)
+                documents.append(_describe_end(own, error).to_dict())
+                own.monitor = None
+        now_s = own.monitor.now_s if own.monitor is not None else float("inf")
+        self._publish_documents(device, documents, is_saved=bool(entries) and not 0 <= now_s - own.saved_s < _SAVE_S)
+
+    def _take(self, own: _Device, fields: dict[bytes, bytes]) -> list[dict[str, Any]]:
+        """Return the results of an entry."""
+        own.received_s = float(fields[b"received"])
+        messages: list[Message] = []
+        if b"feeder" in fields:
+            messages = _begin_feeder(own, fields[b"line"])
+        elif own.monitor is not None and (message := own.parser.read(fields[b"line"])) is not None:
+            messages = [message]
+        out: list[dict[str, Any]] = []
+        for message in messages:
+            assert own.monitor is not None
             stretches, results = own.monitor.feed(message)
-            documents = [_describe(part) for part in stretches] + [result.to_dict() for result in results]
-            fresh += [json.dumps(document, allow_nan=False) for document in documents]
-        if fresh:
-            if not self._publish(keys=_keys(device), args=[self._token, first, _MAX_RESULTS, *fresh]):
+            if stretches or isinstance(message, RrIntervals):
+                own.arrived_s = own.compared_s = self._clock()
+            out += [_describe(part) for part in stretches] + [result.to_dict() for result in results]
+        return out
+
+    def _compare_silence(self, device: str) -> None:
+        """Publish the alarms of a device without samples."""
+        own, now = self._devices[device], self._clock()
+        if own.monitor is None or now - own.compared_s < _SILENCE_S:
+            return
+        own.compared_s = now
+        results = own.monitor.wait(now - own.arrived_s)
+        if results:
+            # Published and saved in one step: no packet gives these results again.
+            self._publish_documents(device, [result.to_dict() for result in results], is_saved=True)
+
+    def _publish_documents(self, device: str, documents: list[dict[str, Any]], *, is_saved: bool) -> None:
+        """Publish results, and save the state in the same step where it is due."""
+        own = self._devices[device]
+        with self._broker.pipeline(transaction=True) as step:
+            if documents:
+                lines = [json.dumps(document, allow_nan=False) for document in documents]
+                arguments = [self._token, own.number + 1, _MAX_RESULTS, *lines]
+                self._publish(keys=_keys(device), args=arguments, client=step)
+                own.number += len(lines)
+            if is_saved:
+                self._add_save(device, step)
+            if not all(step.execute()):
                 self._devices.pop(device, None)
                 return
-            own.number += len(fresh)
-        if own.monitor.now_s - own.saved_s >= _SAVE_S:
-            self._save_state(device)
+        if is_saved:
+            own.unsaved, own.saved_s = [], own.monitor.now_s if own.monitor is not None else 0.0
 
     def _save_state(self, device: str) -> None:
-        own = self._devices.get(device)
-        if own is None or own.monitor is None or own.last == "0-0":
-            return
-        arguments = [self._token, own.last, own.number, own.monitor.save(), *own.unsaved]
+        if device in self._devices:
+            self._publish_documents(device, [], is_saved=self._devices[device].last != "0-0")
+
+    def _add_save(self, device: str, step: Any) -> None:
+        """Add the saving of the state to a step; a stream that has ended has no state."""
+        own = self._devices[device]
+        state = b"" if own.monitor is None else own.monitor.save()
+        info = "" if own.parser.info is None else write_line(own.parser.info)
         keys = [_lease_key(device), _state_key(device), _packets_key(device)]
-        if self._save(keys=keys, args=arguments):
-            own.unsaved, own.saved_s = [], own.monitor.now_s
-        else:
-            self._devices.pop(device, None)
+        self._save(keys=keys, args=[self._token, own.last, own.number, state, info, *own.unsaved], client=step)
+
+
+def _begin_feeder(own: _Device, line: bytes) -> list[Message]:
+    """Return what a monitor gets as a feeder begins; with other leads or after an end, the stream begins again."""
+    info = LineParser().parse(line)
+    assert isinstance(info, StreamInfo)
+    before = own.monitor
+    has_begun = before is not None and before.now_s > 0
+    if before is not None and (before.info.leads, before.info.fs_hz) == (info.leads, info.fs_hz):
+        return [Connection(False, "Another feeder begins."), Connection(True)] if has_begun else []
+    own.parser, own.monitor = LineParser(info, clock=lambda: own.received_s), Monitor(info)
+    detail = "The device describes other leads or another rate; the stream begins again."
+    return [Connection(True, detail)] if has_begun else []
+
+
+def _describe_end(own: _Device, error: Exception) -> Result:
+    now_s = 0.0 if own.monitor is None else own.monitor.now_s
+    reason = str(error) if isinstance(error, StreamError) else "The program failed on a message of the device."
+    detail = f"{reason} The stream ends until it is fed again."
+    return StreamEvent("connection", "Stream ended", now_s, now_s, priority="high", detail=detail)
 
 
 def _describe(stretch: Stretch) -> dict[str, Any]:
-    """Return samples as a result: microvolts, 16 bits each, lead by lead."""
-    whole = np.rint(np.nan_to_num(stretch.samples_mv.astype(np.float64), nan=-32.768) * 1000)
-    digital = np.clip(whole, -32768, 32767).astype("<i2")
+    """Return samples as a result: microvolts less an offset of each lead, 16 bits each, lead by lead."""
+    offsets_mv = choose_offsets(stretch.samples_mv)
+    digital = digitize(stretch.samples_mv, offsets_mv)
     return {
         "type": "samples",
         "first": stretch.first,
         "samples": int(digital.shape[1]),
         "uv": b64encode(digital.tobytes()).decode(),
+        "offset_mv": offsets_mv.tolist(),
     }
 
 

@@ -1,5 +1,6 @@
 """Addresses of sources: one text names a device, a broker, a file or a port."""
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -56,14 +57,16 @@ def open_source(address: str, *, retries: Retries | None = None) -> AsyncIterato
         raise _refuse(address)
     match scheme:
         case "serial":
-            return read_serial(path, int(_read_option(options, "baud", 115_200, address)), retries=retries)
+            _check_options(options, {"baud"}, address)
+            return read_serial(path, _read_whole(options, "baud", 115_200, address), retries=retries)
         case "ble":
             return read_bluetooth(path, retries=retries)
         case "lsl":
             return read_lsl(path)
         case "replay":
+            _check_options(options, {"speed", "repeat"}, address)
             speed = _read_option(options, "speed", 1.0, address)
-            repeat = int(_read_option(options, "repeat", 1, address))
+            repeat = _read_whole(options, "repeat", 1, address)
             return replay(read_record(path), device=path.rpartition("/")[2][:80], speed=speed, repeat=repeat)
         case _:
             raise _refuse(address)
@@ -93,14 +96,32 @@ def _open_network(address: str, url: SplitResult, retries: Retries | None) -> As
 
 def _split_options(text: str) -> tuple[str, dict[str, list[str]]]:
     path, _, query = text.partition("?")
-    return path, parse_qs(query)
+    return path, parse_qs(query, keep_blank_values=True)
+
+
+def _check_options(options: dict[str, list[str]], names: set[str], address: str) -> None:
+    if unknown := sorted(set(options) - names):
+        raise StreamError(
+            f"Expected the options {', '.join(sorted(names))} in {address[:120]}, got '{unknown[0][:40]}'; correct it."
+        )
 
 
 def _read_option(options: dict[str, list[str]], name: str, default: float, address: str) -> float:
+    text = options[name][0] if name in options else str(default)
     try:
-        return float(options[name][0]) if name in options else default
-    except ValueError as error:
-        raise StreamError(f"Expected a number as {name} in {address}, got '{options[name][0]}'; correct it.") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise StreamError(f"Expected a number as {name} in {address[:120]}, got '{text[:40]}'; correct it.")
+    return value
+
+
+def _read_whole(options: dict[str, list[str]], name: str, default: int, address: str) -> int:
+    value = _read_option(options, name, default, address)
+    if value < 1 or value != int(value):
+        raise StreamError(f"Expected a whole number from 1 on as {name} in {address[:120]}, got {value:g}; correct it.")
+    return int(value)
 
 
 def _refuse(address: str) -> StreamError:

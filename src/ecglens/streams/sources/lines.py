@@ -1,10 +1,14 @@
 """JSON lines from TCP, WebSocket, serial lines and stdin."""
 
 import asyncio
+import os
 import sys
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
 from typing import IO
 
+from ecglens.errors import StreamError
 from ecglens.extras import require
 from ecglens.streams.json_lines import MAX_LINE_BYTES, LineParser, LineSplitter
 from ecglens.streams.packets import Message
@@ -111,16 +115,54 @@ async def read_file(stream: IO[bytes] | None = None) -> AsyncIterator[Message]:
 
     Args:
         stream: An open binary file; stdin by default.
+
+    Raises:
+        StreamError: It is closed or cannot be read.
     """
-    source, parser, splitter = stream or sys.stdin.buffer, LineParser(), LineSplitter()
-    reader = getattr(source, "read1", source.read)
-    while part := await asyncio.to_thread(reader, _CHUNK_BYTES):
+    if stream is None and sys.stdin is None:
+        raise StreamError("Expected JSON lines from stdin, but it is closed; pipe the stream into the command.")
+    parser, splitter = LineParser(), LineSplitter()
+    async for part in _read_chunks(stream or sys.stdin.buffer):
         for line in splitter.feed(part):
             for message in _read(parser, line):
                 yield message
     for line in splitter.finish():
         for message in _read(parser, line):
             yield message
+
+
+async def _read_chunks(stream: IO[bytes]) -> AsyncIterator[bytes]:
+    """Yield the bytes of a file as they come.
+
+    A thread that waits for a silent pipe cannot be ended: the process leaves it behind. So it reads past the lock of
+    the file, which the process takes at its end.
+    """
+    loop, chunks = asyncio.get_running_loop(), asyncio.Queue[bytes | OSError](1)
+    try:
+        number = stream.fileno()
+    except OSError:  # bytes in memory
+        yield stream.read()
+        return
+
+    def read() -> None:
+        part: bytes | OSError = b"-"
+        while part and not isinstance(part, OSError):
+            try:
+                part = os.read(number, _CHUNK_BYTES)
+            except OSError as error:
+                part = error
+            handing = chunks.put(part)
+            try:
+                asyncio.run_coroutine_threadsafe(handing, loop).result()
+            except (RuntimeError, CancelledError):  # the loop has ended
+                handing.close()
+                return
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    while part := await chunks.get():
+        if isinstance(part, OSError):
+            raise StreamError(f"Expected JSON lines, but they cannot be read: {part.strerror}; check the pipe.")
+        yield part
 
 
 def _read_port(port: "object") -> bytes:

@@ -45,24 +45,25 @@ async def keep_connected(
         sleep: Coroutine function that waits for some seconds.
 
     Yields:
-        The messages; the stream's description once; ``Connection`` at each loss and at each new connection.
+        The messages, without the description with which a new connection begins; ``Connection`` at each loss and at
+        each new connection.
 
     Raises:
         StreamError: The first connection could not be made and was not to be tried again.
     """
-    failures, has_worked, is_described = 0, False, False
+    failures, has_worked = 0, False
+    info: StreamInfo | None = None
     while True:
-        is_lost, detail = False, "the other side ended it"
+        is_lost, is_first, detail = False, True, "the other side ended it"
         try:
             async for message in connect():
                 if is_lost is False and failures and has_worked:
                     yield Connection(True, f"{name} is connected again.")
                 failures, has_worked = 0, True
-                if isinstance(message, StreamInfo):
-                    if is_described:
-                        continue
-                    is_described = True
-                yield message
+                is_repeated = is_first and message == info
+                info, is_first = message if isinstance(message, StreamInfo) else info, False
+                if not is_repeated:
+                    yield message
         except losses as error:
             detail = " ".join(str(error).split())[:200] or type(error).__name__
         is_lost = True

@@ -23,7 +23,7 @@ from ecglens.streams.pace import (
     count_samples_a_second,
     limit_line,
 )
-from ecglens.streams.packets import Message, Stretch
+from ecglens.streams.packets import Connection, Message, RrIntervals, Stretch
 from ecglens.streams.results import Result, StreamEvent
 from ecglens.web.http.uploads import has_room
 from ecglens.web.streams.folders import LIVE, RECORDING, STATE, SWITCH
@@ -38,6 +38,7 @@ DELETED = "Expected a stream of your account, got one that was deleted; begin an
 _END_LINES = (b'{"type": "end"}', b'{"type":"end"}')
 _SAVE_S = 2.0
 _SWITCH_S = 1.0
+_SILENCE_S = 1.0
 _ROOM_S = 2.0
 """Interval of looking at the free space; a stream that is as fast as it may be writes 4 MB in it."""
 _SEGMENT_S, _SEGMENTS = 30.0, 3
@@ -156,8 +157,8 @@ class Receiver:
         a_second = count_samples_a_second(info)
         self._budget = Budget(FASTER * a_second, BURST_S * a_second, clock=clock)
         self.is_ended = False
-        self._monitor = self._create_monitor()
-        self._end = -1
+        self._monitor, self._end = self._create_monitor(), -1
+        self._arrived_s = self._compared_s = clock()
         try:
             self._live = Recorder(folder / LIVE, info, segment_s=_SEGMENT_S, keep_segments=_SEGMENTS)
         except StreamError as error:
@@ -166,6 +167,7 @@ class Receiver:
         self._saved_s = float("-inf")
         self._switched_s = self._looked_s = clock()
         self._switch()
+        self._was_cut_off = self._monitor.now_s > 0
 
     @property
     def is_waiting(self) -> bool:
@@ -186,6 +188,10 @@ class Receiver:
         Raises:
             StreamRefusedError: A line is too long, the stream is too fast for too long, or the disk is full.
         """
+        if self._was_cut_off:  # the sender may restart its count
+            self._was_cut_off = False
+            self._feed(Connection(False, "The sender was cut off."))
+            self._feed(Connection(True))
         self._lines.add(part)
         wait_s = self._measure_wait()
         while len(self._lines) and not wait_s and not self.is_ended:
@@ -259,15 +265,19 @@ class Receiver:
             self.is_ended = line.strip() in _END_LINES
             self._spend(count_cost(len(line), 0))
             return
-        samples = 0.0
+        self._spend(count_cost(len(line), self._feed(message)))
+
+    def _feed(self, message: Message) -> float:
+        """Monitor a message, write what follows, and return the samples by which the stream moves on."""
         try:
             stretches, results = self._monitor.feed(message)
         except StreamError as error:
             _LOG.warning("A packet of the stream %s was refused: %s", self._folder.name, error)
-        else:
-            samples = self._count_samples(stretches)
-            self._write(stretches, results)
-        self._spend(count_cost(len(line), samples))
+            return 0.0
+        if stretches or isinstance(message, RrIntervals):
+            self._arrived_s = self._compared_s = self._clock()
+        self._write(stretches, results)
+        return self._count_samples(stretches)
 
     def _spend(self, cost: float) -> None:
         self._budget.spend(cost)
@@ -285,6 +295,9 @@ class Receiver:
     def _look_around(self) -> None:
         """Look at the switch and at the disk, and save the state, each at its interval."""
         now = self._clock()
+        if now - self._compared_s > _SILENCE_S:
+            self._compared_s = now
+            self._write([], list(self._monitor.wait(now - self._arrived_s)))
         if now - self._switched_s > _SWITCH_S:
             self._switched_s = now
             self._switch()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecglens.leads import search_time
-from ecglens.leads.search_time import SearchTime, measure_slowness
+from ecglens.leads.search_time import SearchTime, end_searches_after, measure_slowness
 from ecglens.records import Page
 
 VIEWS = [Page(np.zeros((64, 64, 3), np.uint8))] * 4
@@ -46,6 +46,18 @@ def test_a_later_search_has_what_an_earlier_one_left(clock, monkeypatch):
     assert not second.is_over
     clock["s"] += 0.2
     assert second.is_over
+
+
+def test_a_search_for_someone_who_waits_ends_by_the_wall_clock(monkeypatch):
+    now = {"s": 50.0}
+    monkeypatch.setattr(search_time.time, "monotonic", lambda: now["s"])
+    with end_searches_after(5.0):
+        search = SearchTime()
+        now["s"] += 4.9
+        assert not search.is_over
+        now["s"] += 0.2
+        assert search.is_over
+    assert not search.is_over
 
 
 def test_the_machine_is_measured_only_where_a_search_is_long(clock, monkeypatch):

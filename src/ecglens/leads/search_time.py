@@ -1,11 +1,13 @@
 """Time that the search for the leads of a page may take: CPU time of its thread, more of it on a slower machine.
 
 What is found must not depend on how fast or how busy the machine is, and a page made to be searched for long must not
-hold it up.
+hold it up. Only where someone waits for the answer, the clock on the wall counts too.
 """
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 
 import cv2
@@ -13,7 +15,7 @@ import numpy as np
 
 from ecglens.records import Page
 
-__all__ = ["LIMIT_S", "SearchTime", "measure_slowness"]
+__all__ = ["LIMIT_S", "SearchTime", "end_searches_after", "measure_slowness"]
 
 LIMIT_S = 3.0
 """CPU time after which no further view of a page is tried: real pages whose leads are located need up to 2.3 s, hostile
@@ -24,6 +26,22 @@ _SAMPLE_S = 0.005
 """CPU time of the sample of work on the machine on which ``LIMIT_S`` was measured."""
 _SAMPLES = 3
 _SAMPLE_SHAPE = (600, 800)
+_DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
+"""Time by ``time.monotonic`` at which searches end, where there is one."""
+
+
+@contextmanager
+def end_searches_after(seconds: float) -> Iterator[None]:
+    """End searches for leads some seconds from now by the wall clock, because someone waits for the answer.
+
+    Args:
+        seconds: On a machine that is not busy, more than a search may take.
+    """
+    token = _DEADLINE.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _DEADLINE.reset(token)
 
 
 class SearchTime:
@@ -44,6 +62,9 @@ class SearchTime:
     @property
     def is_over(self) -> bool:
         """Whether no further view may be tried."""
+        deadline = _DEADLINE.get()
+        if deadline is not None and time.monotonic() >= deadline:
+            return True
         return self.spent_s >= LIMIT_S and self.spent_s >= LIMIT_S * self._slowness
 
     def limit(self, views: Iterable[Page]) -> Iterator[Page]:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from ecglens.corrections import Corrections
 from ecglens.errors import EcgLensError
 from ecglens.labels import LABELS
+from ecglens.leads.search_time import end_searches_after
 from ecglens.models.registry import AUTO, list_models
 from ecglens.outcomes import Outcome
 from ecglens.pages.read import count_pages
@@ -19,7 +20,7 @@ from ecglens.web.accounts.models import User
 from ecglens.web.readings import tasks
 from ecglens.web.readings.models import Batch, Reading
 from ecglens.web.readings.names import clean_name
-from ecglens.web.readings.pipeline import Options, predict_page
+from ecglens.web.readings.pipeline import SEARCH_S, Options, predict_page
 from ecglens.web.readings.quota import check_quota
 from ecglens.web.readings.refusals import RefusedPage
 from ecglens.web.readings.results import fill_reading, save_answers, store_page_files
@@ -123,7 +124,8 @@ def read_file(
         return Upload(existing, False)
     _check_room(owner, len(content))
     try:
-        first = predict_page(content, number, options, corrections)
+        with end_searches_after(SEARCH_S):
+            first = predict_page(content, number, options, corrections)
     except EcgLensError as error:
         raise Refused(describe_error(name, error)) from error
     reading = Reading(

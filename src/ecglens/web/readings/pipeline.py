@@ -49,6 +49,7 @@ from ecglens.web.readings.pictures import (
 from ecglens.web.readings.refusals import RefusedPage, show_refused
 
 __all__ = [
+    "SEARCH_S",
     "Details",
     "FirstResult",
     "Options",
@@ -68,6 +69,9 @@ _JPEG = [
 ]
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _JPEG_START = b"\xff\xd8"
+SEARCH_S = 5.0
+"""Time from the arrival of a file after which no further view of it is searched for leads, so that its sender has an
+answer within 10 s on a busy machine; on others, the limit of computing time is reached before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from ecglens.corrections import Corrections
 from ecglens.extras import is_installed
+from ecglens.leads.search_time import end_searches_after
 from ecglens.outcomes import Outcome, find_outcome
 from ecglens.pages.read import name_choice
 from ecglens.printed.facts import read_text_facts
@@ -29,7 +30,7 @@ from ecglens.web.readings.facts import describe_page
 from ecglens.web.readings.names import clean_name
 from ecglens.web.readings.pdf_report import Sheet, render_pdf
 from ecglens.web.readings.pictures import PictureFile, encode_jpeg
-from ecglens.web.readings.pipeline import Options, collect_details, explain_prediction, read_first, read_sent
+from ecglens.web.readings.pipeline import SEARCH_S, Options, collect_details, explain_prediction, read_first, read_sent
 from ecglens.web.readings.presentation import Picture, ReadingView, present_reading
 from ecglens.web.readings.refusals import RefusedPage, encode_whole, show_refused
 from ecglens.web.readings.titles import translate_label, translate_outcome
@@ -182,8 +183,9 @@ def begin_reading(
     Raises:
         EcgLensError: It cannot be read.
     """
-    page = name_choice(read_sent(content, number))
-    return look_at(page, clean_name(name), options, content=content, corrections=corrections)
+    with end_searches_after(SEARCH_S):
+        page = name_choice(read_sent(content, number))
+        return look_at(page, clean_name(name), options, content=content, corrections=corrections)
 
 
 def look_at(

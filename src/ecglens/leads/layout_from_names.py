@@ -72,7 +72,7 @@ class NamedLayoutLimits:
         "Least length of a single line of one lead, whose name alone identifies it.",
         low="A stroke beside a letter is read as a lead.",
         high="Crops of one lead of a page, which are 62 mm long, are refused.",
-        evidence="a photograph of a carton in `shared/data/foreign_pages` showed 10 mm beside an I",
+        evidence="on a close-up of V4 and V5 in `shared/data/foreign_pages`, 10 mm of a trace were read as lead I",
     )
     pulses_score: float = threshold(
         0.1,

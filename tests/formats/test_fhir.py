@@ -30,6 +30,14 @@ def test_the_resource_is_valid_and_holds_the_voltages(page: EcgRecord, tmp_path:
         np.testing.assert_allclose(read, row, atol=6e-4)
 
 
+def test_offsets_of_electrodes_and_missing_samples_come_back(tmp_path: Path) -> None:
+    signals_mv = np.array([[180.25, np.nan, 180.251], [-0.0002, -1.5, 0.5]], np.float32)
+    write_fhir(EcgRecord(signals_mv, 250.0, ("I", "II")), tmp_path / "a.fhir.json")
+    components = json.loads((tmp_path / "a.fhir.json").read_text())["component"]
+    assert [part["valueSampledData"]["data"] for part in components] == ["180250 E 180251", "0 -1500 500"]
+    np.testing.assert_allclose(read_fhir(tmp_path / "a.fhir.json").signals_mv, signals_mv, atol=6e-4)
+
+
 def test_leads_have_the_codes_of_the_standards_example(page: EcgRecord, tmp_path: Path) -> None:
     write_fhir(page, tmp_path / "a.fhir.json")
     document = json.loads((tmp_path / "a.fhir.json").read_text())

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecglens.documents import parse_json
 from ecglens.errors import DatasetError
 from ecglens.formats.checks import check_record
 from ecglens.formats.coded import (
-    HIDDEN,
     NUMBERED_LEADS,
     choose_lead_name,
     content_uuid,
     lead_number,
-    microvolts,
     plain_lead_name,
     rate_of_step,
     remarks,
@@ -64,12 +63,8 @@ def write_fhir(
         recorded: When the recording began; without a zone it is written as UTC. Left out where it is not given.
         statements: What criteria say about the record. Each is a component with its codes, its outcome as text, and
             the reason as text where it cannot be evaluated.
-
-    Raises:
-        DatasetError: A sample is beyond 32.7 mV.
     """
     placed = record.with_distinct_leads().on_one_clock()
-    rows = zip(placed.leads, microvolts(placed.signals_mv).tolist(), strict=True)
     observation: dict[str, Any] = {
         "resourceType": "Observation",
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{content_uuid(record, 'observation')}"}],
@@ -80,7 +75,10 @@ def write_fhir(
             "text": "Electrocardiogram",
         },
         "component": [
-            *(_component(lead, row, 1000 / placed.fs_hz) for lead, row in rows),
+            *(
+                _component(lead, signal, 1000 / placed.fs_hz)
+                for lead, signal in zip(placed.leads, placed.signals_mv, strict=True)
+            ),
             *map(_statement_component, statements),
         ],
     }
@@ -188,8 +186,8 @@ def _step_s(data: dict[str, Any]) -> float:
     return float(data["interval"]) * _SECONDS[data["intervalUnit"]]
 
 
-def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
-    number = lead_number(lead)
+def _component(lead: str, signal_mv: NDArray[np.floating], period_ms: float) -> dict[str, Any]:
+    number, microvolts = lead_number(lead), (signal_mv * 1000.0).tolist()
     coding = {"system": _MDC, "code": str(_POTENTIAL + number), "display": "MDC_ECG_ELEC_POTL"}
     if number and not lead.startswith("-"):
         coding["display"] += f"_{lead_of_row(lead).upper()}"
@@ -200,7 +198,7 @@ def _component(lead: str, row: list[int], period_ms: float) -> dict[str, Any]:
             "period": float(f"{period_ms:.12g}"),
             "factor": 0.001,
             "dimensions": 1,
-            "data": " ".join("E" if sample == HIDDEN else str(sample) for sample in row),
+            "data": " ".join("E" if math.isnan(value) else str(round(value)) for value in microvolts),
         },
     }
 

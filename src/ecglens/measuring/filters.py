@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 __all__ = ["find_peaks", "moving_average", "resample", "savitzky_golay"]
@@ -16,8 +17,6 @@ _KAISER_BETA = 5.0
 """Shape of the window of the filter that resamples, as in ``scipy.signal.resample_poly``."""
 _HALF_PERIODS = 10
 """Length of the filter on each side, in samples at the lower of the two rates."""
-_AT_ONCE = 1 << 16
-"""Number of samples that are resampled at once, so that a recording of a day needs little memory."""
 
 
 def savitzky_golay(
@@ -117,15 +116,17 @@ def resample(values: NDArray[np.float64], up: int, down: int) -> NDArray[np.floa
     beyond = half // up + 1
     slope = (values[-1] - values[0]) / max(1, samples - 1)
     steps = slope * np.arange(1, beyond + 1)
-    extended = np.concatenate([values[0] - steps[::-1], values, values[-1] + steps])
+    unused = np.zeros(terms)  # behind the last sample that has a weight
+    extended = np.concatenate([values[0] - steps[::-1], values, values[-1] + steps, unused])
     out = np.empty(-(-samples * up // down))
-    for start in range(0, len(out), _AT_ONCE):
-        centers = np.arange(start, min(start + _AT_ONCE, len(out))) * down
-        places = -((half - centers) // up)[:, None] + np.arange(terms)
-        offsets = half + centers[:, None] - places * up
+    windows = sliding_window_view(extended, terms)
+    for phase in range(min(up, len(out))):  # the weights repeat after ``up`` samples, ``down`` samples of the signal on
+        place = -((half - phase * down) // up)
+        offsets = half + phase * down - (place + np.arange(terms)) * up
         is_within = (offsets >= 0) & (offsets <= 2 * half)
-        parts = weights[np.where(is_within, offsets, 0)] * is_within
-        out[start : start + len(centers)] = (parts * extended[np.where(is_within, places + beyond, 0)]).sum(axis=1)
+        own = np.where(is_within, weights[np.where(is_within, offsets, 0)], 0.0)
+        part = out[phase::up]
+        part[:] = windows[place + beyond :: down][: len(part)] @ own
     return out
 
 

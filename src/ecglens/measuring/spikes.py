@@ -80,15 +80,13 @@ def remove_spikes(signals: NDArray[np.floating]) -> tuple[NDArray[np.float64], i
     filled = fill_gaps(signals)
     jumps = np.pad(np.abs(filled[:, 2:] - filled[:, :-2]), ((0, 0), (1, 1)))
     floor = np.maximum(LIMITS.min_jump_mv, LIMITS.min_jump_of_median * np.median(jumps, axis=1, keepdims=True))
-    is_alone, is_spike = np.zeros(jumps.shape, bool), np.zeros(jumps.shape, bool)
     width = round(LIMITS.quiet_s * FS_HZ)
-    for row, column in zip(*np.nonzero(jumps > floor), strict=True):
-        before = filled[row, max(column - width - 2, 0) : column - 2]
-        around = filled[row, max(column - width // 2, 0) : column + width // 2 + 1]
-        jump = jumps[row, column]
-        is_alone[row, column] = jump > LIMITS.min_jump_of_span * np.ptp(around)
-        is_quiet_before = len(before) == width and np.ptp(before) < LIMITS.max_quiet_span * jump
-        is_spike[row, column] = is_alone[row, column] and is_quiet_before
+    is_steep = jumps > floor
+    is_alone = is_steep & (jumps > LIMITS.min_jump_of_span * _spans(filled, 2 * (width // 2) + 1, width // 2))
+    is_quiet_before = np.zeros(jumps.shape, bool)
+    shift = width + 2
+    is_quiet_before[:, shift:] = _spans(filled, width, 0)[:, :-shift] < LIMITS.max_quiet_span * jumps[:, shift:]
+    is_spike = is_alone & is_quiet_before
     near = cv2.dilate(is_spike.astype(np.uint8), np.ones((1, _TOGETHER_SAMPLES), np.uint8))
     leads = np.asarray(near, dtype=np.intp).sum(axis=0)
     in_enough_leads = leads >= min(2, len(signals))
@@ -99,3 +97,9 @@ def remove_spikes(signals: NDArray[np.floating]) -> tuple[NDArray[np.float64], i
         first, last = max(column - 3, 0), min(column + 12, out.shape[1] - 1)
         out[row, first : last + 1] = np.linspace(out[row, first], out[row, last], last - first + 1)
     return out, spikes
+
+
+def _spans(signals: NDArray[np.float64], width: int, before: int) -> NDArray[np.float64]:
+    """Span of each lead over the ``width`` samples around each sample, of which ``before`` lie before it."""
+    window, anchor = np.ones((1, width), np.uint8), (before, 0)
+    return np.asarray(cv2.dilate(signals, window, anchor=anchor) - cv2.erode(signals, window, anchor=anchor))

@@ -6,6 +6,8 @@ takes from the whole record, such as how steep a lead ever is, comes from the la
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +101,8 @@ class LiveBeatLimits:
 LIMITS = LiveBeatLimits()
 _TOPS = 10
 """Number of windows of 2 s whose highest peaks give the typical height of a beat."""
+_FLOOR_SHARE = 0.3
+"""Share of the energies that lie below the floor between beats."""
 _UPDATE_S = 0.5
 _STRIDE_S = 0.008
 """Interval at which slopes are sampled for their percentiles."""
@@ -316,7 +320,7 @@ class BeatDetector:
         state = self.state
         is_usable = state.largest > 0
         scale = np.where(is_usable, state.largest, 1.0)
-        weights = np.clip((scale / np.maximum(state.typical, 1e-9) - 4) / 8, 0.02, 1) * is_usable
+        weights = np.minimum(np.maximum((scale / np.maximum(state.typical, 1e-9) - 4) / 8, 0.02), 1) * is_usable
         ratio = np.minimum(slopes / scale[:, None], 1.5) ** 2
         is_unknown = np.isnan(ratio)
         if not is_unknown.any():
@@ -339,7 +343,9 @@ class BeatDetector:
             state.tops = [float(np.nanmax(part)) for part in windows if not np.isnan(part).all()]
         else:
             state.tops = [*state.tops, float(valid.max())][-_TOPS:]
-        state.floor = float(np.nanpercentile(state.energy, 30))
+        valid = state.energy[~np.isnan(state.energy)]
+        rank = round(_FLOOR_SHARE * (len(valid) - 1))
+        state.floor = float(np.partition(valid, rank)[rank])
 
     def _scan(self) -> list[DetectedBeat]:
         """Look for peaks in the energy that was not scanned yet."""
@@ -354,7 +360,7 @@ class BeatDetector:
         part = energy[first - start : last - start]
         rises = part > energy[first - start - 1 : last - start - 1]
         falls = part >= energy[first - start + 1 : last - start + 1]
-        typical = float(np.median(state.tops))
+        typical = median(state.tops)
         is_high = part >= RECORD_LIMITS.min_searchback_height * typical
         out: list[DetectedBeat] = []
         for place in np.flatnonzero(rises & falls & is_high):
@@ -398,10 +404,10 @@ class BeatDetector:
         if len(state.beats) < 3:
             return []
         samples = [sample for sample, _ in state.beats]
-        median = float(np.median(np.diff(samples)))
-        if now - samples[-1] <= RECORD_LIMITS.gap_of_median * median:
+        typical_rr = median(after - before for before, after in pairwise(samples))
+        if now - samples[-1] <= RECORD_LIMITS.gap_of_median * typical_rr:
             return []
-        margin = RECORD_LIMITS.searchback_margin * median
+        margin = RECORD_LIMITS.searchback_margin * typical_rr
         inside = [peak for peak in state.passed_over if samples[-1] + margin < peak[0] < now - margin]
         inside = [peak for peak in inside if peak[1] >= LIMITS.min_stand_out * state.floor]
         if not inside:

@@ -82,6 +82,8 @@ LIMITS = StreamRhythmLimits()
 FIVE_MINUTES_S = 300.0
 P_WINDOW_S = 10.0
 """Length of the records in which P waves are looked for."""
+_LOOK_S = 20.0
+"""Time from one such record to the next: every 10 s, it was a third of the computing time of a stream."""
 
 
 @dataclass
@@ -143,12 +145,14 @@ class RhythmHistory:
         self.state.beats = [beat for beat in self.state.beats if abs(beat.at_s - at_s) > 1e-6]
 
     def look_for_p_waves(self, record: EcgRecord, end_s: float) -> None:
-        """Measure in the last seconds which beats have a P wave.
+        """Measure in the last seconds which beats have a P wave, unless it was done a short time ago.
 
         Args:
             record: Signals of about 10 s.
             end_s: Their end, in s from the start of the stream.
         """
+        if self.state.p_shares and end_s - self.state.p_shares[-1][0] < _LOOK_S - P_WINDOW_S / 2:
+            return
         analysis = analyze(record)
         if isinstance(analysis, NotFound):
             return

@@ -8,6 +8,7 @@ a record, and classes follow from shape, width and time alone. They are named as
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ecglens.limits import threshold
@@ -115,10 +116,9 @@ class ShapeTracker:
         """
         slopes = np.diff(np.nan_to_num(np.asarray(samples, dtype=np.float64)), axis=1) * self._fs_hz
         center = slopes[:, self._lag : -self._lag]
-        power = float((center**2).sum())
-        if power <= 0:
+        if not center.any():
             return None, False
-        shape = self._match(slopes, center, power)
+        shape = self._match(slopes, center)
         state = self.state
         state.beats += 1
         decay = 0.5 ** (1 / LIMITS.memory_beats)
@@ -133,24 +133,18 @@ class ShapeTracker:
         is_broad = state.widths[shape] >= limit
         return shape == normal, shape != normal and is_broad
 
-    def _match(self, slopes: NDArray[np.float64], center: NDArray[np.float64], power: float) -> int | None:
+    def _match(self, slopes: NDArray[np.float64], center: NDArray[np.float64]) -> int | None:
         """Return the shape that a beat has, and move its template towards the beat."""
         state = self.state
         best, best_correlation, best_lag = None, LIMITS.min_correlation, 0
         width = center.shape[1]
+        valid = center.any(axis=1)  # a lead that is not known now says nothing
+        windows = sliding_window_view(slopes[valid], width, axis=1)[:, : 2 * self._lag + 1 : self._step]
         for number, template in enumerate(state.templates):
-            own = float((template**2).sum())
-            # A lead that is not known now says nothing.
-            valid = center.any(axis=1)
-            if own <= 0 or not valid.any():
-                continue
             part = template[valid]
-            products = np.array(
-                [
-                    float((slopes[valid, lag : lag + width] * part).sum())
-                    for lag in range(0, 2 * self._lag + 1, self._step)
-                ]
-            )
+            if not part.any():
+                continue
+            products = np.einsum("ijk,ik->j", windows, part)
             place = int(products.argmax())
             lag = place * self._step
             beat = slopes[valid, lag : lag + width]
@@ -162,7 +156,6 @@ class ShapeTracker:
                 best, best_correlation, best_lag = number, correlation, lag
         if best is not None:
             beat = slopes[:, best_lag : best_lag + width]
-            valid = center.any(axis=1)
             template = state.templates[best].copy()
             template[valid] += _UPDATE * (beat[valid] - template[valid])
             state.templates[best] = template

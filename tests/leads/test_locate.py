@@ -67,6 +67,21 @@ def test_blank_paper_comes_back_as_it_was_with_the_reason() -> None:
     assert locate_by_classes(replace(BLANK, classes=PixelClasses(plane, plane, plane, plane))) is None
 
 
+def test_what_takes_long_is_left_out_for_a_sender_who_has_waited_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = Page(np.random.default_rng(3).integers(0, 256, (700, 900, 3), dtype=np.uint8))
+    calls = count_calls(monkeypatch)
+    with search_time.end_searches_after(0.0):
+        located = locate_flat_leads(locate_leads(noise))
+    assert isinstance(located.layout, NotFound)
+    assert "The search for leads was stopped, as it took too long." in located.layout.reason
+    assert calls == {"find_layout": 1}
+    with search_time.end_searches_after(0.0):
+        flat = locate_flat_leads(noise)
+    assert isinstance(flat.layout, NotFound)
+    assert "not located by the rules for scans. The search for leads was stopped" in flat.layout.reason
+    assert calls == {"find_layout": 1}
+
+
 def test_a_picture_without_grid_and_traces_is_refused_on_its_first_view(monkeypatch: pytest.MonkeyPatch) -> None:
     cloth = np.random.default_rng(0).normal(150, 20, (900, 1200, 1)).clip(0, 255).repeat(3, axis=2)
     calls = count_calls(monkeypatch)

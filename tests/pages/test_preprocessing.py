@@ -81,6 +81,15 @@ def test_skew_is_measured_to_a_tenth_of_a_degree(angle: float) -> None:
     assert preprocessing.estimate_skew(turned) == pytest.approx(angle, abs=0.1)
 
 
+@pytest.mark.parametrize("shape", [(90, 70), (1700, 1300), (1700, 1300, 3)], ids=["small", "large", "large in color"])
+def test_a_picture_is_reduced_to_averages_over_areas(shape: tuple[int, ...]) -> None:
+    ramp = np.broadcast_to(np.linspace(0, 255, shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape).astype(np.uint8)
+    small = preprocessing.reduce_picture(ramp, 60, 80)
+    assert small.shape == (80, 60, *shape[2:])
+    expected = np.linspace(0, 255, 80).reshape(-1, *[1] * (len(shape) - 1))
+    np.testing.assert_allclose(small, np.broadcast_to(expected, small.shape), atol=4)
+
+
 def test_rotating_back_restores_the_middle_of_a_page() -> None:
     page = preprocessing.gaussian(preprocessing.gray(read_page(SAMPLE).pixels), sigma_px=3)
     page = np.repeat(page[..., None], 3, axis=2)

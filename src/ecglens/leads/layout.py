@@ -17,6 +17,7 @@ from ecglens.leads.name_templates import match_names, name_edges
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale, normalize_page
 from ecglens.leads.plausibility import check_leads, similarity
 from ecglens.leads.pulses import Pulse, find_pulses
+from ecglens.leads.search_time import is_overdue
 from ecglens.leads.trace_lines import LIMITS as LINES
 from ecglens.leads.trace_lines import (
     Rows,
@@ -191,6 +192,8 @@ def find_layout(page: Page, *, name: str | None = None, doubtful: bool = False) 
         normalized = normalize_at_scale(page, float(np.mean(result.px_per_mm)))
         return _with_warning(result) if _has_more_traces(page, normalized, result) else result
     result = _known_print(normalized, page.width) if name in (None, _PLAN) else NotFound("")
+    if isinstance(result, NotFound) and is_overdue():
+        return result
     if isinstance(result, NotFound):
         other = find_named_layout(page, normalized, name=name)
         result = NotFound(f"{result.reason} {other.reason}".strip()) if isinstance(other, NotFound) else other

@@ -23,6 +23,7 @@ from ecglens.leads.normalized import LIMITS as NORMALIZATION
 from ecglens.leads.normalized import PX_PER_MM, NormalizedPage, normalize_at_scale
 from ecglens.leads.plausibility import similarity
 from ecglens.leads.pulses import Pulse, find_pulses
+from ecglens.leads.search_time import is_overdue
 from ecglens.leads.trace_lines import LIMITS as LINES
 from ecglens.leads.trace_lines import (
     TEN_SECONDS_MM,
@@ -267,6 +268,8 @@ def find_named_layout(
     unread: tuple[Fit, Rows, tuple[float, float]] | None = None
     most = 0.0
     for rows in _candidate_rows(bare, pulses, name):
+        if is_overdue():
+            break
         span, through = _find_span(bare, rows, pulses)
         pulsed = len(rows.pulses) == len(rows.zeros)
         adds_up = partial(_limb_similarity, bare, rows, span)

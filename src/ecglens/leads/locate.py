@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.leads.layout import find_layout
-from ecglens.leads.search_time import SearchTime
+from ecglens.leads.search_time import SearchTime, is_overdue
 from ecglens.pages.contents import is_blank
 from ecglens.pages.geometry.dewarping import flatten
 from ecglens.pages.geometry.orientation import is_turned, turn_by_quarters, turn_by_texts
@@ -47,6 +47,7 @@ _MIN_TURNED_LEADS = 3
 _MIN_TRACES = 0.0005
 """Share of the pixels of a picture without a grid that must be traces; real pages have 0.005 and more on any side."""
 _BLANK = NotFound("The page is blank: all of it has nearly one color. Check that the printed side was scanned.")
+_NOT_SEARCHED = NotFound("The leads were not located by the rules for scans.")
 _MAX_PHOTO_PX = 24_000_000
 """Size to which a photograph is reduced before other views of it are tried: 280 mm of paper with 20 px/mm."""
 
@@ -97,6 +98,8 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
         return Located(original, original.drawing.layout)
     if is_blank(original):
         return Located(original, _BLANK)
+    if located is not None and not located.layout and is_overdue():
+        return located
     search = SearchTime(located.search_s if located else 0.0)
     photo = turn_by_texts(_reduce(original))
     flat = flatten(photo)
@@ -113,6 +116,8 @@ def locate_flat_leads(page: Page | Located, name: str | None = None) -> Located:
     by_rules = _first_located(search.limit(ruled), name=name, doubtful=True)
     if by_rules is not None:
         return by_rules
+    if is_overdue():
+        return Located(flat_views[0], _add_stop(_NOT_SEARCHED, search))
     first = classify_page(flat_views[0])
     layout = find_layout(first, name=name, doubtful=True)
     if isinstance(layout, Layout):

@@ -15,7 +15,7 @@ import numpy as np
 
 from ecglens.records import Page
 
-__all__ = ["LIMIT_S", "SearchTime", "end_searches_after", "measure_slowness"]
+__all__ = ["LIMIT_S", "SearchTime", "end_searches_after", "is_overdue", "measure_slowness"]
 
 LIMIT_S = 3.0
 """CPU time after which no further view of a page is tried: real pages whose leads are located need up to 2.3 s, hostile
@@ -44,6 +44,12 @@ def end_searches_after(seconds: float) -> Iterator[None]:
         _DEADLINE.reset(token)
 
 
+def is_overdue() -> bool:
+    """Return whether someone waits for an answer for which no more time can be spent on a search."""
+    deadline = _DEADLINE.get()
+    return deadline is not None and time.monotonic() >= deadline
+
+
 class SearchTime:
     """CPU time of a search, which begins when this object is made.
 
@@ -62,8 +68,7 @@ class SearchTime:
     @property
     def is_over(self) -> bool:
         """Whether no further view may be tried."""
-        deadline = _DEADLINE.get()
-        if deadline is not None and time.monotonic() >= deadline:
+        if is_overdue():
             return True
         return self.spent_s >= LIMIT_S and self.spent_s >= LIMIT_S * self._slowness
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
 from ecglens.pages.grid import find_grid
-from ecglens.pages.preprocessing import extract_ink
+from ecglens.pages.preprocessing import extract_ink, reduce_picture
 from ecglens.pages.read import Source, load_file, read_page
 from ecglens.records import Page
 
@@ -208,7 +208,7 @@ def _look(page: Page) -> tuple[bool, bool]:
         return True, False
     shrink = min(1.0, LIMITS.side_px / max(page.height, page.width))
     size = (max(1, round(page.width * shrink)), max(1, round(page.height * shrink)))
-    pixels = np.asarray(cv2.resize(page.pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    pixels = reduce_picture(page.pixels, *size)
     if find_grid(pixels):
         return True, False
     widths, heights, areas = _marks(pixels)

@@ -11,6 +11,7 @@ from ecglens.arguments import describe_value
 from ecglens.errors import EcgReadError
 from ecglens.limits import threshold
 from ecglens.pages.geometry.paper_map import SourceView
+from ecglens.pages.preprocessing import reduce_picture
 from ecglens.records import Page
 
 __all__ = ["LIMITS", "Corners", "PaperEdgeLimits", "find_paper_corners", "rectify", "rectify_by_edges"]
@@ -156,7 +157,8 @@ def find_paper_corners(page: Page) -> Corners | None:
         page: As for :func:`rectify_by_edges`.
     """
     shrink = min(1.0, LIMITS.work_px / max(page.height, page.width))
-    small = cv2.resize(page.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    size = max(1, round(page.width * shrink)), max(1, round(page.height * shrink))
+    small = reduce_picture(page.pixels, *size)
     bright = np.asarray(cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (5, 5), 0), dtype=np.uint8)
     _, paper = cv2.threshold(bright, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     paper = cv2.morphologyEx(paper, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))

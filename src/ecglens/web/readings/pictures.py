@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecglens.leads.crop import crop_leads
-from ecglens.pages.preprocessing import gaussian, gray, otsu, remove_grid
+from ecglens.pages.preprocessing import gaussian, gray, otsu, reduce_picture, remove_grid
 from ecglens.records import Explanation, Layout, Page, Reading, distinct_names
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _WIDTH_PX = 1400
+_STEPS_WIDTH_PX = 2 * _WIDTH_PX
 _JPEG_QUALITY = 82
 THUMB_PX = 320
 """Width of the small picture of a page in lists."""
@@ -57,17 +58,19 @@ def encode_jpeg(pixels: NDArray[np.uint8], *, most_px: int = _WIDTH_PX) -> Pictu
     """
     height, width = pixels.shape[:2]
     if width > most_px:
-        size = (most_px, max(1, round(height * most_px / width)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        pixels = reduce_picture(pixels, most_px, max(1, round(height * most_px / width)))
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return PictureFile(encoded.tobytes(), "image/jpeg", int(pixels.shape[1]), int(pixels.shape[0]))
 
 
 def render_steps(page: Page) -> Iterator[tuple[str, PictureFile]]:
-    """Yield each of ``STEPS``, from gray to ink on white."""
-    yield "gray", encode_jpeg(gray(page.pixels))
-    clean = remove_grid(page.pixels)
+    """Yield each of ``STEPS``, from gray to ink on white, on a page that is reduced where it is very large."""
+    pixels = page.pixels
+    if page.width > _STEPS_WIDTH_PX:
+        pixels = reduce_picture(pixels, _STEPS_WIDTH_PX, max(1, round(page.height * _STEPS_WIDTH_PX / page.width)))
+    yield "gray", encode_jpeg(gray(pixels))
+    clean = remove_grid(pixels)
     yield "without-grid", encode_jpeg(clean)
     smooth = gaussian(clean)
     yield "smoothed", encode_jpeg(smooth)

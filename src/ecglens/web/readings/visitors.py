@@ -47,6 +47,9 @@ __all__ = [
     "present_result",
 ]
 
+_LATER_SEARCH_S = 2.0
+"""Time from the first answer after which no further view of the page is searched for leads: the rest of the computing
+time that a search may take, on a machine that is not busy."""
 _PAGES_A_MINUTE = 12
 
 
@@ -127,7 +130,8 @@ class FirstLook:
     def finish(self) -> Result:
         """Measure the signals, explain the first prediction, and return everything."""
         models = self.options.models
-        first = self._measure()
+        with end_searches_after(_LATER_SEARCH_S):
+            first = self._measure()
         if is_auto(models[0] if models else None):
             first = add_signal_answer(first, load_signal_model)
         explanations = explain_prediction(first, self.options) if self.options.explain else []

@@ -69,7 +69,7 @@ _JPEG = [
 ]
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _JPEG_START = b"\xff\xd8"
-SEARCH_S = 4.0
+SEARCH_S = 3.5
 """Time from the arrival of a file after which no further view of it is searched for leads, so that its sender has an
 answer within 10 s on a busy machine; on others, the limit of computing time is reached before."""
 

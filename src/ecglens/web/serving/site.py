@@ -28,6 +28,7 @@ from ecglens.web.serving.bodies import (
 )
 from ecglens.web.serving.bridge import Response, Send, WsgiApp, build_environ, run_wsgi, send_response
 from ecglens.web.serving.live import LiveStreams
+from ecglens.web.serving.upload_threads import UploadThreads, give_way
 
 __all__ = ["Site"]
 
@@ -81,8 +82,8 @@ class Site:
         self._requests = FairQueue(_REQUESTS_AT_ONCE, _WAITING_REQUESTS, _WAITING_REQUESTS)
         self._later = FairQueue(_LATER_AT_ONCE, _WAITING_LATER, _WAITING_LATER_EACH)
         self._arriving: Counter[str] = Counter()
-        self._later_threads = ThreadPoolExecutor(_LATER_AT_ONCE, "later")
-        self._upload_threads = ThreadPoolExecutor(_UPLOADS_AT_ONCE, "upload")
+        self._later_threads = ThreadPoolExecutor(_LATER_AT_ONCE, "later", initializer=give_way)
+        self._upload_threads = UploadThreads()
         self._threads = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "request")
         self._check_threads = ThreadPoolExecutor(_CHECKS_AT_ONCE, "check")
         self._live = LiveStreams(django, self._check_threads)

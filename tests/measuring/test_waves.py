@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from synthetic_ecgs import hump
 
+from ecglens.measuring.beats import Beats
 from ecglens.measuring.signals import FS_HZ
-from ecglens.measuring.waves import BEFORE, delineate
+from ecglens.measuring.waves import BEFORE, cut_normal_beats, delineate
 
 T = (np.arange(550) - BEFORE) / FS_HZ
 QRS_END_S = 0.03
@@ -70,3 +71,11 @@ def test_a_p_wave_is_found_where_the_trace_before_it_is_calmer(part: float) -> N
 def test_one_wave_after_another_of_like_slope_is_no_p_wave(part: float) -> None:
     # Flutter: what comes before moves 0.65 times as much as the wave itself, and more.
     assert delineate(beat_with_wave_before_p(part), 600.0).p_on is None
+
+
+def test_the_level_before_a_complex_at_the_start_of_the_window_is_that_of_its_first_samples() -> None:
+    signals = np.full((1, 3000), 0.4)
+    beats = Beats(np.array([700.0, 1500.0]), np.zeros(2, np.intp), 9.0)
+    windows = cut_normal_beats(signals, beats, level_at=(-BEFORE - 7, -BEFORE + 3))
+    np.testing.assert_allclose(windows[~np.isnan(windows)], 0.0, atol=1e-12)
+    assert np.isfinite(windows).any()

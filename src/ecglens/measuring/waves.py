@@ -214,7 +214,8 @@ def cut_normal_beats(signals: NDArray[np.float64], beats: Beats, *, level_at: tu
 def cut_beats(signals: NDArray[np.float64], beats: Beats, *, level_at: tuple[int, int]) -> NDArray[np.float64]:
     """Cut out all beats, as :func:`cut_normal_beats` does those of the normal shape."""
     windows = cut_windows(signals, beats.samples, BEFORE, _AFTER)
-    baseline = np.median(windows[:, :, BEFORE + level_at[0] : BEFORE + level_at[1]], axis=2)
+    first = max(BEFORE + level_at[0], 0)  # noise may seem a QRS complex that begins where the window does
+    baseline = np.median(windows[:, :, first : BEFORE + level_at[1]], axis=2)
     clock = np.arange(-BEFORE, _AFTER)
     intervals = np.diff(beats.samples)
     drift = np.zeros_like(baseline)

@@ -135,6 +135,8 @@ class Corrections:
             value = getattr(self, name)
             if value is not None and not is_number_in(value, low, high):
                 _refuse(f"expected {name} from {low:g} to {high:g}, got {describe_value(value)}.")
+        if self.corners is not None and not _are_clockwise(self.corners):
+            _refuse(f"expected four corners, clockwise from the top left, got {describe_value(self.corners)}.")
         if self.layout is not None and self.layout not in LAYOUTS:
             _refuse(f"expected a layout out of {', '.join(LAYOUTS)}, got '{self.layout}'.")
         if self.px_per_mm is not None and not all(_PX_PER_MM[0] <= value <= _PX_PER_MM[1] for value in self.px_per_mm):
@@ -491,6 +493,19 @@ def build_layout_by_hand(page: Page, corrections: Corrections) -> Layout | None:
 
 def _refuse(detail: str, source: str = "corrections") -> NoReturn:
     raise EcgReadError(code="invalid_argument", source=source, detail=detail)
+
+
+def _are_clockwise(corners: Sequence[tuple[float, float]]) -> bool:
+    """Return whether four corners make a quadrangle without a dent, one after the other as a clock goes."""
+    try:
+        points = np.array(corners, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    if points.shape != (4, 2) or not np.isfinite(points).all():
+        return False
+    sides = np.roll(points, -1, axis=0) - points
+    following = np.roll(sides, -1, axis=0)
+    return bool((sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0] > 0).all())
 
 
 def _as_lists(points: Sequence[tuple[float, float]]) -> list[list[float]]:

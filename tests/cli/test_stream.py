@@ -12,13 +12,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streams_help import make_record
 from typer.testing import CliRunner
 
 from ecglens.cli.app import app
+from ecglens.errors import DatasetError
 from ecglens.formats.files import read_record, write_record
-from ecglens.streams import StreamInfo, read_results, read_session, recording
+from ecglens.streams import StreamEvent, StreamInfo, read_results, read_session, recording
 from ecglens.streams.json_lines import write_line
 from ecglens.streams.recording import read_session_info
 from ecglens.streams.replay import cut_packets
@@ -160,15 +162,45 @@ def test_fhir_of_a_very_long_recording_is_its_first_part(
     assert read_record(tmp_path / "out" / "session.fhir.json").duration_s == 10.0
 
 
-def test_fhir_that_cannot_hold_the_offset_of_electrodes_is_left_out_with_a_word(tmp_path: Path) -> None:
+def test_fhir_holds_the_offset_of_electrodes(tmp_path: Path) -> None:
     record = make_record(seconds=5.0)
     shifted = replace(record, signals_mv=record.signals_mv + 300)
     lines = [write_line(StreamInfo("x", record.leads, 250.0)), *map(write_line, cut_packets(shifted))]
     command = [*COMMAND, "stream", "-", "--record", str(tmp_path / "out"), "--fhir"]
     process = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    assert "No FHIR was written; the segments hold the recording" in process.stderr
-    assert read_session(tmp_path / "out").duration_s == 5.0
+    written = read_record(tmp_path / "out" / "session.fhir.json")
+    np.testing.assert_allclose(written.signals_mv, shifted.signals_mv, atol=6e-4)
+
+
+def test_fhir_that_was_not_written_is_an_error(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **named: object) -> Path:
+        raise DatasetError("Expected room on the disk, got none.")
+
+    monkeypatch.setattr("ecglens.formats.files.write_record", refuse)
+    result = run("stream", f"replay:{file}?speed=0", "--record", tmp_path / "out", "--fhir")
+    assert result.exit_code == 2
+    assert "No FHIR was written; the segments hold the recording: Expected room on the disk" in result.output
+
+
+@pytest.mark.parametrize("lines", ["", '{"type": "info", "device": "x", "leads": ["I"], "fs_hz": 250}'])
+def test_a_stream_without_samples_is_an_error(lines: str) -> None:
+    process = subprocess.run([*COMMAND, "stream", "-"], input=lines, capture_output=True, text=True)
+    assert process.returncode == 2
+    assert "Expected" in process.stderr
+    assert process.stderr.count("\n") == 1
+
+
+def test_what_ends_is_shown_when_it_ends() -> None:
+    begins = StreamEvent("high_rate", "High rate", 28.0, 30.0, state="begins")
+    ends = StreamEvent("high_rate", "High rate", 28.0, 63.0, state="ends")
+    gap = StreamEvent("gap", "Gap", 12.0, 13.0)
+    assert [each.reported_s for each in (begins, ends, gap)] == [30.0, 63.0, 12.0]
+
+
+@pytest.mark.parametrize("option", [("stream", "-", "--seconds", "nan"), ("replay", "a.json", "--speed", "nan")])
+def test_a_number_that_is_none_is_refused(option: tuple[str, ...]) -> None:
+    assert str(run(*option).exception) == f"Expected a number as {option[2]}, got nan; correct it."
 
 
 def test_a_closed_stdin_gives_one_sentence() -> None:

@@ -103,3 +103,10 @@ def test_a_dicom_file_that_states_more_samples_than_it_holds_says_so(whole, tmp_
     pydicom.dcmwrite(path, dataset)
     warnings = read_record(path).warnings
     assert "The file ends early: it states 4,294,967,295 samples of each lead and holds 5,000." in warnings
+
+
+def test_a_lead_without_any_number_is_said():
+    signals = np.float32([[0.1, 0.2], [np.nan, np.nan], [np.inf, -np.inf]])
+    record = check_record(EcgRecord(signals, 250.0, ("I", "II", "V1")), "a.edf")
+    assert record.warnings == ("The file has no number in II, V1.",)
+    assert np.isnan(record.signals_mv[1:]).all()

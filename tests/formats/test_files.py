@@ -126,7 +126,7 @@ def test_an_observation_without_a_unit_is_refused() -> None:
         read_record(SAMPLES / "fhir_observation_ekg_hl7example.json")
 
 
-@pytest.mark.parametrize("form", ["wfdb", "dicom", "fhir", "edf", "aecg"])
+@pytest.mark.parametrize("form", ["wfdb", "dicom", "edf", "aecg"])
 def test_a_sample_that_does_not_fit_is_refused_and_not_wrapped(form: str, whole: EcgRecord, tmp_path: Path) -> None:
     high = _fill_gaps(whole).signals_mv
     high[0, 0] = 40

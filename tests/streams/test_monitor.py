@@ -250,3 +250,20 @@ def test_packets_that_wait_are_part_of_the_state() -> None:
                 monitor = Monitor(info, state=monitor.save())
             total += sum(part.samples_mv.shape[1] for part in monitor.feed(packet)[0])
         assert total == 2500
+
+
+def test_samples_of_leads_that_were_described_otherwise_are_refused() -> None:
+    record = make_record(seconds=4.0)
+    info, packets = StreamInfo("x", record.leads, 250.0), list(cut_packets(record))
+    monitor = Monitor(info)
+    for message in (*packets[:20], StreamInfo("x", record.leads, 500.0), *packets[20:40]):
+        results = monitor.feed(message)[1]
+    assert results == []
+    assert monitor.now_s == pytest.approx(0.96)
+    assert monitor.faults.refused == 21
+    again = Monitor(info, state=monitor.save())
+    assert again.feed(packets[40]) == ([], [])
+    again.feed(info)
+    again.feed(packets[40])
+    again.feed(packets[41])
+    assert again.finish()[0]

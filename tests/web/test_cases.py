@@ -249,6 +249,15 @@ class TestApi:
         assert api("delete", f"/{case['id']}").status_code == 204
         assert Reading.objects.exists()
 
+    def test_of_a_request_that_is_refused_nothing_is_done(self, api, make):
+        reading = make()
+        first, second = (api("post", "", {"pseudonym": name}).json()["id"] for name in ("bed 7", "bed 8"))
+        member = {"reading": str(reading.pk), "recorded_on": "2026-02-03", "tags": ["before"]}
+        assert api("post", f"/{first}/readings", member).status_code == 201
+        assert api("post", f"/{second}/readings", {**member, "recorded_on": "9999-12-31"}).status_code == 422
+        assert api("get", f"/{first}").json()["readings"] == [member]
+        assert api("get", f"/{second}").json()["readings"] == []
+
     def test_a_reading_of_another_user_is_not_added(self, api, other, make):
         case = api("post", "", {"pseudonym": "bed 7"}).json()
 

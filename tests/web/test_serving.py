@@ -153,6 +153,24 @@ def test_messages_with_two_lengths_are_refused(address, django, second):
     assert django.bodies == []
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HEAD + b"X: y\r\n" * 20_000 + b"\r\n",
+        bytes(range(256)) * 400,
+    ],
+    ids=["address", "headers", "noise"],
+)
+def test_what_is_no_request_is_refused_once_and_without_a_traceback(address, django, caplog, message):
+    with connect(address) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(message)
+        assert b" 400 " in connection.recv(1000)
+    assert send(address, "GET /")[0] == 200
+    assert not [each for each in caplog.records if each.exc_info]
+    assert len(django.bodies) == 1
+
+
 def test_an_upload_that_nobody_may_make_is_refused_before_its_body(address, django, tmp_path):
     with connect(address) as connection:
         connection.sendall(b"POST /no HTTP/1.1\r\n" + HEAD + b"Content-Length: 90000\r\nExpect: 100-continue\r\n\r\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -96,6 +97,7 @@ def command(
     from ecglens.streams.site import SiteOutput
     from ecglens.streams.sources.reconnecting import Retries
 
+    _check_finite(seconds, "--seconds")
     if fhir and record is None:
         raise EcgLensError("Expected a folder to record into beside --fhir, got none; add --record DIR.")
     if broker is not None:
@@ -122,11 +124,14 @@ def command(
     printer = _Printer(as_json=as_json)
     session = _Session(messages, outputs, record, printer, seconds)
     code = run_until_signal(session.run(rules, model))
+    is_written = True
     if session.recorder is not None and record is not None:
-        _report_recording(err, record, fhir=fhir)
+        is_written = _report_recording(err, record, fhir=fhir)
     if code:
         error_line(err, "Stopped.")
-    code = _report_outputs(err, outputs) or code
+    elif not session.has_begun:
+        error_line(err, f"Expected samples of the stream, got none; {session.refused} messages were refused.")
+    code = _report_outputs(err, outputs) or code or (0 if is_written and session.has_begun else 2)
     if not as_json:
         print(DISCLAIMER)
     if code:
@@ -161,6 +166,16 @@ def _feed(url: str, messages: "AsyncIterator[Message]") -> None:
         raise typer.Exit(code)
 
 
+def _check_finite(value: float | None, name: str) -> None:
+    """Refuse a value that is no number, which is neither below nor above a limit.
+
+    Raises:
+        EcgLensError: It is NaN or endless.
+    """
+    if value is not None and not math.isfinite(value):
+        raise EcgLensError(f"Expected a number as {name}, got {value}; correct it.")
+
+
 def _check_beside_broker(names: list[str]) -> None:
     """Refuse options that a stream for workers would ignore.
 
@@ -187,6 +202,8 @@ class _Session:
         self._messages, self._outputs, self._folder = messages, outputs, folder
         self._printer, self._seconds = printer, seconds
         self.recorder: Recorder | None = None
+        self.has_begun = False
+        self.refused = 0
 
     async def run(self, rules: object, model: str | None) -> None:
         from ecglens.streams import watch
@@ -195,6 +212,8 @@ class _Session:
             async with aclosing(watch(self._messages, rules=rules, model=model)) as steps:  # type: ignore[arg-type, type-var]
                 async for step in steps:
                     await self._take(step)
+                    self.has_begun = self.has_begun or step.monitor.now_s > 0
+                    self.refused = step.monitor.faults.refused
                     if self._seconds is not None and step.monitor.now_s >= self._seconds:
                         break
         finally:
@@ -240,7 +259,7 @@ class _Printer:
             state = "" if result.state == "once" else f" {result.state}"
             detail = f": {printable(result.detail)}" if result.detail else ""
             figures = "".join(f", {name} {value:g}" for name, value in result.values.items() if name != "samples")
-            span = f"{result.start_s:9.1f} s  "
+            span = f"{result.reported_s:9.1f} s  "
             self._print(f"{span}{printable(result.title)}{state}{detail}{figures}", _STYLES[result.priority])
         elif isinstance(result, LiveFigures) and result.window == "rate" and result.end_s >= self._due_s:
             self._due_s = result.end_s + _RATE_S
@@ -258,18 +277,21 @@ def _describe(info: "StreamInfo") -> str:
     return f"{leads} at {info.fs_hz:g} Hz: {printable(' '.join(info.leads))}"
 
 
-def _report_recording(console: Console, folder: Path, *, fhir: bool) -> None:
+def _report_recording(console: Console, folder: Path, *, fhir: bool) -> bool:
+    """Print what was recorded, and return whether all was written that was requested."""
     from ecglens.streams.recording import measure_session, read_session_info
 
-    session, words = read_session_info(folder), ""
+    session, words, is_written = read_session_info(folder), "", True
     if session.info.leads:
         words = f", {measure_session(folder):.1f} s"
     if fhir and session.info.leads:
         try:
             words += f"\nWritten: {_write_fhir(folder)}"
         except EcgLensError as error:
+            is_written = False
             words += f"\nNo FHIR was written; the segments hold the recording: {printable(str(error))}"
     console.print(f"Recorded: {printable(str(folder))}{words}", soft_wrap=True, markup=False)
+    return is_written
 
 
 def _write_fhir(folder: Path) -> str:
@@ -328,6 +350,9 @@ def replay_command(
     from ecglens.streams import ReplayFaults, replay
     from ecglens.streams.json_lines import write_line
 
+    _check_finite(speed, "--speed")
+    for share, name in ((lost, "--lost"), (doubled, "--doubled"), (swapped, "--swapped"), (packet, "--packet")):
+        _check_finite(share, name)
     record = read_record(file)
     faults = ReplayFaults(lost=lost, doubled=doubled, swapped=swapped)
 

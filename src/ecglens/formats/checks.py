@@ -41,6 +41,7 @@ class RecordLimits:
 
 
 LIMITS = RecordLimits()
+_MOST_NAMED = 12
 
 
 def check_record(record: EcgRecord, name: str) -> EcgRecord:
@@ -80,8 +81,11 @@ def check_record(record: EcgRecord, name: str) -> EcgRecord:
             f"Expected voltages of at most {LIMITS.max_mv:,.0f} mV in {name}, got {highest:.3g} mV; check its unit."
         )
     if np.isinf(record.signals_mv).any():
-        return replace(record, signals_mv=np.where(is_known, record.signals_mv, np.float32(np.nan)))
-    return record
+        record = replace(record, signals_mv=np.where(is_known, record.signals_mv, np.float32(np.nan)))
+    empty = [lead for lead, is_number in zip(record.leads, is_known.any(axis=1), strict=True) if not is_number]
+    if not empty:
+        return record
+    return replace(record, warnings=(*record.warnings, f"The file has no number in {', '.join(empty[:_MOST_NAMED])}."))
 
 
 def check_rate(fs_hz: float, name: str) -> None:

@@ -82,9 +82,6 @@ def read_csv(path: str | Path, *, fs_hz: float | None = None) -> EcgRecord:
         rows = [signals[chosen.index(number)] for number in unstated]
         warnings = (*warnings, _check_unstated(rows, [names[number] for number in unstated], path))
     leads = distinct_names(names[number] for number in chosen)
-    empty = [lead for lead, row in zip(leads, signals, strict=True) if not np.isfinite(row).any()]
-    if empty:
-        warnings = (*warnings, f"The file has no number in {', '.join(empty[:_MOST_NAMED])}.")
     check_rate(fs_hz, path.name)
     return check_record(EcgRecord(signals, float(fs_hz), leads, warnings=warnings), path.name)
 

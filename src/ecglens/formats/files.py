@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from ecglens.arguments import check_type, describe_value
 from ecglens.errors import (
     ArgumentError,
@@ -362,7 +364,8 @@ def _read_as(name: str, path: Path) -> EcgRecord:
         DatasetError: The file cannot be read.
     """
     try:
-        return _READERS[name](path)
+        with np.errstate(all="ignore"):  # hostile numbers become NaN, of which the record warns
+            return _READERS[name](path)
     except RecordError as error:
         raise DatasetError(
             f"Expected a whole file of {RECORD_TITLES[name]} at {path.name}, but its parts do not make a record; "

@@ -42,7 +42,7 @@ async def describe_first(source: AsyncIterator[Message]) -> AsyncIterator[Messag
             refused += [message] if isinstance(message, Refused) else []
             if count > MAX_BEFORE:
                 raise _miss_description(refused)
-        if refused and not is_described:
+        if not is_described:
             raise _miss_description(refused)
     finally:
         close = getattr(source, "aclose", None)

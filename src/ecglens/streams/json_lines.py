@@ -3,12 +3,13 @@
 ::
 
     {"type": "info", "device": "bed 1", "leads": ["I", "II"], "fs_hz": 250}
-    {"type": "samples", "sequence": 0, "time_s": 12.5, "mv": [[0.01, 0.02], [0.03, null]]}
+    {"type": "samples", "sequence": 0, "time_s": 12.5, "mv": [[0.01, 0.02, 0.04], [0.03, null, 0.02]]}
     {"type": "rr", "rr_s": [0.81, 0.79], "rate_bpm": 75}
     {"type": "battery", "percent": 93}
 
-``null`` is a sample that the device marks as invalid. ``sequence`` counts the packets up by one; ``time_s`` is the time
-of the packet's last sample by the device's own clock. Both may be left out, but then a lost packet goes unnoticed.
+``mv`` has a list for each lead. ``null`` is a sample that the device marks as invalid. ``sequence`` counts the packets
+up by one; ``time_s`` is the time of the packet's last sample by the device's own clock. Both may be left out, but then
+a lost packet goes unnoticed.
 Whatever comes is hostile until it is parsed: lines, rows and numbers are bounded, and a line that breaks a rule gives
 one sentence and no packet.
 """

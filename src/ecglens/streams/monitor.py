@@ -68,6 +68,7 @@ class MonitorState:
         observed_from_s: From when on the time without a beat counts, as before it there was a gap.
         leads: Leads of the stream.
         fs_hz: Its sampling rate.
+        is_other: Whether the device described other leads or another rate, so that its samples are refused.
     """
 
     assembly: AssemblyState = field(default_factory=AssemblyState)
@@ -87,6 +88,7 @@ class MonitorState:
     observed_from_s: float = 0.0
     leads: tuple[str, ...] = ()
     fs_hz: float = 0.0
+    is_other: bool = False
 
 
 _STATES = (
@@ -192,6 +194,9 @@ class Monitor:
             StreamError: A packet has other leads than the stream.
         """
         match message:
+            case Packet() if self._state.is_other:
+                self._assembler.count_refused()
+                return [], []
             case Packet():
                 return self._advance(self._assembler.feed(message))
             case Connection():
@@ -232,7 +237,14 @@ class Monitor:
     def _take_description(self, info: StreamInfo) -> tuple[list[Stretch], list[Result]]:
         """Take the description of a device that is described already, as it may restart its count behind it."""
         if (info.leads, info.fs_hz) != (self.info.leads, self.info.fs_hz):
-            return self.feed(Refused(f"Expected the leads and the rate of {self.info.device} to stay, got others."))
+            self._state.is_other = True
+            return self.feed(
+                Refused(
+                    f"Expected the leads and the rate of {self.info.device} to stay, got others; samples are refused "
+                    "until they are described as before."
+                )
+            )
+        self._state.is_other = False
         if not self.now_s:
             return [], []
         is_other = info.device != self.info.device

@@ -130,6 +130,11 @@ class StreamEvent:
     detail: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def reported_s(self) -> float:
+        """When it happened: what begins or ends does so at the end of the seconds that it comes from."""
+        return self.start_s if self.state == "once" else self.end_s
+
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as plain types, times to a millisecond."""
         plain = {name: getattr(self, name) for name in ("kind", "title", "start_s", "end_s", "state", "priority")}

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
@@ -68,9 +69,10 @@ def delete_case(request: HttpRequest, pk: UUID) -> Status[None]:
 def add_case_reading(request: HttpRequest, member: CaseReading, pk: UUID) -> Status[Any]:
     """Add a reading to a case, with the day of the recording and tags; one that is in another case moves."""
     case, reading = get_own_case(request, pk), get_own_reading(request, member.reading)
-    flows.add_readings(case, [reading])
-    membership = Membership.objects.select_related("case", "reading").get(reading=reading)
-    flows.update_membership(membership, recorded_on=member.recorded_on, tags=member.tags)
+    with transaction.atomic():  # of a request that is refused, nothing is done
+        flows.add_readings(case, [reading])
+        membership = Membership.objects.select_related("case", "reading").get(reading=reading)
+        flows.update_membership(membership, recorded_on=member.recorded_on, tags=member.tags)
     record(request, "change", case)
     return Status(201, serialize_membership(membership))
 

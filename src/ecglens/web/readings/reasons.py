@@ -159,6 +159,10 @@ _SENTENCES = tuple(
             gettext_noop("The leads do not fit each other: they may not be one recording."),
         ),
         (
+            r"The leads were not located by the rules for scans\.",
+            gettext_noop("The leads were not located by the rules for scans."),
+        ),
+        (
             r"The search for leads was stopped, as it took too long\.",
             gettext_noop("The search for leads was stopped, as it took too long."),
         ),

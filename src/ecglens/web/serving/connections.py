@@ -84,6 +84,8 @@ class TimedProtocol(H11Protocol):
             del self._unparsed[:length]
             start = time.thread_time()
             super().data_received(piece)
+            if self.transport.is_closing():  # after an error, nothing that follows is a request
+                self._unparsed.clear()
             self._charge(time.thread_time() - start - _BYTE_S * len(piece) - (0.0 if is_body else _PIECE_S))
 
     def _charge(self, excess_s: float) -> None:

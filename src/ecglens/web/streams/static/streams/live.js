@@ -57,7 +57,7 @@
 
   const list = (event) => {
     const item = document.createElement("li"), time = document.createElement("time"), text = document.createElement("span");
-    time.textContent = `${event.start_s.toFixed(1)} s`;
+    time.textContent = `${(event.state === "once" ? event.start_s : event.end_s).toFixed(1)} s`;
     const state = event.state === "once" ? "" : ` ${words[event.state]}`;
     text.textContent = `${event.title}${state}${event.detail ? `: ${event.detail}` : ""}`;
     text.lang = "en";

@@ -82,7 +82,7 @@ def check_record(record: EcgRecord, name: str) -> EcgRecord:
         )
     if np.isinf(record.signals_mv).any():
         record = replace(record, signals_mv=np.where(is_known, record.signals_mv, np.float32(np.nan)))
-    empty = [lead for lead, is_number in zip(record.leads, is_known.any(axis=1), strict=True) if not is_number]
+    empty = [lead for lead, row in zip(record.leads, is_known, strict=True) if not row.any()]
     if not empty:
         return record
     return replace(record, warnings=(*record.warnings, f"The file has no number in {', '.join(empty[:_MOST_NAMED])}."))

@@ -263,7 +263,5 @@ def test_samples_of_leads_that_were_described_otherwise_are_refused() -> None:
     assert monitor.faults.refused == 21
     again = Monitor(info, state=monitor.save())
     assert again.feed(packets[40]) == ([], [])
-    again.feed(info)
-    again.feed(packets[40])
-    again.feed(packets[41])
-    assert again.finish()[0]
+    stretches = [each for message in (info, *packets[40:42]) for each in again.feed(message)[0]]
+    assert [*stretches, *again.finish()[0]]

@@ -18,7 +18,7 @@ from streams_help import make_record
 from typer.testing import CliRunner
 
 from ecglens.cli.app import app
-from ecglens.errors import DatasetError
+from ecglens.errors import DatasetError, ModelError
 from ecglens.formats.files import read_record, write_record
 from ecglens.streams import StreamEvent, StreamInfo, read_results, read_session, recording
 from ecglens.streams.json_lines import write_line
@@ -41,7 +41,7 @@ def test_a_replayed_file_is_monitored_and_recorded(file: Path, tmp_path: Path) -
     result = run("stream", f"replay:{file}?speed=0", "--record", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "ecg.json: 2 leads at 250 Hz: I II" in result.output
-    assert re.search(r"7\.0 s  75/min", result.output)
+    assert re.search(r"4\.0 s  75/min", result.output)
     assert "For research and teaching; not a diagnosis." in result.output
     assert "30.0 s" in result.output
     assert read_session(tmp_path / "out").duration_s == 30.0
@@ -137,7 +137,7 @@ def test_a_broker_that_does_not_answer_holds_nothing_up_and_what_was_not_sent_is
         began = time.monotonic()
         result = run("stream", f"replay:{file}?speed=0", "--to", address)
         assert time.monotonic() - began < 15.0
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 2, result.output  # nothing at all was sent
     assert re.search(r"ecglens: \d+ results were not sent to mqtt://127", result.output)
 
 
@@ -229,11 +229,11 @@ def test_a_closed_stdin_gives_one_sentence() -> None:
             ["-", "--broker", "redis://x", "--json", "--seconds", "1"],
             "--broker without --seconds, --json, as the workers",
         ),
-        (["replay:x?speed=nan"], "a number as speed"),
-        (["replay:x?repeat=inf"], "a number as repeat"),
+        (["replay:x?speed=nan"], "a number from 0 on as speed"),
+        (["replay:x?repeat=inf"], "a number from 0 on as repeat"),
         (["replay:x?repeat=0"], "a whole number from 1 on as repeat"),
         (["replay:x?sped=1"], "Expected the options repeat, speed in replay:x"),
-        (["serial:x?baud=nan"], "a number as baud"),
+        (["serial:x?baud=nan"], "a number from 0 on as baud"),
     ],
 )
 def test_what_cannot_be_used_gives_one_sentence(
@@ -246,3 +246,49 @@ def test_what_cannot_be_used_gives_one_sentence(
     result = run("stream", *words, input=io.BytesIO(b""))
     assert result.exit_code != 0
     assert sentence in str(result.exception)
+
+
+def test_refused_messages_are_reported_once_in_a_while_and_counted() -> None:
+    lines = ['{"type": "info", "device": "x", "leads": ["I"], "fs_hz": 250}', *["{"] * 2000]
+    lines += ['{"type": "samples", "mv": [[0.1, 0.2]]}']
+    process = subprocess.run(
+        [*COMMAND, "stream", "-", "--json"], input="\n".join(lines), capture_output=True, text=True
+    )
+    events = [json.loads(line) for line in process.stdout.splitlines()]
+    assert [event["values"]["refused"] for event in events if event["kind"] == "refused"] == [1.0] * 5 + [1995.0]
+
+
+def test_a_model_that_cannot_read_streams_is_refused_before_the_stream(tmp_path: Path) -> None:
+    for model in ("compact_cnn", "nothing"):
+        result = run("stream", "tcp://127.0.0.1:1", "--model", model, "--record", tmp_path / "out")
+        assert isinstance(result.exception, ModelError)
+        assert not (tmp_path / "out").exists()
+
+
+def test_files_of_a_session_are_private(file: Path, tmp_path: Path) -> None:
+    run("stream", f"replay:{file}?speed=0", "--record", tmp_path / "out", "--fhir")
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}
+
+
+def test_rr_intervals_give_no_fhir_but_one_sentence(tmp_path: Path) -> None:
+    text = '{"type": "info", "device": "x", "leads": [], "fs_hz": 1}\n' + '{"type": "rr", "rr_s": [0.8]}\n' * 20
+    command = [*COMMAND, "stream", "-", "--record", str(tmp_path / "out"), "--fhir"]
+    process = subprocess.run(command, input=text, capture_output=True, text=True)
+    assert process.returncode == 2
+    assert "No FHIR was written, as the stream has RR intervals without samples." in process.stderr
+
+
+def test_a_port_in_use_is_one_sentence(file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("replay", file, "--listen", taken.getsockname()[1])
+    assert "Expected a free port as --listen" in str(result.exception)
+
+
+def test_a_source_that_is_silent_is_reported() -> None:
+    process = subprocess.Popen([*COMMAND, "stream", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert "Nothing has come from the source for 5 s" in line

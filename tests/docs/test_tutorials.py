@@ -12,10 +12,16 @@ TUTORIALS = sorted(
     path for path in (Path(__file__).resolve().parents[2] / "docs" / "tutorials").glob("*.md") if path.stem != "index"
 )
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?::[^\n]*\n)*\n*(.*?)^```$", re.MULTILINE | re.DOTALL)
+NIGHTLY = {"train-and-compare"}
+"""Tutorials that take more than a minute; ``make docs`` runs them too."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "tutorial",
+    [pytest.param(path, marks=[pytest.mark.nightly] * (path.stem in NIGHTLY)) for path in TUTORIALS],
+    ids=lambda path: path.stem,
+)
 def test_a_tutorial_runs(tutorial, tmp_path):
     cells = CELL.findall(tutorial.read_text(encoding="utf-8"))
     assert len(cells) >= 4

@@ -25,8 +25,10 @@ SMALL = {
 """Beside the registry: a recurrent head, a name of timm's for one channel, and a transformer."""
 
 EXPORTED_NIGHTLY = {
+    "crnn_lead",
     "crnn_lead_repeated",
     "densenet121",
+    "efficientnet_b0",
     "mobilenet_v1",
     "mobilenet_v2",
     "mobilenet_v1+lstm",

@@ -53,7 +53,7 @@ def test_every_message_is_read_back() -> None:
         (f'{{"type": "battery", "percent": 1{"0" * 400}}}', "from 0 to 100"),
         ('{"type": "samples", "mv": [[1], [1]], "sequence": -1}', "whole number from 0 on"),
         ('{"type": "samples", "mv": [[1], [1]], "sequence": 1.5}', "whole number from 0 on"),
-        ('{"type": "samples", "mv": [[1], [1]], "time_s": "now"}', "as 'time_s', got 'now'"),
+        ('{"type": "samples", "mv": [[1], [1]], "time_s": "now"}', "as 'time_s', got \"now\""),
         ('{"type": "battery", "percent": 101}', "from 0 to 100"),
         ('{"type": "rr", "rr_s": [0.01]}', "from 0.1 to 60"),
         ('{"type": "rr", "rr_s": 5}', "at most 64 RR intervals"),

@@ -8,6 +8,7 @@ from streams_help import make_record
 from synthetic_ecgs import synthesize_ecg
 
 from ecglens.errors import StreamError
+from ecglens.records import EcgRecord
 from ecglens.streams import LeadQuality, LiveBeat, LiveFigures, Monitor, Packet, ReplayFaults, StreamEvent, StreamInfo
 from ecglens.streams.packets import Battery, Refused, RrIntervals
 from ecglens.streams.replay import cut_packets
@@ -111,7 +112,7 @@ def test_early_broad_beats_are_ventricular() -> None:
     assert "broad_extrasystoles" in statements(results)
 
 
-def test_no_rr_interval_spans_a_gap_and_every_gap_is_reported() -> None:
+def test_no_rr_interval_spans_a_hidden_beat_and_every_gap_is_reported() -> None:
     record = make_record(seconds=60.0)
     faults = ReplayFaults(lost=0.05, doubled=0.05, swapped=0.05, drift=1e-4)
     packets = list(cut_packets(record, faults=faults, rng=np.random.default_rng(4)))
@@ -122,8 +123,60 @@ def test_no_rr_interval_spans_a_gap_and_every_gap_is_reported() -> None:
     assert monitor.faults.reordered > 0
     for beat in of(results, LiveBeat):
         if beat.rr_s is not None:
-            assert not [gap for gap in gaps if beat.at_s - beat.rr_s < gap.end_s and gap.start_s < beat.at_s]
             assert beat.rr_s == pytest.approx(0.8, abs=0.03)
+
+
+def lose(signals: np.ndarray, lost: float) -> list[Packet]:
+    """Return packets of 50 ms of which some never arrive."""
+    record = EcgRecord(signals, 250.0, ("L0", "L1"))
+    return list(cut_packets(record, faults=ReplayFaults(lost=lost), rng=np.random.default_rng(7)))
+
+
+def test_with_a_tenth_of_the_packets_lost_beats_and_rate_go_on() -> None:
+    signals = rhythm(np.arange(0.5, 119, 0.8), 120.0)
+    results, _ = run(signals, 250.0, packets=lose(signals, 0.1))
+    beats = of(results, LiveBeat)
+    assert len(beats) > 0.9 * 148
+    assert all(beat.rr_s == pytest.approx(0.8, abs=0.03) for beat in beats if beat.rr_s is not None)
+    rates = [each for each in of(results, LiveFigures) if each.window == "rate"]
+    assert len(rates) > 70
+    assert all(each.figures["rate_bpm"].value == pytest.approx(75, abs=2) for each in rates)
+    assert not [event for event in of(results, StreamEvent) if event.state == "begins"]
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.05, 0.1])
+def test_an_asystole_rings_whether_packets_are_lost_or_not(lost: float) -> None:
+    signals = rhythm(np.arange(0.5, 39.6, 0.8), 60.0)
+    results, _ = run(signals, 250.0, packets=lose(signals, lost))
+    rings = [event for event in of(results, StreamEvent) if event.kind == "asystole"]
+    assert [event.state for event in rings] == ["begins"]
+    assert 43.0 < rings[0].end_s < 47.0
+
+
+def test_a_rate_that_cannot_be_measured_rings() -> None:
+    signals = rhythm(np.arange(0.5, 119, 0.8), 120.0)
+    results, _ = run(signals, 250.0, packets=lose(signals, 0.4))
+    assert "no_rate" in statements(results)
+    assert "asystole" not in statements(results)
+
+
+@pytest.mark.parametrize("step_mv", [0.5, 2.0, 20.0, 300.0])
+def test_a_step_of_the_baseline_rings_nothing(step_mv: float) -> None:
+    signals = rhythm(np.arange(0.5, 59, 0.8), 60.0)
+    signals[:, 7550:] += np.float32(step_mv)
+    results, _ = run(signals, 250.0)
+    assert len(of(results, LiveBeat)) in (73, 74, 75)
+    assert not [event for event in of(results, StreamEvent) if event.state == "begins"]
+
+
+@pytest.mark.parametrize("noise_mv", [0.003, 0.01, 0.03])
+def test_noise_behind_the_last_beat_has_no_beats_and_one_beat_ends_no_asystole(noise_mv: float) -> None:
+    onsets = np.r_[np.arange(0.5, 20, 0.8), 50.0]
+    signals = synthesize_ecg(onsets, seconds=70.0, fs_hz=250.0, noise_mv=noise_mv).signals_mv[:2]
+    results, _ = run(signals, 250.0)
+    late = [beat.at_s for beat in of(results, LiveBeat) if 20.5 < beat.at_s < 49.5]
+    rings = [event for event in of(results, StreamEvent) if event.kind == "asystole"]
+    assert (late, [event.state for event in rings]) == ([], ["begins"])
 
 
 def test_a_monitor_goes_on_from_the_state_of_another() -> None:

@@ -17,7 +17,7 @@ from streams_help import make_record
 from ecglens.errors import DatasetError, StreamError
 from ecglens.records import EcgRecord
 from ecglens.streams import LiveBeat, Recorder, StreamInfo, Stretch, read_results, read_session, recording
-from ecglens.streams.recording import read_session_info
+from ecglens.streams.recording import read_session_info, span_session
 
 INFO = StreamInfo("bed 1", ("I", "II"), 250.0)
 
@@ -236,3 +236,14 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
     assert [result["at_s"] for result in read_results(tmp_path)] == [1.0]
+
+
+def test_a_session_that_was_recorded_late_begins_with_its_samples(tmp_path: Path) -> None:
+    record = make_record(seconds=60.0)
+    recorder = Recorder(tmp_path, INFO)
+    recorder.write([Stretch(7_000_000 + part.first, part.samples_mv) for part in stretches(record)])
+    recorder.close()
+    back = read_session(tmp_path)
+    np.testing.assert_allclose(back.signals_mv, record.signals_mv, atol=5.1e-4)
+    assert back.warnings == ()
+    assert span_session(tmp_path) == (28_000.0, 28_060.0)

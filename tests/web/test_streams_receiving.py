@@ -123,12 +123,13 @@ def send_at_full_speed(receiver, clock, line):
             wait_s = receiver.take(b"")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "line",
     [
         lambda number: samples(250, sequence=number),
         lambda number: samples(1, time_s=9.9 * number),  # gaps, which are written as missing samples
-        lambda number: samples(1, time_s=1000.0 * number),  # gaps that begin a segment
+        pytest.param(lambda number: samples(1, time_s=1000.0 * number), marks=pytest.mark.nightly),  # each a segment
         lambda number: b"\n",
         lambda number: b"{\n",
         lambda number: b'{"type": "battery", "percent": 5}\n',

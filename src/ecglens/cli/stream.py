@@ -5,7 +5,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,14 +30,16 @@ __all__ = ["command", "replay_command", "worker_command"]
 _STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"}
 _RATE_S = 10.0
 """Interval of the lines with the rate."""
+_SILENT_S = 5.0
+"""Time after which a source that is silent from the start is reported."""
 
 
 def command(
     source: Annotated[
         str,
         typer.Argument(
-            help="Source: ble:ADDRESS, lsl:NAME, mqtt://HOST/TOPIC, ws://HOST/PATH, tcp://HOST:PORT, serial:DEVICE, "
-            "replay:FILE, or - for JSON lines from stdin.",
+            help="Source: ble:ADDRESS, lsl:NAME, mqtt://HOST/TOPIC, ws://HOST/PATH, wss://HOST/PATH, tcp://HOST:PORT, "
+            "serial:DEVICE, replay:FILE, or - for JSON lines from stdin.",
             show_default=False,
         ),
     ],
@@ -79,7 +81,8 @@ def command(
         int | None,
         typer.Option(
             min=0,
-            help="Number of times that a lost connection is tried again; without end by default.",
+            help="Number of times that a connection is tried again where it cannot be made or was lost; without end by "
+            "default.",
             show_default=False,
         ),
     ] = None,
@@ -96,6 +99,7 @@ def command(
     from ecglens.streams.outputs import Output, QueuedOutput, open_output
     from ecglens.streams.site import SiteOutput
     from ecglens.streams.sources.reconnecting import Retries
+    from ecglens.streams.watching import check_signal_model
 
     _check_finite(seconds, "--seconds")
     if fhir and record is None:
@@ -120,9 +124,11 @@ def command(
     if serve:
         outputs.append(SiteOutput(site, os.environ.get("ECGLENS_TOKEN", "")))
     rules = load_alarms(alarms)
+    if model is not None:
+        check_signal_model(model)
     messages = open_source(source, retries=Retries(attempts=attempts))
     printer = _Printer(as_json=as_json)
-    session = _Session(messages, outputs, record, printer, seconds)
+    session = _Session(messages, outputs, record, printer, seconds, lambda text: error_line(err, text))
     code = run_until_signal(session.run(rules, model))
     is_written = True
     if session.recorder is not None and record is not None:
@@ -198,7 +204,9 @@ class _Session:
         folder: Path | None,
         printer: "_Printer",
         seconds: float | None,
+        note: Callable[[str], None],
     ) -> None:
+        self._note = note
         self._messages, self._outputs, self._folder = messages, outputs, folder
         self._printer, self._seconds = printer, seconds
         self.recorder: Recorder | None = None
@@ -208,19 +216,27 @@ class _Session:
     async def run(self, rules: object, model: str | None) -> None:
         from ecglens.streams import watch
 
+        waiting = asyncio.ensure_future(self._announce_silence())
         try:
             async with aclosing(watch(self._messages, rules=rules, model=model)) as steps:  # type: ignore[arg-type, type-var]
                 async for step in steps:
+                    waiting.cancel()
                     await self._take(step)
                     self.has_begun = self.has_begun or step.monitor.now_s > 0
                     self.refused = step.monitor.faults.refused
                     if self._seconds is not None and step.monitor.now_s >= self._seconds:
                         break
         finally:
+            waiting.cancel()
             if self.recorder is not None:
                 self.recorder.close()
             for output in self._outputs:
                 await output.close()
+
+    async def _announce_silence(self) -> None:
+        """Report a source from which nothing comes at the start."""
+        await asyncio.sleep(_SILENT_S)
+        self._note(f"Nothing has come from the source for {_SILENT_S:g} s; it is waited for. Ctrl+C stops it.")
 
     async def _take(self, step: "Step") -> None:
         from ecglens.streams import Recorder
@@ -279,11 +295,15 @@ def _describe(info: "StreamInfo") -> str:
 
 def _report_recording(console: Console, folder: Path, *, fhir: bool) -> bool:
     """Print what was recorded, and return whether all was written that was requested."""
-    from ecglens.streams.recording import measure_session, read_session_info
+    from ecglens.streams.recording import read_session_info, span_session
 
     session, words, is_written = read_session_info(folder), "", True
     if session.info.leads:
-        words = f", {measure_session(folder):.1f} s"
+        start, end = span_session(folder)
+        words = f", {end - start:.1f} s"
+    elif fhir:
+        is_written = False
+        words = "\nNo FHIR was written, as the stream has RR intervals without samples."
     if fhir and session.info.leads:
         try:
             words += f"\nWritten: {_write_fhir(folder)}"
@@ -296,17 +316,20 @@ def _report_recording(console: Console, folder: Path, *, fhir: bool) -> bool:
 
 def _write_fhir(folder: Path) -> str:
     """Write the first part of a session that fits into memory as FHIR, mostly all of it, and return its path."""
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     from ecglens.formats.files import write_record
-    from ecglens.streams.recording import MAX_SAMPLES, measure_session, read_session, read_session_info
+    from ecglens.streams.recording import MAX_SAMPLES, read_session, read_session_info, span_session
 
     session = read_session_info(folder)
     longest_s = MAX_SAMPLES // len(session.info.leads) / session.info.fs_hz
-    began = datetime.fromtimestamp(session.began_s, UTC)
+    start, end = span_session(folder)
+    began = datetime.fromtimestamp(session.began_s, UTC) + timedelta(seconds=start)
     record = read_session(folder, seconds=longest_s)
-    path = printable(str(write_record(record, folder / "session", "fhir", recorded=began)))
-    is_whole = measure_session(folder) <= longest_s
+    written = Path(write_record(record, folder / "session", "fhir", recorded=began))
+    written.chmod(0o600)
+    path = printable(str(written))
+    is_whole = end - start <= longest_s
     return path if is_whole else f"{path}, the first {longest_s:.0f} s alone; the segments hold all of it."
 
 
@@ -319,6 +342,7 @@ def _report_outputs(console: Console, outputs: "list[Output]") -> int:
     for output in outputs:
         if isinstance(output, QueuedOutput) and output.dropped:
             error_line(console, f"{output.dropped} results were not sent to {printable(output.name)}.")
+            code = code if output.has_sent else 2
         if isinstance(output, SiteOutput) and output.failure is not None:
             error_line(console, printable(output.failure))
             code = 2
@@ -376,7 +400,12 @@ def replay_command(
             writer.close()
 
     async def serve() -> None:
-        server = await asyncio.start_server(send, "127.0.0.1", listen)
+        try:
+            server = await asyncio.start_server(send, "127.0.0.1", listen)
+        except OSError as error:
+            raise EcgLensError(
+                f"Expected a free port as --listen, but {listen} cannot be used; choose another one."
+            ) from error
         port = server.sockets[0].getsockname()[1]
         print(f"ecglens replays at tcp://127.0.0.1:{port}  Ctrl+C stops it.", file=sys.stderr, flush=True)
         async with server:

@@ -19,6 +19,7 @@ FIGURES = frozenset(
     {
         "rate_bpm",
         "since_beat_s",
+        "since_rate_s",
         "gap_s",
         "quality",
         "battery_percent",

@@ -2,6 +2,10 @@
 
 A beat is reported when its energy has passed its peak, about 0.17 s after its R peak. What the detector of records
 takes from the whole record, such as how steep a lead ever is, comes from the last seconds here.
+
+Over a gap of up to ``max_bridge_s`` the detector draws a straight line, so that beats beside it are detected as ever.
+Whether such a gap may hide a beat is what :meth:`BeatDetector.is_continuous` answers. After a longer gap the detector
+begins again.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +22,7 @@ from ecglens.measuring.beats import LIMITS as RECORD_LIMITS
 __all__ = ["LIMITS", "BeatDetector", "DetectedBeat", "DetectorState", "LiveBeatLimits"]
 
 _BEATS = "benchmarks/streams.md: beats"
+_FAULTS = "benchmarks/streams.md: faults"
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,30 @@ class LiveBeatLimits:
         high="Beats in noise are lost.",
         evidence=_BEATS,
     )
+    max_bridge_s: float = threshold(
+        2.0,
+        "s",
+        "Longest gap after which the detector goes on with what it has learned a moment before.",
+        low="Single lost packets of slow devices restart the detector.",
+        high="Beats from before a long break decide what counts as a beat after it.",
+        evidence=_FAULTS,
+    )
+    max_clear_s: float = threshold(
+        0.06,
+        "s",
+        "Longest gap that cannot hide a whole QRS complex.",
+        low="No RR interval is measured over a lost packet of 50 ms, and no rate where many are lost.",
+        high="RR intervals span beats that were lost.",
+        evidence=_FAULTS,
+    )
+    max_clear_height: float = threshold(
+        0.2,
+        "1",
+        "Highest energy beside a gap that hides no part of a beat, as a part of the typical beat's.",
+        low="T waves and noise beside a gap count as parts of beats.",
+        high="RR intervals span beats of which a part was lost.",
+        evidence=_FAULTS,
+    )
 
 
 LIMITS = LiveBeatLimits()
@@ -112,6 +141,8 @@ _MEMORY_S = 6.0
 _TOP_S = 2.0
 _MAX_GAP_S = 60.0
 """Longest gap after which the leads are as steep as before."""
+_BRIDGES = 64
+"""Number of gaps that are remembered; the RR interval of the slowest rhythm spans fewer."""
 _LATEST = 9
 """Number of beats whose RR intervals say when one is missing."""
 
@@ -154,7 +185,8 @@ class DetectorState:
         scanned: Number of the sample up to which peaks were looked for.
         beats: Sample and height of the latest beats.
         passed_over: Sample and height of the latest peaks that were too low.
-        barrier: Number of the first sample after the last gap.
+        barrier: Number of the first sample after the last gap without a bridge.
+        bridges: First number and number behind the end of the latest gaps with a bridge.
     """
 
     next: int
@@ -174,6 +206,7 @@ class DetectorState:
     beats: list[tuple[int, float]] = field(default_factory=list)
     passed_over: list[tuple[int, float]] = field(default_factory=list)
     barrier: int = 0
+    bridges: list[tuple[int, int]] = field(default_factory=list)
 
 
 class BeatDetector:
@@ -205,21 +238,14 @@ class BeatDetector:
 
         Args:
             first: Number of the first sample. Where it is beyond the sample that is expected next, the samples between
-                are a gap: no beat has samples on both sides of it.
+                are a gap. So are samples that are unknown in all leads.
             samples: ``(leads, samples)`` in mV; NaN where nothing is known.
         """
-        if first != self.state.next:
-            self._pass_gap(first)
-        state = self.state
-        state.next = first + samples.shape[1]
         block = np.asarray(samples, dtype=np.float64)
-        if not state.has_learned:
-            state.collected = np.concatenate([state.collected, block], axis=1)
-            if state.collected.shape[1] < LIMITS.learn_s * self._fs_hz:
-                return []
-            block, state.collected = state.collected, np.empty((self._leads, 0))
-        self._filter(block)
-        return self._scan()
+        beats: list[DetectedBeat] = []
+        for start, end in _find_known(block):
+            beats += self._take(first + start, block[:, start:end])
+        return beats
 
     def finish(self) -> list[DetectedBeat]:
         """Return the beats of the last samples, as the stream ends; nothing can be fed afterwards."""
@@ -233,11 +259,35 @@ class BeatDetector:
             missing = round(LIMITS.learn_s * self._fs_hz) - state.collected.shape[1]
             unknown = np.full((self._leads, max(missing - width, 0)), np.nan)
             lasts = np.concatenate([lasts, unknown], axis=1)
-        return [beat for beat in self.feed(end, lasts) if beat.sample < end]
+        return [beat for beat in self._append(end, lasts) if beat.sample < end]
 
-    def is_continuous(self, sample: int) -> bool:
-        """Return whether there was no gap between a sample and now."""
-        return sample >= self.state.barrier
+    def is_continuous(self, one: int, other: int) -> bool:
+        """Return whether no beat can be hidden between two samples, such as those of two beats.
+
+        Args:
+            one: Number of a sample of the last seconds.
+            other: Number of a later one.
+        """
+        if one < self.state.barrier:
+            return False
+        side = self._box // 2 + 1
+        between = [(start, end) for start, end in self.state.bridges if end + side > one and start - side < other]
+        if between and other - one > RECORD_LIMITS.gap_of_median * self._measure_typical_rr():
+            return False
+        return all(self._is_clear(start, end, one, other) for start, end in between)
+
+    def _is_clear(self, start: int, end: int, one: int, other: int) -> bool:
+        """Return whether a gap hides no beat between two beats, and none of them."""
+        state, fs = self.state, self._fs_hz
+        side = self._box // 2 + 1
+        if start - side < one or end + side > other or end - start > LIMITS.max_clear_s * fs:
+            return False  # a part of a beat itself is missing, or a beat may be
+        refractory = round(LIMITS.refractory_s * fs)
+        if end <= one + refractory or start >= other - refractory:
+            return True
+        origin = state.next - self._half - self._box // 2 - len(state.energy)
+        around = state.energy[max(start - side - origin, 0) : max(end + side - origin, 0)]
+        return bool(len(around) and np.max(around) < LIMITS.max_clear_height * median(state.tops))
 
     def _start(self, first: int) -> DetectorState:
         leads, nothing = self._leads, np.empty(0)
@@ -254,7 +304,28 @@ class BeatDetector:
             barrier=first,
         )
 
-    def _pass_gap(self, first: int) -> None:
+    def _take(self, first: int, block: NDArray[np.float64]) -> list[DetectedBeat]:
+        """Take samples of which each is known in one lead at least."""
+        start, beats = self.state.next, []
+        if first > start:
+            bridge = self._bridge(first, block)
+            if bridge is None:
+                beats = self.finish()
+                self._begin_again(first)
+            else:
+                first, block = start, np.concatenate([bridge, block], axis=1)
+        return beats + self._append(first, block)
+
+    def _bridge(self, first: int, block: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return a line over a gap, ``None`` where the gap is too long or nothing is known before it."""
+        state, gap = self.state, first - self.state.next
+        before = state.tail[:, -1:] if state.has_learned else state.collected[:, -1:]
+        if gap > LIMITS.max_bridge_s * self._fs_hz or not before.shape[1] or np.isnan(before).all():
+            return None
+        state.bridges = [*state.bridges, (state.next, first)][-_BRIDGES:]
+        return np.asarray(before + (block[:, :1] - before) * (np.arange(1, gap + 1) / (gap + 1)))
+
+    def _begin_again(self, first: int) -> None:
         """Forget everything that lies before a gap, except how steep the leads are where the gap is short."""
         before, fresh = self.state, self._start(first)
         is_short = first - before.next <= _MAX_GAP_S * self._fs_hz
@@ -263,13 +334,25 @@ class BeatDetector:
                 setattr(fresh, name, getattr(before, name))
         self.state = fresh
 
+    def _append(self, first: int, block: NDArray[np.float64]) -> list[DetectedBeat]:
+        """Take samples that follow those before, and return the beats that they confirm."""
+        state = self.state
+        state.next = first + block.shape[1]
+        if not state.has_learned:
+            state.collected = np.concatenate([state.collected, block], axis=1)
+            if state.collected.shape[1] < LIMITS.learn_s * self._fs_hz:
+                return []
+            block, state.collected = state.collected, np.empty((self._leads, 0))
+        self._filter(block)
+        return self._scan()
+
     def _filter(self, block: NDArray[np.float64]) -> None:
         """Append the energy that a block of samples completes."""
         state = self.state
         signals = np.concatenate([state.tail, block], axis=1)
         state.tail = signals[:, signals.shape[1] - len(self._kernel) + 1 :].copy()
         slopes = np.abs(self._differentiate(signals))
-        self._remember_steepness(slopes)
+        self._remember_steepness(slopes, state.next - block.shape[1] - self._half)
         if not state.has_learned or state.since_update >= _UPDATE_S * self._fs_hz:
             self._measure_steepness()
         power = np.concatenate([state.power, self._combine(slopes)])
@@ -295,9 +378,14 @@ class BeatDetector:
             out[np.convolve(is_unknown, box, "valid") > 0.5] = np.nan
         return slopes
 
-    def _remember_steepness(self, slopes: NDArray[np.float64]) -> None:
+    def _remember_steepness(self, slopes: NDArray[np.float64], first: int) -> None:
+        """Take slopes, the first of which is that of the sample ``first``, except those of bridges."""
         state = self.state
         thin = slopes[:, state.phase :: self._stride]
+        for start, end in state.bridges:
+            if end > first:
+                places = first + state.phase + np.arange(thin.shape[1]) * self._stride
+                thin = np.where((places >= start) & (places < end), np.nan, thin)
         state.phase = (state.phase - slopes.shape[1]) % self._stride
         width = state.steepness.shape[1]
         state.steepness = np.concatenate([state.steepness, thin], axis=1)[:, -width:]
@@ -311,16 +399,43 @@ class BeatDetector:
         rows = np.arange(len(ordered))
         typical = ordered[rows, np.maximum(counts * 0.5, 0).astype(int).clip(0, ordered.shape[1] - 1)]
         largest = ordered[rows, np.maximum(counts * 0.985, 0).astype(int).clip(0, ordered.shape[1] - 1)]
+        before = state.largest
         state.typical = np.where(is_enough, typical, 0.0)
         state.largest = np.where(is_enough, largest, 0.0)
         state.since_update, state.has_learned = 0, True
+        self._rescale(before)
+
+    def _rescale(self, before: NDArray[np.float64]) -> None:
+        """State all energies so far as parts of what the leads reach now, so that they can be compared with new ones.
+
+        Without it, noise after the last beat is measured against beats and then, as they leave the history, against
+        itself, so that it stands out from its own past.
+        """
+        state = self.state
+        is_usable = (before > 0) & (state.largest > 0)
+        weights = self._weigh() * is_usable
+        if not weights.any():
+            return
+        ratio = np.divide(before, state.largest, out=np.zeros_like(before), where=is_usable)
+        factor = float(np.sqrt(weights @ ratio**2 / weights.sum()))
+        state.power *= factor**2
+        state.energy *= factor
+        state.floor *= factor
+        state.tops = [factor * top for top in state.tops]
+        state.beats = [(sample, factor * height) for sample, height in state.beats]
+        state.passed_over = [(sample, factor * height) for sample, height in state.passed_over]
+
+    def _weigh(self) -> NDArray[np.float64]:
+        """Return the weight of each lead, by how far its QRS complexes stand out; 0 where it is not measured."""
+        state = self.state
+        is_usable = state.largest > 0
+        scale = np.where(is_usable, state.largest, 1.0)
+        return np.minimum(np.maximum((scale / np.maximum(state.typical, 1e-9) - 4) / 8, 0.02), 1) * is_usable
 
     def _combine(self, slopes: NDArray[np.float64]) -> NDArray[np.float64]:
         """One curve for all leads: 1 where each lead is as steep as it ever is; NaN where no lead is known."""
         state = self.state
-        is_usable = state.largest > 0
-        scale = np.where(is_usable, state.largest, 1.0)
-        weights = np.minimum(np.maximum((scale / np.maximum(state.typical, 1e-9) - 4) / 8, 0.02), 1) * is_usable
+        scale, weights = np.where(state.largest > 0, state.largest, 1.0), self._weigh()
         ratio = np.minimum(slopes / scale[:, None], 1.5) ** 2
         is_unknown = np.isnan(ratio)
         if not is_unknown.any():
@@ -403,12 +518,11 @@ class BeatDetector:
         state = self.state
         if len(state.beats) < 3:
             return []
-        samples = [sample for sample, _ in state.beats]
-        typical_rr = median(after - before for before, after in pairwise(samples))
-        if now - samples[-1] <= RECORD_LIMITS.gap_of_median * typical_rr:
+        last, typical_rr = state.beats[-1][0], self._measure_typical_rr()
+        if now - last <= RECORD_LIMITS.gap_of_median * typical_rr:
             return []
         margin = RECORD_LIMITS.searchback_margin * typical_rr
-        inside = [peak for peak in state.passed_over if samples[-1] + margin < peak[0] < now - margin]
+        inside = [peak for peak in state.passed_over if last + margin < peak[0] < now - margin]
         inside = [peak for peak in inside if peak[1] >= LIMITS.min_stand_out * state.floor]
         if not inside:
             return []
@@ -416,10 +530,23 @@ class BeatDetector:
         self._accept(sample, height)
         return [DetectedBeat(sample, height, is_late=True)]
 
+    def _measure_typical_rr(self) -> float:
+        """Return the median of the latest RR intervals in samples; endless where there is none."""
+        return median([after - before for (before, _), (after, _) in pairwise(self.state.beats)] or [np.inf])
+
     def _accept(self, sample: int, height: float) -> None:
         state = self.state
         state.beats = [*state.beats, (sample, height)][-_LATEST:]
         state.passed_over = [peak for peak in state.passed_over if peak[0] > sample]
+
+
+def _find_known(block: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return start and end of each run of samples that are known in one lead at least."""
+    is_known = ~np.isnan(block).all(axis=0)
+    if is_known.all():
+        return [(0, block.shape[1])] if block.shape[1] else []
+    edges = np.flatnonzero(np.diff(np.r_[False, is_known, False]))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
 @lru_cache(maxsize=16)

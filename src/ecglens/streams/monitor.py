@@ -40,10 +40,13 @@ _FIGURES_S = 1.0
 _MINUTE_S = 10.0
 """Interval of the figures of a minute and of looking for P waves."""
 _QUALITY_S = 2.0
+_REFUSED, _REFUSED_S = 5, 10.0
+"""Messages that were refused of which each is an event, in so many seconds; more are counted, as there may be
+thousands."""
 _HIDING_S = 1.0
 """Longest gap that hides no more than one beat; after a longer one the time without a beat restarts its count."""
-_BLIND_S = 0.5
-"""Time after a gap in which a beat may go unnoticed."""
+_BLIND_S = 0.1
+"""Time beside a gap in which a beat may go unnoticed."""
 
 
 @dataclass
@@ -66,6 +69,10 @@ class MonitorState:
         gap_from_s: Where the samples ended before a gap that still lasts.
         device_s: End of the RR intervals of a device without samples.
         observed_from_s: From when on the time without a beat counts, as before it there was a gap.
+        rate_s: When the rate was measured last, or a long gap ended.
+        refused: Messages that were refused since the last one that was reported.
+        refused_s: Start of the time in which the next ones are reported one by one.
+        reported: Messages that were refused since then.
         leads: Leads of the stream.
         fs_hz: Its sampling rate.
         is_other: Whether the device described other leads or another rate, so that its samples are refused.
@@ -86,6 +93,10 @@ class MonitorState:
     quality: dict[str, float] = field(default_factory=dict)
     device_s: float = 0.0
     observed_from_s: float = 0.0
+    rate_s: float = 0.0
+    refused: int = 0
+    refused_s: float = 0.0
+    reported: int = 0
     leads: tuple[str, ...] = ()
     fs_hz: float = 0.0
     is_other: bool = False
@@ -214,14 +225,15 @@ class Monitor:
                 return [], [event]
             case Refused():
                 self._assembler.count_refused()
-                event = StreamEvent("refused", "Message refused", self.now_s, self.now_s, detail=message.reason)
-                return [], [event]
+                return [], self._report_refused(message.reason)
             case StreamInfo():
                 return self._take_description(message)
 
     def finish(self) -> tuple[list[Stretch], list[Result]]:
         """Return what is left as the stream ends."""
         stretches, results = self._advance(self._assembler.finish())
+        if self._state.refused:
+            results.append(self._describe_refused("More messages were refused than are listed."))
         if self._detector is not None:
             results += self._report(self._detector.finish())
         return stretches, results
@@ -233,6 +245,20 @@ class Monitor:
             seconds: Time since its last message.
         """
         return [*self._alarms.update(self.now_s + seconds, {"gap_s": seconds})]
+
+    def _report_refused(self, reason: str) -> list[Result]:
+        """Report a message that was refused, or only count it where there are many."""
+        state, now = self._state, self.now_s
+        state.refused += 1
+        if now >= state.refused_s + _REFUSED_S:
+            state.refused_s, state.reported = now, 0
+        state.reported += 1
+        return [self._describe_refused(reason)] if state.reported <= _REFUSED else []
+
+    def _describe_refused(self, reason: str) -> StreamEvent:
+        """Return the event about the messages that were refused since the last one."""
+        count, self._state.refused, now = self._state.refused, 0, self.now_s
+        return StreamEvent("refused", "Message refused", now, now, detail=reason, values={"refused": float(count)})
 
     def _take_description(self, info: StreamInfo) -> tuple[list[Stretch], list[Result]]:
         """Take the description of a device that is described already, as it may restart its count behind it."""
@@ -271,6 +297,8 @@ class Monitor:
         length, start = gap.end_s - gap.start_s, self._last_beat_or_start()
         hidden = length + _BLIND_S if length <= _HIDING_S else np.inf
         self._state.observed_from_s = float(min(start + hidden, gap.end_s))
+        if length > _HIDING_S:
+            self._state.rate_s = gap.end_s
 
     def _last_beat_or_start(self) -> float:
         last = self._rhythm.last
@@ -306,7 +334,7 @@ class Monitor:
         if replaced is not None:
             self._rhythm.remove(replaced)
         before = self._rhythm.last
-        is_joined = before is not None and self._detector.is_continuous(round(before.at_s * fs))
+        is_joined = before is not None and self._detector.is_continuous(round(before.at_s * fs), beat.sample)
         rr_s = at_s - before.at_s if before is not None and is_joined else float("nan")
         is_normal, is_broad = self._shapes.classify(
             self._window.cut(beat.sample - self._shapes.before, beat.sample + self._shapes.after)
@@ -375,6 +403,8 @@ class Monitor:
         figures |= {name: float(name in self._state.statements) for name in CRITERIA}
         if rate is not None:
             figures["rate_bpm"] = rate.figures["rate_bpm"].value
+            self._state.rate_s = now
+        figures["since_rate_s"] = now - self._state.rate_s
         last, at_least = self._rhythm.last, set()
         if self._detector is not None and self._detector.state.has_learned:
             figures["since_beat_s"] = now - self._last_beat_or_start()

@@ -116,12 +116,17 @@ class QueuedOutput:
         self._output, self.name = output, name
         self._queue: asyncio.Queue[tuple[StreamInfo, tuple[Stretch, ...], tuple[Result, ...]]] = asyncio.Queue(waiting)
         self._task: asyncio.Task[None] | None = None
-        self._dropped, self._has_moved = 0, True
+        self._dropped, self._written, self._has_moved = 0, 0, True
 
     @property
     def dropped(self) -> int:
         """Results that were not sent."""
         return self._dropped + int(getattr(self._output, "dropped", 0))
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether any result was sent, or there was none."""
+        return not self._written or self.dropped < self._written
 
     async def write(self, info: StreamInfo, stretches: Iterable[Stretch], results: Iterable[Result]) -> None:
         """Let samples and results wait for their turn; where too many do, the oldest ones are dropped."""
@@ -129,6 +134,7 @@ class QueuedOutput:
         if self._task.done():
             self._task.result()  # raises what ended it
         step = (info, tuple(stretches), tuple(results))
+        self._written += len(step[2])
         if self._queue.full() and self._has_moved:
             self._has_moved = False
             with suppress(TimeoutError):

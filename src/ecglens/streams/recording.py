@@ -36,11 +36,11 @@ __all__ = [
     "Recorder",
     "Session",
     "list_segments",
-    "measure_session",
     "name_session",
     "read_results",
     "read_session",
     "read_session_info",
+    "span_session",
 ]
 
 SESSION, RESULTS = "session.json", "results.jsonl"
@@ -111,7 +111,7 @@ class Recorder:
         self._header, self._offsets_mv, self._centered = Path(), np.zeros(len(info.leads), np.int64), -np.inf
         self._synced_s = clock()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if (self.folder / SESSION).exists():
                 before = read_session_info(self.folder)
                 if (before.info.leads, before.info.fs_hz) != (info.leads, info.fs_hz):
@@ -270,23 +270,28 @@ def read_session_info(folder: str | Path) -> Session:
         ) from error
 
 
-def measure_session(folder: str | Path) -> float:
-    """Return the length of a recorded stream in s, gaps among it.
+def span_session(folder: str | Path) -> tuple[float, float]:
+    """Return where the recorded part of a stream begins and ends, in s from the start of the stream.
+
+    Args:
+        folder: Folder of the session.
 
     Raises:
         DatasetError: There is no session in the folder.
     """
     folder = Path(folder)
     info = read_session_info(folder).info
-    return max((end for _, end, _ in _list_spans(folder, info, list_segments(folder))), default=0) / info.fs_hz
+    spans = _list_spans(folder, info, list_segments(folder))
+    first, end = min((first for first, _, _ in spans), default=0), max((end for _, end, _ in spans), default=0)
+    return first / info.fs_hz, end / info.fs_hz
 
 
-def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | None = None) -> EcgRecord:
+def read_session(folder: str | Path, *, start_s: float | None = None, seconds: float | None = None) -> EcgRecord:
     """Return a recorded stream, or a part of it, as one record; gaps are NaN.
 
     Args:
         folder: Folder of the session.
-        start_s: Start of the part, in s from the start of the stream.
+        start_s: Start of the part, in s from the start of the stream; where the recording begins by default.
         seconds: Length of the part; to the end by default.
 
     Raises:
@@ -296,7 +301,7 @@ def read_session(folder: str | Path, *, start_s: float = 0.0, seconds: float | N
     info = read_session_info(folder).info
     size = 2 * max(len(info.leads), 1)
     spans = _list_spans(folder, info, list_segments(folder))
-    low = round(start_s * info.fs_hz)
+    low = min((first for first, _, _ in spans), default=0) if start_s is None else round(start_s * info.fs_hz)
     high = max((end for _, end, _ in spans), default=0)
     high = high if seconds is None else min(high, low + round(seconds * info.fs_hz))
     if high <= low or not info.leads:
@@ -386,8 +391,8 @@ def _list_spans(folder: Path, info: StreamInfo, segments: list[tuple[int, int]])
 def _replace(path: Path, text: str) -> None:
     """Write a small file so that no reader sees half of it."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.chmod(0o600)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
     part.replace(path)
 
 

@@ -63,10 +63,18 @@ class StreamRhythmLimits:
     min_share: float = threshold(
         0.5,
         "1",
-        "Share of a window that must be known for its figures.",
+        "Share of a minute that must be known for its figures.",
         low="Figures of a minute come from a few beats.",
         high="Streams with gaps get no figures.",
         evidence="benchmarks/streams.md: fibrillation",
+    )
+    min_rate_share: float = threshold(
+        0.3,
+        "1",
+        "Share of the window of the rate that must be known for a rate.",
+        low="The rate comes from two intervals.",
+        high="Streams that lose single packets get no rate.",
+        evidence="benchmarks/streams.md: faults",
     )
     min_irregularity: float = threshold(
         0.1,
@@ -198,9 +206,12 @@ class RhythmHistory:
         # An interval belongs to a window that shows all of it.
         rr = np.where([beat.at_s - beat.rr_s >= start for beat in beats], rr, np.nan) if len(beats) else rr
         valid = rr[~np.isnan(rr)]
-        if len(valid) < 2 or valid.sum() < LIMITS.min_share * min(
-            length_s, LIMITS.minute_s if window != "rate" else length_s
-        ):
+        share, whole_s = (
+            (LIMITS.min_rate_share, length_s)
+            if window == "rate"
+            else (LIMITS.min_share, min(length_s, LIMITS.minute_s))
+        )
+        if len(valid) < 2 or valid.sum() < share * whole_s:
             return None
         shapes = np.array([int(beat.is_broad or beat.is_early) for beat in beats], dtype=np.intp)
         samples = np.array([beat.at_s for beat in beats]) * FS_HZ

@@ -112,9 +112,11 @@ class ShapeTracker:
             samples: ``(leads, before + after)`` in mV around its fiducial; NaN where nothing is known.
 
         Returns:
-            Whether the beat has the normal shape, ``None`` before that is known, and whether its shape is broad.
+            Whether the beat has the normal shape, ``None`` before that is known and where a part of the beat is missing
+            in every lead, and whether its shape is broad.
         """
-        slopes = np.diff(np.nan_to_num(np.asarray(samples, dtype=np.float64)), axis=1) * self._fs_hz
+        slopes = np.diff(np.asarray(samples, dtype=np.float64), axis=1) * self._fs_hz
+        slopes[np.isnan(slopes).any(axis=1)] = 0.0  # a lead with a hole says nothing
         center = slopes[:, self._lag : -self._lag]
         if not center.any():
             return None, False

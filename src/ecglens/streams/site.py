@@ -120,16 +120,19 @@ class SiteOutput:
 
     def _send(self) -> None:
         """Send until the end; make the request again where the connection is lost."""
+        is_away = False
         while self.refusal is None:
             ended = threading.Event()
             try:
                 # A refusal in the middle of a body would be lost with the connection, so the site is asked before it.
                 status, reason = self._request(None)
                 if status == 204:
-                    self.has_sent = True
+                    self.has_sent, is_away = True, False
                     status, reason = self._request(ended)
             except (OSError, http.client.HTTPException) as error:
-                _LOG.warning("The site is away: %s", error)
+                if not is_away:
+                    _LOG.warning("The site is away: %s. It is tried again.", error)
+                is_away = True
                 if ended.is_set():
                     return
                 time.sleep(_RETRY_S)

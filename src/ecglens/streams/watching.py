@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from ecglens.errors import ModelError
 from ecglens.layouts import STANDARD_LEADS
-from ecglens.reading import predict_record
+from ecglens.models.inputs import LeadBeats
+from ecglens.reading import load_runtime, predict_record
 from ecglens.streams.alarms import AlarmRule
 from ecglens.streams.describing import describe_first
 from ecglens.streams.monitor import Monitor
 from ecglens.streams.packets import Message, RrIntervals, StreamInfo, Stretch
 from ecglens.streams.results import LivePrediction, Result
 
-__all__ = ["Step", "watch"]
+__all__ = ["Step", "check_signal_model", "watch"]
 
 _SILENCE_S = 1.0
 """Interval at which a silent stream is compared with the alarm rules."""
@@ -42,6 +44,19 @@ class Step:
     def info(self) -> StreamInfo:
         """The stream."""
         return self.monitor.info
+
+
+def check_signal_model(model: str | os.PathLike[str]) -> None:
+    """Check that a model can read a stream, before anything has arrived.
+
+    Args:
+        model: Name or folder of a model.
+
+    Raises:
+        ModelError: It cannot be used, or reads pages.
+    """
+    if not isinstance(load_runtime(model).recipe, LeadBeats):
+        raise ModelError(f"Expected a model of beats, got '{model}', which reads pages; use another.")
 
 
 async def watch(

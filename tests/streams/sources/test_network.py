@@ -1,6 +1,7 @@
 """Sources against real servers on this machine: TCP, WebSocket, an MQTT broker, the Lab Streaming Layer, pipes."""
 
 import asyncio
+import gc
 import io
 import os
 import shutil
@@ -9,15 +10,16 @@ import subprocess
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from streams_help import collect, make_record
 
 from ecglens.errors import StreamError
-from ecglens.streams import Connection, Packet, Refused, StreamInfo, open_source
+from ecglens.streams import Connection, Packet, Refused, StreamInfo, open_source, watch
 from ecglens.streams.json_lines import MAX_LINE_BYTES, write_line
 from ecglens.streams.outputs import LslOutput, MqttOutput, open_output
 from ecglens.streams.packets import Stretch
@@ -107,6 +109,32 @@ def test_websocket_messages_arrive_as_text_and_as_bytes() -> None:
 
     messages = asyncio.run(run())
     check_all([message for message in messages if not isinstance(message, Connection)])
+
+
+def test_a_busy_websocket_that_is_left_is_closed_in_order() -> None:
+    """The server gets the code of a client that goes, and nothing is raised behind the client's back."""
+    websockets = pytest.importorskip("websockets.asyncio.server")
+    codes, raised = [], []
+
+    async def send(connection: Any) -> None:
+        with suppress(Exception):
+            for line in [LINES[0], *LINES[1:] * 50]:
+                await connection.send(line)
+        await connection.wait_closed()
+        codes.append(connection.close_code)
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+        async with websockets.serve(send, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with aclosing(watch(read_websocket(f"ws://127.0.0.1:{port}/", retries=ONCE))) as steps:
+                async for step in steps:
+                    if step.monitor.now_s > 2:
+                        break
+
+    asyncio.run(run())
+    gc.collect()
+    assert (codes, raised) == ([1000], [])
 
 
 def test_lines_of_a_pipe_arrive_until_its_end() -> None:

@@ -113,7 +113,7 @@ def _read_option(options: dict[str, list[str]], name: str, default: float, addre
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise StreamError(f"Expected a number as {name} in {address[:120]}, got '{text[:40]}'; correct it.")
+        raise StreamError(f"Expected a number from 0 on as {name} in {address[:120]}, got '{text[:40]}'; correct it.")
     return value
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -22,7 +22,7 @@ class DeviceLost(Exception):
     """The device is out of reach."""
 
 
-async def read_bluetooth(
+def read_bluetooth(
     address: str,
     *,
     client_factory: Callable[..., Any] | None = None,
@@ -30,7 +30,7 @@ async def read_bluetooth(
     clock: Callable[[], float] = time.time,
     sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Message]:
-    """Yield the messages of a device.
+    """Return the messages of a device.
 
     Its characteristics say what it is: a Polar with measurement data and a Movesense send their ECG, any other strap
     RR intervals alone. The battery is read at each connection.
@@ -53,7 +53,7 @@ async def read_bluetooth(
         losses = (*losses, bleak.exc.BleakError)
     factory = client_factory
 
-    async def connect() -> AsyncIterator[Message]:
+    async def connect() -> AsyncGenerator[Message, None]:
         queue: asyncio.Queue[Message | None] = asyncio.Queue(_QUEUE)
         loop = asyncio.get_running_loop()
 
@@ -75,10 +75,9 @@ async def read_bluetooth(
             with suppress(Exception):  # the device may be gone already
                 await client.disconnect()
 
-    async for message in keep_connected(
+    return keep_connected(
         connect, name=f"the device {address}", losses=losses, retries=retries or Retries(), sleep=sleep
-    ):
-        yield message
+    )
 
 
 async def _start(

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import CancelledError
 from typing import IO
 
@@ -20,8 +20,8 @@ _CHUNK_BYTES = 1 << 16
 _CONNECT_S = 10.0
 
 
-async def read_tcp(host: str, port: int, *, retries: Retries | None = None) -> AsyncIterator[Message]:
-    """Yield the messages that a TCP server sends as JSON lines.
+def read_tcp(host: str, port: int, *, retries: Retries | None = None) -> AsyncIterator[Message]:
+    """Return the messages that a TCP server sends as JSON lines.
 
     Args:
         host: Name or address of the server.
@@ -30,29 +30,24 @@ async def read_tcp(host: str, port: int, *, retries: Retries | None = None) -> A
     """
     parser = LineParser()
 
-    async def connect() -> AsyncIterator[Message]:
+    async def connect() -> AsyncGenerator[Message, None]:
         async with asyncio.timeout(_CONNECT_S):
             reader, writer = await asyncio.open_connection(host, port)
         try:
             splitter = LineSplitter()
             while part := await reader.read(_CHUNK_BYTES):
-                for line in splitter.feed(part):
-                    for message in _read(parser, line):
-                        yield message
-            for line in splitter.finish():
-                for message in _read(parser, line):
+                for message in _read(parser, splitter.feed(part)):
                     yield message
+            for message in _read(parser, splitter.finish()):
+                yield message
         finally:
             writer.close()
 
-    async for message in keep_connected(
-        connect, name=f"{host}:{port}", losses=(OSError, TimeoutError), retries=retries or Retries()
-    ):
-        yield message
+    return keep_connected(connect, name=f"{host}:{port}", losses=(OSError, TimeoutError), retries=retries or Retries())
 
 
-async def read_websocket(url: str, *, retries: Retries | None = None) -> AsyncIterator[Message]:
-    """Yield the messages that a WebSocket server sends, each of one or more JSON lines.
+def read_websocket(url: str, *, retries: Retries | None = None) -> AsyncIterator[Message]:
+    """Return the messages that a WebSocket server sends, each of one or more JSON lines.
 
     Args:
         url: Address, ``ws://`` or ``wss://``.
@@ -65,21 +60,22 @@ async def read_websocket(url: str, *, retries: Retries | None = None) -> AsyncIt
     errors = require("websockets.exceptions", extra="stream")
     parser = LineParser()
 
-    async def connect() -> AsyncIterator[Message]:
-        async with client.connect(url, max_size=4 * MAX_LINE_BYTES, open_timeout=_CONNECT_S) as connection:
+    async def connect() -> AsyncGenerator[Message, None]:
+        connection = await client.connect(url, max_size=4 * MAX_LINE_BYTES, open_timeout=_CONNECT_S)
+        try:  # as a context, it would tell the server of an error wherever the reader leaves
             async for content in connection:
                 data = content.encode() if isinstance(content, str) else content
-                for line in _split(data):
-                    for message in _read(parser, line):
-                        yield message
+                for message in _read(parser, _split(data)):
+                    yield message
+        finally:
+            await connection.close()
 
     losses = (OSError, TimeoutError, errors.WebSocketException)
-    async for message in keep_connected(connect, name=url, losses=losses, retries=retries or Retries()):
-        yield message
+    return keep_connected(connect, name=url, losses=losses, retries=retries or Retries())
 
 
-async def read_serial(path: str, baud: int = 115_200, *, retries: Retries | None = None) -> AsyncIterator[Message]:
-    """Yield the messages of a serial line, as JSON lines.
+def read_serial(path: str, baud: int = 115_200, *, retries: Retries | None = None) -> AsyncIterator[Message]:
+    """Return the messages of a serial line, as JSON lines.
 
     Args:
         path: Device, such as ``/dev/ttyUSB0`` or ``COM3``.
@@ -92,22 +88,18 @@ async def read_serial(path: str, baud: int = 115_200, *, retries: Retries | None
     serial = require("serial", extra="stream")
     parser = LineParser()
 
-    async def connect() -> AsyncIterator[Message]:
+    async def connect() -> AsyncGenerator[Message, None]:
         port = await asyncio.to_thread(serial.Serial, path, baud, timeout=0.2)
         splitter = LineSplitter()
         try:
             while True:
                 part = await asyncio.to_thread(_read_port, port)
-                for line in splitter.feed(part) if part else ():
-                    for message in _read(parser, line):
-                        yield message
+                for message in _read(parser, splitter.feed(part)):
+                    yield message
         finally:
             port.close()
 
-    async for message in keep_connected(
-        connect, name=path, losses=(OSError, serial.SerialException), retries=retries or Retries()
-    ):
-        yield message
+    return keep_connected(connect, name=path, losses=(OSError, serial.SerialException), retries=retries or Retries())
 
 
 async def read_file(stream: IO[bytes] | None = None) -> AsyncIterator[Message]:
@@ -123,12 +115,10 @@ async def read_file(stream: IO[bytes] | None = None) -> AsyncIterator[Message]:
         raise StreamError("Expected JSON lines from stdin, but it is closed; pipe the stream into the command.")
     parser, splitter = LineParser(), LineSplitter()
     async for part in _read_chunks(stream or sys.stdin.buffer):
-        for line in splitter.feed(part):
-            for message in _read(parser, line):
-                yield message
-    for line in splitter.finish():
-        for message in _read(parser, line):
+        for message in _read(parser, splitter.feed(part)):
             yield message
+    for message in _read(parser, splitter.finish()):
+        yield message
 
 
 async def _read_chunks(stream: IO[bytes]) -> AsyncIterator[bytes]:
@@ -175,7 +165,9 @@ def _split(data: bytes) -> list[bytes | None]:
     return [*splitter.feed(data), *splitter.finish()]
 
 
-def _read(parser: LineParser, line: bytes | None) -> list[Message]:
-    """Return the message of a line; the description first where a line of samples needs it."""
-    message = parser.read(line)
-    return [] if message is None else [message]
+def _read(parser: LineParser, lines: list[bytes | None]) -> Iterator[Message]:
+    """Yield the message of each line; an empty one has none."""
+    for line in lines:
+        message = parser.read(line)
+        if message is not None:
+            yield message

@@ -1,6 +1,6 @@
 """JSON lines from an MQTT broker."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from ecglens.extras import require
 from ecglens.streams.json_lines import MAX_LINE_BYTES, LineParser, LineSplitter
@@ -10,7 +10,7 @@ from ecglens.streams.sources.reconnecting import Retries, keep_connected
 __all__ = ["read_mqtt"]
 
 
-async def read_mqtt(
+def read_mqtt(
     host: str,
     port: int,
     topic: str,
@@ -19,7 +19,7 @@ async def read_mqtt(
     password: str | None = None,
     retries: Retries | None = None,
 ) -> AsyncIterator[Message]:
-    """Yield the messages that a device publishes under a topic, each of one or more JSON lines.
+    """Return the messages that a device publishes under a topic, each of one or more JSON lines.
 
     The description should be published as a retained message, so that who subscribes later gets it too.
 
@@ -37,7 +37,7 @@ async def read_mqtt(
     aiomqtt = require("aiomqtt", extra="stream")
     parser = LineParser()
 
-    async def connect() -> AsyncIterator[Message]:
+    async def connect() -> AsyncGenerator[Message, None]:
         async with aiomqtt.Client(host, port, username=user, password=password, timeout=10) as client:
             await client.subscribe(topic, qos=1)
             async for message in client.messages:
@@ -52,5 +52,4 @@ async def read_mqtt(
                         yield parsed
 
     name = f"the broker {host}:{port}"
-    async for message in keep_connected(connect, name=name, losses=(aiomqtt.MqttError,), retries=retries or Retries()):
-        yield message
+    return keep_connected(connect, name=name, losses=(aiomqtt.MqttError,), retries=retries or Retries())

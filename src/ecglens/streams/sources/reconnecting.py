@@ -1,7 +1,9 @@
 """Connections that are made again when they are lost, with a longer pause after each failure."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from ecglens.errors import StreamError
@@ -9,6 +11,7 @@ from ecglens.streams.packets import Connection, Message, StreamInfo
 
 __all__ = ["Retries", "keep_connected"]
 
+_LOG = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -28,13 +31,13 @@ class Retries:
 
 
 async def keep_connected(
-    connect: Callable[[], AsyncIterator[Message]],
+    connect: Callable[[], AsyncGenerator[Message, None]],
     *,
     name: str,
     losses: tuple[type[Exception], ...],
     retries: Retries,
     sleep: Sleep = asyncio.sleep,
-) -> AsyncIterator[Message]:
+) -> AsyncGenerator[Message, None]:
     """Yield the messages of a connection, and connect again when it is lost.
 
     Args:
@@ -56,20 +59,24 @@ async def keep_connected(
     while True:
         is_lost, is_first, detail = False, True, "the other side ended it"
         try:
-            async for message in connect():
-                if is_lost is False and failures and has_worked:
-                    yield Connection(True, f"{name} is connected again.")
-                failures, has_worked = 0, True
-                is_repeated = is_first and message == info
-                info, is_first = message if isinstance(message, StreamInfo) else info, False
-                if not is_repeated:
-                    yield message
+            async with aclosing(connect()) as messages:
+                async for message in messages:
+                    if is_lost is False and failures and has_worked:
+                        yield Connection(True, f"{name} is connected again.")
+                    failures, has_worked = 0, True
+                    is_repeated = is_first and message == info
+                    info, is_first = message if isinstance(message, StreamInfo) else info, False
+                    if not is_repeated:
+                        yield message
         except losses as error:
-            detail = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = getattr(error, "strerror", None) or str(error)
+            detail = " ".join(reason.split())[:200].rstrip(".") or type(error).__name__
         is_lost = True
         if failures == 0 and has_worked:
             yield Connection(False, f"{name} is lost: {detail}.")
         failures += 1
+        if failures == 1 and not has_worked and retries.attempts != 0:
+            _LOG.warning("There is no connection to %s yet: %s. It is tried again.", name, detail)
         if retries.attempts is not None and failures > retries.attempts:
             if not has_worked:
                 raise StreamError(f"Expected a connection to {name}, but there is none: {detail}; check the address.")

@@ -1,14 +1,16 @@
 """Actions on sessions: begin, end, record, make a reading."""
 
-import cv2
+import tempfile
+from pathlib import Path
+
 import numpy as np
 from django.utils import timezone
 
 from ecglens.errors import EcgLensError
+from ecglens.formats.files import write_record
 from ecglens.records import EcgRecord
-from ecglens.render import draw_record
 from ecglens.streams import StreamInfo, read_session
-from ecglens.streams.recording import read_session_info
+from ecglens.streams.recording import span_session
 from ecglens.web.accounts.models import User
 from ecglens.web.http.uploads import has_room
 from ecglens.web.readings import flows
@@ -29,7 +31,9 @@ __all__ = [
 ]
 
 READING_S = 10.0
-"""Length of the page that is made of a session."""
+"""Length of the signals of a session that are read."""
+_SEARCHED_S = 60.0
+"""Length of the end of a session in which its last seconds with samples are searched for."""
 MAX_SESSIONS = 500
 """Sessions that an account may have."""
 
@@ -110,22 +114,17 @@ def switch_recording(session: StreamSession, *, is_on: bool) -> None:
 
 
 def create_reading(session: StreamSession) -> Reading:
-    """Make a reading of the last seconds of a session: a page with a report, in the history.
+    """Make a reading of the last seconds of a session, as of a digital ECG that is uploaded: with its own signals.
 
     Raises:
-        Refused: Too little has arrived, or the page cannot be read.
+        Refused: Too little has arrived, or it cannot be read.
     """
     record = _cut_record(session)
-    try:
-        page = draw_record(record, dpi=200).page
-    except EcgLensError as error:
-        raise flows.Refused(f"{session.device}: {error}") from error
-    encoded, content = cv2.imencode(".png", cv2.cvtColor(page.pixels, cv2.COLOR_RGB2BGR))
-    if not encoded:
-        raise flows.Refused("Expected a page of the stream, but it could not be encoded.")
-    name = f"{session.device} {timezone.localtime():%Y-%m-%d %H.%M.%S}.png"
+    with tempfile.TemporaryDirectory(prefix="ecglens-") as folder:
+        content = Path(write_record(record, Path(folder) / "stream", "json")).read_bytes()
+    name = f"{session.device} {timezone.localtime():%Y-%m-%d %H.%M.%S}.json"
     options = flows.create_options(session.owner, explain=False)
-    return flows.read_file(session.owner, content.tobytes(), name, options=options).reading
+    return flows.read_file(session.owner, content, name, options=options).reading
 
 
 def _cut_record(session: StreamSession) -> EcgRecord:
@@ -133,8 +132,8 @@ def _cut_record(session: StreamSession) -> EcgRecord:
     folder = find_folder(session.pk)
     for name in (LIVE, RECORDING):
         try:
-            read_session_info(folder / name)
-            whole = read_session(folder / name)
+            start, end = span_session(folder / name)
+            whole = read_session(folder / name, start_s=max(start, end - _SEARCHED_S))
         except EcgLensError:
             continue
         length = round(READING_S * whole.fs_hz)

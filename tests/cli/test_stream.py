@@ -280,8 +280,8 @@ def test_rr_intervals_give_no_fhir_but_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_one_sentence(file: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = run("replay", file, "--listen", taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        result = run("replay", file, "--listen", server.getsockname()[1])
     assert "Expected a free port as --listen" in str(result.exception)
 
 

@@ -162,7 +162,7 @@ def test_the_last_seconds_become_a_reading_in_the_history(client, session):
     reading = Reading.objects.get()
     assert answer.url == reading.get_absolute_url()
     assert reading.name.startswith("strap ")
-    assert {row["lead"] for row in reading.facts["layout"]["leads"]} == {"I", "II"}
+    assert {row["lead"] for row in reading.facts["layout"]["leads"]} == {"I", "II", "III", "aVR", "aVL", "aVF"}
     assert "strap" in client.get("/readings/").content.decode()
 
 

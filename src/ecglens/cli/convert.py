@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-import ecglens
 from ecglens.cli.answers import make_note, print_page_error
 from ecglens.cli.choices import complete_from
 from ecglens.cli.inputs import InputFile, Kind, PageResult, Quiet, open_inputs
@@ -128,10 +127,11 @@ class _Output:
         Raises:
             EcgLensError: The record cannot be read, a file exists, or no format can hold the record.
         """
+        from ecglens.cli.time_limits import read_record_in_time
         from ecglens.formats.anonymizing import anonymize_record
         from ecglens.formats.files import place_record, write_in_formats
 
-        record, stem = ecglens.read_record(source.path), source.stem
+        record, stem = read_record_in_time(source.path, source.name), source.stem
         if self.anonymize:
             record, stem = anonymize_record(record), f"ecg-{self._first_number + number}"
         path = self.folder / stem

@@ -197,12 +197,13 @@ def read_record_as_page(source: InputFile, read: Callable[["Page", str], T]) -> 
     Returns:
         Result or error.
     """
-    from ecglens.formats.files import read_record
+    from ecglens.cli.time_limits import read_record_in_time
     from ecglens.record_pages import draw_record
 
     result: PageResult[T] = PageResult(source.file, source.stem)
     try:
-        return replace(result, value=read(draw_record(read_record(source.path), source.path.name), source.stem))
+        record = read_record_in_time(source.path, source.file)
+        return replace(result, value=read(draw_record(record, source.path.name), source.stem))
     except Exception as error:
         return replace(result, error=error)
 

@@ -105,12 +105,15 @@ def command(
 
 
 def _read_record(source: InputFile, page: int | None, options: dict[str, Any]) -> PageResult[RecordReading]:
+    from ecglens.cli.time_limits import read_record_in_time
+
     result: PageResult[RecordReading] = PageResult(source.file, source.stem)
     try:
         if page not in (None, 1):
             detail = f"expected page 1, got --page {page}; a digital ECG has no pages, so leave it out."
             raise EcgReadError(code="no_such_page", source=source.file, detail=detail)
-        return replace(result, value=ecglens.examine_record(ecglens.read_record(source.path), **options))
+        record = read_record_in_time(source.path, source.file)
+        return replace(result, value=ecglens.examine_record(record, **options))
     except Exception as error:
         return replace(result, error=error)
 

@@ -225,6 +225,9 @@ class _Process:
     ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         """Send a request, and return the reply and the bytes behind it."""
         deadline = time.monotonic() + wall_seconds
+        is_page = "converter" not in request
+        remedy = "save the page as a PNG" if is_page else "send a shorter recording"
+        smaller = "save the page at a lower resolution" if is_page else remedy
         try:
             self._send(json.dumps({**request, "bytes": len(data)}).encode() + b"\n", deadline)
             self._send(data, deadline)
@@ -233,21 +236,19 @@ class _Process:
                 raise EcgReadError(**reply["error"])
             if "gone" in reply:
                 self.end()
-                raise _refuse(
-                    name, f"within {LIMITS.memory_mb} MB of memory, found one that needs more", "at a lower resolution"
-                )
+                raise _refuse(name, f"within {LIMITS.memory_mb} MB of memory, found one that needs more", smaller)
             sizes = [int(np.prod(reply["shape"]))] if "shape" in reply else []
             sizes += [4 * int(np.prod(shape)) for shape in reply.get("curves", ())]
             return reply, self._take(sum(sizes))
         except TimeoutError as error:
             self.end()
-            raise _refuse(name, f"within {wall_seconds:g} s, found one that takes longer", "as a PNG") from error
+            raise _refuse(name, f"within {wall_seconds:g} s, found one that takes longer", remedy) from error
         except (EOFError, BrokenPipeError) as error:
             if self.end() == -signal.SIGXCPU:
                 took = f"within {LIMITS.cpu_seconds} s of computing time, found one that takes longer"
-                raise _refuse(name, took, "as a PNG") from error
+                raise _refuse(name, took, remedy) from error
             took = f"within {LIMITS.memory_mb} MB of memory, found one that ends its decoder"
-            raise _refuse(name, took, "as a PNG") from error
+            raise _refuse(name, took, remedy) from error
 
     def _send(self, data: bytes, deadline: float) -> None:
         remaining = memoryview(data)
@@ -323,7 +324,7 @@ os.register_at_fork(after_in_child=_forget_idle)
 
 def _refuse(name: str, limit: str, remedy: str) -> EcgReadError:
     return EcgReadError(
-        code="too_costly", source=name, detail=f"expected a file that can be decoded {limit}; save the page {remedy}."
+        code="too_costly", source=name, detail=f"expected a file that can be decoded {limit}; {remedy}."
     )
 
 

@@ -251,6 +251,5 @@ def _read_number(document: dict[str, Any], name: str, low: float, high: float) -
 
 def _check_number(value: Any, name: str, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        shown = json.dumps(value)[:40] if isinstance(value, str | bool) or value is None else str(value)[:40]
-        raise StreamError(f"Expected a number from {low:g} to {high:g} as '{name}', got {shown}.")
+        raise StreamError(f"Expected a number from {low:g} to {high:g} as '{name}', got {json.dumps(value)[:40]}.")
     return float(value)

@@ -110,3 +110,16 @@ def test_a_lead_without_any_number_is_said():
     record = check_record(EcgRecord(signals, 250.0, ("I", "II", "V1")), "a.edf")
     assert record.warnings == ("The file has no number in II, V1.",)
     assert np.isnan(record.signals_mv[1:]).all()
+
+
+def test_characters_that_control_a_terminal_are_removed_from_names_and_comments():
+    record = EcgRecord(np.zeros((1, 10)), 250.0, ("I\x1b]0;x\x07",), comments=("age 40\nline \x1b[2J",))
+    checked = check_record(record, "x.json")
+    assert checked.leads == ("I?]0;x?",)
+    assert checked.comments == ("age 40\nline ?[2J",)
+
+
+def test_thousands_of_leads_are_refused():
+    record = EcgRecord(np.zeros((30_000, 10)), 250.0, tuple(map(str, range(30_000))))
+    with pytest.raises(DatasetError, match="at most 1,000 leads in x.xml, got 30,000"):
+        check_record(record, "x.xml")

@@ -31,6 +31,13 @@ class RecordLimits:
         low="Holter recordings are refused.",
         high="Measuring takes gigabytes.",
     )
+    leads: int = threshold(
+        1000,
+        "1",
+        "Number of leads; maps of the body surface have up to 250.",
+        low="Maps of the body surface are refused.",
+        high="A small file with thousands of leads takes minutes.",
+    )
     max_mv: float = threshold(
         10_000.0,
         "mV",
@@ -65,6 +72,9 @@ def check_record(record: EcgRecord, name: str) -> EcgRecord:
         )
     if not all(isinstance(lead, str) for lead in record.leads):
         raise DatasetError(f"Expected names of leads in {name}, got other values.")
+    if rows > LIMITS.leads:
+        raise DatasetError(f"Expected at most {LIMITS.leads:,} leads in {name}, got {rows:,}; write fewer leads.")
+    record = _remove_control_characters(record)
     if not all(isinstance(start, int | float) and math.isfinite(start) for start in record.start_s):
         raise DatasetError(f"Expected starts of leads in s in {name}, got other values.")
     samples = record.signals_mv.shape[1] + max(record.start_s, default=0.0) * record.fs_hz
@@ -86,6 +96,21 @@ def check_record(record: EcgRecord, name: str) -> EcgRecord:
     if not empty:
         return record
     return replace(record, warnings=(*record.warnings, f"The file has no number in {', '.join(empty[:_MOST_NAMED])}."))
+
+
+def _remove_control_characters(record: EcgRecord) -> EcgRecord:
+    """Return a record without characters in its texts that control a terminal, whoever prints them."""
+
+    def clean(text: str, allowed: str = "") -> str:
+        return "".join(letter if letter.isprintable() or letter in allowed else "?" for letter in text)
+
+    leads = tuple(clean(lead) for lead in record.leads)
+    comments = tuple(clean(comment, "\n\t") for comment in record.comments)
+    return (
+        record
+        if (leads, comments) == (record.leads, record.comments)
+        else replace(record, leads=leads, comments=comments)
+    )
 
 
 def check_rate(fs_hz: float, name: str) -> None:

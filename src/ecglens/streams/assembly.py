@@ -156,7 +156,8 @@ class Assembler:
                 f"Expected a packet with samples of {len(self._info.leads)} leads from {self._info.device}, got "
                 f"{rows} leads of {length} samples; check the leads of the stream."
             )
-        packet = replace(packet, time_s=_keep_finite(packet.time_s), received_s=_keep_finite(packet.received_s))
+        if not all(map(math.isfinite, (packet.time_s or 0.0, packet.received_s or 0.0))):
+            packet = replace(packet, time_s=_keep_finite(packet.time_s), received_s=_keep_finite(packet.received_s))
         digest = _digest(packet)
         if digest in self.state.recent:
             self._count(duplicates=1)

@@ -227,6 +227,7 @@ class BeatDetector:
         self._stride = max(round(_STRIDE_S * fs_hz), 1)
         self._memory = round(_MEMORY_S * fs_hz)
         self.state = state or self._start(0)
+        self._weights: NDArray[np.float64] | None = None
 
     @property
     def delay_s(self) -> float:
@@ -332,7 +333,7 @@ class BeatDetector:
         if is_short and before.has_learned:
             for name in ("steepness", "typical", "largest", "tops", "floor", "has_learned"):
                 setattr(fresh, name, getattr(before, name))
-        self.state = fresh
+        self.state, self._weights = fresh, None
 
     def _append(self, first: int, block: NDArray[np.float64]) -> list[DetectedBeat]:
         """Take samples that follow those before, and return the beats that they confirm."""
@@ -403,6 +404,7 @@ class BeatDetector:
         state.typical = np.where(is_enough, typical, 0.0)
         state.largest = np.where(is_enough, largest, 0.0)
         state.since_update, state.has_learned = 0, True
+        self._weights = None
         self._rescale(before)
 
     def _rescale(self, before: NDArray[np.float64]) -> None:
@@ -427,10 +429,12 @@ class BeatDetector:
 
     def _weigh(self) -> NDArray[np.float64]:
         """Return the weight of each lead, by how far its QRS complexes stand out; 0 where it is not measured."""
-        state = self.state
-        is_usable = state.largest > 0
-        scale = np.where(is_usable, state.largest, 1.0)
-        return np.minimum(np.maximum((scale / np.maximum(state.typical, 1e-9) - 4) / 8, 0.02), 1) * is_usable
+        if self._weights is None:
+            state = self.state
+            is_usable = state.largest > 0
+            ratio = np.where(is_usable, state.largest, 1.0) / np.maximum(state.typical, 1e-9)
+            self._weights = np.minimum(np.maximum((ratio - 4) / 8, 0.02), 1) * is_usable
+        return self._weights
 
     def _combine(self, slopes: NDArray[np.float64]) -> NDArray[np.float64]:
         """One curve for all leads: 1 where each lead is as steep as it ever is; NaN where no lead is known."""

@@ -292,3 +292,12 @@ def test_a_source_that_is_silent_is_reported() -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert "Nothing has come from the source for 5 s" in line
+
+
+def test_short_gaps_are_printed_together(file: Path) -> None:
+    lines = run("replay", file, "--speed", "0", "--lost", "0.1", "--seed", "3")
+    process = subprocess.run([*COMMAND, "stream", "-"], input=lines.stdout, capture_output=True, text=True)
+    gaps = [line for line in process.stdout.splitlines() if " gap" in line]
+    assert 2 <= len(gaps) <= 5
+    total = sum(float(re.findall(r"([\d.]+) s are missing", line)[0]) for line in gaps)
+    assert total == pytest.approx(0.05 * sum(int(re.findall(r"(\d+) gap", line)[0]) for line in gaps), abs=0.8)

@@ -318,3 +318,24 @@ def test_samples_of_leads_that_were_described_otherwise_are_refused() -> None:
     assert again.feed(packets[40]) == ([], [])
     stretches = [each for message in (info, *packets[40:42]) for each in again.feed(message)[0]]
     assert [*stretches, *again.finish()[0]]
+
+
+def test_electrodes_that_are_off_are_no_asystole() -> None:
+    signals = rhythm(np.arange(0.5, 59, 0.8), 60.0)
+    signals[:, 5000:10000] = np.nan
+    results, _ = run(signals, 250.0)
+    assert statements(results) == {"poor_signal", "no_rate"}
+
+
+def test_no_rate_is_stated_while_there_is_no_beat() -> None:
+    results, _ = run(rhythm(np.arange(0.5, 29.6, 0.8), 50.0), 250.0)
+    rates = [each.end_s for each in of(results, LiveFigures) if each.window == "rate"]
+    assert 31.0 < max(rates) < 34.0
+
+
+def test_of_many_refused_messages_five_a_minute_are_events_and_all_are_counted() -> None:
+    monitor, results = Monitor(StreamInfo("x", ("I",), 250.0)), []
+    for _ in range(100):
+        results += monitor.feed(Refused("Expected a line of JSON."))[1]
+    results += monitor.finish()[1]
+    assert [event.values["refused"] for event in of(results, StreamEvent)] == [1.0] * 5 + [95.0]

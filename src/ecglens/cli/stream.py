@@ -30,6 +30,18 @@ __all__ = ["command", "replay_command", "worker_command"]
 _STYLES = {"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"}
 _RATE_S = 10.0
 """Interval of the lines with the rate."""
+_LONG_GAP_S = 1.0
+"""Length from which a gap has a line of its own."""
+_FIGURES = {
+    "rate_bpm": "{:g}/min",
+    "since_beat_s": "{:.1f} s without a beat",
+    "since_rate_s": "{:.0f} s without a rate",
+    "gap_s": "{:.0f} s without samples",
+    "quality": "quality {:.2f}",
+    "battery_percent": "{:g} %",
+    "refused": "number {:g}",
+}
+"""Figures of an event as they are printed; others are in its JSON."""
 _SILENT_S = 5.0
 """Time after which a source that is silent from the start is reported."""
 
@@ -212,6 +224,7 @@ class _Session:
         self.recorder: Recorder | None = None
         self.has_begun = False
         self.refused = 0
+        self._now_s = 0.0
 
     async def run(self, rules: object, model: str | None) -> None:
         from ecglens.streams import watch
@@ -222,10 +235,12 @@ class _Session:
                 async for step in steps:
                     waiting.cancel()
                     await self._take(step)
-                    self.has_begun = self.has_begun or step.monitor.now_s > 0
+                    self._now_s = step.monitor.now_s
+                    self.has_begun = self.has_begun or self._now_s > 0
                     self.refused = step.monitor.faults.refused
                     if self._seconds is not None and step.monitor.now_s >= self._seconds:
                         break
+            self._printer.finish(self._now_s)
         finally:
             waiting.cancel()
             if self.recorder is not None:
@@ -256,6 +271,8 @@ class _Printer:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json, self._console = as_json, Console(highlight=False)
         self._is_introduced, self._due_s = False, 0.0
+        self._gaps: list[float] = []
+        self._gaps_due_s = 0.0
 
     def show(self, step: "Step") -> None:
         if self._as_json:
@@ -271,16 +288,37 @@ class _Printer:
     def _show_result(self, result: "Result") -> None:
         from ecglens.streams import LiveFigures, StreamEvent
 
-        if isinstance(result, StreamEvent):
+        is_short = result.end_s - result.start_s < _LONG_GAP_S
+        if isinstance(result, StreamEvent) and result.kind == "gap" and is_short and result.values["samples"] > 1:
+            self._gaps.append(result.end_s - result.start_s)
+            if result.end_s >= self._gaps_due_s:
+                self._gaps_due_s = result.end_s + _RATE_S
+                self._print_gaps(result.end_s)
+        elif isinstance(result, StreamEvent):
             state = "" if result.state == "once" else f" {result.state}"
             detail = f": {printable(result.detail)}" if result.detail else ""
-            figures = "".join(f", {name} {value:g}" for name, value in result.values.items() if name != "samples")
+            values = {} if result.state == "ends" else dict(result.values)
+            if values.get("refused") == 1:
+                del values["refused"]
+            figures = ", ".join(_FIGURES[name].format(value) for name, value in values.items() if name in _FIGURES)
+            figures = f" ({figures})" if figures else ""
             span = f"{result.reported_s:9.1f} s  "
             self._print(f"{span}{printable(result.title)}{state}{detail}{figures}", _STYLES[result.priority])
         elif isinstance(result, LiveFigures) and result.window == "rate" and result.end_s >= self._due_s:
             self._due_s = result.end_s + _RATE_S
             rate = result.figures["rate_bpm"]
             self._print(f"{result.end_s:9.1f} s  {rate.value:.0f}/min", "")
+
+    def _print_gaps(self, end_s: float) -> None:
+        """Print the short gaps since the last line about some as one line, as there may be several in a second."""
+        count = "1 gap" if len(self._gaps) == 1 else f"{len(self._gaps)} gaps"
+        self._print(f"{end_s:9.1f} s  {count}: {sum(self._gaps):.2f} s are missing.", _STYLES["info"])
+        self._gaps.clear()
+
+    def finish(self, end_s: float) -> None:
+        """Print what was not printed yet, as the stream has ended."""
+        if self._gaps and not self._as_json:
+            self._print_gaps(end_s)
 
     def _print(self, text: str, style: str) -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)

@@ -27,7 +27,7 @@ from ecglens.streams.packets import (
 )
 from ecglens.streams.quality import rate_lead
 from ecglens.streams.results import LeadQuality, LiveBeat, Result, StreamEvent
-from ecglens.streams.rhythm import CRITERIA, P_WINDOW_S, RhythmHistory, RhythmState, TimedBeat
+from ecglens.streams.rhythm import CRITERIA, LIMITS, P_WINDOW_S, RhythmHistory, RhythmState, TimedBeat
 from ecglens.streams.shapes import ShapeState, ShapeTracker
 from ecglens.streams.states import dump_state, load_state
 from ecglens.streams.window import Window
@@ -40,7 +40,7 @@ _FIGURES_S = 1.0
 _MINUTE_S = 10.0
 """Interval of the figures of a minute and of looking for P waves."""
 _QUALITY_S = 2.0
-_REFUSED, _REFUSED_S = 5, 10.0
+_REFUSED, _REFUSED_S = 5, 60.0
 """Messages that were refused of which each is an event, in so many seconds; more are counted, as there may be
 thousands."""
 _HIDING_S = 1.0
@@ -285,20 +285,19 @@ class Monitor:
         results: list[Result] = []
         for item in items:
             if isinstance(item, Gap):
-                self._pass_gap(item)
+                self._hide(item.end_s - item.start_s, item.end_s)
                 results.append(StreamEvent.of_gap(item))
                 continue
             stretches.append(item)
             results += self._take(item)
         return stretches, results
 
-    def _pass_gap(self, gap: Gap) -> None:
-        """Leave a gap out of the time without a beat."""
-        length, start = gap.end_s - gap.start_s, self._last_beat_or_start()
-        hidden = length + _BLIND_S if length <= _HIDING_S else np.inf
-        self._state.observed_from_s = float(min(start + hidden, gap.end_s))
-        if length > _HIDING_S:
-            self._state.rate_s = gap.end_s
+    def _hide(self, length_s: float, end_s: float) -> None:
+        """Leave a time without samples out of the time without a beat."""
+        hidden = length_s + _BLIND_S if length_s <= _HIDING_S else np.inf
+        self._state.observed_from_s = float(min(self._last_beat_or_start() + hidden, end_s))
+        if length_s > _HIDING_S:
+            self._state.rate_s = end_s
 
     def _last_beat_or_start(self) -> float:
         last = self._rhythm.last
@@ -308,6 +307,8 @@ class Monitor:
         if self._detector is None:
             return []
         self._window.append(stretch.first, stretch.samples_mv)
+        if np.isnan(stretch.samples_mv[:, -1]).all() and np.isnan(stretch.samples_mv).all():
+            self._hide(stretch.samples_mv.shape[1] / self.info.fs_hz, self.now_s)  # electrodes are off
         results = self._report(self._detector.feed(stretch.first, stretch.samples_mv))
         now, state = self.now_s, self._state
         if now >= state.next_quality_s:
@@ -398,18 +399,19 @@ class Monitor:
 
     def _measure_figures(self, now: float) -> list[Result]:
         """Measure the rate, and compare everything that is measured with the alarm rules."""
-        rate = self._rhythm.measure_rate(now)
+        last, at_least = self._rhythm.last, set()
         figures: dict[str, float] = {"gap_s": 0.0}
+        if self._detector is not None and self._detector.state.has_learned:
+            figures["since_beat_s"] = now - self._last_beat_or_start()
+            if last is None or last.at_s < self._state.observed_from_s:
+                at_least.add("since_beat_s")  # nobody knows when the last beat was
+        is_silent = figures.get("since_beat_s", 0.0) > LIMITS.max_silence_s
+        rate = None if is_silent else self._rhythm.measure_rate(now)
         figures |= {name: float(name in self._state.statements) for name in CRITERIA}
         if rate is not None:
             figures["rate_bpm"] = rate.figures["rate_bpm"].value
             self._state.rate_s = now
         figures["since_rate_s"] = now - self._state.rate_s
-        last, at_least = self._rhythm.last, set()
-        if self._detector is not None and self._detector.state.has_learned:
-            figures["since_beat_s"] = now - self._last_beat_or_start()
-            if last is None or last.at_s < self._state.observed_from_s:
-                at_least.add("since_beat_s")  # nobody knows when the last beat was
         if self._state.quality:
             figures["quality"] = max(self._state.quality.values())
         if self._state.battery is not None:

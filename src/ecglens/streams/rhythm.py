@@ -76,6 +76,14 @@ class StreamRhythmLimits:
         high="Streams that lose single packets get no rate.",
         evidence="benchmarks/streams.md: faults",
     )
+    max_silence_s: float = threshold(
+        4.0,
+        "s",
+        "Time without a beat after which the rate of the beats before is none any more.",
+        low="Pauses interrupt the rate.",
+        high="A rate is displayed during an asystole.",
+        evidence="benchmarks/streams.md: faults",
+    )
     min_irregularity: float = threshold(
         0.1,
         "1",

@@ -161,3 +161,15 @@ def test_a_device_that_never_answers_gives_one_sentence() -> None:
 def test_a_device_without_an_ecg_gives_one_sentence() -> None:
     with pytest.raises(StreamError, match="got one with neither"):
         read(Peripheral([[]], ["0000180a-0000-1000-8000-00805f9b34fb"]))
+
+
+def test_a_machine_without_bluetooth_gives_one_sentence_at_once() -> None:
+    class Nothing(Client):
+        async def connect(self) -> None:
+            raise FileNotFoundError(2, "No such file or directory")
+
+    device = Peripheral([], [])
+    with pytest.raises(StreamError, match="Expected Bluetooth on this machine"):
+        collect(
+            read_bluetooth("x", client_factory=lambda _, disconnected_callback: Nothing(device, disconnected_callback))
+        )

@@ -21,7 +21,8 @@ SCHEMES: Mapping[str, str] = MappingProxyType(
     {
         "-": "JSON lines from stdin",
         "tcp://HOST:PORT": "JSON lines from a TCP server",
-        "ws://HOST:PORT/PATH": "JSON lines from a WebSocket server, wss:// with encryption",
+        "ws://HOST:PORT/PATH": "JSON lines from a WebSocket server",
+        "wss://HOST:PORT/PATH": "the same with encryption",
         "mqtt://HOST:PORT/TOPIC": "JSON lines from a topic of an MQTT broker, USER:PASSWORD@ before the host if needed",
         "serial:DEVICE": "JSON lines from a serial line, ?baud=115200 for its speed",
         "ble:ADDRESS": "Polar H10, Movesense, or any strap with the heart rate service",

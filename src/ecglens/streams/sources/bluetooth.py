@@ -65,7 +65,12 @@ def read_bluetooth(
             loop.call_soon_threadsafe(put, None)
 
         client = factory(address, disconnected_callback=lose)
-        await client.connect()
+        try:
+            await client.connect()
+        except FileNotFoundError as error:  # the socket of D-Bus
+            raise StreamError(
+                "Expected Bluetooth on this machine, got none that programs can use; start the Bluetooth service."
+            ) from error
         try:
             yield await _start(client, address, put, clock)
             while (message := await queue.get()) is not None:

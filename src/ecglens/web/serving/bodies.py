@@ -19,7 +19,7 @@ _SLOWEST_BYTES_A_S = 1 << 10
 """Average speed that a body must have after its first minute; a page of 3 MB takes 50 min at it."""
 _START_S = 60.0
 _DROP_BYTES, _DROP_S = 1 << 28, 8.0
-"""What is received of a refused body at most, so that its sender has the answer within 10 s."""
+"""Largest part of a refused body that is received, and longest time for it: its sender waits less than 10 s."""
 
 
 class SenderLeftError(Exception):

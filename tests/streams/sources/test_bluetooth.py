@@ -163,13 +163,10 @@ def test_a_device_without_an_ecg_gives_one_sentence() -> None:
         read(Peripheral([[]], ["0000180a-0000-1000-8000-00805f9b34fb"]))
 
 
-def test_a_machine_without_bluetooth_gives_one_sentence_at_once() -> None:
-    class Nothing(Client):
-        async def connect(self) -> None:
-            raise FileNotFoundError(2, "No such file or directory")
+def test_a_machine_without_bluetooth_gives_one_sentence_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def miss(self: Client) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
 
-    device = Peripheral([], [])
+    monkeypatch.setattr(Client, "connect", miss)
     with pytest.raises(StreamError, match="Expected Bluetooth on this machine"):
-        collect(
-            read_bluetooth("x", client_factory=lambda _, disconnected_callback: Nothing(device, disconnected_callback))
-        )
+        read(Peripheral([], POLAR))

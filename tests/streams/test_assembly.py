@@ -220,3 +220,26 @@ def test_long_packets_that_were_overtaken_get_their_place(kind: dict[str, bool])
 def test_times_that_are_no_numbers_are_left_out() -> None:
     samples, _, _ = assemble([Packet(packet(n).samples_mv, None, float("nan"), float("nan")) for n in range(3)])
     assert (samples == np.arange(3 * N)).all()
+
+
+@pytest.mark.parametrize("wrong_s", [90.0, 30 * 24 * 3600.0])
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_wrong_time_of_the_device_moves_nothing_where_number_and_arrival_agree(wrong_s: float, count: int) -> None:
+    assembler = Assembler(StreamInfo("x", ("I",), 250.0))
+    out = []
+    for number in range(60):
+        time_s = 0.5 * number + wrong_s * (29 <= number < 29 + count)
+        samples = np.full((1, 125), number, np.float32)
+        out += assembler.feed(Packet(samples, number, time_s, 1000.0 + 0.5 * number))
+    assert [item.first for item in out] == [125 * number for number in range(60)]
+
+
+def test_a_stray_packet_with_an_old_number_and_a_time_far_ahead_is_dropped() -> None:
+    assembler = Assembler(StreamInfo("x", ("I",), 250.0))
+    out = []
+    for number in range(60):
+        out += assembler.feed(Packet(np.full((1, 125), number, np.float32), number, 0.5 * number, 1000 + 0.5 * number))
+        if number == 29:
+            out += assembler.feed(Packet(np.full((1, 125), 99, np.float32), 3, 105.0, 1000 + 0.5 * number))
+    assert [item.first for item in out] == [125 * number for number in range(60)]
+    assert assembler.faults.late == 1

@@ -339,3 +339,14 @@ def test_of_many_refused_messages_five_a_minute_are_events_and_all_are_counted()
         results += monitor.feed(Refused("Expected a line of JSON."))[1]
     results += monitor.finish()[1]
     assert [event.values["refused"] for event in of(results, StreamEvent)] == [1.0] * 5 + [95.0]
+
+
+@pytest.mark.parametrize("hole_s", [0.5, 1.2, 1.9, 2.5])
+def test_a_hole_in_an_asystole_makes_no_beats_of_noise(hole_s: float) -> None:
+    signals = synthesize_ecg(np.arange(0.5, 20, 0.8), seconds=45.0, fs_hz=250.0, noise_mv=0.01).signals_mv[:2]
+    packets = list(cut_packets(EcgRecord(signals, 250.0, ("L0", "L1")), packet_s=0.1))
+    arrived = [packet for packet in packets if not 300 <= (packet.sequence or 0) < 300 + 10 * hole_s]
+    results, _ = run(signals, 250.0, packets=arrived)
+    assert not [beat.at_s for beat in of(results, LiveBeat) if beat.at_s > 20.5]
+    rings = [event.state for event in of(results, StreamEvent) if event.kind == "asystole"]
+    assert rings == ["begins"]

@@ -39,7 +39,6 @@ _FIGURES = {
     "gap_s": "{:.0f} s without samples",
     "quality": "quality {:.2f}",
     "battery_percent": "{:g} %",
-    "refused": "number {:g}",
 }
 """Figures of an event as they are printed; others are in its JSON."""
 _SILENT_S = 5.0
@@ -298,8 +297,6 @@ class _Printer:
             state = "" if result.state == "once" else f" {result.state}"
             detail = f": {printable(result.detail)}" if result.detail else ""
             values = {} if result.state == "ends" else dict(result.values)
-            if values.get("refused") == 1:
-                del values["refused"]
             figures = ", ".join(_FIGURES[name].format(value) for name, value in values.items() if name in _FIGURES)
             figures = f" ({figures})" if figures else ""
             span = f"{result.reported_s:9.1f} s  "

@@ -34,6 +34,8 @@ FIGURES = frozenset(
 )
 """Figures that a rule may watch."""
 
+_JITTER_S = 0.2
+"""By how much a figure may come early: it is measured at the end of the first packet behind each second."""
 _PRIORITIES = ("high", "medium", "low")
 
 
@@ -128,7 +130,7 @@ def _update(rule: AlarmRule, state: AlarmState, now_s: float, value: float) -> S
         state.since_s = None
         return None
     state.since_s = now_s if state.since_s is None else state.since_s
-    if now_s - state.since_s < (rule.clear_after_s if state.is_active else rule.after_s):
+    if now_s - state.since_s < (rule.clear_after_s if state.is_active else rule.after_s) - _JITTER_S:
         return None
     start, state.since_s, state.is_active = state.since_s, None, not state.is_active
     if state.is_active:

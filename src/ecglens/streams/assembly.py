@@ -78,6 +78,8 @@ _MODULI = (1 << 8, 1 << 16, 1 << 32)
 """Numbers at which counters of devices begin again from 0."""
 _NEAR = 16
 """Packets before and behind such a number within which the counter passed it."""
+_LIVE = 0.5
+"""Least part of the time of a stream in which it arrived for its times of arrival to count."""
 _CLOCK_STEP_S = 1.0
 """Difference from the clock so far at which a device without times of arrival has set its clock."""
 
@@ -287,8 +289,10 @@ class Assembler:
         if by_sequence < ahead and by_time < ahead - self._tolerance:
             return self._snap(by_time, length)
         is_on = by_sequence >= ahead and self._is_credible(by_sequence, packet, length)
-        if is_on and by_time < ahead:
+        if by_time < ahead and is_on:
             return by_sequence
+        if by_time > by_sequence and self._arrived_early(by_time, packet, length):
+            return by_sequence if is_on else None
         if by_time >= ahead - self._tolerance and self._is_credible(by_time, packet, length):
             return by_time if is_on else self._snap(by_time, length)
         return None
@@ -297,6 +301,15 @@ class Assembler:
         """Return whether a place is not too far ahead for the number or the time alone, or the arrival confirms it."""
         jump_s = (place - self.state.ahead) / self._info.fs_hz
         return jump_s <= LIMITS.max_jump_s or jump_s / 2 <= self._measure_delay(packet, length) <= LIMITS.max_gap_s
+
+    def _arrived_early(self, place: int, packet: Packet, length: int) -> bool:
+        """Return whether a packet of a live stream arrived long before its own time says that it was recorded."""
+        origin_s, jump_s = self.clock.state.origin_s, (place - self.state.ahead) / self._info.fs_hz
+        if packet.received_s is None or origin_s is None or jump_s <= LIMITS.silence_s:
+            return False
+        # What is read from a file arrives faster than it was recorded, so that its arrival says nothing.
+        is_live = packet.received_s - origin_s >= _LIVE * self.state.ahead / self._info.fs_hz
+        return is_live and self._measure_delay(packet, length) < jump_s / 2
 
     def _count_steps(self, packet: Packet) -> int | None:
         """Return by how much the number goes on from the one before; a counter may begin from 0 at a power of two."""

@@ -286,7 +286,7 @@ class BeatDetector:
         refractory = round(LIMITS.refractory_s * fs)
         if end <= one + refractory or start >= other - refractory:
             return True
-        origin = state.next - self._half - self._box // 2 - len(state.energy)
+        origin = self._energy_origin
         around = state.energy[max(start - side - origin, 0) : max(end + side - origin, 0)]
         return bool(len(around) and np.max(around) < LIMITS.max_clear_height * median(state.tops))
 
@@ -449,9 +449,14 @@ class BeatDetector:
         power = weights @ np.where(is_unknown, 0.0, ratio)
         return np.asarray(np.divide(power, weight, out=np.full(slopes.shape[1], np.nan), where=weight > 0))
 
+    @property
+    def _energy_origin(self) -> int:
+        """Number of the sample of the first energy that is stored; the last one ends where the filters are complete."""
+        return self.state.next - self._half - self._box // 2 - len(self.state.energy)
+
     def _measure_tops(self) -> None:
         """Measure how high the energy of beats is and how low it is between them."""
-        state = self.state
+        state, origin = self.state, self._energy_origin
         last = state.energy[-round(_TOP_S * self._fs_hz) :]
         valid = last[~np.isnan(last)]
         if not len(valid):
@@ -462,16 +467,20 @@ class BeatDetector:
             state.tops = [float(np.nanmax(part)) for part in windows if not np.isnan(part).all()]
         else:
             state.tops = [*state.tops, float(valid.max())][-_TOPS:]
-        valid = state.energy[~np.isnan(state.energy)]
+        is_usable = ~np.isnan(state.energy)
+        for start, end in state.bridges:  # a line has no energy, and is no floor of what it spans
+            is_usable[max(start - origin, 0) : max(end - origin, 0)] = False
+        valid = state.energy[is_usable]
+        if not len(valid):
+            return
         rank = round(_FLOOR_SHARE * (len(valid) - 1))
         state.floor = float(np.partition(valid, rank)[rank])
 
     def _scan(self) -> list[DetectedBeat]:
         """Look for peaks in the energy that was not scanned yet."""
         state = self.state
-        # The energy ends where filter and average are complete.
-        end = state.next - self._half - self._box // 2
-        start = end - len(state.energy)
+        start = self._energy_origin
+        end = start + len(state.energy)
         first, last = max(state.scanned, start + 1), end - self._confirm
         if last <= first or not state.tops:
             return []

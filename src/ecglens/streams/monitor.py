@@ -233,7 +233,8 @@ class Monitor:
         """Return what is left as the stream ends."""
         stretches, results = self._advance(self._assembler.finish())
         if self._state.refused:
-            results.append(self._describe_refused("More messages were refused than are listed."))
+            words = "1 more message was" if self._state.refused == 1 else f"{self._state.refused:,} more messages were"
+            results.append(self._describe_refused(f"{words} refused."))
         if self._detector is not None:
             results += self._report(self._detector.finish())
         return stretches, results
@@ -263,13 +264,15 @@ class Monitor:
     def _take_description(self, info: StreamInfo) -> tuple[list[Stretch], list[Result]]:
         """Take the description of a device that is described already, as it may restart its count behind it."""
         if (info.leads, info.fs_hz) != (self.info.leads, self.info.fs_hz):
-            self._state.is_other = True
-            return self.feed(
-                Refused(
-                    f"Expected the leads and the rate of {self.info.device} to stay, got others; samples are refused "
-                    "until they are described as before."
-                )
+            reason = (
+                f"Expected the leads and the rate of {self.info.device} to stay, got others; samples are refused until "
+                "they are described as before."
             )
+            if self._state.is_other:
+                return self.feed(Refused(reason))
+            self._state.is_other = True
+            self._assembler.count_refused()
+            return [], [StreamEvent("refused", "Message refused", self.now_s, self.now_s, detail=reason)]
         self._state.is_other = False
         if not self.now_s:
             return [], []

@@ -35,7 +35,7 @@ FIGURES = frozenset(
 """Figures that a rule may watch."""
 
 _JITTER_S = 0.2
-"""By how much a figure may come early: it is measured at the end of the first packet behind each second."""
+"""Tolerance of the times: figures are measured at the end of the first packet behind each second."""
 _PRIORITIES = ("high", "medium", "low")
 
 

@@ -243,3 +243,13 @@ def test_a_stray_packet_with_an_old_number_and_a_time_far_ahead_is_dropped() -> 
             out += assembler.feed(Packet(np.full((1, 125), 99, np.float32), 3, 105.0, 1000 + 0.5 * number))
     assert [item.first for item in out] == [125 * number for number in range(60)]
     assert assembler.faults.late == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_counter_that_stays_at_one_number_leaves_one_gap_and_no_time_drifts(kind: dict[str, bool]) -> None:
+    packets = [packet(number, **kind) for number in range(200)]
+    stuck = [renumber(each, 7 if 20 <= n < 150 and each.sequence is not None else each.sequence, each.time_s) for n, each in enumerate(packets)]
+    samples, gaps, assembler = assemble(stuck)
+    assert len(gaps) <= 2
+    assert assembler.faults.lost_samples <= 2 * packets[0].samples_mv.shape[1]
+    assert len(samples) - sum(gap.samples for gap in gaps) == 200 * packets[0].samples_mv.shape[1]

@@ -324,7 +324,7 @@ def test_electrodes_that_are_off_are_no_asystole() -> None:
     signals = rhythm(np.arange(0.5, 59, 0.8), 60.0)
     signals[:, 5000:10000] = np.nan
     results, _ = run(signals, 250.0)
-    assert statements(results) == {"poor_signal", "no_rate"}
+    assert statements(results) == {"poor_signal", "no_signal", "leads_off"}
 
 
 def test_no_rate_is_stated_while_there_is_no_beat() -> None:
@@ -350,3 +350,49 @@ def test_a_hole_in_an_asystole_makes_no_beats_of_noise(hole_s: float) -> None:
     assert not [beat.at_s for beat in of(results, LiveBeat) if beat.at_s > 20.5]
     rings = [event.state for event in of(results, StreamEvent) if event.kind == "asystole"]
     assert rings == ["begins"]
+
+
+@pytest.mark.parametrize("lost", [0.2, 0.4])
+def test_an_asystole_rings_within_nine_seconds_however_many_packets_are_lost(lost: float) -> None:
+    signals = rhythm(np.arange(0.5, 39.6, 0.8), 60.0)
+    results, _ = run(signals, 250.0, packets=lose(signals, lost))
+    rings = [event for event in of(results, StreamEvent) if event.kind == "asystole"]
+    assert [event.state for event in rings] == ["begins"]
+    assert rings[0].end_s < 48.5
+    assert rings[0].values["since_beat_s"] == pytest.approx(rings[0].end_s - 38.95, abs=0.3)
+
+
+@pytest.mark.parametrize("kind", ["saturated", "mains"])
+def test_no_rr_interval_reaches_across_leads_without_an_ecg(kind: str) -> None:
+    signals = rhythm(np.arange(0.5, 89, 0.8), 90.0)
+    times = np.arange(5000) / 250.0
+    fault = {"saturated": 5.0, "mains": 3.0 * np.sin(2 * np.pi * 50 * times)}
+    signals[:, 7500:12500] = fault[kind]
+    results, _ = run(signals, 250.0)
+    assert max(beat.rr_s or 0.0 for beat in of(results, LiveBeat)) < 1.7
+    assert not {"pause", "bradycardia", "rate_low", "rate_very_low"} & statements(results)
+    assert "asystole" in statements(results)
+
+
+def test_steps_of_the_baseline_are_no_beats() -> None:
+    signals = rhythm(np.arange(0.5, 59, 0.8), 60.0)
+    for second in range(10, 50, 2):
+        signals[:, round((second + 0.5) * 250) :] += np.float32(3.0 if second % 4 else -3.0)
+    results, _ = run(signals, 250.0)
+    beats = [beat.at_s for beat in of(results, LiveBeat)]
+    assert len(beats) == len(set(np.round(np.subtract(beats, 0.545) / 0.8).astype(int)))
+    assert statements(results) <= {"pacing_spikes"}
+
+
+def test_leads_without_a_signal_are_events() -> None:
+    signals = rhythm(np.arange(0.5, 59, 0.8), 60.0)
+    signals[1, 5000:10000] = 0.0
+    signals[0, 7500:8750] = np.nan
+    results, _ = run(signals, 250.0)
+    events = [(event.state, event.detail) for event in of(results, StreamEvent) if event.kind == "leads_off"]
+    assert events == [
+        ("begins", "L1: the lead is flat."),
+        ("begins", "L0: samples are missing; L1: the lead is flat."),
+        ("begins", "L1: the lead is flat."),
+        ("ends", ""),
+    ]

@@ -36,7 +36,7 @@ _FIGURES = {
     "rate_bpm": "{:g}/min",
     "since_beat_s": "{:.1f} s without a beat",
     "since_rate_s": "{:.0f} s without a rate",
-    "gap_s": "{:.0f} s without samples",
+    "gap_s": "{:.0f} s without a signal",
     "quality": "quality {:.2f}",
     "battery_percent": "{:g} %",
 }

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -106,13 +107,20 @@ class Alarms:
         """Names of the alarms that ring."""
         return tuple(name for name, state in self.states.items() if state.is_active)
 
-    def update(self, now_s: float, figures: Mapping[str, float], at_least: Collection[str] = ()) -> list[StreamEvent]:
+    def update(
+        self,
+        now_s: float,
+        figures: Mapping[str, float],
+        at_least: Collection[str] = (),
+        stated: Mapping[str, float] = MappingProxyType({}),
+    ) -> list[StreamEvent]:
         """Compare figures with the rules, and return the alarms that begin or end.
 
         Args:
             now_s: Time in s from the start of the stream; it never goes back.
             figures: Figures by name; a rule whose figure is missing stays as it is.
             at_least: Names of figures that may be larger than they are stated; such a figure ends no alarm.
+            stated: Values for people by the name of their figure, where the rules compare others.
         """
         events = []
         for rule in self._rules:
@@ -120,7 +128,7 @@ class Alarms:
             if value is None or (state.is_active and rule.figure in at_least):
                 continue
             if (event := _update(rule, state, now_s, value)) is not None:
-                events.append(event)
+                events.append(replace(event, values={rule.figure: stated.get(rule.figure, value)}))
         return events
 
 
@@ -142,7 +150,6 @@ def _update(rule: AlarmRule, state: AlarmState, now_s: float, value: float) -> S
         now_s,
         state="begins" if state.is_active else "ends",
         priority=rule.priority,
-        values={rule.figure: value},
     )
 
 

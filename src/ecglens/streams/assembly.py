@@ -2,7 +2,7 @@
 
 A packet arrives twice where its numbers and its samples are those of one before. Any other packet whose place is taken,
 or whose numbers are far ahead, is odd: one such packet is dropped, and after three in a row the count begins again, so
-that they begin behind a gap.
+that they begin behind a gap. A counter that stays at one number is left out from then on.
 """
 
 import math
@@ -99,6 +99,7 @@ class AssemblyState:
         is_restarted: Whether the device began again since the last packet.
         recent: Digests of the latest packets, by which one that arrives twice is recognized.
         modulus: Number at which the counter begins from 0 again; 0 where it has not.
+        is_stuck: Whether the counter stays at one number, so that it says nothing.
         waiting: Number of the first sample and samples of each packet that waits for one before it.
         odd: Packets in a row that have no place.
         offset_s: By how much the device has set its clock back so far.
@@ -116,6 +117,7 @@ class AssemblyState:
     is_restarted: bool = False
     recent: list[int] = field(default_factory=list)
     modulus: int = 0
+    is_stuck: bool = False
     waiting: list[tuple[int, NDArray[np.float32]]] = field(default_factory=list)
     odd: list[Packet] = field(default_factory=list)
     offset_s: float = 0.0
@@ -228,6 +230,7 @@ class Assembler:
         state, (packet, *others) = self.state, self.state.odd
         self.state.odd = []
         state.recent, state.modulus, state.is_restarted = [], 0, not state.is_disconnected
+        state.is_stuck = packet.sequence is not None and {each.sequence for each in others} == {packet.sequence}
         length = packet.samples_mv.shape[1]
         late = round(self._measure_delay(packet, length) * self._info.fs_hz)
         out += self._accept(packet, state.ahead + max(late, 1), length, _digest(packet))
@@ -315,6 +318,9 @@ class Assembler:
         """Return by how much the number goes on from the one before; a counter may begin from 0 at a power of two."""
         state = self.state
         if packet.sequence is None or state.sequence is None:
+            return None
+        if state.is_stuck:
+            state.is_stuck = packet.sequence == state.sequence
             return None
         if packet.sequence >= state.modulus:
             state.modulus = 0

@@ -120,9 +120,10 @@ class LiveBeatLimits:
     max_clear_height: float = threshold(
         0.2,
         "1",
-        "Highest energy beside a gap that hides no part of a beat, as a part of the typical beat's.",
+        "Highest energy beside a gap that hides no part of a beat, and between beats that are far apart, as a part of the "
+        "typical beat's.",
         low="T waves and noise beside a gap count as parts of beats.",
-        high="RR intervals span beats of which a part was lost.",
+        high="RR intervals span beats of which a part was lost, and noise.",
         evidence=_FAULTS,
     )
 
@@ -273,9 +274,19 @@ class BeatDetector:
             return False
         side = self._box // 2 + 1
         between = [(start, end) for start, end in self.state.bridges if end + side > one and start - side < other]
-        if between and other - one > RECORD_LIMITS.gap_of_median * self._measure_typical_rr():
+        is_long = other - one > RECORD_LIMITS.gap_of_median * self._measure_typical_rr()
+        if is_long and (between or self._is_noisy(one, other)):
             return False
         return all(self._is_clear(start, end, one, other) for start, end in between)
+
+    def _is_noisy(self, one: int, other: int) -> bool:
+        """Return whether there is so much noise between two beats that a beat may be hidden in it."""
+        origin = self._energy_origin
+        between = self.state.energy[max(one + self._box - origin, 0) : max(other - self._box - origin, 0)]
+        known = between[~np.isnan(between)]
+        # The highest energies of the last seconds may be those of a long pause.
+        height = max(height for _, height in self.state.beats[-2:]) if self.state.beats else 0.0
+        return bool(len(known) and np.median(known) > LIMITS.max_clear_height * height)
 
     def _is_clear(self, start: int, end: int, one: int, other: int) -> bool:
         """Return whether a gap hides no beat between two beats, and none of them."""

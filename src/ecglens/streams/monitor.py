@@ -10,7 +10,9 @@ from ecglens.errors import StreamError
 from ecglens.measuring.rhythm_figures import LIMITS as RECORD_LIMITS
 from ecglens.statements import Outcome
 from ecglens.streams.alarms import AlarmRule, Alarms, AlarmState, load_alarms
+from ecglens.streams.artifacts import STEP_SIDE_S, has_saturated_part, is_step
 from ecglens.streams.assembly import Assembler, AssemblyState
+from ecglens.streams.beats import LIMITS as BEAT_LIMITS
 from ecglens.streams.beats import BeatDetector, DetectedBeat, DetectorState
 from ecglens.streams.clock import ClockState
 from ecglens.streams.packets import (
@@ -25,7 +27,7 @@ from ecglens.streams.packets import (
     StreamInfo,
     Stretch,
 )
-from ecglens.streams.quality import rate_lead
+from ecglens.streams.quality import has_no_signal, rate_lead
 from ecglens.streams.results import LeadQuality, LiveBeat, Result, StreamEvent
 from ecglens.streams.rhythm import CRITERIA, LIMITS, P_WINDOW_S, RhythmHistory, RhythmState, TimedBeat
 from ecglens.streams.shapes import ShapeState, ShapeTracker
@@ -46,7 +48,10 @@ thousands."""
 _HIDING_S = 1.0
 """Longest gap that hides no more than one beat; after a longer one the time without a beat restarts its count."""
 _BLIND_S = 0.1
-"""Time beside a gap in which a beat may go unnoticed."""
+"""Time beside a gap in which a beat may go unnoticed, where the gap can hide a whole QRS complex."""
+_MIN_OBSERVED = 0.5
+"""Part of the time since the last beat that counts at least, however much of it is lost: otherwise an asystole that
+loses a third of its packets rings late or never."""
 
 
 @dataclass
@@ -68,7 +73,11 @@ class MonitorState:
         battery: Charge in percent, or ``None``.
         gap_from_s: Where the samples ended before a gap that still lasts.
         device_s: End of the RR intervals of a device without samples.
-        observed_from_s: From when on the time without a beat counts, as before it there was a gap.
+        observed_from_s: From when on the time without a beat counts, less the time that gaps hide.
+        silent_from_s: The same with the time that gaps hide; the end of the last gap after which the count restarts.
+        signal_s: End of the last samples that were known in one lead at least.
+        leads_off: Leads without a signal, and why, that were reported last.
+        leads_off_before: Those of the last measurement of the quality.
         rate_s: When the rate was measured last, or a long gap ended.
         refused: Messages that were refused since the last one that was reported.
         refused_s: Start of the time in which the next ones are reported one by one.
@@ -93,6 +102,10 @@ class MonitorState:
     quality: dict[str, float] = field(default_factory=dict)
     device_s: float = 0.0
     observed_from_s: float = 0.0
+    silent_from_s: float = 0.0
+    signal_s: float = 0.0
+    leads_off: dict[str, str] = field(default_factory=dict)
+    leads_off_before: dict[str, str] = field(default_factory=dict)
     rate_s: float = 0.0
     refused: int = 0
     refused_s: float = 0.0
@@ -245,7 +258,8 @@ class Monitor:
         Args:
             seconds: Time since its last message.
         """
-        return [*self._alarms.update(self.now_s + seconds, {"gap_s": seconds})]
+        now = self.now_s
+        return [*self._alarms.update(now + seconds, {"gap_s": seconds + now - min(self._state.signal_s, now)})]
 
     def _report_refused(self, reason: str) -> list[Result]:
         """Report a message that was refused, or only count it where there are many."""
@@ -297,26 +311,32 @@ class Monitor:
 
     def _hide(self, length_s: float, end_s: float) -> None:
         """Leave a time without samples out of the time without a beat."""
-        hidden = length_s + _BLIND_S if length_s <= _HIDING_S else np.inf
-        self._state.observed_from_s = float(min(self._last_beat_or_start() + hidden, end_s))
+        state = self._state
         if length_s > _HIDING_S:
-            self._state.rate_s = end_s
+            state.observed_from_s = state.silent_from_s = state.rate_s = end_s
+            return
+        blind_s = _BLIND_S if length_s > BEAT_LIMITS.max_clear_s else 0.0
+        state.observed_from_s = min(self._since_last_beat(state.observed_from_s) + length_s + blind_s, end_s)
 
-    def _last_beat_or_start(self) -> float:
+    def _since_last_beat(self, from_s: float) -> float:
+        """Return the time of the last beat, or a later time from which the time without a beat counts."""
         last = self._rhythm.last
-        return max(self._state.observed_from_s, 0.0 if last is None else last.at_s)
+        return max(from_s, 0.0 if last is None else last.at_s)
 
     def _take(self, stretch: Stretch) -> list[Result]:
         if self._detector is None:
             return []
         self._window.append(stretch.first, stretch.samples_mv)
         if np.isnan(stretch.samples_mv[:, -1]).all() and np.isnan(stretch.samples_mv).all():
-            self._hide(stretch.samples_mv.shape[1] / self.info.fs_hz, self.now_s)  # electrodes are off
+            length_s, off_s = stretch.samples_mv.shape[1] / self.info.fs_hz, self.now_s - self._state.signal_s
+            self._hide(length_s if off_s <= _HIDING_S else off_s, self.now_s)  # electrodes are off
+        else:
+            self._state.signal_s = self.now_s
         results = self._report(self._detector.feed(stretch.first, stretch.samples_mv))
         now, state = self.now_s, self._state
         if now >= state.next_quality_s:
             state.next_quality_s = _next_time(now, _QUALITY_S)
-            results.append(self._measure_quality(now))
+            results += self._measure_quality(now)
         if now >= state.next_minute_s:
             state.next_minute_s = self._phase_s + _next_time(now - self._phase_s, _MINUTE_S)
             self._rhythm.look_for_p_waves(self._window.to_record(P_WINDOW_S), now)
@@ -327,7 +347,7 @@ class Monitor:
         return results
 
     def _report(self, beats: list[DetectedBeat]) -> list[Result]:
-        return [self._describe(beat) for beat in beats]
+        return [self._describe(beat) for beat in beats if not self._is_step(beat.sample)]
 
     def _describe(self, beat: DetectedBeat) -> LiveBeat:
         """Name a beat by its shape and its time, and add it to the history."""
@@ -338,7 +358,7 @@ class Monitor:
         if replaced is not None:
             self._rhythm.remove(replaced)
         before = self._rhythm.last
-        is_joined = before is not None and self._detector.is_continuous(round(before.at_s * fs), beat.sample)
+        is_joined = before is not None and self._is_joined(round(before.at_s * fs), beat.sample)
         rr_s = at_s - before.at_s if before is not None and is_joined else float("nan")
         is_normal, is_broad = self._shapes.classify(
             self._window.cut(beat.sample - self._shapes.before, beat.sample + self._shapes.after)
@@ -355,6 +375,21 @@ class Monitor:
             replaced,
         )
 
+    def _is_joined(self, one: int, other: int) -> bool:
+        """Return whether no beat can be hidden between two samples: not by a gap, nor by leads without an ECG."""
+        assert self._detector is not None
+        if not self._detector.is_continuous(one, other):
+            return False
+        side = round(STEP_SIDE_S * self.info.fs_hz)  # the complexes of both beats belong to what is compared
+        return not has_saturated_part(
+            self._window.cut(max(one - side, self._window.start), other + side), self.info.fs_hz
+        )
+
+    def _is_step(self, sample: int) -> bool:
+        """Return whether a beat is none, but a step of the baseline."""
+        side = round(STEP_SIDE_S * self.info.fs_hz)
+        return is_step(self._window.cut(sample - side, sample + side), self.info.fs_hz)
+
     def _name(self, is_normal: bool | None, is_broad: bool, rr_s: float, before: TimedBeat | None) -> str | None:
         if is_normal is None:
             return None
@@ -366,7 +401,7 @@ class Monitor:
         is_after_early = before is not None and typical is not None and before.rr_s <= RECORD_LIMITS.premature * typical
         return "S" if not is_broad and ratio <= RECORD_LIMITS.premature and not is_after_early else "N"
 
-    def _measure_quality(self, now: float) -> LeadQuality:
+    def _measure_quality(self, now: float) -> list[Result]:
         assert self._detector is not None
         fs, detector = self.info.fs_hz, self._detector.state
         samples = self._window.cut(self._window.end - round(_QUALITY_S * fs), self._window.end)
@@ -376,7 +411,23 @@ class Monitor:
         quality = {lead: value for lead, (value, _) in zip(self.info.leads, rated, strict=True)}
         reasons = {lead: reason for lead, (_, reason) in zip(self.info.leads, rated, strict=True) if reason}
         self._state.quality = quality
-        return LeadQuality(max(now - _QUALITY_S, 0.0), now, quality, reasons)
+        off = {lead: reason for lead, reason in reasons.items() if has_no_signal(quality[lead], reason)}
+        return [LeadQuality(max(now - _QUALITY_S, 0.0), now, quality, reasons), *self._report_leads(off, now)]
+
+    def _report_leads(self, off: dict[str, str], now: float) -> list[StreamEvent]:
+        """Report the leads without a signal where two measurements in a row agree on them and they are others."""
+        state = self._state
+        is_lasting = off.keys() == state.leads_off_before.keys()
+        state.leads_off_before = off
+        if not is_lasting or off.keys() == state.leads_off.keys():
+            return []
+        state.leads_off = off
+        detail = "; ".join(
+            f"{', '.join(lead for lead in off if off[lead] == reason)}: {reason}" for reason in sorted({*off.values()})
+        )
+        change = "begins" if off else "ends"
+        title = "Leads without a signal"
+        return [StreamEvent("leads_off", title, now - 2 * _QUALITY_S, now, change, "low", f"{detail}." if off else "")]
 
     def _measure_minute(self, now: float) -> list[Result]:
         minute = self._rhythm.measure_minute(now)
@@ -403,9 +454,12 @@ class Monitor:
     def _measure_figures(self, now: float) -> list[Result]:
         """Measure the rate, and compare everything that is measured with the alarm rules."""
         last, at_least = self._rhythm.last, set()
-        figures: dict[str, float] = {"gap_s": 0.0}
+        figures: dict[str, float] = {"gap_s": now - min(self._state.signal_s, now)}
+        stated: dict[str, float] = {}
         if self._detector is not None and self._detector.state.has_learned:
-            figures["since_beat_s"] = now - self._last_beat_or_start()
+            stated["since_beat_s"] = now - self._since_last_beat(self._state.silent_from_s)
+            observed_s = now - self._since_last_beat(self._state.observed_from_s)
+            figures["since_beat_s"] = max(observed_s, _MIN_OBSERVED * stated["since_beat_s"])
             if last is None or last.at_s < self._state.observed_from_s:
                 at_least.add("since_beat_s")  # nobody knows when the last beat was
         is_silent = figures.get("since_beat_s", 0.0) > LIMITS.max_silence_s
@@ -419,7 +473,7 @@ class Monitor:
             figures["quality"] = max(self._state.quality.values())
         if self._state.battery is not None:
             figures["battery_percent"] = float(self._state.battery)
-        return [*([rate] if rate is not None else []), *self._alarms.update(now, figures, at_least)]
+        return [*([rate] if rate is not None else []), *self._alarms.update(now, figures, at_least, stated)]
 
     def _take_intervals(self, message: RrIntervals) -> list[Result]:
         """Take beats that the device detected itself; with samples at hand, its rate is only reported."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 
-__all__ = ["LIMITS", "QualityLimits", "rate_lead"]
+__all__ = ["LIMITS", "QualityLimits", "has_no_signal", "rate_lead"]
 
 _QUALITY = "benchmarks/streams.md: signal quality"
 
@@ -51,6 +51,18 @@ class QualityLimits:
 
 
 LIMITS = QualityLimits()
+_MISSING, _FLAT, _SATURATED = "samples are missing", "the lead is flat", "the amplifier is saturated"
+_MAX_OFF = 0.2
+"""Highest quality of a lead that shows nothing; a lead of which packets are lost has a higher one."""
+
+
+def has_no_signal(quality: float, reason: str) -> bool:
+    """Return whether a lead shows nothing, by the result of :func:`rate_lead`.
+
+    >>> has_no_signal(0.0, "the lead is flat"), has_no_signal(0.1, "beats do not stand out from noise")
+    (True, False)
+    """
+    return quality <= _MAX_OFF and reason in (_MISSING, _FLAT, _SATURATED)
 
 
 def rate_lead(samples: NDArray[np.floating], stand_out: float) -> tuple[float, str]:
@@ -62,14 +74,14 @@ def rate_lead(samples: NDArray[np.floating], stand_out: float) -> tuple[float, s
     """
     missing = float(np.isnan(samples).mean()) if samples.size else 1.0
     if missing > LIMITS.max_missing:
-        return 0.5 * (1 - missing), "samples are missing"
+        return 0.5 * (1 - missing), _MISSING
     valid = samples[~np.isnan(samples)]
     low, high = float(valid.min()), float(valid.max())
     if high - low < LIMITS.min_span_mv:
-        return 0.0, "the lead is flat"
+        return 0.0, _FLAT
     clipped = max(float((valid == high).mean()), float((valid == low).mean()))
     if clipped > LIMITS.max_clipped:
-        return 0.2, "the amplifier is saturated"
+        return 0.2, _SATURATED
     if np.isnan(stand_out):
         return 0.5, ""
     quality = float(np.clip(0.5 * stand_out / LIMITS.min_stand_out, 0, 1))

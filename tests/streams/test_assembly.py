@@ -248,7 +248,10 @@ def test_a_stray_packet_with_an_old_number_and_a_time_far_ahead_is_dropped() -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_counter_that_stays_at_one_number_leaves_one_gap_and_no_time_drifts(kind: dict[str, bool]) -> None:
     packets = [packet(number, **kind) for number in range(200)]
-    stuck = [renumber(each, 7 if 20 <= n < 150 and each.sequence is not None else each.sequence, each.time_s) for n, each in enumerate(packets)]
+    stuck = [
+        renumber(each, 7, each.time_s) if each.sequence is not None and 20 <= each.sequence < 150 else each
+        for each in packets
+    ]
     samples, gaps, assembler = assemble(stuck)
     assert len(gaps) <= 2
     assert assembler.faults.lost_samples <= 2 * packets[0].samples_mv.shape[1]

@@ -8,8 +8,6 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-import msgspec
-
 from ecglens.documents import parse_toml
 from ecglens.errors import StreamError
 from ecglens.streams.results import StreamEvent
@@ -38,6 +36,9 @@ FIGURES = frozenset(
 _JITTER_S = 0.2
 """Tolerance of the times: figures are measured at the end of the first packet behind each second."""
 _PRIORITIES = ("high", "medium", "low")
+_TEXTS = frozenset({"name", "title", "figure", "priority"})
+_MAX_TITLE = 80
+"""Longest text of a rule in characters; it stands on one line of a screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,47 +186,72 @@ def parse_alarms(text: str) -> tuple[AlarmRule, ...]:
     """
     try:
         document = parse_toml(text)
-        entries = document.pop("alarm", [])
-        rules = tuple(msgspec.convert(entry, AlarmRule) for entry in entries)
-        unknown = [key for entry in entries for key in entry if key not in AlarmRule.__slots__]
-    except (ValueError, msgspec.ValidationError, TypeError, AttributeError) as error:
-        raise StreamError(
-            f"Expected alarms as TOML tables 'alarm', got something else: {error}; correct it."
-        ) from error
-    if document or not rules:
-        other = ", ".join(f"'{key}'" for key in document) or "none"
+    except ValueError as error:
+        raise StreamError(f"Expected alarms as TOML, got something else: {error}; correct it.") from error
+    entries = document.pop("alarm", [])
+    is_list = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+    if document or not is_list or not entries:
+        other = ", ".join(f"'{key}'" for key in document) or ("none" if is_list else "another kind of table")
         raise StreamError(f"Expected alarms as TOML tables [[alarm]], got {other}; correct it.")
-    if unknown:
-        raise StreamError(
-            f"Expected the keys {', '.join(AlarmRule.__slots__)} of an alarm, got '{unknown[0]}'; correct it."
-        )
-    for rule in rules:
-        _check(rule)
+    rules = tuple(_build(entry, number) for number, entry in enumerate(entries, 1))
     names = [rule.name for rule in rules]
-    if len(set(names)) != len(names):
-        raise StreamError("Expected a different name for each alarm, got one twice; rename it.")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise StreamError(f"Expected a different name for each alarm, got {twice[0]} twice; rename it.")
     return rules
 
 
-def _check(rule: AlarmRule) -> None:
+def _build(entry: Mapping[str, object], number: int) -> AlarmRule:
+    """Return the rule of a table, the first of which has the number 1."""
+    name = entry.get("name")
+    alarm = f"the alarm {name}" if _is_title(name) else f"alarm number {number}"
+    if unknown := entry.keys() - AlarmRule.__slots__:
+        raise StreamError(
+            f"Expected the keys {', '.join(AlarmRule.__slots__)} in {alarm}, got {sorted(unknown)[0]!r}; correct it."
+        )
+    for key in ("name", "title", "figure", "clear"):
+        if key not in entry:
+            raise StreamError(f"Expected '{key}' in {alarm}, got none; add it.")
+    for key, value in entry.items():
+        if key in _TEXTS and not _is_title(value):
+            raise StreamError(
+                f"Expected a text of 1 to {_MAX_TITLE} printable characters as '{key}' of {alarm}, got {value!r}; "
+                "correct it."
+            )
+        if key not in _TEXTS and not _is_number(value):
+            raise StreamError(f"Expected a finite number as '{key}' of {alarm}, got {value!r}; correct it.")
+    rule = AlarmRule(**entry)  # type: ignore[arg-type]  # each key and its kind were checked
+    _check(rule, alarm)
+    return rule
+
+
+def _is_title(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_TITLE and value.isprintable()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check(rule: AlarmRule, alarm: str) -> None:
+    """Refuse a rule that could not work."""
     if rule.figure not in FIGURES:
         raise StreamError(
-            f"Expected one of the figures {', '.join(sorted(FIGURES))} in the alarm {rule.name}, got '{rule.figure}'."
+            f"Expected one of the figures {', '.join(sorted(FIGURES))} in {alarm}, got '{rule.figure}'; correct it."
         )
-    numbers = (rule.above, rule.below, rule.clear, rule.after_s, rule.clear_after_s)
-    if not all(number is None or math.isfinite(number) for number in numbers):
-        raise StreamError(f"Expected numbers as limits and times in the alarm {rule.name}, got inf or nan; correct it.")
     if (rule.above is None) == (rule.below is None):
-        raise StreamError(f"Expected either 'above' or 'below' in the alarm {rule.name}, got both or none; correct it.")
+        raise StreamError(f"Expected either 'above' or 'below' in {alarm}, got both or none; correct it.")
     limit = rule.above if rule.above is not None else rule.below
     if rule.begins_at(rule.clear) or limit is None:
         raise StreamError(
-            f"Expected a limit 'clear' that is not beyond {limit:g} in the alarm {rule.name}, got {rule.clear:g}."
+            f"Expected a limit 'clear' that is not beyond {limit:g} in {alarm}, got {rule.clear:g}; correct it."
         )
-    if rule.priority not in _PRIORITIES or rule.after_s < 0 or rule.clear_after_s < 0:
+    if rule.priority not in _PRIORITIES:
         raise StreamError(
-            f"Expected a priority of {', '.join(_PRIORITIES)} and times from 0 s on in the alarm {rule.name}."
+            f"Expected a priority of {', '.join(_PRIORITIES)} in {alarm}, got '{rule.priority}'; correct it."
         )
+    for key, seconds in (("after_s", rule.after_s), ("clear_after_s", rule.clear_after_s)):
+        if seconds < 0:
+            raise StreamError(f"Expected 0 s or more as '{key}' of {alarm}, got {seconds:g}; correct it.")
 
 
 @lru_cache(maxsize=1)

@@ -88,8 +88,8 @@ def has_saturated_part(samples: NDArray[np.floating], fs_hz: float) -> bool:
 def is_step(samples: NDArray[np.floating], fs_hz: float) -> bool:
     """Return whether a part of a stream shows a step of the baseline and no QRS complex.
 
-    A step is steeper than a QRS complex and does not come back; a pacing spike comes back, and a QRS complex that ends in
-    a high ST segment rises for longer.
+    A step is steeper than a QRS complex and does not come back; a pacing spike comes back, and a QRS complex that ends
+    in a high ST segment rises for longer.
 
     Args:
         samples: ``(leads, samples)`` in mV, ``STEP_SIDE_S`` on both sides of the steepest point; NaN where missing.

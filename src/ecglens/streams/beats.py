@@ -69,6 +69,22 @@ class LiveBeatLimits:
         high="Beats of rates above 240/min are lost.",
         evidence=_BEATS,
     )
+    fast_refractory_s: float = threshold(
+        0.2,
+        "s",
+        "Least time between two beats of the same height in a fast rhythm.",
+        low="Both halves of wide QRS complexes count as beats.",
+        high="Beats of rates above 300/min are lost.",
+        evidence=_BEATS,
+    )
+    min_fast_height: float = threshold(
+        0.8,
+        "1",
+        "Height of a beat less than `refractory_s` behind another one as a part of that beat's.",
+        low="Both halves of wide QRS complexes count as beats.",
+        high="Every other beat of rates above 240/min is lost.",
+        evidence=_BEATS,
+    )
     min_height: float = threshold(
         0.5,
         "1",
@@ -120,8 +136,8 @@ class LiveBeatLimits:
     max_clear_height: float = threshold(
         0.2,
         "1",
-        "Highest energy beside a gap that hides no part of a beat, and between beats that are far apart, as a part of the "
-        "typical beat's.",
+        "Highest energy beside a gap that hides no part of a beat, and between beats that are far apart, as a part of "
+        "the typical beat's.",
         low="T waves and noise beside a gap count as parts of beats.",
         high="RR intervals span beats of which a part was lost, and noise.",
         evidence=_FAULTS,
@@ -516,7 +532,7 @@ class BeatDetector:
         if state.beats:
             before, before_height = state.beats[-1]
             since = (sample - before) / self._fs_hz
-            if since < LIMITS.refractory_s:
+            if since < (LIMITS.fast_refractory_s if self._may_be_fast(height, before_height) else LIMITS.refractory_s):
                 return self._replace(sample, height)
             is_t_wave = since < RECORD_LIMITS.t_wave_s and height < RECORD_LIMITS.max_t_wave_height * before_height
             if is_t_wave:
@@ -527,6 +543,14 @@ class BeatDetector:
         out = self._search_back(sample, typical)
         self._accept(sample, height)
         return [*out, DetectedBeat(sample, height)]
+
+    def _may_be_fast(self, height: float, before_height: float) -> bool:
+        """Return whether a peak close behind a beat may be the next beat of a fast rhythm.
+
+        Where every other beat of such a rhythm was lost so far, the RR intervals are twice as long as they are.
+        """
+        is_fast = self._measure_typical_rr() < 2 * LIMITS.refractory_s * self._fs_hz
+        return is_fast and height >= LIMITS.min_fast_height * before_height
 
     def _replace(self, sample: int, height: float) -> list[DetectedBeat]:
         """Return the peak as the beat in place of the last one, where it is much higher and too close to be another."""

@@ -15,6 +15,7 @@ from ecglens.limits import threshold
 
 __all__ = [
     "LIMITS",
+    "MEAN_PX",
     "PreprocessingLimits",
     "canny",
     "clahe",
@@ -73,6 +74,8 @@ class PreprocessingLimits:
 
 
 LIMITS = PreprocessingLimits()
+MEAN_PX = 61
+"""Windows of :func:`local_mean`."""
 _MIN_SQUARE_PX = 4
 """Side of the squares from which averaging over them first is worth its time: a page of 99 megapixels took 0.37 s
 without them, and 0.13 s with squares of 8 px."""
@@ -210,13 +213,13 @@ def extract_tint_from(lowest: Image, dark: Image) -> Image:
 
 
 def local_mean(values: NDArray[Any], valid: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the mean around each place, over windows of 61 px, of the valid values.
+    """Compute the mean around each place, over windows of ``MEAN_PX``, of the valid values.
 
     Args:
         values: ``(height, width)``.
         valid: The same shape, 1 where a value counts and 0 where it does not.
     """
-    window = (61, 61)
+    window = (MEAN_PX, MEAN_PX)
     return np.asarray(cv2.blur(values * valid, window) / (cv2.blur(valid, window) + 1e-3), dtype=np.float32)
 
 

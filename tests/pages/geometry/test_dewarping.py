@@ -10,12 +10,14 @@ from rendered_recorders import as_jpeg
 
 from ecglens.digitizing import digitize_page
 from ecglens.formats.csv import read_csv
+from ecglens.leads.locate import locate_leads
 from ecglens.pages import read_page
 from ecglens.pages.geometry import dewarping
 from ecglens.pages.geometry.dewarping import estimate_bend, flatten
 from ecglens.pages.geometry.grid_refinement import Refinement, refine_map
 from ecglens.pages.geometry.paper_map import PaperMap
-from ecglens.records import Page
+from ecglens.printed.redaction import redact
+from ecglens.records import Layout, Page
 from ecglens.render import PageTruth, RenderedPage, damage, render_page
 from ecglens.render.paper import GridStyle
 
@@ -40,6 +42,14 @@ def test_a_curled_page_is_dewarped_by_its_grid() -> None:
 def test_a_flat_page_keeps_its_pixels() -> None:
     page = read_page(DATA / "MI_26.jpg")
     assert flatten(page).pixels is page.pixels
+
+
+@pytest.mark.parametrize("name", ["MI_26", "HB_1", "Normal_1", "PMI_18"])
+def test_a_flat_page_with_a_blank_name_keeps_its_pixels(name: str) -> None:
+    located = locate_leads(read_page(DATA / f"{name}.jpg"))
+    assert isinstance(located.layout, Layout)
+    redacted = redact(located.page, located.layout)
+    assert flatten(redacted).pixels is redacted.pixels
 
 
 @pytest.mark.parametrize("layout", ["3x4+1", "3x2-limb"])

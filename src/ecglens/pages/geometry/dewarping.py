@@ -18,6 +18,7 @@ from ecglens.pages.geometry.grid_refinement import GridPicture, refine_map
 from ecglens.pages.geometry.paper_map import NODE_MM, PaperMap, SourceView
 from ecglens.pages.grid import Grid, find_grid_lines
 from ecglens.pages.preprocessing import (
+    MEAN_PX,
     color_extremes,
     estimate_paper,
     estimate_skew_from,
@@ -68,6 +69,14 @@ class DewarpingLimits:
         "Step between neighboring places that is as certain as none.",
         low="Phases are followed through noise.",
         high="Phases are followed across folds.",
+    )
+    min_beside_edge: float = threshold(
+        0.6,
+        "1",
+        "Least mean darkness of the lines around a place of the grid, as a part of the highest beside it: half of a "
+        "window at the edge of the grid is empty.",
+        low="The step at the edge of a grid, as beside a name that was blanked, looks like a bend.",
+        high="Parts of a grid in uneven light are left out.",
     )
     smooth: float = threshold(
         1.5,
@@ -443,8 +452,14 @@ def _estimate_bend(page: Page, picture: _Lines, smooth: float) -> Bend | None:
 
 
 def _level_lines(lines: NDArray[np.uint8], paper: NDArray[np.uint8], grid: Grid) -> NDArray[np.float32]:
-    """Grid lines about a mean of nothing, and nothing where ink hides them: a hole must not look like a line."""
+    """Grid lines about a mean of nothing, and nothing where ink hides them and beside the grid.
+
+    Neither a hole nor the edge of the grid must look like a line.
+    """
     thin, valid = _thin_lines(lines, paper, float(np.mean(grid.px_per_mm)))
+    around = local_mean(thin, valid)
+    highest = cv2.dilate(around, np.ones((MEAN_PX, MEAN_PX), np.uint8))
+    valid *= around > LIMITS.min_beside_edge * highest
     return np.asarray((thin - local_mean(thin, valid)) * valid, dtype=np.float32)
 
 

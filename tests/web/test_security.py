@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import uuid
+from functools import cache
 
 import hostile_files
 import pytest
@@ -29,7 +30,7 @@ from ecglens.web.cases.shares import create_share
 from ecglens.web.http.database import configure_database
 from ecglens.web.http.keys import check_settings, create_private_folder, load_secret_key
 from ecglens.web.http.log_redaction import SecretsFilter
-from ecglens.web.readings import flows, tasks
+from ecglens.web.readings import flows, pipeline, tasks
 from ecglens.web.readings.models import Batch, Picture, Reading
 from ecglens.web.readings.store import store_file
 
@@ -98,9 +99,17 @@ def fill_path(path, reading, batch, token, picture):
     return "/" + re.sub(r"<(str:)?name>", picture.name if "pictures" in path else "compact_cnn", path)
 
 
+@cache
+def predict_once(content, number, options, corrections=None):
+    """Return the result for a page, which the tests of each route would compute again."""
+    return pipeline.predict_page(content, number, options, corrections)
+
+
 @pytest.fixture
-def things(user, upload, page):
-    upload()
+def things(user, upload, page, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(flows, "predict_page", predict_once)
+        upload()
     reading = Reading.objects.get()
     Picture.objects.create(reading=reading, name="gray", file=store_file(page, ".jpg"), width=10, height=10)
     signals = {"fs_hz": 500, "leads": ["I"], "start_s": [], "quality": [], "signals": {"I": [0.0, 0.1]}}
@@ -122,15 +131,16 @@ def test_every_route_protects_data_of_a_user_from_others(path, things, user, oth
     stranger = Client()
     stranger.force_login(other, backend="django.contrib.auth.backends.ModelBackend")
     _, key = create_token(other, "hers", ["read", "write"])
+    nobody, program = Client(), Client()
     mine = [str(things[0].pk), str(things[1].pk), str(things[2].pk), user.email]
     with_key = {"Authorization": f"Bearer {key}"}
     content = {"data": json.dumps(BODIES.get(path, {"note": "mine now"})), "content_type": "application/json"}
     bodies = {("patch", "api/"): content, **({("post", "api/"): content} if path in BODIES else {})}
     for method in ("get", "post", "put", "patch", "delete"):
         for who, client, headers in (
-            ("nobody", Client(), {}),
+            ("nobody", nobody, {}),
             ("another", stranger, {}),
-            ("a program", Client(), with_key),
+            ("a program", program, with_key),
         ):
             answer = getattr(client, method)(address, **bodies.get((method, path[:4]), {}), headers=headers)
             body = b"".join(answer.streaming_content) if answer.streaming else answer.content

@@ -52,15 +52,23 @@ class _Docs(Swagger):
 
 
 class _Api(NinjaAPI):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._schemas: dict[str, OpenAPISchema] = {}
+
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
-        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
-        _describe_problems(schema)
-        return schema
+        """Return the schema; it is built once for each place of the API, as that takes as long as reading a page."""
+        prefix = path_prefix or self.get_root_path(path_params or {})
+        if prefix not in self._schemas:
+            schema = super().get_openapi_schema(path_prefix=prefix)
+            _describe_problems(schema)
+            self._schemas[prefix] = schema
+        return self._schemas[prefix]
 
 
 class _Parser(Parser):

@@ -44,6 +44,18 @@ def test_all_samples_and_beats_of_a_file_come_out() -> None:
     assert beats == 24
 
 
+def test_times_of_beats_never_go_back_in_a_file_that_is_read_as_fast_as_possible() -> None:
+    async def run() -> list[float]:
+        beats = []
+        async for step in watch(replay(make_record(40.0), speed=0, clock=lambda: 1e9)):
+            beats += [result for result in step.results if isinstance(result, LiveBeat)]
+        return [beat.time_s - beat.at_s for beat in beats if beat.time_s is not None]
+
+    starts = asyncio.run(run())
+    assert len(starts) > 45
+    assert starts == pytest.approx([1e9] * len(starts), abs=0.01)
+
+
 def test_a_silent_source_rings_and_is_closed_when_the_caller_leaves() -> None:
     closed = []
 

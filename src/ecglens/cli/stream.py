@@ -224,6 +224,7 @@ class _Session:
         self.has_begun = False
         self.refused = 0
         self._now_s = 0.0
+        self._reported: set[str] = set()
 
     async def run(self, rules: object, model: str | None) -> None:
         from ecglens.streams import watch
@@ -261,7 +262,18 @@ class _Session:
             self.recorder.write(step.stretches, step.results)
         for output in self._outputs:
             await output.write(step.info, step.stretches, step.results)
+        self._report_failures()
         self._printer.show(step)
+
+    def _report_failures(self) -> None:
+        """Report once that results do not reach an output."""
+        from ecglens.streams.outputs import QueuedOutput
+
+        for output in self._outputs:
+            if isinstance(output, QueuedOutput) and output.failure and output.name not in self._reported:
+                self._reported.add(output.name)
+                name, why = printable(output.name), printable(output.failure)
+                self._note(f"Results do not reach {name} ({why}); they are dropped until it responds.")
 
 
 class _Printer:
@@ -299,8 +311,9 @@ class _Printer:
             values = {} if result.state == "ends" else dict(result.values)
             figures = ", ".join(_FIGURES[name].format(value) for name, value in values.items() if name in _FIGURES)
             figures = f" ({figures})" if figures else ""
-            span = f"{result.reported_s:9.1f} s  "
-            self._print(f"{span}{printable(result.title)}{state}{detail}{figures}", _STYLES[result.priority])
+            alarm = "" if result.priority == "info" else f"{result.priority.capitalize()} alarm: "
+            text = f"{alarm}{printable(result.title)}{state}{detail}{figures}"
+            self._print(f"{result.reported_s:9.1f} s  {text}", _STYLES[result.priority])
         elif isinstance(result, LiveFigures) and result.window == "rate" and result.end_s >= self._due_s:
             self._due_s = result.end_s + _RATE_S
             rate = result.figures["rate_bpm"]

@@ -42,6 +42,8 @@ async def describe_first(source: AsyncIterator[Message]) -> AsyncIterator[Messag
             refused += [message] if isinstance(message, Refused) else []
             if count > MAX_BEFORE:
                 raise _miss_description(refused)
+        if not is_described and not count:
+            raise StreamError("Expected a stream of messages, got none before its end; check what the source sends.")
         if not is_described:
             raise _miss_description(refused)
     finally:

@@ -427,7 +427,7 @@ class Monitor:
         )
         change = "begins" if off else "ends"
         title = "Leads without a signal"
-        return [StreamEvent("leads_off", title, now - 2 * _QUALITY_S, now, change, "low", f"{detail}." if off else "")]
+        return [StreamEvent("leads_off", title, now - 2 * _QUALITY_S, now, change, detail=f"{detail}." if off else "")]
 
     def _measure_minute(self, now: float) -> list[Result]:
         minute = self._rhythm.measure_minute(now)

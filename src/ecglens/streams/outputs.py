@@ -75,7 +75,7 @@ class MqttOutput:
         self._topic = topic
         self._client: Any = None
         self._away_until_s = 0.0
-        self.dropped = 0
+        self.dropped, self.failure = 0, ""
 
     async def write(self, info: StreamInfo, stretches: Iterable[Stretch], results: Iterable[Result]) -> None:
         """Publish each result."""
@@ -90,8 +90,10 @@ class MqttOutput:
                     await client.__aenter__()
                     self._client = client
                 await self._client.publish(f"{self._topic}/{document['type']}", json.dumps(document), qos=1)
-            except self._aiomqtt.MqttError:
+                self.failure = ""
+            except self._aiomqtt.MqttError as error:
                 self.dropped += 1
+                self.failure = str(error) or "the broker does not respond"
                 await self.close()
                 self._away_until_s = time.monotonic() + _AWAY_S
 
@@ -122,6 +124,11 @@ class QueuedOutput:
     def dropped(self) -> int:
         """Results that were not sent."""
         return self._dropped + int(getattr(self._output, "dropped", 0))
+
+    @property
+    def failure(self) -> str:
+        """Why results are dropped at the moment, or an empty text."""
+        return str(getattr(self._output, "failure", ""))
 
     @property
     def has_sent(self) -> bool:

@@ -110,13 +110,13 @@ class StreamEvent:
     """Something that a person should know about the stream.
 
     Attributes:
-        kind: Name of the event: that of an alarm rule or of a criterion, ``"gap"``, ``"connection"``, ``"battery"``,
-            ``"device_rate"`` or ``"refused"``.
+        kind: Name of the event: that of an alarm rule or of a criterion, ``"gap"``, ``"leads_off"``, ``"connection"``,
+            ``"battery"``, ``"device_rate"`` or ``"refused"``.
         title: Title for people.
         start_s: Start of the seconds that it comes from.
         end_s: Their end.
         state: ``"begins"``, ``"ends"`` or ``"once"``.
-        priority: ``"high"``, ``"medium"``, ``"low"`` or ``"info"``.
+        priority: ``"high"``, ``"medium"`` or ``"low"`` of an alarm, otherwise ``"info"``.
         detail: One sentence with the figures, or empty.
         values: The figures themselves.
     """

@@ -59,7 +59,8 @@
     const item = document.createElement("li"), time = document.createElement("time"), text = document.createElement("span");
     time.textContent = `${(event.state === "once" ? event.start_s : event.end_s).toFixed(1)} s`;
     const state = event.state === "once" ? "" : ` ${words[event.state]}`;
-    text.textContent = `${event.title}${state}${event.detail ? `: ${event.detail}` : ""}`;
+    const alarm = event.priority === "info" ? "" : `${words.alarm}: `;
+    text.textContent = `${alarm}${event.title}${state}${event.detail ? `: ${event.detail}` : ""}`;
     text.lang = "en";
     item.append(time, " ", text);
     const events = document.getElementById("events");

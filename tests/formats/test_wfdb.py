@@ -34,7 +34,7 @@ SIGNAL = "a.dat 16 1000/mV 16 0 0 0 0 I\n"
         (f"a 1 -500 1000\n{SIGNAL}", "a sampling rate above 0 Hz in the header of the WFDB record a, got '-500'"),
         (f"a 1 5e2 1000\n{SIGNAL}", "a sampling rate above 0 Hz"),
         (f"a 1 nan 1000\n{SIGNAL}", "a sampling rate above 0 Hz"),
-        ("a 1 500 1000\na.dat 516 1000/mV 16 0 0 0 0 I\n", "it cannot be read"),
+        ("a 1 500 1000\na.dat 516 1000/mV 16 0 0 0 0 I\n", "are damaged"),
     ],
     ids=[
         "samples",
@@ -59,7 +59,7 @@ def test_a_header_reads_no_file_outside_of_its_folder(name, tmp_path):
     (tmp_path / "record").mkdir()
     named = name.format(folder=tmp_path)
     header = write_header(tmp_path / "record", f"a 1 500 1000\n{named} 16 1000/mV 16 0 0 0 0 I\n")
-    with pytest.raises(DatasetError, match="Expected a WFDB record at a, but it cannot be read"):
+    with pytest.raises(DatasetError, match="Expected a WFDB record at a, but its header or its signals are damaged"):
         read_record(header)
 
 

@@ -68,10 +68,10 @@ def read_wfdb(path: str | Path) -> EcgRecord:
             altered = _find_altered(wfdb, header, stem)
     except DatasetError:
         raise
-    # wfdb answers damage with whatever exception it leads to, soundfile among them.
+    # wfdb answers damage with whatever exception it leads to, whose words no user understands; soundfile's among them.
     except Exception as error:
         raise DatasetError(
-            f"Expected a WFDB record at {stem.name}, but it cannot be read: {str(error).rstrip('.')}."
+            f"Expected a WFDB record at {stem.name}, but its header or its signals are damaged; export it again."
         ) from error
     if record.e_p_signal is None or not record.n_sig:
         raise DatasetError(f"Expected signals in the WFDB record {stem.name}, but it has none.")

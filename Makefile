@@ -25,6 +25,7 @@ FAST := tests/ci tests/datasets tests/evaluation tests/external_validation tests
 
 # Packages that the fast tests cover without the others' help.
 COVERED := criteria formats leads measuring pages printed render tracing
+MEASURE_COVERAGE := $(COVERED:%=--cov=ecglens.%) --cov-report=term
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,14 +37,14 @@ setup-dev: $(VENV)/.development ## Make .venv with everything: training, tests, 
 serve: setup ## Serve the web page on http://127.0.0.1:8000 (HOST=, PORT=)
 	$(BIN)/ecglens serve --host $(HOST) --port $(PORT)
 
-test: setup-dev ## Run the tests (ARGS="--cov": with branch coverage, which takes half as long again)
-	$(PYTEST) --durations=20 $(ARGS)
+test: setup-dev ## Run the tests (COVERAGE=1: with the branch coverage of the packages that read pages, held against its floor)
+	$(PYTEST) --durations=20 $(if $(COVERAGE),$(MEASURE_COVERAGE)) $(ARGS)
 
 test-fast: setup-dev ## Run the tests of reading pages, without those that are slow, in less than a minute
 	$(PYTEST) -m "not nightly and not slow and not shared" $(ARGS) $(FAST)
 
 coverage: setup-dev ## Run the same as test-fast with branch coverage of the packages that it tests, and hold that against its floor
-	$(PYTEST) -m "not nightly and not slow and not shared" $(COVERED:%=--cov=ecglens.%) --cov-report=term $(FAST)
+	$(PYTEST) -m "not nightly and not slow and not shared" $(MEASURE_COVERAGE) $(FAST)
 
 test-databases: $(VENV)/.mysql ## Run the web application's tests on PostgreSQL and MariaDB, where they answer
 	ARGS="$(ARGS)" ./.ci/databases

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic_ecgs import synthesize_ecg
 
-from ecglens.streams.artifacts import STEP_SIDE_S, has_saturated_part, is_step
+from ecglens.streams.artifacts import STEP_SIDE_S, has_saturated_part, is_spike, is_step
 
 
 def cut_beat(fs_hz: float, **options: float) -> np.ndarray:
@@ -26,6 +26,9 @@ def test_a_step_is_none_of_a_beat(fs_hz: float, step_mv: float) -> None:
     spike = rng.normal(0, 0.01, beat.shape)
     spike[:, beat.shape[1] // 2] += step_mv
     assert not is_step(spike, fs_hz)
+    assert is_spike(spike, fs_hz) == (fs_hz >= 200)
+    assert not is_spike(beat, fs_hz)
+    assert not is_spike(beat + spike, fs_hz)
 
 
 @pytest.mark.parametrize("fs_hz", [125.0, 250.0, 500.0])

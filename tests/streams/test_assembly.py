@@ -246,13 +246,29 @@ def test_a_stray_packet_with_an_old_number_and_a_time_far_ahead_is_dropped() -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_counter_that_stays_at_one_number_leaves_one_gap_and_no_time_drifts(kind: dict[str, bool]) -> None:
+@pytest.mark.parametrize("is_clock_stuck", [False, True])
+def test_a_counter_or_a_clock_that_stays_at_one_value_leaves_few_gaps(
+    kind: dict[str, bool], is_clock_stuck: bool
+) -> None:
     packets = [packet(number, **kind) for number in range(200)]
     stuck = [
-        renumber(each, 7, each.time_s) if each.sequence is not None and 20 <= each.sequence < 150 else each
-        for each in packets
+        renumber(
+            each,
+            each.sequence if each.sequence is None or not 20 <= number < 150 else 7,
+            1.0 if is_clock_stuck and each.time_s is not None and 20 <= number < 150 else each.time_s,
+        )
+        for number, each in enumerate(packets)
     ]
     samples, gaps, assembler = assemble(stuck)
-    assert len(gaps) <= 2
-    assert assembler.faults.lost_samples <= 2 * packets[0].samples_mv.shape[1]
-    assert len(samples) - sum(gap.samples for gap in gaps) == 200 * packets[0].samples_mv.shape[1]
+    assert len(gaps) <= 3
+    assert assembler.faults.lost_samples <= 3 * N
+    assert len(samples) - sum(gap.samples for gap in gaps) >= 198 * N
+
+
+def test_a_device_that_restarts_beside_the_end_of_a_counter_has_not_passed_it() -> None:
+    first = [packet(number, timed=True, received_s=number * N / 130.0) for number in range(250)]
+    again = [replace(packet(number, timed=True), received_s=10.0 + (250 + number) * N / 130.0) for number in range(20)]
+    assembler = Assembler(INFO)
+    items = [item for each in [*first, *again] for item in assembler.feed(each)]
+    (gap,) = [item for item in items if isinstance(item, Gap)]
+    assert gap.end_s - gap.start_s == pytest.approx(10.0, abs=0.7)

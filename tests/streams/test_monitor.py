@@ -396,3 +396,60 @@ def test_leads_without_a_signal_are_events() -> None:
         ("begins", "L1: the lead is flat."),
         ("ends", ""),
     ]
+
+
+def add_waves(signals: np.ndarray, starts: np.ndarray, height_mv: float, width_s: float) -> np.ndarray:
+    """Return the signals with waves in the form of a bell at these times."""
+    times = np.arange(signals.shape[1]) / 250.0
+    waves = sum(height_mv * np.exp(-0.5 * ((times - start) / width_s) ** 2) for start in starts)
+    return np.asarray(signals + waves, dtype=np.float32)
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.3])
+@pytest.mark.parametrize("what", ["P waves", "pacing spikes", "mains"])
+def test_an_asystole_rings_and_goes_on_whatever_is_left(what: str, lost: float) -> None:
+    signals = rhythm(np.arange(0.5, 29, 0.8), 55.0)
+    left = np.arange(30.5, 54, 0.8)
+    if what == "P waves":
+        signals = add_waves(signals, left, 0.1, 0.025)
+    elif what == "pacing spikes":
+        for start in left:
+            signals[:, round(start * 250) : round(start * 250) + 2] += np.float32(2.0)
+    else:
+        times = np.arange(signals.shape[1]) / 250.0
+        signals = signals + np.where(times > 30.6, 0.05 * np.sin(2 * np.pi * 50 * times), 0.0).astype(np.float32)
+    results, _ = run(signals, 250.0, packets=lose(signals, lost))
+    rings = [event for event in of(results, StreamEvent) if event.kind == "asystole"]
+    assert [event.state for event in rings] == ["begins"]
+    # A spike of which a sample is lost has the width of a QRS complex.
+    assert rings[0].end_s < (50.0 if what == "pacing spikes" and lost else 39.0)
+
+
+def test_no_rr_interval_reaches_across_a_gap_of_unknown_length() -> None:
+    signals = rhythm(np.arange(0.5, 39, 0.8), 40.0)
+    info, results = StreamInfo("x", ("L0", "L1"), 250.0), []
+    monitor = Monitor(info)
+    for number in range(800):
+        if number == 400:  # the device starts again
+            results += monitor.feed(info)[1]
+        part = signals[:, number * 12 : number * 12 + 12]
+        results += monitor.feed(Packet(part, number % 400, (number % 400 * 12 + 11) / 250.0))[1]
+    late = [beat for beat in of(results, LiveBeat) if beat.at_s > 400 * 12 / 250]
+    assert late[0].rr_s is None
+    assert late[1].rr_s == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_step_beside_a_beat_leaves_no_long_rr_interval() -> None:
+    signals = rhythm(np.arange(0.5, 39, 0.8), 40.0)
+    signals[:, round((24.5 - 0.15) * 250) :] += np.float32(3.0)
+    results, _ = run(signals, 250.0)
+    assert max(beat.rr_s or 0.0 for beat in of(results, LiveBeat)) < 1.0
+
+
+def test_no_beat_is_named_while_no_lead_has_a_usable_signal() -> None:
+    signals = rhythm(np.arange(0.5, 59, 0.8), 60.0)
+    times = np.arange(5000) / 250.0
+    signals[:, 5000:10000] += (2.0 * np.sin(2 * np.pi * 50 * times)).astype(np.float32)
+    results, _ = run(signals, 250.0)
+    assert "poor_signal" in statements(results)
+    assert not [beat for beat in of(results, LiveBeat) if beat.kind == "V" and beat.at_s > 29.0]

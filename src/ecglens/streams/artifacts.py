@@ -1,4 +1,4 @@
-"""What looks like a beat or a pause and is neither: steps of the baseline, and saturated amplifiers."""
+"""What looks like a beat or a pause and is neither: steps of the baseline, pacing spikes, and saturated amplifiers."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ecglens.limits import threshold
 
-__all__ = ["LIMITS", "STEP_SIDE_S", "ArtifactLimits", "has_saturated_part", "is_step"]
+__all__ = ["LIMITS", "STEP_SIDE_S", "ArtifactLimits", "has_saturated_part", "is_spike", "is_step"]
 
 _FAULTS = "benchmarks/streams.md: faults; tests/streams/test_artifacts.py"
 
@@ -33,6 +33,30 @@ class ArtifactLimits:
         high="QRS complexes with a high ST segment count as steps.",
         evidence=_FAULTS,
     )
+    max_spike_s: float = threshold(
+        0.01,
+        "s",
+        "Longest time for which a pacing spike is higher than half of its height.",
+        low="Spikes that passed a filter of the recorder count as beats.",
+        high="Narrow QRS complexes count as spikes.",
+        evidence=_FAULTS,
+    )
+    max_beside_spike: float = threshold(
+        0.15,
+        "1",
+        "Largest span of a lead beside a pacing spike without a QRS complex, as a part of the spike's height.",
+        low="Noise makes a spike a beat.",
+        high="Low QRS complexes behind high spikes are lost.",
+        evidence=_FAULTS,
+    )
+    max_beside_spike_mv: float = threshold(
+        0.3,
+        "mV",
+        "Largest span of a lead beside a pacing spike without a QRS complex.",
+        low="P waves and noise make a spike a beat.",
+        high="Low QRS complexes behind high spikes are lost.",
+        evidence=_FAULTS,
+    )
     min_lasting: float = threshold(
         0.8,
         "1",
@@ -55,6 +79,8 @@ LIMITS = ArtifactLimits()
 STEP_SIDE_S = 0.12
 """Time on both sides of a step in which the level before and behind it is measured; the detector is so late."""
 _LEVEL_S = 0.06
+_MIN_SPIKE_HZ = 200.0
+_MAX_MISSING = 0.5
 
 
 def has_saturated_part(samples: NDArray[np.floating], fs_hz: float) -> bool:
@@ -95,11 +121,41 @@ def is_step(samples: NDArray[np.floating], fs_hz: float) -> bool:
         samples: ``(leads, samples)`` in mV, ``STEP_SIDE_S`` on both sides of the steepest point; NaN where missing.
         fs_hz: Sampling rate.
     """
-    valid = samples[~np.isnan(samples).any(axis=1)].astype(np.float64)
-    spans = np.ptp(valid, axis=1) if len(valid) else np.empty(0)
-    if not len(spans) or spans.max() <= 0:
-        return False
-    return all(_is_step(row, fs_hz) for row in valid[spans >= LIMITS.min_part * spans.max()])
+    rows = _select_rows(samples)
+    return bool(len(rows)) and all(_is_step(row, fs_hz) for row in rows)
+
+
+def is_spike(samples: NDArray[np.floating], fs_hz: float) -> bool:
+    """Return whether a part of a stream shows a pacing spike that no QRS complex follows.
+
+    Args:
+        samples: ``(leads, samples)`` in mV, ``STEP_SIDE_S`` on both sides of the steepest point; NaN where missing.
+        fs_hz: Sampling rate. Below 200 Hz a narrow QRS complex cannot be distinguished from a spike.
+    """
+    rows = _select_rows(samples) if fs_hz >= _MIN_SPIKE_HZ else np.empty((0, 0))
+    return bool(len(rows)) and all(_is_spike(row, fs_hz) for row in rows)
+
+
+def _select_rows(samples: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the leads in which a step or a spike has to show, with lines over their gaps."""
+    known = samples[np.isnan(samples).mean(axis=1) < _MAX_MISSING].astype(np.float64)
+    places = np.arange(samples.shape[1])
+    for row in known:
+        is_missing = np.isnan(row)
+        row[is_missing] = np.interp(places[is_missing], places[~is_missing], row[~is_missing])
+    spans = np.ptp(known, axis=1) if len(known) else np.empty(0)
+    is_large = spans >= LIMITS.min_part * spans.max(initial=0.0)
+    return np.asarray(known[is_large & (spans > 0)])
+
+
+def _is_spike(row: NDArray[np.float64], fs_hz: float) -> bool:
+    apart = row - np.median(row)
+    at = int(np.abs(apart).argmax())
+    width = max(round(LIMITS.max_spike_s * fs_hz), 2)
+    is_high = np.abs(apart) > 0.5 * abs(apart[at])
+    beside = np.delete(apart, np.s_[max(at - width, 0) : at + width + 1])
+    largest = min(LIMITS.max_beside_spike * abs(apart[at]), LIMITS.max_beside_spike_mv)
+    return bool(is_high.sum() <= width and np.ptp(beside) <= largest)
 
 
 def _is_step(row: NDArray[np.float64], fs_hz: float) -> bool:

@@ -2,7 +2,7 @@
 
 A packet arrives twice where its numbers and its samples are those of one before. Any other packet whose place is taken,
 or whose numbers are far ahead, is odd: one such packet is dropped, and after three in a row the count begins again, so
-that they begin behind a gap. A counter that stays at one number is left out from then on.
+that they begin behind a gap. A counter or a clock that stays at one value is left out from then on.
 """
 
 import math
@@ -99,7 +99,8 @@ class AssemblyState:
         is_restarted: Whether the device began again since the last packet.
         recent: Digests of the latest packets, by which one that arrives twice is recognized.
         modulus: Number at which the counter begins from 0 again; 0 where it has not.
-        is_stuck: Whether the counter stays at one number, so that it says nothing.
+        stuck_sequence: Number at which the counter stays, so that it says nothing.
+        stuck_time_s: Time at which the device's clock stays.
         waiting: Number of the first sample and samples of each packet that waits for one before it.
         odd: Packets in a row that have no place.
         offset_s: By how much the device has set its clock back so far.
@@ -117,7 +118,8 @@ class AssemblyState:
     is_restarted: bool = False
     recent: list[int] = field(default_factory=list)
     modulus: int = 0
-    is_stuck: bool = False
+    stuck_sequence: int | None = None
+    stuck_time_s: float | None = None
     waiting: list[tuple[int, NDArray[np.float32]]] = field(default_factory=list)
     odd: list[Packet] = field(default_factory=list)
     offset_s: float = 0.0
@@ -166,6 +168,7 @@ class Assembler:
         if digest in self.state.recent:
             self._count(duplicates=1)
             return []
+        packet = self._leave_out_stuck(packet)
         first = None if self._follows_odd(packet, length) else self._place(packet, length)
         if first is not None and self._is_late(first, first + length):
             self._count(late=1)
@@ -218,6 +221,19 @@ class Assembler:
             return False
         return abs(packet.time_s - before.time_s - length / self._info.fs_hz) <= LIMITS.tolerance_s
 
+    def _leave_out_stuck(self, packet: Packet) -> Packet:
+        """Return a packet without a number or a time that stays at one value."""
+        state = self.state
+        if packet.sequence is not None and packet.sequence != state.stuck_sequence:
+            state.stuck_sequence = None
+        if packet.time_s is not None and packet.time_s != state.stuck_time_s:
+            state.stuck_time_s = None
+        return replace(
+            packet,
+            sequence=None if state.stuck_sequence is not None else packet.sequence,
+            time_s=None if state.stuck_time_s is not None else packet.time_s,
+        )
+
     def _take_odd(self, packet: Packet) -> list[Stretch | Gap]:
         """Store a packet that has no place, and begin again after several in a row or after a break."""
         self.state.odd.append(packet)
@@ -230,7 +246,11 @@ class Assembler:
         state, (packet, *others) = self.state, self.state.odd
         self.state.odd = []
         state.recent, state.modulus, state.is_restarted = [], 0, not state.is_disconnected
-        state.is_stuck = packet.sequence is not None and {each.sequence for each in others} == {packet.sequence}
+        if {each.sequence for each in others} == {packet.sequence}:
+            state.stuck_sequence = packet.sequence
+        if {each.time_s for each in others} == {packet.time_s}:
+            state.stuck_time_s = packet.time_s
+        packet = self._leave_out_stuck(packet)
         length = packet.samples_mv.shape[1]
         late = round(self._measure_delay(packet, length) * self._info.fs_hz)
         out += self._accept(packet, state.ahead + max(late, 1), length, _digest(packet))
@@ -319,13 +339,11 @@ class Assembler:
         state = self.state
         if packet.sequence is None or state.sequence is None:
             return None
-        if state.is_stuck:
-            state.is_stuck = packet.sequence == state.sequence
-            return None
         if packet.sequence >= state.modulus:
             state.modulus = 0
+        is_set_back = packet.time_s is not None and state.time_s is not None and packet.time_s < state.time_s
         for modulus in () if state.is_restarted or state.is_disconnected else _MODULI:
-            if modulus - _NEAR <= state.sequence < modulus and packet.sequence < _NEAR:
+            if modulus - _NEAR <= state.sequence < modulus and packet.sequence < _NEAR and not is_set_back:
                 state.modulus = modulus
         steps, half = packet.sequence - state.sequence, state.modulus // 2
         return (steps + half) % state.modulus - half if half else steps

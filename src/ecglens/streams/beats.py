@@ -109,6 +109,22 @@ class LiveBeatLimits:
         high="The first results are later.",
         evidence=_BEATS,
     )
+    min_of_latest: float = threshold(
+        0.15,
+        "1",
+        "Least energy of a beat as a part of that of the latest beats, for `remember_s` behind them.",
+        low="P waves that go on after the last QRS complex count as beats, and end the alarm of no beat.",
+        high="Beats are lost for long after the amplitude has fallen.",
+        evidence=_FAULTS,
+    )
+    remember_s: float = threshold(
+        60.0,
+        "s",
+        "Time for which the latest beats decide how high the next one has to be.",
+        low="P waves that go on after the last QRS complex count as beats soon.",
+        high="Beats are lost for long after an electrode was moved.",
+        evidence=_FAULTS,
+    )
     min_stand_out: float = threshold(
         3.0,
         "1",
@@ -202,7 +218,7 @@ class DetectorState:
         scanned: Number of the sample up to which peaks were looked for.
         beats: Sample and height of the latest beats.
         passed_over: Sample and height of the latest peaks that were too low.
-        barrier: Number of the first sample after the last gap without a bridge.
+        barrier: Number of the first sample after the last gap without a bridge or of unknown length.
         bridges: First number and number behind the end of the latest gaps with a bridge.
     """
 
@@ -278,6 +294,10 @@ class BeatDetector:
             unknown = np.full((self._leads, max(missing - width, 0)), np.nan)
             lasts = np.concatenate([lasts, unknown], axis=1)
         return [beat for beat in self._append(end, lasts) if beat.sample < end]
+
+    def interrupt(self, sample: int) -> None:
+        """Take note that nobody knows how much time passed before a sample."""
+        self.state.barrier = sample
 
     def is_continuous(self, one: int, other: int) -> bool:
         """Return whether no beat can be hidden between two samples, such as those of two beats.
@@ -537,12 +557,19 @@ class BeatDetector:
             is_t_wave = since < RECORD_LIMITS.t_wave_s and height < RECORD_LIMITS.max_t_wave_height * before_height
             if is_t_wave:
                 return []
-        if height < LIMITS.min_height * typical or height < LIMITS.min_stand_out * state.floor:
+        if height < max(LIMITS.min_height * typical, LIMITS.min_stand_out * state.floor, self._least_height(sample)):
             state.passed_over = [*state.passed_over, (sample, height)][-20:]
             return []
         out = self._search_back(sample, typical)
         self._accept(sample, height)
         return [*out, DetectedBeat(sample, height)]
+
+    def _least_height(self, sample: int) -> float:
+        """Return the least height of a beat beside the latest ones; 0 where they are too long ago."""
+        beats = self.state.beats
+        if not beats or sample - beats[-1][0] > LIMITS.remember_s * self._fs_hz:
+            return 0.0
+        return LIMITS.min_of_latest * median(height for _, height in beats)
 
     def _may_be_fast(self, height: float, before_height: float) -> bool:
         """Return whether a peak close behind a beat may be the next beat of a fast rhythm.
@@ -571,7 +598,8 @@ class BeatDetector:
             return []
         margin = RECORD_LIMITS.searchback_margin * typical_rr
         inside = [peak for peak in state.passed_over if last + margin < peak[0] < now - margin]
-        inside = [peak for peak in inside if peak[1] >= LIMITS.min_stand_out * state.floor]
+        least = max(LIMITS.min_stand_out * state.floor, self._least_height(now))
+        inside = [peak for peak in inside if peak[1] >= least]
         if not inside:
             return []
         sample, height = max(inside, key=lambda peak: peak[1])

@@ -7,10 +7,11 @@ import numpy as np
 
 from ecglens.criteria.table import load_criteria
 from ecglens.errors import StreamError
+from ecglens.measuring.beats import LIMITS as BEAT_RECORD_LIMITS
 from ecglens.measuring.rhythm_figures import LIMITS as RECORD_LIMITS
 from ecglens.statements import Outcome
 from ecglens.streams.alarms import AlarmRule, Alarms, AlarmState, load_alarms
-from ecglens.streams.artifacts import STEP_SIDE_S, has_saturated_part, is_step
+from ecglens.streams.artifacts import STEP_SIDE_S, has_saturated_part, is_spike, is_step
 from ecglens.streams.assembly import Assembler, AssemblyState
 from ecglens.streams.beats import LIMITS as BEAT_LIMITS
 from ecglens.streams.beats import BeatDetector, DetectedBeat, DetectorState
@@ -42,6 +43,8 @@ _FIGURES_S = 1.0
 _MINUTE_S = 10.0
 """Interval of the figures of a minute and of looking for P waves."""
 _QUALITY_S = 2.0
+_MIN_QUALITY = 0.5
+"""Quality of the best lead below which shapes of beats say nothing."""
 _REFUSED, _REFUSED_S = 5, 60.0
 """Messages that were refused of which each is an event, in so many seconds; more are counted, as there may be
 thousands."""
@@ -76,6 +79,7 @@ class MonitorState:
         observed_from_s: From when on the time without a beat counts, less the time that gaps hide.
         silent_from_s: The same with the time that gaps hide; the end of the last gap after which the count restarts.
         signal_s: End of the last samples that were known in one lead at least.
+        artifact_s: Time of the last step or pacing spike that was no beat.
         leads_off: Leads without a signal, and why, that were reported last.
         leads_off_before: Those of the last measurement of the quality.
         rate_s: When the rate was measured last, or a long gap ended.
@@ -104,6 +108,7 @@ class MonitorState:
     observed_from_s: float = 0.0
     silent_from_s: float = 0.0
     signal_s: float = 0.0
+    artifact_s: float = -1.0
     leads_off: dict[str, str] = field(default_factory=dict)
     leads_off_before: dict[str, str] = field(default_factory=dict)
     rate_s: float = 0.0
@@ -302,6 +307,8 @@ class Monitor:
         results: list[Result] = []
         for item in items:
             if isinstance(item, Gap):
+                if item.reason != "lost" and self._detector is not None:
+                    self._detector.interrupt(item.first + item.samples)
                 self._hide(item.end_s - item.start_s, item.end_s)
                 results.append(StreamEvent.of_gap(item))
                 continue
@@ -347,7 +354,7 @@ class Monitor:
         return results
 
     def _report(self, beats: list[DetectedBeat]) -> list[Result]:
-        return [self._describe(beat) for beat in beats if not self._is_step(beat.sample)]
+        return [self._describe(beat) for beat in beats if not self._is_artifact(beat.sample)]
 
     def _describe(self, beat: DetectedBeat) -> LiveBeat:
         """Name a beat by its shape and its time, and add it to the history."""
@@ -380,18 +387,27 @@ class Monitor:
         assert self._detector is not None
         if not self._detector.is_continuous(one, other):
             return False
+        typical, fs = self._rhythm.typical_rr_s(), self.info.fs_hz
+        is_long = typical is not None and (other - one) / fs > BEAT_RECORD_LIMITS.gap_of_median * typical
+        if is_long and one < self._state.artifact_s * fs < other:
+            return False  # a step may hide a beat beside it
         side = round(STEP_SIDE_S * self.info.fs_hz)  # the complexes of both beats belong to what is compared
         return not has_saturated_part(
             self._window.cut(max(one - side, self._window.start), other + side), self.info.fs_hz
         )
 
-    def _is_step(self, sample: int) -> bool:
-        """Return whether a beat is none, but a step of the baseline."""
-        side = round(STEP_SIDE_S * self.info.fs_hz)
-        return is_step(self._window.cut(sample - side, sample + side), self.info.fs_hz)
+    def _is_artifact(self, sample: int) -> bool:
+        """Return whether a beat is none, but a step of the baseline or a pacing spike."""
+        fs = self.info.fs_hz
+        side = round(STEP_SIDE_S * fs)
+        around = self._window.cut(sample - side, sample + side)
+        is_none = is_step(around, fs) or is_spike(around, fs)
+        if is_none:
+            self._state.artifact_s = sample / fs
+        return is_none
 
     def _name(self, is_normal: bool | None, is_broad: bool, rr_s: float, before: TimedBeat | None) -> str | None:
-        if is_normal is None:
+        if is_normal is None or max(self._state.quality.values(), default=1.0) < _MIN_QUALITY:
             return None
         typical = self._rhythm.typical_rr_s()
         ratio = 1.0 if typical is None or np.isnan(rr_s) else rr_s / typical

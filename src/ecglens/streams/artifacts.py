@@ -138,14 +138,14 @@ def is_spike(samples: NDArray[np.floating], fs_hz: float) -> bool:
 
 def _select_rows(samples: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the leads in which a step or a spike has to show, with lines over their gaps."""
-    known = samples[np.isnan(samples).mean(axis=1) < _MAX_MISSING].astype(np.float64)
+    rows = samples[np.isnan(samples).mean(axis=1) < _MAX_MISSING].astype(np.float64)
     places = np.arange(samples.shape[1])
-    for row in known:
+    for row in rows:
         is_missing = np.isnan(row)
         row[is_missing] = np.interp(places[is_missing], places[~is_missing], row[~is_missing])
-    spans = np.ptp(known, axis=1) if len(known) else np.empty(0)
+    spans = np.ptp(rows, axis=1) if len(rows) else np.empty(0)
     is_large = spans >= LIMITS.min_part * spans.max(initial=0.0)
-    return np.asarray(known[is_large & (spans > 0)])
+    return np.asarray(rows[is_large & (spans > 0)])
 
 
 def _is_spike(row: NDArray[np.float64], fs_hz: float) -> bool:

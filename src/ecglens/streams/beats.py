@@ -319,10 +319,10 @@ class BeatDetector:
         """Return whether there is so much noise between two beats that a beat may be hidden in it."""
         origin = self._energy_origin
         between = self.state.energy[max(one + self._box - origin, 0) : max(other - self._box - origin, 0)]
-        known = between[~np.isnan(between)]
+        valid = between[~np.isnan(between)]
         # The highest energies of the last seconds may be those of a long pause.
         height = max(height for _, height in self.state.beats[-2:]) if self.state.beats else 0.0
-        return bool(len(known) and np.median(known) > LIMITS.max_clear_height * height)
+        return bool(len(valid) and np.median(valid) > LIMITS.max_clear_height * height)
 
     def _is_clear(self, start: int, end: int, one: int, other: int) -> bool:
         """Return whether a gap hides no beat between two beats, and none of them."""

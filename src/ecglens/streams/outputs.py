@@ -127,7 +127,7 @@ class QueuedOutput:
 
     @property
     def failure(self) -> str:
-        """Why results are dropped at the moment, or an empty text."""
+        """Reason for which results are dropped at the moment, or an empty text."""
         return str(getattr(self._output, "failure", ""))
 
     @property

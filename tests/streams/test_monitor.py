@@ -406,13 +406,13 @@ def add_waves(signals: np.ndarray, starts: np.ndarray, height_mv: float, width_s
 
 
 @pytest.mark.parametrize("lost", [0.0, 0.3])
-@pytest.mark.parametrize("rest", ["P waves", "pacing spikes", "mains"])
-def test_an_asystole_rings_and_goes_on_whatever_is_left(rest: str, lost: float) -> None:
+@pytest.mark.parametrize("kind", ["P waves", "pacing spikes", "mains"])
+def test_an_asystole_rings_and_goes_on_whatever_is_left(kind: str, lost: float) -> None:
     signals = rhythm(np.arange(0.5, 29, 0.8), 55.0)
     left = np.arange(30.5, 54, 0.8)
-    if rest == "P waves":
+    if kind == "P waves":
         signals = add_waves(signals, left, 0.1, 0.025)
-    elif rest == "pacing spikes":
+    elif kind == "pacing spikes":
         for start in left:
             signals[:, round(start * 250) : round(start * 250) + 2] += np.float32(2.0)
     else:
@@ -422,7 +422,7 @@ def test_an_asystole_rings_and_goes_on_whatever_is_left(rest: str, lost: float) 
     rings = [event for event in of(results, StreamEvent) if event.kind == "asystole"]
     assert [event.state for event in rings] == ["begins"]
     # A spike of which a sample is lost has the width of a QRS complex.
-    assert rings[0].end_s < (50.0 if rest == "pacing spikes" and lost else 39.0)
+    assert rings[0].end_s < (50.0 if kind == "pacing spikes" and lost else 39.0)
 
 
 def test_no_rr_interval_reaches_across_a_gap_of_unknown_length() -> None:

@@ -38,7 +38,7 @@ _JITTER_S = 0.2
 _PRIORITIES = ("high", "medium", "low")
 _TEXTS = frozenset({"name", "title", "figure", "priority"})
 _MAX_TITLE = 80
-"""Longest text of a rule in characters; it stands on one line of a screen."""
+"""Longest text of a rule in characters; it is printed on one line."""
 
 
 @dataclass(frozen=True, slots=True)

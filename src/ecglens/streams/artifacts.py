@@ -1,4 +1,4 @@
-"""What looks like a beat or a pause and is neither: steps of the baseline, pacing spikes, and saturated amplifiers."""
+"""Steps of the baseline, pacing spikes and saturated amplifiers, which look like beats or pauses and are none."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -102,10 +102,10 @@ def has_saturated_part(samples: NDArray[np.floating], fs_hz: float) -> bool:
         if end - start - 1 < length:
             continue
         values, others = samples[:, start + 1], np.delete(samples, np.s_[start + 1 : end + 1], axis=1)
-        known = ~np.isnan(values) & ~np.isnan(others).all(axis=1)
+        valid = ~np.isnan(values) & ~np.isnan(others).all(axis=1)
         if others.shape[1] and any(
             value > np.nanmax(row) or value < np.nanmin(row)
-            for value, row in zip(values[known], others[known], strict=True)
+            for value, row in zip(values[valid], others[valid], strict=True)
         ):
             return True
     return False

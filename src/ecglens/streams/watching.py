@@ -22,6 +22,8 @@ __all__ = ["Step", "check_signal_model", "watch"]
 _SILENCE_S = 1.0
 """Interval at which a silent stream is compared with the alarm rules."""
 _MODEL_S = 10.0
+_AHEAD = 16
+"""Number of messages that are read ahead; the loop turns to other tasks as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +86,18 @@ async def watch(
     """
     monitor: Monitor | None = None
     due = _MODEL_S
-    source = describe_first(source)
     silence = _Silence()
-    waiting: asyncio.Task[Message] | None = None
+    inbox = _Inbox(describe_first(source))
     try:
         while True:
-            waiting = waiting or asyncio.ensure_future(_take(source))
-            done, _ = await asyncio.wait({waiting}, timeout=_SILENCE_S)
-            if not done:
+            try:
+                message = await inbox.take()
+            except TimeoutError:
                 if monitor is not None:
                     yield Step(monitor, None, (), tuple(silence.compare(monitor)))
                 continue
-            try:
-                message = waiting.result()
-            except StopAsyncIteration:
+            if message is None:
                 break
-            finally:
-                waiting = None
             if monitor is None:
                 assert isinstance(message, StreamInfo)
                 monitor = Monitor(message, rules=rules, state=state)
@@ -118,10 +115,48 @@ async def watch(
             stretches, results = monitor.finish()
             yield Step(monitor, None, tuple(stretches), tuple(results))
     finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
-        await source.aclose()  # type: ignore[attr-defined]  # a generator
+        await inbox.close()
+
+
+class _Inbox:
+    """The next messages of a source, which is read ahead a little.
+
+    A task for each message, with a timeout for it, would take as long as monitoring the message does.
+    """
+
+    def __init__(self, source: AsyncIterator[Message]) -> None:
+        self._source = source
+        self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_AHEAD)
+        self._reading = asyncio.ensure_future(self._read())
+        self._reading.add_done_callback(lambda _: self._messages.put_nowait(None))
+
+    async def take(self) -> Message | None:
+        """Return the next message; ``None`` at the end of the source.
+
+        Raises:
+            TimeoutError: None arrives for some time.
+        """
+        if self._messages.empty():
+            async with asyncio.timeout(_SILENCE_S):
+                message = await self._messages.get()
+        else:
+            message = self._messages.get_nowait()
+        if message is None:
+            await self._reading  # raises what ended it
+        self._room.release()
+        return message
+
+    async def close(self) -> None:
+        """Close the source."""
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        await self._source.aclose()  # type: ignore[attr-defined]  # a generator
+
+    async def _read(self) -> None:
+        async for message in self._source:
+            await self._room.acquire()
+            self._messages.put_nowait(message)
 
 
 class _Silence:
@@ -141,10 +176,6 @@ class _Silence:
             return []
         self._compared_s = now
         return monitor.wait(now - self._since_s)
-
-
-async def _take(source: AsyncIterator[Message]) -> Message:
-    return await anext(source)
 
 
 def _predict(monitor: Monitor, model: Any) -> list[LivePrediction]:

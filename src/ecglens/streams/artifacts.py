@@ -81,6 +81,8 @@ STEP_SIDE_S = 0.12
 _LEVEL_S = 0.06
 _MIN_SPIKE_HZ = 200.0
 _MAX_MISSING = 0.5
+_MIN_RISE = 0.7
+"""Part of its span by which a lead rises in a step or a spike within ``max_rise_s``; the other checks are stricter."""
 
 
 def has_saturated_part(samples: NDArray[np.floating], fs_hz: float) -> bool:
@@ -121,7 +123,7 @@ def is_step(samples: NDArray[np.floating], fs_hz: float) -> bool:
         samples: ``(leads, samples)`` in mV, ``STEP_SIDE_S`` on both sides of the steepest point; NaN where missing.
         fs_hz: Sampling rate.
     """
-    rows = _select_rows(samples)
+    rows = _select_rows(samples, fs_hz)
     return bool(len(rows)) and all(_is_step(row, fs_hz) for row in rows)
 
 
@@ -132,20 +134,29 @@ def is_spike(samples: NDArray[np.floating], fs_hz: float) -> bool:
         samples: ``(leads, samples)`` in mV, ``STEP_SIDE_S`` on both sides of the steepest point; NaN where missing.
         fs_hz: Sampling rate. Below 200 Hz a narrow QRS complex cannot be distinguished from a spike.
     """
-    rows = _select_rows(samples) if fs_hz >= _MIN_SPIKE_HZ else np.empty((0, 0))
+    rows = _select_rows(samples, fs_hz) if fs_hz >= _MIN_SPIKE_HZ else np.empty((0, 0))
     return bool(len(rows)) and all(_is_spike(row, fs_hz) for row in rows)
 
 
-def _select_rows(samples: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the leads in which a step or a spike has to show, with lines over their gaps."""
-    rows = samples[np.isnan(samples).mean(axis=1) < _MAX_MISSING].astype(np.float64)
-    places = np.arange(samples.shape[1])
-    for row in rows:
-        is_missing = np.isnan(row)
-        row[is_missing] = np.interp(places[is_missing], places[~is_missing], row[~is_missing])
-    spans = np.ptp(rows, axis=1) if len(rows) else np.empty(0)
-    is_large = spans >= LIMITS.min_part * spans.max(initial=0.0)
-    return np.asarray(rows[is_large & (spans > 0)])
+def _select_rows(samples: NDArray[np.floating], fs_hz: float) -> NDArray[np.float64]:
+    """Return the leads in which a step or a spike has to show, with lines over their gaps; none where none is steep."""
+    is_missing = np.isnan(samples)
+    rows = samples.astype(np.float64)
+    if is_missing.any():
+        is_present = is_missing.mean(axis=1) < _MAX_MISSING
+        rows, is_missing = rows[is_present], is_missing[is_present]
+        places = np.arange(samples.shape[1])
+        for row, gap in zip(rows, is_missing, strict=True):
+            row[gap] = np.interp(places[gap], places[~gap], row[~gap])
+    nothing = np.empty((0, samples.shape[1]))
+    if not rows.size:
+        return nothing
+    spans = rows.max(axis=1) - rows.min(axis=1)
+    lag = max(round(LIMITS.max_rise_s * fs_hz), 2)
+    rise = np.abs(rows[:, lag:] - rows[:, :-lag]).max(initial=0.0)
+    if rise < _MIN_RISE * spans.max():  # as in nearly all beats
+        return nothing
+    return np.asarray(rows[(spans >= LIMITS.min_part * spans.max()) & (spans > 0)])
 
 
 def _is_spike(row: NDArray[np.float64], fs_hz: float) -> bool:

@@ -388,8 +388,9 @@ class Monitor:
         if not self._detector.is_continuous(one, other):
             return False
         typical, fs = self._rhythm.typical_rr_s(), self.info.fs_hz
-        is_long = typical is not None and (other - one) / fs > BEAT_RECORD_LIMITS.gap_of_median * typical
-        if is_long and one < self._state.artifact_s * fs < other:
+        if typical is not None and (other - one) / fs <= BEAT_RECORD_LIMITS.gap_of_median * typical:
+            return True
+        if one < self._state.artifact_s * fs < other:
             return False  # a step may hide a beat beside it
         side = round(STEP_SIDE_S * self.info.fs_hz)  # the complexes of both beats belong to what is compared
         return not has_saturated_part(

@@ -5,6 +5,7 @@ measured on every 10 s and averaged over the minute. The irregularity leaves out
 extrasystoles, since a minute, unlike 10 s, often has some.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -205,7 +206,9 @@ class RhythmHistory:
         return self._measure("five_minutes", now_s, FIVE_MINUTES_S)
 
     def _select(self, start_s: float, end_s: float) -> list[TimedBeat]:
-        return [beat for beat in self.state.beats if start_s <= beat.at_s <= end_s]
+        beats = self.state.beats
+        first = bisect_left(beats, start_s, key=lambda beat: beat.at_s)
+        return [beat for beat in beats[first:] if beat.at_s <= end_s]
 
     def _measure(self, window: str, now_s: float, length_s: float) -> LiveFigures | None:
         start = max(now_s - length_s, 0.0)

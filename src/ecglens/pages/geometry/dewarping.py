@@ -433,10 +433,13 @@ def _estimate_bend(page: Page, picture: _Lines, smooth: float) -> Bend | None:
     grid = find_grid_lines(lines)
     if isinstance(grid, NotFound):
         return None
-    across, down, (rough_mm, local_mm), is_visible, places = _measure_displacements(
-        _level_lines(lines, paper, grid), grid, smooth
-    )
-    if is_visible.mean() < LIMITS.min_cover:
+    for has_edges in (False, True):  # of a small grid, little is left without its edges
+        across, down, (rough_mm, local_mm), is_visible, places = _measure_displacements(
+            _level_lines(lines, paper, grid, has_edges=has_edges), grid, smooth
+        )
+        if is_visible.mean() >= LIMITS.min_cover:
+            break
+    else:
         return None
     return Bend(
         most_mm=rough_mm,
@@ -451,15 +454,18 @@ def _estimate_bend(page: Page, picture: _Lines, smooth: float) -> Bend | None:
     )
 
 
-def _level_lines(lines: NDArray[np.uint8], paper: NDArray[np.uint8], grid: Grid) -> NDArray[np.float32]:
-    """Grid lines about a mean of nothing, and nothing where ink hides them and beside the grid.
+def _level_lines(
+    lines: NDArray[np.uint8], paper: NDArray[np.uint8], grid: Grid, *, has_edges: bool
+) -> NDArray[np.float32]:
+    """Grid lines about a mean of nothing, and nothing where ink hides them: a hole must not look like a line.
 
-    Neither a hole nor the edge of the grid must look like a line.
+    Without its edges, neither does the edge of the grid.
     """
     thin, valid = _thin_lines(lines, paper, float(np.mean(grid.px_per_mm)))
-    around = local_mean(thin, valid)
-    highest = cv2.dilate(around, np.ones((MEAN_PX, MEAN_PX), np.uint8))
-    valid *= around > LIMITS.min_beside_edge * highest
+    if not has_edges:
+        around = local_mean(thin, valid)
+        highest = cv2.dilate(around, np.ones((MEAN_PX, MEAN_PX), np.uint8))
+        valid *= around > LIMITS.min_beside_edge * highest
     return np.asarray((thin - local_mean(thin, valid)) * valid, dtype=np.float32)
 
 
